@@ -1,0 +1,129 @@
+package store
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// The limits that every backend shares.
+const (
+	MaxKey   = 512     // bytes
+	MaxValue = 1 << 20 // bytes
+
+	// MinTTL is the shortest time to live that any backend grants; one may
+	// declare a longer minimum. Below it, the round trip of a heartbeat is no
+	// longer small against what it renews.
+	MinTTL = 100 * time.Millisecond
+
+	// Reserved begins the names that belong to the library itself.
+	Reserved = "leasehold:"
+)
+
+// CheckKey refuses a key that is empty, longer than [MaxKey] bytes, not valid
+// UTF-8, or begins with [Reserved]. Everything else is allowed: spaces, braces,
+// newlines, slashes and glob characters mean nothing.
+func CheckKey(key string) error {
+	switch {
+	case key == "":
+		return &InvalidError{What: "key", Rule: "must not be empty"}
+	case strings.HasPrefix(key, Reserved):
+		return &InvalidError{What: "key", Got: quote(key), Rule: fmt.Sprintf("names that begin with %q are the library's own", Reserved)}
+	}
+	return checkName("key", key)
+}
+
+// CheckPrefix refuses a prefix with which no key can begin. The empty prefix is
+// allowed and stands for all keys.
+func CheckPrefix(prefix string) error {
+	return checkName("prefix", prefix)
+}
+
+func checkName(what, name string) error {
+	switch {
+	case len(name) > MaxKey:
+		return &InvalidError{What: what, Got: quote(name), Rule: fmt.Sprintf("is %d bytes long, more than %d", len(name), MaxKey)}
+	case !utf8.ValidString(name):
+		return &InvalidError{What: what, Got: quote(name), Rule: "is not valid UTF-8"}
+	}
+	return nil
+}
+
+// CheckValue refuses a value that is empty or longer than [MaxValue] bytes.
+func CheckValue(value []byte) error {
+	switch {
+	case len(value) == 0:
+		return &InvalidError{What: "value", Rule: "must not be empty"}
+	case len(value) > MaxValue:
+		return &InvalidError{What: "value", Rule: fmt.Sprintf("is %d bytes long, more than %d", len(value), MaxValue)}
+	}
+	return nil
+}
+
+// CheckTTL refuses a time to live that is shorter than least, which is a
+// backend's declared minimum, or than [MinTTL].
+func CheckTTL(ttl, least time.Duration) error {
+	if least = max(least, MinTTL); ttl < least {
+		return &InvalidError{What: "ttl", Got: ttl.String(), Rule: fmt.Sprintf("must be at least %v", least)}
+	}
+	return nil
+}
+
+// Check refuses a claim that breaks a rule; least is as in [CheckTTL].
+func (c Claim) Check(least time.Duration) error {
+	if err := CheckKey(c.Key); err != nil {
+		return err
+	}
+	if err := CheckValue(c.Value); err != nil {
+		return err
+	}
+	if c.Nonce == (Nonce{}) {
+		return &InvalidError{What: "nonce", Rule: "must not be zero"}
+	}
+	return CheckTTL(c.TTL, least)
+}
+
+// Check refuses an update that breaks a rule.
+func (w Write) Check() error {
+	if err := CheckValue(w.Value); err != nil {
+		return err
+	}
+	return w.CheckRenewal()
+}
+
+// CheckRenewal refuses a renewal that breaks a rule: as [Write.Check], but the
+// value may be empty, and then the sequence may be zero.
+func (w Write) CheckRenewal() error {
+	if err := CheckKey(w.Key); err != nil {
+		return err
+	}
+	if w.Token == 0 {
+		return &InvalidError{What: "token", Rule: "must not be zero"}
+	}
+	if len(w.Value) == 0 {
+		return nil
+	}
+	if w.Seq == 0 {
+		return &InvalidError{What: "sequence", Rule: "must not be zero"}
+	}
+	return CheckValue(w.Value)
+}
+
+// Check refuses a term that does not have exactly one of token and nonce.
+func (t Term) Check() error {
+	if (t.Token == 0) == (t.Nonce == Nonce{}) {
+		return &InvalidError{What: "term", Rule: "must have either a token or a nonce"}
+	}
+	return nil
+}
+
+// quote shows a name in a message without letting a long one flood it.
+func quote(name string) string {
+	const most = 64
+	if len(name) > most {
+		return strconv.Quote(name[:most]) + "…"
+	}
+	return strconv.Quote(name)
+}

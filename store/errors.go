@@ -1,0 +1,113 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// The conditions. Compare with [errors.Is].
+var (
+	// ErrHeld: a live record of another term is under the key.
+	ErrHeld = errors.New("held")
+	// ErrLost: the term that the call named has ended.
+	ErrLost = errors.New("lost")
+	// ErrForeign: another program put something under the key.
+	ErrForeign = errors.New("foreign")
+	// ErrUnavailable: the store could not be asked, or refused to serve;
+	// nothing happened.
+	ErrUnavailable = errors.New("store unavailable")
+	// ErrInDoubt: the call may or may not have had its effect.
+	ErrInDoubt = errors.New("outcome in doubt")
+	// ErrNotFound: there is no live record under the key.
+	ErrNotFound = errors.New("not found")
+	// ErrEnded: the create was recognised as one whose term has ended.
+	ErrEnded = errors.New("term of this create has ended")
+	// ErrStale: a newer write of the same term has already arrived.
+	ErrStale = errors.New("a newer write of the term came first")
+	// ErrClosed: the store was closed; nothing happened.
+	ErrClosed = errors.New("store closed")
+	// ErrInvalid: an argument breaks a rule; see [InvalidError].
+	ErrInvalid = errors.New("invalid argument")
+)
+
+// Error is a condition met by one verb on one key. It unwraps to the condition
+// and to its cause.
+type Error struct {
+	Op        string // the verb in lower case, e.g. "create"
+	Key       string // the key, or the prefix of a list or a watch
+	Condition error  // one of the package's conditions
+	Err       error  // what the backend said; may be nil
+}
+
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return fmt.Sprintf("%s %q: %v", e.Op, e.Key, e.Condition)
+	}
+	return fmt.Sprintf("%s %q: %v: %v", e.Op, e.Key, e.Condition, e.Err)
+}
+
+// Unwrap returns the condition and, if there is one, the cause.
+func (e *Error) Unwrap() []error {
+	if e.Err == nil {
+		return []error{e.Condition}
+	}
+	return []error{e.Condition, e.Err}
+}
+
+// HeldError says who holds a key: the live record and the time it has left. It
+// unwraps to [ErrHeld].
+type HeldError struct {
+	Record Record
+}
+
+func (e *HeldError) Error() string {
+	return fmt.Sprintf("%q is held (token %d, %s)", e.Record.Key, e.Record.Token, Left(e.Record.Left))
+}
+
+// Unwrap returns [ErrHeld].
+func (e *HeldError) Unwrap() error { return ErrHeld }
+
+// ForeignError shows what another program put under a key. It unwraps to
+// [ErrForeign].
+type ForeignError struct {
+	Record Record
+}
+
+func (e *ForeignError) Error() string {
+	return fmt.Sprintf("%q holds a value that another program put there (%s)", e.Record.Key, Left(e.Record.Left))
+}
+
+// Unwrap returns [ErrForeign].
+func (e *ForeignError) Unwrap() error { return ErrForeign }
+
+// InvalidError names an argument that breaks a rule. It unwraps to
+// [ErrInvalid].
+type InvalidError struct {
+	What string // the argument, e.g. "key"
+	Got  string // what was given, quoted and shortened; may be empty
+	Rule string // the rule that it breaks
+}
+
+func (e *InvalidError) Error() string {
+	if e.Got == "" {
+		return fmt.Sprintf("invalid %s: %s", e.What, e.Rule)
+	}
+	return fmt.Sprintf("invalid %s %s: %s", e.What, e.Got, e.Rule)
+}
+
+// Unwrap returns [ErrInvalid].
+func (e *InvalidError) Unwrap() error { return ErrInvalid }
+
+// Left says a time left to live the way the package's messages do: "31s left",
+// "800ms left", "no expiry".
+func Left(d time.Duration) string {
+	switch {
+	case d == Forever:
+		return "no expiry"
+	case d < time.Second:
+		return d.Round(time.Millisecond).String() + " left"
+	default:
+		return d.Round(time.Second).String() + " left"
+	}
+}

@@ -1,0 +1,83 @@
+package store
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"math"
+	"time"
+)
+
+// Token is a fencing token. It grows with every successful create of a key.
+// Zero is no token.
+type Token uint64
+
+// Nonce is 128 random bits that name one attempt to create, so that the store
+// recognises the attempt when it arrives again.
+type Nonce [16]byte
+
+// NewNonce returns a fresh nonce from the system's random source.
+func NewNonce() Nonce {
+	var n Nonce
+	rand.Read(n[:]) // never fails; see crypto/rand
+	return n
+}
+
+// String returns the nonce as 32 hexadecimal digits.
+func (n Nonce) String() string { return hex.EncodeToString(n[:]) }
+
+// Forever is the time left of a value that does not expire. Only a foreign
+// record can have it.
+const Forever time.Duration = math.MaxInt64
+
+// Record is what the store held under a key when it was asked.
+type Record struct {
+	Key   string
+	Value []byte        // nil where a foreign value cannot be read as bytes
+	Token Token         // zero where another program put the value
+	Left  time.Duration // time left to live when the store answered; positive, or [Forever]
+}
+
+// Foreign reports whether another program put the value there. Readers may look
+// at it; no verb of a store writes over it.
+func (r Record) Foreign() bool { return r.Token == 0 }
+
+// Kind says what an [Event] is about.
+type Kind uint8
+
+const (
+	// Put is a record as it now is: new, or with a new value.
+	Put Kind = iota + 1
+	// Gone is the end of a record. Its Record has key and token only.
+	Gone
+	// Synced is the mark after a full account of the records.
+	Synced
+	// Resync says that changes may have been missed; what differs from what
+	// was told follows, then Synced.
+	Resync
+)
+
+// String returns the kind in lower case.
+func (k Kind) String() string {
+	return [...]string{"invalid", "put", "gone", "synced", "resync"}[min(int(k), int(Resync))]
+}
+
+// Cause says why a record is gone, where the backend knows.
+type Cause uint8
+
+const (
+	Unknown Cause = iota // the backend cannot tell
+	Deleted              // released by its holder, or taken away
+	Expired              // its time to live passed without a renew
+)
+
+// String returns the cause in lower case.
+func (c Cause) String() string {
+	return [...]string{"unknown", "deleted", "expired"}[min(int(c), int(Expired))]
+}
+
+// Event is one thing that a watch tells.
+type Event struct {
+	Kind   Kind
+	Record Record // of a Put and a Gone
+	Cause  Cause  // of a Gone
+}
