@@ -22,7 +22,7 @@ var (
 type LostError struct {
 	Key   string
 	Token store.Token
-	// Cause is [ErrExpired], joined with the last renew's error if there was
+	// Cause is [ErrExpired], wrapped with the last renew's error if there was
 	// one, or what the store said: [store.ErrLost] for a record that is gone or
 	// another's, *[store.ForeignError] for one that another program overwrote.
 	Cause error

@@ -57,7 +57,8 @@ type Lease interface {
 // Write is one write of a term.
 type Write struct {
 	// Encode makes the value when it is this write's turn, from what is true
-	// then. An error from it is returned as it is, and nothing is written.
+	// then. The bytes must not change afterwards. An error is returned as it is,
+	// and nothing is written.
 	Encode func() ([]byte, error)
 	// Commit runs once the store has confirmed the value, before any other
 	// write of the term can be prepared. It may be nil. It must not write to

@@ -1,0 +1,187 @@
+package lease
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// creates is how often a create in doubt is repeated before it is given up.
+const creates = 3
+
+// Option changes how a key is acquired.
+type Option func(*options)
+
+type options struct {
+	wait bool
+	beat func(at time.Time) Write
+}
+
+// Wait makes Acquire wait while another holds the key. It wakes when the store
+// says that the key is free, or when the time has passed that the record had
+// left, and does not poll. Once it waits, a store that cannot be reached for a
+// while does not end the wait; only its context does.
+func Wait() Option {
+	return func(o *options) { o.wait = true }
+}
+
+// WithBeat makes heartbeats carry a value: beat is called for each, with the time
+// of it, and the write that it returns goes out in the same request as the renew.
+// Its Encode may return no bytes and no error for a beat without a value. While
+// another write of the term is under way it is not called, and the beat carries
+// none.
+func WithBeat(beat func(at time.Time) Write) Option {
+	return func(o *options) { o.beat = beat }
+}
+
+// Acquire creates the record of a key, with a value, and returns the new term.
+//
+// It fails with *[store.HeldError] while another holds the key, unless it is told
+// to [Wait]; with *[store.ForeignError] if another program put something there;
+// with *[store.InvalidError] for a key or a value that breaks a rule; with
+// [store.ErrUnavailable] if nothing happened, and with [store.ErrInDoubt] if the
+// record may have been created. What is in doubt is settled in the background: a
+// record that was created after all is deleted.
+func (k *Keeper) Acquire(ctx context.Context, key string, value []byte, opts ...Option) (Lease, error) {
+	var o options
+	for _, opt := range opts {
+		opt(&o)
+	}
+	if !k.enter() {
+		return nil, ErrClosed
+	}
+	defer k.calls.Done()
+	ctx, cancel := until(ctx, k.open)
+	defer cancel()
+	claim := store.Claim{Key: key, Value: bytes.Clone(value), TTL: k.cfg.TTL}
+	t, err := k.create(ctx, claim, o)
+	if held := new(store.HeldError); o.wait && errors.As(err, &held) {
+		t, err = k.await(ctx, claim, o, held)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// create makes one term. A try in doubt is repeated with its own nonce, so that
+// the store recognises it; one that stays in doubt is settled later.
+func (k *Keeper) create(ctx context.Context, claim store.Claim, o options) (*term, error) {
+	claim.Nonce = store.NewNonce()
+	pauses := newBackoff(k.cfg.Heartbeat)
+	for try := 1; ; try++ {
+		grant, err := k.createOnce(ctx, claim)
+		switch {
+		case err == nil:
+			return k.begin(claim, grant, o)
+		case k.open.Err() != nil && !errors.Is(err, store.ErrInDoubt):
+			return nil, ErrClosed
+		case !errors.Is(err, store.ErrInDoubt):
+			return nil, err
+		case try == creates || !pauses.sleep(ctx):
+			k.settle(claim)
+			return nil, err
+		}
+	}
+}
+
+func (k *Keeper) createOnce(ctx context.Context, claim store.Claim) (store.Grant, error) {
+	ctx, cancel := context.WithTimeout(ctx, k.limit())
+	defer cancel()
+	return k.store.Create(ctx, claim)
+}
+
+// begin starts a term, unless its window is over before it could: then the grant
+// is as good as none.
+func (k *Keeper) begin(claim store.Claim, grant store.Grant, o options) (*term, error) {
+	s := k.shardOf(claim.Key)
+	t := newTerm(s, claim, grant, o.beat)
+	if t.window.holds(time.Now()) && s.add(t) {
+		return t, nil
+	}
+	k.settle(claim)
+	if k.open.Err() != nil {
+		return nil, ErrClosed
+	}
+	return nil, &store.Error{
+		Op: "create", Key: claim.Key, Condition: store.ErrUnavailable,
+		Err: errors.New("the answer came after the trust window had ended"),
+	}
+}
+
+// settle deletes, in the background, what a create may have made. It gives up
+// after the ttl: the record, if it was made, is gone by itself then.
+func (k *Keeper) settle(claim store.Claim) {
+	k.calls.Go(func() {
+		ctx, cancel := context.WithTimeout(k.life, claim.TTL)
+		defer cancel()
+		_ = k.persist(ctx, func(ctx context.Context) error { // nobody is left to tell
+			return k.store.Delete(ctx, claim.Key, store.ByNonce(claim.Nonce))
+		})
+	})
+}
+
+// await tries again each time the record that stands in the way may be gone.
+func (k *Keeper) await(ctx context.Context, claim store.Claim, o options, held *store.HeldError) (*term, error) {
+	pauses := newBackoff(k.cfg.Heartbeat)
+	for {
+		var t *term
+		err := k.untilGone(ctx, held.Record)
+		if err == nil {
+			t, err = k.create(ctx, claim, o)
+		}
+		switch {
+		case err == nil:
+			return t, nil
+		case ctx.Err() != nil:
+			return nil, fmt.Errorf("waiting for the key: %w: %w", context.Cause(ctx), held)
+		case errors.As(err, &held):
+			pauses.tries = 0
+		case passing(err):
+			pauses.sleep(ctx)
+		default:
+			return nil, err
+		}
+	}
+}
+
+// untilGone returns once r may no longer be live: when the store says that it is
+// gone or another's, or when its time left has passed.
+func (k *Keeper) untilGone(ctx context.Context, r store.Record) error {
+	limited, cancel := context.WithTimeout(ctx, r.Left)
+	defer cancel()
+	there := false
+	for e, err := range k.store.Watch(limited, r.Key) {
+		switch {
+		case err != nil && ctx.Err() == nil && limited.Err() != nil:
+			return nil
+		case err != nil:
+			return err
+		case e.Record.Key == r.Key:
+			if there = e.Kind == store.Put && e.Record.Token == r.Token; !there {
+				return nil
+			}
+		case e.Kind == store.Synced && !there:
+			return nil
+		}
+	}
+	return nil
+}
+
+// until derives a context from ctx that also ends when end does, with its cause.
+func until(ctx, end context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	if end.Err() != nil {
+		cancel(context.Cause(end))
+		return ctx, func() {}
+	}
+	stop := context.AfterFunc(end, func() { cancel(context.Cause(end)) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
+	}
+}

@@ -1,0 +1,46 @@
+package lease
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+// backoff spaces repeated tries: twice as long after each, up to most, and each
+// shortened at random by up to a half so that a fleet does not try in step.
+type backoff struct {
+	first, most time.Duration
+	tries       int
+}
+
+// newBackoff suits a heartbeat: several tries fit into one interval.
+func newBackoff(heartbeat time.Duration) backoff {
+	const least, most = 10 * time.Millisecond, time.Second
+	return backoff{first: min(max(heartbeat/16, least), most), most: heartbeat}
+}
+
+// next returns the pause before the next try.
+func (b *backoff) next() time.Duration {
+	d := b.most
+	if shifted := b.first << min(b.tries, 16); shifted < b.most {
+		d = shifted
+	}
+	b.tries++
+	return d - rand.N(d/2+1)
+}
+
+// sleep pauses before the next try, or returns false once ctx has ended.
+func (b *backoff) sleep(ctx context.Context) bool {
+	return pause(ctx, b.next())
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

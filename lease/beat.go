@@ -1,0 +1,96 @@
+package lease
+
+import (
+	"errors"
+	"time"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// beat is one renewal of one term under way.
+type beat struct {
+	term   *term
+	at     time.Time
+	write  store.Write
+	commit func() // to run once a value is confirmed; may be nil
+	turn   bool   // whether it has the term's turn to write
+	skip   error  // why it goes out without the value that it was to carry
+}
+
+// prepare makes a renewal. It carries a value if the term's heartbeats do, or if
+// one is needed to settle a write in doubt; but never while another write is
+// under way, since the two could arrive in either order.
+func (t *term) prepare(at time.Time) *beat {
+	b := &beat{term: t, at: at, write: store.Write{Key: t.key, Token: t.token}}
+	select {
+	case t.turn <- struct{}{}:
+		b.turn = true
+		b.fill()
+	default:
+	}
+	return b
+}
+
+// fill gives the renewal its value, or gives the turn back if it has none.
+func (b *beat) fill() {
+	t := b.term
+	if t.beat != nil {
+		b.encode(t.beat(b.at))
+	}
+	if len(b.write.Value) == 0 && t.doubt {
+		b.write.Value = t.value
+	}
+	if len(b.write.Value) == 0 {
+		b.giveTurn()
+		return
+	}
+	t.seq++
+	b.write.Seq = t.seq
+}
+
+// encode takes the value of w. A value that cannot be had or sent is left out: the
+// holder lives, and its record must not die of a value.
+func (b *beat) encode(w Write) {
+	value, err := w.Encode()
+	if err == nil && len(value) > 0 {
+		err = store.CheckValue(value)
+	}
+	if b.skip = err; err == nil {
+		b.write.Value, b.commit = value, w.Commit
+	}
+}
+
+func (b *beat) giveTurn() {
+	if b.turn {
+		b.turn = false
+		b.term.give()
+	}
+}
+
+// finish takes in the store's answer.
+func (b *beat) finish(answer store.Renewed) {
+	switch t := b.term; {
+	case answer.Err == nil:
+		t.extend(b.at, answer.Until)
+		b.confirm()
+	case notOurs(answer.Err):
+		t.lose(answer.Err)
+	default:
+		t.postpone(answer.Err)
+	}
+	b.giveTurn()
+	if on := b.term.shard.keeper.cfg.OnBeat; on != nil && !errors.Is(b.term.Err(), ErrReleased) {
+		on(Beat{Key: b.term.key, Token: b.term.token, At: b.at, Err: answer.Err, Skipped: b.skip})
+	}
+}
+
+// confirm notes the value that was written, if there was one.
+func (b *beat) confirm() {
+	if !b.turn {
+		return
+	}
+	b.term.confirm(b.write.Value)
+	if b.commit != nil {
+		b.commit()
+	}
+}

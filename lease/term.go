@@ -1,0 +1,252 @@
+package lease
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+var _ Lease = (*term)(nil)
+
+// term implements [Lease]. Its context is its life: cancelled, with the reason as
+// the cause, when the term ends.
+type term struct {
+	shard *shard
+	key   string
+	token store.Token
+	beat  func(at time.Time) Write // nil for heartbeats without a value
+
+	life context.Context
+	end  context.CancelCauseFunc
+
+	mu     sync.Mutex
+	window trust
+	last   error     // of the last renew, if that failed
+	due    time.Time // when to try the next renew, if not with the others
+	pauses backoff
+
+	turn  chan struct{} // full while a write of the term is under way, which alone may touch what follows
+	seq   uint64
+	value []byte // the last that the store confirmed
+	doubt bool   // whether a later one may have been written
+
+	releasing sync.Mutex
+	deleted   bool
+}
+
+func newTerm(s *shard, claim store.Claim, grant store.Grant, beat func(time.Time) Write) *term {
+	t := &term{
+		shard:  s,
+		key:    claim.Key,
+		token:  grant.Token,
+		beat:   beat,
+		window: trustFor(grant.Until, claim.TTL),
+		pauses: newBackoff(s.keeper.cfg.Heartbeat),
+		turn:   make(chan struct{}, 1),
+		value:  claim.Value,
+	}
+	t.life, t.end = context.WithCancelCause(context.Background())
+	return t
+}
+
+func (t *term) Key() string           { return t.key }
+func (t *term) Token() store.Token    { return t.token }
+func (t *term) Done() <-chan struct{} { return t.life.Done() }
+func (t *term) Err() error            { return context.Cause(t.life) }
+
+func (t *term) Context(parent context.Context) (context.Context, context.CancelFunc) {
+	return until(parent, t.life)
+}
+
+func (t *term) Valid() bool {
+	return t.life.Err() == nil && !t.expired(time.Now())
+}
+
+// expired ends the term if its window has ended.
+func (t *term) expired(now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.window.holds(now) {
+		return false
+	}
+	cause := ErrExpired
+	if t.last != nil {
+		cause = fmt.Errorf("%w; the last renew said: %w", ErrExpired, t.last)
+	}
+	t.lose(cause)
+	return true
+}
+
+// lose ends the term against its holder's will. It does nothing if the term has
+// already ended.
+func (t *term) lose(cause error) {
+	if t.life.Err() == nil {
+		t.end(&LostError{Key: t.key, Token: t.token, Cause: cause})
+		t.shard.wake()
+	}
+}
+
+// extend moves the window on, unless it ended before the renew, which was sent
+// after at, was confirmed.
+func (t *term) extend(at, until time.Time) {
+	now := time.Now()
+	if t.expired(now) {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if w := trustFor(until, t.shard.keeper.cfg.TTL); w.left(now) > t.window.left(now) {
+		t.window = w
+	}
+	t.last, t.pauses.tries = nil, 0
+	if !t.due.After(at) { // else it was asked for meanwhile, and is still wanted
+		t.due = time.Time{}
+	}
+}
+
+// postpone notes a renew that failed for a passing reason.
+func (t *term) postpone(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.last = err
+	t.due = time.Now().Add(t.pauses.next())
+}
+
+// attention is when the term next needs its shard, given when the others do: its
+// next renew, and the end of its window.
+func (t *term) attention(now, others time.Time) (renew, end time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	renew = others
+	if !t.due.IsZero() && t.due.Before(others) {
+		renew = t.due
+	}
+	return renew, now.Add(t.window.left(now))
+}
+
+func (t *term) Update(ctx context.Context, value []byte) error {
+	value = bytes.Clone(value)
+	return t.Write(ctx, Write{Encode: func() ([]byte, error) { return value, nil }})
+}
+
+func (t *term) Write(ctx context.Context, w Write) error {
+	ctx, cancel := t.Context(ctx)
+	defer cancel()
+	if err := t.take(ctx); err != nil {
+		return err
+	}
+	defer t.give()
+	if t.doubt {
+		if err := t.put(ctx, t.value); err != nil {
+			return t.unsettled(err)
+		}
+	}
+	value, err := w.Encode()
+	if err != nil {
+		return err
+	}
+	if err := t.put(ctx, value); err != nil {
+		return err
+	}
+	if w.Commit != nil {
+		w.Commit()
+	}
+	return nil
+}
+
+// take waits for the turn to write. A term that has ended has none.
+func (t *term) take(ctx context.Context) error {
+	if t.Valid() {
+		select {
+		case <-ctx.Done():
+		case t.turn <- struct{}{}:
+			if t.Valid() && ctx.Err() == nil {
+				return nil
+			}
+			t.give()
+		}
+	}
+	if err := t.Err(); err != nil {
+		return err
+	}
+	return &store.Error{Op: "update", Key: t.key, Condition: store.ErrUnavailable, Err: context.Cause(ctx)}
+}
+
+func (t *term) give() { <-t.turn }
+
+// put sends a value. The turn is the caller's.
+func (t *term) put(ctx context.Context, value []byte) error {
+	t.seq++
+	err := t.shard.keeper.store.Update(ctx, store.Write{Key: t.key, Token: t.token, Seq: t.seq, Value: value})
+	switch {
+	case err == nil:
+		t.confirm(value)
+	case notOurs(err):
+		t.lose(err)
+		return t.Err()
+	case errors.Is(err, store.ErrInDoubt):
+		t.doubt = true
+		t.hurry()
+	}
+	return err
+}
+
+// confirm notes what the record's value now certainly is. The turn is the
+// caller's.
+func (t *term) confirm(value []byte) {
+	t.value, t.doubt = value, false
+}
+
+// hurry asks for a heartbeat at once, which settles what is in doubt.
+func (t *term) hurry() {
+	t.mu.Lock()
+	t.due = time.Now()
+	t.mu.Unlock()
+	t.shard.wake()
+}
+
+// unsettled is the error of a write that was not sent, because an earlier one
+// could not be settled.
+func (t *term) unsettled(err error) error {
+	if ended := t.Err(); ended != nil {
+		return ended
+	}
+	return &store.Error{
+		Op: "update", Key: t.key, Condition: store.ErrUnavailable,
+		Err: errors.New("an earlier write is still in doubt: " + err.Error()),
+	}
+}
+
+// notOurs reports whether the store said for certain that the term is over.
+func notOurs(err error) bool {
+	return errors.Is(err, store.ErrLost) || errors.Is(err, store.ErrForeign)
+}
+
+func (t *term) Release(ctx context.Context) error {
+	ctx, cancel := grace(ctx)
+	defer cancel()
+	return t.release(ctx)
+}
+
+// release ends the term and deletes its record. One that the store has declared
+// not ours needs no delete; one that was lost for want of an answer still does,
+// so that whoever comes next need not wait out its ttl.
+func (t *term) release(ctx context.Context) error {
+	t.end(ErrReleased)
+	t.shard.forget(t)
+	t.releasing.Lock()
+	defer t.releasing.Unlock()
+	if lost := new(LostError); t.deleted || errors.As(t.Err(), &lost) && !errors.Is(lost, ErrExpired) {
+		return nil
+	}
+	err := t.shard.keeper.persist(ctx, func(ctx context.Context) error {
+		return t.shard.keeper.store.Delete(ctx, t.key, store.ByToken(t.token))
+	})
+	t.deleted = err == nil
+	return err
+}

@@ -1,0 +1,36 @@
+package memstore
+
+import "github.com/leasehold-go/leasehold/store"
+
+// maxNonces bounds the memory of ended creates to a megabyte or so.
+const maxNonces = 1 << 14
+
+// nonces is a set that forgets its oldest element when it is full.
+type nonces struct {
+	set  map[store.Nonce]struct{}
+	ring []store.Nonce
+	next int // where the ring is overwritten once it is full
+}
+
+func newNonces() nonces {
+	return nonces{set: make(map[store.Nonce]struct{})}
+}
+
+func (n *nonces) has(v store.Nonce) bool {
+	_, ok := n.set[v]
+	return ok
+}
+
+func (n *nonces) add(v store.Nonce) {
+	if n.has(v) {
+		return
+	}
+	n.set[v] = struct{}{}
+	if len(n.ring) < maxNonces {
+		n.ring = append(n.ring, v)
+		return
+	}
+	delete(n.set, n.ring[n.next])
+	n.ring[n.next] = v
+	n.next = (n.next + 1) % maxNonces
+}

@@ -1,0 +1,244 @@
+// Package memstore keeps records in the memory of one process.
+//
+// It is a real store, for programs that are one process and for tests of those
+// that are not, and the reference that the other backends are checked against.
+// It reads the time from package time alone, so under testing/synctest it runs
+// on virtual time.
+//
+// Guaranteed: every law of package store, exactly and at once. A record is gone
+// at its deadline to the nanosecond; of two calls one comes first.
+//
+// Not guaranteed: anything beyond the process. When it ends, so do its records
+// and the memory of its tokens. A create that is repeated after the ends of
+// some ten thousand later terms may no longer be recognised.
+package memstore
+
+import (
+	"bytes"
+	"context"
+	"iter"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/leasehold-go/leasehold/store"
+	"github.com/leasehold-go/leasehold/store/internal/feed"
+)
+
+var _ store.Store = (*Store)(nil)
+
+// Store is a [store.Store] in memory. Make one with [New].
+type Store struct {
+	hub feed.Hub
+
+	mu      sync.Mutex
+	closed  bool
+	last    store.Token // the last one granted, for whatever key
+	records map[string]*record
+	sweepAt int // number of records at which those that have expired are dropped
+	ended   nonces
+}
+
+// record is what a key holds. It may have expired: only live tells.
+type record struct {
+	value    []byte
+	token    store.Token
+	nonce    store.Nonce
+	seq      uint64
+	ttl      time.Duration
+	deadline time.Time
+}
+
+// New returns an empty store.
+func New() *Store {
+	return &Store{records: make(map[string]*record), sweepAt: minSweep, ended: newNonces()}
+}
+
+// Close ends every watch, and every call to come, with [store.ErrClosed].
+func (s *Store) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.hub.Close()
+	return nil
+}
+
+// Create implements [store.Store].
+func (s *Store) Create(ctx context.Context, c store.Claim) (store.Grant, error) {
+	if err := c.Check(store.MinTTL); err != nil {
+		return store.Grant{}, err
+	}
+	start := time.Now()
+	if err := s.enter(ctx, "create", c.Key); err != nil {
+		return store.Grant{}, err
+	}
+	defer s.mu.Unlock()
+
+	r := s.live(c.Key)
+	switch {
+	case r != nil && r.nonce == c.Nonce:
+		r.deadline = time.Now().Add(r.ttl)
+		return store.Grant{Token: r.token, Until: start.Add(r.ttl)}, nil
+	case r != nil:
+		return store.Grant{}, &store.HeldError{Record: r.public(c.Key)}
+	case s.ended.has(c.Nonce):
+		return store.Grant{}, fail("create", c.Key, store.ErrEnded)
+	}
+	s.sweep()
+	s.last++
+	s.records[c.Key] = &record{
+		value:    bytes.Clone(c.Value),
+		token:    s.last,
+		nonce:    c.Nonce,
+		ttl:      c.TTL,
+		deadline: time.Now().Add(c.TTL),
+	}
+	s.hub.Mark(c.Key, store.Unknown)
+	return store.Grant{Token: s.last, Until: start.Add(c.TTL)}, nil
+}
+
+// Renew implements [store.Store].
+func (s *Store) Renew(ctx context.Context, batch []store.Write) []store.Renewed {
+	answers := make([]store.Renewed, len(batch))
+	for i, w := range batch {
+		answers[i].Until, answers[i].Err = s.renew(ctx, w)
+	}
+	return answers
+}
+
+func (s *Store) renew(ctx context.Context, w store.Write) (time.Time, error) {
+	if err := w.CheckRenewal(); err != nil {
+		return time.Time{}, err
+	}
+	start := time.Now()
+	if err := s.enter(ctx, "renew", w.Key); err != nil {
+		return time.Time{}, err
+	}
+	defer s.mu.Unlock()
+
+	r, err := s.held("renew", w)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if len(w.Value) > 0 {
+		s.put(r, w)
+	}
+	r.deadline = time.Now().Add(r.ttl)
+	return start.Add(r.ttl), nil
+}
+
+// Update implements [store.Store].
+func (s *Store) Update(ctx context.Context, w store.Write) error {
+	if err := w.Check(); err != nil {
+		return err
+	}
+	if err := s.enter(ctx, "update", w.Key); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+
+	r, err := s.held("update", w)
+	if err != nil {
+		return err
+	}
+	s.put(r, w)
+	return nil
+}
+
+// Delete implements [store.Store].
+func (s *Store) Delete(ctx context.Context, key string, t store.Term) error {
+	if err := store.CheckKey(key); err != nil {
+		return err
+	}
+	if err := t.Check(); err != nil {
+		return err
+	}
+	if err := s.enter(ctx, "delete", key); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+
+	if r := s.live(key); r != nil && (r.token == t.Token || r.nonce == t.Nonce) {
+		s.drop(key, r)
+		s.hub.Mark(key, store.Deleted)
+	} else if t.Nonce != (store.Nonce{}) {
+		s.ended.add(t.Nonce) // its create, if it is still on its way, comes too late
+	}
+	return nil
+}
+
+// Get implements [store.Store].
+func (s *Store) Get(ctx context.Context, key string) (store.Record, error) {
+	if err := store.CheckKey(key); err != nil {
+		return store.Record{}, err
+	}
+	if err := s.enter(ctx, "get", key); err != nil {
+		return store.Record{}, err
+	}
+	defer s.mu.Unlock()
+
+	if r := s.live(key); r != nil {
+		return r.public(key), nil
+	}
+	return store.Record{}, fail("get", key, store.ErrNotFound)
+}
+
+// List implements [store.Store]. What it yields was true at one moment.
+func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[store.Record, error] {
+	return func(yield func(store.Record, error) bool) {
+		records, err := s.list(ctx, prefix)
+		for _, r := range records {
+			if !yield(r, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(store.Record{}, err)
+		}
+	}
+}
+
+func (s *Store) list(ctx context.Context, prefix string) ([]store.Record, error) {
+	if err := store.CheckPrefix(prefix); err != nil {
+		return nil, err
+	}
+	if err := s.enter(ctx, "list", prefix); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+
+	var records []store.Record
+	for key := range s.records {
+		if !strings.HasPrefix(key, prefix) {
+			continue
+		}
+		if r := s.live(key); r != nil {
+			records = append(records, r.public(key))
+		}
+	}
+	return records, nil
+}
+
+// Watch implements [store.Store].
+func (s *Store) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event, error] {
+	return s.hub.Watch(ctx, source{s}, prefix)
+}
+
+// source is what a watch reads from.
+type source struct{ *Store }
+
+// Read implements [feed.Source].
+func (s source) Read(ctx context.Context, keys []string) (map[string]store.Record, error) {
+	if err := s.enter(ctx, "watch", ""); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+
+	live := make(map[string]store.Record, len(keys))
+	for _, key := range keys {
+		if r := s.live(key); r != nil {
+			live[key] = r.public(key)
+		}
+	}
+	return live, nil
+}
