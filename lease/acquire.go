@@ -17,8 +17,9 @@ const creates = 3
 type Option func(*options)
 
 type options struct {
-	wait bool
-	beat func(at time.Time) Write
+	wait  bool
+	value func() ([]byte, error)
+	beat  func(at time.Time) Write
 }
 
 // Wait makes Acquire wait while another holds the key. It wakes when the store
@@ -27,6 +28,13 @@ type options struct {
 // while does not end the wait; only its context does.
 func Wait() Option {
 	return func(o *options) { o.wait = true }
+}
+
+// WithValue makes the value anew for each create that is sent, in place of the one
+// given to Acquire: one that waits may send the last of them hours later. An error
+// ends Acquire and is returned as it is.
+func WithValue(encode func() ([]byte, error)) Option {
+	return func(o *options) { o.value = encode }
 }
 
 // WithBeat makes heartbeats carry a value: beat is called for each, with the time
@@ -72,6 +80,13 @@ func (k *Keeper) Acquire(ctx context.Context, key string, value []byte, opts ...
 // the store recognises it; one that stays in doubt is settled later.
 func (k *Keeper) create(ctx context.Context, claim store.Claim, o options) (*term, error) {
 	claim.Nonce = store.NewNonce()
+	if o.value != nil {
+		value, err := o.value()
+		if err != nil {
+			return nil, err
+		}
+		claim.Value = value
+	}
 	pauses := newBackoff(k.cfg.Heartbeat)
 	for try := 1; ; try++ {
 		grant, err := k.createOnce(ctx, claim)

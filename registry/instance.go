@@ -1,0 +1,190 @@
+package registry
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// Instance is a registered instance: an identity, a machine and a lease. Its
+// methods may be called from any number of goroutines. It comes from [Register].
+type Instance[S comparable, P any] struct {
+	cfg     Config[S, P]
+	ttl     time.Duration
+	machine *fsm.Machine[S]
+	lease   lease.Lease
+
+	stopSearch context.CancelFunc // of the search for the address
+	search     sync.WaitGroup
+
+	mu    sync.Mutex
+	ip    netip.Addr  // zero until it is found
+	token store.Token // zero until it is granted
+	facts facts[S, P] // as the store last confirmed them, but for the two above
+	// staged are the facts in the value that is being written. The lease
+	// serialises what touches them: encode sets them, commit takes them over.
+	staged facts[S, P]
+}
+
+// Machine returns the instance's machine.
+func (i *Instance[S, P]) Machine() *fsm.Machine[S] { return i.machine }
+
+// Lease returns the instance's lease.
+func (i *Instance[S, P]) Lease() lease.Lease { return i.lease }
+
+// State returns the state that the machine is in.
+func (i *Instance[S, P]) State() S { return i.machine.State() }
+
+// Status returns what the instance last published; and, once its term has ended,
+// where its machine has gone since.
+func (i *Instance[S, P]) Status() Status[S] {
+	s := i.confirmed().status
+	if i.lease.Err() != nil {
+		s.follow(i.machine.Snapshot(), i.connected)
+	}
+	return s
+}
+
+// Transition moves the machine and publishes where it is; see
+// [fsm.Machine.Transition].
+func (i *Instance[S, P]) Transition(ctx context.Context, to S) error {
+	return i.machine.Transition(ctx, to)
+}
+
+// TransitionBecause is Transition with a cause that the history keeps.
+func (i *Instance[S, P]) TransitionBecause(ctx context.Context, to S, cause string) error {
+	return i.machine.TransitionBecause(ctx, to, cause)
+}
+
+// Update changes the user's payload and publishes it. change gets a copy made by
+// assignment: what hangs from it by pointer, slice or map is to be replaced, not
+// changed in place. If the write fails the payload stays as it was. The errors
+// are those of [lease.Lease.Write]. change must not call the instance.
+func (i *Instance[S, P]) Update(ctx context.Context, change func(*P)) error {
+	return i.lease.Write(ctx, i.write(func(f *facts[S, P]) { change(&f.payload) }))
+}
+
+// RecordError publishes err as the last error, with the time, or that there is
+// none if err is nil.
+func (i *Instance[S, P]) RecordError(ctx context.Context, err error) error {
+	return i.lease.Write(ctx, i.write(func(f *facts[S, P]) {
+		f.status.LastError, f.status.LastErrorAt = "", time.Time{}
+		if err != nil {
+			f.status.LastError, f.status.LastErrorAt = err.Error(), time.Now().UTC()
+		}
+	}))
+}
+
+// Deregister lets go of the key, whatever state the machine is in, and returns
+// when everything that the instance started has stopped. It may be called again;
+// see [lease.Lease.Release]. [Instance.Leave] is the orderly way.
+func (i *Instance[S, P]) Deregister(ctx context.Context) error {
+	i.stopSearch()
+	i.search.Wait()
+	return i.lease.Release(ctx)
+}
+
+// write is a write of what change makes of the facts.
+func (i *Instance[S, P]) write(change func(*facts[S, P])) lease.Write {
+	return lease.Write{
+		Encode: func() ([]byte, error) { return i.stage(change) },
+		Commit: i.commit,
+	}
+}
+
+// stage makes the value for what change makes of the facts.
+func (i *Instance[S, P]) stage(change func(*facts[S, P])) ([]byte, error) {
+	next := i.confirmed()
+	change(&next)
+	value, err := i.encode(next)
+	if err == nil {
+		i.staged = next
+	}
+	return value, err
+}
+
+// encode makes the value for f.
+func (i *Instance[S, P]) encode(f facts[S, P]) ([]byte, error) {
+	i.fill(&f)
+	return encode(f.payload, newOwn(f.status, i.ttl))
+}
+
+// fill puts into the payload what the user wants of the status.
+func (i *Instance[S, P]) fill(f *facts[S, P]) {
+	if i.cfg.Fill != nil {
+		i.cfg.Fill(&f.payload, f.status)
+	}
+}
+
+// commit takes over what the store has confirmed.
+func (i *Instance[S, P]) commit() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.facts = i.staged
+}
+
+// confirmed returns the facts as they may be published now.
+func (i *Instance[S, P]) confirmed() facts[S, P] {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	f := i.facts
+	f.status.IP, f.status.Token = i.ip, i.token
+	return f
+}
+
+// beat is the write of a heartbeat.
+func (i *Instance[S, P]) beat(at time.Time) lease.Write {
+	return i.write(func(f *facts[S, P]) { f.status.Heartbeat = at.UTC() })
+}
+
+// snapshot is the machine's [fsm.Encode] rule.
+func (i *Instance[S, P]) snapshot(m fsm.Snapshot[S]) ([]byte, error) {
+	return i.stage(func(f *facts[S, P]) { f.status.follow(m, i.connected) })
+}
+
+// connected reports whether a state is one of those that the user named.
+func (i *Instance[S, P]) connected(state S) bool {
+	return slices.Contains(i.cfg.Connected, state)
+}
+
+// locate looks for the address beside everything else. It publishes it once the
+// instance is registered; should that fail, the next value that is written has it.
+func (i *Instance[S, P]) locate(ctx context.Context, registered <-chan struct{}) {
+	limited, cancel := context.WithTimeout(ctx, addressLimit)
+	defer cancel()
+	ip, err := i.cfg.PublicIP(limited)
+	if err != nil {
+		return
+	}
+	i.mu.Lock()
+	i.ip = ip
+	i.mu.Unlock()
+	select {
+	case <-ctx.Done():
+	case <-registered:
+		_ = i.lease.Write(ctx, i.write(func(*facts[S, P]) {}))
+	}
+}
+
+// written is the lease as the machine sees it: what the machine commits, the
+// instance commits with it.
+type written struct {
+	lease.Lease
+	commit func()
+}
+
+// Write implements [lease.Lease].
+func (w written) Write(ctx context.Context, write lease.Write) error {
+	commit := write.Commit
+	write.Commit = func() {
+		commit()
+		w.commit()
+	}
+	return w.Lease.Write(ctx, write)
+}

@@ -1,0 +1,113 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// Register claims cfg.Key and returns the instance that holds it, in the initial
+// state of def, published.
+//
+// It fails with *[ConflictError] while another instance holds the key, unless cfg
+// says to wait or to reclaim; with *[store.ForeignError] if another program put
+// something there; with [ErrPayload] or *[store.InvalidError] for what cannot be
+// published; and as [lease.Keeper.Acquire] does. A def with an [fsm.Encode] rule is
+// refused, since what is published is the instance's status.
+func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fsm.Definition[S], cfg Config[S, P]) (*Instance[S, P], error) {
+	i, def, err := newInstance(k, def, cfg)
+	if err != nil {
+		return nil, err
+	}
+	life, stop := context.WithCancel(context.WithoutCancel(ctx))
+	registered := make(chan struct{})
+	i.stopSearch = stop
+	i.search.Go(func() { i.locate(life, registered) })
+
+	held, err := i.claim(ctx, k)
+	if err != nil {
+		stop()
+		i.search.Wait()
+		return nil, conflict(err)
+	}
+	i.begin(held, def)
+	close(registered)
+	return i, nil
+}
+
+// newInstance checks everything that can be checked without the store, and
+// returns an instance that holds nothing, with its definition.
+func newInstance[S comparable, P any](k *lease.Keeper, def *fsm.Definition[S], cfg Config[S, P]) (*Instance[S, P], *fsm.Definition[S], error) {
+	if k == nil {
+		return nil, nil, &store.InvalidError{What: "keeper", Rule: "must not be nil"}
+	}
+	if def == nil {
+		return nil, nil, &store.InvalidError{What: "definition", Rule: "must not be nil"}
+	}
+	cfg, err := cfg.complete(def)
+	if err != nil {
+		return nil, nil, err
+	}
+	i := &Instance[S, P]{cfg: cfg, ttl: k.TTL()}
+	i.facts.payload = cfg.Payload
+	i.facts.status.Identity = Identity{Instance: cfg.Instance, Host: cfg.Host, Process: thisProcess()}
+	i.facts.status.State = def.Initial()
+	if def, err = def.With(fsm.Encode(i.snapshot)); err != nil {
+		return nil, nil, err
+	}
+	filled := i.confirmed()
+	i.fill(&filled)
+	return i, def, checkPayload(filled.payload)
+}
+
+// claim acquires the key, taking it back first if the policy says so.
+func (i *Instance[S, P]) claim(ctx context.Context, k *lease.Keeper) (lease.Lease, error) {
+	opts := []lease.Option{lease.WithValue(i.initial)}
+	if !i.cfg.LivenessOnly {
+		opts = append(opts, lease.WithBeat(i.beat))
+	}
+	held, err := k.Acquire(ctx, i.cfg.Key, nil, opts...)
+	other := new(store.HeldError)
+	if !errors.As(err, &other) {
+		return held, err
+	}
+	reclaim := i.cfg.Reclaim.allows(i.facts.status.Identity, other.Record)
+	if reclaim {
+		if err := k.Store().Delete(ctx, i.cfg.Key, store.ByToken(other.Record.Token)); err != nil {
+			return nil, err
+		}
+	}
+	if i.cfg.Wait {
+		opts = append(opts, lease.Wait())
+	}
+	if i.cfg.Wait || reclaim {
+		return k.Acquire(ctx, i.cfg.Key, nil, opts...)
+	}
+	return nil, err
+}
+
+// initial makes the first value. Nothing else is written yet.
+func (i *Instance[S, P]) initial() ([]byte, error) {
+	now := time.Now().UTC()
+	i.mu.Lock()
+	s := &i.facts.status
+	s.Registered, s.Changed, s.Heartbeat = now, now, now
+	if i.connected(s.State) {
+		s.Connected = now
+	}
+	i.mu.Unlock()
+	return i.encode(i.confirmed())
+}
+
+// begin puts the machine on the lease.
+func (i *Instance[S, P]) begin(held lease.Lease, def *fsm.Definition[S]) {
+	i.mu.Lock()
+	i.token = held.Token()
+	i.mu.Unlock()
+	i.lease = held
+	i.machine = fsm.New(def, fsm.WithLease(written{held, i.commit}), fsm.WithHistory(i.cfg.History))
+}
