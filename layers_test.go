@@ -1,0 +1,99 @@
+package leasehold_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/leasehold-go/leasehold"
+
+// layers says which packages of this module each package may import. What is not
+// in it is not allowed, so a new package has to find its place here first.
+var layers = map[string]struct {
+	may   []string
+	third []string // modules of others that may be linked in; none for most
+	why   string
+}{
+	"":                    {nil, nil, "it is a doc comment"},
+	"store":               {nil, nil, "the contract knows no backend and nobody who uses it"},
+	"store/internal/feed": {[]string{"store"}, nil, "it serves backends, and is one of no store"},
+	"store/memory":        {[]string{"store", "store/internal/feed"}, nil, "a backend knows the contract alone"},
+	"store/redis": {[]string{"store", "store/internal/feed"}, []string{"github.com/redis/go-redis/v9"},
+		"a backend knows the contract alone, and its client"},
+	"lease":    {[]string{"store"}, nil, "a lease is held on any store"},
+	"fsm":      {[]string{"lease", "store"}, nil, "a machine sees a lease as an interface, and no backend"},
+	"registry": {[]string{"fsm", "lease", "store"}, nil, "an instance runs on any store"},
+}
+
+// programs may import everything: they are what people run, or test with.
+var programs = []string{"examples/", "internal/"}
+
+func TestAPackageImportsOnlyTheLayersBelowIt(t *testing.T) {
+	for _, p := range packages(t) {
+		if isProgram(p.name) {
+			continue
+		}
+		layer, known := layers[p.name]
+		if !known {
+			t.Errorf("%q has no place in the layers: say in layers_test.go what it may import, and why", p.name)
+			continue
+		}
+		for _, path := range p.imports {
+			if inner, ours := cut(path); ours && !slices.Contains(layer.may, inner) {
+				t.Errorf("%s imports %s, but may import only %q: %s", p.name, inner, layer.may, layer.why)
+			}
+		}
+	}
+}
+
+func TestTheCoreNeedsTheStandardLibraryAlone(t *testing.T) {
+	for _, p := range packages(t) {
+		layer, known := layers[p.name]
+		if !known {
+			continue
+		}
+		for _, path := range p.imports {
+			_, ours := cut(path)
+			standard := !strings.Contains(strings.Split(path, "/")[0], ".")
+			if !ours && !standard && !slices.ContainsFunc(layer.third, func(m string) bool { return strings.HasPrefix(path, m) }) {
+				t.Errorf("%s imports %s, but may use only the standard library and %q: whoever imports it would get that too", p.name, path, layer.third)
+			}
+		}
+	}
+}
+
+type pkg struct {
+	name    string // within the module
+	imports []string
+}
+
+// packages asks the go command; test files do not count.
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []pkg
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		name, _ := cut(fields[0])
+		all = append(all, pkg{name, fields[1:]})
+	}
+	if len(all) < len(layers) {
+		t.Fatalf("only %d packages: %v", len(all), all)
+	}
+	return all
+}
+
+// cut makes an import path relative to the module, if it is in it.
+func cut(path string) (string, bool) {
+	rest, ours := strings.CutPrefix(path, module)
+	return strings.TrimPrefix(rest, "/"), ours
+}
+
+func isProgram(name string) bool {
+	return slices.ContainsFunc(programs, func(dir string) bool { return strings.HasPrefix(name, dir) })
+}

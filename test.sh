@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Everything that has to hold before a change lands. Arguments go to `go test`:
+#
+#   ./test.sh                 all of it
+#   ./test.sh -run Renew      the checks, and those tests
+set -euo pipefail
+cd "$(dirname "$0")"
+
+# need COMMAND PACKAGE: installs a Debian package if its command is missing and that
+# is possible, or else says in one line what to install.
+need() {
+	command -v "$1" >/dev/null && return
+	if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+		echo "installing $2" >&2
+		apt-get update -qq >&2 && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$2" >&2 || true
+	fi
+	command -v "$1" >/dev/null || {
+		echo "test.sh: $1 is missing: install the Debian package $2" >&2
+		exit 1
+	}
+}
+
+command -v go >/dev/null || {
+	echo "test.sh: go is missing: install Go 1.26 or later from https://go.dev/dl" >&2
+	exit 1
+}
+need gcc build-essential # for the race detector
+need redis-server redis-server
+
+# The modules of the workspace, and the tools, which stand apart so that importers
+# never see them.
+modules=$(go list -m -f '{{.Dir}}')
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+(cd tools && GOWORK=off go build -o "$scratch/staticcheck" honnef.co/go/tools/cmd/staticcheck)
+
+unformatted=$(gofmt -l .)
+if [ -n "$unformatted" ]; then
+	echo "gofmt would change: $unformatted" >&2
+	exit 1
+fi
+for module in $modules; do
+	(cd "$module" && go vet ./... && "$scratch/staticcheck" ./...)
+done
+
+# The examples run as a newcomer would run them, each on its own.
+go run ./examples/exchange -for 4s </dev/null >"$scratch/exchange"
+grep -q '"to":"active"' "$scratch/exchange" || {
+	echo "examples/exchange did not become active:" >&2
+	cat "$scratch/exchange" >&2
+	exit 1
+}
+
+for module in $modules; do
+	(cd "$module" && go test -race -shuffle=on -timeout 20m "$@" ./...)
+done
