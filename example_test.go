@@ -1,0 +1,78 @@
+package leasehold_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/registry"
+	memstore "github.com/leasehold-go/leasehold/store/memory"
+)
+
+type State string
+
+const (
+	Idle     State = "idle"
+	Starting State = "starting"
+	Active   State = "active"
+	Stopping State = "stopping"
+	Stopped  State = "stopped"
+)
+
+var lifecycle = fsm.MustDefine(Idle, fsm.Table[State]{
+	Idle:     {Starting},
+	Starting: {Active, Stopping, Idle},
+	Active:   {Stopping},
+	Stopping: {Stopped},
+	Stopped:  {Idle},
+})
+
+// Record is what operators see under the key.
+type Record struct {
+	Exchange  string    `json:"exchange"`
+	State     State     `json:"state"`
+	Heartbeat time.Time `json:"heartbeat"`
+}
+
+func run(ctx context.Context, keeper *lease.Keeper) error {
+	cfg := registry.Config[State, Record]{
+		Key:     "exchange:1:status",
+		Payload: Record{Exchange: "coinbase"},
+		Fill:    func(r *Record, s registry.Status[State]) { r.State, r.Heartbeat = s.State, s.Heartbeat },
+		Leave:   []State{Stopping, Stopped},
+	}
+	return registry.Run(ctx, keeper, lifecycle, cfg, serve)
+}
+
+// serve has the key to itself. Its context ends when that is no longer sure.
+func serve(ctx context.Context, inst *registry.Instance[State, Record]) error {
+	if err := inst.Transition(ctx, Starting); err != nil {
+		return err
+	}
+	if err := inst.Transition(ctx, Stopped); err != nil {
+		fmt.Println("refused:", err)
+	}
+	return inst.Transition(ctx, Active)
+}
+
+func Example() {
+	ctx := context.Background()
+	st := memstore.New() // or redisstore.New(ctx, client): nothing else changes
+	keeper, err := lease.NewKeeper(st, lease.Config{TTL: 45 * time.Second, Heartbeat: 15 * time.Second})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer keeper.Close(ctx)
+	if err := run(ctx, keeper); err != nil {
+		log.Fatal(err)
+	}
+	_, err = registry.Get[Record](ctx, st, "exchange:1:status")
+	fmt.Println("afterwards:", err)
+
+	// Output:
+	// refused: starting -> stopped is not in the table; from starting: active, stopping, idle
+	// afterwards: get "exchange:1:status": not found
+}
