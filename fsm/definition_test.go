@@ -1,0 +1,162 @@
+package fsm_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/leasehold-go/leasehold/fsm"
+)
+
+func TestDefineRefuses(t *testing.T) {
+	pass := returns(nil)
+	tests := map[string]struct {
+		initial state
+		table   fsm.Table[state]
+		rules   []ruled
+		want    []string
+	}{
+		"nil table":        {"a", nil, nil, []string{`initial state "a" is not in the table`}},
+		"unknown initial":  {"x", fsm.Table[state]{"a": {}}, nil, []string{`initial state "x" is not in the table`}},
+		"unknown target":   {"a", fsm.Table[state]{"a": {"b"}}, nil, []string{`"a" leads to "b", which is not in the table`}},
+		"duplicate edge":   {"a", fsm.Table[state]{"a": {"b", "b"}, "b": {}}, nil, []string{`"a" leads to "b" more than once`}},
+		"self edge":        {"a", fsm.Table[state]{"a": {"a"}}, nil, []string{`"a" leads to itself`}},
+		"unreachable":      {"a", fsm.Table[state]{"a": {}, "b": {"a"}}, nil, []string{`"b" cannot be reached from "a"`}},
+		"empty rule":       {"a", fsm.Table[state]{"a": {}}, []ruled{{}}, []string{"a rule is empty"}},
+		"nameless guard":   {"a", fsm.Table[state]{"a": {}}, []ruled{fsm.Guard("a", "", pass)}, []string{`a guard of "a" has no name`}},
+		"same guard twice": {"a", fsm.Table[state]{"a": {}}, []ruled{fsm.Guard("a", "g", pass), fsm.Guard("a", "g", pass)}, []string{`guard "g" is given more than once for "a"`}},
+		"nil functions": {"a", fsm.Table[state]{"a": {}},
+			[]ruled{fsm.Guard[state]("a", "g", nil), fsm.Before[state](nil), fsm.Exit[state]("a", nil), fsm.Enter[state]("a", nil), fsm.After[state](nil), fsm.Encode[state](nil)},
+			[]string{"after hook has no function", "before hook has no function", "enter hook has no function", "exit hook has no function", `guard "g" has no function`, "the encode rule has no function"}},
+		"rules on unknown states": {"a", fsm.Table[state]{"a": {}},
+			[]ruled{fsm.Guard("x", "g", pass), fsm.Exit("y", pass), fsm.Enter("z", pass)},
+			[]string{`enter hook is for "z", which is not in the table`, `exit hook is for "y", which is not in the table`, `guard "g" is for "x", which is not in the table`}},
+		"two encodings": {"a", fsm.Table[state]{"a": {}}, []ruled{fsm.Encode(raw), fsm.Encode(raw)}, []string{"there is more than one encode rule"}},
+		"everything at once": {"a", fsm.Table[state]{"a": {"b", "b", "c", "a"}, "b": {}, "d": {}},
+			[]ruled{fsm.Enter("d", pass), fsm.Exit[state]("e", nil)},
+			[]string{`"a" leads to "b" more than once`, `"a" leads to "c", which is not in the table`, `"a" leads to itself`, `"d" cannot be reached from "a"`,
+				"exit hook has no function", `exit hook is for "e", which is not in the table`}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			def, err := fsm.Define(test.initial, test.table, test.rules...)
+			wantProblems(t, def == nil, err, test.want...)
+		})
+	}
+}
+
+func wantProblems(t *testing.T, none bool, err error, want ...string) {
+	t.Helper()
+	bad, ok := errors.AsType[*fsm.DefinitionError](err)
+	if !ok || !none {
+		t.Fatalf("got error %v (no definition: %v), want a DefinitionError and no definition", err, none)
+	}
+	if diff := cmp.Diff(want, bad.Problems); diff != "" {
+		t.Errorf("problems (-want +got):\n%s", diff)
+	}
+	if text := "bad definition: " + strings.Join(want, "; "); err.Error() != text {
+		t.Errorf("message %q, want %q", err, text)
+	}
+}
+
+func raw(fsm.Snapshot[state]) ([]byte, error) { return []byte("raw"), nil }
+
+// twin prints alike whatever its number is.
+type twin int
+
+func (twin) String() string { return "twin" }
+
+func TestDefineRefusesStatesThatPrintAlike(t *testing.T) {
+	def, err := fsm.Define(twin(1), fsm.Table[twin]{1: {2}, 2: {}})
+	wantProblems(t, def == nil, err, `2 states print as "twin": 1, 2`)
+}
+
+func TestDefineRefusesMoreStatesThanItCanNumber(t *testing.T) {
+	table := make(fsm.Table[int])
+	for i := range 65536 {
+		table[i] = []int{(i + 1) % 65536}
+	}
+	def, err := fsm.Define(0, table)
+	wantProblems(t, def == nil, err, "65536 states, more than 65535")
+
+	delete(table, 65535)
+	table[65534] = nil
+	largest, err := fsm.Define(0, table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !largest.Can(65533, 65534) || largest.Can(65534, 0) {
+		t.Error("the largest table is not the one that was given")
+	}
+}
+
+func TestMustDefinePanicsWithTheError(t *testing.T) {
+	defer func() {
+		err, _ := recover().(error)
+		if _, ok := errors.AsType[*fsm.DefinitionError](err); !ok {
+			t.Errorf("panicked with %v, want a DefinitionError", err)
+		}
+	}()
+	fsm.MustDefine(idle, nil)
+}
+
+func TestDefinitionAnswersFromTheTable(t *testing.T) {
+	if got := lifecycle.Initial(); got != idle {
+		t.Errorf("initial state %v", got)
+	}
+	if diff := cmp.Diff([]state{idle, starting, warming, stopping, active, stopped}, lifecycle.States()); diff != "" {
+		t.Errorf("states (-want +got):\n%s", diff)
+	}
+	for _, from := range lifecycle.States() {
+		if diff := cmp.Diff(table[from], lifecycle.Next(from)); diff != "" {
+			t.Errorf("next of %v (-want +got):\n%s", from, diff)
+		}
+		for _, to := range lifecycle.States() {
+			if got, want := lifecycle.Can(from, to), slices.Contains(table[from], to); got != want {
+				t.Errorf("can %v -> %v: %v, want %v", from, to, got, want)
+			}
+		}
+	}
+	if lifecycle.Next("bogus") != nil || lifecycle.Can("bogus", idle) || lifecycle.Can(idle, "bogus") {
+		t.Error("an unknown state has edges")
+	}
+}
+
+func TestDefinitionSharesNothingWithItsCallers(t *testing.T) {
+	mine := fsm.Table[state]{"a": {"b", "c"}, "b": {}, "c": {}}
+	def := fsm.MustDefine("a", mine)
+	mine["a"][0], mine["b"] = "c", []state{"a"}
+	def.Next("a")[0] = "z"
+	def.States()[0] = "z"
+
+	if diff := cmp.Diff([]state{"b", "c"}, def.Next("a")); diff != "" {
+		t.Errorf("next (-want +got):\n%s", diff)
+	}
+	if !def.Can("a", "b") || def.Can("b", "a") || def.Initial() != "a" {
+		t.Error("a caller changed the definition from outside")
+	}
+}
+
+func TestWithLeavesTheOriginalAlone(t *testing.T) {
+	first := with(t, fsm.Guard(starting, "never", returns(errBoom)))
+	second, err := first.With(fsm.Guard(idle, "never", returns(errBoom)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	walk(t, fsm.New(lifecycle), starting)
+	wantRefusal(t, fsm.New(first).Transition(context.Background(), starting), fsm.PhaseGuard, errBoom)
+	wantRefusal(t, fsm.New(second).Transition(context.Background(), starting), fsm.PhaseGuard, errBoom)
+}
+
+func TestWithChecksAgainstTheRulesBefore(t *testing.T) {
+	first := with(t, fsm.Encode(raw), fsm.Guard(idle, "g", returns(nil)))
+	def, err := first.With(fsm.Encode(raw), fsm.Guard(idle, "g", returns(nil)), fsm.Enter("bogus", returns(nil)))
+	wantProblems(t, def == nil, err,
+		`enter hook is for "bogus", which is not in the table`,
+		`guard "g" is given more than once for "idle"`,
+		"there is more than one encode rule")
+}

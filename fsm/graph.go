@@ -1,0 +1,80 @@
+package fsm
+
+import (
+	"slices"
+	"strings"
+)
+
+// graph is a table compiled once and shared by every definition and machine
+// made from it. It knows a state by its index. Nothing in it changes.
+type graph[S comparable] struct {
+	states  []S          // by index; the initial state is 0
+	index   map[S]uint16 // the inverse of states
+	targets [][]uint16   // by source, in the order of the table
+	// next is targets once more, as states, for showing to people. Decisions
+	// are made from targets: errors carry slices of next out to callers.
+	next [][]S
+}
+
+// compile numbers the states. Those that cannot be reached are reported, and
+// numbered all the same, so that rules about them raise no second complaint.
+func compile[S comparable](initial S, table Table[S], found *problems) *graph[S] {
+	if len(table) > maxStates {
+		found.add("%d states, more than %d", len(table), maxStates)
+		return &graph[S]{}
+	}
+	table.check(initial, found)
+	g := &graph[S]{index: make(map[S]uint16, len(table))}
+	g.number(table.reach(initial))
+	g.number(g.unreached(initial, table, found))
+	g.connect(table)
+	return g
+}
+
+func (g *graph[S]) number(states []S) {
+	for _, s := range states {
+		g.index[s] = uint16(len(g.states))
+		g.states = append(g.states, s)
+	}
+}
+
+func (g *graph[S]) unreached(initial S, table Table[S], found *problems) []S {
+	_, rooted := table[initial]
+	var rest []S
+	for s := range table {
+		if _, ok := g.index[s]; ok {
+			continue
+		}
+		rest = append(rest, s)
+		if rooted { // without a root nothing can be reached, and that is said already
+			found.add("%q cannot be reached from %q", label(s), label(initial))
+		}
+	}
+	slices.SortFunc(rest, func(a, b S) int { return strings.Compare(label(a), label(b)) })
+	return rest
+}
+
+func (g *graph[S]) connect(table Table[S]) {
+	g.targets = make([][]uint16, len(g.states))
+	g.next = make([][]S, len(g.states))
+	for i, from := range g.states {
+		for _, to := range table[from] {
+			if j, known := g.index[to]; known {
+				g.targets[i] = append(g.targets[i], j)
+				g.next[i] = append(g.next[i], to)
+			}
+		}
+		g.next[i] = slices.Clip(g.next[i]) // an append by a caller must copy
+	}
+}
+
+// edge finds the edge from a source to a target. Comparing the few targets of
+// a source is cheaper than hashing one state.
+func (g *graph[S]) edge(from uint16, to S) (target uint16, ok bool) {
+	for _, t := range g.targets[from] {
+		if g.states[t] == to {
+			return t, true
+		}
+	}
+	return 0, false
+}

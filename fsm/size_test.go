@@ -1,0 +1,85 @@
+package fsm_test
+
+import (
+	"context"
+	"runtime"
+	"testing"
+
+	"github.com/leasehold-go/leasehold/fsm"
+)
+
+func TestAllocationsPerCall(t *testing.T) {
+	ctx := context.Background()
+	m := fsm.New(lifecycle)
+	pendulum(t, m, 60) // the history has its room by now
+	hooked := fsm.New(with(t, fsm.Guard(starting, "g", returns(nil)), fsm.After(returns(nil))))
+	pendulum(t, hooked, 60)
+
+	tests := map[string]struct {
+		most float64
+		call func()
+	}{
+		"there and back": {0, func() { _ = m.Transition(ctx, starting); _ = m.Transition(ctx, idle) }},
+		"rejection":      {1, func() { _ = m.Transition(ctx, active) }},
+		"state and can":  {0, func() { _, _ = m.State(), m.Can(starting) }},
+		"hooked":         {2, func() { _ = hooked.Transition(ctx, starting); _ = hooked.Transition(ctx, idle) }},
+		"construction":   {1, func() { fsm.New(lifecycle) }},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := testing.AllocsPerRun(100, test.call); got > test.most {
+				t.Errorf("%v allocations, want at most %v", got, test.most)
+			}
+		})
+	}
+}
+
+func TestMemoryOfAMachine(t *testing.T) {
+	tests := map[string]struct {
+		steps int
+		most  uint64 // bytes
+	}{
+		"fresh":           {0, 200},
+		"after one step":  {1, 300},
+		"history of 50":   {50, 1200},
+		"full since long": {200, 1200},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			const machines = 2000
+			kept := make([]*fsm.Machine[state], machines)
+			before := heap()
+			for i := range kept {
+				kept[i] = fsm.New(lifecycle)
+				for n := 1; n <= test.steps; n++ {
+					walk(t, kept[i], swing(n))
+				}
+			}
+			each := (heap() - before) / machines
+			runtime.KeepAlive(kept)
+			if each > test.most {
+				t.Errorf("%d bytes a machine, want at most %d", each, test.most)
+			}
+		})
+	}
+}
+
+// Causes leave with their entries.
+func TestCausesDoNotPileUp(t *testing.T) {
+	m := fsm.New(lifecycle)
+	pendulum(t, m, 300)
+	before := heap()
+	pendulum(t, m, 30000)
+	if after := heap(); after > before+100_000 {
+		t.Errorf("%d bytes more after 30000 transitions", after-before)
+	}
+	runtime.KeepAlive(m)
+}
+
+// heap is how many bytes are live.
+func heap() uint64 {
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc
+}

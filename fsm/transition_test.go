@@ -1,0 +1,289 @@
+package fsm_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/leasehold-go/leasehold/fsm"
+)
+
+func TestEveryPairOfStatesFollowsTheTable(t *testing.T) {
+	for _, from := range lifecycle.States() {
+		for _, to := range append(lifecycle.States(), "bogus") {
+			m := at(t, from)
+			before := m.Snapshot()
+			err := m.Transition(context.Background(), to)
+			if lifecycle.Can(from, to) {
+				if err != nil || m.State() != to {
+					t.Errorf("%v -> %v: error %v, now in %v", from, to, err, m.State())
+				}
+				continue
+			}
+			refused := wantRefusal(t, err, fsm.PhaseTable, fsm.ErrInvalid)
+			if diff := cmp.Diff(table[from], refused.Allowed); diff != "" || refused.From != from || refused.To != to {
+				t.Errorf("%v -> %v: error says %+v; allowed (-want +got):\n%s", from, to, refused, diff)
+			}
+			if diff := cmp.Diff(before, m.Snapshot()); diff != "" {
+				t.Errorf("%v -> %v was refused and left a trace (-before +after):\n%s", from, to, diff)
+			}
+		}
+	}
+}
+
+// Errors of one state share what they show, but not what a caller appends.
+func TestAllowedMayBeAppendedTo(t *testing.T) {
+	m := at(t, starting)
+	first := wantRefusal(t, m.Transition(context.Background(), active), fsm.PhaseTable, fsm.ErrInvalid)
+	second := wantRefusal(t, m.Transition(context.Background(), active), fsm.PhaseTable, fsm.ErrInvalid)
+	mine := append(first.Allowed, "mine")
+	_ = append(second.Allowed, "yours")
+	if diff := cmp.Diff([]state{warming, stopping, idle, "mine"}, mine); diff != "" {
+		t.Errorf("after an append by another (-want +got):\n%s", diff)
+	}
+}
+
+// at is a machine in a state that it has walked to.
+func at(t *testing.T, want state) *fsm.Machine[state] {
+	m := fsm.New(lifecycle)
+	for _, to := range []state{starting, warming, active, stopping, stopped} {
+		if m.State() == want {
+			break
+		}
+		walk(t, m, to)
+	}
+	return m
+}
+
+func TestErrorMessages(t *testing.T) {
+	failing := func(what string) code { return returns(errors.New(what)) }
+	final := fsm.MustDefine("stopped", fsm.Table[string]{"stopped": {}})
+	ended, cancel := context.WithCancelCause(context.Background())
+	cancel(errors.New("deadline of the request"))
+	tests := map[string]struct {
+		err  error
+		want string
+	}{
+		"one allowed":  {try(lifecycle, active), "idle -> active is not in the table; from idle: starting"},
+		"some allowed": {at(t, starting).Transition(context.Background(), active), "starting -> active is not in the table; from starting: warming, stopping, idle"},
+		"final":        {fsm.New(final).Transition(context.Background(), "idle"), "stopped -> idle is not in the table; stopped is final"},
+		"context":      {fsm.New(lifecycle).Transition(ended, starting), "idle -> starting: context canceled: deadline of the request"},
+		"guard":        {try(with(t, fsm.Guard(starting, "feed is fresh", failing("12s old"))), starting), `idle -> starting: guard "feed is fresh": 12s old`},
+		"before":       {try(with(t, fsm.Before(failing("no"))), starting), "idle -> starting: before hook: no"},
+		"exit":         {try(with(t, fsm.Exit(idle, failing("no"))), starting), "idle -> starting moved, but exit hook: no"},
+		"all hooks": {try(with(t, fsm.After(failing("c")), fsm.Enter(starting, failing("b")), fsm.Exit(idle, failing("a"))), starting),
+			"idle -> starting moved, but exit hook: a; enter hook: b; after hook: c"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if test.err == nil || test.err.Error() != test.want {
+				t.Errorf("got  %v\nwant %v", test.err, test.want)
+			}
+		})
+	}
+}
+
+// try makes one transition on a fresh machine.
+func try(def *fsm.Definition[state], to state) error {
+	return fsm.New(def).Transition(context.Background(), to)
+}
+
+// journal writes down what happens, and where the machine is then.
+type journal struct {
+	lines   []string
+	machine *fsm.Machine[state]
+}
+
+func (j *journal) note(what string) code {
+	return func(_ context.Context, tr moved) error {
+		j.lines = append(j.lines, fmt.Sprintf("%s %d %v->%v in %v", what, tr.Number, tr.From, tr.To, j.machine.State()))
+		return nil
+	}
+}
+
+func TestOrderOfATransition(t *testing.T) {
+	var j journal
+	// Declared in an order that is not the one in which they run.
+	def := with(t,
+		fsm.After(j.note("after")),
+		fsm.Enter(starting, j.note("enter 1")),
+		fsm.Enter(idle, j.note("wrong enter")),
+		fsm.Exit(idle, j.note("exit")),
+		fsm.Exit(starting, j.note("wrong exit")),
+		fsm.Before(j.note("before")),
+		fsm.Guard(starting, "g1", j.note("guard 1")),
+		fsm.Guard(idle, "g", j.note("wrong guard")),
+		fsm.Encode(func(s fsm.Snapshot[state]) ([]byte, error) {
+			j.lines = append(j.lines, fmt.Sprintf("encode %v in %v", s.State, j.machine.State()))
+			return raw(s)
+		}),
+		fsm.Guard(starting, "g2", j.note("guard 2")),
+		fsm.Enter(starting, j.note("enter 2")),
+	)
+	held := newLease()
+	held.wrote = func() { j.lines = append(j.lines, fmt.Sprintf("written in %v", j.machine.State())) }
+	j.machine = fsm.New(def, fsm.WithLease(held))
+	walk(t, j.machine, starting)
+
+	want := []string{
+		"guard 1 1 idle->starting in idle",
+		"guard 2 1 idle->starting in idle",
+		"before 1 idle->starting in idle",
+		"encode starting in idle",
+		"written in idle",
+		"exit 1 idle->starting in starting",
+		"enter 1 1 idle->starting in starting",
+		"enter 2 1 idle->starting in starting",
+		"after 1 idle->starting in starting",
+	}
+	if diff := cmp.Diff(want, j.lines); diff != "" {
+		t.Errorf("order (-want +got):\n%s", diff)
+	}
+}
+
+func TestVetoStopsWhatComesAfterIt(t *testing.T) {
+	tests := map[string]struct {
+		veto  ruled
+		phase fsm.Phase
+		want  int // how many of the three vetoers in front of the hooks ran
+	}{
+		"guard":  {fsm.Guard(starting, "veto", returns(errBoom)), fsm.PhaseGuard, 1},
+		"before": {fsm.Before(returns(errBoom)), fsm.PhaseBefore, 2},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			ran := 0
+			count := func(context.Context, moved) error { ran++; return nil }
+			m := fsm.New(with(t, fsm.Guard(starting, "first", count), test.veto, fsm.Guard(starting, "second", count),
+				fsm.Before(count), fsm.Exit(idle, count), fsm.Enter(starting, count), fsm.After(count)))
+			wantRefusal(t, m.Transition(context.Background(), starting), test.phase, errBoom)
+			wantState(t, m, idle, 0)
+			if ran != test.want {
+				t.Errorf("%d others ran, want %d", ran, test.want)
+			}
+		})
+	}
+}
+
+func TestGuardErrorNamesTheGuard(t *testing.T) {
+	err := try(with(t, fsm.Guard(starting, "feed is fresh", returns(errBoom))), starting)
+	guard, ok := errors.AsType[*fsm.GuardError](err)
+	if !ok || guard.Name != "feed is fresh" || guard.Err != errBoom {
+		t.Errorf("got %+v, want the guard's name and its error", err)
+	}
+}
+
+func TestHookErrorAfterTheCommitSaysThatItMoved(t *testing.T) {
+	tests := map[fsm.Phase]ruled{
+		fsm.PhaseExit:  fsm.Exit(idle, returns(errBoom)),
+		fsm.PhaseEnter: fsm.Enter(starting, returns(errBoom)),
+		fsm.PhaseAfter: fsm.After(returns(errBoom)),
+	}
+	for phase, rule := range tests {
+		t.Run(phase.String(), func(t *testing.T) {
+			last := false
+			m := fsm.New(with(t, rule, fsm.After(func(context.Context, moved) error { last = true; return nil })))
+			err := m.Transition(context.Background(), starting)
+			failed, _ := errors.AsType[*fsm.TransitionError[state]](err)
+			if failed == nil || !failed.Moved || failed.Phase != phase || failed.From != idle || failed.To != starting || !errors.Is(err, errBoom) {
+				t.Errorf("got %+v, want a move from idle to starting with a failure at %v", failed, phase)
+			}
+			if diff := cmp.Diff([]state{starting}, failed.Allowed); diff != "" {
+				t.Errorf("allowed belongs to from (-want +got):\n%s", diff)
+			}
+			wantState(t, m, starting, 1)
+			if !last {
+				t.Error("the hooks after it did not run")
+			}
+		})
+	}
+}
+
+func TestFirstHookThatFailsGivesThePhase(t *testing.T) {
+	def := with(t, fsm.Exit(idle, returns(nil)), fsm.Enter(starting, returns(errBoom)), fsm.After(returns(context.Canceled)))
+	err := try(def, starting)
+	failed, _ := errors.AsType[*fsm.TransitionError[state]](err)
+	if failed == nil || failed.Phase != fsm.PhaseEnter || !errors.Is(err, errBoom) || !errors.Is(err, context.Canceled) {
+		t.Errorf("got %+v, want both errors at %v", failed, fsm.PhaseEnter)
+	}
+}
+
+func TestUserCodeGetsTheTransitionAndTheCallersContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		type key struct{}
+		ctx := context.WithValue(context.Background(), key{}, "mine")
+		var got []moved
+		look := func(ctx context.Context, tr moved) error {
+			if ctx.Value(key{}) != "mine" {
+				t.Error("the caller's context is not there")
+			}
+			got = append(got, tr)
+			return nil
+		}
+		m := fsm.New(with(t, fsm.Guard(starting, "g", look), fsm.After(look)))
+		time.Sleep(time.Minute)
+		if err := m.TransitionBecause(ctx, starting, "operator"); err != nil {
+			t.Fatal(err)
+		}
+		want := moved{Number: 1, From: idle, To: starting, At: time.Now().UTC(), Cause: "operator"}
+		if diff := cmp.Diff([]moved{want, want}, got); diff != "" {
+			t.Errorf("transition (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff([]moved{want}, m.History()); diff != "" {
+			t.Errorf("history (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestContextThatEndsInsideAHookEndsNothing(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	m := fsm.New(with(t, fsm.Before(func(context.Context, moved) error { cancel(); return nil })))
+	if err := m.Transition(ctx, starting); err != nil {
+		t.Error(err)
+	}
+	wantState(t, m, starting, 1)
+}
+
+func TestResetGoesAroundTheTable(t *testing.T) {
+	refuse := returns(errBoom)
+	quiet := 0
+	def := with(t, fsm.Guard(idle, "never", refuse), fsm.After(func(_ context.Context, tr moved) error {
+		if tr.Forced {
+			quiet++
+		}
+		return nil
+	}))
+	m := fsm.New(def)
+	walk(t, m, starting, warming, active)
+	for _, cause := range []string{"recovery", "once more"} { // the second from idle to idle
+		if err := m.Reset(context.Background(), cause); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantState(t, m, idle, 5)
+	if quiet != 0 {
+		t.Error("a hook ran for a reset")
+	}
+	past := m.History()
+	for i, from := range []state{active, idle} {
+		got := past[3+i]
+		want := moved{Number: uint64(4 + i), From: from, To: idle, At: got.At, Cause: []string{"recovery", "once more"}[i], Forced: true}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("reset (-want +got):\n%s", diff)
+		}
+	}
+}
+
+func TestPhaseNames(t *testing.T) {
+	want := []string{"invalid", "turn", "lease", "table", "guard", "before", "write", "exit", "enter", "after", "invalid"}
+	for i, name := range want {
+		if got := fsm.Phase(i).String(); got != name {
+			t.Errorf("phase %d is %q, want %q", i, got, name)
+		}
+	}
+}

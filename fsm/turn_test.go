@@ -1,0 +1,229 @@
+package fsm_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/leasehold-go/leasehold/fsm"
+)
+
+// gate is a before hook that lets one transition through for each send.
+type gate chan error
+
+func (g gate) pass(context.Context, moved) error { return <-g }
+
+// start runs a change beside the test and returns once it has blocked.
+func start(change func() error) <-chan error {
+	result := make(chan error, 1)
+	go func() { result <- change() }()
+	synctest.Wait()
+	return result
+}
+
+func TestWaitersAreServedInOrderAndGetTheirOwnResults(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		open := make(gate)
+		m := fsm.New(with(t, fsm.Before(open.pass)))
+		var results []<-chan error
+		for i, to := range []state{starting, active, warming, idle} { // the second is not in the table then
+			results = append(results, start(func() error {
+				return m.TransitionBecause(context.Background(), to, fmt.Sprint(i))
+			}))
+		}
+		for _, answer := range []error{nil, nil, errBoom} {
+			open <- answer
+		}
+		if err := <-results[0]; err != nil {
+			t.Error(err)
+		}
+		wantRefusal(t, <-results[1], fsm.PhaseTable, fsm.ErrInvalid)
+		if err := <-results[2]; err != nil {
+			t.Error(err)
+		}
+		wantRefusal(t, <-results[3], fsm.PhaseBefore, errBoom)
+		wantState(t, m, warming, 2)
+	})
+}
+
+func TestWaiterLeavesWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		open := make(gate)
+		m := fsm.New(with(t, fsm.Before(open.pass)))
+		first := start(func() error { return m.Transition(context.Background(), starting) })
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		gone := start(func() error { return m.Transition(ctx, warming) })
+		last := start(func() error { return m.Transition(context.Background(), stopping) })
+
+		err := <-gone // virtual time runs out while the first is still in its hook
+		wantRefusal(t, err, fsm.PhaseTurn, context.DeadlineExceeded)
+		if want := "idle -> warming: waiting for its turn: context deadline exceeded"; err.Error() != want {
+			t.Errorf("got %q, want %q", err, want)
+		}
+		open <- nil
+		open <- nil
+		if err := errors.Join(<-first, <-last); err != nil {
+			t.Error(err)
+		}
+		wantState(t, m, stopping, 2)
+	})
+}
+
+// The turn may be handed to a waiter at the moment at which it gives up. Either
+// it then takes the turn or passes it on; what may not happen is that the turn
+// is lost, and the last call here would hang.
+func TestHandOverToAWaiterThatGivesUpIsNotLost(t *testing.T) {
+	for range 2000 {
+		synctest.Test(t, func(t *testing.T) {
+			open := make(gate)
+			m := fsm.New(with(t, fsm.Before(open.pass)))
+			first := start(func() error { return m.Transition(context.Background(), starting) })
+			ctx, cancel := context.WithCancel(context.Background())
+			waiter := start(func() error { return m.Transition(ctx, active) })
+			go cancel()
+			open <- nil
+			<-first
+			<-waiter
+			close(open)
+			walk(t, m, warming)
+		})
+	}
+}
+
+func TestContextThatHasEndedIsRefusedEvenIfTheTurnIsFree(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(errBoom)
+	m := fsm.New(lifecycle)
+	wantRefusal(t, m.Transition(ctx, starting), fsm.PhaseTurn, context.Canceled)
+	wantRefusal(t, m.Transition(ctx, starting), fsm.PhaseTurn, errBoom)
+	wantRefusal(t, m.Reset(ctx, "try"), fsm.PhaseTurn, errBoom)
+	if err := m.Detach(ctx); !errors.Is(err, errBoom) {
+		t.Errorf("detach: %v", err)
+	}
+	wantState(t, m, idle, 0)
+}
+
+func TestCodeThatNeverReturnsLeavesTheMachineUsable(t *testing.T) {
+	places := map[string]struct {
+		rule func(code) ruled
+		want state
+	}{
+		"guard":  {func(c code) ruled { return fsm.Guard(starting, "g", c) }, idle},
+		"before": {fsm.Before[state], idle},
+		"encode": {encodeBy, idle},
+		"exit":   {func(c code) ruled { return fsm.Exit(idle, c) }, starting},
+		"enter":  {func(c code) ruled { return fsm.Enter(starting, c) }, starting},
+		"after":  {fsm.After[state], starting},
+	}
+	ways := map[string]func(){"panic": func() { panic(errBoom) }, "goexit": runtime.Goexit}
+	for place, test := range places {
+		for way, leave := range ways {
+			t.Run(place+" "+way, func(t *testing.T) { leaveFrom(t, test.rule, leave, test.want) })
+		}
+	}
+}
+
+func encodeBy(c code) ruled {
+	return fsm.Encode(func(s fsm.Snapshot[state]) ([]byte, error) {
+		return []byte("value"), c(context.Background(), moved{})
+	})
+}
+
+// leaveFrom ends the first transition in the given way from inside one rule,
+// while a second one waits, and checks that the machine goes on.
+func leaveFrom(t *testing.T, rule func(code) ruled, leave func(), want state) {
+	synctest.Test(t, func(t *testing.T) {
+		held, open, first := newLease(), make(chan struct{}), true
+		m := fsm.New(with(t, rule(func(context.Context, moved) error {
+			if first {
+				first = false
+				<-open
+				leave()
+			}
+			return nil
+		})), fsm.WithLease(held))
+
+		ended := make(chan any)
+		go func() {
+			defer func() { ended <- recover() }()
+			_ = m.Transition(context.Background(), starting)
+			t.Error("the transition returned")
+		}()
+		synctest.Wait()
+		next := start(func() error { return m.Reset(context.Background(), "next in line") })
+		close(open)
+
+		if reason := <-ended; reason != nil && reason != errBoom {
+			t.Errorf("the caller saw the panic %v", reason)
+		}
+		if err := <-next; err != nil {
+			t.Error(err)
+		}
+		past := m.History()
+		if got := past[len(past)-1].From; got != want {
+			t.Errorf("it was left in %v, want %v", got, want)
+		}
+		walk(t, m, starting)
+	})
+}
+
+func TestCloseRefusesEveryChange(t *testing.T) {
+	m := fsm.New(lifecycle)
+	walk(t, m, starting)
+	before := m.Snapshot()
+	for range 2 {
+		if err := m.Close(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantRefusal(t, m.Transition(context.Background(), warming), fsm.PhaseTurn, fsm.ErrClosed)
+	wantRefusal(t, m.Reset(context.Background(), "try"), fsm.PhaseTurn, fsm.ErrClosed)
+	if err := m.Detach(context.Background()); !errors.Is(err, fsm.ErrClosed) {
+		t.Errorf("detach: %v", err)
+	}
+	if diff := cmp.Diff(before, m.Snapshot()); diff != "" || !m.Can(warming) {
+		t.Errorf("closed machine cannot be read (-before +after):\n%s", diff)
+	}
+}
+
+func TestCloseWaitsForTheTransitionInProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		open := make(gate)
+		m := fsm.New(with(t, fsm.Before(open.pass)))
+		running := start(func() error { return m.Transition(context.Background(), starting) })
+		waiting := start(func() error { return m.Transition(context.Background(), warming) })
+
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if err := m.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("close with a hook in progress: %v", err)
+		}
+		closing := start(func() error { return m.Close(context.Background()) })
+		select {
+		case err := <-closing:
+			t.Errorf("close did not wait: %v", err)
+		default:
+		}
+		open <- nil
+		if err := errors.Join(<-running, <-closing); err != nil {
+			t.Error(err)
+		}
+		wantRefusal(t, <-waiting, fsm.PhaseTurn, fsm.ErrClosed)
+		wantState(t, m, starting, 1)
+	})
+}
+
+func TestCloseOfAMachineAtRestNeedsNoContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := fsm.New(lifecycle).Close(ctx); err != nil {
+		t.Error(err)
+	}
+}
