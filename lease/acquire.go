@@ -87,21 +87,37 @@ func (k *Keeper) create(ctx context.Context, claim store.Claim, o options) (*ter
 		}
 		claim.Value = value
 	}
+	var doubt error // of the last try that was, if one was
 	pauses := newBackoff(k.cfg.Heartbeat)
 	for try := 1; ; try++ {
 		grant, err := k.createOnce(ctx, claim)
-		switch {
-		case err == nil:
+		if err == nil {
 			return k.begin(claim, grant, o)
-		case k.open.Err() != nil && !errors.Is(err, store.ErrInDoubt):
-			return nil, ErrClosed
-		case !errors.Is(err, store.ErrInDoubt):
-			return nil, err
-		case try == creates || !pauses.sleep(ctx):
-			k.settle(claim)
-			return nil, err
 		}
+		if errors.Is(err, store.ErrInDoubt) {
+			doubt = err
+			if try < creates && pauses.sleep(ctx) {
+				continue
+			}
+		}
+		return nil, k.giveUp(claim, err, doubt)
 	}
+}
+
+// giveUp returns the error of a create whose last try failed with err. If any try
+// was in doubt, that the last did nothing says nothing of it.
+func (k *Keeper) giveUp(claim store.Claim, err, doubt error) error {
+	switch {
+	case doubt == nil && k.open.Err() != nil:
+		return ErrClosed
+	case doubt == nil:
+		return err
+	}
+	k.settle(claim)
+	if errors.Is(err, store.ErrUnavailable) {
+		return doubt
+	}
+	return err
 }
 
 func (k *Keeper) createOnce(ctx context.Context, claim store.Claim) (store.Grant, error) {
@@ -115,7 +131,11 @@ func (k *Keeper) createOnce(ctx context.Context, claim store.Claim) (store.Grant
 func (k *Keeper) begin(claim store.Claim, grant store.Grant, o options) (*term, error) {
 	s := k.shardOf(claim.Key)
 	t := newTerm(s, claim, grant, o.beat)
-	if t.window.holds(time.Now()) && s.add(t) {
+	left := t.window.left(time.Now())
+	if left > 0 && s.add(t) {
+		if left <= k.cfg.Heartbeat {
+			t.hurry() // the next round could come too late
+		}
 		return t, nil
 	}
 	k.settle(claim)
@@ -145,6 +165,7 @@ func (k *Keeper) await(ctx context.Context, claim store.Claim, o options, held *
 	pauses := newBackoff(k.cfg.Heartbeat)
 	for {
 		var t *term
+		token := held.Record.Token
 		err := k.untilGone(ctx, held.Record)
 		if err == nil {
 			t, err = k.create(ctx, claim, o)
@@ -154,10 +175,10 @@ func (k *Keeper) await(ctx context.Context, claim store.Claim, o options, held *
 			return t, nil
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("waiting for the key: %w: %w", context.Cause(ctx), held)
-		case errors.As(err, &held):
+		case errors.As(err, &held) && held.Record.Token != token:
 			pauses.tries = 0
-		case passing(err):
-			pauses.sleep(ctx)
+		case errors.Is(err, store.ErrHeld), passing(err):
+			pauses.sleep(ctx) // the same one still: its holder lives, or the watch is behind
 		default:
 			return nil, err
 		}

@@ -13,10 +13,12 @@ type backoff struct {
 	tries       int
 }
 
-// newBackoff suits a heartbeat: several tries fit into one interval.
+// newBackoff suits a heartbeat: several tries fit into one interval, however long
+// the trouble lasts.
 func newBackoff(heartbeat time.Duration) backoff {
 	const least, most = 10 * time.Millisecond, time.Second
-	return backoff{first: min(max(heartbeat/16, least), most), most: heartbeat}
+	first := min(max(heartbeat/16, least), most)
+	return backoff{first: first, most: max(heartbeat/4, first)}
 }
 
 // next returns the pause before the next try.

@@ -22,6 +22,7 @@ type beat struct {
 // under way, since the two could arrive in either order.
 func (t *term) prepare(at time.Time) *beat {
 	b := &beat{term: t, at: at, write: store.Write{Key: t.key, Token: t.token}}
+	t.undue()
 	select {
 	case t.turn <- struct{}{}:
 		b.turn = true
@@ -52,12 +53,24 @@ func (b *beat) fill() {
 // holder lives, and its record must not die of a value.
 func (b *beat) encode(w Write) {
 	value, err := w.Encode()
-	if err == nil && len(value) > 0 {
+	if err == nil && len(value) == 0 {
+		return
+	}
+	if err == nil {
 		err = store.CheckValue(value)
 	}
 	if b.skip = err; err == nil {
 		b.write.Value, b.commit = value, w.Commit
 	}
+}
+
+// late reports whether the term has ended. The renewal is then not to be sent.
+func (b *beat) late() bool {
+	if b.term.Valid() {
+		return false
+	}
+	b.giveTurn()
+	return true
 }
 
 func (b *beat) giveTurn() {
@@ -67,16 +80,19 @@ func (b *beat) giveTurn() {
 	}
 }
 
-// finish takes in the store's answer.
-func (b *beat) finish(answer store.Renewed) {
+// finish takes in the store's answer; again is when to try again if it is none.
+func (b *beat) finish(answer store.Renewed, again time.Time) {
 	switch t := b.term; {
 	case answer.Err == nil:
-		t.extend(b.at, answer.Until)
+		t.extend(answer.Until)
 		b.confirm()
 	case notOurs(answer.Err):
 		t.lose(answer.Err)
 	default:
-		t.postpone(answer.Err)
+		t.postpone(answer.Err, again)
+		if b.turn && errors.Is(answer.Err, store.ErrInDoubt) {
+			t.doubt = true
+		}
 	}
 	b.giveTurn()
 	if on := b.term.shard.keeper.cfg.OnBeat; on != nil && !errors.Is(b.term.Err(), ErrReleased) {

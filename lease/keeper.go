@@ -35,7 +35,8 @@ type Config struct {
 	// OnLoss, if set, is called once for each term that is lost.
 	//
 	// Both are called from the keeper's own goroutines, for different terms
-	// possibly at the same time. They hold up the renewals while they run and
+	// possibly at the same time. They hold up the renewals while they run, and
+	// OnLoss the moment at which another term's Done is closed (not Valid); they
 	// must not call Close.
 	OnLoss func(*LostError)
 }
@@ -189,7 +190,7 @@ func (k *Keeper) try(ctx context.Context, f func(context.Context) error) error {
 
 // limit is the time for one request: short, so that several fit into a window.
 func (k *Keeper) limit() time.Duration {
-	return min(k.cfg.Heartbeat, maxTry)
+	return min(k.cfg.Heartbeat/2, maxTry)
 }
 
 // persist calls f until it succeeds, fails for good, or ctx ends.

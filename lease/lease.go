@@ -39,7 +39,7 @@ type Lease interface {
 	// Release ends the term and deletes the record if it is still this term's.
 	// It works after ctx has been cancelled, for at most a few seconds, and may
 	// be called again. An error means that the record is left to its ttl; the
-	// term has ended all the same.
+	// term has ended all the same. A term that was lost is left as it is.
 	Release(ctx context.Context) error
 
 	// Done is closed the moment the term can no longer be trusted: when it is
@@ -60,8 +60,9 @@ type Write struct {
 	// then. The bytes must not change afterwards. An error is returned as it is,
 	// and nothing is written.
 	Encode func() ([]byte, error)
-	// Commit runs once the store has confirmed the value, before any other
-	// write of the term can be prepared. It may be nil. It must not write to
+	// Commit runs once, when the store has confirmed the value, before any
+	// other write of the term can be prepared and before Write returns nil; and
+	// not at all if Write returns an error. It may be nil. It must not write to
 	// the same lease.
 	Commit func()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,6 +20,7 @@ const maxBatch = 256
 type shard struct {
 	keeper *Keeper
 	signal chan struct{} // one element when there is something to look at; never closed
+	pauses backoff       // between rounds while the store is away; of the round under way
 
 	mu     sync.Mutex
 	closed bool
@@ -26,7 +28,12 @@ type shard struct {
 }
 
 func newShard(k *Keeper) *shard {
-	return &shard{keeper: k, signal: make(chan struct{}, 1), terms: make(map[*term]struct{})}
+	return &shard{
+		keeper: k,
+		signal: make(chan struct{}, 1),
+		pauses: newBackoff(k.cfg.Heartbeat),
+		terms:  make(map[*term]struct{}),
+	}
 }
 
 // add takes a term into the shard's care, or returns false if it is closed.
@@ -36,7 +43,7 @@ func (s *shard) add(t *term) bool {
 	if s.closed {
 		return false
 	}
-	s.terms[t] = struct{}{} // needs nothing before the next round, which is planned already
+	s.terms[t] = struct{}{} // needs no wake: its window is longer than the time to the next round
 	return true
 }
 
@@ -70,15 +77,17 @@ func (s *shard) run(ctx context.Context) {
 	var round chan struct{} // closed when the renewals under way are done; nil while there are none
 	beat := time.Now().Add(s.interval())
 	for ctx.Err() == nil {
-		due, wait := s.survey(beat, round != nil)
-		if round == nil && !time.Now().Before(beat) {
-			beat = time.Now().Add(s.interval())
+		now := time.Now() // one for both, or a beat could pass between them unseen
+		due, next := s.survey(now, beat, round != nil)
+		if round == nil && !now.Before(beat) {
+			beat = now.Add(s.interval())
+			next = beat // unless something is due
 		}
 		if len(due) > 0 {
 			round = s.start(ctx, due)
 			continue
 		}
-		timer := time.NewTimer(wait)
+		timer := time.NewTimer(time.Until(next))
 		select {
 		case <-ctx.Done():
 		case <-s.signal:
@@ -91,7 +100,7 @@ func (s *shard) run(ctx context.Context) {
 	if round != nil {
 		<-round
 	}
-	s.survey(beat, true) // reports the losses that nobody was told of yet
+	s.survey(time.Now(), beat, true) // reports the losses that nobody was told of yet
 }
 
 // interval is the time between two rounds, a little random so that a fleet that
@@ -102,39 +111,46 @@ func (s *shard) interval() time.Duration {
 }
 
 // survey ends the terms whose windows have ended, forgets those that are over, and
-// returns the ones to renew now and, if there are none, how long that can wait.
-// While a round is under way nothing is due.
-func (s *shard) survey(beat time.Time, busy bool) (due []*term, wait time.Duration) {
-	now := time.Now()
-	wait = max(beat.Sub(now), 0)
+// returns the ones to renew now and, if there are none, when to look again. While a
+// round is under way nothing is due: its end wakes the shard.
+func (s *shard) survey(now, beat time.Time, busy bool) (due []*term, next time.Time) {
+	next = beat
 	if busy {
-		wait = time.Hour // the end of the round wakes the shard
+		next = now.Add(s.keeper.cfg.Heartbeat) // no window of a term added meanwhile is shorter
 	}
+	var over []*term
 	for _, t := range s.all() {
 		if !t.Valid() {
-			s.forget(t)
+			over = append(over, t)
 			continue
 		}
 		renew, end := t.attention(now, beat)
 		if !busy && !now.Before(renew) {
 			due = append(due, t)
 		} else if !busy {
-			wait = min(wait, renew.Sub(now))
+			next = earlier(next, renew)
 		}
-		wait = min(wait, end.Sub(now))
+		next = earlier(next, end)
 	}
-	return due, wait
+	for _, t := range over { // once all have ended: whoever is told may take his time
+		s.forget(t)
+	}
+	return due, next
 }
 
-// forget drops a term that has ended, and reports it, once, if it was lost.
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// forget drops a term that has ended, and reports it if it was lost. Only the
+// shard's goroutine forgets lost terms, each once.
 func (s *shard) forget(t *term) {
 	s.mu.Lock()
-	_, known := s.terms[t]
 	delete(s.terms, t)
 	s.mu.Unlock()
-	if !known {
-		return
-	}
 	if lost := new(LostError); errors.As(t.Err(), &lost) && s.keeper.cfg.OnLoss != nil {
 		s.keeper.cfg.OnLoss(lost)
 	}
@@ -147,11 +163,11 @@ func (s *shard) start(ctx context.Context, due []*term) chan struct{} {
 		defer close(done)
 		for len(due) > 0 {
 			n := min(len(due), maxBatch)
-			if !s.renew(ctx, due[:n]) {
+			if again, ok := s.renew(ctx, due[:n]); !ok {
 				// The store is away. Asking it for the rest, one limit after
 				// the other, could outlast their windows.
 				for _, t := range due[n:] {
-					t.postpone(store.ErrUnavailable)
+					t.postpone(store.ErrUnavailable, again)
 				}
 				return
 			}
@@ -161,25 +177,40 @@ func (s *shard) start(ctx context.Context, due []*term) chan struct{} {
 	return done
 }
 
-// renew sends one batch and returns whether any item of it was answered.
-func (s *shard) renew(ctx context.Context, terms []*term) (answered bool) {
-	at := time.Now()
-	var beats []*beat
-	var batch []store.Write
-	for _, t := range terms {
-		if t.Valid() {
-			b := t.prepare(at)
-			beats, batch = append(beats, b), append(batch, b.write)
-		}
+// renew sends one batch. It returns false if no item of it was answered, and when
+// those that were not are to be tried again: all together, to be one batch again.
+func (s *shard) renew(ctx context.Context, terms []*term) (again time.Time, answered bool) {
+	beats := prepare(terms)
+	if len(beats) == 0 {
+		return time.Time{}, true
 	}
-	if len(batch) == 0 {
-		return true
+	batch := make([]store.Write, len(beats))
+	for i, b := range beats {
+		batch[i] = b.write
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.keeper.limit())
 	defer cancel()
-	for i, answer := range s.keeper.store.Renew(ctx, batch) {
-		beats[i].finish(answer)
+	answers := s.keeper.store.Renew(ctx, batch)
+	again = time.Now().Add(s.pauses.next())
+	for i, answer := range answers {
+		beats[i].finish(answer, again)
 		answered = answered || !passing(answer.Err)
 	}
-	return answered
+	if answered {
+		s.pauses.tries = 0
+	}
+	return again, answered
+}
+
+// prepare makes the renewals of terms, without those that ended, be it while the
+// values of others were made.
+func prepare(terms []*term) []*beat {
+	at := time.Now()
+	beats := make([]*beat, 0, len(terms))
+	for _, t := range terms {
+		if t.Valid() {
+			beats = append(beats, t.prepare(at))
+		}
+	}
+	return slices.DeleteFunc(beats, (*beat).late)
 }

@@ -28,27 +28,26 @@ type term struct {
 	window trust
 	last   error     // of the last renew, if that failed
 	due    time.Time // when to try the next renew, if not with the others
-	pauses backoff
 
 	turn  chan struct{} // full while a write of the term is under way, which alone may touch what follows
 	seq   uint64
 	value []byte // the last that the store confirmed
 	doubt bool   // whether a later one may have been written
 
-	releasing sync.Mutex
+	releasing chan struct{} // full while a release is under way, which alone may touch what follows
 	deleted   bool
 }
 
 func newTerm(s *shard, claim store.Claim, grant store.Grant, beat func(time.Time) Write) *term {
 	t := &term{
-		shard:  s,
-		key:    claim.Key,
-		token:  grant.Token,
-		beat:   beat,
-		window: trustFor(grant.Until, claim.TTL),
-		pauses: newBackoff(s.keeper.cfg.Heartbeat),
-		turn:   make(chan struct{}, 1),
-		value:  claim.Value,
+		shard:     s,
+		key:       claim.Key,
+		token:     grant.Token,
+		beat:      beat,
+		window:    trustFor(grant.Until, claim.TTL),
+		turn:      make(chan struct{}, 1),
+		value:     claim.Value,
+		releasing: make(chan struct{}, 1),
 	}
 	t.life, t.end = context.WithCancelCause(context.Background())
 	return t
@@ -91,9 +90,8 @@ func (t *term) lose(cause error) {
 	}
 }
 
-// extend moves the window on, unless it ended before the renew, which was sent
-// after at, was confirmed.
-func (t *term) extend(at, until time.Time) {
+// extend moves the window on, unless it ended before the renew was confirmed.
+func (t *term) extend(until time.Time) {
 	now := time.Now()
 	if t.expired(now) {
 		return
@@ -103,18 +101,22 @@ func (t *term) extend(at, until time.Time) {
 	if w := trustFor(until, t.shard.keeper.cfg.TTL); w.left(now) > t.window.left(now) {
 		t.window = w
 	}
-	t.last, t.pauses.tries = nil, 0
-	if !t.due.After(at) { // else it was asked for meanwhile, and is still wanted
-		t.due = time.Time{}
-	}
+	t.last = nil
 }
 
-// postpone notes a renew that failed for a passing reason.
-func (t *term) postpone(err error) {
+// postpone notes a renew that failed for a passing reason, and when to try again.
+func (t *term) postpone(err error, again time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.last = err
-	t.due = time.Now().Add(t.pauses.next())
+	t.last, t.due = err, again
+}
+
+// undue takes note that a renew is about to be sent. What asks for another from
+// here on is not answered by this one.
+func (t *term) undue() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.due = time.Time{}
 }
 
 // attention is when the term next needs its shard, given when the others do: its
@@ -140,7 +142,7 @@ func (t *term) Write(ctx context.Context, w Write) error {
 	if err := t.take(ctx); err != nil {
 		return err
 	}
-	defer t.give()
+	defer t.leave()
 	if t.doubt {
 		if err := t.put(ctx, t.value); err != nil {
 			return t.unsettled(err)
@@ -179,8 +181,22 @@ func (t *term) take(ctx context.Context) error {
 
 func (t *term) give() { <-t.turn }
 
-// put sends a value. The turn is the caller's.
+// leave gives the turn back, and then sees to it that a write that is in doubt is
+// settled. Not before: the heartbeat that is to do it needs the turn.
+func (t *term) leave() {
+	doubt := t.doubt
+	t.give()
+	if doubt {
+		t.hurry()
+	}
+}
+
+// put sends a value, unless the term ended while that was made. The turn is the
+// caller's.
 func (t *term) put(ctx context.Context, value []byte) error {
+	if !t.Valid() {
+		return t.Err()
+	}
 	t.seq++
 	err := t.shard.keeper.store.Update(ctx, store.Write{Key: t.key, Token: t.token, Seq: t.seq, Value: value})
 	switch {
@@ -191,7 +207,6 @@ func (t *term) put(ctx context.Context, value []byte) error {
 		return t.Err()
 	case errors.Is(err, store.ErrInDoubt):
 		t.doubt = true
-		t.hurry()
 	}
 	return err
 }
@@ -233,15 +248,19 @@ func (t *term) Release(ctx context.Context) error {
 	return t.release(ctx)
 }
 
-// release ends the term and deletes its record. One that the store has declared
-// not ours needs no delete; one that was lost for want of an answer still does,
-// so that whoever comes next need not wait out its ttl.
+// release ends the term and deletes its record. A term that was lost, be it that
+// nobody has looked yet, writes nothing any more.
 func (t *term) release(ctx context.Context) error {
-	t.end(ErrReleased)
+	if t.Valid() {
+		t.end(ErrReleased)
+	}
+	if errors.Is(t.Err(), store.ErrLost) {
+		return nil
+	}
 	t.shard.forget(t)
-	t.releasing.Lock()
-	defer t.releasing.Unlock()
-	if lost := new(LostError); t.deleted || errors.As(t.Err(), &lost) && !errors.Is(lost, ErrExpired) {
+	t.releasing <- struct{}{} // each before this one is bounded as this one is
+	defer func() { <-t.releasing }()
+	if t.deleted {
 		return nil
 	}
 	err := t.shard.keeper.persist(ctx, func(ctx context.Context) error {

@@ -26,11 +26,8 @@ const (
 // UTF-8, or begins with [Reserved]. Everything else is allowed: spaces, braces,
 // newlines, slashes and glob characters mean nothing.
 func CheckKey(key string) error {
-	switch {
-	case key == "":
+	if key == "" {
 		return &InvalidError{What: "key", Rule: "must not be empty"}
-	case strings.HasPrefix(key, Reserved):
-		return &InvalidError{What: "key", Got: quote(key), Rule: fmt.Sprintf("names that begin with %q are the library's own", Reserved)}
 	}
 	return checkName("key", key)
 }
@@ -43,6 +40,8 @@ func CheckPrefix(prefix string) error {
 
 func checkName(what, name string) error {
 	switch {
+	case strings.HasPrefix(name, Reserved):
+		return &InvalidError{What: what, Got: quote(name), Rule: fmt.Sprintf("names that begin with %q are the library's own", Reserved)}
 	case len(name) > MaxKey:
 		return &InvalidError{What: what, Got: quote(name), Rule: fmt.Sprintf("is %d bytes long, more than %d", len(name), MaxKey)}
 	case !utf8.ValidString(name):

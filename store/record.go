@@ -58,7 +58,11 @@ const (
 
 // String returns the kind in lower case.
 func (k Kind) String() string {
-	return [...]string{"invalid", "put", "gone", "synced", "resync"}[min(int(k), int(Resync))]
+	names := [...]string{Put: "put", Gone: "gone", Synced: "synced", Resync: "resync"}
+	if k < Put || k > Resync {
+		return "invalid"
+	}
+	return names[k]
 }
 
 // Cause says why a record is gone, where the backend knows.
@@ -72,7 +76,11 @@ const (
 
 // String returns the cause in lower case.
 func (c Cause) String() string {
-	return [...]string{"unknown", "deleted", "expired"}[min(int(c), int(Expired))]
+	names := [...]string{Unknown: "unknown", Deleted: "deleted", Expired: "expired"}
+	if c > Expired {
+		return "invalid"
+	}
+	return names[c]
 }
 
 // Event is one thing that a watch tells.

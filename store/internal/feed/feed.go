@@ -33,6 +33,7 @@ type feed struct {
 	yield  func(store.Event, error) bool
 
 	known   map[string]entry // what the reader was told
+	at      time.Time        // when what is being told was read, which a slow reader hears later
 	expiry  time.Time        // no known record's time left has passed before it; zero for none
 	full    time.Time        // when to read everything though nothing was marked; if lossy
 	backoff time.Duration    // before trying a source again that failed; zero while it answers
@@ -138,6 +139,7 @@ func (f *feed) read(ctx context.Context, d due) error {
 	if err != nil {
 		return err
 	}
+	f.at = time.Now()
 	return f.tell(f.changes(d.keys, live))
 }
 
@@ -157,7 +159,8 @@ func (f *feed) readAll(ctx context.Context, missed bool) error {
 		f.known = make(map[string]entry, len(live))
 	}
 	f.backoff = 0
-	f.full = time.Now().Add(interval(live))
+	f.at = time.Now()
+	f.full = f.at.Add(interval(live))
 
 	events := f.changes(f.all(live), live)
 	switch {
@@ -244,7 +247,7 @@ func (f *feed) remember(r store.Record) {
 	if left == store.Forever {
 		left = maxInterval // no expiry to wait for: look now and then
 	}
-	e := entry{Record: r, deadline: time.Now().Add(left)}
+	e := entry{Record: r, deadline: f.at.Add(left)}
 	f.known[r.Key] = e
 	f.wakeBy(e.deadline)
 }

@@ -1,0 +1,251 @@
+package lease_test
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/leasehold-go/leasehold/lease"
+	memstore "github.com/leasehold-go/leasehold/store/memory"
+	"pgregory.net/rapid"
+)
+
+func TestEachIntervalIsUpToATenthShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		acquire(t, keep(t, p), "k")
+		time.Sleep(200 * heartbeat)
+		synctest.Wait()
+		last, lengths := time.Duration(0), make(map[time.Duration]bool)
+		for _, r := range p.sent(renew) {
+			interval := r.at - last
+			if interval < heartbeat*9/10 || interval > heartbeat {
+				t.Errorf("an interval of %v", interval)
+			}
+			last, lengths[interval] = r.at, true
+		}
+		if len(lengths) < 100 {
+			t.Errorf("%d different intervals of 200: a fleet would beat in step", len(lengths))
+		}
+	})
+}
+
+func TestManyTermsCostFewRequestsAndNoGoroutines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const terms, intervals = 1000, 10
+		p := newProxy()
+		k := keep(t, p)
+		one := acquire(t, k, "one")
+		synctest.Wait()
+		before := runtime.NumGoroutine()
+		for i := range terms - 1 {
+			acquire(t, k, fmt.Sprint(i))
+		}
+		synctest.Wait()
+		if after := runtime.NumGoroutine(); after > before {
+			t.Errorf("%d goroutines with one term, %d with %d", before, after, terms)
+		}
+		time.Sleep(intervals * heartbeat)
+		synctest.Wait()
+		renewed := 0
+		for _, r := range p.sent(renew) {
+			renewed += len(r.writes)
+		}
+		// Four shards, in batches of 256; jitter fits in one beat more, or two.
+		if n := len(p.sent(renew)); n > 8*(intervals+2) {
+			t.Errorf("%d requests in %d intervals", n, intervals)
+		}
+		if least := terms * intervals; renewed < least || renewed > least*5/4 {
+			t.Errorf("%d renewals of %d terms in %d intervals", renewed, terms, intervals)
+		}
+		if !one.Valid() {
+			t.Error(one.Err())
+		}
+	})
+}
+
+func TestFailedRenewsAreTriedAgainWithLongerPauses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		held := acquire(t, keep(t, p), "k")
+		p.suffer(refuse, renew)
+		time.Sleep(heartbeat * 18 / 10) // less than two intervals, whatever the jitter
+		p.suffer(nil, renew)
+		tries := p.sent(renew)
+		if len(tries) < 5 {
+			t.Fatalf("%d tries in most of an interval", len(tries))
+		}
+		for i := range tries[1:] {
+			pause, most := tries[i+1].at-tries[i].at, min(heartbeat/16<<i, heartbeat/4)
+			if pause < most/2 || pause > most {
+				t.Errorf("pause %d is %v, not within a half and the whole of %v", i, pause, most)
+			}
+		}
+		time.Sleep(20 * heartbeat)
+		if !held.Valid() {
+			t.Error(held.Err())
+		}
+		// The rhythm is the old one again, and so is the first pause.
+		if n := len(p.sent(renew)) - len(tries); n < 20 || n > 24 {
+			t.Errorf("%d renewals in 20 intervals after the store came back", n)
+		}
+		p.suffer(once(refuse), renew)
+		n := len(p.sent(renew))
+		time.Sleep(heartbeat + heartbeat/16)
+		if late := p.sent(renew)[n:]; len(late) < 2 || late[1].at-late[0].at > heartbeat/16 {
+			t.Errorf("after trouble that passed, the next is not met with a short pause: %v", late)
+		}
+	})
+}
+
+func TestTermsThatFailTogetherAreTriedAgainTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const terms = 1000
+		p := newProxy()
+		k := keep(t, p)
+		for i := range terms {
+			acquire(t, k, fmt.Sprint(i))
+		}
+		p.suffer(refuse, renew)
+		time.Sleep(window)
+		if n := len(p.sent(renew)); n > 4*16 {
+			t.Errorf("%d requests to a store that is away for one window", n)
+		}
+	})
+}
+
+// More terms than one batch takes, and a heartbeat so long that the next round
+// would come too late for those whose batch was not sent.
+func TestFailedRoundIsTriedAgainForEveryTerm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		k := keep(t, p, func(c *lease.Config) { c.Heartbeat = ttl / 2 })
+		var all []lease.Lease
+		for i := range 1200 {
+			all = append(all, acquire(t, k, fmt.Sprint(i)))
+		}
+		p.suffer(refuse, renew)
+		time.Sleep(ttl / 2)
+		p.suffer(nil, renew)
+		time.Sleep(2 * ttl)
+		for _, held := range all {
+			if !held.Valid() {
+				t.Fatal(held.Err())
+			}
+		}
+	})
+}
+
+func TestOutageInsideTheWindowCostsNoTerm(t *testing.T) {
+	outages := map[string]fault{"refused": refuse, "silent": silence, "replies lost": loseReply}
+	for name, f := range outages {
+		t.Run(name, func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				start := rapid.Int64Range(0, int64(2*heartbeat)).Draw(t, "start")
+				// The window has six seconds left when the first renew fails. One
+				// limit and one pause pass at most before the store's return is seen.
+				length := rapid.Int64Range(0, int64(4*time.Second)).Draw(t, "length")
+				rapid.SyncTest(t, func(t *rapid.T) {
+					p := newProxy()
+					held := acquire(t, keep(t, p), "k")
+					time.Sleep(time.Duration(start))
+					p.suffer(f, renew)
+					time.Sleep(time.Duration(length))
+					p.suffer(nil, renew)
+					time.Sleep(3 * ttl)
+					if !held.Valid() {
+						t.Fatal(held.Err())
+					}
+				})
+			})
+		})
+	}
+}
+
+func TestOneHungRequestCostsNoTermAtAnyHeartbeat(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cfg := lease.Config{TTL: time.Duration(rapid.Int64Range(int64(100*time.Millisecond), int64(time.Minute)).Draw(t, "ttl"))}
+		cfg.Heartbeat = time.Duration(rapid.Int64Range(int64(10*time.Millisecond), int64(cfg.TTL/2)).Draw(t, "heartbeat"))
+		rapid.SyncTest(t, func(t *rapid.T) {
+			p := newProxy()
+			held := acquire(t, keep(t, p, func(c *lease.Config) { *c = cfg }), "k")
+			p.suffer(once(silence), renew)
+			time.Sleep(cfg.TTL)
+			if !held.Valid() {
+				t.Fatal(held.Err())
+			}
+		})
+	})
+}
+
+func TestEveryTryIsReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		beats := make(chan lease.Beat, 100)
+		held := acquire(t, keep(t, p, func(c *lease.Config) { c.OnBeat = func(b lease.Beat) { beats <- b } }), "k")
+		p.suffer(once(refuse), renew)
+		start := time.Now()
+		time.Sleep(heartbeat + time.Second)
+		synctest.Wait()
+		tries := p.sent(renew)
+		if len(beats) != len(tries) || len(beats) < 2 {
+			t.Fatalf("%d beats reported of %d tries", len(beats), len(tries))
+		}
+		for i, r := range tries {
+			b := <-beats
+			if b.Key != "k" || b.Token != held.Token() || b.At.Sub(start) != r.at || (b.Err != nil) != (i == 0) || b.Skipped != nil {
+				t.Errorf("beat %d at %v reported as %+v", i, r.at, b)
+			}
+		}
+	})
+}
+
+func TestReleasedTermIsNotRenewed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		k := keep(t, p)
+		a, b := acquire(t, k, "a"), acquire(t, k, "b")
+		if err := a.Release(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * ttl)
+		for _, r := range p.sent(renew) {
+			for _, w := range r.writes {
+				if w.Token != b.Token() {
+					t.Fatalf("renewed %+v", w)
+				}
+			}
+		}
+	})
+}
+
+func TestKeeperWithNothingToKeepAsksNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		keep(t, p)
+		time.Sleep(time.Hour)
+		if n := len(p.sent(create, renew, update, remove)); n != 0 {
+			t.Errorf("%d requests", n)
+		}
+	})
+}
+
+func BenchmarkAcquireAndRelease(b *testing.B) {
+	k, err := lease.NewKeeper(memstore.New(), lease.Config{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer k.Close(b.Context())
+	b.ReportAllocs()
+	for b.Loop() {
+		held, err := k.Acquire(b.Context(), "k", []byte("v"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := held.Release(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

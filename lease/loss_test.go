@@ -1,0 +1,396 @@
+package lease_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/store"
+)
+
+func TestDoneIsClosedExactlyAtTheWindowsEnd(t *testing.T) {
+	for name, f := range map[string]fault{
+		"while the store is silent":             silence,
+		"while the store refuses":               refuse,
+		"while replies are lost":                loseReply,
+		"while calls hang longer than a limit":  hang(heartbeat),
+		"while calls hang longer than a window": hang(time.Hour),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newProxy()
+				k := keep(t, p)
+				start := time.Now()
+				held := acquire(t, k, "k")
+				p.suffer(f, renew)
+				if got := ended(held, start); got != window {
+					t.Errorf("done after %v, want %v", got, window)
+				}
+				if held.Valid() || !errors.Is(held.Err(), lease.ErrExpired) {
+					t.Errorf("valid %v, err %v", held.Valid(), held.Err())
+				}
+				p.suffer(nil, renew)
+			})
+		})
+	}
+}
+
+func TestValidEndsWithTheWindowToTheNanosecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		held := acquire(t, keep(t, p), "k")
+		p.suffer(silence, renew)
+		time.Sleep(window - 1)
+		if !held.Valid() {
+			t.Error("not valid a nanosecond before the end")
+		}
+		time.Sleep(time.Nanosecond)
+		if held.Valid() {
+			t.Error("valid at the end")
+		}
+		p.suffer(nil, renew)
+		for range 100 {
+			time.Sleep(ttl / 10)
+			if held.Valid() {
+				t.Fatal("valid again")
+			}
+		}
+	})
+}
+
+// The round that hangs has no term left, and none whose end would make the shard
+// look again by chance.
+func TestTermAddedWhileARoundHangsEndsOnTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		k := keep(t, p)
+		first := acquire(t, k, "k")
+		p.suffer(hang(time.Hour), renew)
+		time.Sleep(heartbeat)
+		synctest.Wait()
+		if err := first.Release(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(window)
+		start := time.Now()
+		second := acquire(t, k, "k") // the same key is the same shard
+		if got := ended(second, start); got != window {
+			t.Errorf("done after %v, want %v", got, window)
+		}
+	})
+}
+
+func TestSlowSuccessfulRenewDoesNotExtendTrust(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		k := keep(t, p)
+		start := time.Now()
+		held := acquire(t, k, "k")
+		p.suffer(answerLate(window), renew)
+		if got := ended(held, start); got != window {
+			t.Errorf("done after %v, want %v: a renew under way moved the end", got, window)
+		}
+		time.Sleep(time.Hour)
+		if held.Valid() {
+			t.Error("a confirmation that came too late revived the term")
+		}
+	})
+}
+
+func TestWindowCountsFromWhenTheRenewWasSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		held := acquire(t, keep(t, p), "k")
+		p.suffer(answerLate(time.Second), renew)
+		time.Sleep(heartbeat + 500*time.Millisecond) // within the second
+		synctest.Wait()
+		sent := p.sent(renew)[0]
+		p.suffer(silence, renew)
+		if got := ended(held, p.start); got != sent.at+window {
+			t.Errorf("done after %v, want %v after the renew of %v", got, window, sent.at)
+		}
+	})
+}
+
+func TestDefiniteAnswerEndsATermAtOnce(t *testing.T) {
+	foreign := &store.ForeignError{Record: store.Record{Key: "k", Left: store.Forever}}
+	for name, c := range map[string]struct {
+		answer error
+		is     func(error) bool
+	}{
+		"gone or another's": {
+			&store.Error{Op: "renew", Key: "k", Condition: store.ErrLost},
+			func(err error) bool { return errors.Is(err, store.ErrLost) && !errors.Is(err, store.ErrForeign) },
+		},
+		"overwritten": {
+			foreign,
+			func(err error) bool {
+				var got *store.ForeignError
+				return errors.As(err, &got) && got == foreign && errors.Is(err, store.ErrLost)
+			},
+		},
+	} {
+		for _, v := range []verb{renew, update} {
+			t.Run(fmt.Sprintf("%s at %s", name, v), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					p := newProxy()
+					held := acquire(t, keep(t, p), "k")
+					p.suffer(func(context.Context, func(context.Context) error) error { return c.answer }, v)
+					if v == update {
+						if err := held.Update(t.Context(), []byte("v")); err != held.Err() {
+							t.Errorf("Update says %v, Err says %v", err, held.Err())
+						}
+					} else {
+						<-held.Done()
+					}
+					if asked := p.sent(v); len(asked) != 1 || asked[0].at != time.Since(p.start) {
+						t.Errorf("not ended at the first answer: %v", asked)
+					}
+					var lost *lease.LostError
+					if err := held.Err(); !errors.As(err, &lost) || lost.Key != "k" || lost.Token != held.Token() || !c.is(err) || errors.Is(err, lease.ErrExpired) {
+						t.Errorf("%#v", err)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestRecordTakenAwayIsNoticedByTheNextBeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		held := acquire(t, keep(t, p), "k")
+		if err := p.Store.Delete(t.Context(), "k", store.ByToken(held.Token())); err != nil {
+			t.Fatal(err)
+		}
+		if at := ended(held, p.start); at > heartbeat {
+			t.Errorf("lost after %v", at)
+		}
+	})
+}
+
+func TestPassingTroubleDoesNotEndATermEarly(t *testing.T) {
+	for _, condition := range []error{store.ErrUnavailable, store.ErrInDoubt, store.ErrStale, store.ErrClosed} {
+		t.Run(condition.Error(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newProxy()
+				held := acquire(t, keep(t, p), "k")
+				p.suffer(once(func(context.Context, func(context.Context) error) error {
+					return &store.Error{Op: "renew", Key: "k", Condition: condition}
+				}), renew)
+				time.Sleep(3 * ttl)
+				if !held.Valid() {
+					t.Error(held.Err())
+				}
+			})
+		})
+	}
+}
+
+func TestNothingIsSentForALostTerm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		held := acquire(t, keep(t, p), "k")
+		p.suffer(refuse, renew)
+		<-held.Done()
+		p.suffer(nil, renew)
+		before := len(p.sent(renew, update, remove))
+		if err := held.Update(t.Context(), []byte("late")); err != held.Err() {
+			t.Errorf("update: %v, want %v", err, held.Err())
+		}
+		time.Sleep(time.Hour)
+		if after := p.sent(renew, update, remove)[before:]; len(after) != 0 {
+			t.Errorf("sent after the loss: %+v", after)
+		}
+	})
+}
+
+// A value that takes longer to make than the window lasts.
+func TestNothingIsSentForATermLostWhileAValueWasMade(t *testing.T) {
+	slow := func() ([]byte, error) {
+		time.Sleep(2 * window)
+		return []byte("late"), nil
+	}
+	t.Run("by a write", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := newProxy()
+			held := acquire(t, keep(t, p), "k")
+			p.suffer(refuse, renew)
+			if err := held.Write(t.Context(), lease.Write{Encode: slow}); err != held.Err() || err == nil {
+				t.Errorf("write: %v, want %v", err, held.Err())
+			}
+			if sent := p.sent(update); len(sent) != 0 {
+				t.Errorf("sent %+v", sent)
+			}
+		})
+	})
+	t.Run("by a heartbeat", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := newProxy()
+			held := acquire(t, keep(t, p), "k", lease.WithBeat(func(time.Time) lease.Write { return lease.Write{Encode: slow} }))
+			<-held.Done()
+			time.Sleep(time.Hour)
+			if sent := p.sent(renew); len(sent) != 0 {
+				t.Errorf("sent %+v", sent)
+			}
+			if err := held.Update(t.Context(), []byte("v")); err != held.Err() {
+				t.Errorf("update: %v", err)
+			}
+		})
+	})
+}
+
+func TestEachLossIsReportedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const terms = 40
+		var reported atomic.Int32
+		p := newProxy()
+		k := keep(t, p, func(c *lease.Config) {
+			c.OnLoss = func(e *lease.LostError) {
+				reported.Add(1)
+				if e.Token == 0 || !errors.Is(e, lease.ErrExpired) || !errors.Is(e, store.ErrUnavailable) {
+					t.Errorf("reported %v", e)
+				}
+			}
+		})
+		released := acquire(t, k, "released")
+		var all []lease.Lease
+		for i := range terms {
+			all = append(all, acquire(t, k, fmt.Sprint(i)))
+		}
+		if err := released.Release(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		p.suffer(refuse, renew)
+		time.Sleep(window)
+		for _, held := range all {
+			go held.Valid()
+			go held.Release(context.Background())
+		}
+		time.Sleep(time.Hour)
+		if n := reported.Load(); n != terms {
+			t.Errorf("%d losses reported of %d", n, terms)
+		}
+	})
+}
+
+// Release by whoever looked first must not run OnLoss in the caller's goroutine,
+// where it may hold what OnLoss waits for.
+func TestLossIsReportedByTheKeeper(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lock := make(chan struct{}, 1)
+		reported := make(chan struct{})
+		p := newProxy()
+		k := keep(t, p, func(c *lease.Config) {
+			c.OnLoss = func(*lease.LostError) {
+				lock <- struct{}{}
+				close(reported)
+			}
+		})
+		held := acquire(t, k, "k")
+		lock <- struct{}{}
+		p.suffer(refuse, renew)
+		<-held.Done()
+		if err := held.Release(t.Context()); err != nil {
+			t.Error(err)
+		}
+		<-lock
+		<-reported
+	})
+}
+
+func TestSlowReportDelaysNoOtherEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		k := keep(t, p, func(c *lease.Config) {
+			c.OnLoss = func(*lease.LostError) { time.Sleep(time.Second) }
+		})
+		start := time.Now()
+		var all []lease.Lease
+		for i := range 20 {
+			all = append(all, acquire(t, k, fmt.Sprint(i)))
+		}
+		p.suffer(silence, renew)
+		time.Sleep(window)
+		synctest.Wait()
+		for _, held := range all {
+			if got := ended(held, start); got != window {
+				t.Fatalf("done after %v, want %v", got, window)
+			}
+		}
+	})
+}
+
+// A beat that falls due while a loss is being reported comes late, not never.
+func TestSlowReportSkipsNoHeartbeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const longest = ttl / 2 // so that a beat left out costs the term
+		for range 20 {
+			p := newProxy()
+			k := keep(t, p, func(c *lease.Config) {
+				c.Heartbeat = longest
+				c.OnLoss = func(*lease.LostError) { time.Sleep(longest / 8) }
+			})
+			var others []lease.Lease
+			for i := range 40 {
+				others = append(others, acquire(t, k, fmt.Sprint(i)))
+			}
+			p.suffer(func(context.Context, func(context.Context) error) error {
+				return &store.Error{Op: "update", Key: "k", Condition: store.ErrLost}
+			}, update)
+			for i := 0; i < len(others); i += 2 {
+				time.Sleep(longest / 9)
+				_ = others[i].Update(t.Context(), []byte("v")) // lost
+			}
+			for i := 1; i < len(others); i += 2 {
+				if !others[i].Valid() {
+					t.Fatal(others[i].Err())
+				}
+			}
+			_ = k.Close(t.Context())
+		}
+	})
+}
+
+func TestLossSaysWhy(t *testing.T) {
+	lost := func(cause error) error { return &lease.LostError{Key: "a b", Token: 7, Cause: cause} }
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{lost(lease.ErrExpired), `lease on "a b" (token 7) lost: trust window ended before a renew was confirmed`},
+		{
+			lost(&store.Error{Op: "renew", Key: "a b", Condition: store.ErrLost}),
+			`lease on "a b" (token 7) lost: renew "a b": lost`,
+		},
+		{
+			lost(&store.ForeignError{Record: store.Record{Key: "a b", Left: time.Minute}}),
+			`lease on "a b" (token 7) lost: "a b" holds a value that another program put there (1m0s left)`,
+		},
+	} {
+		if got := c.err.Error(); got != c.want {
+			t.Errorf("got  %s\nwant %s", got, c.want)
+		}
+		if !errors.Is(c.err, store.ErrLost) {
+			t.Errorf("%v is not a loss", c.err)
+		}
+	}
+}
+
+func TestLossByExpiryNamesTheLastTrouble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		held := acquire(t, keep(t, p), "k")
+		p.suffer(refuse, renew)
+		<-held.Done()
+		want := `lease on "k" (token 1) lost: trust window ended before a renew was confirmed; the last renew said: test "k": store unavailable`
+		if got := held.Err().Error(); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	})
+}

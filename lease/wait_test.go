@@ -1,0 +1,241 @@
+package lease_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/store"
+	memstore "github.com/leasehold-go/leasehold/store/memory"
+)
+
+// waiter acquires in the background and tells when and how that ended.
+func waiter(ctx context.Context, k *lease.Keeper, key string) <-chan outcome {
+	done, start := make(chan outcome, 1), time.Now()
+	go func() {
+		held, err := k.Acquire(ctx, key, []byte("second"), lease.Wait())
+		done <- outcome{held, err, time.Since(start)}
+	}()
+	return done
+}
+
+type outcome struct {
+	held  lease.Lease
+	err   error
+	after time.Duration
+}
+
+func TestWaiterTakesOverAtOnceAfterARelease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := memstore.New()
+		first := acquire(t, keep(t, st), "k")
+		done := waiter(t.Context(), keep(t, st), "k")
+		time.Sleep(time.Hour)
+		_ = first.Release(t.Context())
+		if got := <-done; got.err != nil || got.after != time.Hour || got.held.Token() <= first.Token() {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+func TestWaiterTakesOverAtTheTTLAfterADeath(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		first := acquire(t, keep(t, p), "k")
+		done := waiter(t.Context(), keep(t, p.Store), "k")
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		beats := p.sent(renew)
+		p.suffer(silence, renew, remove)
+		got := <-done
+		if want := beats[len(beats)-1].at + ttl; got.err != nil || got.after != want {
+			t.Errorf("%v after %v, want after %v", got.err, got.after, want)
+		}
+		if first.Valid() {
+			t.Error("two at once")
+		}
+	})
+}
+
+func TestWaiterWhoFindsTheKeyFreeNeedNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		if got := <-waiter(t.Context(), keep(t, memstore.New()), "k"); got.err != nil || got.after != 0 {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+// The record goes between the create that fails and the watch that begins.
+func TestWaiterMissesNoReleaseBeforeItWatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		first := acquire(t, keep(t, p.Store), "k")
+		p.suffer(once(func(ctx context.Context, call func(context.Context) error) error {
+			err := call(ctx)
+			_ = first.Release(ctx)
+			return err
+		}), create)
+		if got := <-waiter(t.Context(), keep(t, p), "k"); got.err != nil || got.after != 0 {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+func TestEachReleaseHasOneWinnerAmongTheWaiters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const waiters = 20
+		st := memstore.New()
+		var holders, wins atomic.Int32
+		first := acquire(t, keep(t, st), "k")
+		for range waiters {
+			k := keep(t, st)
+			go func() {
+				held, err := k.Acquire(context.Background(), "k", []byte("v"), lease.Wait())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if n := holders.Add(1); n != 1 {
+					t.Errorf("%d holders", n)
+				}
+				time.Sleep(time.Minute)
+				wins.Add(1)
+				holders.Add(-1)
+				_ = held.Release(context.Background())
+			}()
+		}
+		time.Sleep(time.Minute)
+		_ = first.Release(t.Context())
+		time.Sleep(waiters * time.Minute)
+		synctest.Wait()
+		if n := wins.Load(); n != waiters {
+			t.Errorf("%d of %d waiters held in turn, each for a minute", n, waiters)
+		}
+	})
+}
+
+func TestWaiterDoesNotPoll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		acquire(t, keep(t, p.Store), "k")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		<-waiter(ctx, keep(t, p), "k")
+		// What the record had left is between a ttl and one less a heartbeat.
+		if n := len(p.sent(create)); n > int(time.Hour/(ttl-heartbeat))+1 {
+			t.Errorf("%d creates in an hour of a ttl of %v", n, ttl)
+		}
+	})
+}
+
+func TestUpdatesOfTheHolderDoNotWakeAWaiter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		first := acquire(t, keep(t, p.Store), "k")
+		waiter(t.Context(), keep(t, p), "k")
+		synctest.Wait()
+		for range 100 {
+			time.Sleep(time.Millisecond)
+			if err := first.Update(t.Context(), []byte(time.Now().String())); err != nil {
+				t.Fatal(err)
+			}
+		}
+		other := acquire(t, keep(t, p.Store), "k2") // a neighbour of the same prefix
+		_ = other.Release(t.Context())
+		synctest.Wait()
+		if n := len(p.sent(create)); n != 1 {
+			t.Errorf("%d creates", n)
+		}
+	})
+}
+
+func TestWaiterThatGivesUpSaysWhyAndForWhom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := memstore.New()
+		first := acquire(t, keep(t, st), "k")
+		reason := errors.New("no patience")
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Hour, reason)
+		defer cancel()
+		got := <-waiter(ctx, keep(t, st), "k")
+		var held *store.HeldError
+		if !errors.Is(got.err, reason) || !errors.As(got.err, &held) || held.Record.Token != first.Token() || got.after != time.Hour {
+			t.Errorf("after %v: %v", got.after, got.err)
+		}
+		if got.held != nil {
+			t.Error("and a lease")
+		}
+	})
+}
+
+func TestStoreThatIsAwayDoesNotEndAWait(t *testing.T) {
+	for name, f := range map[string]fault{"refused": refuse, "silent": silence, "replies lost": loseReply} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newProxy()
+				first := acquire(t, keep(t, p.Store), "k")
+				done := waiter(t.Context(), keep(t, p), "k")
+				synctest.Wait()
+				p.suffer(f, create, watch)
+				time.Sleep(time.Hour)
+				before := len(p.sent(create, watch))
+				_ = first.Release(t.Context())
+				time.Sleep(time.Minute)
+				if len(done) > 0 {
+					t.Fatalf("%+v", <-done)
+				}
+				tries := len(p.sent(create, watch)) - before
+				if tries < 10 || tries > 240 {
+					t.Errorf("%d tries in a minute", tries)
+				}
+				p.suffer(nil, create, watch)
+				got := <-done
+				// A create that took effect without a reply has to be settled first.
+				if got.err != nil || got.after > time.Hour+time.Minute+ttl {
+					t.Errorf("%+v", got)
+				}
+			})
+		})
+	}
+}
+
+func TestForeignValueEndsAWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		first := acquire(t, keep(t, p.Store), "k")
+		done := waiter(t.Context(), keep(t, p), "k")
+		synctest.Wait()
+		foreign := &store.ForeignError{Record: store.Record{Key: "k", Left: store.Forever}}
+		p.suffer(func(context.Context, func(context.Context) error) error { return foreign }, create)
+		_ = first.Release(t.Context())
+		if got := <-done; got.err != foreign || got.held != nil {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+func TestStoreThatIsAwayAtFirstEndsAcquireEvenIfItWouldWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		p.suffer(refuse, create)
+		if got := <-waiter(t.Context(), keep(t, p), "k"); !errors.Is(got.err, store.ErrUnavailable) || got.after != 0 {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+func TestClosedStoreEndsAWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := memstore.New()
+		acquire(t, keep(t, st), "k")
+		done := waiter(t.Context(), keep(t, st), "k")
+		synctest.Wait()
+		st.Close()
+		if got := <-done; !errors.Is(got.err, store.ErrClosed) || got.held != nil {
+			t.Errorf("%+v", got)
+		}
+	})
+}

@@ -1,0 +1,506 @@
+package lease_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/store"
+	memstore "github.com/leasehold-go/leasehold/store/memory"
+	"pgregory.net/rapid"
+)
+
+// text is a write of s that tells when it is committed; committed may be nil.
+func text(s string, committed func()) lease.Write {
+	return lease.Write{Encode: func() ([]byte, error) { return []byte(s), nil }, Commit: committed}
+}
+
+func TestUpdateReplacesTheValueAndNotTheExpiry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := memstore.New()
+		held := acquire(t, keep(t, st), "k")
+		time.Sleep(time.Second)
+		given := []byte("second")
+		if err := held.Update(t.Context(), given); err != nil {
+			t.Fatal(err)
+		}
+		clear(given) // the caller's again
+		r, err := st.Get(t.Context(), "k")
+		if err != nil || string(r.Value) != "second" || r.Left != ttl-time.Second || r.Token != held.Token() {
+			t.Errorf("%+v, %v", r, err)
+		}
+	})
+}
+
+func TestWriteEncodesThenStoresThenCommits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		held := acquire(t, keep(t, p), "k")
+		p.suffer(answerLate(time.Second), update)
+		var encoded, committed time.Duration
+		err := held.Write(t.Context(), lease.Write{
+			Encode: func() ([]byte, error) { encoded = time.Since(p.start); return []byte("v"), nil },
+			Commit: func() {
+				committed = time.Since(p.start)
+				if got := value(t, p.Store, "k"); got != "v" {
+					t.Errorf("committed over %q", got)
+				}
+			},
+		})
+		if err != nil || encoded != 0 || committed != time.Second {
+			t.Errorf("encoded at %v, committed at %v: %v", encoded, committed, err)
+		}
+	})
+}
+
+func TestEncodeErrorIsReturnedAndNothingSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		held := acquire(t, keep(t, p), "k")
+		reason := errors.New("no value")
+		err := held.Write(t.Context(), lease.Write{
+			Encode: func() ([]byte, error) { return nil, reason },
+			Commit: func() { t.Error("committed") },
+		})
+		if err != reason || len(p.sent(update)) != 0 {
+			t.Errorf("%v, sent %v", err, p.sent(update))
+		}
+		if err := held.Update(t.Context(), []byte("next")); err != nil {
+			t.Errorf("the turn was not given back: %v", err)
+		}
+	})
+}
+
+func TestPanicInEncodeOrCommitGivesTheTurnBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		held := acquire(t, keep(t, memstore.New()), "k")
+		for _, w := range []lease.Write{
+			{Encode: func() ([]byte, error) { panic("encode") }},
+			text("v", func() { panic("commit") }),
+		} {
+			func() {
+				defer func() { _ = recover() }()
+				_ = held.Write(t.Context(), w)
+			}()
+		}
+		if err := held.Update(t.Context(), []byte("next")); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestValueThatBreaksARuleIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := memstore.New()
+		held := acquire(t, keep(t, st), "k")
+		for _, v := range [][]byte{nil, {}, make([]byte, store.MaxValue+1)} {
+			if err := held.Update(t.Context(), v); !errors.Is(err, store.ErrInvalid) {
+				t.Errorf("%d bytes: %v", len(v), err)
+			}
+		}
+		if !held.Valid() || value(t, st, "k") != "first" {
+			t.Errorf("valid %v, value %q", held.Valid(), value(t, st, "k"))
+		}
+	})
+}
+
+func TestUnavailableUpdateChangesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		held := acquire(t, keep(t, p), "k")
+		p.suffer(once(refuse), update)
+		err := held.Write(t.Context(), text("second", func() { t.Error("committed") }))
+		if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrInDoubt) {
+			t.Error(err)
+		}
+		time.Sleep(heartbeat)
+		synctest.Wait()
+		for _, r := range p.sent(renew) {
+			if len(r.writes[0].Value) != 0 {
+				t.Errorf("restated %q, though nothing was in doubt", r.writes[0].Value)
+			}
+		}
+		if err := held.Update(t.Context(), []byte("third")); err != nil || value(t, p.Store, "k") != "third" {
+			t.Errorf("%q, %v", value(t, p.Store, "k"), err)
+		}
+	})
+}
+
+func TestUpdateInDoubtIsRestatedWithinMoments(t *testing.T) {
+	for name, f := range map[string]fault{"and it happened": dropReply, "and it did not": func(ctx context.Context, _ func(context.Context) error) error {
+		return inDoubt(ctx)
+	}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				// Again and again: whether the heartbeat comes before or after
+				// the write gives its turn back is up to the scheduler.
+				for range 200 {
+					p := newProxy()
+					k := keep(t, p)
+					held := acquire(t, k, "k")
+					p.suffer(once(f), update)
+					err := held.Write(t.Context(), text("second", func() { t.Error("committed") }))
+					if !errors.Is(err, store.ErrInDoubt) {
+						t.Fatal(err)
+					}
+					time.Sleep(time.Millisecond)
+					synctest.Wait()
+					if got := value(t, p.Store, "k"); got != "first" {
+						t.Fatalf("the record says %q a millisecond later, and the holder %q", got, "first")
+					}
+					if n := len(p.sent(renew)); n != 1 {
+						t.Fatalf("%d heartbeats to restate one value", n)
+					}
+					_ = k.Close(t.Context())
+				}
+			})
+		})
+	}
+}
+
+func TestUpdateInDoubtIsRestatedBeforeAnotherIsWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		held := acquire(t, keep(t, p), "k")
+		p.suffer(refuse, renew) // no help from the heartbeat
+		p.suffer(once(dropReply), update)
+		_ = held.Update(t.Context(), []byte("second"))
+		encodedAt := 0
+		err := held.Write(t.Context(), lease.Write{Encode: func() ([]byte, error) {
+			encodedAt = len(p.sent(update))
+			return []byte("third"), nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := values(p.sent(update)); !slices.Equal(got, []string{"second", "first", "third"}) || encodedAt != 2 {
+			t.Errorf("sent %q, and made the third after %d", got, encodedAt)
+		}
+		p.suffer(nil, renew)
+		_ = held.Update(t.Context(), []byte("fourth")) // settled: not restated again
+		if got := values(p.sent(update)); !slices.Equal(got[3:], []string{"fourth"}) {
+			t.Errorf("then sent %q", got[3:])
+		}
+	})
+}
+
+// values are those of updates and renewals, in order, without the empty ones.
+func values(requests []request) []string {
+	var all []string
+	for _, r := range requests {
+		for _, w := range r.writes {
+			if len(w.Value) > 0 {
+				all = append(all, string(w.Value))
+			}
+		}
+	}
+	return all
+}
+
+func TestWriteFailsWhileAnEarlierOneIsUnsettled(t *testing.T) {
+	for name, f := range map[string]fault{"refused": refuse, "in doubt again": dropReply} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newProxy()
+				held := acquire(t, keep(t, p), "k")
+				p.suffer(refuse, renew)
+				p.suffer(once(dropReply), update)
+				_ = held.Update(t.Context(), []byte("second"))
+				p.suffer(f, update)
+				for range 3 {
+					err := held.Write(t.Context(), lease.Write{Encode: func() ([]byte, error) {
+						t.Error("encoded")
+						return []byte("third"), nil
+					}})
+					if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrInDoubt) {
+						t.Fatalf("%v", err)
+					}
+				}
+				p.suffer(nil, update, renew)
+				time.Sleep(heartbeat) // nobody writes: the heartbeat settles it
+				synctest.Wait()
+				if got := value(t, p.Store, "k"); got != "first" {
+					t.Errorf("holds %q", got)
+				}
+			})
+		})
+	}
+}
+
+// After the store was away for the restating heartbeat too, the next try to renew
+// comes with the usual pause and still carries the value.
+func TestUnsettledWriteDoesNotMakeHeartbeatsHurryForever(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		held := acquire(t, keep(t, p), "k")
+		p.suffer(dropReply, update)
+		p.suffer(dropReply, renew)
+		_ = held.Update(t.Context(), []byte("second"))
+		time.Sleep(heartbeat)
+		if n := len(p.sent(renew)); n < 2 || n > 12 {
+			t.Errorf("%d heartbeats in an interval", n)
+		}
+		p.suffer(nil, update, renew)
+		time.Sleep(heartbeat)
+		if got := value(t, p.Store, "k"); got != "first" || !held.Valid() {
+			t.Errorf("holds %q: %v", got, held.Err())
+		}
+	})
+}
+
+func TestLateDuplicateOfAnUpdateIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		held := acquire(t, keep(t, p), "k")
+		p.suffer(once(func(ctx context.Context, _ func(context.Context) error) error { return inDoubt(ctx) }), update)
+		_ = held.Update(t.Context(), []byte("second"))
+		late := p.sent(update)[0].writes[0] // still on its way
+		if err := held.Update(t.Context(), []byte("third")); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Store.Update(t.Context(), late); !errors.Is(err, store.ErrStale) {
+			t.Errorf("the late one: %v", err)
+		}
+		if got := value(t, p.Store, "k"); got != "third" {
+			t.Errorf("holds %q", got)
+		}
+	})
+}
+
+func TestWriterThatWaitsForItsTurnHeedsItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		held := acquire(t, keep(t, p), "k")
+		p.suffer(once(answerLate(5*time.Second)), update)
+		go held.Update(context.Background(), []byte("slow"))
+		synctest.Wait()
+		reason := errors.New("no patience")
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, reason)
+		defer cancel()
+		start := time.Now()
+		err := held.Update(ctx, []byte("v"))
+		if !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, reason) || time.Since(start) != time.Second {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+		time.Sleep(5 * time.Second)
+		if err := held.Update(t.Context(), []byte("v")); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestWriteUnderWayReturnsWhenTheTermEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		held := acquire(t, keep(t, p), "k")
+		p.suffer(silence, update)
+		time.AfterFunc(time.Second, func() { _ = held.Release(context.Background()) })
+		start := time.Now()
+		err := held.Write(t.Context(), text("v", func() { t.Error("committed") }))
+		if !errors.Is(err, store.ErrInDoubt) || time.Since(start) != time.Second {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+		if err := held.Update(t.Context(), []byte("v")); err != lease.ErrReleased {
+			t.Errorf("then: %v", err)
+		}
+		if n := len(p.sent(update)); n != 1 {
+			t.Errorf("%d updates sent", n)
+		}
+	})
+}
+
+// The turn comes free at the moment when the term ends, and either may be seen
+// first.
+func TestWritersThatWaitLearnOfTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := keep(t, memstore.New())
+		for range 100 {
+			held := acquire(t, k, "k")
+			turn := make(chan struct{})
+			go held.Write(context.Background(), lease.Write{Encode: func() ([]byte, error) {
+				<-turn
+				return nil, errors.New("no value")
+			}})
+			synctest.Wait()
+			var wg sync.WaitGroup
+			for range 10 {
+				wg.Go(func() {
+					err := held.Write(context.Background(), lease.Write{Encode: func() ([]byte, error) {
+						t.Error("encoded")
+						return []byte("v"), nil
+					}})
+					if err != lease.ErrReleased {
+						t.Error(err)
+					}
+				})
+			}
+			synctest.Wait()
+			wg.Go(func() { close(turn) })
+			_ = held.Release(t.Context())
+			wg.Wait()
+		}
+	})
+}
+
+// journal is a store's record of the values that it took, in order.
+type journal struct {
+	store.Store
+	mu  sync.Mutex
+	all []int
+}
+
+func (j *journal) take(w store.Write, err error) {
+	if err != nil || len(w.Value) == 0 {
+		return
+	}
+	n, _ := strconv.Atoi(string(w.Value))
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.all = append(j.all, n)
+}
+
+func (j *journal) Update(ctx context.Context, w store.Write) error {
+	time.Sleep(time.Millisecond)
+	err := j.Store.Update(ctx, w)
+	j.take(w, err)
+	time.Sleep(time.Millisecond)
+	return err
+}
+
+func (j *journal) Renew(ctx context.Context, batch []store.Write) []store.Renewed {
+	time.Sleep(time.Millisecond)
+	answers := j.Store.Renew(ctx, batch)
+	for i, w := range batch {
+		j.take(w, answers[i].Err)
+	}
+	time.Sleep(time.Millisecond)
+	return answers
+}
+
+// ledger is the holder's side: a number that each write raises by one.
+type ledger struct {
+	mu        sync.Mutex
+	now       int
+	open      bool // a write was encoded and not yet committed or given up
+	committed []int
+	problems  []string
+}
+
+func (l *ledger) write() lease.Write {
+	var next int
+	return lease.Write{
+		Encode: func() ([]byte, error) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if l.open {
+				l.problems = append(l.problems, fmt.Sprintf("prepared %d while another was under way", l.now+1))
+			}
+			l.open = true
+			next = l.now + 1
+			return []byte(strconv.Itoa(next)), nil
+		},
+		Commit: func() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.open, l.now = false, next
+			l.committed = append(l.committed, next)
+		},
+	}
+}
+
+func TestWritesAreSerialisedAndCommittedInTheOrderOfTheStore(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		pauses := rapid.SliceOfN(rapid.SliceOfN(rapid.IntRange(0, 400), 1, 20), 1, 6).Draw(t, "milliseconds before each write of each writer")
+		rapid.SyncTest(t, func(t *rapid.T) {
+			j := &journal{Store: memstore.New()}
+			var l ledger
+			k := keep(t, j, func(c *lease.Config) { c.TTL, c.Heartbeat = time.Second, 100*time.Millisecond })
+			held := acquire(t, k, "k", lease.WithBeat(func(time.Time) lease.Write { return l.write() }))
+			var wg sync.WaitGroup
+			for _, mine := range pauses {
+				wg.Go(func() {
+					for _, ms := range mine {
+						time.Sleep(time.Duration(ms) * time.Millisecond)
+						if err := held.Write(context.Background(), l.write()); err != nil {
+							panic(err)
+						}
+					}
+				})
+			}
+			wg.Wait()
+			_ = k.Close(context.Background())
+			if len(l.problems) > 0 {
+				t.Fatal(l.problems)
+			}
+			if !slices.Equal(j.all, l.committed) || !slices.IsSorted(j.all) {
+				t.Fatalf("the store took %v, the holder committed %v", j.all, l.committed)
+			}
+		})
+	})
+}
+
+func TestHeartbeatCarriesNothingWhileAnUpdateIsUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		held := acquire(t, keep(t, p), "k", lease.WithBeat(func(time.Time) lease.Write { return text("beat", nil) }))
+		p.suffer(answerLate(3*heartbeat), update)
+		if err := held.Update(t.Context(), []byte("slow")); err != nil {
+			t.Fatal(err)
+		}
+		beats := p.sent(renew)
+		if got := values(beats); len(beats) < 2 || len(got) != 0 {
+			t.Errorf("%d heartbeats carried %q", len(beats), got)
+		}
+		time.Sleep(heartbeat)
+		synctest.Wait()
+		if got := value(t, p.Store, "k"); got != "beat" {
+			t.Errorf("then holds %q", got)
+		}
+	})
+}
+
+// With random faults on every path the record never says what the holder neither
+// committed nor has in doubt, and once the store is well they agree.
+func TestRecordAndHolderAgreeOnceTheStoreIsWell(t *testing.T) {
+	faults := []fault{nil, nil, refuse, dropReply, loseReply}
+	rapid.Check(t, func(t *rapid.T) {
+		type step struct{ Renew, Update, Writes, Pause int }
+		steps := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
+			return step{
+				rapid.IntRange(0, len(faults)-1).Draw(t, "fault of renewals"),
+				rapid.IntRange(0, len(faults)-1).Draw(t, "fault of updates"),
+				rapid.IntRange(0, 3).Draw(t, "writes"),
+				rapid.IntRange(0, 1500).Draw(t, "milliseconds"),
+			}
+		}), 1, 4).Draw(t, "steps")
+		rapid.SyncTest(t, func(t *rapid.T) {
+			p := newProxy()
+			committed := "first"
+			held := acquire(t, keep(t, p), "k")
+			for i, s := range steps {
+				p.suffer(faults[s.Renew], renew)
+				p.suffer(faults[s.Update], update)
+				for n := range s.Writes {
+					v := fmt.Sprintf("%d.%d", i, n)
+					ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+					_ = held.Write(ctx, text(v, func() { committed = v }))
+					cancel()
+				}
+				time.Sleep(time.Duration(s.Pause) * time.Millisecond)
+			}
+			p.suffer(nil, renew, update)
+			time.Sleep(heartbeat)
+			synctest.Wait()
+			if held.Valid() && value(t, p.Store, "k") != committed {
+				t.Fatalf("the record says %q, the holder %q", value(t, p.Store, "k"), committed)
+			}
+		})
+	})
+}

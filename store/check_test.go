@@ -1,0 +1,175 @@
+package store_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/leasehold-go/leasehold/store"
+	"pgregory.net/rapid"
+)
+
+// rule is one case of a check: an argument, and the message if it is refused.
+type rule struct {
+	name string
+	err  error
+	want string // "" for accepted
+}
+
+func checkRules(t *testing.T, rules []rule) {
+	t.Helper()
+	for _, r := range rules {
+		t.Run(r.name, func(t *testing.T) {
+			if r.want == "" {
+				if r.err != nil {
+					t.Errorf("refused: %v", r.err)
+				}
+				return
+			}
+			var invalid *store.InvalidError
+			if !errors.As(r.err, &invalid) || !errors.Is(r.err, store.ErrInvalid) {
+				t.Fatalf("%v is not an invalid argument", r.err)
+			}
+			if got := r.err.Error(); got != r.want {
+				t.Errorf("got  %s\nwant %s", got, r.want)
+			}
+		})
+	}
+}
+
+func TestKeys(t *testing.T) {
+	long := strings.Repeat("k", store.MaxKey)
+	checkRules(t, []rule{
+		{"ordinary", store.CheckKey("exchange:1:status"), ""},
+		{"one byte", store.CheckKey("k"), ""},
+		{"longest", store.CheckKey(long), ""},
+		{"longest of many bytes a rune", store.CheckKey(strings.Repeat("é", store.MaxKey/2)), ""},
+		{"anything else", store.CheckKey(" a\n{b}/*?[c]\x00\t\"é世🦊"), ""},
+		{"replacement character", store.CheckKey("\uFFFD"), ""},
+		{"reserved name inside", store.CheckKey("x" + store.Reserved), ""},
+		{"reserved name without its end", store.CheckKey("leasehold"), ""},
+		{"other case of the reserved name", store.CheckKey("Leasehold:x"), ""},
+		{"empty", store.CheckKey(""), `invalid key: must not be empty`},
+		{
+			"too long", store.CheckKey(long + "k"),
+			`invalid key "` + long[:64] + `"…: is 513 bytes long, more than 512`,
+		},
+		{
+			"too long by its bytes", store.CheckKey(strings.Repeat("é", store.MaxKey/2) + "x"),
+			`invalid key "` + strings.Repeat("é", 32) + `"…: is 513 bytes long, more than 512`,
+		},
+		{"not UTF-8", store.CheckKey("k\xff\n"), `invalid key "k\xff\n": is not valid UTF-8`},
+		{"half a rune", store.CheckKey("é"[:1]), `invalid key "\xc3": is not valid UTF-8`},
+		{"a surrogate", store.CheckKey("\xed\xa0\x80"), `invalid key "\xed\xa0\x80": is not valid UTF-8`},
+		{"reserved", store.CheckKey("leasehold:x"), `invalid key "leasehold:x": names that begin with "leasehold:" are the library's own`},
+		{"the reserved name itself", store.CheckKey("leasehold:"), `invalid key "leasehold:": names that begin with "leasehold:" are the library's own`},
+	})
+}
+
+func TestPrefixes(t *testing.T) {
+	long := strings.Repeat("p", store.MaxKey)
+	checkRules(t, []rule{
+		{"empty", store.CheckPrefix(""), ""},
+		{"ordinary", store.CheckPrefix("exchange:"), ""},
+		{"longest", store.CheckPrefix(long), ""},
+		{"what the reserved name begins with", store.CheckPrefix("lease"), ""},
+		{
+			"too long", store.CheckPrefix(long + "p"),
+			`invalid prefix "` + long[:64] + `"…: is 513 bytes long, more than 512`,
+		},
+		{"not UTF-8", store.CheckPrefix("\xff"), `invalid prefix "\xff": is not valid UTF-8`},
+		{"reserved", store.CheckPrefix("leasehold:f"), `invalid prefix "leasehold:f": names that begin with "leasehold:" are the library's own`},
+	})
+}
+
+func TestEachPrefixOfAKeyInWholeRunesIsAPrefix(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		key := rapid.String().Draw(t, "key")
+		if store.CheckKey(key) != nil {
+			t.Skip()
+		}
+		for i := range key { // at the beginning of each rune
+			if err := store.CheckPrefix(key[:i]); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+func TestValues(t *testing.T) {
+	checkRules(t, []rule{
+		{"one byte", store.CheckValue([]byte{0}), ""},
+		{"longest", store.CheckValue(make([]byte, store.MaxValue)), ""},
+		{"nil", store.CheckValue(nil), `invalid value: must not be empty`},
+		{"empty", store.CheckValue([]byte{}), `invalid value: must not be empty`},
+		{"too long", store.CheckValue(make([]byte, store.MaxValue+1)), `invalid value: is 1048577 bytes long, more than 1048576`},
+	})
+}
+
+func TestTTLs(t *testing.T) {
+	checkRules(t, []rule{
+		{"the shortest", store.CheckTTL(store.MinTTL, 0), ""},
+		{"the backend's shortest", store.CheckTTL(5*time.Second, 5*time.Second), ""},
+		{"zero", store.CheckTTL(0, 0), `invalid ttl 0s: must be at least 100ms`},
+		{"negative", store.CheckTTL(-time.Second, 0), `invalid ttl -1s: must be at least 100ms`},
+		{"tiny", store.CheckTTL(store.MinTTL-1, 0), `invalid ttl 99.999999ms: must be at least 100ms`},
+		{"below the backend's", store.CheckTTL(time.Second, 5*time.Second), `invalid ttl 1s: must be at least 5s`},
+		{"of a backend that would grant less", store.CheckTTL(time.Millisecond, time.Microsecond), `invalid ttl 1ms: must be at least 100ms`},
+	})
+}
+
+func TestClaims(t *testing.T) {
+	good := store.Claim{Key: "k", Value: []byte("v"), TTL: time.Second, Nonce: store.NewNonce()}
+	with := func(change func(*store.Claim)) error {
+		c := good
+		change(&c)
+		return c.Check(0)
+	}
+	checkRules(t, []rule{
+		{"good", good.Check(0), ""},
+		{"key", with(func(c *store.Claim) { c.Key = "" }), `invalid key: must not be empty`},
+		{"value", with(func(c *store.Claim) { c.Value = nil }), `invalid value: must not be empty`},
+		{"nonce", with(func(c *store.Claim) { c.Nonce = store.Nonce{} }), `invalid nonce: must not be zero`},
+		{"ttl", with(func(c *store.Claim) { c.TTL = 0 }), `invalid ttl 0s: must be at least 100ms`},
+		{"the backend's ttl", good.Check(2 * time.Second), `invalid ttl 1s: must be at least 2s`},
+	})
+}
+
+func TestWrites(t *testing.T) {
+	good := store.Write{Key: "k", Token: 1, Seq: 1, Value: []byte("v")}
+	with := func(check func(store.Write) error, change func(*store.Write)) error {
+		w := good
+		change(&w)
+		return check(w)
+	}
+	bare := func(w *store.Write) { w.Seq, w.Value = 0, nil }
+	both := []rule{
+		{"an update without a value", with(store.Write.Check, bare), `invalid value: must not be empty`},
+		{"a renew without a value", with(store.Write.CheckRenewal, bare), ""},
+		{"a renew without a value, numbered", with(store.Write.CheckRenewal, func(w *store.Write) { w.Value = nil }), ""},
+		{"a bare renew without a token", store.Write{Key: "k"}.CheckRenewal(), `invalid token: must not be zero`},
+	}
+	for name, check := range map[string]func(store.Write) error{"update": store.Write.Check, "renew": store.Write.CheckRenewal} {
+		both = append(both,
+			rule{name, check(good), ""},
+			rule{name + " key", with(check, func(w *store.Write) { w.Key = "leasehold:" }), `invalid key "leasehold:": names that begin with "leasehold:" are the library's own`},
+			rule{name + " token", with(check, func(w *store.Write) { w.Token = 0 }), `invalid token: must not be zero`},
+			rule{name + " sequence", with(check, func(w *store.Write) { w.Seq = 0 }), `invalid sequence: must not be zero`},
+			rule{name + " value", with(check, func(w *store.Write) { w.Value = make([]byte, store.MaxValue+1) }), `invalid value: is 1048577 bytes long, more than 1048576`},
+		)
+	}
+	checkRules(t, both)
+}
+
+func TestTerms(t *testing.T) {
+	const want = `invalid term: must have either a token or a nonce`
+	checkRules(t, []rule{
+		{"by token", store.ByToken(1).Check(), ""},
+		{"by nonce", store.ByNonce(store.NewNonce()).Check(), ""},
+		{"neither", store.Term{}.Check(), want},
+		{"both", store.Term{Token: 1, Nonce: store.NewNonce()}.Check(), want},
+		{"by token zero", store.ByToken(0).Check(), want},
+		{"by the zero nonce", store.ByNonce(store.Nonce{}).Check(), want},
+	})
+}

@@ -1,0 +1,461 @@
+package feed_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/leasehold-go/leasehold/store"
+	"pgregory.net/rapid"
+)
+
+// tooMany is more keys than a feed remembers one by one.
+const tooMany = 10_001
+
+var errAway = &store.Error{Op: "test", Condition: store.ErrUnavailable}
+
+// act is one step of a random programme.
+type act struct {
+	Kind  string
+	Key   string
+	TTL   time.Duration
+	Pause time.Duration // after it
+}
+
+var acts = rapid.Custom(func(t *rapid.T) act {
+	return act{
+		Kind: rapid.SampledFrom([]string{
+			"put", "put", "put", "put", "renew", "delete", "delete", "vanish",
+			"marks lost", "marks heard", "away", "back", "missed", "false mark", "flood",
+		}).Draw(t, "kind"),
+		Key:   rapid.SampledFrom([]string{"a", "a1", "a2", "b"}).Draw(t, "key"),
+		TTL:   time.Duration(rapid.Int64Range(1, int64(time.Minute)).Draw(t, "ttl")),
+		Pause: time.Duration(rapid.SampledFrom([]int64{0, 1, int64(time.Millisecond), int64(time.Second), int64(20 * time.Second)}).Draw(t, "pause")),
+	}
+})
+
+func (a act) do(s *table, n int, lossy bool) {
+	switch a.Kind {
+	case "put":
+		s.put(a.Key, fmt.Sprint(n), a.TTL)
+	case "renew":
+		s.renew(a.Key, a.TTL)
+	case "delete":
+		s.remove(a.Key, store.Deleted)
+	case "vanish":
+		s.remove(a.Key, store.Unknown)
+	case "marks lost":
+		s.loseMarks(lossy)
+	case "marks heard":
+		s.loseMarks(false)
+	case "away":
+		s.suffer(errAway)
+	case "back":
+		s.suffer(nil)
+	case "missed":
+		s.hub.Missed()
+	case "false mark":
+		s.hub.Mark(a.Key, store.Deleted)
+	case "flood":
+		for i := range tooMany {
+			s.hub.Mark(fmt.Sprintf("a%d", i), store.Deleted)
+		}
+	}
+	time.Sleep(a.Pause)
+}
+
+func TestWhoAppliesTheEventsHoldsWhatAListYields(t *testing.T) {
+	for _, lossy := range []bool{false, true} {
+		t.Run(fmt.Sprintf("lossy %v", lossy), func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				before := rapid.SliceOfN(acts, 0, 4).Draw(t, "before")
+				after := rapid.SliceOfN(acts, 1, 20).Draw(t, "after")
+				pauses := rapid.SliceOfN(rapid.SampledFrom([]time.Duration{0, time.Millisecond, time.Second}), 1, 3).Draw(t, "readers' pauses")
+				prefix := rapid.SampledFrom([]string{"", "a", "a1", "c"}).Draw(t, "prefix")
+				rapid.SyncTest(t, func(t *rapid.T) {
+					s := newTable()
+					s.hub.Lossy = lossy
+					for i, a := range before {
+						a.do(s, -i, lossy)
+					}
+					s.suffer(nil) // the first full account may not fail
+					var readers []*reader
+					for _, pause := range pauses {
+						readers = append(readers, watch(t.Context(), s, prefix, pause))
+					}
+					for i, a := range after {
+						a.do(s, i, lossy)
+					}
+					s.suffer(nil)
+					s.put("a", "the last", time.Hour)
+					// Quiet: a lossy feed reads everything once a minute at most.
+					time.Sleep(3 * time.Minute)
+					for _, r := range readers {
+						if err := r.agree(s, prefix); err != nil {
+							t.Fatal(err)
+						}
+						if err, over := r.end(); err != nil || over {
+							t.Fatal("ended: ", err)
+						}
+					}
+				})
+			})
+		})
+	}
+}
+
+func TestFirstAccountIsSyncedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTable()
+		s.put("a", "1", time.Hour)
+		s.put("b", "2", time.Hour)
+		r := watch(t.Context(), s, "", 0)
+		told := r.lines()
+		slices.Sort(told)
+		if want := []string{"0s put a 1=1", "0s put b 2=2", "0s synced"}; !slices.Equal(told, want) {
+			t.Errorf("told %q", told)
+		}
+		empty := watch(t.Context(), s, "c", 0)
+		if told, want := empty.lines(), []string{"0s synced"}; !slices.Equal(told, want) {
+			t.Errorf("told %q of nothing", told)
+		}
+		s.put("a", "3", time.Hour)
+		s.remove("b", store.Deleted)
+		for _, line := range r.lines() {
+			if line == "0s synced" || line == "0s resync" {
+				t.Errorf("told %s without a reason", line)
+			}
+		}
+	})
+}
+
+func TestEndSaysWhy(t *testing.T) {
+	for name, c := range map[string]struct {
+		end  func(s *table)
+		want string
+	}{
+		"release": {func(s *table) { s.remove("a", store.Deleted) }, "5s gone a deleted"},
+		"release after an update": {func(s *table) {
+			s.put("a", "2", time.Minute)
+			s.remove("a", store.Deleted)
+		}, "5s gone a deleted"},
+		"removal for no known cause": {func(s *table) { s.remove("a", store.Unknown) }, "5s gone a unknown"},
+		"expiry that is announced":   {func(s *table) { s.remove("a", store.Expired) }, "5s gone a expired"},
+		"expiry":                     {func(*table) {}, "10s gone a expired"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newTable()
+				s.put("a", "1", 10*time.Second)
+				r := watch(t.Context(), s, "", 0)
+				r.lines()
+				time.Sleep(5 * time.Second)
+				c.end(s)
+				time.Sleep(time.Minute)
+				if got := r.lines(); !slices.Equal(got, []string{c.want}) {
+					t.Errorf("told %q, want %q", got, c.want)
+				}
+			})
+		})
+	}
+}
+
+// A record's time left counts from when it was read, not from when a slow reader
+// heard of it.
+func TestExpiryIsToldOnTimeToASlowReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTable()
+		for i := range 8 {
+			s.put(fmt.Sprint(i), "v", 10*time.Second)
+		}
+		r := watch(t.Context(), s, "", time.Second)
+		time.Sleep(10*time.Second - 1)
+		if told := r.lines(); len(told) != 9 {
+			t.Fatalf("told %q", told)
+		}
+		r.hurry()
+		time.Sleep(time.Nanosecond)
+		if told := r.lines(); len(told) != 8 {
+			t.Errorf("told %q of eight records that expired", told)
+		}
+	})
+}
+
+func TestSuccessorWithTheSameValueIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTable()
+		s.put("a", "v", time.Hour)
+		r := watch(t.Context(), s, "", 0)
+		r.lines()
+		s.remove("a", store.Deleted)
+		s.put("a", "v", time.Hour)
+		if err := r.agree(s, ""); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestRenewalThatNobodyToldIsNoEvent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTable()
+		s.put("a", "1", 10*time.Second)
+		r := watch(t.Context(), s, "", 0)
+		r.lines()
+		for range 20 {
+			time.Sleep(9 * time.Second)
+			s.renew("a", 10*time.Second)
+		}
+		if got := r.lines(); len(got) != 0 {
+			t.Errorf("told %q", got)
+		}
+		if _, reads := s.asked(); reads > 20 {
+			t.Errorf("%d reads for 20 renewals", reads)
+		}
+		time.Sleep(10 * time.Second)
+		if got, want := r.lines(), []string{"3m10s gone a expired"}; !slices.Equal(got, want) {
+			t.Errorf("told %q, want %q", got, want)
+		}
+	})
+}
+
+func TestQuietTableIsNotAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTable()
+		s.put("a", "1", 10*time.Hour)
+		watch(t.Context(), s, "", 0)
+		time.Sleep(9 * time.Hour)
+		s.put("b", "1", time.Hour)
+		if lists, reads := s.asked(); lists != 1 || reads > 1 {
+			t.Errorf("%d lists and %d reads in nine quiet hours", lists, reads)
+		}
+	})
+}
+
+func TestLossyFeedFindsWhatItMissedWithinTheLongestTimeLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTable()
+		s.hub.Lossy = true
+		s.put("a", "1", 10*time.Second)
+		r := watch(t.Context(), s, "", 0)
+		r.lines()
+		s.loseMarks(true)
+		s.put("b", "2", 30*time.Second)
+		time.Sleep(10 * time.Second)
+		want := []string{"10s resync", "10s put b 2=2", "10s gone a expired", "10s synced"}
+		if got := r.lines(); len(got) != 4 || got[0] != want[0] || got[3] != want[3] {
+			t.Errorf("told %q, want %q", got, want)
+		}
+		if err := r.agree(s, ""); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestLossyFeedThatMissedNothingSaysNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTable()
+		s.hub.Lossy = true
+		s.put("a", "1", 10*time.Hour)
+		r := watch(t.Context(), s, "", 0)
+		r.lines()
+		time.Sleep(time.Hour)
+		if got := r.lines(); len(got) != 0 {
+			t.Errorf("told %q", got)
+		}
+		if lists, _ := s.asked(); lists < 60 || lists > 62 {
+			t.Errorf("%d full reads in an hour, want one a minute", lists)
+		}
+	})
+}
+
+func TestMissedMarksAreAnnounced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTable()
+		r := watch(t.Context(), s, "", 0)
+		r.lines()
+		s.hub.Missed()
+		if got, want := r.lines(), []string{"0s resync", "0s synced"}; !slices.Equal(got, want) {
+			t.Errorf("told %q, want %q", got, want)
+		}
+	})
+}
+
+func TestOverflowIsAResync(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTable()
+		r := watch(t.Context(), s, "", time.Second)
+		s.put("k", "0", time.Hour)
+		synctest.Wait() // and the reader rests
+		for i := range tooMany {
+			s.hub.Mark(fmt.Sprint(i), store.Unknown)
+		}
+		s.put("k", "1", time.Hour)
+		time.Sleep(time.Minute)
+		told := r.lines()
+		if n := len(told); n < 4 || told[n-3][3:] != "resync" || told[n-1][3:] != "synced" {
+			t.Errorf("told %q", told)
+		}
+		if err := r.agree(s, ""); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestTroubleAfterTheFirstSyncIsAResync(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTable()
+		s.put("a", "1", time.Hour)
+		s.put("b", "2", 30*time.Second)
+		r := watch(t.Context(), s, "", 0)
+		r.lines()
+		s.suffer(errAway)
+		s.put("a", "3", time.Hour)
+		time.Sleep(time.Minute)
+		if got := r.lines(); len(got) != 0 {
+			t.Errorf("told %q while the store was away", got)
+		}
+		if lists, reads := s.asked(); lists+reads > 25 || lists+reads < 10 {
+			t.Errorf("asked %d times in a minute of trouble", lists+reads)
+		}
+		s.suffer(nil)
+		time.Sleep(5 * time.Second)
+		got := r.lines()
+		if len(got) != 4 || got[0][len(got[0])-6:] != "resync" || got[3][len(got[3])-6:] != "synced" {
+			t.Errorf("told %q", got)
+		}
+		if err := r.agree(s, ""); err != nil {
+			t.Error(err)
+		}
+		s.put("a", "4", time.Hour) // and then at once again
+		if got := r.lines(); len(got) != 1 {
+			t.Errorf("told %q", got)
+		}
+	})
+}
+
+func TestTroubleBeforeTheFirstSyncEndsTheWatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTable()
+		s.suffer(errAway)
+		r := watch(t.Context(), s, "", 0)
+		if err, over := r.end(); err != errAway || !over || len(r.lines()) != 0 {
+			t.Errorf("%v, over %v", err, over)
+		}
+	})
+}
+
+func TestWatchEndsWithTheReasonOfItsContext(t *testing.T) {
+	for name, away := range map[string]error{"while all is quiet": nil, "while the store is away": errAway} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newTable()
+				reason := errors.New("enough")
+				ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, reason)
+				defer cancel()
+				r := watch(ctx, s, "", 0)
+				s.suffer(away)
+				s.put("a", "1", time.Hour)
+				time.Sleep(time.Minute - 1)
+				if _, over := r.end(); over {
+					t.Error("over before its time")
+				}
+				time.Sleep(time.Nanosecond)
+				if err, over := r.end(); err != reason || !over {
+					t.Errorf("%v, over %v", err, over)
+				}
+			})
+		})
+	}
+}
+
+func TestWatchUnderAnEndedContextSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTable()
+		s.suffer(errAway) // as a store does then
+		reason := errors.New("enough")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(reason)
+		if err, over := watch(ctx, s, "", 0).end(); err != reason || !over {
+			t.Errorf("%v, over %v", err, over)
+		}
+	})
+}
+
+func TestClosedHubEndsWatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTable()
+		s.put("a", "1", time.Hour)
+		r := watch(t.Context(), s, "", 0)
+		s.hub.Close()
+		s.hub.Close()
+		late := watch(t.Context(), s, "", 0)
+		for _, r := range []*reader{r, late} {
+			if err, over := r.end(); !errors.Is(err, store.ErrClosed) || !over {
+				t.Errorf("%v, over %v", err, over)
+			}
+		}
+	})
+}
+
+func TestReaderMayLeaveAtAnyEvent(t *testing.T) {
+	for stay := range 6 {
+		t.Run(fmt.Sprintf("after %d", stay+1), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newTable()
+				s.put("a", "1", 10*time.Second)
+				n := 0
+				time.AfterFunc(time.Second, func() { s.put("b", "1", time.Hour) })
+				time.AfterFunc(2*time.Second, s.hub.Missed)
+				for range s.hub.Watch(t.Context(), s, "") {
+					if n++; n > stay {
+						break
+					}
+				}
+				s.put("c", "1", time.Hour)
+				s.hub.Missed()
+				s.hub.Close()
+				if n != stay+1 {
+					t.Errorf("%d events", n)
+				}
+			})
+		})
+	}
+}
+
+func TestWatchCanBeRangedOverAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTable()
+		s.put("a", "1", time.Hour)
+		events := s.hub.Watch(t.Context(), s, "")
+		for range 2 {
+			var kinds []store.Kind
+			for e := range events {
+				if kinds = append(kinds, e.Kind); e.Kind == store.Synced {
+					break
+				}
+			}
+			if !slices.Equal(kinds, []store.Kind{store.Put, store.Synced}) {
+				t.Errorf("told %v", kinds)
+			}
+		}
+	})
+}
+
+func TestMarksOutsideThePrefixWakeNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTable()
+		r := watch(t.Context(), s, "a*", 0)
+		r.lines()
+		for _, key := range []string{"a", "b", "ab", "A*"} {
+			s.put(key, "v", time.Minute)
+		}
+		synctest.Wait()
+		if _, reads := s.asked(); reads != 0 || len(r.lines()) != 0 {
+			t.Errorf("%d reads", reads)
+		}
+	})
+}

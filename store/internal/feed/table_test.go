@@ -1,0 +1,267 @@
+package feed_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"strings"
+	"sync"
+	"testing/synctest"
+	"time"
+
+	"github.com/leasehold-go/leasehold/store"
+	"github.com/leasehold-go/leasehold/store/internal/feed"
+)
+
+// table is a source whose every change is marked, unless it is told otherwise.
+type table struct {
+	hub feed.Hub
+
+	mu      sync.Mutex
+	records map[string]row
+	last    store.Token
+	away    error // what it answers instead, if set
+	mute    bool  // marks are lost
+	lists   int   // how often it was listed
+	reads   int   // how often it was read
+}
+
+type row struct {
+	store.Record
+	deadline time.Time
+}
+
+func newTable() *table { return &table{records: make(map[string]row)} }
+
+// put writes a record; a new one if there is none.
+func (s *table) put(key, value string, ttl time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, ok := s.records[key]
+	if !ok || !time.Now().Before(r.deadline) {
+		s.last++
+		r.Key, r.Token = key, s.last
+	}
+	r.Value, r.deadline = []byte(value), time.Now().Add(ttl)
+	s.records[key] = r
+	s.mark(key, store.Unknown)
+}
+
+// renew moves the expiry, which nobody is told.
+func (s *table) renew(key string, ttl time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r, ok := s.records[key]; ok && time.Now().Before(r.deadline) {
+		r.deadline = time.Now().Add(ttl)
+		s.records[key] = r
+	}
+}
+
+func (s *table) remove(key string, cause store.Cause) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.records, key)
+	s.mark(key, cause)
+}
+
+func (s *table) mark(key string, cause store.Cause) {
+	if !s.mute {
+		s.hub.Mark(key, cause)
+	}
+}
+
+// suffer makes every read fail with err from now on; nil ends it.
+func (s *table) suffer(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.away = err
+}
+
+func (s *table) loseMarks(lost bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mute = lost
+}
+
+func (s *table) asked() (lists, reads int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lists, s.reads
+}
+
+func (s *table) live(match func(key string) bool) (map[string]store.Record, error) {
+	if s.away != nil {
+		return nil, s.away
+	}
+	live := make(map[string]store.Record)
+	for key, r := range s.records {
+		if left := time.Until(r.deadline); match(key) && left > 0 {
+			r.Left = left
+			live[key] = r.Record
+		}
+	}
+	return live, nil
+}
+
+// Read implements feed.Source.
+func (s *table) Read(ctx context.Context, keys []string) (map[string]store.Record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reads++
+	wanted := make(map[string]bool, len(keys))
+	for _, key := range keys {
+		wanted[key] = true
+	}
+	return s.live(func(key string) bool { return wanted[key] })
+}
+
+// List implements feed.Source.
+func (s *table) List(ctx context.Context, prefix string) iter.Seq2[store.Record, error] {
+	return func(yield func(store.Record, error) bool) {
+		s.mu.Lock()
+		s.lists++
+		live, err := s.live(func(key string) bool { return strings.HasPrefix(key, prefix) })
+		s.mu.Unlock()
+		for r := range maps.Values(live) {
+			if !yield(r, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(store.Record{}, err)
+		}
+	}
+}
+
+// reader applies what a watch tells, and objects to what makes no sense.
+type reader struct {
+	mu     sync.Mutex
+	pause  time.Duration     // after each event
+	holds  map[string]string // key to token and value
+	told   []string          // every event, with its time
+	err    error             // the last element
+	over   bool
+	synced int
+	resync bool // between Resync and Synced
+	wrong  []string
+}
+
+// watch starts a reader, which rests after each event.
+func watch(ctx context.Context, s *table, prefix string, pause time.Duration) *reader {
+	r := &reader{pause: pause, holds: make(map[string]string)}
+	start := time.Now()
+	go func() {
+		for e, err := range s.hub.Watch(ctx, s, prefix) {
+			r.apply(e, err, time.Since(start))
+			r.rest(ctx)
+		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.over = true
+	}()
+	synctest.Wait()
+	return r
+}
+
+func (r *reader) rest(ctx context.Context) {
+	r.mu.Lock()
+	pause := r.pause
+	r.mu.Unlock()
+	if pause == 0 {
+		return
+	}
+	select {
+	case <-time.After(pause):
+	case <-ctx.Done():
+	}
+}
+
+func (r *reader) hurry() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pause = 0
+}
+
+func (r *reader) apply(e store.Event, err error, after time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err != nil {
+		r.object("told %v after %v", e, r.err)
+	}
+	if r.err = err; err != nil {
+		return
+	}
+	line := fmt.Sprintf("%v %v", after, e.Kind)
+	key, now := e.Record.Key, fmt.Sprintf("%d=%s", e.Record.Token, e.Record.Value)
+	was, had := r.holds[key]
+	switch e.Kind {
+	case store.Put:
+		line += " " + key + " " + now
+		if r.holds[key] = now; was == now {
+			r.object("told %s again, which is as it was", line)
+		}
+	case store.Gone:
+		line += " " + key + " " + e.Cause.String()
+		if delete(r.holds, key); !had {
+			r.object("told %s, which was not there", line)
+		}
+		if len(e.Record.Value) > 0 || e.Record.Token == 0 {
+			r.object("%s has %+v", line, e.Record)
+		}
+	case store.Resync:
+		if r.resync || r.synced == 0 {
+			r.object("%s where none can be", line)
+		}
+		r.resync = true
+	case store.Synced:
+		if r.synced++; r.resync == (r.synced == 1) {
+			r.object("%s without a beginning", line)
+		}
+		r.resync = false
+	default:
+		r.object("told %v", e)
+	}
+	r.told = append(r.told, line)
+}
+
+func (r *reader) object(format string, args ...any) {
+	r.wrong = append(r.wrong, fmt.Sprintf(format, args...))
+}
+
+// lines returns what was told since the last call.
+func (r *reader) lines() []string {
+	synctest.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	told := r.told
+	r.told = nil
+	return told
+}
+
+// agree returns how the reader differs from the table, or nil.
+func (r *reader) agree(s *table, prefix string) error {
+	synctest.Wait()
+	want := make(map[string]string)
+	for rec := range s.List(context.Background(), prefix) {
+		want[rec.Key] = fmt.Sprintf("%d=%s", rec.Token, rec.Value)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case len(r.wrong) > 0:
+		return errors.New(strings.Join(r.wrong, "\n"))
+	case !maps.Equal(r.holds, want):
+		return fmt.Errorf("the reader holds %v, the table %v", r.holds, want)
+	}
+	return nil
+}
+
+// end returns the last element of the watch, and whether it is over.
+func (r *reader) end() (error, bool) {
+	synctest.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err, r.over
+}

@@ -1,0 +1,45 @@
+package memstore
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+func TestEndedCreatesAreForgottenOldestFirst(t *testing.T) {
+	n := newNonces()
+	nth := func(i int) store.Nonce { return store.Nonce{byte(i), byte(i >> 8), byte(i >> 16), 1} }
+	const more = 100
+	for i := range maxNonces + more {
+		n.add(nth(i))
+		n.add(nth(i)) // twice is once
+	}
+	if len(n.set) != maxNonces || len(n.ring) != maxNonces {
+		t.Errorf("%d and %d kept, want %d", len(n.set), len(n.ring), maxNonces)
+	}
+	for i := range maxNonces + more {
+		if n.has(nth(i)) != (i >= more) {
+			t.Fatalf("number %d: %v", i, n.has(nth(i)))
+		}
+	}
+}
+
+func TestExpiredRecordsThatNobodyAsksForDoNotPileUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const ttl, live = time.Second, 100
+		st := New()
+		for i := range 100 * live {
+			c := store.Claim{Key: fmt.Sprint(i), Value: []byte("v"), TTL: ttl, Nonce: store.NewNonce()}
+			if _, err := st.Create(t.Context(), c); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(ttl / live)
+			if n := len(st.records); n > 2*live+minSweep {
+				t.Fatalf("%d records in memory, %d of them live", n, live)
+			}
+		}
+	})
+}

@@ -1,0 +1,62 @@
+package memstore_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/leasehold-go/leasehold/store"
+	memstore "github.com/leasehold-go/leasehold/store/memory"
+)
+
+// The law of a watch is the feed's and is proven there; this is the wiring.
+func TestWatchTellsWhatHappens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := memstore.New()
+		start := time.Now()
+		old := create(t, st, claim("a1"))
+		var told []string
+		go func() {
+			for e, err := range st.Watch(t.Context(), "a") {
+				if err != nil {
+					return
+				}
+				line := fmt.Sprintf("%v %v", time.Since(start), e.Kind)
+				switch e.Kind {
+				case store.Put:
+					line += fmt.Sprintf(" %s=%s", e.Record.Key, e.Record.Value)
+				case store.Gone:
+					line += fmt.Sprintf(" %s %v", e.Record.Key, e.Cause)
+				}
+				told = append(told, line)
+			}
+		}()
+		step := func(do func()) {
+			time.Sleep(time.Second)
+			do()
+			synctest.Wait()
+		}
+		synctest.Wait()
+		var token store.Token
+		step(func() { token = create(t, st, claim("a2")) })
+		step(func() { _ = update(st, "a2", token, 1, "second") })
+		step(func() { _, _ = renew(st, "a2", token, 2, "third") })
+		step(func() { _, _ = renew(st, "a2", token, 0, "") }) // nothing to tell
+		step(func() { create(t, st, claim("b")) })            // of no concern
+		step(func() { _ = st.Delete(t.Context(), "a1", store.ByToken(old)) })
+		step(func() { _ = st.Delete(t.Context(), "a1", store.ByToken(old)) }) // gone already
+		time.Sleep(2 * ttl)
+		synctest.Wait()
+		want := []string{
+			"0s put a1=first", "0s synced",
+			"1s put a2=first", "2s put a2=second", "3s put a2=third",
+			"6s gone a1 deleted",
+			"14s gone a2 expired",
+		}
+		if !slices.Equal(told, want) {
+			t.Errorf("told %q\nwant %q", told, want)
+		}
+	})
+}
