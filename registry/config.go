@@ -33,7 +33,8 @@ type Config[S comparable, P any] struct {
 	// made by assignment.
 	Fill func(*P, Status[S])
 
-	// Connected are the states whose entry sets [Status.Connected].
+	// Connected are the states whose entry sets [Status.Connected]. A move from one
+	// of them to another is none.
 	Connected []S
 	// Leave are the states that [Instance.Leave] walks through, in order,
 	// before it lets go of the key.
@@ -47,7 +48,8 @@ type Config[S comparable, P any] struct {
 	// Nothing is ever decided by it.
 	Host string
 	// PublicIP finds the address that is shown. It runs beside the registration,
-	// for at most 3 s; an address that it does not find is not shown.
+	// for at most 3 s; an address that it does not find is not shown. It has to
+	// return when its context ends: [Instance.Deregister] waits for it.
 	// [OutboundIP] if nil.
 	PublicIP func(context.Context) (netip.Addr, error)
 
@@ -74,6 +76,9 @@ func (c Config[S, P]) complete(def *fsm.Definition[S]) (Config[S, P], error) {
 		if !slices.Contains(def.States(), s) {
 			return c, &store.InvalidError{What: "state", Got: fmt.Sprintf("%q", fmt.Sprint(s)), Rule: "is not in the definition"}
 		}
+	}
+	if c.Reclaim > ReclaimName {
+		return c, &store.InvalidError{What: "reclaim policy", Got: fmt.Sprint(c.Reclaim), Rule: "is not one of this package's"}
 	}
 	if c.History < 0 {
 		return c, &store.InvalidError{What: "history", Rule: "must not be negative"}

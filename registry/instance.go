@@ -26,7 +26,7 @@ type Instance[S comparable, P any] struct {
 	mu    sync.Mutex
 	ip    netip.Addr  // zero until it is found
 	token store.Token // zero until it is granted
-	facts facts[S, P] // as the store last confirmed them, but for the two above
+	facts facts[S, P] // as the store last confirmed them, but for the token
 	// staged are the facts in the value that is being written. The lease
 	// serialises what touches them: encode sets them, commit takes them over.
 	staged facts[S, P]
@@ -44,7 +44,7 @@ func (i *Instance[S, P]) State() S { return i.machine.State() }
 // Status returns what the instance last published; and, once its term has ended,
 // where its machine has gone since.
 func (i *Instance[S, P]) Status() Status[S] {
-	s := i.confirmed().status
+	s := i.confirmed().status.clone()
 	if i.lease.Err() != nil {
 		s.follow(i.machine.Snapshot(), i.connected)
 	}
@@ -86,7 +86,7 @@ func (i *Instance[S, P]) RecordError(ctx context.Context, err error) error {
 // see [lease.Lease.Release]. [Instance.Leave] is the orderly way.
 func (i *Instance[S, P]) Deregister(ctx context.Context) error {
 	i.stopSearch()
-	i.search.Wait()
+	defer i.search.Wait() // last: a search that takes its time does not keep the key
 	return i.lease.Release(ctx)
 }
 
@@ -100,26 +100,18 @@ func (i *Instance[S, P]) write(change func(*facts[S, P])) lease.Write {
 
 // stage makes the value for what change makes of the facts.
 func (i *Instance[S, P]) stage(change func(*facts[S, P])) ([]byte, error) {
-	next := i.confirmed()
-	change(&next)
-	value, err := i.encode(next)
-	if err == nil {
-		i.staged = next
-	}
-	return value, err
+	i.staged = i.next()
+	change(&i.staged)
+	return i.encode(i.staged)
 }
 
-// encode makes the value for f.
+// encode makes the value for f, with what the user wants of the status in the
+// payload.
 func (i *Instance[S, P]) encode(f facts[S, P]) ([]byte, error) {
-	i.fill(&f)
-	return encode(f.payload, newOwn(f.status, i.ttl))
-}
-
-// fill puts into the payload what the user wants of the status.
-func (i *Instance[S, P]) fill(f *facts[S, P]) {
 	if i.cfg.Fill != nil {
-		i.cfg.Fill(&f.payload, f.status)
+		i.cfg.Fill(&f.payload, f.status.clone())
 	}
+	return encode(f.payload, newOwn(f.status, i.ttl))
 }
 
 // commit takes over what the store has confirmed.
@@ -129,12 +121,21 @@ func (i *Instance[S, P]) commit() {
 	i.facts = i.staged
 }
 
-// confirmed returns the facts as they may be published now.
+// confirmed returns the facts as the store has them.
 func (i *Instance[S, P]) confirmed() facts[S, P] {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	f := i.facts
-	f.status.IP, f.status.Token = i.ip, i.token
+	f.status.Token = i.token
+	return f
+}
+
+// next returns the facts from which the next value is made.
+func (i *Instance[S, P]) next() facts[S, P] {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	f := i.facts
+	f.status.Token, f.status.IP = i.token, i.ip
 	return f
 }
 
@@ -154,7 +155,8 @@ func (i *Instance[S, P]) connected(state S) bool {
 }
 
 // locate looks for the address beside everything else. It publishes it once the
-// instance is registered; should that fail, the next value that is written has it.
+// instance is registered, unless the first value had it; should that fail, the next
+// value that is written has it.
 func (i *Instance[S, P]) locate(ctx context.Context, registered <-chan struct{}) {
 	limited, cancel := context.WithTimeout(ctx, addressLimit)
 	defer cancel()
@@ -168,7 +170,9 @@ func (i *Instance[S, P]) locate(ctx context.Context, registered <-chan struct{})
 	select {
 	case <-ctx.Done():
 	case <-registered:
-		_ = i.lease.Write(ctx, i.write(func(*facts[S, P]) {}))
+		if i.confirmed().status.IP != ip {
+			_ = i.lease.Write(ctx, i.write(func(*facts[S, P]) {}))
+		}
 	}
 }
 

@@ -9,9 +9,13 @@ import (
 	"syscall"
 )
 
-// thisProcess reads what proc_pid_stat(5), random(4) and pid_namespaces(7) tell.
+// thisProcess reads what proc_pid_stat(5), random(4) and pid_namespaces(7) tell. A
+// /proc that was mounted for another PID namespace speaks of other processes.
 func thisProcess() Process {
 	p := Process{ID: os.Getpid()}
+	if self, err := os.Readlink("/proc/self"); err != nil || self != strconv.Itoa(p.ID) {
+		return p
+	}
 	if stat, err := readStat(p.ID); err == nil {
 		p.Start = stat.start
 	}
@@ -45,7 +49,7 @@ func readStat(pid int) (stat, error) {
 	if err != nil {
 		return stat{}, err
 	}
-	const state, threads, start = 3 - 3, 20 - 3, 22 - 3 // fields, counted from the third
+	const state, threads, start = 0, 17, 19 // fields 3, 20 and 22, counted from the third
 	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
 	if len(fields) <= start {
 		return stat{}, fmt.Errorf("/proc/%d/stat has %d fields after the name", pid, len(fields))

@@ -40,7 +40,7 @@ func newOwn[S comparable](s Status[S], ttl time.Duration) own {
 		IP:         s.IP,
 		Registered: s.Registered,
 		Process:    s.Process,
-		TTL:        ttl.Milliseconds(),
+		TTL:        (ttl + time.Millisecond - 1).Milliseconds(), // no time left exceeds it
 		State:      fmt.Sprint(s.State),
 		Changed:    s.Changed,
 	}
@@ -56,37 +56,34 @@ func newOwn[S comparable](s Status[S], ttl time.Duration) own {
 // encode makes a record's value.
 func encode(payload any, o own) ([]byte, error) {
 	object, err := json.Marshal(payload)
+	if err == nil {
+		err = checkObject(payload, object)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrPayload, err)
-	}
-	body, isObject := bytes.CutSuffix(object, []byte("}"))
-	if !isObject || body[0] != '{' {
-		return nil, fmt.Errorf("%w: %T marshals to %.40s, which is not a JSON object", ErrPayload, payload, object)
 	}
 	appendix, err := json.Marshal(o)
 	if err != nil {
 		return nil, err
 	}
+	body := bytes.TrimSuffix(object, []byte("}"))
 	if len(body) > len("{") {
 		body = append(body, ',')
 	}
 	return fmt.Appendf(body, "%q:%s}", field, appendix), nil
 }
 
-// checkPayload refuses a payload whose own fields would collide with ours, in any
-// letter case, since encoding/json reads them alike.
-func checkPayload(payload any) error {
-	object, err := json.Marshal(payload)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrPayload, err)
-	}
+// checkObject refuses what payload marshals to if our field cannot be appended: the
+// payload's own would collide with it in any letter case, since encoding/json reads
+// them alike.
+func checkObject(payload any, object []byte) error {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(object, &fields); err != nil || fields == nil {
-		return fmt.Errorf("%w: %T marshals to %.40s, which is not a JSON object", ErrPayload, payload, object)
+		return fmt.Errorf("%T marshals to %.40s, which is not a JSON object", payload, object)
 	}
 	for name := range fields {
 		if strings.EqualFold(name, field) {
-			return fmt.Errorf("%w: %T has a field %q of its own", ErrPayload, payload, name)
+			return fmt.Errorf("%T has a field %q of its own", payload, name)
 		}
 	}
 	return nil

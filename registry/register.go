@@ -59,9 +59,8 @@ func newInstance[S comparable, P any](k *lease.Keeper, def *fsm.Definition[S], c
 	if def, err = def.With(fsm.Encode(i.snapshot)); err != nil {
 		return nil, nil, err
 	}
-	filled := i.confirmed()
-	i.fill(&filled)
-	return i, def, checkPayload(filled.payload)
+	_, err = i.encode(i.next())
+	return i, def, err
 }
 
 // claim acquires the key, taking it back first if the policy says so.
@@ -92,15 +91,16 @@ func (i *Instance[S, P]) claim(ctx context.Context, k *lease.Keeper) (lease.Leas
 
 // initial makes the first value. Nothing else is written yet.
 func (i *Instance[S, P]) initial() ([]byte, error) {
-	now := time.Now().UTC()
-	i.mu.Lock()
-	s := &i.facts.status
+	now, first := time.Now().UTC(), i.next()
+	s := &first.status
 	s.Registered, s.Changed, s.Heartbeat = now, now, now
 	if i.connected(s.State) {
 		s.Connected = now
 	}
+	i.mu.Lock()
+	i.facts = first
 	i.mu.Unlock()
-	return i.encode(i.confirmed())
+	return i.encode(first)
 }
 
 // begin puts the machine on the lease.

@@ -6,7 +6,6 @@ import (
 
 	"github.com/leasehold-go/leasehold/fsm"
 	"github.com/leasehold-go/leasehold/lease"
-	"github.com/leasehold-go/leasehold/store"
 )
 
 // Run registers an instance, serves, and leaves; see [Register] and
@@ -15,30 +14,32 @@ import (
 // the instance leaves.
 //
 // Run returns the error of the registration, or else what serve returned and what
-// went wrong in leaving. If the term was lost that is in it, in place of the end of
-// a context that serve may have returned because of it: errors.Is with
-// [store.ErrLost] says so. Nothing is registered again behind the user's back.
+// went wrong in leaving. If the term was lost, errors.Is with [store.ErrLost] says
+// so; a bare [context.Canceled], which serve may have returned because of it, is
+// left out then. Nothing is registered again behind the user's back.
 func Run[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fsm.Definition[S], cfg Config[S, P], serve func(context.Context, *Instance[S, P]) error) (err error) {
 	i, err := Register(ctx, k, def, cfg)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		lost := i.lost()
-		if lost != nil && (errors.Is(err, context.Canceled) || errors.Is(err, store.ErrLost)) {
-			err = nil
-		}
-		err = errors.Join(lost, err, i.Leave(ctx))
+		left := i.Leave(ctx)
+		err = errors.Join(i.explain(err), left)
 	}()
 	served, cancel := i.lease.Context(ctx)
 	defer cancel()
 	return serve(served, i)
 }
 
-// lost says why the term was lost, if it was.
-func (i *Instance[S, P]) lost() error {
-	if lost := new(lease.LostError); errors.As(i.lease.Err(), &lost) {
+// explain adds to what serve returned that the term was lost, if it was and err does
+// not say so.
+func (i *Instance[S, P]) explain(err error) error {
+	lost := new(lease.LostError)
+	switch {
+	case !errors.As(i.lease.Err(), &lost) || errors.Is(err, lost):
+		return err
+	case err == context.Canceled:
 		return lost
 	}
-	return nil
+	return errors.Join(lost, err)
 }

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/leasehold-go/leasehold/fsm"
@@ -26,8 +27,8 @@ type Status[S comparable] struct {
 
 	State       S
 	Changed     time.Time // of the state
-	Connected   time.Time // of the last entry to one of [Config.Connected]
-	Heartbeat   time.Time // of the last heartbeat, or of the registration
+	Connected   time.Time // of the last entry to [Config.Connected], from a state outside
+	Heartbeat   time.Time // of the last heartbeat that was published, or of the registration
 	LastError   string
 	LastErrorAt time.Time
 	History     []fsm.Transition[S] // the most recent ones, oldest first
@@ -39,9 +40,18 @@ type facts[S comparable, P any] struct {
 	payload P
 }
 
-// follow takes over where the machine is. connected tells the states that count
-// as such.
+// clone returns s with a history of its own, for the user to keep.
+func (s Status[S]) clone() Status[S] {
+	s.History = slices.Clone(s.History)
+	return s
+}
+
+// follow takes over where the machine is, if it has moved: before that the record
+// is older than the machine. connected tells the states that count as such.
 func (s *Status[S]) follow(m fsm.Snapshot[S], connected func(S) bool) {
+	if m.Number == 0 {
+		return
+	}
 	if connected(m.State) && !connected(s.State) {
 		s.Connected = m.Since
 	}

@@ -1,0 +1,202 @@
+package registry_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/registry"
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// record reads a value the way a reader does.
+func record(value []byte) (e entry) {
+	var own struct {
+		payload
+		Own struct {
+			State   string
+			History []fsm.Transition[string]
+		} `json:"leasehold"`
+	}
+	if err := json.Unmarshal(value, &own); err != nil {
+		panic(err)
+	}
+	e.Payload, e.State, e.History = own.payload, own.Own.State, own.Own.History
+	return e
+}
+
+// crowd calls one instance from many goroutines at once, on a store that is slow
+// and troubled, and watches each value on its way there.
+type crowd struct {
+	inst  *instance
+	count atomic.Int64 // the largest count that a caller was told is published
+	done  atomic.Int64 // updates that succeeded
+	moved atomic.Int64 // transitions that succeeded
+
+	mu    sync.Mutex
+	wrong []error
+}
+
+func (c *crowd) complain(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wrong = append(c.wrong, fmt.Errorf(format, args...))
+}
+
+// inspect is called with each value that is about to be sent: it is never made
+// from facts older than those that have been confirmed by then.
+func (c *crowd) inspect(value []byte) {
+	e, s, m := record(value), c.inst.Status(), c.inst.Machine().Snapshot()
+	f := faceOf(e)
+	if int64(f.count) < c.count.Load() {
+		c.complain("count %d goes out after %d was confirmed", f.count, c.count.Load())
+	}
+	if f.moves < m.Number || f.moves > m.Number+1 {
+		c.complain("transition %d goes out after %d was made", f.moves, m.Number)
+	}
+	if f.moves == m.Number && f.state != m.State {
+		c.complain("%s goes out while the machine is in %s", f.state, m.State)
+	}
+	if seen := e.Payload.Seen; seen.Heartbeat.Before(s.Heartbeat) || seen.LastErrorAt.Before(s.LastErrorAt) || seen.Connected.Before(s.Connected) {
+		c.complain("%+v goes out after %+v was confirmed", seen, s)
+	}
+	if f.moves > 0 && e.History[len(e.History)-1].To != e.State || e.Payload.Seen.State != f.state {
+		c.complain("%s in the payload, %s beside the history %+v", e.Payload.Seen.State, f.state, e.History)
+	}
+}
+
+// trouble delays each request at random, and spoils some of them.
+func trouble(kinds ...string) fault {
+	return func(ctx context.Context, call func(context.Context) error) error {
+		time.Sleep(rand.N(50 * time.Millisecond))
+		if f := faults[kinds[rand.N(len(kinds))]]; f != nil {
+			return f(ctx, call)
+		}
+		err := call(ctx)
+		time.Sleep(rand.N(50 * time.Millisecond))
+		return err
+	}
+}
+
+func (c *crowd) update(t *testing.T) {
+	var count int
+	if c.inst.Update(t.Context(), func(p *payload) { p.Count++; count = p.Count }) == nil {
+		c.done.Add(1)
+		for was := c.count.Load(); int64(count) > was && !c.count.CompareAndSwap(was, int64(count)); {
+			was = c.count.Load()
+		}
+	}
+}
+
+func (c *crowd) move(t *testing.T) {
+	next := c.inst.Machine().Next()
+	if c.inst.Transition(t.Context(), next[rand.N(len(next))]) == nil {
+		c.moved.Add(1)
+	}
+}
+
+// run lets everybody in at once, until each has called n times.
+func (c *crowd) run(t *testing.T, n int) {
+	var wg sync.WaitGroup
+	for _, call := range []func(*testing.T){
+		c.update, c.update, c.move, c.move,
+		func(t *testing.T) { _ = c.inst.RecordError(t.Context(), errBoom) },
+		func(*testing.T) { _, _ = c.inst.Status(), c.inst.State() },
+	} {
+		wg.Go(func() {
+			for range n {
+				call(t)
+				time.Sleep(rand.N(100 * time.Millisecond))
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestNothingOlderIsEverPublished(t *testing.T) {
+	for name, f := range map[string]fault{
+		"slow":     trouble("none"),
+		"troubled": trouble("none", "none", "none", "refuse", "drop", "drop reply", "late"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				st := newProxy()
+				k := keep(t, st, func(c *lease.Config) { c.TTL, c.Heartbeat = time.Minute, 200*time.Millisecond })
+				c := &crowd{inst: register(t, k)}
+				st.mu.Lock()
+				st.inform = c.inspect
+				st.mu.Unlock()
+				st.suffer(f, update, renew)
+				c.run(t, 150)
+				c.wantFinal(t, st)
+			})
+		})
+	}
+}
+
+// wantFinal waits until all is quiet and checks what is left.
+func (c *crowd) wantFinal(t *testing.T, st *proxy) {
+	t.Helper()
+	st.suffer(nil, update, renew)
+	time.Sleep(2 * heartbeat)
+	synctest.Wait()
+	if err := errors.Join(c.wrong...); err != nil {
+		t.Error(err)
+	}
+	e, m := published(t, st), c.inst.Machine().Snapshot()
+	if c.done.Load() == 0 || c.moved.Load() == 0 {
+		t.Errorf("%d updates and %d transitions succeeded: the test tests nothing", c.done.Load(), c.moved.Load())
+	}
+	if int64(e.Payload.Count) != c.done.Load() || int64(m.Number) != c.moved.Load() {
+		t.Errorf("%d updates and %d transitions are published, %d and %d succeeded", e.Payload.Count, m.Number, c.done.Load(), c.moved.Load())
+	}
+	wantAgreement(t, st, c.inst)
+}
+
+// A reader who follows a store without faults never sees a step back.
+func TestReadersSeeNoStepBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		k := keep(t, st, func(c *lease.Config) { c.TTL, c.Heartbeat = time.Minute, 200*time.Millisecond })
+		c := &crowd{inst: register(t, k)}
+		st.suffer(trouble("none"), update, renew)
+		ctx, stop := context.WithCancel(t.Context())
+		followed := make(chan int, 1)
+		go func() { followed <- c.follow(ctx, st) }()
+		c.run(t, 100)
+		stop()
+		if n := <-followed; n < 100 {
+			t.Errorf("the reader saw %d values", n)
+		}
+		c.wantFinal(t, st)
+	})
+}
+
+// follow watches until ctx ends and returns how many values it saw.
+func (c *crowd) follow(ctx context.Context, st store.Store) (values int) {
+	var last entry
+	for e, err := range registry.Watch[payload](ctx, st, key) {
+		if err != nil {
+			return values
+		}
+		if e.Kind != store.Put {
+			continue
+		}
+		was, is := faceOf(last), faceOf(e.Entry)
+		if is.count < was.count || is.moves < was.moves || e.Entry.Payload.Seen.Heartbeat.Before(last.Payload.Seen.Heartbeat) {
+			c.complain("%+v was seen after %+v", e.Entry, last)
+		}
+		last = e.Entry
+		values++
+	}
+	return values
+}

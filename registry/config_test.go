@@ -1,0 +1,87 @@
+package registry_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/registry"
+	"github.com/leasehold-go/leasehold/store"
+)
+
+func TestConfigThatCannotWorkIsRefused(t *testing.T) {
+	for want, change := range map[string]func(*config){
+		`invalid key: must not be empty`: func(c *config) { c.Key = "" },
+		`invalid key "leasehold:x": names that begin with "leasehold:" are the library's own`: func(c *config) { c.Key = "leasehold:x" },
+		`invalid key "\xff": is not valid UTF-8`:                                              func(c *config) { c.Key = "\xff" },
+		`invalid state "broken": is not in the definition`:                                    func(c *config) { c.Connected = []State{Active, "broken"} },
+		`invalid state "gone": is not in the definition`:                                      func(c *config) { c.Leave = []State{"gone"} },
+		`invalid history: must not be negative`:                                               func(c *config) { c.History = -1 },
+		`invalid time to leave -1s: must not be negative`:                                     func(c *config) { c.LeaveWithin = -time.Second },
+		`invalid reclaim policy 3: is not one of this package's`:                              func(c *config) { c.Reclaim = registry.ReclaimName + 1 },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			st := newProxy()
+			_, err := registry.Register(t.Context(), keep(t, st), lifecycle, configure(change))
+			if _, typed := errors.AsType[*store.InvalidError](err); !typed || err.Error() != want {
+				t.Errorf("got  %v\nwant %s", err, want)
+			}
+			if len(st.sent(create)) != 0 {
+				t.Error("the store was asked all the same")
+			}
+		})
+	}
+}
+
+func TestKeyMayBeAsLongAsTheStoreAllows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := keep(t, newProxy())
+		register(t, k, func(c *config) { c.Key = strings.Repeat("k", store.MaxKey) })
+		cfg := configure(func(c *config) { c.Key = strings.Repeat("k", store.MaxKey+1) })
+		if _, err := registry.Register(t.Context(), k, lifecycle, cfg); !errors.Is(err, store.ErrInvalid) {
+			t.Errorf("got %v, want %v", err, store.ErrInvalid)
+		}
+	})
+}
+
+func TestKeeperAndDefinitionAreRequired(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		if _, err := registry.Register(t.Context(), nil, lifecycle, configure()); !errors.Is(err, store.ErrInvalid) {
+			t.Errorf("without a keeper: got %v, want %v", err, store.ErrInvalid)
+		}
+		if _, err := registry.Register(t.Context(), keep(t, newProxy()), nil, configure()); !errors.Is(err, store.ErrInvalid) {
+			t.Errorf("without a definition: got %v, want %v", err, store.ErrInvalid)
+		}
+	})
+}
+
+// What is published is the instance's status, so the machine's value has no place.
+func TestDefinitionWithAnEncodeRuleIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		def, err := lifecycle.With(fsm.Encode(func(fsm.Snapshot[State]) ([]byte, error) { return []byte("{}"), nil }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = registry.Register(t.Context(), keep(t, st), def, configure())
+		if _, typed := errors.AsType[*fsm.DefinitionError](err); !typed {
+			t.Errorf("got %v, want a definition error", err)
+		}
+		wantGone(t, st)
+	})
+}
+
+func TestHistoryIsFiftyUnlessToldOtherwise(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inst := register(t, keep(t, newProxy()))
+		for range 30 {
+			climb(t, inst, Starting, Idle)
+		}
+		if n := len(inst.Machine().History()); n != 50 {
+			t.Errorf("remembers %d, want 50", n)
+		}
+	})
+}

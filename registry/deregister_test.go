@@ -1,0 +1,123 @@
+package registry_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/leasehold-go/leasehold/lease"
+)
+
+func TestDeregisterLetsGoInAnyState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		inst := register(t, keep(t, st))
+		climb(t, inst, Starting, Warming)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := inst.Deregister(ctx); err != nil {
+			t.Error(err)
+		}
+		wantGone(t, st)
+		if inst.State() != Warming || inst.Status().State != Warming {
+			t.Errorf("the machine is in %s, the status says %s", inst.State(), inst.Status().State)
+		}
+	})
+}
+
+func TestDeregisterTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		k := keep(t, st)
+		inst := register(t, k)
+		if err := inst.Deregister(t.Context()); err != nil {
+			t.Error(err)
+		}
+		second := register(t, k)
+		if err := inst.Deregister(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if e := published(t, st); e.Token != second.Lease().Token() || len(st.sent(remove)) != 1 {
+			t.Errorf("the successor's record was touched: %+v", e)
+		}
+	})
+}
+
+func TestDeregisterMayBeTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		inst := register(t, keep(t, st))
+		st.suffer(refuse, remove)
+		if err := inst.Deregister(t.Context()); err == nil {
+			t.Error("it was said to succeed")
+		}
+		st.suffer(nil, remove)
+		if err := inst.Deregister(t.Context()); err != nil {
+			t.Error(err)
+		}
+		wantGone(t, st)
+	})
+}
+
+func TestNothingIsWrittenAfterDeregister(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		inst := register(t, keep(t, st))
+		if err := inst.Deregister(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		wrote := len(st.sent(create, update, renew))
+		for _, err := range []error{
+			inst.Transition(t.Context(), Starting),
+			inst.Update(t.Context(), func(*payload) {}),
+			inst.RecordError(t.Context(), errBoom),
+		} {
+			if !errors.Is(err, lease.ErrReleased) {
+				t.Errorf("got %v, want %v", err, lease.ErrReleased)
+			}
+		}
+		time.Sleep(time.Hour)
+		if n := len(st.sent(create, update, renew)) - wrote; n != 0 {
+			t.Errorf("%d writes", n)
+		}
+	})
+}
+
+// Whatever is going on at that moment: the key is gone, and everything returns.
+func TestDeregisterBesideEverything(t *testing.T) {
+	for range 50 {
+		synctest.Test(t, func(t *testing.T) {
+			st := newProxy()
+			inst := register(t, keep(t, st), found(200*time.Millisecond))
+			st.suffer(trouble("none", "none", "slow"), update, renew, remove)
+			var wg sync.WaitGroup
+			for _, call := range []func(){
+				func() { _ = inst.Transition(t.Context(), Starting) },
+				func() { _ = inst.Update(t.Context(), func(p *payload) { p.Count++ }) },
+				func() { _ = inst.RecordError(t.Context(), errBoom) },
+				func() { _ = inst.Machine().Reset(t.Context(), "stuck") },
+				func() { _, _ = inst.Status(), inst.State() },
+			} {
+				wg.Go(func() {
+					for range 20 {
+						call()
+						time.Sleep(20 * time.Millisecond)
+					}
+				})
+			}
+			time.Sleep(200 * time.Millisecond)
+			for _, end := range []func(context.Context) error{inst.Deregister, inst.Deregister, inst.Leave} {
+				wg.Go(func() {
+					if err := end(t.Context()); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+			wantGone(t, st)
+		})
+	}
+}

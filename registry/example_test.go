@@ -1,0 +1,115 @@
+package registry_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/registry"
+	memstore "github.com/leasehold-go/leasehold/store/memory"
+)
+
+// Connector is what a service publishes: its own fields, and what it wants of the
+// status.
+type Connector struct {
+	Exchange string `json:"exchange"`
+	State    State  `json:"state"`
+	Symbols  int    `json:"symbols"`
+}
+
+var coinbase = registry.Config[State, Connector]{
+	Key:       "exchange:1:status",
+	Payload:   Connector{Exchange: "coinbase"},
+	Fill:      func(c *Connector, s registry.Status[State]) { c.State = s.State },
+	Connected: []State{Active},
+	Leave:     []State{Stopping, Stopped},
+	Host:      "host-a",
+}
+
+func ExampleRegister() {
+	ctx := context.Background()
+	keeper, err := lease.NewKeeper(memstore.New(), lease.Config{})
+	if err != nil {
+		panic(err)
+	}
+	defer keeper.Close(ctx)
+
+	inst, err := registry.Register(ctx, keeper, lifecycle, coinbase)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(inst.State())
+	fmt.Println(inst.Transition(ctx, Active))
+	fmt.Println(inst.Transition(ctx, Starting))
+	fmt.Println(inst.Update(ctx, func(c *Connector) { c.Symbols = 42 }))
+
+	_, err = registry.Register(ctx, keeper, lifecycle, coinbase)
+	if conflict, ok := errors.AsType[*registry.ConflictError](err); ok {
+		fmt.Println(conflict.Key, "is held by", conflict.Host)
+	}
+	fmt.Println(inst.Leave(ctx), inst.State())
+	// Output:
+	// idle
+	// idle -> active is not in the table; from idle: starting
+	// <nil>
+	// <nil>
+	// exchange:1:status is held by host-a
+	// <nil> stopped
+}
+
+func ExampleRun() {
+	ctx := context.Background()
+	keeper, err := lease.NewKeeper(memstore.New(), lease.Config{})
+	if err != nil {
+		panic(err)
+	}
+	defer keeper.Close(ctx)
+
+	var inst *registry.Instance[State, Connector]
+	err = registry.Run(ctx, keeper, lifecycle, coinbase, func(ctx context.Context, i *registry.Instance[State, Connector]) error {
+		inst = i
+		for _, s := range []State{Starting, Warming, Active} {
+			if err := i.Transition(ctx, s); err != nil {
+				return err
+			}
+		}
+		return nil // or wait for <-ctx.Done(): the caller has had enough, or the key is lost
+	})
+	fmt.Println(err)
+	for _, t := range inst.Machine().History() {
+		fmt.Println(t.From, "->", t.To)
+	}
+	// Output:
+	// <nil>
+	// idle -> starting
+	// starting -> warming
+	// warming -> active
+	// active -> stopping
+	// stopping -> stopped
+}
+
+func ExampleList() {
+	ctx := context.Background()
+	st := memstore.New()
+	keeper, err := lease.NewKeeper(st, lease.Config{})
+	if err != nil {
+		panic(err)
+	}
+	defer keeper.Close(ctx)
+
+	inst, err := registry.Register(ctx, keeper, lifecycle, coinbase)
+	if err != nil {
+		panic(err)
+	}
+	defer inst.Deregister(ctx)
+
+	for e, err := range registry.List[Connector](ctx, st, "exchange:") {
+		if err != nil {
+			panic(err)
+		}
+		fmt.Println(e.Key, "on", e.Host, "is", e.State, "and says", e.Payload)
+	}
+	// Output:
+	// exchange:1:status on host-a is idle and says {coinbase idle 0}
+}

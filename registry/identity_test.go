@@ -1,0 +1,214 @@
+package registry_test
+
+import (
+	"context"
+	"net/netip"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+var somewhere = netip.MustParseAddr("203.0.113.9")
+
+// found is a search that finds an address after d.
+func found(d time.Duration) func(*config) {
+	return func(c *config) {
+		c.PublicIP = func(ctx context.Context) (netip.Addr, error) {
+			select {
+			case <-ctx.Done():
+				return netip.Addr{}, ctx.Err()
+			case <-time.After(d):
+				return somewhere, nil
+			}
+		}
+	}
+}
+
+func TestIdentityDefaults(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		k := keep(t, st)
+		names := make(map[string]bool)
+		for range 3 {
+			inst := register(t, k, func(c *config) { c.Host = "" })
+			host, _ := os.Hostname()
+			s := inst.Status()
+			if s.Host != host || s.Process.ID != os.Getpid() || len(s.Instance) != 12 || names[s.Instance] {
+				t.Errorf("%+v, want host %s, this process and a fresh name", s.Identity, host)
+			}
+			names[s.Instance] = true
+			if err := inst.Deregister(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+func TestIdentityIsShownAsConfigured(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		register(t, keep(t, st), func(c *config) { c.Host, c.Instance = "shown", "connector" })
+		if e := published(t, st); e.Host != "shown" || e.Instance != "connector" || !e.Published {
+			t.Errorf("published %+v", e.Identity)
+		}
+	})
+}
+
+func TestAddressFoundLaterIsPublished(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		began := time.Now()
+		inst := register(t, keep(t, st), found(time.Second))
+		if time.Since(began) != 0 || published(t, st).IP.IsValid() {
+			t.Errorf("registered after %v with address %v, want at once and none", time.Since(began), published(t, st).IP)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if e := published(t, st); e.IP != somewhere || e.Payload.Seen.IP != somewhere {
+			t.Errorf("published %v and %v, want %v", e.IP, e.Payload.Seen.IP, somewhere)
+		}
+		wantAgreement(t, st, inst)
+	})
+}
+
+func TestAddressFoundWhileWaitingIsInTheFirstValue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		k := keep(t, st)
+		first := register(t, k)
+		time.AfterFunc(time.Hour, func() { _ = first.Deregister(context.Background()) })
+		register(t, k, waiting, found(time.Second))
+		if e := published(t, st); e.IP != somewhere {
+			t.Errorf("published %v, want %v", e.IP, somewhere)
+		}
+		synctest.Wait()
+		if n := len(st.sent(update)); n != 0 {
+			t.Errorf("it was published again, with %d updates", n)
+		}
+	})
+}
+
+func TestAddressThatCouldNotBeWrittenComesWithTheNextValue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		st.suffer(refuse, update)
+		inst := register(t, keep(t, st), found(time.Second))
+		time.Sleep(time.Second + heartbeat)
+		if e := published(t, st); e.IP != somewhere {
+			t.Errorf("published %v, want %v with the next heartbeat", e.IP, somewhere)
+		}
+		wantAgreement(t, st, inst)
+	})
+}
+
+func TestSearchIsCutAfterThreeSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var cut time.Duration
+		began := time.Now()
+		st := newProxy()
+		inst := register(t, keep(t, st), func(c *config) {
+			c.PublicIP = func(ctx context.Context) (netip.Addr, error) {
+				<-ctx.Done()
+				cut = time.Since(began)
+				return netip.Addr{}, ctx.Err()
+			}
+		})
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if cut != 3*time.Second || published(t, st).IP.IsValid() {
+			t.Errorf("cut after %v, published %v; want 3s and none", cut, published(t, st).IP)
+		}
+		wantAgreement(t, st, inst)
+	})
+}
+
+func TestAddressThatIsNotFoundIsAbsent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		register(t, keep(t, st), func(c *config) {
+			c.PublicIP = func(context.Context) (netip.Addr, error) { return somewhere, errBoom }
+		})
+		time.Sleep(time.Minute)
+		if e := published(t, st); e.IP.IsValid() || e.Payload.Seen.IP.IsValid() || len(st.sent(update)) != 0 {
+			t.Errorf("published %v with %d updates, want none", e.IP, len(st.sent(update)))
+		}
+	})
+}
+
+// stubborn is a search that takes its time, whatever its context says, and notes
+// when it is over.
+func stubborn(d time.Duration, over *bool) func(*config) {
+	return func(c *config) {
+		c.PublicIP = func(context.Context) (netip.Addr, error) {
+			time.Sleep(d)
+			*over = true
+			return somewhere, nil
+		}
+	}
+}
+
+func TestDeregisterJoinsTheSearch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var over bool
+		inst := register(t, keep(t, newProxy()), stubborn(time.Minute, &over))
+		if err := inst.Deregister(t.Context()); err != nil || !over {
+			t.Errorf("returned %v; the search is over: %v", err, over)
+		}
+	})
+}
+
+func TestDeregisterEndsTheSearch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inst := register(t, keep(t, newProxy()), found(2*time.Second))
+		began := time.Now()
+		if err := inst.Deregister(t.Context()); err != nil || time.Since(began) != 0 {
+			t.Errorf("returned %v after %v, want at once", err, time.Since(began))
+		}
+	})
+}
+
+func TestSearchThatHangsDoesNotHoldTheKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var over bool
+		st := newProxy()
+		inst := register(t, keep(t, st), stubborn(time.Minute, &over))
+		go func() { _ = inst.Deregister(t.Context()) }()
+		time.Sleep(time.Second)
+		wantGone(t, st)
+		time.Sleep(time.Minute)
+	})
+}
+
+func TestRefusedRegistrationJoinsTheSearch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := keep(t, newProxy())
+		register(t, k)
+		began, over := time.Now(), false
+		refused(t, k, func(c *config) {
+			c.PublicIP = func(ctx context.Context) (netip.Addr, error) {
+				<-ctx.Done()
+				over = true
+				return somewhere, nil
+			}
+		})
+		if !over || time.Since(began) != 0 {
+			t.Errorf("returned after %v; the search is over: %v", time.Since(began), over)
+		}
+	})
+}
+
+// The address is found in the middle of everything else.
+func TestSearchEndsWithTheTerm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		inst := register(t, keep(t, st), found(2*time.Second))
+		st.suffer(silence, update)
+		time.Sleep(2*time.Second + time.Millisecond) // the address is on its way to the store
+		began := time.Now()
+		if err := inst.Deregister(t.Context()); err != nil || time.Since(began) != 0 {
+			t.Errorf("returned %v after %v, want at once", err, time.Since(began))
+		}
+		wantGone(t, st)
+	})
+}

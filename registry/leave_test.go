@@ -1,0 +1,302 @@
+package registry_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/registry"
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// ruled registers an instance whose definition has more rules.
+func ruled(t *testing.T, st store.Store, cfg config, rules ...fsm.Rule[State]) *instance {
+	t.Helper()
+	def, err := lifecycle.With(rules...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inst, err := registry.Register(t.Context(), keep(t, st), def, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = inst.Deregister(context.Background()) })
+	return inst
+}
+
+// path is where an instance's machine has been.
+func path(inst *instance) []State {
+	all := []State{Idle}
+	for _, t := range inst.Machine().History() {
+		all = append(all, t.To)
+	}
+	return all
+}
+
+func wantPath(t *testing.T, inst *instance, want ...State) {
+	t.Helper()
+	if d := diff(want, path(inst)); d != "" {
+		t.Errorf("the machine's path (-want +got):\n%s", d)
+	}
+}
+
+func TestLeaveWalksAndLetsGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		var seen []State
+		inst := ruled(t, st, configure(), fsm.After(func(context.Context, fsm.Transition[State]) error {
+			seen = append(seen, State(published(t, st).State))
+			return nil
+		}))
+		climb(t, inst, Starting, Warming, Active)
+		if err := inst.Leave(t.Context()); err != nil {
+			t.Error(err)
+		}
+		wantPath(t, inst, Idle, Starting, Warming, Active, Stopping, Stopped)
+		if d := diff(path(inst)[1:], seen); d != "" {
+			t.Errorf("published (-want +got):\n%s", d)
+		}
+		wantGone(t, st)
+		if s := inst.Status(); s.State != Stopped {
+			t.Errorf("the status says %s after it has left", s.State)
+		}
+	})
+}
+
+func TestLeavePassesOver(t *testing.T) {
+	for name, c := range map[string]struct{ climb, leave, want []State }{
+		"what no edge leads to": {nil, []State{Stopping, Stopped}, []State{Idle}},
+		"some of it":            {[]State{Starting}, []State{Active, Stopping, Warming, Stopped}, []State{Idle, Starting, Stopping, Stopped}},
+		"the present state":     {[]State{Starting, Stopping}, []State{Stopping, Stopped}, []State{Idle, Starting, Stopping, Stopped}},
+		"everything":            {[]State{Starting}, nil, []State{Idle, Starting}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				st := newProxy()
+				inst := register(t, keep(t, st), func(cfg *config) { cfg.Leave = c.leave })
+				climb(t, inst, c.climb...)
+				if err := inst.Leave(t.Context()); err != nil {
+					t.Error(err)
+				}
+				wantPath(t, inst, c.want...)
+				wantGone(t, st)
+			})
+		})
+	}
+}
+
+func TestLeaveThatIsVetoedLetsGoAllTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		cfg := configure(func(c *config) { c.Leave = []State{Stopping, Idle} }) // both are reachable
+		inst := ruled(t, st, cfg, fsm.Guard(Stopping, "drained", func(context.Context, fsm.Transition[State]) error { return errBoom }))
+		climb(t, inst, Starting, Warming)
+		err := inst.Leave(t.Context())
+		const want = `leaving: warming -> stopping: guard "drained": boom`
+		if !errors.Is(err, errBoom) || err.Error() != want {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+		wantPath(t, inst, Idle, Starting, Warming) // the refusal has ended the walk
+		wantGone(t, st)
+	})
+}
+
+func TestLeaveGoesOnAfterAHookThatFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		inst := ruled(t, st, configure(), fsm.Enter(Stopping, func(context.Context, fsm.Transition[State]) error { return errBoom }))
+		climb(t, inst, Starting)
+		if err := inst.Leave(t.Context()); !errors.Is(err, errBoom) {
+			t.Errorf("got %v, want %v", err, errBoom)
+		}
+		wantPath(t, inst, Idle, Starting, Stopping, Stopped)
+		wantGone(t, st)
+	})
+}
+
+func TestLeaveTellsOfAHookThatFailedWhileTheTermWasLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		var inst *instance
+		inst = ruled(t, st, configure(), fsm.Enter(Stopping, func(context.Context, fsm.Transition[State]) error {
+			st.evict()
+			<-inst.Lease().Done()
+			return errBoom
+		}))
+		climb(t, inst, Starting)
+		if err := inst.Leave(t.Context()); !errors.Is(err, errBoom) {
+			t.Errorf("got %v, want %v", err, errBoom)
+		}
+		wantPath(t, inst, Idle, Starting, Stopping, Stopped)
+	})
+}
+
+func TestLeaveLetsGoThoughAHookPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		inst := ruled(t, st, configure(), fsm.Enter(Stopping, func(context.Context, fsm.Transition[State]) error { panic(errBoom) }))
+		climb(t, inst, Starting)
+		func() {
+			defer func() {
+				if p := recover(); p != errBoom {
+					t.Errorf("recovered %v, want the hook's panic", p)
+				}
+			}()
+			_ = inst.Leave(t.Context())
+		}()
+		wantGone(t, st)
+	})
+}
+
+func TestLeaveWorksAfterTheContextHasEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		inst := register(t, keep(t, st))
+		climb(t, inst, Starting)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := inst.Leave(ctx); err != nil {
+			t.Error(err)
+		}
+		wantPath(t, inst, Idle, Starting, Stopping, Stopped)
+		wantGone(t, st)
+	})
+}
+
+// Values that were put into the context stay there.
+func TestLeaveKeepsTheValuesOfTheContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		type trace struct{}
+		var got any
+		inst := ruled(t, newProxy(), configure(), fsm.Enter(Stopping, func(ctx context.Context, _ fsm.Transition[State]) error {
+			got = ctx.Value(trace{})
+			return nil
+		}))
+		climb(t, inst, Starting)
+		if err := inst.Leave(context.WithValue(t.Context(), trace{}, 42)); err != nil || got != 42 {
+			t.Errorf("the hook got %v, %v", got, err)
+		}
+	})
+}
+
+func TestLeaveIsBoundedWhenTheStoreHangs(t *testing.T) {
+	const within = 4 * time.Second
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		inst := register(t, keep(t, st), func(c *config) { c.LeaveWithin = within })
+		climb(t, inst, Starting)
+		st.suffer(silence, update, remove)
+		began := time.Now()
+		err := inst.Leave(t.Context())
+		const release = 5 * time.Second // what a release may take
+		if took := time.Since(began); err == nil || took < within || took > within+release {
+			t.Errorf("returned %v after %v, want an error between %v and %v", err, took, within, within+release)
+		}
+		if inst.Lease().Valid() || inst.State() != Starting {
+			t.Errorf("it is in %s, and still holds the key: %v", inst.State(), inst.Lease().Valid())
+		}
+		st.suffer(nil, update, remove)
+		time.Sleep(ttl)
+		wantGone(t, st)
+	})
+}
+
+func TestLeaveHasTenSecondsUnlessToldOtherwise(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var left time.Duration
+		inst := ruled(t, newProxy(), configure(), fsm.Enter(Stopping, func(ctx context.Context, _ fsm.Transition[State]) error {
+			deadline, _ := ctx.Deadline()
+			left = time.Until(deadline)
+			return nil
+		}))
+		climb(t, inst, Starting)
+		if err := inst.Leave(t.Context()); err != nil || left != 10*time.Second {
+			t.Errorf("%v left, %v, want 10s", left, err)
+		}
+	})
+}
+
+func TestLeaveAfterLossWalksLocally(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		guarded := 0
+		inst := ruled(t, st, configure(), fsm.Before(func(context.Context, fsm.Transition[State]) error { guarded++; return nil }))
+		climb(t, inst, Starting)
+		st.evict()
+		<-inst.Lease().Done()
+		wrote := len(st.sent(create, update, renew))
+		if err := inst.Leave(t.Context()); err != nil {
+			t.Error(err)
+		}
+		wantPath(t, inst, Idle, Starting, Stopping, Stopped)
+		if n := len(st.sent(create, update, renew)) - wrote; n != 0 || guarded != 3 {
+			t.Errorf("%d writes, and %d steps were asked about; want 0 and 3", n, guarded)
+		}
+		if s := inst.Status(); s.State != Stopped {
+			t.Errorf("the status says %s", s.State)
+		}
+	})
+}
+
+// A veto off the lease is a veto: nobody is asked twice.
+func TestLeaveAfterLossIsVetoedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st, asked := newProxy(), 0
+		inst := ruled(t, st, configure(), fsm.Guard(Stopped, "drained", func(context.Context, fsm.Transition[State]) error { asked++; return errBoom }))
+		climb(t, inst, Starting)
+		st.evict()
+		<-inst.Lease().Done()
+		if err := inst.Leave(t.Context()); !errors.Is(err, errBoom) || asked != 1 {
+			t.Errorf("got %v after %d questions, want %v after 1", err, asked, errBoom)
+		}
+		wantPath(t, inst, Idle, Starting, Stopping)
+	})
+}
+
+func TestLeaveGoesOnLocallyWhenTheTermIsLostOnTheWay(t *testing.T) {
+	for name, lose := range map[string]func(*proxy, *instance){
+		"taken away":      func(st *proxy, _ *instance) { st.evict() },
+		"silent too long": func(st *proxy, inst *instance) { st.suffer(silence, update, renew); <-inst.Lease().Done() },
+		"silent from now": func(st *proxy, _ *instance) { st.suffer(silence, update, renew) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				st := newProxy()
+				var inst *instance
+				cfg := configure(func(c *config) { c.LeaveWithin = time.Minute })
+				inst = ruled(t, st, cfg, fsm.Enter(Stopping, func(context.Context, fsm.Transition[State]) error {
+					lose(st, inst)
+					return nil
+				}))
+				climb(t, inst, Starting)
+				if err := inst.Leave(t.Context()); err != nil {
+					t.Error(err)
+				}
+				wantPath(t, inst, Idle, Starting, Stopping, Stopped)
+				if err := inst.Lease().Err(); !errors.Is(err, store.ErrLost) {
+					t.Errorf("the lease ended with %v, want %v", err, store.ErrLost)
+				}
+				time.Sleep(ttl) // a record that was not deleted is left to its ttl
+				wantGone(t, st)
+			})
+		})
+	}
+}
+
+func TestLeaveTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		inst := register(t, keep(t, st))
+		climb(t, inst, Starting)
+		for range 2 {
+			if err := inst.Leave(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+		wantPath(t, inst, Idle, Starting, Stopping, Stopped)
+		wantGone(t, st)
+	})
+}

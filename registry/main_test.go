@@ -1,0 +1,185 @@
+package registry_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/registry"
+	"github.com/leasehold-go/leasehold/store"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const key = "exchange:1:status"
+
+// What most tests run with.
+const (
+	ttl       = 10 * time.Second
+	heartbeat = 3 * time.Second
+)
+
+type State string
+
+const (
+	Idle     State = "idle"
+	Starting State = "starting"
+	Warming  State = "warming"
+	Active   State = "active"
+	Stopping State = "stopping"
+	Stopped  State = "stopped"
+)
+
+var table = fsm.Table[State]{
+	Idle:     {Starting},
+	Starting: {Warming, Stopping, Idle},
+	Warming:  {Active, Stopping, Idle},
+	Active:   {Stopping, Warming},
+	Stopping: {Stopped},
+	Stopped:  {Idle},
+}
+
+var lifecycle = fsm.MustDefine(Idle, table)
+
+// payload publishes all that its instance knows of itself.
+type payload struct {
+	Count int                    `json:"count"`
+	Note  note                   `json:"note,omitempty"`
+	Seen  registry.Status[State] `json:"seen"`
+}
+
+// note is a string that cannot be published if it is bad.
+type note string
+
+const bad note = "bad"
+
+func (n note) MarshalJSON() ([]byte, error) {
+	if n == bad {
+		return nil, errBoom
+	}
+	return json.Marshal(string(n))
+}
+
+type (
+	config   = registry.Config[State, payload]
+	instance = registry.Instance[State, payload]
+	entry    = registry.Entry[payload]
+)
+
+var errBoom = errors.New("boom")
+
+// nowhere is the search for an address that finds none.
+func nowhere(context.Context) (netip.Addr, error) { return netip.Addr{}, errBoom }
+
+func configure(changes ...func(*config)) config {
+	cfg := config{
+		Key:       key,
+		Fill:      func(p *payload, s registry.Status[State]) { p.Seen = s },
+		Connected: []State{Active},
+		Leave:     []State{Stopping, Stopped},
+		Host:      "host-a",
+		PublicIP:  nowhere,
+	}
+	for _, change := range changes {
+		change(&cfg)
+	}
+	return cfg
+}
+
+// keep returns a keeper that is closed when the test ends.
+func keep(t testing.TB, st store.Store, changes ...func(*lease.Config)) *lease.Keeper {
+	t.Helper()
+	cfg := lease.Config{TTL: ttl, Heartbeat: heartbeat}
+	for _, change := range changes {
+		change(&cfg)
+	}
+	k, err := lease.NewKeeper(st, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = k.Close(context.Background()) })
+	return k
+}
+
+// register returns an instance that is deregistered when the test ends.
+func register(t testing.TB, k *lease.Keeper, changes ...func(*config)) *instance {
+	t.Helper()
+	inst, err := registry.Register(t.Context(), k, lifecycle, configure(changes...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = inst.Deregister(context.Background()) })
+	return inst
+}
+
+// climb makes an instance walk.
+func climb(t testing.TB, inst *instance, path ...State) {
+	t.Helper()
+	for _, s := range path {
+		if err := inst.Transition(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// published is what the store shows under the key.
+func published(t testing.TB, st store.Store) entry {
+	t.Helper()
+	e, err := registry.Get[payload](context.Background(), st, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// wantGone fails unless there is nothing under the key.
+func wantGone(t testing.TB, st store.Store) {
+	t.Helper()
+	if e, err := registry.Get[payload](context.Background(), st, key); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the key has %+v, %v; want it gone", e, err)
+	}
+}
+
+// diff compares what has times and addresses in it.
+func diff(want, got any) string {
+	return cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b }))
+}
+
+// disagreement says how the record differs from what the instance says of itself,
+// both in the user's payload and in what the registry itself published.
+func disagreement(st store.Store, inst *instance) string {
+	e, err := registry.Get[payload](context.Background(), st, key)
+	if err != nil {
+		return err.Error()
+	}
+	s, seen := inst.Status(), e.Payload.Seen
+	if seen.Token == 0 {
+		seen.Token = s.Token // the first value is made before it is granted
+	}
+	own := registry.Status[State]{
+		Identity: e.Identity, Token: e.Token, State: State(e.State), Changed: e.Changed,
+		Connected: s.Connected, Heartbeat: s.Heartbeat, LastError: s.LastError, LastErrorAt: s.LastErrorAt,
+	}
+	for _, t := range e.History {
+		own.History = append(own.History, fsm.Transition[State]{
+			Number: t.Number, From: State(t.From), To: State(t.To), At: t.At, Cause: t.Cause, Forced: t.Forced,
+		})
+	}
+	return diff(s, seen) + diff(s, own)
+}
+
+// wantAgreement fails if the record is not what the instance says of itself.
+func wantAgreement(t testing.TB, st store.Store, inst *instance) {
+	t.Helper()
+	if d := disagreement(st, inst); d != "" {
+		t.Errorf("record and status disagree (-status +record):\n%s", d)
+	}
+}

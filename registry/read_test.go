@@ -1,0 +1,294 @@
+package registry_test
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/leasehold-go/leasehold/registry"
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// shelf is a store that shows what a test put there.
+type shelf struct {
+	store.Store
+	records []store.Record
+	err     error // the last that a list or a watch yields
+}
+
+func (s shelf) Get(context.Context, string) (store.Record, error) { return s.records[0], s.err }
+
+func (s shelf) List(context.Context, string) iter.Seq2[store.Record, error] {
+	return func(yield func(store.Record, error) bool) {
+		for _, r := range s.records {
+			if !yield(r, nil) {
+				return
+			}
+		}
+		if s.err != nil {
+			yield(store.Record{}, s.err)
+		}
+	}
+}
+
+func (s shelf) Watch(context.Context, string) iter.Seq2[store.Event, error] {
+	return func(yield func(store.Event, error) bool) {
+		for _, r := range s.records {
+			if !yield(store.Event{Kind: store.Put, Record: r}, nil) {
+				return
+			}
+		}
+		yield(store.Event{}, s.err)
+	}
+}
+
+// read returns the entry for a value that is under the key, with or without a token.
+func read(t *testing.T, value string, token store.Token) entry {
+	t.Helper()
+	e, err := registry.Get[payload](t.Context(), shelf{records: []store.Record{
+		{Key: key, Value: []byte(value), Token: token, Left: time.Second},
+	}}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func TestGetReadsAnInstance(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		inst := register(t, keep(t, st), func(c *config) { c.Payload.Count = 42 })
+		climb(t, inst, Starting)
+		e, s := published(t, st), inst.Status()
+		if e.Key != key || e.Foreign() || !e.Published || e.Err != nil || e.Left != ttl || e.Payload.Count != 42 {
+			t.Errorf("got %+v", e)
+		}
+		if d := diff(s.Identity, e.Identity); d != "" || e.Token != s.Token || e.State != "starting" || len(e.History) != 1 {
+			t.Errorf("got %+v: %s", e, d)
+		}
+	})
+}
+
+func TestGetFailsAsTheStoreDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		if _, err := registry.Get[payload](t.Context(), st, key); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("got %v, want %v", err, store.ErrNotFound)
+		}
+		if _, err := registry.Get[payload](t.Context(), st, ""); !errors.Is(err, store.ErrInvalid) {
+			t.Errorf("got %v, want %v", err, store.ErrInvalid)
+		}
+	})
+}
+
+func TestBareLeaseIsReadAsFarAsItGoes(t *testing.T) {
+	e := read(t, `{"count":7}`, 3)
+	if e.Payload.Count != 7 || e.Err != nil || e.Token != 3 || e.Foreign() || e.Published || e.Left != time.Second {
+		t.Errorf("got %+v", e)
+	}
+	if e.State != "" || !e.Heartbeat.IsZero() || !e.Registered.IsZero() || e.History != nil {
+		t.Errorf("%+v tells what only the registry could", e)
+	}
+}
+
+func TestPredecessorsRecordIsReadAsFarAsItGoes(t *testing.T) {
+	e := read(t, `{"count":7,"hostname":"old"}`, 0)
+	if e.Payload.Count != 7 || e.Err != nil || !e.Foreign() || e.Published {
+		t.Errorf("got %+v", e)
+	}
+}
+
+func TestForeignCopyOfAnInstanceIsForeign(t *testing.T) {
+	e := read(t, `{"leasehold":{"instance":"x","host":"h","state":"active"}}`, 0)
+	if !e.Foreign() || !e.Published || e.Host != "h" || e.State != "active" {
+		t.Errorf("got %+v", e)
+	}
+}
+
+func TestRecordThatIsNotJSONHasAnError(t *testing.T) {
+	for _, value := range []string{"hello", "", "\xff\x00", "{", `"text"`, "[]", "7"} {
+		e := read(t, value, 3)
+		if e.Err == nil || e.Published || e.Key != key || e.Token != 3 {
+			t.Errorf("%q: got %+v", value, e)
+		}
+	}
+	const want = `payload of "exchange:1:status": invalid character 'h' looking for beginning of value`
+	if e := read(t, "hello", 3); e.Err.Error() != want {
+		t.Errorf("says %v\nwant %s", e.Err, want)
+	}
+}
+
+func TestPayloadIsReadInPart(t *testing.T) {
+	e := read(t, `{"count":"many","note":"n","leasehold":{"instance":"x","state":"active","ttl":1000}}`, 3)
+	if e.Err == nil || e.Payload.Note != "n" || e.Payload.Count != 0 {
+		t.Errorf("got %+v, want the note and an error about the count", e)
+	}
+	if !e.Published || e.Instance != "x" || e.State != "active" || e.Heartbeat.IsZero() {
+		t.Errorf("got %+v, want all that the registry itself published", e)
+	}
+}
+
+// A time left that does not fit the ttl tells no heartbeat.
+func TestHeartbeatIsNeverInTheFuture(t *testing.T) {
+	for _, r := range []store.Record{
+		{Value: []byte(`{"leasehold":{"ttl":1000}}`), Left: 2 * time.Second},
+		{Value: []byte(`{"leasehold":{"ttl":1000}}`), Left: store.Forever},
+		{Value: []byte(`{"leasehold":{"ttl":-1000}}`), Left: time.Second},
+		{Value: []byte(`{"leasehold":{}}`), Left: time.Second},
+	} {
+		e, err := registry.Get[payload](t.Context(), shelf{records: []store.Record{r}}, key)
+		if err != nil || !e.Published || !e.Heartbeat.IsZero() {
+			t.Errorf("%s with %v left: got %+v, %v", r.Value, r.Left, e, err)
+		}
+	}
+}
+
+func TestListGoesOnPastARecordThatCannotBeRead(t *testing.T) {
+	st := shelf{records: []store.Record{
+		{Key: "a", Value: []byte(`{"count":1}`), Token: 1, Left: time.Second},
+		{Key: "b", Value: nil, Left: store.Forever},
+		{Key: "c", Value: []byte("hello"), Token: 3, Left: time.Second},
+		{Key: "d", Value: []byte(`{"count":4}`), Token: 4, Left: time.Second},
+	}}
+	var keys, unread string
+	for e, err := range registry.List[payload](t.Context(), st, "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys += e.Key
+		if e.Err != nil {
+			unread += e.Key
+		}
+	}
+	if keys != "abcd" || unread != "bc" {
+		t.Errorf("listed %s, could not read %s; want abcd and bc", keys, unread)
+	}
+}
+
+func TestListEndsWithTheStoresError(t *testing.T) {
+	st := shelf{records: []store.Record{{Key: "a", Token: 1}}, err: errBoom}
+	var got []error
+	for _, err := range registry.List[payload](t.Context(), st, "") {
+		got = append(got, err)
+	}
+	if len(got) != 2 || got[0] != nil || got[1] != errBoom {
+		t.Errorf("got %v, want an entry and then %v", got, errBoom)
+	}
+}
+
+func TestListIsLeftAtOnce(t *testing.T) {
+	st := shelf{records: []store.Record{{Key: "a", Token: 1}, {Key: "b", Token: 2}}, err: errBoom}
+	n := 0
+	for range registry.List[payload](t.Context(), st, "") {
+		n++
+		break
+	}
+	for range registry.Watch[payload](t.Context(), st, "") {
+		n++
+		break
+	}
+	if n != 2 {
+		t.Errorf("%d entries, want one of each", n)
+	}
+}
+
+func TestListIsLimitedToThePrefix(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := keep(t, newProxy())
+		for _, key := range []string{"exchange:1", "exchange:2", "shard:1"} {
+			register(t, k, func(c *config) { c.Key = key })
+		}
+		found := make(map[string]bool)
+		for e, err := range registry.List[payload](t.Context(), k.Store(), "exchange:") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			found[e.Key] = true
+		}
+		if d := diff(map[string]bool{"exchange:1": true, "exchange:2": true}, found); d != "" {
+			t.Errorf("(-want +got):\n%s", d)
+		}
+	})
+}
+
+// watched follows a key until ctx ends, and passes on what it sees.
+func watched(ctx context.Context, st store.Store) <-chan registry.Event[payload] {
+	events := make(chan registry.Event[payload], 100)
+	go func() {
+		defer close(events)
+		for e, err := range registry.Watch[payload](ctx, st, key) {
+			if err != nil {
+				return
+			}
+			events <- e
+		}
+	}()
+	return events
+}
+
+func TestWatchTellsTheLifeOfAnInstance(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		events := watched(ctx, st)
+		if e := <-events; e.Kind != store.Synced {
+			t.Fatalf("got %+v, want a mark", e)
+		}
+		inst := register(t, keep(t, st))
+		if e := <-events; e.Kind != store.Put || e.Entry.State != "idle" || e.Entry.Token != inst.Lease().Token() {
+			t.Errorf("got %+v, want idle", e)
+		}
+		climb(t, inst, Starting)
+		if e := <-events; e.Kind != store.Put || e.Entry.State != "starting" || e.Entry.Payload.Seen.State != Starting {
+			t.Errorf("got %+v, want starting", e)
+		}
+		if err := inst.Deregister(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		e := <-events
+		if e.Kind != store.Gone || e.Cause != store.Deleted || e.Entry.Key != key || e.Entry.Token != inst.Lease().Token() || e.Entry.Err != nil {
+			t.Errorf("got %+v, want it gone", e)
+		}
+	})
+}
+
+func TestWatchTellsADeath(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		register(t, keep(t, st))
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		events := watched(ctx, st)
+		if first, mark := <-events, <-events; first.Kind != store.Put || first.Entry.State != "idle" || mark.Kind != store.Synced {
+			t.Fatalf("got %+v and %+v, want the entry and a mark", first, mark)
+		}
+		st.suffer(silence, renew, remove)
+		for e := range events {
+			if e.Kind == store.Put {
+				continue // a heartbeat
+			}
+			if e.Kind != store.Gone || e.Cause != store.Expired {
+				t.Errorf("got %+v, want it expired", e)
+			}
+			return
+		}
+	})
+}
+
+func TestWatchEndsWithTheStoresError(t *testing.T) {
+	st := shelf{records: []store.Record{{Key: "a", Value: []byte("hello"), Token: 1}}, err: errBoom}
+	var last error
+	for e, err := range registry.Watch[payload](t.Context(), st, "") {
+		if err == nil && e.Entry.Err == nil {
+			t.Errorf("got %+v, want an entry that cannot be read", e)
+		}
+		last = err
+	}
+	if last != errBoom {
+		t.Errorf("ended with %v, want %v", last, errBoom)
+	}
+}

@@ -1,0 +1,135 @@
+package registry_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/leasehold-go/leasehold/registry"
+)
+
+// self is this process as an instance publishes it.
+func self(t *testing.T) (p registry.Process) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { p = register(t, keep(t, newProxy())).Status().Process })
+	if p.ID != os.Getpid() || p.Start == 0 || p.Boot == "" || p.Namespace == "" {
+		t.Fatalf("this process is shown as %+v", p)
+	}
+	return p
+}
+
+// wantReclaimed registers over a record of p, which must be taken away, or not.
+func wantReclaimed(t *testing.T, p registry.Process, want bool) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		k := keep(t, st)
+		leaveBehind(t, k, "other", p)
+		cfg := configure(func(c *config) { c.Reclaim = registry.ReclaimDead })
+		inst, err := registry.Register(t.Context(), k, lifecycle, cfg)
+		if (err == nil) != want || (len(st.sent(remove)) > 0) != want {
+			t.Errorf("%+v: %v, want it reclaimed: %v", p, err, want)
+		}
+		if err == nil {
+			wantAgreement(t, st, inst)
+			_ = inst.Deregister(t.Context())
+		}
+	})
+}
+
+// sleeper starts a process that does nothing.
+func sleeper(t *testing.T) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command("sleep", "60")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	return cmd
+}
+
+// fields of /proc/[pid]/stat from the third on; see proc_pid_stat(5).
+func fields(t *testing.T, pid int) []string {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), ") ")
+	return strings.Fields(rest)
+}
+
+// process is how a child would describe itself.
+func process(t *testing.T, pid int) registry.Process {
+	t.Helper()
+	p := self(t)
+	p.ID = pid
+	if _, err := fmt.Sscan(fields(t, pid)[19], &p.Start); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestLivingProcessIsNotReclaimed(t *testing.T) {
+	wantReclaimed(t, self(t), false)
+	wantReclaimed(t, process(t, sleeper(t).Process.Pid), false)
+	wantReclaimed(t, process(t, 1), false) // whoever's it is
+}
+
+func TestDeadProcessIsReclaimed(t *testing.T) {
+	cmd := sleeper(t)
+	p := process(t, cmd.Process.Pid)
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	wantReclaimed(t, p, true)
+}
+
+// One that was killed and not yet asked for its status by its parent still has an
+// entry in the process table.
+func TestZombieIsReclaimed(t *testing.T) {
+	cmd := sleeper(t)
+	p := process(t, cmd.Process.Pid)
+	_ = cmd.Process.Kill()
+	for fields(t, cmd.Process.Pid)[0] != "Z" {
+		time.Sleep(time.Millisecond)
+	}
+	wantReclaimed(t, p, true)
+}
+
+// The id of a process that died may have been given to another.
+func TestReusedProcessIDIsReclaimed(t *testing.T) {
+	p := self(t)
+	p.Start--
+	wantReclaimed(t, p, true)
+}
+
+func TestOnlyCertainDeathIsReclaimed(t *testing.T) {
+	cmd := sleeper(t)
+	dead := process(t, cmd.Process.Pid)
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	for name, change := range map[string]func(*registry.Process){
+		"nothing known":     func(p *registry.Process) { *p = registry.Process{} },
+		"no id":             func(p *registry.Process) { p.ID = 0 },
+		"a group's id":      func(p *registry.Process) { p.ID = -p.ID },
+		"no start":          func(p *registry.Process) { p.Start = 0 },
+		"no boot":           func(p *registry.Process) { p.Boot = "" },
+		"no namespace":      func(p *registry.Process) { p.Namespace = "" },
+		"another boot":      func(p *registry.Process) { p.Boot = "1c9f2c1e-0000-0000-0000-000000000000" },
+		"another namespace": func(p *registry.Process) { p.Namespace = "pid:[1]" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			doubtful := dead
+			change(&doubtful)
+			wantReclaimed(t, doubtful, false)
+		})
+	}
+	wantReclaimed(t, dead, true) // it was nothing else that kept it
+}

@@ -1,0 +1,111 @@
+package registry_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+	"testing/synctest"
+
+	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/registry"
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// leaveBehind puts a record under the key as an instance would, by the hand of a
+// keeper that goes on renewing it.
+func leaveBehind(t *testing.T, k *lease.Keeper, name string, p registry.Process) lease.Lease {
+	t.Helper()
+	process, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	held, err := k.Acquire(t.Context(), key, []byte(`{"leasehold":{"instance":"`+name+`","process":`+string(process)+`}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return held
+}
+
+func TestReclaimByName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		k := keep(t, st)
+		first := register(t, k, func(c *config) { c.Instance = "connector" })
+		other := func(c *config) { c.Instance, c.Reclaim = "another", registry.ReclaimName }
+		same := func(c *config) { c.Instance, c.Reclaim = "connector", registry.ReclaimName }
+
+		refused(t, k, other)
+		second := register(t, k, same)
+		if second.Lease().Token() <= first.Lease().Token() {
+			t.Errorf("token %d after %d", second.Lease().Token(), first.Lease().Token())
+		}
+		if err := first.Transition(t.Context(), Starting); !errors.Is(err, store.ErrLost) || first.State() != Idle {
+			t.Errorf("the holder that lives was told %v, want %v at its next write", err, store.ErrLost)
+		}
+		wantAgreement(t, st, second)
+	})
+}
+
+func TestReclaimNeverIsTheDefault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		k := keep(t, st)
+		register(t, k, func(c *config) { c.Instance = "connector" })
+		refused(t, k, func(c *config) { c.Instance = "connector" })
+		if len(st.sent(remove)) != 0 {
+			t.Error("it deleted something")
+		}
+	})
+}
+
+func TestNoPolicyReclaimsWhatIsNotAnInstance(t *testing.T) {
+	for _, value := range []string{`{}`, "hello", `{"leasehold":null}`, `{"leasehold":"connector"}`, `[]`} {
+		synctest.Test(t, func(t *testing.T) {
+			st := newProxy()
+			k := keep(t, st)
+			if _, err := k.Acquire(t.Context(), key, []byte(value)); err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range []registry.Reclaim{registry.ReclaimNever, registry.ReclaimDead, registry.ReclaimName} {
+				refused(t, k, func(c *config) { c.Reclaim = r })
+			}
+			if len(st.sent(remove)) != 0 {
+				t.Errorf("%s was deleted", value)
+			}
+		})
+	}
+}
+
+// Whoever comes between the delete and the create has the key.
+func TestReclaimLosesARaceInPeace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		k := keep(t, st)
+		leaveBehind(t, k, "connector", registry.Process{})
+		st.suffer(func(ctx context.Context, call func(context.Context) error) error {
+			err := call(ctx)
+			st.suffer(nil, remove)
+			leaveBehind(t, k, "quicker", registry.Process{})
+			return err
+		}, remove)
+		reclaiming := func(c *config) { c.Instance, c.Reclaim = "connector", registry.ReclaimName }
+		if got := refused(t, k, reclaiming); got.Instance != "quicker" {
+			t.Errorf("got %v, want a conflict with the quicker one", got)
+		}
+	})
+}
+
+func TestReclaimThatCannotDeleteSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		k := keep(t, st)
+		leaveBehind(t, k, "connector", registry.Process{})
+		st.suffer(refuse, remove)
+		defer st.suffer(nil, remove)
+		cfg := configure(func(c *config) { c.Instance, c.Reclaim = "connector", registry.ReclaimName })
+		if _, err := registry.Register(t.Context(), k, lifecycle, cfg); !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("got %v, want %v", err, store.ErrUnavailable)
+		}
+	})
+}

@@ -1,0 +1,67 @@
+package registry_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/registry"
+	"github.com/leasehold-go/leasehold/store"
+)
+
+func waiting(c *config) { c.Wait = true }
+
+// Since is when it got the key, not when it asked for it.
+func TestWaitingInstanceIsRegisteredWhenItGetsTheKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		k := keep(t, st)
+		first := register(t, k)
+		go func() {
+			time.Sleep(time.Hour)
+			_ = first.Deregister(t.Context())
+		}()
+		asked := time.Now()
+		second := register(t, k, waiting)
+		now := time.Now()
+		if now.Sub(asked) != time.Hour {
+			t.Errorf("it waited %v, want an hour", now.Sub(asked))
+		}
+		if s := second.Status(); !s.Registered.Equal(now) || !s.Changed.Equal(now) || !s.Heartbeat.Equal(now) {
+			t.Errorf("%+v, want everything since %v", s, now)
+		}
+		wantAgreement(t, st, second)
+	})
+}
+
+func TestWaitEndsWithTheContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := keep(t, newProxy())
+		first := register(t, k)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Minute, func() { cancel(errBoom) })
+		_, err := registry.Register(ctx, k, lifecycle, configure(waiting))
+		conflict, ok := errors.AsType[*registry.ConflictError](err)
+		if !ok || conflict.Instance != first.Status().Instance || conflict.Token != first.Lease().Token() {
+			t.Errorf("got %v, want a conflict with the holder", err)
+		}
+		if !errors.Is(err, errBoom) || !errors.Is(err, store.ErrHeld) {
+			t.Errorf("%v unwraps to neither the end of the context nor the error of the store", err)
+		}
+	})
+}
+
+func TestWaitEndsWithTheKeeper(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		register(t, keep(t, st))
+		k := keep(t, st)
+		time.AfterFunc(time.Minute, func() { _ = k.Close(context.Background()) })
+		if _, err := registry.Register(t.Context(), k, lifecycle, configure(waiting)); !errors.Is(err, lease.ErrClosed) {
+			t.Errorf("got %v, want %v", err, lease.ErrClosed)
+		}
+	})
+}
