@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"strconv"
+	"strings"
+
+	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/store"
+)
+
+const commands = "start, stop, status, to STATE, error TEXT, symbols N, quit"
+
+var errNothingClaimed = errors.New("nothing is claimed: start first")
+
+// listen passes on the lines of r, until r or ctx ends. A read of standard input
+// cannot be interrupted: a goroutine that waits in one ends with the process.
+func listen(ctx context.Context, r io.Reader, hints *log.Logger) <-chan string {
+	lines := make(chan string) // never closed: the end of input ends nothing
+	go func() {
+		scanner := bufio.NewScanner(r)
+		scanner.Buffer(nil, store.MaxValue) // more could not be published
+		for scanner.Scan() {
+			select {
+			case lines <- scanner.Text():
+			case <-ctx.Done():
+				return
+			}
+		}
+		if err := scanner.Err(); err != nil && ctx.Err() == nil {
+			hints.Printf("no more commands: %v", err)
+		}
+	}()
+	return lines
+}
+
+// obey does what a line says. What goes wrong with a command is answered; an error
+// that it returns is one to end with.
+func (p *program) obey(ctx context.Context, quit func(), line string) error {
+	if err := p.settle(); err != nil {
+		return err
+	}
+	word, argument, _ := strings.Cut(strings.TrimSpace(line), " ")
+	argument = strings.TrimSpace(argument)
+	switch word {
+	case "":
+	case "start":
+		return p.begin(ctx)
+	case "stop":
+		return p.end()
+	case "status":
+		p.status(ctx)
+	case "to":
+		return p.to(ctx, State(argument))
+	case "error":
+		p.answer(p.publishError(ctx, argument))
+	case "symbols":
+		p.answer(p.publishSymbols(ctx, argument))
+	case "quit":
+		quit()
+	default:
+		p.answer(fmt.Errorf("unknown command %q; commands: %s", word, commands))
+	}
+	return nil
+}
+
+// answer says what is wrong with a command, on both outputs: whoever typed it looks
+// at one of them, and a program that did at the other.
+func (p *program) answer(err error) {
+	if err != nil {
+		p.journal.failed(err)
+		p.hints.Print(err)
+	}
+}
+
+// begin starts a new instance, or one that an operator has sent back to idle.
+func (p *program) begin(ctx context.Context) error {
+	switch {
+	case p.connector == nil:
+		p.typed = true
+		p.start(ctx)
+	case p.held() == nil:
+		p.answer(errors.New("waiting for the key already"))
+	default:
+		return p.to(ctx, Starting)
+	}
+	return nil
+}
+
+// end stops what there is to stop.
+func (p *program) end() error {
+	if p.connector == nil {
+		p.answer(errNothingClaimed)
+	}
+	return p.stop()
+}
+
+// status shows the record as it is in the store, whoever put it there.
+func (p *program) status(ctx context.Context) {
+	r, err := p.keeper.Store().Get(ctx, p.settings.key())
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		p.journal.vacant()
+	case err != nil:
+		p.answer(err)
+	default:
+		p.journal.status(r)
+	}
+}
+
+// to asks for a transition as is. One that is not in the table changes nothing. A
+// connector that has been stopped by hand has nothing left to hold the key for.
+func (p *program) to(ctx context.Context, state State) error {
+	if state == "" {
+		p.answer(errors.New("to needs a state: to STATE"))
+		return nil
+	}
+	i := p.held()
+	if i == nil {
+		p.journal.rejected(0, &fsm.TransitionError[State]{From: Idle, To: state, Err: errNothingClaimed})
+		return nil
+	}
+	err := i.Transition(ctx, state)
+	refused := new(fsm.TransitionError[State])
+	switch {
+	case errors.Is(err, fsm.ErrInvalid) && errors.As(err, &refused):
+		p.journal.rejected(i.Lease().Token(), refused)
+	case err != nil:
+		p.answer(err)
+	case state == Stopped:
+		return p.stop()
+	}
+	return nil
+}
+
+func (p *program) publishError(ctx context.Context, text string) error {
+	i := p.held()
+	switch {
+	case text == "":
+		return errors.New("error needs a text: error TEXT")
+	case i == nil:
+		return errNothingClaimed
+	}
+	err := errors.New(text)
+	if failed := i.RecordError(ctx, err); failed != nil {
+		return failed
+	}
+	p.journal.failed(err, "published", true)
+	return nil
+}
+
+func (p *program) publishSymbols(ctx context.Context, text string) error {
+	n, err := strconv.Atoi(text)
+	i := p.held()
+	switch {
+	case err != nil || n < 0:
+		return fmt.Errorf("symbols needs a number, not %q: symbols N", text)
+	case i == nil:
+		return errNothingClaimed
+	}
+	if err := i.Update(ctx, func(r *Record) { r.SymbolCount = n }); err != nil {
+		return err
+	}
+	p.hints.Printf("symbolCount is %d now", n)
+	return nil
+}

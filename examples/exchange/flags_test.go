@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/leasehold-go/leasehold/registry"
+)
+
+func TestFlagsHaveTheirDefaults(t *testing.T) {
+	s, err := parseFlags(nil, io.Discard)
+	if err != nil || s.store.name != "memory:" || s.key() != "exchange:1:status" {
+		t.Errorf("store is %q, key %q, error %v", s.store.name, s.key(), err)
+	}
+	want := settings{
+		exchange: 1, name: "coinbase", ttl: 45 * time.Second, heartbeat: 15 * time.Second,
+		warm: 20, autostart: true, reclaim: registry.ReclaimDead,
+	}
+	s.store = backend{}
+	if got, want := fmt.Sprint(s), fmt.Sprint(want); got != want {
+		t.Errorf("settings are\n%s, want\n%s", got, want)
+	}
+}
+
+func TestFlagsAreTaken(t *testing.T) {
+	s, err := parseFlags(strings.Fields("-store redis://localhost:6379/3 -exchange 7 -name kraken -ttl 6s -feed f -warm 0"+
+		" -autostart=false -wait -for 1m -admin-email a@b -admin-name A -hostname h -instance i -reclaim name"), io.Discard)
+	if err != nil || s.store.name != "redis://localhost:6379/3" || s.key() != "exchange:7:status" {
+		t.Errorf("store is %q, key %q, error %v", s.store.name, s.key(), err)
+	}
+	want := settings{
+		exchange: 7, name: "kraken", ttl: 6 * time.Second, heartbeat: 2 * time.Second, feed: "f",
+		wait: true, runFor: time.Minute, adminEmail: "a@b", adminName: "A", hostname: "h", instance: "i",
+		reclaim: registry.ReclaimName,
+	}
+	s.store = backend{}
+	if got, want := fmt.Sprint(s), fmt.Sprint(want); got != want {
+		t.Errorf("settings are\n%s, want\n%s", got, want)
+	}
+}
+
+func TestBadFlagsAreNamed(t *testing.T) {
+	for args, says := range map[string][]string{
+		"-exchange 0":                 {"-exchange 0", "at least 1"},
+		"-exchange x":                 {"-exchange", `"x"`},
+		"-warm -1":                    {"-warm -1"},
+		"-for -1s":                    {"-for -1s"},
+		"-ttl 0s":                     {"-ttl 0s", "100ms"},
+		"-ttl -1s":                    {"-ttl -1s"},
+		"-ttl 99ms":                   {"-ttl 99ms", "100ms"},
+		"-ttl 10s":                    nil,
+		"-ttl 10s -heartbeat 5s":      nil,
+		"-ttl 10s -heartbeat 5001ms":  {"-heartbeat 5.001s", "-ttl 10s"},
+		"-heartbeat 0s":               {"-heartbeat 0s", "-ttl 45s"},
+		"-heartbeat -1s":              {"-heartbeat -1s", "-ttl 45s"},
+		"-reclaim always":             {"-reclaim", `"always"`, "never, dead, name"},
+		"-store postgres://localhost": {"-store", `"postgres"`, "memory, redis"},
+		"-store memory":               {"-store", "memory, redis"},
+		"-store memory:x":             {"-store", "memory:"},
+		"-store redis://h:1/x":        {"-store", "database"},
+		"-store redis://h:x":          {"-store", "port"},
+		"-bogus":                      {"-bogus"},
+		"start":                       {`"start"`},
+		"-wait start now":             {`"start"`},
+	} {
+		_, err := parseFlags(strings.Fields(args), io.Discard)
+		if (err != nil) != (len(says) > 0) || err != nil && exitCode(err) != exitUsage {
+			t.Errorf("%s: error is %v, exit %d", args, err, exitCode(err))
+		}
+		for _, part := range says {
+			if err != nil && !strings.Contains(err.Error(), part) {
+				t.Errorf("%s: error %q does not say %q", args, err, part)
+			}
+		}
+	}
+}
+
+func TestAPasswordIsNeverShown(t *testing.T) {
+	for _, url := range []string{"redis://u:s3cret@h:1/0", "redis://u:s3cret@h:1/x", "redis://u:s3cret@h:port/0", "redis://u:s3cret@h:1/%zz"} {
+		s, err := parseFlags([]string{"-store", url}, io.Discard)
+		if text := fmt.Sprint(s.store.name, err); strings.Contains(text, "s3cret") {
+			t.Errorf("%s: shows %s", url, text)
+		}
+	}
+}
+
+func TestHelpShowsCommandsAndFlags(t *testing.T) {
+	var help bytes.Buffer
+	if _, err := parseFlags([]string{"-h"}, &help); !errors.Is(err, flag.ErrHelp) {
+		t.Errorf("error is %v", err)
+	}
+	for _, part := range []string{commands, "-store", "-reclaim", "default 20"} {
+		if !strings.Contains(help.String(), part) {
+			t.Errorf("help does not say %q", part)
+		}
+	}
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// written returns what a journal writes, without the time and the key.
+func written(t *testing.T, write func(journal)) string {
+	t.Helper()
+	var out bytes.Buffer
+	write(newJournal(&out, key))
+	head := regexp.MustCompile(`(?m)^\{"time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z","level":"(INFO|WARN|ERROR)",`)
+	return strings.ReplaceAll(head.ReplaceAllString(out.String(), "{"), `"key":"exchange:1:status",`, "")
+}
+
+func TestJournalLines(t *testing.T) {
+	for want, write := range map[string]func(journal){
+		`{"msg":"transition","token":7,"from":"idle","to":"starting"}`: func(j journal) {
+			j.transition(7, fsm.Transition[State]{From: Idle, To: Starting})
+		},
+		`{"msg":"rejected","from":"idle","to":"x","allowed":[],"error":"idle -> x: no"}`: func(j journal) {
+			j.rejected(0, &fsm.TransitionError[State]{From: Idle, To: "x", Err: errors.New("no")})
+		},
+		`{"msg":"heartbeat","token":7}`: func(j journal) { j.heartbeat(lease.Beat{Token: 7}) },
+		`{"msg":"error","error":"away","token":7}`: func(j journal) {
+			j.heartbeat(lease.Beat{Token: 7, Err: errors.New("away")})
+		},
+		`{"msg":"error","error":"too long","token":7}`: func(j journal) {
+			j.heartbeat(lease.Beat{Token: 7, Skipped: errors.New("too long")})
+		},
+		"":                                 func(j journal) { j.heartbeat(lease.Beat{Token: 7, Err: &store.Error{Condition: store.ErrLost}}) },
+		`{"msg":"deregistered","token":7}`: func(j journal) { j.deregistered(7) },
+		`{"msg":"status","secondsLeft":null,"foreign":true,"record":"<x>"}`:                           func(j journal) { j.status(store.Record{Value: []byte("<x>"), Left: store.Forever}) },
+		`{"msg":"status","token":7,"secondsLeft":1.5,"foreign":false,"record":{"hostname":"host-a"}}`: statusLine,
+	} {
+		if got := strings.TrimSuffix(written(t, write), "\n"); got != want {
+			t.Errorf("line is\n%s, want\n%s", got, want)
+		}
+	}
+}
+
+func statusLine(j journal) {
+	j.status(store.Record{Token: 7, Value: []byte(`{"hostname":"host-a"}`), Left: 1_500_000_000})
+}
+
+func TestALossIsWrittenOnceWhoeverTellsOfIt(t *testing.T) {
+	text := written(t, func(j journal) {
+		var tellers sync.WaitGroup
+		for range 8 {
+			tellers.Go(func() { j.lost(&lease.LostError{Token: 7, Cause: lease.ErrExpired}) })
+		}
+		tellers.Wait()
+	})
+	if n := strings.Count(text, `"msg":"lost"`); n != 1 {
+		t.Errorf("%d lines:\n%s", n, text)
+	}
+}
+
+func TestLinesAreNeverInterleaved(t *testing.T) {
+	text := written(t, func(j journal) {
+		var writers sync.WaitGroup
+		for i := range 8 {
+			writers.Go(func() {
+				for range 200 {
+					j.failed(fmt.Errorf("%s", strings.Repeat(fmt.Sprint(i), 500)))
+				}
+			})
+		}
+		writers.Wait()
+	})
+	for line := range strings.Lines(text) {
+		if !json.Valid([]byte(line)) {
+			t.Fatalf("line is %q", line)
+		}
+	}
+}
