@@ -1,0 +1,166 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// ServerError says why a server will not do, and what has to change. It unwraps to
+// its cause and, if it has one, to [store.ErrUnavailable].
+type ServerError struct {
+	Server string // its address
+	What   string // what was looked at, e.g. "maxmemory-policy"
+	Got    string // what it is; may be empty
+	Rule   string // what it has to be
+	Err    error  // what the server or the client said; may be nil
+}
+
+func (e *ServerError) Error() string {
+	text := fmt.Sprintf("redis server %s: %s", e.Server, e.What)
+	if e.Got != "" {
+		text += fmt.Sprintf(" %q", e.Got)
+	}
+	text += ": " + e.Rule
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+// Unwrap returns [store.ErrUnavailable] and the cause, or nothing if the server
+// answered and is merely not as it has to be.
+func (e *ServerError) Unwrap() []error {
+	if e.Err == nil {
+		return nil
+	}
+	return []error{store.ErrUnavailable, e.Err}
+}
+
+// unable is the error of a step that a server did not take.
+func unable(address, step string, err error) *ServerError {
+	var failure *store.Error
+	if errors.As(err, &failure) && failure.Err != nil {
+		err = failure.Err // its condition is that of the step and not of New
+	}
+	return &ServerError{Server: address, What: step, Rule: remedy(err), Err: err}
+}
+
+func remedy(err error) string {
+	switch {
+	case redis.IsAuthError(err):
+		return "the client's options need another user name or password"
+	case denied(err):
+		return "the user lacks a right; the doc of package redisstore lists them"
+	case redis.IsReadOnlyError(err):
+		return "the server must be a master"
+	}
+	return "must succeed"
+}
+
+// denied reports whether the user lacks a right, also one that a script found
+// missing: that error has no code.
+func denied(err error) bool {
+	return redis.IsPermissionError(err) || strings.Contains(err.Error(), "The user executing the script")
+}
+
+// check refuses servers that will not do, and reports whether they are a Cluster.
+// It returns as soon as the context ends; what is still being asked then ends by
+// the client's own timeouts.
+func (c connection) check(ctx context.Context, o options) (clustered bool, err error) {
+	var asking tasks
+	var servers []server
+	err = asking.try(ctx, func() (err error) {
+		servers, err = c.servers(ctx)
+		return err
+	})
+	var known *ServerError
+	switch {
+	case errors.As(err, &known):
+		return false, known
+	case err != nil:
+		return false, unable(c.address(), "info", err)
+	}
+	for _, s := range servers {
+		if err := s.check(c.cluster != nil, o.allowEviction); err != nil {
+			return false, err
+		}
+		clustered = clustered || s.facts["cluster_enabled"] == "1"
+	}
+	return clustered, c.probe(ctx, clustered)
+}
+
+// server is a master and what its INFO says.
+type server struct {
+	address string
+	facts   map[string]string
+}
+
+// servers asks each master.
+func (c connection) servers(ctx context.Context) ([]server, error) {
+	if c.single != nil {
+		s, err := ask(ctx, c.single)
+		return []server{s}, err
+	}
+	var mu sync.Mutex
+	var all []server
+	err := c.cluster.ForEachMaster(ctx, func(ctx context.Context, master *redis.Client) error {
+		s, err := ask(ctx, master)
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, s)
+		return err
+	})
+	return all, err
+}
+
+// ask reads INFO and not CONFIG, which managed servers forbid.
+func ask(ctx context.Context, master *redis.Client) (server, error) {
+	address := master.Options().Addr
+	info, err := master.Info(ctx).Result()
+	if err != nil {
+		return server{}, unable(address, "info", err)
+	}
+	facts := make(map[string]string)
+	for line := range strings.Lines(info) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+			facts[name] = value
+		}
+	}
+	return server{address, facts}, nil
+}
+
+// check refuses a server that is not as it has to be. The names are those of INFO.
+func (s server) check(clusterClient, allowEviction bool) error {
+	for _, must := range []struct {
+		ok         bool
+		what, rule string
+	}{
+		{atLeast(s.facts["redis_version"], 6, 2), "redis_version", "must be 6.2 or later"},
+		{s.facts["role"] == "master", "role", "must be master: a replica takes no writes"},
+		{clusterClient || s.facts["cluster_enabled"] != "1", "cluster_enabled",
+			"must be 0 for a *redis.Client: use redis.NewClusterClient for a Cluster"},
+		{allowEviction || s.facts["maxmemory_policy"] == "noeviction", "maxmemory_policy",
+			"must be noeviction, or a record can end before its time: change it, or accept that with AllowEviction"},
+	} {
+		if !must.ok {
+			return &ServerError{Server: s.address, What: must.what, Got: s.facts[must.what], Rule: must.rule}
+		}
+	}
+	return nil
+}
+
+// atLeast compares a version such as "7.0.15".
+func atLeast(version string, major, minor int) bool {
+	var a, b int
+	if n, _ := fmt.Sscanf(version, "%d.%d", &a, &b); n != 2 {
+		return false
+	}
+	return a > major || a == major && b >= minor
+}

@@ -1,0 +1,126 @@
+package redisstore_test
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/leasehold-go/leasehold/internal/redistest"
+	"github.com/leasehold-go/leasehold/store"
+	redisstore "github.com/leasehold-go/leasehold/store/redis"
+)
+
+// startCluster starts masters that share the slots evenly.
+func startCluster(t *testing.T, masters int) ([]*redis.Client, *redis.ClusterClient) {
+	t.Helper()
+	var nodes []*redis.Client
+	var addrs []string
+	for i := range masters {
+		server := redistest.Start(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
+		node := server.Client()
+		nodes, addrs = append(nodes, node), append(addrs, server.Addr())
+		first, last := i*16384/masters, (i+1)*16384/masters-1
+		check(t, node.ClusterAddSlotsRange(t.Context(), first, last).Err())
+		check(t, node.Do(t.Context(), "CLUSTER", "SET-CONFIG-EPOCH", i+1).Err())
+		if i > 0 {
+			host, port, _ := net.SplitHostPort(addrs[0])
+			check(t, node.ClusterMeet(t.Context(), host, port).Err())
+		}
+	}
+	for _, node := range nodes {
+		eventually(t, "the cluster is up", func() bool {
+			info := node.ClusterInfo(t.Context()).Val()
+			return strings.Contains(info, "cluster_state:ok") &&
+				strings.Contains(info, "cluster_known_nodes:"+strconv.Itoa(masters))
+		})
+	}
+	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs})
+	t.Cleanup(func() { client.Close() })
+	return nodes, client
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCluster(t *testing.T) {
+	nodes, client := startCluster(t, 3)
+	on := func(t *testing.T, st *redisstore.Store) *bench { return &bench{TB: t, plain: client, Store: st} }
+	st := open(t, client)
+	t.Run("new leaves nothing behind", func(t *testing.T) {
+		for _, node := range nodes {
+			if n := node.DBSize(t.Context()).Val(); n != 0 {
+				t.Errorf("%d keys: %q", n, node.Keys(t.Context(), "*").Val())
+			}
+		}
+	})
+	t.Run("hostile keys", func(t *testing.T) {
+		throughAllVerbs(on(t, st), hostile)
+	})
+	t.Run("scripts are loaded again", func(t *testing.T) {
+		for _, node := range nodes {
+			check(t, node.ScriptFlush(t.Context()).Err())
+		}
+		throughAllVerbs(on(t, st), []string{"a", "b", "c", "d", "e", "f"})
+	})
+	t.Run("watch", func(t *testing.T) {
+		b := on(t, st)
+		w := watch(b, "watched:")
+		w.expect(t, synced, 0)
+		for i := range 20 {
+			key := fmt.Sprintf("watched:%d", i)
+			grant := b.hold(key)
+			w.expect(t, put(key, grant.Token, "first"), 0)
+			check(t, b.Delete(t.Context(), key, store.ByToken(grant.Token)))
+			w.expect(t, gone(key, grant.Token, store.Deleted), 0)
+		}
+	})
+	t.Run("moved slots", func(t *testing.T) { testMovedSlots(on(t, open(t, client)), nodes) })
+	t.Run("replicas", func(t *testing.T) {
+		_, err := open(t, client, redisstore.WaitReplicas(1, time.Millisecond)).Create(t.Context(), claim("key"))
+		want(t, "create", err, store.ErrInDoubt)
+	})
+	t.Run("a cluster's node is refused", func(t *testing.T) {
+		refused(t, nodes[0], "cluster_enabled", false)
+	})
+}
+
+// A slot moves while it is empty, and the client learns of it from the answers.
+func testMovedSlots(b *bench, nodes []*redis.Client) {
+	source, target, slot, tag := nodes[0], nodes[1], int64(0), ""
+	for i := 0; tag == ""; i++ {
+		slot = source.ClusterKeySlot(b.Context(), strconv.Itoa(i)).Val()
+		if slot < 16384/3 && source.ClusterCountKeysInSlot(b.Context(), int(slot)).Val() == 0 {
+			tag = strconv.Itoa(i)
+		}
+	}
+	id := target.Do(b.Context(), "CLUSTER", "MYID").Val()
+	for _, node := range []*redis.Client{target, source, nodes[2]} {
+		check(b, node.Do(b.Context(), "CLUSTER", "SETSLOT", slot, "NODE", id).Err())
+	}
+	var batch []store.Write
+	for i := range 10 {
+		key := fmt.Sprintf("moved:{%s}:%d", tag, i)
+		batch = append(batch, store.Write{Key: key, Token: 1})
+	}
+	for _, answer := range b.Renew(b.Context(), batch) {
+		want(b, "renew of what is not there", answer.Err, store.ErrLost)
+	}
+	for i, w := range batch {
+		batch[i].Token = b.hold(w.Key).Token
+	}
+	for _, answer := range b.Renew(b.Context(), batch) {
+		want(b, "renew", answer.Err, nil)
+	}
+	if got := b.list("moved:"); len(got) != len(batch) {
+		b.Errorf("list yields %d of %d", len(got), len(batch))
+	}
+}

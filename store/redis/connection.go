@@ -1,0 +1,61 @@
+package redisstore
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// connection is a client of one of the two kinds that a store can use.
+type connection struct {
+	client  redis.UniversalClient
+	single  *redis.Client        // nil for a Cluster's client
+	cluster *redis.ClusterClient // nil for a single server's
+}
+
+// connect refuses a client that spreads names over servers by rules of its own.
+func connect(client redis.UniversalClient) (connection, error) {
+	switch c := client.(type) {
+	case *redis.Client:
+		if c != nil {
+			return connection{client: c, single: c}, nil
+		}
+	case *redis.ClusterClient:
+		if c != nil {
+			return connection{client: c, cluster: c}, nil
+		}
+	case nil:
+	default:
+		return connection{}, &store.InvalidError{What: "client", Got: fmt.Sprintf("%T", client),
+			Rule: "must be a *redis.Client or a *redis.ClusterClient: a record and its fence have to share a server"}
+	}
+	return connection{}, &store.InvalidError{What: "client", Rule: "must not be nil"}
+}
+
+// database returns the number of the client's database. A Cluster has only one.
+func (c connection) database() int {
+	if c.single != nil {
+		return c.single.Options().DB
+	}
+	return 0
+}
+
+func (c connection) readTimeout() time.Duration {
+	if c.single != nil {
+		return c.single.Options().ReadTimeout
+	}
+	return c.cluster.Options().ReadTimeout
+}
+
+// address names the server, or the servers from which a Cluster's client learns
+// of the others.
+func (c connection) address() string {
+	if c.single != nil {
+		return c.single.Options().Addr
+	}
+	return strings.Join(c.cluster.Options().Addrs, ",")
+}

@@ -1,0 +1,171 @@
+package redisstore_test
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/leasehold-go/leasehold/store"
+	redisstore "github.com/leasehold-go/leasehold/store/redis"
+)
+
+func TestCreateStoresTheValueRaw(t *testing.T) {
+	b := start(t)
+	c := claim("exchange:1:status")
+	c.Value = []byte("{\"a\":\x00\xff\n}")
+	before := time.Now()
+	grant := b.create(c)
+	after := time.Now()
+
+	if got := b.value(c.Key); got != string(c.Value) {
+		t.Errorf("GET: %q, want %q", got, c.Value)
+	}
+	if grant.Token == 0 {
+		t.Error("no token")
+	}
+	if grant.Until.Before(before.Add(ttl)) || grant.Until.After(after.Add(ttl)) {
+		t.Errorf("until %v is not the ttl after the call was sent", grant.Until)
+	}
+	expiry := b.plain.PExpireTime(t.Context(), c.Key).Val()
+	if time.UnixMilli(expiry.Milliseconds()).Before(grant.Until) {
+		t.Errorf("the server drops it at %d, before until (%d)", expiry.Milliseconds(), grant.Until.UnixMilli())
+	}
+}
+
+func TestCreateHeld(t *testing.T) {
+	b := start(t)
+	grant := b.hold("key")
+	_, err := b.Create(t.Context(), claim("key"))
+	var held *store.HeldError
+	if !errors.As(err, &held) {
+		t.Fatalf("got %v, want a *store.HeldError", err)
+	}
+	r := held.Record
+	if r.Key != "key" || string(r.Value) != "first" || r.Token != grant.Token || r.Left <= ttl-10*time.Second || r.Left > ttl {
+		t.Errorf("held by %+v", r)
+	}
+}
+
+func TestCreateAgainHasTheAnswerOfOnce(t *testing.T) {
+	b := start(t)
+	c := claim("key")
+	c.TTL = 5 * time.Second
+	first := b.create(c)
+	if err := b.Update(t.Context(), store.Write{Key: "key", Token: first.Token, Seq: 1, Value: []byte("newer")}); err != nil {
+		t.Fatal(err)
+	}
+	was := b.plain.PExpireTime(t.Context(), "key").Val()
+	time.Sleep(drift)
+	again := b.create(c)
+
+	if again.Token != first.Token {
+		t.Errorf("token %d, then %d", first.Token, again.Token)
+	}
+	if got := b.value("key"); got != "newer" {
+		t.Errorf("the value went back to %q", got)
+	}
+	if is := b.plain.PExpireTime(t.Context(), "key").Val(); is < was+drift {
+		t.Errorf("expiry %v, then %v: the ttl was not restored", was, is)
+	}
+	if answer := b.renew(store.Write{Key: "key", Token: first.Token}); answer.Err != nil {
+		t.Errorf("renew after it: %v", answer.Err)
+	}
+}
+
+func TestCreateEnded(t *testing.T) {
+	for name, end := range map[string]func(*bench, store.Claim, store.Grant){
+		"by delete by token": func(b *bench, c store.Claim, g store.Grant) {
+			want(b, "delete", b.Delete(b.Context(), c.Key, store.ByToken(g.Token)), nil)
+		},
+		"by delete by nonce": func(b *bench, c store.Claim, g store.Grant) {
+			want(b, "delete", b.Delete(b.Context(), c.Key, store.ByNonce(c.Nonce)), nil)
+		},
+		"by expiry": func(b *bench, c store.Claim, g store.Grant) {
+			eventually(b, "expiry", func() bool { return b.value(c.Key) == "" })
+		},
+		"by DEL": func(b *bench, c store.Claim, g store.Grant) { b.do("DEL", c.Key) },
+		"and another since": func(b *bench, c store.Claim, g store.Grant) {
+			want(b, "delete", b.Delete(b.Context(), c.Key, store.ByToken(g.Token)), nil)
+			next := b.hold(c.Key)
+			want(b, "delete", b.Delete(b.Context(), c.Key, store.ByToken(next.Token)), nil)
+		},
+		"and fifteen others since": func(b *bench, c store.Claim, g store.Grant) {
+			want(b, "delete", b.Delete(b.Context(), c.Key, store.ByToken(g.Token)), nil)
+			for range 15 {
+				next := b.hold(c.Key)
+				want(b, "delete", b.Delete(b.Context(), c.Key, store.ByToken(next.Token)), nil)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := start(t)
+			c := claim("key")
+			c.TTL = 200 * time.Millisecond
+			end(b, c, b.create(c))
+			_, err := b.Create(t.Context(), c)
+			want(t, "the same create again", err, store.ErrEnded)
+			if got := b.value("key"); got != "" {
+				t.Errorf("it created %q", got)
+			}
+		})
+	}
+}
+
+// A create that is under way while its nonce is deleted may arrive afterwards.
+func TestCreateThatComesAfterItsDelete(t *testing.T) {
+	for name, before := range map[string]func(*bench){
+		"on a key that never was": func(*bench) {},
+		"while another holds it": func(b *bench) {
+			other := claim("key")
+			other.TTL = 300 * time.Millisecond
+			b.create(other)
+		},
+		"while a foreign value is there": func(b *bench) { b.do("SET", "key", "theirs", "PX", 300) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := start(t)
+			before(b)
+			was := b.value("key")
+			late := claim("key")
+			want(t, "delete", b.Delete(t.Context(), "key", store.ByNonce(late.Nonce)), nil)
+			if got := b.value("key"); got != was {
+				t.Fatalf("delete by an unknown nonce turned %q into %q", was, got)
+			}
+			eventually(t, "expiry", func() bool { return b.value("key") == "" })
+			_, err := b.Create(t.Context(), late)
+			want(t, "the create", err, store.ErrEnded)
+			b.hold("key") // any other may
+		})
+	}
+}
+
+func TestCreateRaceHasOneWinner(t *testing.T) {
+	b := start(t)
+	other := open(t, b.server.Client())
+	for range 20 {
+		var wins atomic.Int32
+		var token atomic.Uint64
+		var racers sync.WaitGroup
+		for i := range 32 {
+			st := []*redisstore.Store{b.Store, other}[i%2]
+			racers.Go(func() {
+				grant, err := st.Create(t.Context(), claim("key"))
+				if err == nil {
+					wins.Add(1)
+					token.Store(uint64(grant.Token))
+				} else if !errors.Is(err, store.ErrHeld) {
+					t.Errorf("loser: %v", err)
+				}
+			})
+		}
+		racers.Wait()
+		if wins.Load() != 1 {
+			t.Fatalf("%d creates succeeded", wins.Load())
+		}
+		want(t, "delete", b.Delete(t.Context(), "key", store.ByToken(store.Token(token.Load()))), nil)
+	}
+}

@@ -1,0 +1,34 @@
+package redisstore
+
+import (
+	"context"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// Delete implements [store.Store]. A nonce is remembered as ended for a day, and
+// as long as fewer than sixteen later ones of its key have ended.
+func (s *Store) Delete(ctx context.Context, key string, term store.Term) error {
+	if err := store.CheckKey(key); err != nil {
+		return err
+	}
+	if err := term.Check(); err != nil {
+		return err
+	}
+	return s.delete(ctx, key, term)
+}
+
+func (s *Store) delete(ctx context.Context, key string, term store.Term) error {
+	var token, nonce any = "", ""
+	if term.Token != 0 {
+		token = uint64(term.Token)
+	} else {
+		nonce = term.Nonce.String()
+	}
+	cmd := newCommand(ctx, deleteScript, s.layout.of(key), token, nonce, s.layout.channel)
+	if err := s.send(ctx, cmd); err != nil {
+		return failed("delete", key, writes, err)
+	}
+	_, err := number("delete", key, cmd)
+	return err
+}

@@ -1,0 +1,133 @@
+package redisstore_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// foreign is how another program gets hold of a key. Each runs with ours under the
+// key, unless free is set.
+var foreign = map[string]struct {
+	put    func(*bench)
+	free   bool
+	left   time.Duration // store.Forever for none, 0 for whatever ours has
+	opaque bool          // no string
+}{
+	"SET on a free key":        {func(b *bench) { b.do("SET", "key", "theirs") }, true, store.Forever, false},
+	"SET NX EX on a free key":  {func(b *bench) { b.do("SET", "key", "theirs", "NX", "EX", 30) }, true, 30 * time.Second, false},
+	"SET over ours":            {func(b *bench) { b.do("SET", "key", "theirs") }, false, store.Forever, false},
+	"SET EX over ours":         {func(b *bench) { b.do("SET", "key", "theirs", "EX", 30) }, false, 30 * time.Second, false},
+	"SET XX EX over ours":      {func(b *bench) { b.do("SET", "key", "theirs", "XX", "EX", 30) }, false, 30 * time.Second, false},
+	"SET EX of our own ttl":    {func(b *bench) { b.do("SET", "key", "theirs", "PX", ttl.Milliseconds()) }, false, ttl, false},
+	"SET KEEPTTL over ours":    {func(b *bench) { b.do("SET", "key", "theirs", "KEEPTTL") }, false, 0, false},
+	"APPEND to ours":           {func(b *bench) { b.do("APPEND", "key", "!") }, false, 0, false},
+	"our value with no expiry": {func(b *bench) { b.do("SET", "key", "first") }, false, store.Forever, false},
+	"our value, other expiry":  {func(b *bench) { b.do("SET", "key", "first", "PX", (ttl - 2*time.Second).Milliseconds()) }, false, ttl - 2*time.Second, false},
+	"PERSIST of ours":          {func(b *bench) { b.do("PERSIST", "key") }, false, store.Forever, false},
+	"EXPIRE of ours":           {func(b *bench) { b.do("EXPIRE", "key", 600) }, false, 600 * time.Second, false},
+	"a list":                   {func(b *bench) { b.do("DEL", "key"); b.do("RPUSH", "key", "a", "b") }, false, store.Forever, true},
+	"a hash":                   {func(b *bench) { b.do("DEL", "key"); b.do("HSET", "key", "a", "b") }, true, store.Forever, true},
+	"a list with ttl":          {func(b *bench) { b.do("RPUSH", "key", "a"); b.do("EXPIRE", "key", 30) }, true, 30 * time.Second, true},
+}
+
+func TestForeignValuesAreRefusedAndLeftAlone(t *testing.T) {
+	for name, c := range foreign {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := start(t)
+			mine := claim("key")
+			token := store.Token(1)
+			if !c.free {
+				token = b.create(mine).Token
+			}
+			c.put(b)
+			dump, expiry := b.do("DUMP", "key"), b.plain.PExpireTime(t.Context(), "key").Val()
+
+			w := store.Write{Key: "key", Token: token, Seq: 3, Value: []byte("ours")}
+			checkForeign(b, "update", b.Update(t.Context(), w), c.left, c.opaque)
+			checkForeign(b, "renew", b.renew(w).Err, c.left, c.opaque)
+			w.Value = nil
+			checkForeign(b, "renew without a value", b.renew(w).Err, c.left, c.opaque)
+			_, err := b.Create(t.Context(), claim("key"))
+			checkForeign(b, "create", err, c.left, c.opaque)
+			_, err = b.Create(t.Context(), mine)
+			checkForeign(b, "the same create", err, c.left, c.opaque)
+			want(t, "delete by token", b.Delete(t.Context(), "key", store.ByToken(token)), nil)
+			want(t, "delete by nonce", b.Delete(t.Context(), "key", store.ByNonce(mine.Nonce)), nil)
+
+			if got := b.do("DUMP", "key"); got != dump {
+				t.Errorf("what lies there changed")
+			}
+			if got := b.plain.PExpireTime(t.Context(), "key").Val(); got != expiry {
+				t.Errorf("expiry %v became %v", expiry, got)
+			}
+			r, err := b.Get(t.Context(), "key")
+			if err != nil || !r.Foreign() || (r.Value == nil) != c.opaque {
+				t.Errorf("get: %+v, %v", r, err)
+			}
+			if listed, ok := b.list("")["key"]; ok == c.free || ok && !listed.Foreign() {
+				t.Errorf("list: %+v, %v", listed, ok)
+			}
+		})
+	}
+}
+
+func checkForeign(t testing.TB, verb string, err error, left time.Duration, opaque bool) {
+	t.Helper()
+	var f *store.ForeignError
+	if !errors.As(err, &f) {
+		t.Errorf("%s: got %v, want a *store.ForeignError", verb, err)
+		return
+	}
+	r := f.Record
+	if r.Key != "key" || r.Token != 0 || (r.Value == nil) != opaque {
+		t.Errorf("%s: foreign %+v", verb, r)
+	}
+	if left == 0 {
+		left = ttl
+	}
+	const rounding = time.Millisecond
+	if r.Left-rounding > left || r.Left <= left-10*time.Second {
+		t.Errorf("%s: %v left, want %v", verb, r.Left, left)
+	}
+}
+
+// A program puts our last value back just after it expired, so that the expiry is
+// within a second of the old deadline. Only the deadline tells.
+func TestForeignCopyAfterOurExpiry(t *testing.T) {
+	b := start(t)
+	c := claim("key")
+	c.TTL = 100 * time.Millisecond
+	token := b.create(c).Token
+	eventually(t, "expiry", func() bool { return b.value("key") == "" })
+	time.Sleep(5 * time.Millisecond)
+	b.do("SET", "key", "first", "NX", "PX", 600)
+	checkForeign(t, "renew", b.renew(store.Write{Key: "key", Token: token}).Err, 600*time.Millisecond, false)
+}
+
+// The same after a release, while the deadline would still lie ahead.
+func TestForeignCopyAfterOurRelease(t *testing.T) {
+	b := start(t)
+	token := b.hold("key").Token
+	expiry := b.plain.PExpireTime(t.Context(), "key").Val().Milliseconds()
+	want(t, "delete", b.Delete(t.Context(), "key", store.ByToken(token)), nil)
+	b.do("SET", "key", "first", "PXAT", expiry)
+	checkForeign(t, "renew", b.renew(store.Write{Key: "key", Token: token}).Err, ttl, false)
+	want(t, "delete", b.Delete(t.Context(), "key", store.ByToken(token)), nil)
+	if got := b.value("key"); got != "first" {
+		t.Errorf("value %q", got)
+	}
+}
+
+// A lost fence is a lost term, never a second holder.
+func TestLostFence(t *testing.T) {
+	b := start(t)
+	token := b.hold("key").Token
+	b.do("DEL", b.fence("key"))
+	_, err := b.Create(t.Context(), claim("key"))
+	want(t, "create", err, store.ErrForeign)
+	want(t, "renew", b.renew(store.Write{Key: "key", Token: token}).Err, store.ErrForeign)
+}

@@ -1,0 +1,141 @@
+package redisstore_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
+
+	"github.com/leasehold-go/leasehold/internal/redistest"
+	redisstore "github.com/leasehold-go/leasehold/store/redis"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// ttl is long enough that no record of a test expires unless it is meant to.
+const ttl = time.Minute
+
+// bench is a server with a store on it, and a plain client beside.
+type bench struct {
+	testing.TB
+	server *redistest.Server
+	plain  redis.UniversalClient
+	*redisstore.Store
+}
+
+func start(t testing.TB, args ...string) *bench {
+	t.Helper()
+	server := redistest.Start(t, args...)
+	plain := server.Client()
+	return &bench{t, server, plain, open(t, plain)}
+}
+
+func open(t testing.TB, client redis.UniversalClient, opts ...redisstore.Option) *redisstore.Store {
+	t.Helper()
+	st, err := redisstore.New(t.Context(), client, opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { st.Close() })
+	return st
+}
+
+func claim(key string) store.Claim {
+	return store.Claim{Key: key, Value: []byte("first"), TTL: ttl, Nonce: store.NewNonce()}
+}
+
+func (b *bench) create(c store.Claim) store.Grant {
+	b.Helper()
+	grant, err := b.Create(b.Context(), c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return grant
+}
+
+// hold creates a record with the usual claim.
+func (b *bench) hold(key string) store.Grant {
+	b.Helper()
+	return b.create(claim(key))
+}
+
+func (b *bench) renew(w store.Write) store.Renewed {
+	b.Helper()
+	return b.Renew(b.Context(), []store.Write{w})[0]
+}
+
+// do sends a plain command and fails the test if it fails.
+func (b *bench) do(args ...any) any {
+	b.Helper()
+	reply, err := b.plain.Do(b.Context(), args...).Result()
+	if err != nil {
+		b.Fatalf("%v: %v", args, err)
+	}
+	return reply
+}
+
+// value returns what a plain GET returns, or "" if there is nothing.
+func (b *bench) value(key string) string {
+	b.Helper()
+	v, err := b.plain.Get(b.Context(), key).Result()
+	if err != nil && err != redis.Nil {
+		b.Fatal(err)
+	}
+	return v
+}
+
+// fence returns the name of a key's fence.
+func (b *bench) fence(key string) string {
+	b.Helper()
+	names, err := b.plain.Keys(b.Context(), "leasehold:*").Result()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, "}:f:"+key) {
+			return name
+		}
+	}
+	b.Fatalf("%q has no fence", key)
+	return ""
+}
+
+// list returns what List yields, by key.
+func (b *bench) list(prefix string) map[string]store.Record {
+	b.Helper()
+	all := make(map[string]store.Record)
+	for r, err := range b.List(b.Context(), prefix) {
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, twice := all[r.Key]; twice {
+			b.Errorf("list yields %q twice", r.Key)
+		}
+		all[r.Key] = r
+	}
+	return all
+}
+
+// want fails the test unless err is of that condition.
+func want(t testing.TB, what string, err, condition error) {
+	t.Helper()
+	if !errors.Is(err, condition) {
+		t.Errorf("%s: got %v, want: %v", what, err, condition)
+	}
+}
+
+// eventually waits for something that another goroutine or the server brings about.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+		if ok() {
+			return
+		}
+	}
+	t.Fatalf("not within 10 s: %s", what)
+}

@@ -1,0 +1,85 @@
+package redisstore
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// intent says whether a call that failed may have had an effect.
+type intent bool
+
+const (
+	reads  intent = false
+	writes intent = true
+)
+
+// failed is the error of a verb that got no answer.
+func failed(op, key string, i intent, err error) error {
+	if errors.Is(err, store.ErrClosed) {
+		return &store.Error{Op: op, Key: key, Condition: store.ErrClosed}
+	}
+	condition := store.ErrUnavailable
+	if i == writes && !unsent(err) && !refused(err) {
+		condition = store.ErrInDoubt
+	}
+	return &store.Error{Op: op, Key: key, Condition: condition, Err: err}
+}
+
+// unsent reports whether err came before the call was sent.
+func unsent(err error) bool {
+	var before *unsentError
+	var network *net.OpError
+	return errors.As(err, &before) ||
+		errors.As(err, &network) && network.Op == "dial" ||
+		errors.Is(err, redis.ErrPoolTimeout) ||
+		errors.Is(err, redis.ErrPoolExhausted) ||
+		errors.Is(err, redis.ErrClosed)
+}
+
+// refused reports whether err is a server's word that it did nothing. An error
+// from within a running script is not, for what was written before it stays
+// written, unless it is of those that the server gives to a script's first write
+// only.
+func refused(err error) bool {
+	var reply redis.Error
+	if !errors.As(err, &reply) {
+		return false
+	}
+	message := reply.Error()
+	if !strings.Contains(message, "user_script") {
+		return true
+	}
+	for _, code := range []string{"OOM ", "READONLY ", "MISCONF ", "NOREPLICAS ", "MASTERDOWN "} {
+		if strings.HasPrefix(message, code) || strings.Contains(message, "-"+code) {
+			return true
+		}
+	}
+	return false
+}
+
+// unsentError is the error of a call that was not sent.
+type unsentError struct{ cause error }
+
+func (e *unsentError) Error() string { return "not sent: " + e.cause.Error() }
+func (e *unsentError) Unwrap() error { return e.cause }
+
+// replicasError is the error of a write that is on its master and on too few
+// replicas, so that a failover may undo it. It does not unwrap: a server that
+// refused the WAIT has not refused the write.
+type replicasError struct {
+	got, want int
+	err       error // of the WAIT itself; may be nil
+}
+
+func (e *replicasError) Error() string {
+	if e.err != nil {
+		return fmt.Sprintf("%d replicas were to acknowledge it: %v", e.want, e.err)
+	}
+	return fmt.Sprintf("acknowledged by %d of %d replicas", e.got, e.want)
+}

@@ -1,0 +1,124 @@
+package redisstore
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+const (
+	probeTTL   = 10 * time.Second
+	probeSweep = time.Second // for the removal of what a probe left
+)
+
+// errDiffers is the fault of a server on which a step had not the result that it
+// has on Redis.
+var errDiffers = errors.New("the result is not what was written")
+
+// probe has each master do once what the verbs do, on a record beside all others:
+// no store lists it and no watch hears of it. That loads the scripts, too.
+func (c connection) probe(ctx context.Context, clustered bool) error {
+	root := store.Reserved + "probe:" + store.NewNonce().String() + ":"
+	s := newStore(c, newLayout(root, c.database(), clustered))
+	for master, slot := range c.someSlots(ctx) {
+		key := root + "{" + tags()[slot] + "}"
+		step, err := s.exercise(ctx, key)
+		if sweep := s.sweep(ctx, key); err == nil && sweep != nil {
+			step, err = "del", sweep
+		}
+		if err != nil {
+			return unable(master.Options().Addr, step, err)
+		}
+	}
+	return nil
+}
+
+// someSlots returns one slot of each master.
+func (c connection) someSlots(ctx context.Context) map[*redis.Client]int {
+	if c.single != nil {
+		return map[*redis.Client]int{c.single: 0}
+	}
+	some := make(map[*redis.Client]int)
+	for slot, tag := range tags() {
+		if master, err := c.cluster.MasterForKey(ctx, tag); err == nil {
+			some[master] = slot
+		}
+	}
+	return some
+}
+
+// exercise goes through the verbs. It returns the one that failed.
+func (s *Store) exercise(ctx context.Context, key string) (step string, err error) {
+	claim := store.Claim{Key: key, Value: []byte("1"), TTL: probeTTL, Nonce: store.NewNonce()}
+	grant, err := s.create(ctx, claim)
+	if err != nil {
+		return "create", err
+	}
+	bare := store.Write{Key: key, Token: grant.Token}
+	first := store.Write{Key: key, Token: grant.Token, Seq: 1, Value: []byte("2")}
+	second := store.Write{Key: key, Token: grant.Token, Seq: 2, Value: []byte("3")}
+	for _, answer := range s.renew(ctx, []store.Write{bare, first}) {
+		if answer.Err != nil {
+			return "renew", answer.Err
+		}
+	}
+	if err := s.update(ctx, second); err != nil {
+		return "update", err
+	}
+	if err := s.shows(ctx, key, second.Value, grant.Token); err != nil {
+		return "get", err
+	}
+	if err := s.finds(ctx, key); err != nil {
+		return "list", err
+	}
+	if err := s.delete(ctx, key, store.ByToken(grant.Token)); err != nil {
+		return "delete", err
+	}
+	return "foreign value", s.exerciseForeign(ctx, key)
+}
+
+// exerciseForeign puts a value there as another program would.
+func (s *Store) exerciseForeign(ctx context.Context, key string) error {
+	value := []byte("4")
+	err := s.tasks.try(ctx, func() error { return s.client.Set(ctx, key, value, probeTTL).Err() })
+	if err != nil {
+		return err
+	}
+	return s.shows(ctx, key, value, 0)
+}
+
+// shows reports through its error whether Get returns that record.
+func (s *Store) shows(ctx context.Context, key string, value []byte, token store.Token) error {
+	r, err := s.get(ctx, key)
+	if err == nil && (!bytes.Equal(r.Value, value) || r.Token != token) {
+		err = errDiffers
+	}
+	return err
+}
+
+// finds reports through its error whether List yields the key.
+func (s *Store) finds(ctx context.Context, key string) error {
+	for keys, err := range s.pages(ctx, key) {
+		if err != nil {
+			return err
+		}
+		if slices.Contains(keys, s.layout.of(key)) {
+			return nil
+		}
+	}
+	return errDiffers
+}
+
+// sweep removes everything that has the probe's name.
+func (s *Store) sweep(ctx context.Context, key string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeSweep)
+	defer cancel()
+	n := s.layout.of(key)
+	return s.tasks.try(ctx, func() error { return s.client.Del(ctx, n.key, n.fence, n.index).Err() })
+}

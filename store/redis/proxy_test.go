@@ -1,0 +1,98 @@
+package redisstore_test
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// proxy passes bytes between clients and a server, counts the commands of one
+// name, and loses the replies to them if told so.
+type proxy struct {
+	listener net.Listener
+	server   string
+	name     []byte // of the command, as it stands on the wire
+	count    atomic.Int64
+	lose     atomic.Bool // close both sides after the command went on
+
+	mu    sync.Mutex
+	conns []net.Conn
+	pumps sync.WaitGroup
+}
+
+func proxyTo(t testing.TB, server, command string) *proxy {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{listener: l, server: server, name: []byte("\r\n" + command + "\r\n")}
+	p.pumps.Go(p.accept)
+	t.Cleanup(p.close)
+	return p
+}
+
+// client returns a client through the proxy, with go-redis's default retries.
+func (p *proxy) client(t testing.TB) *redis.Client {
+	c := redis.NewClient(&redis.Options{Addr: p.listener.Addr().String()})
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func (p *proxy) close() {
+	p.listener.Close()
+	p.mu.Lock()
+	for _, c := range p.conns {
+		c.Close()
+	}
+	p.mu.Unlock()
+	p.pumps.Wait()
+}
+
+func (p *proxy) accept() {
+	for {
+		client, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		server, err := net.Dial("tcp", p.server)
+		if err != nil {
+			client.Close()
+			continue
+		}
+		p.mu.Lock()
+		p.conns = append(p.conns, client, server)
+		p.mu.Unlock()
+		p.pumps.Go(func() { p.requests(server, client) })
+		p.pumps.Go(func() { io.Copy(client, server); client.Close() })
+	}
+}
+
+// requests passes on what the client sends. A command of a test is small enough to
+// come in one piece.
+func (p *proxy) requests(server, client net.Conn) {
+	defer server.Close()
+	buffer := make([]byte, 1<<20)
+	for {
+		n, err := client.Read(buffer)
+		if err != nil {
+			return
+		}
+		seen := bytes.Count(buffer[:n], p.name)
+		p.count.Add(int64(seen))
+		lose := seen > 0 && p.lose.Load()
+		if lose {
+			client.Close()
+		}
+		if _, err := server.Write(buffer[:n]); err != nil {
+			return
+		}
+		if lose {
+			return
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package redisstore_test
+
+import (
+	"net"
+	"testing"
+	"time"
+
+	"github.com/leasehold-go/leasehold/internal/redistest"
+	"github.com/leasehold-go/leasehold/store"
+	redisstore "github.com/leasehold-go/leasehold/store/redis"
+)
+
+func TestWaitReplicas(t *testing.T) {
+	b := start(t, "--repl-diskless-sync-delay", "0")
+	replica := redistest.Start(t)
+	host, port, _ := net.SplitHostPort(b.server.Addr())
+	if err := replica.Client().Do(t.Context(), "REPLICAOF", host, port).Err(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the replica is in step", func() bool {
+		pipe := b.plain.Pipeline()
+		pipe.Set(t.Context(), "x", "y", 0)
+		acknowledged := pipe.Do(t.Context(), "WAIT", 1, 100)
+		pipe.Exec(t.Context())
+		return acknowledged.Val() == int64(1)
+	})
+	b.Store = open(t, b.plain, redisstore.WaitReplicas(1, 500*time.Millisecond))
+
+	token := b.hold("key").Token
+	w := store.Write{Key: "key", Token: token}
+	want(t, "renew", b.renew(w).Err, nil)
+	if err := replica.Client().Get(t.Context(), "key").Err(); err != nil {
+		t.Errorf("the replica has no record: %v", err)
+	}
+	b.do("SCRIPT", "FLUSH")
+	want(t, "renew after SCRIPT FLUSH", b.renew(w).Err, nil)
+
+	replica.Pause()
+	b.Store = open(t, b.plain, redisstore.WaitReplicas(1, 50*time.Millisecond))
+	c := claim("new")
+	_, err := b.Create(t.Context(), c)
+	want(t, "create", err, store.ErrInDoubt)
+	if got := b.value("new"); got != "first" {
+		t.Errorf("value %q", got)
+	}
+	answers := b.Renew(t.Context(), []store.Write{w, {Key: "none", Token: 1}})
+	want(t, "renew", answers[0].Err, store.ErrInDoubt)
+	want(t, "renew of nothing", answers[1].Err, store.ErrLost)
+	if !answers[0].Until.IsZero() {
+		t.Error("a renew that too few replicas know extends trust")
+	}
+	_, err = b.Create(t.Context(), claim("key"))
+	want(t, "create of a held key", err, store.ErrHeld)
+	want(t, "update, which does not wait", b.Update(t.Context(), store.Write{Key: "key", Token: token, Seq: 1, Value: []byte("x")}), nil)
+	want(t, "delete, which does not either", b.Delete(t.Context(), "new", store.ByNonce(c.Nonce)), nil)
+	replica.Resume()
+}
+
+// A server that refuses the WAIT has done the write nevertheless.
+func TestWaitRefused(t *testing.T) {
+	b := start(t)
+	b.Store = open(t, b.plain, redisstore.WaitReplicas(1, 50*time.Millisecond))
+	b.do("ACL", "SETUSER", "default", "-wait")
+	_, err := b.Create(t.Context(), claim("key"))
+	want(t, "create", err, store.ErrInDoubt)
+}

@@ -1,0 +1,118 @@
+package redisstore
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// found is what a row says that lies under a key; see prelude.lua.
+type found struct {
+	names
+	record store.Record
+	live   bool
+	listed bool // in the index
+}
+
+// number returns what a write answered: a number, or the refusal as an error.
+func number(op, key string, c *command) (int64, error) {
+	reply, err := c.Result()
+	if err != nil {
+		return 0, failed(op, key, writes, err)
+	}
+	switch reply := reply.(type) {
+	case int64:
+		return reply, nil
+	case []any:
+		return 0, refusal(op, key, reply)
+	}
+	return 0, failed(op, key, writes, odd(reply))
+}
+
+// refusal turns the array of a script that refused into an error.
+func refusal(op, key string, reply []any) error {
+	switch reason(reply) {
+	case "lost":
+		return &store.Error{Op: op, Key: key, Condition: store.ErrLost}
+	case "stale":
+		return &store.Error{Op: op, Key: key, Condition: store.ErrStale}
+	case "ended":
+		return &store.Error{Op: op, Key: key, Condition: store.ErrEnded}
+	}
+	f, err := decodeRow(names{key: key}, reply)
+	switch {
+	case err != nil || !f.live:
+		return failed(op, key, writes, odd(reply))
+	case f.record.Foreign():
+		return &store.ForeignError{Record: f.record}
+	}
+	return &store.HeldError{Record: f.record}
+}
+
+// decodeRow reads a row that says what lies under a key.
+func decodeRow(n names, reply any) (found, error) {
+	row, _ := reply.([]any)
+	switch reason(row) {
+	case "gone":
+		return found{names: n}, nil
+	case "held":
+		return decodeHeld(n, row)
+	case "foreign":
+		return decodeForeign(n, row)
+	}
+	return found{}, odd(reply)
+}
+
+func decodeHeld(n names, row []any) (found, error) {
+	token, ok1 := at[int64](row, 1)
+	left, ok2 := at[int64](row, 2)
+	value, ok3 := at[string](row, 3)
+	if !ok1 || !ok2 || !ok3 || token <= 0 {
+		return found{}, odd(row)
+	}
+	r := store.Record{Key: n.key, Value: []byte(value), Token: store.Token(token), Left: timeLeft(left)}
+	return found{names: n, record: r, live: true, listed: true}, nil
+}
+
+func decodeForeign(n names, row []any) (found, error) {
+	left, ok1 := at[int64](row, 1)
+	listed, ok2 := at[int64](row, 2)
+	if !ok1 || !ok2 {
+		return found{}, odd(row)
+	}
+	r := store.Record{Key: n.key, Left: timeLeft(left)}
+	if value, ok := at[string](row, 3); ok {
+		r.Value = []byte(value)
+	}
+	return found{names: n, record: r, live: true, listed: listed == 1}, nil
+}
+
+// timeLeft turns a PTTL into a duration.
+func timeLeft(ms int64) time.Duration {
+	if ms < 0 {
+		return store.Forever
+	}
+	return time.Duration(ms) * time.Millisecond
+}
+
+func reason(row []any) string {
+	word, _ := at[string](row, 0)
+	return word
+}
+
+// at returns the element at i, if there is one of that type.
+func at[T any](row []any, i int) (T, bool) {
+	if i >= len(row) {
+		var none T
+		return none, false
+	}
+	v, ok := row[i].(T)
+	return v, ok
+}
+
+// odd is the error of a reply that no script of ours gives.
+func odd(reply any) error {
+	const most = 100
+	return fmt.Errorf("the server gave an answer of an unknown form: %.*q", most, fmt.Sprint(reply))
+}

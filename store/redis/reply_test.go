@@ -1,0 +1,55 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"pgregory.net/rapid"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// odds generates what a server could answer: the right words in wrong places.
+func odds() *rapid.Generator[any] {
+	leaf := rapid.OneOf(
+		rapid.Just[any](nil), rapid.Just[any](true), rapid.Just[any](1.5), rapid.Just[any](errors.New("ERR")),
+		rapid.Map(rapid.Int64(), func(n int64) any { return n }),
+		rapid.Map(rapid.SampledFrom([]string{"held", "foreign", "gone", "lost", "stale", "ended", "", "x"}),
+			func(s string) any { return s }),
+	)
+	row := rapid.Map(rapid.SliceOfN(leaf, 0, 5), func(row []any) any { return row })
+	return rapid.OneOf(leaf, row, rapid.Map(rapid.SliceOfN(row, 0, 3), func(rows []any) any { return rows }))
+}
+
+// Each answer is a result or an error of one of the conditions, and never a panic.
+func TestOddReplies(t *testing.T) {
+	conditions := []error{store.ErrHeld, store.ErrForeign, store.ErrLost, store.ErrStale, store.ErrEnded, store.ErrInDoubt}
+	rapid.Check(t, func(t *rapid.T) {
+		c := &command{Cmd: redis.NewCmd(context.Background()), script: createScript}
+		c.SetVal(odds().Draw(t, "reply"))
+		_, err := number("create", "key", c)
+		matches := 0
+		for _, condition := range conditions {
+			if errors.Is(err, condition) {
+				matches++
+			}
+		}
+		if _, ok := c.Val().(int64); !ok && matches != 1 {
+			t.Errorf("%#v: %v", c.Val(), err)
+		}
+		if all, err := decodeRows(make([]names, 2), c); err == nil && (len(all) == 0 || len(all) > 2) {
+			t.Errorf("%#v: %d rows", c.Val(), len(all))
+		}
+	})
+}
+
+func FuzzMessage(f *testing.F) {
+	for _, payload := range []string{"", "+", "-", "+key", "-key", "\xff\xff"} {
+		f.Add(payload)
+	}
+	f.Fuzz(func(t *testing.T, payload string) {
+		new(Store).heard(payload)
+	})
+}

@@ -1,0 +1,62 @@
+package redisstore
+
+import (
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// slots is how many slots a Redis Cluster spreads its keys over.
+const slots = 16384
+
+// slotOf returns the slot of a key: a checksum of what stands between the first
+// "{" and the next "}", if there is something, else of the whole key. See the
+// Redis Cluster specification, "Hash tags".
+func slotOf(key string) int {
+	if _, rest, ok := strings.Cut(key, "{"); ok {
+		if tag, _, ok := strings.Cut(rest, "}"); ok && tag != "" {
+			key = tag
+		}
+	}
+	return int(crc16(key) % slots)
+}
+
+// tags holds for each slot the shortest text that hashes to it. With one of them
+// in braces a name can be made for the slot of any key, which cannot be done with
+// the key itself: it may have braces of its own.
+var tags = sync.OnceValue(func() *[slots]string {
+	var tags [slots]string
+	for n, missing := int64(0), slots; missing > 0; n++ {
+		tag := strconv.FormatInt(n, 36)
+		if slot := crc16(tag) % slots; tags[slot] == "" {
+			tags[slot] = tag
+			missing--
+		}
+	}
+	return &tags
+})
+
+// crc16 is CRC-16/XMODEM, as in appendix A of the Redis Cluster specification.
+func crc16(s string) uint16 {
+	var sum uint16
+	for i := range len(s) {
+		sum = sum<<8 ^ crc16Table[byte(sum>>8)^s[i]]
+	}
+	return sum
+}
+
+var crc16Table = func() (table [256]uint16) {
+	const polynomial = 0x1021
+	for i := range table {
+		sum := uint16(i) << 8
+		for range 8 {
+			carry := sum&0x8000 != 0
+			sum <<= 1
+			if carry {
+				sum ^= polynomial
+			}
+		}
+		table[i] = sum
+	}
+	return table
+}()

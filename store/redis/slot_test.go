@@ -1,0 +1,66 @@
+package redisstore
+
+import (
+	"strings"
+	"testing"
+)
+
+// The check value of the Redis Cluster specification, appendix A.
+func TestCRC16(t *testing.T) {
+	if got := crc16("123456789"); got != 0x31C3 {
+		t.Errorf("%#04x, want 0x31c3", got)
+	}
+}
+
+func TestSlotOf(t *testing.T) {
+	for key, hashed := range map[string]string{
+		"foo":                         "foo",
+		"{user1000}.following":        "user1000",
+		"foo{}{bar}":                  "foo{}{bar}",
+		"foo{{bar}}zap":               "{bar",
+		"foo{bar}{zap}":               "bar",
+		"a}b":                         "a}b",
+		"{}x":                         "{}x",
+		"a{}b":                        "a{}b",
+		"{x}y":                        "x",
+		"a{b":                         "a{b",
+		"}{x}":                        "x",
+		strings.Repeat("k", 512):      strings.Repeat("k", 512),
+		"{" + strings.Repeat("k", 99): "{" + strings.Repeat("k", 99),
+	} {
+		if got, want := slotOf(key), int(crc16(hashed))%slots; got != want {
+			t.Errorf("slot of %q is %d, want that of %q, %d", key, got, hashed, want)
+		}
+	}
+	if got := slotOf("foo"); got != 12182 { // CLUSTER KEYSLOT foo
+		t.Errorf("slot of foo is %d", got)
+	}
+}
+
+func TestEachSlotHasATag(t *testing.T) {
+	for slot, tag := range tags() {
+		if tag == "" || slotOf("{"+tag+"}") != slot {
+			t.Fatalf("the tag of slot %d is %q", slot, tag)
+		}
+	}
+}
+
+// All names of a record must share its slot, whatever its key.
+func FuzzTag(f *testing.F) {
+	for _, key := range []string{"", "a}b", "{}x", "a{}b", "{x}y", "}{", "{{a}}", "a\x00{\xff}", "leasehold:{1}"} {
+		f.Add(key)
+	}
+	l := newLayout("leasehold:", 0, true)
+	f.Fuzz(func(t *testing.T, key string) {
+		n := l.of(key)
+		slot := slotOf(key)
+		for _, name := range []string{n.key, n.fence, n.index} {
+			if slotOf(name) != slot {
+				t.Errorf("%q is in slot %d, its key in %d", name, slotOf(name), slot)
+			}
+		}
+		if !strings.HasSuffix(n.fence, key) {
+			t.Errorf("the fence %q does not tell its key", n.fence)
+		}
+	})
+}

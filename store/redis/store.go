@@ -1,0 +1,95 @@
+package redisstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/leasehold-go/leasehold/store"
+	"github.com/leasehold-go/leasehold/store/internal/feed"
+)
+
+// Store is a [store.Store] on Redis. [New] makes one; the zero Store is of no use.
+type Store struct {
+	connection
+	layout       layout
+	replicas     replicas
+	hub          feed.Hub
+	subscription subscription
+	tasks        tasks
+}
+
+var (
+	_ store.Store     = (*Store)(nil)
+	_ store.Describer = (*Store)(nil)
+	_ feed.Source     = source{}
+)
+
+// New returns a store on the servers that client is connected to, after a check
+// of each master: its version, its role, its maxmemory-policy, and that the user
+// may do what the verbs do, tried on a record of the library's own. What is wrong
+// is a *[ServerError]; a nil client or a bad option is a *[store.InvalidError].
+//
+// The client stays the caller's. A *redis.Client and a *redis.ClusterClient will
+// do, so redis.NewUniversalClient's will.
+func New(ctx context.Context, client redis.UniversalClient, opts ...Option) (*Store, error) {
+	conn, err := connect(client)
+	if err != nil {
+		return nil, err
+	}
+	var o options
+	for _, opt := range opts {
+		opt(&o)
+	}
+	if err := o.check(conn.readTimeout()); err != nil {
+		return nil, err
+	}
+	clustered, err := conn.check(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	s := newStore(conn, newLayout(store.Reserved, conn.database(), clustered))
+	s.replicas = o.replicas
+	return s, nil
+}
+
+func newStore(conn connection, l layout) *Store {
+	return &Store{connection: conn, layout: l, hub: feed.Hub{Lossy: true}}
+}
+
+// Close ends every watch, waits for calls in flight, and joins what the store
+// started. A call that its caller gave up can take as long as the client's own
+// timeouts. Afterwards every verb returns [store.ErrClosed]. Close may be called
+// again. It does not close the client.
+func (s *Store) Close() error {
+	s.hub.Close()
+	s.subscription.close()
+	s.tasks.close()
+	return nil
+}
+
+// Capabilities implements [store.Describer].
+func (s *Store) Capabilities() store.Capabilities {
+	return store.Capabilities{
+		MinTTL: store.MinTTL,
+		// The ttl and the moment it counts from are each rounded up to a
+		// millisecond, and a key lives through the last one.
+		Precision:         3 * time.Millisecond,
+		TokensOutliveData: true,
+	}
+}
+
+// Subscription returns nil while the store hears of changes, and while nobody
+// watches; otherwise it returns why watches hear of nothing at present and have
+// to wait for their next full read. A cause that does not go away is that the
+// server's user has no right to the channel; see the package's doc.
+func (s *Store) Subscription() error {
+	s.subscription.mu.Lock()
+	e := s.subscription.ear
+	s.subscription.mu.Unlock()
+	if e == nil {
+		return nil
+	}
+	return e.trouble()
+}

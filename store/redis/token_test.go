@@ -1,0 +1,70 @@
+package redisstore_test
+
+import (
+	"testing"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+func TestTokensGrow(t *testing.T) {
+	b := start(t)
+	var last store.Token
+	next := func(after string) {
+		t.Helper()
+		token := b.hold("key").Token
+		if token <= last {
+			t.Errorf("token %d after %d and %s", token, last, after)
+		}
+		last = token
+	}
+	next("nothing")
+	for range 50 {
+		want(t, "delete", b.Delete(t.Context(), "key", store.ByToken(last)), nil)
+		next("delete")
+	}
+	b.do("DEL", "key")
+	next("DEL")
+	b.do("PEXPIRE", "key", 0)
+	next("expiry")
+	b.do("FLUSHALL")
+	next("FLUSHALL")
+	b.server.Restart()
+	b.do("DEL", "key")
+	next("restart with the data")
+	b.server.RestartEmpty()
+	next("restart without the data")
+}
+
+// The predecessor counts also where the clock has gone back.
+func TestTokenFollowsItsPredecessor(t *testing.T) {
+	b := start(t)
+	token := b.hold("key").Token
+	b.do("DEL", "key")
+	ahead := token + 1_000_000_000_000 // eleven days
+	b.do("HSET", b.fence("key"), "t", uint64(ahead))
+	if got := b.hold("key").Token; got != ahead+1 {
+		t.Errorf("token %d, want %d", got, ahead+1)
+	}
+	r, err := b.Get(t.Context(), "key")
+	if err != nil || r.Token != ahead+1 {
+		t.Errorf("get: %+v, %v", r, err)
+	}
+}
+
+func TestTokensEndBeforeTheyAreInexact(t *testing.T) {
+	b := start(t)
+	b.hold("key")
+	b.do("DEL", "key")
+	b.do("HSET", b.fence("key"), "t", uint64(1<<53-1))
+	_, err := b.Create(t.Context(), claim("key"))
+	want(t, "create", err, store.ErrUnavailable)
+	if got := b.value("key"); got != "" {
+		t.Errorf("it created %q", got)
+	}
+	b.do("HSET", b.fence("key"), "t", uint64(1<<53-2))
+	token := b.hold("key").Token
+	if token != 1<<53-1 {
+		t.Errorf("token %d, want 2^53-1", token)
+	}
+	want(t, "renew", b.renew(store.Write{Key: "key", Token: token}).Err, nil)
+}

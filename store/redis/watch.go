@@ -1,0 +1,83 @@
+package redisstore
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// Watch implements [store.Store]. Published messages only say which keys to read
+// again; see the package's doc on what happens where there are none.
+func (s *Store) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event, error] {
+	return func(yield func(store.Event, error) bool) {
+		if err := store.CheckPrefix(prefix); err != nil {
+			yield(store.Event{}, err)
+			return
+		}
+		if err := s.join(ctx, prefix); err != nil {
+			yield(store.Event{}, err)
+			return
+		}
+		defer s.subscription.leave()
+		s.hub.Watch(ctx, source{s}, prefix)(yield)
+	}
+}
+
+// join returns once changes are heard, or it is known that they will not be.
+// Listening comes before the first list: what happens in between is then told
+// twice and not missed.
+func (s *Store) join(ctx context.Context, prefix string) error {
+	e := s.subscription.join(s)
+	if e == nil {
+		return &store.Error{Op: "watch", Key: prefix, Condition: store.ErrClosed}
+	}
+	err := e.wait(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		err = context.Cause(ctx)
+	default:
+		err = failed("watch", prefix, reads, err)
+	}
+	s.subscription.leave()
+	return err
+}
+
+// source is what the hub's feeds read from.
+type source struct{ *Store }
+
+// Read returns what List would of these keys: a foreign value only if the index
+// has its key.
+func (s source) Read(ctx context.Context, keys []string) (map[string]store.Record, error) {
+	wanted := make([]names, len(keys))
+	for i, key := range keys {
+		wanted[i] = s.layout.of(key)
+	}
+	slices.SortFunc(wanted, func(a, b names) int { return strings.Compare(a.index, b.index) })
+	live := make(map[string]store.Record, len(keys))
+	for f, err := range s.fetch(ctx, wanted) {
+		if err != nil {
+			return nil, failed("watch", f.key, reads, err)
+		}
+		if f.live && f.listed {
+			live[f.key] = f.record
+		}
+	}
+	return live, nil
+}
+
+// heard passes a published message on to the feeds.
+func (s *Store) heard(payload string) {
+	if len(payload) < 2 {
+		return
+	}
+	cause := store.Unknown
+	if payload[0] == '-' {
+		cause = store.Deleted
+	}
+	s.hub.Mark(payload[1:], cause)
+}
