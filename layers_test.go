@@ -22,9 +22,12 @@ var layers = map[string]struct {
 	"store/memory":        {[]string{"store", "store/internal/feed"}, nil, "a backend knows the contract alone"},
 	"store/redis": {[]string{"store", "store/internal/feed"}, []string{"github.com/redis/go-redis/v9"},
 		"a backend knows the contract alone, and its client"},
-	"lease":    {[]string{"store"}, nil, "a lease is held on any store"},
-	"fsm":      {[]string{"lease", "store"}, nil, "a machine sees a lease as an interface, and no backend"},
-	"registry": {[]string{"fsm", "lease", "store"}, nil, "an instance runs on any store"},
+	"store/storetest": {[]string{"store"}, []string{"pgregory.net/rapid", "github.com/google/go-cmp"},
+		"a suite that any backend can run knows none"},
+	"lease":       {[]string{"store"}, nil, "a lease is held on any store"},
+	"fsm":         {[]string{"lease", "store"}, nil, "a machine sees a lease as an interface, and no backend"},
+	"fsm/fsmtest": {[]string{"fsm"}, []string{"pgregory.net/rapid"}, "it tests any definition, by what fsm exports"},
+	"registry":    {[]string{"fsm", "lease", "store"}, nil, "an instance runs on any store"},
 }
 
 // programs may import everything: they are what people run, or test with.

@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -31,6 +32,20 @@ func TestCreateStoresTheValueRaw(t *testing.T) {
 	expiry := b.plain.PExpireTime(t.Context(), c.Key).Val()
 	if time.UnixMilli(expiry.Milliseconds()).Before(grant.Until) {
 		t.Errorf("the server drops it at %d, before until (%d)", expiry.Milliseconds(), grant.Until.UnixMilli())
+	}
+}
+
+// Neither the ttl nor the clock comes in whole milliseconds.
+func TestUntilIsNotAfterTheExpiry(t *testing.T) {
+	b := start(t)
+	for i := range 100 {
+		c := claim(fmt.Sprintf("key:%d", i))
+		c.TTL = ttl + 900*time.Microsecond
+		grant := b.create(c)
+		expiry := b.plain.PExpireTime(t.Context(), c.Key).Val()
+		if time.UnixMilli(expiry.Milliseconds()).Before(grant.Until) {
+			t.Fatalf("expiry %d, until %d µs", expiry.Milliseconds(), grant.Until.UnixMicro())
+		}
 	}
 }
 

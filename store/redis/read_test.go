@@ -132,7 +132,11 @@ func TestListOfLargeValues(t *testing.T) {
 		c.Value = bytes.Repeat([]byte{byte('a' + i)}, store.MaxValue/(i%3+1))
 		b.create(c)
 	}
+	b.do("CONFIG", "RESETSTAT")
 	got := b.list("")
+	if stats := b.do("INFO", "commandstats").(string); strings.Contains(stats, "cmdstat_evalsha:calls=2,") {
+		t.Error("30 MiB came in one piece")
+	}
 	for i := range 30 {
 		r := got[fmt.Sprintf("key:%d", i)]
 		if len(r.Value) != store.MaxValue/(i%3+1) || r.Value[0] != byte('a'+i) {

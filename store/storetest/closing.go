@@ -1,0 +1,64 @@
+package storetest
+
+import (
+	"io"
+	"time"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+var closingLaw = law{
+	name: "AClosedStoreSaysSo",
+	text: "after the store was closed every call answers ErrClosed and does nothing, and every watch ends with it",
+	cases: []lawcase{
+		{name: "EveryVerb", run: closedVerbs, needs: []need{closer}},
+		{name: "AWatch", run: closedWatch, needs: []need{closer}},
+	},
+}
+
+// closerOf returns how to close a store, if it can be closed.
+func closerOf(st store.Store) func() error {
+	switch st := st.(type) {
+	case io.Closer:
+		return st.Close
+	case interface{ Close() }:
+		return func() error { st.Close(); return nil }
+	}
+	return nil
+}
+
+func (c *trial) close() {
+	c.Helper()
+	if err := closerOf(c.Store)(); err != nil {
+		c.broke("close: %v", err)
+	}
+}
+
+func closedVerbs(c *trial) {
+	t := c.hold("key")
+	c.close()
+	for _, v := range verbs {
+		c.want(v.name+" of a closed store", v.call(c.Context(), c.Store, t), store.ErrClosed)
+	}
+	_, err := collect(c.Store.List(c.Context(), ""))
+	c.want("list of a closed store", err, store.ErrClosed)
+	w := c.watch(c.Context(), c.Store, "")
+	c.wantClosed(w)
+}
+
+func closedWatch(c *trial) {
+	w := c.watch(c.Context(), c.Store, "")
+	c.await(w, "tells what is there", func(v *view) bool { return v.synced == 1 })
+	c.close()
+	c.wantClosed(w)
+}
+
+func (c *trial) wantClosed(w *watcher) {
+	c.Helper()
+	select {
+	case <-w.ended:
+		c.want("watch of a closed store", w.view.err, store.ErrClosed)
+	case <-time.After(c.patience()):
+		c.broke("a watch goes on %v after its store was closed", c.patience())
+	}
+}

@@ -1,0 +1,128 @@
+package storetest
+
+import (
+	"time"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// model is what a store is: a map and a clock. Each verb is told the time, and
+// says which condition the answer has to have, nil for success.
+type model struct {
+	records map[string]*entry
+	ended   map[store.Nonce]bool
+	last    map[string]store.Token // the largest that was granted
+}
+
+// entry is what lies under a key.
+type entry struct {
+	value    string
+	token    store.Token // zero for a foreign value, and until the store has said
+	nonce    store.Nonce
+	seq      uint64
+	ttl      time.Duration
+	deadline time.Time // zero for a foreign value without expiry
+	foreign  bool
+}
+
+func newModel() *model {
+	return &model{make(map[string]*entry), make(map[store.Nonce]bool), make(map[string]store.Token)}
+}
+
+// live returns what is under a key now, or nil.
+func (m *model) live(now time.Time, key string) *entry {
+	e := m.records[key]
+	if e != nil && !e.deadline.IsZero() && !now.Before(e.deadline) {
+		m.end(key)
+		return nil
+	}
+	return e
+}
+
+// end removes what is under a key. Its create, if it comes again, comes too late.
+func (m *model) end(key string) {
+	if e := m.records[key]; e != nil && !e.foreign {
+		m.ended[e.nonce] = true
+	}
+	delete(m.records, key)
+}
+
+func (m *model) create(now time.Time, c store.Claim) error {
+	e := m.live(now, c.Key)
+	switch {
+	case e != nil && e.foreign:
+		return store.ErrForeign
+	case e != nil && e.nonce == c.Nonce:
+		e.deadline = now.Add(e.ttl)
+		return nil
+	case e != nil:
+		return store.ErrHeld
+	case m.ended[c.Nonce]:
+		return store.ErrEnded
+	}
+	m.records[c.Key] = &entry{value: string(c.Value), nonce: c.Nonce, ttl: c.TTL, deadline: now.Add(c.TTL)}
+	return nil
+}
+
+// granted is told the token of a create that succeeded, and reports whether it
+// may be that one.
+func (m *model) granted(key string, token store.Token) bool {
+	e := m.records[key]
+	if e.token != 0 {
+		return token == e.token
+	}
+	grows := token > m.last[key]
+	e.token, m.last[key] = token, token
+	return grows
+}
+
+func (m *model) renew(now time.Time, w store.Write) error {
+	err := m.write(now, w)
+	if err == nil {
+		e := m.records[w.Key]
+		e.deadline = now.Add(e.ttl)
+	}
+	return err
+}
+
+// write is an update, or the part of a renew that is about the value.
+func (m *model) write(now time.Time, w store.Write) error {
+	e := m.live(now, w.Key)
+	switch {
+	case e == nil:
+		return store.ErrLost
+	case e.foreign:
+		return store.ErrForeign
+	case e.token != w.Token:
+		return store.ErrLost
+	case len(w.Value) == 0:
+		return nil
+	case w.Seq < e.seq:
+		return store.ErrStale
+	}
+	e.seq, e.value = w.Seq, string(w.Value)
+	return nil
+}
+
+func (m *model) delete(now time.Time, key string, t store.Term) {
+	e := m.live(now, key)
+	if e != nil && !e.foreign && (e.nonce == t.Nonce || e.token == t.Token) {
+		m.end(key)
+	}
+	if t.Nonce != (store.Nonce{}) {
+		m.ended[t.Nonce] = true
+	}
+}
+
+// put is another program's write. A ttl of zero keeps the expiry.
+func (m *model) put(now time.Time, key, value string, ttl time.Duration) {
+	e := &entry{value: value, foreign: true}
+	if was := m.live(now, key); was != nil && ttl == 0 {
+		e.deadline = was.deadline
+	}
+	m.end(key)
+	if ttl > 0 && ttl != store.Forever {
+		e.deadline = now.Add(ttl)
+	}
+	m.records[key] = e
+}

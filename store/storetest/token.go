@@ -1,0 +1,85 @@
+package storetest
+
+import (
+	"errors"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+var tokenLaw = law{
+	name: "TokensGrow",
+	text: "tokens of a key strictly increase, across expiry, delete and restart of the server, and across loss of its data as far as the backend declares",
+	cases: []lawcase{
+		{name: "AcrossDelete", run: tokensAcross(removeTerm)},
+		{name: "AcrossExpiry", run: tokensAcross((*trial).expire)},
+		{name: "AcrossAnotherProgramsDelete", run: tokensAcross(outsiderDeletes), needs: []need{outsider}},
+		{name: "AcrossAnotherProgramsRecord", run: tokensAcross(outsiderPasses), needs: []need{outsider}},
+		{name: "AcrossRestart", run: tokensAcross(restartAndRemove), needs: []need{restart}},
+		{name: "AcrossLossOfData", run: tokensAcross(loseData), needs: []need{restartEmpty, outliving}},
+		{name: "StayForTheTerm", run: tokenStays},
+		{name: "AreNeverZero", run: tokenIsNotZero},
+	},
+}
+
+// tokensAcross returns a case in which terms of a key end in the same way, time
+// after time.
+func tokensAcross(end func(*trial, term)) func(*trial) {
+	return func(c *trial) {
+		last := c.brief("key")
+		for range 3 {
+			end(c, last)
+			next := c.brief("key")
+			if next.Token <= last.Token {
+				c.broke("the token after %d is %d", last.Token, next.Token)
+			}
+			last = next
+		}
+	}
+}
+
+func removeTerm(c *trial, t term) { c.remove(t.Key, store.ByToken(t.Token)) }
+
+func outsiderDeletes(c *trial, t term) { c.Outsider.Delete(t.Key) }
+
+func outsiderPasses(c *trial, t term) {
+	c.Outsider.Put(t.Key, []byte("foreign"), long)
+	c.Outsider.Delete(t.Key)
+}
+
+func restartAndRemove(c *trial, t term) {
+	c.Restart()
+	c.awaitService()
+	c.remove(t.Key, store.ByToken(t.Token))
+}
+
+func loseData(c *trial, _ term) {
+	c.RestartEmpty()
+	c.awaitService()
+}
+
+// awaitService waits until the store answers again after a restart.
+func (c *trial) awaitService() {
+	c.Helper()
+	var err error
+	back := eventually(10*slack, func() bool {
+		_, err = c.Store.Get(c.Context(), "another key")
+		return errors.Is(err, store.ErrNotFound)
+	})
+	if !back {
+		c.broke("the store does not answer after the restart of its server: %v", err)
+	}
+}
+
+func tokenStays(c *trial) {
+	t := c.hold("key")
+	c.keep(&t)
+	c.wantRecord("after a renew", "key", "first", t.Token)
+	c.update(t.write(1, "second"))
+	c.wantRecord("after an update", "key", "second", t.Token)
+}
+
+func tokenIsNotZero(c *trial) {
+	if t := c.hold("key"); t.Token == 0 {
+		c.broke("create granted token 0, which is no token")
+	}
+}
