@@ -78,7 +78,7 @@ func (c Config[S, P]) complete(def *fsm.Definition[S]) (Config[S, P], error) {
 		}
 	}
 	if c.Reclaim > ReclaimName {
-		return c, &store.InvalidError{What: "reclaim policy", Got: fmt.Sprint(c.Reclaim), Rule: "is not one of this package's"}
+		return c, &store.InvalidError{What: "reclaim policy", Got: fmt.Sprint(uint8(c.Reclaim)), Rule: "is not one of this package's"}
 	}
 	if c.History < 0 {
 		return c, &store.InvalidError{What: "history", Rule: "must not be negative"}

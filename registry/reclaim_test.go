@@ -109,3 +109,27 @@ func TestReclaimThatCannotDeleteSaysSo(t *testing.T) {
 		}
 	})
 }
+
+func TestReclaimIsAWord(t *testing.T) {
+	for policy, word := range map[registry.Reclaim]string{
+		registry.ReclaimNever: "never", registry.ReclaimDead: "dead", registry.ReclaimName: "name",
+	} {
+		var read registry.Reclaim
+		text, err := policy.MarshalText()
+		if err != nil || string(text) != word || policy.String() != word {
+			t.Errorf("%d is written %q, %v", policy, text, err)
+		}
+		if err := read.UnmarshalText(text); err != nil || read != policy {
+			t.Errorf("%q is read as %v, %v", text, read, err)
+		}
+	}
+	read := registry.ReclaimName
+	err := read.UnmarshalText([]byte("always"))
+	const want = `invalid reclaim policy "always": must be one of never, dead, name`
+	if _, typed := errors.AsType[*store.InvalidError](err); !typed || err.Error() != want || read != registry.ReclaimName {
+		t.Errorf("%v; now %v", err, read)
+	}
+	if got := registry.Reclaim(9).String(); got != "invalid" {
+		t.Error(got)
+	}
+}

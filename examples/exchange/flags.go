@@ -90,23 +90,8 @@ func (s *settings) flags(url *string) *flag.FlagSet {
 	fs.StringVar(&s.adminName, "admin-name", "", "name of whoever is responsible")
 	fs.StringVar(&s.hostname, "hostname", "", "host name to show (default the machine's); decides nothing")
 	fs.StringVar(&s.instance, "instance", "", "name of this instance (default random)")
-	s.reclaim = registry.ReclaimDead
-	fs.Func("reclaim", "`when` to take the key from its holder: never, dead (its process has ended, on this machine), or name (it has the same -instance) (default dead)", s.parseReclaim)
+	fs.TextVar(&s.reclaim, "reclaim", registry.ReclaimDead, "`when` to take the key from its holder: never, dead (its process has ended, on this machine), or name (it has the same -instance)")
 	return fs
-}
-
-func (s *settings) parseReclaim(text string) error {
-	policies := map[string]registry.Reclaim{
-		"never": registry.ReclaimNever,
-		"dead":  registry.ReclaimDead,
-		"name":  registry.ReclaimName,
-	}
-	policy, known := policies[text]
-	if !known {
-		return errors.New("known are never, dead, name")
-	}
-	s.reclaim = policy
-	return nil
 }
 
 // check refuses values that cannot work. The keeper would refuse the times too, but
