@@ -195,7 +195,7 @@ func (k *Keeper) limit() time.Duration {
 
 // persist calls f until it succeeds, fails for good, or ctx ends.
 func (k *Keeper) persist(ctx context.Context, f func(context.Context) error) error {
-	pauses := newBackoff(k.cfg.Heartbeat)
+	pauses := newBackoff(min(k.cfg.Heartbeat, maxTry)) // a release has not much more time than that
 	for {
 		err := k.try(ctx, f)
 		if err == nil || !passing(err) || !pauses.sleep(ctx) {

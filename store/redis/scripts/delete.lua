@@ -13,8 +13,8 @@ local token, nonce, channel = ARGV[1], ARGV[2], ARGV[3]
 local r = inspect(key, fence)
 
 if r.vouched and (r.token == token or r.nonce == nonce) then
+  redis.call('DEL', key) -- first, so that it is not refused when memory is out
   redis.call('HSET', fence, 'd', '0')
-  redis.call('DEL', key)
   redis.call('ZREM', index, key)
   publish(channel, '-', key)
 elseif nonce ~= '' and not has_ended(r, nonce) then

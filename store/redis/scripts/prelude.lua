@@ -59,7 +59,7 @@ local function inspect(key, fence)
   if redis.call('TYPE', key).ok ~= 'string' then return r end
   r.value = redis.call('GET', key)
   r.vouched = r.deadline > now
-    and math.abs(now + left - r.deadline) <= 1000
+    and left > 0 and math.abs(now + left - r.deadline) <= 1000
     and redis.sha1hex(r.value) == f[6]
   return r
 end

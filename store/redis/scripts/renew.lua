@@ -14,13 +14,14 @@ local refused = refusal(r, token, key, index)
 if refused then return refused end
 if value ~= '' and older(seq, r.seq) then return {'stale'} end
 
+-- The expiry comes first. A server that is out of memory refuses only scripts that
+-- begin with a write which may need some: a holder keeps its term through that.
 local deadline = deadline_after(r.ttl)
+redis.call('PEXPIREAT', key, deadline)
+redis.call('HSET', fence, 'd', deadline)
 if value ~= '' then
-  redis.call('HSET', fence, 's', seq, 'd', deadline, 'h', redis.sha1hex(value))
-  redis.call('SET', key, value, 'PXAT', deadline)
-else
-  redis.call('HSET', fence, 'd', deadline)
-  redis.call('PEXPIREAT', key, deadline)
+  redis.call('HSET', fence, 's', seq, 'h', redis.sha1hex(value))
+  redis.call('SET', key, value, 'KEEPTTL')
 end
 keep(fence, r.ttl)
 redis.call('ZADD', index, 0, key)

@@ -1,0 +1,284 @@
+package network_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/leasehold-go/leasehold/e2e/network"
+	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/store"
+)
+
+const (
+	// prompt is what a call may take after its context has ended. A tenth of a
+	// second is the promise; the rest is for a machine that has much else to do.
+	prompt = 2 * time.Second
+	// grace is what a release may take, whatever its context.
+	grace = 5 * time.Second
+)
+
+// scene is what the calls of a test are made on: a key that is held over the line,
+// and one that is held beside it.
+type scene struct {
+	*line
+	token   store.Token
+	keeper  *lease.Keeper
+	held    lease.Lease
+	machine *fsm.Machine[string]
+}
+
+const (
+	ours   = "scene:ours"
+	theirs = "scene:theirs"
+	bare   = "scene:bare" // held over the line without a keeper
+)
+
+func setScene(t *testing.T) *scene {
+	l := connect(t)
+	s := &scene{line: l, keeper: l.keep(l.far, slow)}
+	held, err := s.keeper.Acquire(t.Context(), ours, []byte("light is red"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.held, s.machine = held, fsm.New(traffic, fsm.WithLease(held))
+	for key, st := range map[string]store.Store{theirs: l.near, bare: l.far} {
+		c := claim("mine", long)
+		c.Key = key
+		s.token = max(s.token, l.create(st, c).Token)
+	}
+	r, err := l.near.Get(t.Context(), bare)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.token = r.Token
+	return s
+}
+
+// errOfWrite is for a write of a lease: in doubt if it was sent, and unavailable if it
+// waited for its turn, behind another or behind the heartbeat that settles one.
+var errOfWrite = errors.New("in doubt or unavailable")
+
+// calls is everything that may block. in is the condition that a call has to say
+// when its context ends; nil for the context's own error.
+var calls = map[string]struct {
+	do func(context.Context, *scene) error
+	in error
+}{
+	"Create": {func(ctx context.Context, s *scene) error {
+		_, err := s.far.Create(ctx, claim("mine", long))
+		return err
+	}, store.ErrInDoubt},
+	"Renew": {func(ctx context.Context, s *scene) error {
+		return s.far.Renew(ctx, []store.Write{{Key: bare, Token: s.token}})[0].Err
+	}, store.ErrInDoubt},
+	"Update": {func(ctx context.Context, s *scene) error {
+		return s.far.Update(ctx, store.Write{Key: bare, Token: s.token, Seq: 1, Value: []byte("new")})
+	}, store.ErrInDoubt},
+	"Delete": {func(ctx context.Context, s *scene) error {
+		return s.far.Delete(ctx, bare, store.ByToken(s.token))
+	}, store.ErrInDoubt},
+	"Get": {func(ctx context.Context, s *scene) error {
+		_, err := s.far.Get(ctx, bare)
+		return err
+	}, store.ErrUnavailable},
+	"List": {func(ctx context.Context, s *scene) error {
+		for _, err := range s.far.List(ctx, "scene:") {
+			return err
+		}
+		return nil
+	}, store.ErrUnavailable},
+	"Watch": {func(ctx context.Context, s *scene) (err error) {
+		for _, err = range s.far.Watch(ctx, "scene:") {
+		}
+		return err
+	}, nil},
+	"Acquire": {func(ctx context.Context, s *scene) error {
+		_, err := s.keeper.Acquire(ctx, key, []byte("mine"))
+		return err
+	}, store.ErrInDoubt},
+	"Acquire with Wait": {func(ctx context.Context, s *scene) error {
+		_, err := s.keeper.Acquire(ctx, key, []byte("mine"), lease.Wait())
+		return err
+	}, store.ErrInDoubt},
+	"Lease.Update": {func(ctx context.Context, s *scene) error {
+		return s.held.Update(ctx, []byte("light is off"))
+	}, errOfWrite},
+	"Transition": {func(ctx context.Context, s *scene) error {
+		return s.machine.Transition(ctx, "green")
+	}, errOfWrite},
+}
+
+// endings are how contexts end. go-redis knows of a deadline, and of a cancellation
+// not always.
+var endings = map[string]func(context.Context) (context.Context, context.CancelFunc){
+	"cancelled": func(ctx context.Context) (context.Context, context.CancelFunc) {
+		ctx, cancel := context.WithCancel(ctx)
+		time.AfterFunc(200*time.Millisecond, cancel)
+		return ctx, cancel
+	},
+	"deadline": func(ctx context.Context) (context.Context, context.CancelFunc) {
+		return context.WithTimeout(ctx, 200*time.Millisecond)
+	},
+}
+
+// after returns how long after the end of its context a call came back.
+func after(t *testing.T, end func(context.Context) (context.Context, context.CancelFunc), call func(context.Context) error) (time.Duration, error) {
+	ctx, cancel := end(t.Context())
+	defer cancel()
+	var mu sync.Mutex
+	var ended time.Time
+	stop := context.AfterFunc(ctx, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		ended = time.Now()
+	})
+	defer stop()
+	err := call(ctx)
+	now := time.Now()
+	mu.Lock()
+	defer mu.Unlock()
+	if ended.IsZero() {
+		return 0, err // before, or just then
+	}
+	return now.Sub(ended), err
+}
+
+func TestEveryCallIsBackOnItsContext(t *testing.T) {
+	t.Parallel()
+	for how, end := range endings {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			s := setScene(t)
+			s.Freeze(network.ToServer, network.ToClient)
+			for name, call := range calls {
+				took, err := after(t, end, func(ctx context.Context) error { return call.do(ctx, s) })
+				t.Logf("%s: %v after the end of its context: %v", name, took, err)
+				if took > prompt {
+					t.Errorf("%s came back only after %v", name, took)
+				}
+				switch {
+				case err == nil:
+					t.Errorf("%s succeeded on a frozen network", name)
+				case call.in == errOfWrite:
+					if !errors.Is(err, store.ErrInDoubt) && !errors.Is(err, store.ErrUnavailable) {
+						t.Errorf("%s says %v, want: %v", name, err, call.in)
+					}
+				case call.in != nil && !errors.Is(err, call.in):
+					t.Errorf("%s says %v, want: %v", name, err, call.in)
+				case call.in == nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded):
+					t.Errorf("%s says %v, want the context's error", name, err)
+				}
+			}
+			if state := s.machine.State(); state != "red" {
+				t.Errorf("the machine moved to %s", state)
+			}
+		})
+	}
+}
+
+// These wait for something to happen when the network freezes under them.
+func TestWaitingCallsAreBackOnTheirContext(t *testing.T) {
+	t.Parallel()
+	for name, call := range map[string]func(ctx context.Context, s *scene, waiting chan<- struct{}) error{
+		"Watch": func(ctx context.Context, s *scene, waiting chan<- struct{}) (err error) {
+			var e store.Event
+			for e, err = range s.far.Watch(ctx, "scene:") {
+				if err == nil && e.Kind == store.Synced {
+					close(waiting)
+				}
+			}
+			return err
+		},
+		"Acquire with Wait": func(ctx context.Context, s *scene, waiting chan<- struct{}) error {
+			subscribed := s.On(network.ToServer, "subscribe", network.Pass, 1)
+			done := make(chan struct{})
+			defer func() { <-done }()
+			go func() {
+				defer close(done)
+				for len(subscribed.Taken()) == 0 && ctx.Err() == nil {
+					time.Sleep(time.Millisecond)
+				}
+				close(waiting)
+			}()
+			_, err := s.keeper.Acquire(ctx, theirs, []byte("mine"), lease.Wait())
+			if !errors.Is(err, store.ErrHeld) {
+				t.Errorf("says %v, not who held the key", err)
+			}
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := setScene(t)
+			waiting := make(chan struct{})
+			end := func(ctx context.Context) (context.Context, context.CancelFunc) {
+				ctx, cancel := context.WithCancel(ctx)
+				go func() {
+					<-waiting
+					s.Freeze(network.ToServer, network.ToClient)
+					time.Sleep(100 * time.Millisecond)
+					cancel()
+				}()
+				return ctx, cancel
+			}
+			took, err := after(t, end, func(ctx context.Context) error { return call(ctx, s, waiting) })
+			t.Logf("%v after the end of its context: %v", took, err)
+			if took > prompt {
+				t.Errorf("came back only after %v", took)
+			}
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("says %v, want the context's error", err)
+			}
+		})
+	}
+}
+
+// A release works without its context, and is bounded all the same.
+func TestReleaseIsBounded(t *testing.T) {
+	t.Parallel()
+	s := setScene(t)
+	s.Freeze(network.ToServer, network.ToClient)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	start := time.Now()
+	err := s.held.Release(ctx)
+	took := time.Since(start)
+	t.Logf("%v: %v", took, err)
+	if took > grace+prompt {
+		t.Errorf("took %v", took)
+	}
+	s.want("release", err, store.ErrInDoubt)
+	select {
+	case <-s.held.Done():
+	default:
+		t.Error("the term goes on")
+	}
+	s.Heal()
+	s.want("release on a sound network", s.held.Release(ctx), nil)
+	if _, err := s.near.Get(t.Context(), ours); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the record: %v", err)
+	}
+}
+
+// The control: the client alone does not come back, or the tests above show nothing.
+func TestClientAloneIgnoresItsContext(t *testing.T) {
+	t.Parallel()
+	l := connect(t)
+	client := redis.NewClient(&redis.Options{Addr: l.Proxy.Addr()})
+	defer client.Close()
+	if err := client.Ping(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	l.Freeze(network.ToServer, network.ToClient)
+	took, err := after(t, endings["cancelled"], func(ctx context.Context) error { return client.Get(ctx, key).Err() })
+	t.Logf("%v after the end of its context: %v", took, err)
+	if took <= prompt {
+		t.Errorf("came back after %v: a store's promptness is no longer its own doing", took)
+	}
+}

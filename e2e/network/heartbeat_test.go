@@ -1,0 +1,219 @@
+package network_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/leasehold-go/leasehold/e2e/network"
+	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// horizon is a store that notes how far its answers let a holder trust, and how many
+// writes it was asked for after the create.
+type horizon struct {
+	store.Store
+	mu     sync.Mutex
+	last   time.Time
+	writes int
+}
+
+func (h *horizon) count() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.writes++
+}
+
+func (h *horizon) asked() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.writes
+}
+
+func (h *horizon) Update(ctx context.Context, w store.Write) error {
+	h.count()
+	return h.Store.Update(ctx, w)
+}
+
+func (h *horizon) Delete(ctx context.Context, key string, term store.Term) error {
+	h.count()
+	return h.Store.Delete(ctx, key, term)
+}
+
+func (h *horizon) note(until time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if until.After(h.last) {
+		h.last = until
+	}
+}
+
+func (h *horizon) until() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.last
+}
+
+func (h *horizon) Create(ctx context.Context, c store.Claim) (store.Grant, error) {
+	grant, err := h.Store.Create(ctx, c)
+	h.note(grant.Until)
+	return grant, err
+}
+
+func (h *horizon) Renew(ctx context.Context, batch []store.Write) []store.Renewed {
+	h.count()
+	answers := h.Store.Renew(ctx, batch)
+	for _, a := range answers {
+		h.note(a.Until)
+	}
+	return answers
+}
+
+// beats counts a keeper's confirmed and failed heartbeats.
+type beats struct {
+	mu             sync.Mutex
+	confirmed, bad int
+}
+
+func (b *beats) on(beat lease.Beat) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if beat.Err == nil {
+		b.confirmed++
+	} else {
+		b.bad++
+	}
+}
+
+func (b *beats) counts() (confirmed, bad int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.confirmed, b.bad
+}
+
+func TestHeartbeatsWithLostRepliesAreRetriedWithinTheWindow(t *testing.T) {
+	t.Parallel()
+	for name, fate := range map[string]network.Fate{
+		"reply lost": network.LoseReply, "request lost": network.Cut, "silence": network.Swallow,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := connect(t)
+			var b beats
+			h := &horizon{Store: l.far}
+			held := l.acquire(l.keep(h, lease.Config{TTL: 40 * time.Second, Heartbeat: time.Second, OnBeat: b.on}), "mine")
+			first := h.until()
+			lost := l.On(network.ToServer, key, fate, 3)
+			l.eventually("three heartbeats fail and one is confirmed", func() bool {
+				confirmed, bad := b.counts()
+				return len(lost.Taken()) == 3 && bad >= 3 && confirmed > 0
+			})
+			if !held.Valid() || !h.until().After(first) {
+				t.Errorf("the term: %v, trusted until %v and then until %v", held.Err(), first, h.until())
+			}
+			r, err := l.near.Get(t.Context(), key)
+			if err != nil || r.Token != held.Token() {
+				t.Errorf("the record: %+v, %v", r, err)
+			}
+		})
+	}
+}
+
+// A refused connection is no answer either: trouble passes, a term does not.
+func TestShortOutageDoesNotEndATerm(t *testing.T) {
+	t.Parallel()
+	l := connect(t)
+	var b beats
+	held := l.acquire(l.keep(l.far, lease.Config{TTL: 40 * time.Second, Heartbeat: 400 * time.Millisecond, OnBeat: b.on}), "mine")
+	l.Refuse()
+	l.Cut()
+	l.eventually("heartbeats fail", func() bool { _, bad := b.counts(); return bad >= 3 })
+	l.Heal()
+	before, _ := b.counts()
+	l.eventually("heartbeats are confirmed again", func() bool { now, _ := b.counts(); return now > before+1 })
+	if !held.Valid() {
+		t.Errorf("lost: %v", held.Err())
+	}
+}
+
+// On a frozen network a term ends by the local clocks, a margin before the server
+// may drop the record. Nothing here depends on how fast the test runs: what is
+// compared are instants at which the lease was still trusted.
+func TestFrozenNetworkEndsTheTermBeforeTheRecord(t *testing.T) {
+	t.Parallel()
+	const ttl = 3 * time.Second
+	for name, directions := range map[string][]network.Direction{
+		"both ways": {network.ToServer, network.ToClient},
+		"requests":  {network.ToServer},
+		"replies":   {network.ToClient},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := connect(t)
+			h := &horizon{Store: l.far}
+			losses := make(chan *lease.LostError, 10)
+			k := l.keep(h, lease.Config{TTL: ttl, Heartbeat: ttl / 3, OnLoss: func(e *lease.LostError) { losses <- e }})
+			held := l.acquire(k, "mine")
+			l.Freeze(directions...)
+			start := time.Now()
+			var trusted time.Time // the last instant at which it was
+			for {
+				now := time.Now()
+				if !held.Valid() {
+					break
+				}
+				if trusted = now; now.Sub(start) > patience {
+					t.Fatal("trusted without end")
+				}
+				time.Sleep(time.Millisecond)
+			}
+			t.Logf("trusted for %v, until %v before the record may go", trusted.Sub(start), h.until().Sub(trusted))
+			if latest := h.until().Add(-ttl / 100); trusted.After(latest) {
+				t.Errorf("still trusted %v after the window had ended", trusted.Sub(latest))
+			}
+			l.checkLost(held, losses)
+			before := h.asked()
+
+			// What was under way arrives now. The term stays over, and what comes late
+			// does not touch a successor.
+			l.Heal()
+			l.untilGone()
+			successor := l.acquire(l.keep(l.near, slow), "successor")
+			l.want("an update after the loss", held.Update(t.Context(), []byte("late")), store.ErrLost)
+			l.want("release after the loss", held.Release(t.Context()), nil)
+			time.Sleep(ttl / 2) // longer than a heartbeat
+			if n := h.asked() - before; n > 0 {
+				t.Errorf("%d writes after the loss", n)
+			}
+			if held.Valid() || !successor.Valid() {
+				t.Errorf("the lost one is valid: %v; the successor: %v", held.Valid(), successor.Valid())
+			}
+			l.wantValue("in the end", "successor")
+		})
+	}
+}
+
+// checkLost waits for all that tells of a loss by the clocks.
+func (l *line) checkLost(held lease.Lease, losses <-chan *lease.LostError) {
+	l.Helper()
+	select {
+	case <-held.Done():
+	case <-time.After(patience):
+		l.Fatal("Done is not closed")
+	}
+	lost := new(lease.LostError)
+	if !errors.As(held.Err(), &lost) || !errors.Is(lost, lease.ErrExpired) {
+		l.Errorf("the term ended with %v", held.Err())
+	}
+	select {
+	case told := <-losses:
+		if told != lost {
+			l.Errorf("OnLoss was told %v, Err says %v", told, lost)
+		}
+	case <-time.After(patience):
+		l.Error("OnLoss is not called")
+	}
+}

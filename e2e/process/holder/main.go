@@ -1,0 +1,167 @@
+// Command holder is a small program for the tests of package process: it holds one
+// key on Redis, and says on standard output what becomes of it, one event a line:
+//
+//	waiting              before it acquires the key
+//	held TOKEN           it has
+//	beat TOKEN           the store confirmed a heartbeat
+//	lost TOKEN CAUSE     the term ended against its will; it exits with code 4
+//	released TOKEN       the term ended in order
+//
+// It ends on SIGTERM, or after -hold. With -turns it appends, to a file that it
+// shares with others, when it began and ended to trust its term.
+//
+// As "holder namespace COMMAND..." it is the first process of a PID namespace: it
+// mounts /proc for it and becomes the command. See succeed.go for "holder succeed".
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+
+	"github.com/leasehold-go/leasehold/lease"
+	redisstore "github.com/leasehold-go/leasehold/store/redis"
+)
+
+const exitLost = 4
+
+func main() {
+	if len(os.Args) > 2 {
+		switch os.Args[1] {
+		case "namespace":
+			enter(os.Args[2:])
+		case "succeed":
+			os.Exit(succeed(os.Args[2:]))
+		}
+	}
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "holder:", err)
+		os.Exit(1)
+	}
+}
+
+// settings are the flags.
+type settings struct {
+	addr, key      string
+	ttl, heartbeat time.Duration
+	wait           bool
+	hold, limit    time.Duration
+	turns          string
+	crash          bool
+}
+
+func parse() (s settings) {
+	flag.StringVar(&s.addr, "addr", "", "address of the Redis server")
+	flag.StringVar(&s.key, "key", "job", "key to hold")
+	flag.DurationVar(&s.ttl, "ttl", time.Minute, "time to live of the record")
+	flag.DurationVar(&s.heartbeat, "heartbeat", 0, "time between heartbeats; a third of -ttl if zero")
+	flag.BoolVar(&s.wait, "wait", false, "wait for the key")
+	flag.DurationVar(&s.hold, "hold", 0, "release the key after this time; on SIGTERM if zero")
+	flag.DurationVar(&s.limit, "limit", 3*time.Minute, "end after this time, whatever comes")
+	flag.StringVar(&s.turns, "turns", "", "file to append the turns to")
+	flag.BoolVar(&s.crash, "crash", false, "end without a release")
+	flag.Parse()
+	return s
+}
+
+// say writes one event. Beats come from goroutines of the keeper.
+func say(format string, args ...any) {
+	printing.Lock()
+	defer printing.Unlock()
+	fmt.Printf(format+"\n", args...)
+}
+
+var printing sync.Mutex
+
+func run() error {
+	s := parse()
+	redis.SetLogger(&logging.VoidLogger{})
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, s.limit)
+	defer cancel()
+
+	client := redis.NewClient(&redis.Options{Addr: s.addr, PoolSize: 4})
+	defer client.Close()
+	st, err := redisstore.New(ctx, client)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	k, err := lease.NewKeeper(st, lease.Config{TTL: s.ttl, Heartbeat: s.heartbeat, OnBeat: func(b lease.Beat) {
+		if b.Err == nil {
+			say("beat %d", b.Token)
+		}
+	}})
+	if err != nil {
+		return err
+	}
+	defer k.Close(ctx)
+	return s.serve(ctx, k)
+}
+
+// serve holds the key for as long as it is to.
+func (s settings) serve(ctx context.Context, k *lease.Keeper) error {
+	var opts []lease.Option
+	if s.wait {
+		opts = append(opts, lease.Wait())
+	}
+	say("waiting")
+	held, err := k.Acquire(ctx, s.key, fmt.Appendf(nil, "of process %d", os.Getpid()), opts...)
+	if err != nil {
+		return err
+	}
+	say("held %d", held.Token())
+	if err := s.mark("begin", held); err != nil {
+		return err
+	}
+	if s.hold > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.hold)
+		defer cancel()
+	}
+	select {
+	case <-ctx.Done():
+	case <-held.Done():
+		say("lost %d %v", held.Token(), held.Err())
+		os.Exit(exitLost)
+	}
+	if s.crash {
+		syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	}
+	if err := s.mark("end", held); err != nil {
+		return err
+	}
+	if err := held.Release(ctx); err != nil {
+		return err
+	}
+	say("released %d", held.Token())
+	return nil
+}
+
+// mark appends a line to the file of turns: the lines of all processes come into one
+// order there. A line counts only if the term can still be trusted once it is
+// written; one that may have come later than that is taken back by another.
+func (s settings) mark(what string, held lease.Lease) error {
+	if s.turns == "" {
+		return nil
+	}
+	file, err := os.OpenFile(s.turns, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	fmt.Fprintf(file, "%s %d %d\n", what, held.Token(), os.Getpid())
+	if !held.Valid() {
+		fmt.Fprintf(file, "late-%s %d %d\n", what, held.Token(), os.Getpid())
+	}
+	return nil
+}

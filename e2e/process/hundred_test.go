@@ -1,0 +1,90 @@
+package process_test
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+const (
+	hundred = 100
+	crashes = 3 // of them, which hold the key and are never heard of again
+)
+
+// A hundred processes want one key, and each has it once. What they append to one
+// file comes into one order there, so that it shows whether two trusted their terms
+// at the same time.
+func TestAHundredProcessesForOneKey(t *testing.T) {
+	s := start(t)
+	turns := filepath.Join(t.TempDir(), "turns")
+	if err := os.WriteFile(turns, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var all []*child
+	for i := range hundred {
+		args := []string{"-wait", "-ttl", "3s", "-hold", "20ms", "-limit", "150s", "-turns", turns}
+		if i < crashes {
+			args = append(args, "-crash")
+		}
+		all = append(all, s.holds(args...))
+	}
+	for i, c := range all {
+		select {
+		case <-c.done:
+		case <-time.After(2*patience + 30*time.Second):
+			t.Fatal("a process never ends")
+		}
+		if code := c.cmd.ProcessState.ExitCode(); i >= crashes && code != exitOK {
+			t.Errorf("exit %d", code)
+		}
+	}
+	checkTurns(t, turns)
+	eventually(t, "the key is gone", func() bool { return s.raw("job") == "" })
+}
+
+// checkTurns reads the order of begins and ends. After a crash there is no end; the
+// next begin stands for it.
+func checkTurns(t *testing.T, path string) {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	var last store.Token
+	var open, begun, ended int // open is the process that trusts its term, or zero
+	had := make(map[int]bool)
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		var what string
+		var token store.Token
+		var pid int
+		if _, err := fmt.Sscan(lines.Text(), &what, &token, &pid); err != nil {
+			t.Fatalf("%q: %v", lines.Text(), err)
+		}
+		switch what {
+		case "begin":
+			later(t, token, last)
+			if had[pid] {
+				t.Errorf("process %d has the key twice", pid)
+			}
+			last, open, had[pid] = token, pid, true
+			begun++
+		case "end":
+			if open != pid || token != last {
+				t.Errorf("process %d with token %d trusts its term while process %d has token %d", pid, token, open, last)
+			}
+			open = 0
+			ended++
+		default:
+			t.Errorf("a process was held up for longer than its window: %s", lines.Text())
+		}
+	}
+	if begun != hundred || ended != hundred-crashes {
+		t.Errorf("%d turns began and %d ended", begun, ended)
+	}
+}
