@@ -17,4 +17,7 @@
 //   - [github.com/leasehold-go/leasehold/store]: the contract that the backends keep
 //   - [github.com/leasehold-go/leasehold/store/redis] and
 //     [github.com/leasehold-go/leasehold/store/memory]: the backends
+//   - [github.com/leasehold-go/leasehold/store/storetest] and
+//     [github.com/leasehold-go/leasehold/fsm/fsmtest]: suites for backends and
+//     definitions of your own
 package leasehold

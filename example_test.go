@@ -2,6 +2,7 @@ package leasehold_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"time"
@@ -75,4 +76,42 @@ func Example() {
 	// Output:
 	// refused: starting -> stopped is not in the table; from starting: active, stopping, idle
 	// afterwards: get "exchange:1:status": not found
+}
+
+// Disk is what a boot is fired with.
+type Disk struct{ Path string }
+
+var (
+	Boot = fsm.NewEvent[Disk]("boot")
+	Stop = fsm.NewSignal("stop")
+)
+
+func mounted(_ context.Context, _ fsm.Transition[State], d Disk) error {
+	if d.Path == "" {
+		return errors.New("nothing is mounted")
+	}
+	return nil
+}
+
+func fresh(context.Context, fsm.Transition[State]) error { return nil }
+
+func Example_machine() {
+	ctx := context.Background()
+	def, err := lifecycle.With(
+		fsm.On(Boot, fsm.From(Idle), Starting, fsm.If("has a disk", mounted)),
+		fsm.On(Stop, fsm.FromAny[State](), Stopping),
+		fsm.Guard(Active, "feed is fresh", fresh),
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	m := fsm.New(def)
+	fmt.Println(m.Fire(ctx, Stop))
+	fmt.Println(fsm.Fire(ctx, m, Boot, Disk{}))
+	fmt.Println(fsm.Fire(ctx, m, Boot, Disk{Path: "/data"}), m.State())
+
+	// Output:
+	// event "stop" in idle: not handled; possible: boot
+	// event "boot" in idle: vetoed: guard "has a disk": nothing is mounted
+	// <nil> starting
 }

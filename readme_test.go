@@ -2,25 +2,30 @@ package leasehold_test
 
 import (
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 )
 
 func TestTheCodeInTheReadmeIsCompiled(t *testing.T) {
-	readme, err := os.ReadFile("README.md")
+	example := flat(t, "example_test.go")
+	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(flat(t, "README.md"), -1)
+	if len(blocks) < 4 {
+		t.Errorf("only %d blocks of Go code in README.md", len(blocks))
+	}
+	for _, block := range blocks {
+		if !strings.Contains(example, block[1]) {
+			t.Errorf("not in example_test.go:\n%s", block[1])
+		}
+	}
+}
+
+// flat returns a file without its indentation.
+func flat(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	example, err := os.ReadFile("example_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, code, found := strings.Cut(string(readme), "```go\n")
-	code, _, closed := strings.Cut(code, "```")
-	if !found || !closed {
-		t.Fatal("README.md has no Go code")
-	}
-	if !strings.Contains(string(example), code) {
-		t.Error("the first Go code of README.md is not in example_test.go")
-	}
+	return regexp.MustCompile(`(?m)^\t+`).ReplaceAllString(string(text), "")
 }

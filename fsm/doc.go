@@ -13,29 +13,76 @@
 //	m := fsm.New(lifecycle, fsm.WithLease(held))
 //	err := m.Transition(ctx, Starting)
 //
+// The table is all that a machine needs. What else there is stands beside it, as
+// rules, and costs nothing where it is not used:
+//
+//	var (
+//		Start = fsm.NewEvent[Boot]("start") // with an argument
+//		Stop  = fsm.NewSignal("stop")       // without
+//	)
+//
+//	def, err := lifecycle.With(
+//		fsm.On(Start, fsm.From(Idle), Starting, fsm.If("has a disk", bootable)),
+//		fsm.On(Stop, fsm.FromAny[State](), Stopped),
+//		fsm.Guard(Active, "feed is fresh", feed.fresh),
+//	)
+//
+//	err = fsm.Fire(ctx, m, Start, Boot{Disk: "sda"})
+//	err = m.Fire(ctx, Stop)
+//
 // # Parts
 //
 //   - [Table] and [Define] make a [Definition]: immutable, checked, shared by
 //     any number of machines. [Definition.With] binds more rules to its table.
-//   - [Guard], [Before], [Exit], [Enter], [After] and [Encode] are the rules.
-//   - [New] makes a [Machine]; [WithLease] and [WithHistory] are its options.
-//   - [Machine.Transition] moves it, and its comment gives the exact order of
-//     what happens. [TransitionError] says what a refusal was about.
+//     It answers questions ([Definition.Path], [Definition.Reachable],
+//     [Definition.Reactions]) and draws itself ([Definition.Mermaid],
+//     [Definition.DOT]).
+//   - [Event] and [Signal] are what may happen. [On], [Choose], [Internal] and
+//     [Ignore] say what that does in which state; [If] and [Do] add code that
+//     sees the argument; [Unhandled] hears of the rest.
+//   - [Guard] and [GuardEdge] may refuse, and so may [Before]. [Exit], [Along],
+//     [Enter] and [After] run once the machine has moved, [Finally] whatever the
+//     outcome. [Self] and [Reenter] let a state lead to itself. [Final] has the
+//     ends checked. [Encode] makes the value for the lease.
+//   - [New] makes a [Machine]; [WithLease], [WithHistory] and [WithQueue] are its
+//     options.
+//   - [Machine.Transition] and [Fire] move it. [TransitionError] and [EventError]
+//     say what a refusal was about.
+//   - [Machine.Wait] waits for a state, [Machine.Subscribe] follows every step.
+//   - The package fsmtest tests a definition of one's own.
+//
+// # In what order things happen
+//
+// The comment of [Machine.Transition] has it in full. In short: its turn; the
+// lease; the table; guards, from the narrowest (of the event's rule) over the
+// edge's to the widest (of the target); before hooks; the write through the lease;
+// the commit; exit, edge, the event's own [Do], enter, after; those who watch;
+// finally. At each point what was given first runs first.
 //
 // # What is guaranteed
 //
 //   - A step that is not in the table is refused, whatever else goes on, and
 //     leaves state, history and stored record as they were. So does every other
-//     refusal. The one way around the table is [Machine.Reset], and it shows in
-//     the history.
+//     refusal. An event adds no edge: it goes along those that there are. The one
+//     way around the table is [Machine.Reset], and it shows in the history.
 //   - Changes happen one at a time, first come first served, and each caller
-//     gets the outcome of its own. Whoever waits for its turn obeys its context.
+//     gets the outcome of its own, never that of another. Of any number of callers
+//     that ask for the same at once, the table lets one through. Whoever waits for
+//     its turn obeys its context.
+//   - A change runs to completion before the next begins. One that a hook asks of
+//     its own machine is refused with [ErrReentrant], or, with [WithQueue], runs
+//     next; it never runs in the middle of the one in progress, nor in the turn of
+//     a later caller.
 //   - On a lease the store confirms a state before the machine is in it. What
 //     failed to be written did not happen here.
 //   - Reading never waits for a change in progress. [Machine.State] is one
 //     atomic load.
-//   - A hook or guard that panics, ends its goroutine, or tries to change its
-//     own machine leaves the machine usable.
+//   - A hook or guard that panics, ends its goroutine, reads its own machine or
+//     tries to change it leaves the machine usable.
+//   - A subscriber sees every step once, in order, or is told that it does not.
+//   - A mistake in a definition is found when it is made. Events are values, so
+//     one that is misspelt does not compile.
+//   - Nothing here starts a goroutine.
 //
 // # What is not
 //
@@ -46,5 +93,9 @@
 //     settled it, which it does before it writes anything else.
 //   - Hooks after the commit cannot undo it. Their errors say that the machine
 //     moved.
-//   - Times come from the wall clock. They are no order: numbers are.
+//   - [Machine.Can] and [Machine.Events] say what is possible now. By the time
+//     that the answer is used it may not be.
+//   - Hooks that queue for ever keep their first caller for ever.
+//   - Times come from the wall clock, at most a second behind a change of it. They
+//     are no order: numbers are.
 package fsm

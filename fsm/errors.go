@@ -10,8 +10,22 @@ import (
 var (
 	// ErrInvalid: the step is not in the table.
 	ErrInvalid = errors.New("not in the table")
+	// ErrUnknownEvent: no rule of the definition is for the event.
+	ErrUnknownEvent = errors.New("unknown event")
+	// ErrUnhandled: there are rules for the event, but not in the present state.
+	ErrUnhandled = errors.New("not handled")
+	// ErrVetoed: guards or a before hook refused. Every such error is one, of a
+	// transition as of an event.
+	ErrVetoed = errors.New("vetoed")
+	// ErrAborted: user code panicked or ended its goroutine, or a queued change
+	// was dropped because of that.
+	ErrAborted = errors.New("user code did not return")
 	// ErrReentrant: a guard or hook asked to change the machine that runs it.
 	ErrReentrant = errors.New("called from a guard or hook of the same machine")
+	// ErrQueueFull: too many changes wait for the one in progress: see [WithQueue].
+	ErrQueueFull = errors.New("queue is full")
+	// ErrOverflow: a subscriber was too slow for its buffer.
+	ErrOverflow = errors.New("subscriber fell behind")
 	// ErrClosed: the machine was closed.
 	ErrClosed = errors.New("machine closed")
 	// ErrAttached: the machine's term is still good, so it may not leave it.
@@ -51,6 +65,53 @@ func (e *TransitionError[S]) Error() string {
 
 // Unwrap returns Err.
 func (e *TransitionError[S]) Unwrap() error { return e.Err }
+
+// Is makes a refusal by a guard or a before hook an [ErrVetoed].
+func (e *TransitionError[S]) Is(target error) bool {
+	return target == ErrVetoed && (e.Phase == PhaseGuard || e.Phase == PhaseBefore)
+}
+
+// EventError says why an event failed, and what would have been possible.
+type EventError[S comparable] struct {
+	Event string
+	State S // the one in which it was fired
+	// Allowed are the names of the events that have a rule in State, in the order
+	// of the definition. It is shared: it must not be changed.
+	Allowed []string
+	// Err wraps [ErrUnknownEvent], [ErrUnhandled], or [ErrVetoed] with the
+	// *[GuardError] of each candidate; or what [Choose] failed with; or what the
+	// context, the machine or the term refused it with. Once there is a target it
+	// is a *[TransitionError], which says whether the machine moved.
+	Err error
+}
+
+func (e *EventError[S]) Error() string {
+	message := fmt.Sprintf("event %q in %v: %v", e.Event, e.State, e.Err)
+	if e.Err != ErrUnknownEvent && e.Err != ErrUnhandled {
+		return message
+	}
+	if len(e.Allowed) == 0 {
+		return message + "; no event is possible"
+	}
+	return message + "; possible: " + strings.Join(e.Allowed, ", ")
+}
+
+// Unwrap returns Err.
+func (e *EventError[S]) Unwrap() error { return e.Err }
+
+// refusals is a veto by at least one guard, each of another candidate.
+type refusals []error
+
+func (r refusals) Error() string {
+	texts := make([]string, len(r))
+	for i, err := range r {
+		texts[i] = err.Error()
+	}
+	return ErrVetoed.Error() + ": " + strings.Join(texts, "; ")
+}
+
+// Unwrap returns the veto and each guard's refusal.
+func (r refusals) Unwrap() []error { return append([]error{ErrVetoed}, r...) }
 
 // GuardError says which guard refused a transition. It unwraps to what the
 // guard returned.

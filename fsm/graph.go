@@ -68,13 +68,31 @@ func (g *graph[S]) connect(table Table[S]) {
 	}
 }
 
-// edge finds the edge from a source to a target. Comparing the few targets of
-// a source is cheaper than hashing one state.
-func (g *graph[S]) edge(from uint16, to S) (target uint16, ok bool) {
-	for _, t := range g.targets[from] {
-		if g.states[t] == to {
-			return t, true
+// withSelves returns the graph with an edge to itself, as its last, for each state
+// of which has says so.
+func (g *graph[S]) withSelves(has func(int) bool) *graph[S] {
+	more := &graph[S]{states: g.states, index: g.index, targets: slices.Clone(g.targets), next: slices.Clone(g.next)}
+	changed := false
+	for i, s := range g.states {
+		if has(i) {
+			more.targets[i] = append(slices.Clone(g.targets[i]), uint16(i))
+			more.next[i] = slices.Clip(append(slices.Clone(g.next[i]), s))
+			changed = true
 		}
 	}
-	return 0, false
+	if !changed {
+		return g
+	}
+	return more
+}
+
+// edge finds the edge from a source to a target, and its place among the targets
+// of the source. Comparing the few of them is cheaper than hashing one state.
+func (g *graph[S]) edge(from uint16, to S) (at int, target uint16, ok bool) {
+	for i, t := range g.targets[from] {
+		if g.states[t] == to {
+			return i, t, true
+		}
+	}
+	return 0, 0, false
 }

@@ -258,3 +258,16 @@ func TestDetachWithoutALeaseDoesNothing(t *testing.T) {
 	}
 	walk(t, m, starting)
 }
+
+func TestHooksRunOnAfterDetach(t *testing.T) {
+	held, ran := newLease(), 0
+	m := fsm.New(with(t, fsm.After(func(context.Context, moved) error { ran++; return nil })), fsm.WithLease(held))
+	held.end(lost())
+	if err := m.Detach(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	walk(t, m, starting)
+	if ran != 1 {
+		t.Errorf("%d hooks ran after detach, want 1", ran)
+	}
+}

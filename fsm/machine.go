@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"sync/atomic"
-	"time"
 
 	"github.com/leasehold-go/leasehold/lease"
 )
@@ -18,13 +17,17 @@ type Machine[S comparable] struct {
 	def   *Definition[S]
 	state atomic.Uint32 // index of the state; written at a commit only
 
-	turn turn
+	plain  bool // no user code, no lease and not closed: nothing takes time
+	closed bool // changed and read with turn.mu alone, as are watch and queue
+	turn   turn
 	// What follows is changed with both the turn and turn.mu, and read with
-	// either.
-	lease  lease.Lease // nil without one, or once detached
-	closed bool        // the exception: Close sets it with turn.mu alone
-	since  int64       // nanoseconds since 1970
-	past   history
+	// either; so is plain, but Close changes it with turn.mu alone.
+	lease lease.Lease // nil without one, or once detached
+	since int64       // nanoseconds since 1970
+	past  history
+
+	watch *watchers[S] // nil while nobody watches
+	queue *queue[S]    // nil without WithQueue
 }
 
 // New returns a machine in the definition's initial state. Nothing is written
@@ -38,13 +41,21 @@ func New[S comparable](def *Definition[S], opts ...Option) *Machine[S] {
 	for _, set := range opts {
 		c = set(c)
 	}
-	return &Machine[S]{
+	m := &Machine[S]{
 		def:   def,
+		plain: def.bare && c.lease == nil,
 		lease: c.lease,
-		since: time.Now().UnixNano(),
-		past:  history{limit: c.history},
+		since: now(),
+		past:  history{limit: uint32(c.history)},
 	}
+	if c.queue > 0 {
+		m.queue = &queue[S]{limit: c.queue, failed: c.failed}
+	}
+	return m
 }
+
+// Definition returns what the machine was made from.
+func (m *Machine[S]) Definition() *Definition[S] { return m.def }
 
 // State returns the state that was committed last. It is one atomic load.
 func (m *Machine[S]) State() S { return m.def.graph.states[m.present()] }
@@ -53,7 +64,7 @@ func (m *Machine[S]) State() S { return m.def.graph.states[m.present()] }
 // asks no guard and no lease, and the state may have changed by the time the
 // answer is used.
 func (m *Machine[S]) Can(to S) bool {
-	_, ok := m.def.graph.edge(m.present(), to)
+	_, _, ok := m.def.graph.edge(m.present(), to)
 	return ok
 }
 
@@ -75,66 +86,84 @@ func (m *Machine[S]) History() []Transition[S] {
 // lease. It waits for its turn.
 func (m *Machine[S]) Detach(ctx context.Context) error {
 	if err := m.take(ctx); err != nil {
-		return fmt.Errorf("detach: %w", err)
+		return wrapped("detach", err)
 	}
-	defer m.turn.give()
+	defer m.leave()
 	if m.lease == nil {
 		return nil
 	}
-	if m.trust() == nil {
+	if m.turn.open(m.trust) == nil {
 		return fmt.Errorf("detach from %q (token %d): %w", m.lease.Key(), m.lease.Token(), ErrAttached)
 	}
 	m.lease = nil
+	m.plain = m.def.bare && !m.closed
 	return nil
 }
 
 // Close refuses every change from now on with [ErrClosed], those that wait for
-// their turn included, and returns when the one in progress has ended. If ctx
-// ends first its error is returned; the machine is closed all the same. It may
-// be called again. It does not release the lease. Reading goes on.
+// their turn included, and returns when the one in progress has ended; so do
+// waits and subscriptions then. If ctx ends first its error is returned; the
+// machine is closed all the same. It may be called again. It does not release the
+// lease. Reading goes on.
 func (m *Machine[S]) Close(ctx context.Context) error {
 	if m.turn.within(ctx) {
-		return fmt.Errorf("close: %w", ErrReentrant)
+		return wrapped("close", ErrReentrant)
 	}
 	m.turn.mu.Lock()
-	m.closed = true
+	m.closed, m.plain = true, false
 	if err := m.turn.claim(ctx); err != nil {
-		return fmt.Errorf("close: %w", err)
+		return wrapped("close", err)
 	}
-	m.turn.give()
+	m.leave()
 	return nil
 }
 
-// take waits for the turn of a change. On success turn.mu is locked, and
-// turn.give is due.
+// take waits for the turn of what is no change itself. On success the mutex is
+// locked, and leave is due.
 func (m *Machine[S]) take(ctx context.Context) error {
-	if err := m.turn.take(ctx); err != nil {
+	if ctx.Err() != nil {
+		return ended(ctx)
+	}
+	m.turn.mu.Lock()
+	if err := m.turn.claim(ctx); err != nil {
 		return err
 	}
 	if m.closed {
-		m.turn.give()
+		m.leave()
 		return ErrClosed
 	}
 	return nil
 }
 
-// trust says why the term may no longer be acted on, or nil. The lease is asked
-// with the mutex open, because it may have locks of its own.
+// leave gives the turn to the next. Whatever ended it, nothing that was queued
+// stays behind to run in the turn of another, and once the machine is closed
+// nobody waits for it in vain.
+func (m *Machine[S]) leave() {
+	defer m.turn.give()
+	if m.closed && m.watch != nil {
+		m.watch.end(ErrClosed)
+		m.watch = nil
+	}
+	if m.queue != nil && len(m.queue.waiting) > 0 {
+		m.drop()
+	}
+}
+
+// trust says why the term may no longer be acted on, or nil. It needs the turn
+// with the mutex open, because the lease may have locks of its own.
 func (m *Machine[S]) trust() error {
-	if m.lease == nil {
+	if m.lease == nil || m.lease.Valid() {
 		return nil
 	}
-	return m.turn.open(func() error {
-		if m.lease.Valid() {
-			return nil
-		}
-		if err := m.lease.Err(); err != nil {
-			return err
-		}
-		// The clocks have said so; the timer that closes Done is yet to fire.
-		return &lease.LostError{Key: m.lease.Key(), Token: m.lease.Token(), Cause: lease.ErrExpired}
-	})
+	if err := m.lease.Err(); err != nil {
+		return err
+	}
+	// The clocks have said so; the timer that closes Done is yet to fire.
+	return &lease.LostError{Key: m.lease.Key(), Token: m.lease.Token(), Cause: lease.ErrExpired}
 }
 
 // present is the index of the present state.
 func (m *Machine[S]) present() uint16 { return uint16(m.state.Load()) }
+
+// wrapped says what it was that failed.
+func wrapped(what string, err error) error { return fmt.Errorf("%s: %w", what, err) }

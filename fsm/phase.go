@@ -1,7 +1,8 @@
 package fsm
 
 // Phase is a point in the course of a transition; [Machine.Transition] gives
-// the order. Up to PhaseWrite a failure leaves the machine where it was.
+// the order. Up to PhaseWrite a failure leaves the machine where it was. (With an
+// [Internal] rule it stays there in any case.)
 type Phase uint8
 
 const (
@@ -12,11 +13,12 @@ const (
 	PhaseBefore                  // a before hook vetoed
 	PhaseWrite                   // the value could not be made or written
 	PhaseExit                    // moved; an exit hook failed
+	PhaseEdge                    // moved; an edge hook or a Do failed
 	PhaseEnter                   // moved; an enter hook failed
 	PhaseAfter                   // moved; an after hook failed
 )
 
-var phases = [...]string{"invalid", "turn", "lease", "table", "guard", "before", "write", "exit", "enter", "after"}
+var phases = [...]string{"invalid", "turn", "lease", "table", "guard", "before", "write", "exit", "edge", "enter", "after"}
 
 // String returns the phase in lower case.
 func (p Phase) String() string {

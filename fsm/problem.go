@@ -32,10 +32,12 @@ func (p problems) err() error {
 }
 
 // names is how several states stand in a message.
-func names[S comparable](states []S) string {
-	printed := make([]string, len(states))
+func names[S comparable](states []S) string { return strings.Join(printed(states), ", ") }
+
+func printed[S comparable](states []S) []string {
+	labels := make([]string, len(states))
 	for i, s := range states {
-		printed[i] = label(s)
+		labels[i] = label(s)
 	}
-	return strings.Join(printed, ", ")
+	return labels
 }

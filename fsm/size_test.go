@@ -15,15 +15,23 @@ func TestAllocationsPerCall(t *testing.T) {
 	hooked := fsm.New(with(t, fsm.Guard(starting, "g", returns(nil)), fsm.After(returns(nil))))
 	pendulum(t, hooked, 60)
 
+	signalled := fsm.New(with(t, fsm.On(stop, fsm.From(idle), starting), fsm.On(stop, fsm.From(starting), idle), fsm.On(boot, fsm.From(warming), idle)))
+	pendulum(t, signalled, 60)
+	argued := fsm.New(with(t, fsm.On(boot, fsm.From(idle), starting, fsm.If("disk", bootable)), fsm.On(boot, fsm.From(starting), idle)))
+	pendulum(t, argued, 60)
+
 	tests := map[string]struct {
 		most float64
 		call func()
 	}{
-		"there and back": {0, func() { _ = m.Transition(ctx, starting); _ = m.Transition(ctx, idle) }},
-		"rejection":      {1, func() { _ = m.Transition(ctx, active) }},
-		"state and can":  {0, func() { _, _ = m.State(), m.Can(starting) }},
-		"hooked":         {2, func() { _ = hooked.Transition(ctx, starting); _ = hooked.Transition(ctx, idle) }},
-		"construction":   {1, func() { fsm.New(lifecycle) }},
+		"there and back":  {0, func() { _ = m.Transition(ctx, starting); _ = m.Transition(ctx, idle) }},
+		"bare event":      {0, func() { _ = signalled.Fire(ctx, stop) }},
+		"with argument":   {2, func() { _ = fsm.Fire(ctx, argued, boot, disk{1}) }},    // it, and the context
+		"unused argument": {1, func() { _ = fsm.Fire(ctx, signalled, boot, disk{1}) }}, // the refusal
+		"rejection":       {1, func() { _ = m.Transition(ctx, active) }},
+		"state and can":   {0, func() { _, _ = m.State(), m.Can(starting) }},
+		"hooked":          {2, func() { _ = hooked.Transition(ctx, starting); _ = hooked.Transition(ctx, idle) }},
+		"construction":    {1, func() { fsm.New(lifecycle) }},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -39,10 +47,10 @@ func TestMemoryOfAMachine(t *testing.T) {
 		steps int
 		most  uint64 // bytes
 	}{
-		"fresh":           {0, 200},
-		"after one step":  {1, 300},
-		"history of 50":   {50, 1200},
-		"full since long": {200, 1200},
+		"fresh":           {0, 150},
+		"after one step":  {1, 250},
+		"history of 50":   {50, 1100},
+		"full since long": {200, 1100},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

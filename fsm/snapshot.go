@@ -9,8 +9,8 @@ import (
 // writes, unless the definition has an [Encode] rule.
 type Snapshot[S comparable] struct {
 	State S `json:"state"`
-	// Since is when the state was reached: the At of the last transition, or
-	// when the machine was made.
+	// Since is when the state was reached: the At of the last transition that
+	// was not one of [Self], or when the machine was made.
 	Since time.Time `json:"since"`
 	// Number counts all committed transitions, including forgotten ones.
 	Number uint64 `json:"number"`
@@ -40,10 +40,14 @@ func (m *Machine[S]) snapshot() Snapshot[S] {
 func (m *Machine[S]) upon(s step) Snapshot[S] {
 	t := m.transition(s)
 	past := append(m.remembered(), t)
-	if over := len(past) - m.past.limit; over > 0 {
+	if over := len(past) - int(m.past.limit); over > 0 {
 		past = past[over:]
 	}
-	return Snapshot[S]{State: t.To, Since: t.At, Number: t.Number, History: past}
+	u := Snapshot[S]{State: t.To, Since: t.At, Number: t.Number, History: past}
+	if m.def.remains(s.entry) {
+		u.Since = moment(m.since)
+	}
+	return u
 }
 
 // encode makes the value that is written for s.
@@ -69,14 +73,18 @@ func (m *Machine[S]) remembered() []Transition[S] {
 // transition is a step in the caller's terms.
 func (m *Machine[S]) transition(s step) Transition[S] {
 	states := m.def.graph.states
-	return Transition[S]{
+	t := Transition[S]{
 		Number: s.number,
 		From:   states[s.from],
 		To:     states[s.to],
 		At:     moment(s.at),
 		Cause:  s.cause,
-		Forced: s.forced,
+		Forced: s.event == forced,
 	}
+	if s.event > 0 && !t.Forced {
+		t.Event = m.def.events[s.event-1].name
+	}
+	return t
 }
 
 // moment is a time as the machine keeps it: in UTC, so that what is written

@@ -280,7 +280,7 @@ func TestResetGoesAroundTheTable(t *testing.T) {
 }
 
 func TestPhaseNames(t *testing.T) {
-	want := []string{"invalid", "turn", "lease", "table", "guard", "before", "write", "exit", "enter", "after", "invalid"}
+	want := []string{"invalid", "turn", "lease", "table", "guard", "before", "write", "exit", "edge", "enter", "after", "invalid"}
 	for i, name := range want {
 		if got := fsm.Phase(i).String(); got != name {
 			t.Errorf("phase %d is %q, want %q", i, got, name)

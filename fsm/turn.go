@@ -16,22 +16,12 @@ import (
 type turn struct {
 	mu      sync.Mutex
 	taken   bool
-	waiting list.List // of chan struct{}, oldest first; closed to hand the turn over
+	waiting *list.List // of chan struct{}, oldest first; closed to hand the turn over
 }
 
-// take waits for the turn and returns with the mutex locked. It fails if ctx
-// has ended before or ends first, and at once if the caller is itself within
-// the turn; then the mutex is not locked.
-func (t *turn) take(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return ended(ctx)
-	}
-	t.mu.Lock()
-	return t.claim(ctx)
-}
-
-// claim is take with the mutex locked already. A free turn is taken even if ctx
-// has ended.
+// claim waits for the turn. The mutex is locked when it is called, and when it
+// succeeds. It fails if ctx ends first, and at once if the caller is itself within
+// the turn; then the mutex is open. A free turn is taken even if ctx has ended.
 func (t *turn) claim(ctx context.Context) error {
 	if t.taken {
 		return t.wait(ctx)
@@ -44,6 +34,9 @@ func (t *turn) wait(ctx context.Context) error {
 	if t.within(ctx) {
 		t.mu.Unlock()
 		return ErrReentrant
+	}
+	if t.waiting == nil {
+		t.waiting = list.New()
 	}
 	handed := make(chan struct{})
 	place := t.waiting.PushBack(handed)
@@ -75,8 +68,8 @@ func (t *turn) abandon(place *list.Element, handed <-chan struct{}) {
 // give hands the turn to the next in the queue, or frees it, and unlocks the
 // mutex. The turn stays taken when it is handed over, so no newcomer overtakes.
 func (t *turn) give() {
-	if next := t.waiting.Front(); next != nil {
-		close(t.waiting.Remove(next).(chan struct{}))
+	if t.waiting != nil && t.waiting.Len() > 0 {
+		close(t.waiting.Remove(t.waiting.Front()).(chan struct{}))
 	} else {
 		t.taken = false
 	}

@@ -121,6 +121,11 @@ func TestCodeThatNeverReturnsLeavesTheMachineUsable(t *testing.T) {
 		"exit":   {func(c code) ruled { return fsm.Exit(idle, c) }, starting},
 		"enter":  {func(c code) ruled { return fsm.Enter(starting, c) }, starting},
 		"after":  {fsm.After[state], starting},
+		"edge":   {func(c code) ruled { return fsm.Along(idle, starting, c) }, starting},
+		"narrow": {func(c code) ruled { return fsm.GuardEdge(idle, starting, "g", c) }, idle},
+		"finally": {func(c code) ruled {
+			return fsm.Finally(func(ctx context.Context, tr moved, _ error) { _ = c(ctx, tr) })
+		}, starting},
 	}
 	ways := map[string]func(){"panic": func() { panic(errBoom) }, "goexit": runtime.Goexit}
 	for place, test := range places {

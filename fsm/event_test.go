@@ -1,0 +1,487 @@
+package fsm_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// disk is the argument of boot.
+type disk struct{ sectors int }
+
+var (
+	boot  = fsm.NewEvent[disk]("boot")
+	route = fsm.NewEvent[string]("route")
+	stop  = fsm.NewSignal("stop")
+	tick  = fsm.NewSignal("tick")
+)
+
+var errNoDisk = errors.New("no disk")
+
+func bootable(_ context.Context, _ moved, d disk) error {
+	if d.sectors == 0 {
+		return errNoDisk
+	}
+	return nil
+}
+
+// toName chooses the state of that name; the empty name is an error.
+func toName(_ context.Context, _ moved, name string) (state, error) {
+	if name == "" {
+		return idle, errBoom
+	}
+	return state(name), nil
+}
+
+func silent(context.Context, moved, fsm.None) error { return nil }
+
+// wantEvent checks the failure of an event that had no target.
+func wantEvent(t testing.TB, err error, event string, in state, allowed []string, causes ...error) *fsm.EventError[state] {
+	t.Helper()
+	failed, ok := errors.AsType[*fsm.EventError[state]](err)
+	if !ok {
+		t.Fatalf("got %v (%T), want an EventError", err, err)
+	}
+	if failed.Event != event || failed.State != in || !slices.Equal(failed.Allowed, allowed) {
+		t.Errorf("error is about %q in %v with %q allowed, want %q in %v with %q", failed.Event, failed.State, failed.Allowed, event, in, allowed)
+	}
+	for _, cause := range causes {
+		if !errors.Is(err, cause) {
+			t.Errorf("%q does not wrap %q", err, cause)
+		}
+	}
+	return failed
+}
+
+func fire(t testing.TB, m *fsm.Machine[state], s fsm.Signal) {
+	t.Helper()
+	if err := m.Fire(context.Background(), s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestEventLeadsWhereItsRuleSays(t *testing.T) {
+	rules := map[string][]ruled{
+		"without user code": {fsm.On(boot, fsm.From(idle), starting), fsm.On(stop, fsm.From(starting, warming), stopping), fsm.On(stop, fsm.From(stopping), stopped)},
+		"with user code":    {fsm.After(returns(nil)), fsm.On(boot, fsm.From(idle), starting, fsm.If("disk", bootable)), fsm.On(stop, fsm.From(starting, warming), stopping), fsm.On(stop, fsm.From(stopping), stopped)},
+	}
+	for name, rules := range rules {
+		t.Run(name, func(t *testing.T) {
+			m := fsm.New(with(t, rules...))
+			if err := fsm.Fire(context.Background(), m, boot, disk{1}); err != nil {
+				t.Fatal(err)
+			}
+			wantState(t, m, starting, 1)
+			fire(t, m, stop)
+			wantState(t, m, stopping, 2)
+			fire(t, m, stop)
+			wantState(t, m, stopped, 3)
+			var events []string
+			for _, tr := range m.History() {
+				events = append(events, tr.Event)
+			}
+			if diff := cmp.Diff([]string{"boot", "stop", "stop"}, events); diff != "" {
+				t.Errorf("events in the history (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestThreeWaysInWhichAnEventFails(t *testing.T) {
+	for name, more := range map[string][]ruled{"plain": nil, "with a hook": {fsm.After(returns(nil))}} {
+		t.Run(name, func(t *testing.T) {
+			ctx := context.Background()
+			m := fsm.New(with(t, append(more, fsm.On(stop, fsm.From(starting), stopping), fsm.On(tick, fsm.From(idle), starting))...))
+			before := m.Snapshot()
+
+			err := m.Fire(ctx, stop)
+			wantEvent(t, err, "stop", idle, []string{"tick"}, fsm.ErrUnhandled)
+			if want := `event "stop" in idle: not handled; possible: tick`; err.Error() != want {
+				t.Errorf("got %q, want %q", err, want)
+			}
+			err = fsm.Fire(ctx, m, boot, disk{})
+			wantEvent(t, err, "boot", idle, []string{"tick"}, fsm.ErrUnknownEvent)
+			if want := `event "boot" in idle: unknown event; possible: tick`; err.Error() != want {
+				t.Errorf("got %q, want %q", err, want)
+			}
+			wantEvent(t, m.Fire(ctx, fsm.Signal{}), "", idle, []string{"tick"}, fsm.ErrUnknownEvent)
+			wantEvent(t, fsm.Fire(ctx, m, fsm.Event[disk]{}, disk{}), "", idle, []string{"tick"}, fsm.ErrUnknownEvent)
+			wantEvent(t, m.Fire(ctx, fsm.NewSignal("tick")), "tick", idle, []string{"tick"}, fsm.ErrUnknownEvent) // a namesake
+			if diff := cmp.Diff(before, m.Snapshot()); diff != "" {
+				t.Errorf("a refused event left a trace (-before +after):\n%s", diff)
+			}
+		})
+	}
+	m := fsm.New(with(t, fsm.On(stop, fsm.From(starting), stopping)))
+	if err := m.Fire(context.Background(), stop); err.Error() != `event "stop" in idle: not handled; no event is possible` {
+		t.Errorf("got %q", err)
+	}
+}
+
+func TestVetoNamesEveryGuardThatRefused(t *testing.T) {
+	m := fsm.New(with(t,
+		fsm.On(boot, fsm.From(starting), warming, fsm.If("disk", bootable)),
+		fsm.On(boot, fsm.From(starting), stopping),
+		fsm.Guard(stopping, "drained", returns(errBoom)),
+		fsm.On(boot, fsm.From(starting), idle),
+		fsm.GuardEdge(starting, idle, "cool", returns(errBoom)),
+	))
+	walk(t, m, starting)
+	err := fsm.Fire(context.Background(), m, boot, disk{})
+	wantEvent(t, err, "boot", starting, []string{"boot"}, fsm.ErrVetoed, errNoDisk, errBoom)
+	if want := `event "boot" in starting: vetoed: guard "disk": no disk; guard "drained": boom; guard "cool": boom`; err.Error() != want {
+		t.Errorf("got %q, want %q", err, want)
+	}
+	if guard, ok := errors.AsType[*fsm.GuardError](err); !ok || guard.Name != "disk" {
+		t.Errorf("the first guard is %v", guard)
+	}
+	wantState(t, m, starting, 1)
+}
+
+func TestFirstCandidateWhoseGuardsPassIsTaken(t *testing.T) {
+	for sectors, want := range map[int]state{0: stopping, 1: idle, 2: warming} {
+		var closed error
+		if sectors == 1 {
+			closed = errBoom
+		}
+		m := fsm.New(with(t,
+			fsm.On(boot, fsm.From(starting), warming, fsm.If("disk", bootable)),
+			fsm.On(boot, fsm.From(starting), idle, fsm.If("disk", bootable)),
+			fsm.On(boot, fsm.From(starting), stopping),
+			fsm.Guard(warming, "open", returns(closed)),
+		))
+		walk(t, m, starting)
+		if err := fsm.Fire(context.Background(), m, boot, disk{sectors}); err != nil || m.State() != want {
+			t.Errorf("%d sectors: error %v, in %v, want %v", sectors, err, m.State(), want)
+		}
+	}
+}
+
+func TestBeforeHookVetoesAnEvent(t *testing.T) {
+	m := fsm.New(with(t, fsm.On(stop, fsm.From(idle), starting), fsm.Before(returns(errBoom))))
+	err := m.Fire(context.Background(), stop)
+	wantEvent(t, err, "stop", idle, []string{"stop"}, fsm.ErrVetoed, errBoom)
+	wantRefusal(t, err, fsm.PhaseBefore, errBoom)
+	if err := m.Transition(context.Background(), starting); !errors.Is(err, fsm.ErrVetoed) {
+		t.Errorf("got %v", err)
+	}
+	if err := m.Transition(context.Background(), active); errors.Is(err, fsm.ErrVetoed) {
+		t.Errorf("what is not in the table is no veto: %v", err)
+	}
+}
+
+func TestChoiceHasToBeDeclaredAndInTheTable(t *testing.T) {
+	ctx := context.Background()
+	m := fsm.New(with(t,
+		fsm.Choose(route, fsm.From(starting), toName, []state{warming, idle}),
+		fsm.Guard(idle, "cool", returns(errBoom)),
+		fsm.Choose(route, fsm.FromAny[state](), toName, []state{stopping, idle}),
+	))
+	walk(t, m, starting)
+	for name, want := range map[string]error{"": errBoom, "stopping": fsm.ErrInvalid, "active": fsm.ErrInvalid, "bogus": fsm.ErrInvalid, "idle": fsm.ErrVetoed} {
+		wantEvent(t, fsm.Fire(ctx, m, route, name), "route", starting, []string{"route"}, want)
+	}
+	wantState(t, m, starting, 1)
+	if err := fsm.Fire(ctx, m, route, "warming"); err != nil {
+		t.Fatal(err)
+	}
+	if err := fsm.Fire(ctx, m, route, "stopping"); err != nil { // the rule for any state
+		t.Fatal(err)
+	}
+	err := fsm.Fire(ctx, m, route, "idle") // declared, but no edge from stopping
+	if !errors.Is(err, fsm.ErrUnhandled) {
+		t.Errorf("got %v: a rule for any state without an edge for it does not hold", err)
+	}
+	wantState(t, m, stopping, 3)
+}
+
+// A choice that fails is no guard that refuses, even if it says so.
+func TestFailedChoiceEndsTheEvent(t *testing.T) {
+	fails := func(context.Context, moved, string) (state, error) {
+		return "", &fsm.GuardError{Name: "x", Err: errBoom}
+	}
+	m := fsm.New(with(t,
+		fsm.Choose(route, fsm.From(idle), fails, []state{starting}, fsm.If("named", func(_ context.Context, tr moved, name string) error {
+			if tr.From != idle || tr.To != idle || tr.Number != 0 || tr.Event != "route" {
+				t.Errorf("guard of a choice sees %+v", tr)
+			}
+			if name == "" {
+				return errBoom
+			}
+			return nil
+		})),
+		fsm.On(route, fsm.From(idle), starting),
+	))
+	err := fsm.Fire(context.Background(), m, route, "x")
+	wantEvent(t, err, "route", idle, []string{"route"}, errBoom)
+	if errors.Is(err, fsm.ErrVetoed) || m.State() != idle {
+		t.Errorf("got %v in %v", err, m.State())
+	}
+	if err := fsm.Fire(context.Background(), m, route, ""); err != nil || m.State() != starting {
+		t.Errorf("got %v in %v: a refused guard has the next one asked", err, m.State())
+	}
+}
+
+func TestRuleThatNamesTheStateWinsOverAnyState(t *testing.T) {
+	def := with(t,
+		fsm.On(stop, fsm.FromAny[state](), stopping),
+		fsm.On(stop, fsm.From(warming), idle, fsm.If("never", func(context.Context, moved, fsm.None) error { return errBoom })),
+		fsm.Ignore(stop, fsm.From(idle)),
+	)
+	m := fsm.New(def)
+	fire(t, m, stop)
+	wantState(t, m, idle, 0)
+	walk(t, m, starting)
+	walk(t, m, warming)
+	wantEvent(t, m.Fire(context.Background(), stop), "stop", warming, []string{"stop"}, fsm.ErrVetoed)
+	walk(t, m, active)
+	fire(t, m, stop)
+	wantState(t, m, stopping, 4)
+	wantEvent(t, m.Fire(context.Background(), stop), "stop", stopping, nil, fsm.ErrUnhandled)
+}
+
+func TestIgnoredEventDoesNothing(t *testing.T) {
+	held, heard := newLease(), 0
+	ran := func(context.Context, moved) error { t.Error("user code ran"); return nil }
+	m := fsm.New(with(t, fsm.Ignore(boot, fsm.From(idle)), fsm.Before(ran), fsm.After(ran),
+		fsm.Finally(func(context.Context, moved, error) { heard++ }),
+		fsm.Unhandled(func(context.Context, *fsm.EventError[state]) error { t.Error("it is handled"); return nil }),
+	), fsm.WithLease(held))
+	if err := fsm.Fire(context.Background(), m, boot, disk{}); err != nil {
+		t.Error(err)
+	}
+	wantState(t, m, idle, 0)
+	if writes, _ := held.counts(); writes != 0 {
+		t.Errorf("%d writes", writes)
+	}
+	held.end(lost())
+	heard = 0
+	err := fsm.Fire(context.Background(), m, boot, disk{})
+	wantEvent(t, err, "boot", idle, nil, store.ErrLost)
+	if heard != 1 {
+		t.Errorf("%d finally hooks ran after loss, want 1", heard)
+	}
+	plain := fsm.New(with(t, fsm.Ignore(boot, fsm.From(idle))))
+	if err := fsm.Fire(context.Background(), plain, boot, disk{}); err != nil || plain.Snapshot().Number != 0 {
+		t.Errorf("plain: %v", err)
+	}
+}
+
+func TestInternalSelfAndReentryAreThreeThings(t *testing.T) {
+	tests := map[string]struct {
+		rule    ruled
+		want    []string
+		number  uint64
+		restart bool // Since begins anew
+	}{
+		"internal": {ruled{}, []string{"guard -", "before", "do", "after"}, 0, false},
+		"self":     {fsm.Self(idle), []string{"guard", "before", "edge", "do", "after"}, 1, false},
+		"reenter":  {fsm.Reenter(idle), []string{"guard", "before", "exit", "edge", "do", "enter", "after"}, 1, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var log trace
+			rules := append(log.everywhere(idle, idle), test.rule)
+			if name == "internal" {
+				rules = append(log.about(idle), fsm.Internal(tick, fsm.From(idle), fsm.If("own", func(context.Context, moved, fsm.None) error { log.add("guard -"); return nil }),
+					fsm.Do(func(context.Context, moved, fsm.None) error { log.add("do"); return nil })))
+			} else {
+				rules = append(rules, fsm.On(tick, fsm.From(idle), idle, fsm.Do(func(context.Context, moved, fsm.None) error { log.add("do"); return nil })))
+			}
+			held := newLease()
+			m := fsm.New(with(t, rules...), fsm.WithLease(held))
+			since := m.Snapshot().Since
+			fire(t, m, tick)
+			if diff := cmp.Diff(test.want, log.lines); diff != "" {
+				t.Errorf("order (-want +got):\n%s", diff)
+			}
+			s := m.Snapshot()
+			writes, _ := held.counts()
+			if s.Number != test.number || len(s.History) != int(test.number) || writes != int(test.number) || s.Since.After(since) != test.restart {
+				t.Errorf("got %+v with %d writes; since was %v", s, writes, since)
+			}
+			if test.number > 0 {
+				wantStored(t, held, m)
+			}
+		})
+	}
+}
+
+// A self edge is an edge like any: without an event, and without user code.
+func TestSelfEdgesAreInTheTable(t *testing.T) {
+	def := with(t, fsm.Self(idle), fsm.Reenter(active))
+	if !def.Can(idle, idle) || !def.Can(active, active) || def.Can(starting, starting) || lifecycle.Can(idle, idle) {
+		t.Error("not the edges that the rules add")
+	}
+	if diff := cmp.Diff([]state{starting, idle}, def.Next(idle)); diff != "" {
+		t.Errorf("next (-want +got):\n%s", diff)
+	}
+	m := fsm.New(def)
+	since := m.Snapshot().Since
+	walk(t, m, idle, idle)
+	if s := m.Snapshot(); !s.Since.Equal(since) || s.Number != 2 {
+		t.Errorf("%+v, since was %v", s, since)
+	}
+	if derived, err := def.With(); err != nil || len(derived.Next(idle)) != 2 {
+		t.Errorf("derived: %v, %v", derived.Next(idle), err)
+	}
+}
+
+func TestResetOfASelfStateBeginsAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := fsm.New(with(t, fsm.Self(idle)))
+		time.Sleep(time.Second)
+		if err := m.Reset(context.Background(), "anew"); err != nil {
+			t.Fatal(err)
+		}
+		if since := m.Snapshot().Since; !since.Equal(time.Now()) {
+			t.Errorf("since %v, want now", since)
+		}
+	})
+}
+
+func TestRuleSharesNothingWithItsCaller(t *testing.T) {
+	sources, targets := []state{starting}, []state{warming}
+	rule := fsm.Choose(route, fsm.From(sources...), toName, targets)
+	sources[0], targets[0] = active, active
+	m := fsm.New(with(t, rule))
+	walk(t, m, starting)
+	if err := fsm.Fire(context.Background(), m, route, "warming"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEventsThatMayBeFired(t *testing.T) {
+	var closed error
+	var inside []string
+	var m *fsm.Machine[state]
+	open := func(context.Context, moved) error { return closed }
+	m = fsm.New(with(t,
+		fsm.On(tick, fsm.From(idle), starting, fsm.If("due", func(context.Context, moved, fsm.None) error { return closed })),
+		fsm.On(boot, fsm.From(idle), starting, fsm.If("disk", bootable)), // not asked: it has no argument yet
+		fsm.On(boot, fsm.From(idle), starting),
+		fsm.Choose(route, fsm.From(idle), toName, []state{starting}),
+		fsm.Ignore(stop, fsm.From(idle)),
+		fsm.On(stop, fsm.From(starting), stopping),
+		fsm.On(tick, fsm.From(starting), warming), fsm.Guard(warming, "open", open),
+		fsm.On(boot, fsm.From(starting), idle), fsm.GuardEdge(starting, idle, "open", open),
+		fsm.Internal(route, fsm.From(starting)),
+		fsm.After(func(ctx context.Context, _ moved) error {
+			var err error
+			inside, err = m.Events(ctx)
+			return err
+		}),
+	))
+	wantEvents(t, m, "tick", "boot", "route")
+	closed = errBoom
+	wantEvents(t, m, "boot", "route")
+	closed = nil
+	walk(t, m, starting)
+	if diff := cmp.Diff([]string{"tick", "boot", "route", "stop"}, inside); diff != "" {
+		t.Errorf("inside a hook (-want +got):\n%s", diff)
+	}
+	closed = errBoom
+	wantEvents(t, m, "route", "stop")
+}
+
+func wantEvents(t *testing.T, m *fsm.Machine[state], want ...string) {
+	t.Helper()
+	got, err := m.Events(context.Background())
+	if err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("events in %v (-want +got):\n%s", m.State(), diff)
+	}
+}
+
+func TestEventsFailsLikeAChange(t *testing.T) {
+	held := newLease()
+	m := fsm.New(with(t, fsm.On(stop, fsm.From(idle), starting)), fsm.WithLease(held))
+	wantEvents(t, m, "stop")
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := m.Events(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	held.end(lost())
+	if names, err := m.Events(context.Background()); err == nil || names != nil {
+		t.Errorf("after loss: %v, %v", names, err)
+	}
+	if err := m.Fire(context.Background(), stop); err == nil || errors.Is(err, fsm.ErrUnhandled) {
+		t.Errorf("after loss: %v", err)
+	}
+	_ = m.Close(context.Background())
+	if _, err := m.Events(context.Background()); !errors.Is(err, fsm.ErrClosed) {
+		t.Errorf("closed: %v", err)
+	}
+	wantEvent(t, m.Fire(context.Background(), stop), "stop", idle, []string{"stop"}, fsm.ErrClosed)
+	wantEvent(t, m.Fire(ctx, stop), "stop", idle, []string{"stop"}, context.Canceled)
+}
+
+func TestUnhandledHookHasTheLastWord(t *testing.T) {
+	var heard []string
+	var answer error
+	m := fsm.New(with(t, fsm.On(stop, fsm.From(starting), stopping),
+		fsm.Unhandled(func(_ context.Context, e *fsm.EventError[state]) error {
+			heard = append(heard, fmt.Sprint(e.Event, " ", e.State, " ", errors.Is(e, fsm.ErrUnknownEvent)))
+			return answer
+		})))
+	if err := m.Fire(context.Background(), stop); err != nil {
+		t.Error(err)
+	}
+	answer = errBoom
+	if err := m.Fire(context.Background(), tick); err != errBoom {
+		t.Errorf("got %v", err)
+	}
+	if diff := cmp.Diff([]string{"stop idle false", "tick idle true"}, heard); diff != "" {
+		t.Errorf("heard (-want +got):\n%s", diff)
+	}
+	wantState(t, m, idle, 0)
+}
+
+func TestEventArgumentReachesItsCode(t *testing.T) {
+	var got []int
+	look := func(_ context.Context, tr moved, d disk) error {
+		if tr.Event != "boot" || tr.From != idle || tr.To != starting || tr.Number != 1 {
+			t.Errorf("saw %+v", tr)
+		}
+		got = append(got, d.sectors)
+		return nil
+	}
+	m := fsm.New(with(t, fsm.On(boot, fsm.From(idle), starting, fsm.If("look", look), fsm.Do(look), fsm.Do(func(context.Context, moved, disk) error { return errBoom }))))
+	err := fsm.Fire(context.Background(), m, boot, disk{7})
+	if !slices.Equal(got, []int{7, 7}) {
+		t.Errorf("arguments %v", got)
+	}
+	failed, ok := errors.AsType[*fsm.TransitionError[state]](err)
+	if !ok || failed.Phase != fsm.PhaseEdge || !failed.Moved {
+		t.Errorf("got %v", err)
+	}
+	wantState(t, m, starting, 1)
+}
+
+func TestFailedDoOfAnInternalRuleDidNotMove(t *testing.T) {
+	m := fsm.New(with(t, fsm.Internal(tick, fsm.From(idle), fsm.Do(func(context.Context, moved, fsm.None) error { return errBoom }))))
+	wantRefusal(t, m.Fire(context.Background(), tick), fsm.PhaseEdge, errBoom)
+	wantState(t, m, idle, 0)
+}
+
+func TestInternalRuleWithoutCodeDoesNothing(t *testing.T) {
+	m := fsm.New(with(t, fsm.Internal(tick, fsm.From(idle)), fsm.Ignore(stop, fsm.From(idle))))
+	before := m.Snapshot()
+	fire(t, m, tick)
+	fire(t, m, stop)
+	if diff := cmp.Diff(before, m.Snapshot()); diff != "" {
+		t.Errorf("it left a trace (-before +after):\n%s", diff)
+	}
+}

@@ -1,0 +1,337 @@
+package fsm_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/leasehold-go/leasehold/fsm"
+)
+
+type Job string
+
+const (
+	New     Job = "new"
+	Running Job = "running"
+	Paused  Job = "paused"
+	Done    Job = "done"
+	Failed  Job = "failed"
+)
+
+var jobs = fsm.MustDefine(New, fsm.Table[Job]{
+	New:     {Running},
+	Running: {Paused, Done, Failed},
+	Paused:  {Running, Failed},
+	Done:    {},
+	Failed:  {},
+},
+	fsm.On(Begin, fsm.From(New), Running, fsm.If("has a worker", hasWorker)),
+	fsm.On(Pause, fsm.From(Running), Paused),
+	fsm.On(Resume, fsm.From(Paused), Running),
+	fsm.On(Abort, fsm.FromAny[Job](), Failed),
+	fsm.Choose(Finish, fsm.From(Running), verdict, []Job{Done, Failed}),
+	fsm.Ignore(Pause, fsm.From(Paused)),
+)
+
+// Order is the argument of Begin.
+type Order struct{ Worker string }
+
+var (
+	Begin  = fsm.NewEvent[Order]("begin")
+	Finish = fsm.NewEvent[int]("finish") // with an exit code
+	Pause  = fsm.NewSignal("pause")
+	Resume = fsm.NewSignal("resume")
+	Abort  = fsm.NewSignal("abort")
+)
+
+func hasWorker(_ context.Context, _ fsm.Transition[Job], o Order) error {
+	if o.Worker == "" {
+		return errors.New("nobody there")
+	}
+	return nil
+}
+
+func verdict(_ context.Context, _ fsm.Transition[Job], code int) (Job, error) {
+	switch {
+	case code < 0:
+		return "", fmt.Errorf("exit code %d", code)
+	case code > 0:
+		return Failed, nil
+	}
+	return Done, nil
+}
+
+// Events are values with a typed argument; rules beside the table say what they do
+// in which state.
+func ExampleFire() {
+	ctx := context.Background()
+	m := fsm.New(jobs)
+	fmt.Println(m.Fire(ctx, Pause))                    // known, in the wrong state
+	fmt.Println(m.Fire(ctx, fsm.NewSignal("explode"))) // unknown
+	fmt.Println(fsm.Fire(ctx, m, Begin, Order{}))      // vetoed
+	fmt.Println(fsm.Fire(ctx, m, Begin, Order{"ann"}))
+	fmt.Println(m.Fire(ctx, Pause), m.State())
+	fmt.Println(m.Fire(ctx, Pause), m.State()) // ignored
+	for _, t := range m.History() {
+		fmt.Println(t.Number, t.From, "->", t.To, "by", t.Event)
+	}
+	// Output:
+	// event "pause" in new: not handled; possible: begin
+	// event "explode" in new: unknown event; possible: begin
+	// event "begin" in new: vetoed: guard "has a worker": nobody there
+	// <nil>
+	// <nil> paused
+	// <nil> paused
+	// 1 new -> running by begin
+	// 2 running -> paused by pause
+}
+
+func ExampleEventError() {
+	err := fsm.New(jobs).Fire(context.Background(), Resume)
+	if failed, ok := errors.AsType[*fsm.EventError[Job]](err); ok {
+		fmt.Println(failed.State, failed.Event, failed.Allowed, errors.Is(err, fsm.ErrUnhandled))
+	}
+	// Output: new resume [begin] true
+}
+
+// The first candidate is taken all of whose guards pass.
+func ExampleIf() {
+	type tr = fsm.Transition[Job]
+	atLeast := func(n int) fsm.Detail[Job, int] {
+		return fsm.If(fmt.Sprint("at least ", n), func(_ context.Context, _ tr, left int) error {
+			if left < n {
+				return fmt.Errorf("%d left", left)
+			}
+			return nil
+		})
+	}
+	tick := fsm.NewEvent[int]("tick")
+	def, err := jobs.With(
+		fsm.On(tick, fsm.From(Running), Paused, atLeast(10)),
+		fsm.On(tick, fsm.From(Running), Failed, atLeast(5)),
+	)
+	if err != nil {
+		panic(err)
+	}
+	for _, left := range []int{12, 7, 2} {
+		m := fsm.New(def)
+		_ = m.Transition(context.Background(), Running)
+		fmt.Println(fsm.Fire(context.Background(), m, tick, left), m.State())
+	}
+	// Output:
+	// <nil> paused
+	// <nil> failed
+	// event "tick" in running: vetoed: guard "at least 10": 2 left; guard "at least 5": 2 left running
+}
+
+// A target may be computed, from the argument, by a function that may fail.
+func ExampleChoose() {
+	ctx := context.Background()
+	m := fsm.New(jobs)
+	_ = m.Transition(ctx, Running)
+	fmt.Println(fsm.Fire(ctx, m, Finish, -1))
+	fmt.Println(fsm.Fire(ctx, m, Finish, 3), m.State())
+	// Output:
+	// event "finish" in running: choice: exit code -1
+	// <nil> failed
+}
+
+// A rule for any state holds wherever the table has the edge, and a rule that names
+// the state wins over it.
+func ExampleFromAny() {
+	ctx := context.Background()
+	for _, s := range []Job{New, Running} {
+		m := fsm.New(jobs)
+		if s != New {
+			_ = m.Transition(ctx, s)
+		}
+		fmt.Println(m.Fire(ctx, Abort), m.State())
+	}
+	// Output:
+	// event "abort" in new: not handled; possible: begin new
+	// <nil> failed
+}
+
+func ExampleMachine_Events() {
+	ctx := context.Background()
+	m := fsm.New(jobs)
+	fmt.Println(m.Events(ctx))
+	_ = m.Transition(ctx, Running)
+	fmt.Println(m.Events(ctx))
+	// Output:
+	// [begin] <nil>
+	// [pause abort finish] <nil>
+}
+
+func ExampleUnhandled() {
+	def, err := jobs.With(fsm.Unhandled(func(_ context.Context, e *fsm.EventError[Job]) error {
+		fmt.Println("noted:", e)
+		return nil
+	}))
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(fsm.New(def).Fire(context.Background(), Resume))
+	// Output:
+	// noted: event "resume" in new: not handled; possible: begin
+	// <nil>
+}
+
+// says is a hook that says its name.
+func says(what string) func(context.Context, fsm.Transition[Job]) error {
+	return func(context.Context, fsm.Transition[Job]) error { fmt.Println(what); return nil }
+}
+
+// The order does not depend on that of the rules.
+func ExampleMachine_Transition() {
+	def, err := jobs.With(
+		fsm.Finally(func(_ context.Context, t fsm.Transition[Job], err error) { fmt.Println("finally:", err) }),
+		fsm.After[Job](says("after")),
+		fsm.Enter(Running, says("enter running")),
+		fsm.Along(New, Running, says("along new -> running")),
+		fsm.Exit(New, says("exit new")),
+		fsm.Before[Job](says("before")),
+		fsm.Guard(Running, "open", says("guard of running")),
+		fsm.GuardEdge(New, Running, "open", says("guard of new -> running")),
+	)
+	if err != nil {
+		panic(err)
+	}
+	m := fsm.New(def)
+	_ = m.Transition(context.Background(), Running)
+	_ = m.Transition(context.Background(), New)
+	// Output:
+	// guard of new -> running
+	// guard of running
+	// before
+	// exit new
+	// along new -> running
+	// enter running
+	// after
+	// finally: <nil>
+	// finally: running -> new is not in the table; from running: paused, done, failed
+}
+
+// Three different things: to handle an event in place, to step from a state to
+// itself, and to leave it and enter it again.
+func ExampleReenter() {
+	refresh := fsm.NewSignal("refresh")
+	for _, rules := range [][]fsm.Rule[Job]{
+		{fsm.Internal(refresh, fsm.From(New))},
+		{fsm.Self(New), fsm.On(refresh, fsm.From(New), New)},
+		{fsm.Reenter(New), fsm.On(refresh, fsm.From(New), New)},
+	} {
+		def, err := jobs.With(append(rules, fsm.Exit(New, says("exit")), fsm.Enter(New, says("enter")), fsm.After[Job](says("after")))...)
+		if err != nil {
+			panic(err)
+		}
+		m := fsm.New(def)
+		fmt.Println(m.Fire(context.Background(), refresh), m.Snapshot().Number, "steps")
+	}
+	// Output:
+	// after
+	// <nil> 0 steps
+	// after
+	// <nil> 1 steps
+	// exit
+	// enter
+	// after
+	// <nil> 1 steps
+}
+
+// With a queue, what a hook asks for runs after the step whose hook it is.
+func ExampleWithQueue() {
+	var m *fsm.Machine[Job]
+	def, err := jobs.With(fsm.Enter(Running, func(ctx context.Context, _ fsm.Transition[Job]) error {
+		fmt.Println("queued:", m.Transition(ctx, Done), m.Transition(ctx, Paused))
+		return nil
+	}))
+	if err != nil {
+		panic(err)
+	}
+	m = fsm.New(def, fsm.WithQueue(8, func(_ context.Context, err error) { fmt.Println("failed:", err) }))
+	fmt.Println(m.Transition(context.Background(), Running), m.State())
+	// Output:
+	// queued: <nil> <nil>
+	// failed: done -> paused is not in the table; done is final
+	// <nil> done
+}
+
+func ExampleMachine_Wait() {
+	ctx := context.Background()
+	m := fsm.New(jobs)
+	go func() {
+		_ = m.Transition(ctx, Running)
+		_ = m.Transition(ctx, Done)
+	}()
+	fmt.Println(m.Wait(ctx, Done, Failed))
+	// Output: done <nil>
+}
+
+func ExampleMachine_Subscribe() {
+	ctx := context.Background()
+	m := fsm.New(jobs)
+	steps := m.Subscribe(ctx, 2) // from here on
+	_ = m.Transition(ctx, Running)
+	_ = m.Transition(ctx, Paused)
+	_ = m.Transition(ctx, Failed) // more than fits
+	for t, err := range steps {
+		if err != nil {
+			fmt.Println(err)
+			break
+		}
+		fmt.Println(t.From, "->", t.To)
+	}
+	// Output:
+	// new -> running
+	// running -> paused
+	// subscriber fell behind
+}
+
+// Everything that is wrong is said at once.
+func ExampleDefinition_With_problems() {
+	_, err := jobs.With(
+		fsm.On(Pause, fsm.From(New), Paused),
+		fsm.On(Pause, fsm.From(Running), Done),
+		fsm.On(fsm.NewSignal("abort"), fsm.From(Paused), Running),
+		fsm.Along(Done, Running, says("back")),
+		fsm.Final(Done),
+	)
+	if bad, ok := errors.AsType[*fsm.DefinitionError](err); ok {
+		for _, problem := range bad.Problems {
+			fmt.Println(problem)
+		}
+	}
+	// Output:
+	// "failed" is a dead end, and not final
+	// 2 events are called "abort"
+	// edge hook is for "done" -> "running", which is not in the table
+	// event "pause" leads from "new" to "paused", which the table does not
+	// event "pause" to done is never reached in "running": the rule before it has no guard
+}
+
+func ExampleDefinition_Path() {
+	fmt.Println(jobs.Path(New, Done), jobs.Path(Done, New))
+	fmt.Println(jobs.Reachable(Paused))
+	// Output:
+	// [new running done] []
+	// [running paused done failed]
+}
+
+func ExampleDefinition_DOT() {
+	fmt.Print(light.DOT())
+	// Output:
+	// digraph {
+	// 	rankdir=LR
+	// 	node [shape=box, style=rounded, fontname="Helvetica"]
+	// 	edge [fontname="Helvetica", fontsize=11]
+	// 	initial [shape=point, width=0.15]
+	// 	s0 [label="red"]
+	// 	s1 [label="green"]
+	// 	s2 [label="yellow"]
+	// 	initial -> s0
+	// 	s0 -> s1
+	// 	s1 -> s2
+	// 	s2 -> s0
+	// }
+}

@@ -1,0 +1,245 @@
+package fsm_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/leasehold-go/leasehold/fsm"
+)
+
+// failures collects what queued changes failed with.
+type failures struct{ trace }
+
+func (f *failures) tell(_ context.Context, err error) { f.add(err.Error()) }
+
+func TestQueuedChangesRunAfterTheOneInProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var m *fsm.Machine[state]
+		var log trace
+		var failed failures
+		m = fsm.New(with(t,
+			fsm.On(stop, fsm.From(warming), stopping),
+			fsm.Enter(starting, func(ctx context.Context, _ moved) error {
+				for _, err := range []error{m.Transition(ctx, warming), m.Transition(ctx, active), m.Fire(ctx, stop)} {
+					if err != nil {
+						t.Errorf("refused: %v", err)
+					}
+				}
+				wantState(t, m, starting, 1)
+				return errBoom
+			}),
+			fsm.After(func(_ context.Context, tr moved) error { log.add(fmt.Sprint(tr.From, " -> ", tr.To)); return nil }),
+			fsm.Enter(active, func(ctx context.Context, tr moved) error {
+				if err := m.Reset(ctx, "from the queue"); err != nil { // queued behind stop
+					t.Error(err)
+				}
+				return nil
+			}),
+		), fsm.WithQueue(3, failed.tell))
+		other := make(chan error, 1)
+		held := make(chan struct{})
+		go func() {
+			<-held
+			other <- m.Transition(context.Background(), starting)
+		}()
+		close(held)
+		synctest.Wait()
+		err := <-other
+		moved, ok := errors.AsType[*fsm.TransitionError[state]](err)
+		if !ok || moved.To != starting || !moved.Moved {
+			t.Errorf("the caller got %v, want its own failure", err)
+		}
+		if diff := cmp.Diff([]string{"idle -> starting", "starting -> warming", "warming -> active"}, log.lines); diff != "" {
+			t.Errorf("hooks (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff([]string{`event "stop" in active: not handled; no event is possible`}, failed.lines); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
+		}
+		wantState(t, m, idle, 4)
+	})
+}
+
+func TestQueuedChangesRunBeforeAnyoneElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var m *fsm.Machine[state]
+		open := make(gate)
+		m = fsm.New(with(t, fsm.Before(func(ctx context.Context, tr moved) error {
+			if tr.To == starting {
+				_ = m.Transition(ctx, warming)
+				return open.pass(ctx, tr)
+			}
+			return nil
+		})), fsm.WithQueue(1, func(_ context.Context, err error) { t.Error(err) }))
+		first := start(func() error { return m.Transition(context.Background(), starting) })
+		second := start(func() error { return m.Transition(context.Background(), active) }) // possible from warming alone
+		open <- nil
+		if err := errors.Join(<-first, <-second); err != nil {
+			t.Error(err)
+		}
+		wantState(t, m, active, 3)
+	})
+}
+
+func TestQueueRunsAlsoAfterARefusal(t *testing.T) {
+	var m *fsm.Machine[state]
+	var failed failures
+	m = fsm.New(with(t, fsm.Before(func(ctx context.Context, tr moved) error {
+		if tr.Cause == "queued" {
+			return nil
+		}
+		return errors.Join(m.TransitionBecause(ctx, starting, "queued"), errBoom)
+	})), fsm.WithQueue(1, failed.tell))
+	wantRefusal(t, m.Transition(context.Background(), starting), fsm.PhaseBefore, errBoom)
+	wantState(t, m, starting, 1)
+	if len(failed.lines) != 0 {
+		t.Error(failed.lines)
+	}
+}
+
+func TestQueueHasALimit(t *testing.T) {
+	var m *fsm.Machine[state]
+	m = fsm.New(with(t, fsm.Enter(starting, func(ctx context.Context, _ moved) error {
+		_ = m.Transition(ctx, warming)
+		wantRefusal(t, m.Transition(ctx, active), fsm.PhaseTurn, fsm.ErrQueueFull)
+		wantRefusal(t, m.Reset(ctx, "x"), fsm.PhaseTurn, fsm.ErrQueueFull)
+		if err := m.Close(ctx); !errors.Is(err, fsm.ErrReentrant) {
+			t.Errorf("close: %v", err)
+		}
+		if err := m.Detach(ctx); !errors.Is(err, fsm.ErrReentrant) {
+			t.Errorf("detach: %v", err)
+		}
+		return nil
+	})), fsm.WithQueue(1, func(_ context.Context, err error) { t.Error(err) }))
+	walk(t, m, starting)
+	wantState(t, m, warming, 2)
+}
+
+func TestQueuedChangeObeysItsContextAndClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var m *fsm.Machine[state]
+		var failed failures
+		closing := make(chan error, 1)
+		m = fsm.New(with(t, fsm.Enter(starting, func(ctx context.Context, _ moved) error {
+			short, cancel := context.WithCancel(ctx)
+			_ = m.Transition(short, warming)
+			cancel()
+			return m.Transition(ctx, stopping)
+		}), fsm.Enter(stopping, func(ctx context.Context, _ moved) error {
+			go func() { closing <- m.Close(context.Background()) }()
+			synctest.Wait()
+			return m.Transition(ctx, stopped)
+		})), fsm.WithQueue(2, failed.tell))
+		walk(t, m, starting)
+		if err := <-closing; err != nil {
+			t.Error(err)
+		}
+		want := []string{"starting -> warming: context canceled", "stopping -> stopped: machine closed"}
+		if diff := cmp.Diff(want, failed.lines); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
+		}
+		wantState(t, m, stopping, 2)
+	})
+}
+
+// A queued change never runs in the turn of a later call.
+func TestNothingQueuedSurvivesCodeThatDoesNotReturn(t *testing.T) {
+	for name, leave := range map[string]func(){"panic": func() { panic(errBoom) }, "goexit": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			var m *fsm.Machine[state]
+			var failed failures
+			m = fsm.New(with(t, fsm.Enter(starting, func(ctx context.Context, _ moved) error {
+				_, _ = m.Transition(ctx, warming), m.Transition(ctx, stopping)
+				leave()
+				return nil
+			})), fsm.WithQueue(9, func(ctx context.Context, err error) {
+				failed.tell(ctx, err)
+				if err := m.Transition(ctx, idle); !errors.Is(err, fsm.ErrAborted) {
+					t.Errorf("queued when dropping: %v", err)
+				}
+			}))
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				defer func() { _ = recover() }()
+				_ = m.Transition(context.Background(), starting)
+			}()
+			<-done
+			want := []string{"starting -> warming: user code did not return", "starting -> stopping: user code did not return"}
+			if diff := cmp.Diff(want, failed.lines); diff != "" {
+				t.Errorf("told (-want +got):\n%s", diff)
+			}
+			wantState(t, m, starting, 1)
+			walk(t, m, warming)
+			wantState(t, m, warming, 2)
+		})
+	}
+}
+
+func TestFailedMayQueueMore(t *testing.T) {
+	var m *fsm.Machine[state]
+	m = fsm.New(with(t, fsm.Enter(starting, func(ctx context.Context, _ moved) error { return m.Transition(ctx, stopped) })),
+		fsm.WithQueue(1, func(ctx context.Context, err error) {
+			wantRefusal(t, err, fsm.PhaseTable, fsm.ErrInvalid)
+			if err := m.Transition(ctx, stopping); err != nil {
+				t.Error(err)
+			}
+		}))
+	walk(t, m, starting)
+	wantState(t, m, stopping, 2)
+}
+
+// A goroutine that a hook started may ask at the very end of the turn: either it
+// is queued and run, or it waits for a turn of its own.
+func TestQueueingAtTheEndOfATurnIsNeverLost(t *testing.T) {
+	for range 500 {
+		var m *fsm.Machine[state]
+		var done sync.WaitGroup
+		m = fsm.New(with(t, fsm.Enter(starting, func(ctx context.Context, _ moved) error {
+			done.Go(func() {
+				if err := m.Transition(ctx, warming); err != nil {
+					t.Error(err)
+				}
+			})
+			return nil
+		})), fsm.WithQueue(1, func(_ context.Context, err error) { t.Error(err) }))
+		walk(t, m, starting)
+		done.Wait()
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		if _, err := m.Wait(ctx, warming); err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+	}
+}
+
+func TestOneOfConcurrentEventsWins(t *testing.T) {
+	for name, rules := range map[string][]ruled{"plain": nil, "hooked": {fsm.After(returns(nil))}} {
+		t.Run(name, func(t *testing.T) {
+			m := fsm.New(with(t, append(rules, fsm.On(stop, fsm.From(idle), starting))...))
+			results := make(chan error, 16)
+			for range cap(results) {
+				go func() { results <- m.Fire(context.Background(), stop) }()
+			}
+			won := 0
+			for range cap(results) {
+				if err := <-results; err == nil {
+					won++
+				} else {
+					wantEvent(t, err, "stop", starting, nil, fsm.ErrUnhandled)
+				}
+			}
+			if won != 1 {
+				t.Errorf("%d callers won", won)
+			}
+			wantState(t, m, starting, 1)
+		})
+	}
+}

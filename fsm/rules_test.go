@@ -1,0 +1,176 @@
+package fsm_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/leasehold-go/leasehold/fsm"
+)
+
+// The whole order, whatever the order in which the rules are given.
+func TestOrderOfEverything(t *testing.T) {
+	var log trace
+	held := newLease()
+	held.wrote = func() { log.add("written") }
+	rules := append([]ruled{
+		fsm.Finally(func(_ context.Context, tr moved, err error) { log.add(fmt.Sprint("finally ", tr.Number, " ", err)) }),
+		fsm.On(boot, fsm.From(idle), starting,
+			fsm.Do(func(context.Context, moved, disk) error { log.add("do"); return nil }),
+			fsm.If("own", func(context.Context, moved, disk) error { log.add("if"); return nil })),
+	}, log.everywhere(idle, starting)...)
+	rules = append(rules, fsm.GuardEdge(idle, starting, "e", log.notes("edge guard")))
+	rules = append(rules, log.everywhere(starting, warming)...) // none of it is on this edge, but for the rules for all
+	m := fsm.New(with(t, rules...), fsm.WithLease(held))
+	if err := fsm.Fire(context.Background(), m, boot, disk{}); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"if", "edge guard", "guard", "before", "before", "written", "exit", "edge", "do", "enter", "after", "after", "finally 1 <nil>"}
+	if diff := cmp.Diff(want, log.lines); diff != "" {
+		t.Errorf("order (-want +got):\n%s", diff)
+	}
+}
+
+func TestFinallyHearsEveryOutcome(t *testing.T) {
+	ctx := context.Background()
+	var guard, after error
+	var got []string
+	var m *fsm.Machine[state]
+	m = fsm.New(with(t,
+		fsm.Guard(starting, "g", func(context.Context, moved) error { return guard }),
+		fsm.After(func(context.Context, moved) error { return after }),
+		fsm.On(stop, fsm.From(starting), stopping), fsm.On(boot, fsm.From(idle), starting), fsm.Internal(tick, fsm.From(stopping)),
+		fsm.Finally(func(ctx context.Context, tr moved, err error) {
+			got = append(got, fmt.Sprintf("%d %v -> %v %q: %v", tr.Number, tr.From, tr.To, tr.Event, err))
+			if err := m.Transition(ctx, idle); !errors.Is(err, fsm.ErrReentrant) {
+				t.Errorf("a change from a finally hook: %v", err)
+			}
+		})))
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	_ = m.Transition(ended, starting) // never had its turn
+	_ = m.Transition(ctx, active)
+	_ = m.Fire(ctx, stop)
+	guard = errBoom
+	_ = m.Transition(ctx, starting)
+	_ = fsm.Fire(ctx, m, boot, disk{})
+	guard, after = nil, errBoom
+	_ = m.Transition(ctx, starting)
+	after = nil
+	_ = m.Fire(ctx, stop)
+	_ = m.Fire(ctx, tick)
+	_ = m.Reset(ctx, "runs no user code")
+	want := []string{
+		`0 idle -> idle "": idle -> active is not in the table; from idle: starting`,
+		`0 idle -> idle "stop": event "stop" in idle: not handled; possible: boot`,
+		`1 idle -> starting "": idle -> starting: guard "g": boom`,
+		`0 idle -> idle "boot": event "boot" in idle: vetoed: guard "g": boom`,
+		`1 idle -> starting "": idle -> starting moved, but after hook: boom`,
+		`2 starting -> stopping "stop": <nil>`,
+		`0 stopping -> stopping "tick": <nil>`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("heard (-want +got):\n%s", diff)
+	}
+}
+
+func TestFinallyHearsOfCodeThatDidNotReturn(t *testing.T) {
+	for name, leave := range map[string]func(){"panic": func() { panic(errBoom) }, "goexit": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			m := fsm.New(with(t,
+				fsm.Before(func(_ context.Context, tr moved) error {
+					if tr.To == starting {
+						leave()
+					}
+					return nil
+				}),
+				fsm.Finally(func(_ context.Context, tr moved, err error) {
+					got = append(got, fmt.Sprintf("%v %v", tr.To, errors.Is(err, fsm.ErrAborted)))
+				})))
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				defer func() { _ = recover() }()
+				_ = m.Transition(context.Background(), starting)
+			}()
+			<-done
+			if diff := cmp.Diff([]string{"starting true"}, got); diff != "" {
+				t.Errorf("heard (-want +got):\n%s", diff)
+			}
+			wantState(t, m, idle, 0)
+			if err := m.Transition(context.Background(), active); !errors.Is(err, fsm.ErrInvalid) {
+				t.Errorf("it does not go on: %v", err)
+			}
+		})
+	}
+}
+
+func TestEdgeRulesHoldOnTheirEdgeOnly(t *testing.T) {
+	var log trace
+	m := fsm.New(with(t,
+		fsm.GuardEdge(starting, idle, "g", returns(errBoom)),
+		fsm.Along(idle, starting, log.notes("up")), fsm.Along(idle, starting, returns(errBoom)), fsm.Along(starting, stopping, log.notes("down"))))
+	err := m.Transition(context.Background(), starting)
+	failed, ok := errors.AsType[*fsm.TransitionError[state]](err)
+	if !ok || failed.Phase != fsm.PhaseEdge || !failed.Moved || err.Error() != "idle -> starting moved, but edge hook: boom" {
+		t.Errorf("got %v", err)
+	}
+	wantRefusal(t, m.Transition(context.Background(), idle), fsm.PhaseGuard, errBoom)
+	walk(t, m, warming, idle)
+	if diff := cmp.Diff([]string{"up"}, log.lines); diff != "" {
+		t.Errorf("edge hooks (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"g"}, m.Definition().Guards(starting, idle)); diff != "" {
+		t.Errorf("guards (-want +got):\n%s", diff)
+	}
+}
+
+// Peers deadlock, wedge, or run a stale queue: firing, reading and asking from
+// inside every hook, and whatever happens in one.
+func TestEveryHookMayReadAndAskWithoutDeadlock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var m *fsm.Machine[state]
+		asked := 0
+		ask := func(ctx context.Context, _ moved) error {
+			asked++
+			_, _, _, _, _ = m.State(), m.Can(idle), m.Next(), m.History(), m.Snapshot()
+			if _, err := m.Events(ctx); err != nil {
+				t.Error(err)
+			}
+			if err := m.Fire(ctx, stop); !errors.Is(err, fsm.ErrReentrant) {
+				t.Errorf("fire: %v", err)
+			}
+			if _, err := m.Wait(ctx, stopped); !errors.Is(err, fsm.ErrReentrant) {
+				t.Errorf("wait: %v", err)
+			}
+			if s, err := m.Wait(ctx, m.State()); err != nil || s != m.State() {
+				t.Errorf("wait for the present state: %v", err)
+			}
+			return nil
+		}
+		asks := func(ctx context.Context, tr moved, _ fsm.None) error { return ask(ctx, tr) }
+		var guarded bool
+		m = fsm.New(with(t,
+			fsm.Guard(starting, "g", func(ctx context.Context, tr moved) error {
+				if guarded { // Events asks it
+					return nil
+				}
+				guarded = true
+				return ask(ctx, tr)
+			}),
+			fsm.Before(ask), fsm.Exit(idle, ask), fsm.Along(idle, starting, ask), fsm.Enter(starting, ask), fsm.After(ask),
+			fsm.On(stop, fsm.From(idle), starting, fsm.Do(asks)),
+			fsm.Finally(func(ctx context.Context, tr moved, _ error) { _ = ask(ctx, tr) })))
+		fire(t, m, stop)
+		if asked != 8 {
+			t.Errorf("%d hooks ran, want 8", asked)
+		}
+		wantState(t, m, starting, 1)
+	})
+}
