@@ -6,6 +6,7 @@ import (
 	"errors"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -269,5 +270,27 @@ func TestHooksRunOnAfterDetach(t *testing.T) {
 	walk(t, m, starting)
 	if ran != 1 {
 		t.Errorf("%d hooks ran after detach, want 1", ran)
+	}
+}
+
+// Watchers of a machine on a lease are told of what the store has confirmed, and of
+// nothing else.
+func TestWatchersOfALeasedMachine(t *testing.T) {
+	held := newLease()
+	m := fsm.New(lifecycle, fsm.WithLease(held))
+	limited, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	steps := m.Subscribe(limited, 4)
+	held.answer = func() error { return store.ErrInDoubt }
+	wantRefusal(t, m.Transition(context.Background(), starting), fsm.PhaseWrite, store.ErrInDoubt)
+	held.answer = nil
+	if err := m.TransitionBecause(context.Background(), starting, "again"); err != nil {
+		t.Fatal(err)
+	}
+	for tr, err := range steps {
+		if err != nil || tr.Number != 1 || tr.Cause != "again" {
+			t.Errorf("told of %+v, %v", tr, err)
+		}
+		break
 	}
 }

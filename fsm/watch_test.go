@@ -216,6 +216,7 @@ func TestSubscriptionBeginsWithTheNextStep(t *testing.T) {
 			got, result = collect(m.Subscribe(context.Background(), 4))
 			return nil
 		})))
+		m.Subscribe(t.Context(), 9) // with nobody else there, nobody would be told anyway
 		walk(t, m, starting, warming)
 		_ = m.Close(context.Background())
 		if err := <-result; !errors.Is(err, fsm.ErrClosed) {

@@ -10,8 +10,10 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// creates is how often a create in doubt is repeated before it is given up.
-const creates = 3
+const (
+	creates = 3                     // tries of a create in doubt before it is given up
+	spin    = 10 * time.Millisecond // a wait that is shorter has not waited for anything
+)
 
 // Option changes how a key is acquired.
 type Option func(*options)
@@ -165,7 +167,7 @@ func (k *Keeper) await(ctx context.Context, claim store.Claim, o options, held *
 	pauses := newBackoff(k.cfg.Heartbeat)
 	for {
 		var t *term
-		token := held.Record.Token
+		began, token := time.Now(), held.Record.Token
 		err := k.untilGone(ctx, held.Record)
 		if err == nil {
 			t, err = k.create(ctx, claim, o)
@@ -175,10 +177,10 @@ func (k *Keeper) await(ctx context.Context, claim store.Claim, o options, held *
 			return t, nil
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("waiting for the key: %w: %w", context.Cause(ctx), held)
-		case errors.As(err, &held) && held.Record.Token != token:
+		case errors.As(err, &held) && (held.Record.Token != token || time.Since(began) > spin):
 			pauses.tries = 0
 		case errors.Is(err, store.ErrHeld), passing(err):
-			pauses.sleep(ctx) // the same one still: its holder lives, or the watch is behind
+			pauses.sleep(ctx) // the same one, at once: the watch is behind the record
 		default:
 			return nil, err
 		}

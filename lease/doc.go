@@ -54,6 +54,7 @@
 // # Goroutines
 //
 // A keeper runs a fixed number of goroutines, however many terms it holds, and
-// one more for each batch of renewals under way. There is no goroutine and no
-// timer per term. [Keeper.Close] joins them all.
+// a few more for a while: for renewals under way, and for each create that is in
+// doubt until it is settled. There is no goroutine and no timer per term.
+// [Keeper.Close] joins them all.
 package lease

@@ -56,7 +56,7 @@ type Config[S comparable, P any] struct {
 	// Wait makes Register wait while another holds the key.
 	Wait bool
 	// Reclaim says when a record that another instance left behind is taken
-	// away instead; never if zero.
+	// away instead; never if zero. It is asked once, before any waiting.
 	Reclaim Reclaim
 
 	// History caps what the machine remembers; 50 if zero.

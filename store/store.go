@@ -18,10 +18,10 @@ type Store interface {
 	//
 	// It fails with *[HeldError] while a live record of another create is
 	// there, with *[ForeignError] while anything else is, with [ErrEnded] when
-	// the term of that nonce has already ended, and creates nothing then. A
-	// create that repeats the nonce of the live record has the answer of the
-	// first and restores the full ttl; it does not touch the value, which may
-	// have been updated since.
+	// the term of that nonce has already ended, and creates nothing then. The
+	// same claim again, known by the nonce of the live record, has the answer of
+	// the first time and restores the full ttl; it does not touch the value,
+	// which may have been updated since.
 	Create(ctx context.Context, claim Claim) (Grant, error)
 
 	// Renew restarts, for each write of the batch, the ttl that was fixed at

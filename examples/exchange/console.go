@@ -9,12 +9,16 @@ import (
 	"log"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/leasehold-go/leasehold/fsm"
 	"github.com/leasehold-go/leasehold/store"
 )
 
 const commands = "start, stop, status, to STATE, error TEXT, symbols N, quit"
+
+// patience is how long a command waits for the store. The next one waits behind it.
+const patience = 2 * time.Second
 
 var errNothingClaimed = errors.New("nothing is claimed: start first")
 
@@ -45,6 +49,8 @@ func (p *program) obey(ctx context.Context, quit func(), line string) error {
 	if err := p.settle(); err != nil {
 		return err
 	}
+	soon, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	word, argument, _ := strings.Cut(strings.TrimSpace(line), " ")
 	argument = strings.TrimSpace(argument)
 	switch word {
@@ -54,13 +60,13 @@ func (p *program) obey(ctx context.Context, quit func(), line string) error {
 	case "stop":
 		return p.end()
 	case "status":
-		p.status(ctx)
+		p.status(soon)
 	case "to":
-		return p.to(ctx, State(argument))
+		return p.to(soon, State(argument))
 	case "error":
-		p.answer(p.publishError(ctx, argument))
+		p.answer(p.publishError(soon, argument))
 	case "symbols":
-		p.answer(p.publishSymbols(ctx, argument))
+		p.answer(p.publishSymbols(soon, argument))
 	case "quit":
 		quit()
 	default:

@@ -57,7 +57,7 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 		return s, usageError{fmt.Errorf("unexpected argument %q after the flags", fs.Arg(0))}
 	}
 	if !given(fs, "heartbeat") {
-		s.heartbeat = s.ttl / 3
+		s.heartbeat = min(lease.DefaultTTL/3, s.ttl/3)
 	}
 	var err error
 	if s.store, err = parseBackend(url); err != nil {
@@ -80,7 +80,7 @@ func (s *settings) flags(url *string) *flag.FlagSet {
 	fs.IntVar(&s.exchange, "exchange", 1, "id of the exchange, at least 1")
 	fs.StringVar(&s.name, "name", "coinbase", "name of the exchange")
 	fs.DurationVar(&s.ttl, "ttl", lease.DefaultTTL, "how long the record outlives its last heartbeat")
-	fs.DurationVar(&s.heartbeat, "heartbeat", 0, "time between heartbeats, at most half of -ttl (default a third of -ttl: 15s)")
+	fs.DurationVar(&s.heartbeat, "heartbeat", 0, "time between heartbeats, at most half of -ttl (default 15s, or a third of -ttl if that is less)")
 	fs.StringVar(&s.feed, "feed", "", "`file` of trades, one JSON object a line (default the sample in testdata)")
 	fs.IntVar(&s.warm, "warm", 20, "trades of a symbol before it counts as warm")
 	fs.BoolVar(&s.autostart, "autostart", true, "start at once; with false, wait idle and hold nothing")

@@ -16,7 +16,7 @@ import (
 // its cause and, if it has one, to [store.ErrUnavailable].
 type ServerError struct {
 	Server string // its address
-	What   string // what was looked at, e.g. "maxmemory-policy"
+	What   string // what was looked at, e.g. "maxmemory_policy"
 	Got    string // what it is; may be empty
 	Rule   string // what it has to be
 	Err    error  // what the server or the client said; may be nil
@@ -61,7 +61,7 @@ func remedy(err error) string {
 	case redis.IsReadOnlyError(err):
 		return "the server must be a master"
 	}
-	return "must succeed"
+	return "must answer"
 }
 
 // denied reports whether the user lacks a right, also one that a script found
