@@ -17,8 +17,8 @@ import (
 
 const commands = "start, stop, status, to STATE, error TEXT, symbols N, quit"
 
-// patience is how long a command waits for the store. The next one waits behind it.
-const patience = 2 * time.Second
+// commandLimit is how long a command waits for the store. The next one waits behind it.
+const commandLimit = 2 * time.Second
 
 var errNothingClaimed = errors.New("nothing is claimed: start first")
 
@@ -49,7 +49,7 @@ func (p *program) obey(ctx context.Context, quit func(), line string) error {
 	if err := p.settle(); err != nil {
 		return err
 	}
-	soon, cancel := context.WithTimeout(ctx, patience)
+	soon, cancel := context.WithTimeout(ctx, commandLimit)
 	defer cancel()
 	word, argument, _ := strings.Cut(strings.TrimSpace(line), " ")
 	argument = strings.TrimSpace(argument)
