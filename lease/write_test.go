@@ -342,8 +342,8 @@ func TestWritersThatWaitLearnOfTheEnd(t *testing.T) {
 				})
 			}
 			synctest.Wait()
-			wg.Go(func() { close(turn) })
-			_ = held.Release(t.Context())
+			_ = held.Release(t.Context()) // before the turn is free: until then they may write
+			close(turn)
 			wg.Wait()
 		}
 	})
