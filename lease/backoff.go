@@ -33,11 +33,7 @@ func (b *backoff) next() time.Duration {
 
 // sleep pauses before the next try, or returns false once ctx has ended.
 func (b *backoff) sleep(ctx context.Context) bool {
-	return pause(ctx, b.next())
-}
-
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
+	timer := time.NewTimer(b.next())
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

@@ -7,7 +7,7 @@ type layout struct {
 	root    string // begins every name
 	slotted bool   // one index for each slot, and not one for all
 	single  string // that one
-	channel any    // string; see doc.go, "Watching"
+	channel any    // a string, boxed once and not for each call; see doc.go, "Watching"
 }
 
 // names are the three names of a record.
