@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -12,8 +14,11 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
 
 	"github.com/leasehold-go/leasehold/store"
+	etcdstore "github.com/leasehold-go/leasehold/store/etcd"
 	memstore "github.com/leasehold-go/leasehold/store/memory"
 	redisstore "github.com/leasehold-go/leasehold/store/redis"
 )
@@ -22,9 +27,15 @@ import (
 const openLimit = 5 * time.Second
 
 // schemes are the stores that -store can name. Another store is another line.
-var schemes = map[string]func(*url.URL) (opener, error){
-	"memory": memory,
-	"redis":  onRedis,
+var schemes = map[string]func(location) (opener, error){
+	"memory":          memory,
+	"redis":           onRedis,
+	"rediss":          onRedis,
+	"redis+sentinel":  onSentinel,
+	"rediss+sentinel": onSentinel,
+	"redis+cluster":   onCluster,
+	"rediss+cluster":  onCluster,
+	"etcd":            onEtcd,
 }
 
 // opener opens a store, and returns how to close it.
@@ -37,20 +48,77 @@ type backend struct {
 }
 
 func parseBackend(text string) (backend, error) {
-	u, err := url.Parse(text)
-	if parse := new(url.Error); errors.As(err, &parse) {
-		return backend{}, parse.Err // which does not quote the password
+	at, err := parseLocation(text)
+	if err != nil {
+		return backend{}, err
 	}
-	scheme, known := schemes[u.Scheme]
+	scheme, known := schemes[at.Scheme]
 	if !known {
-		return backend{}, fmt.Errorf("unknown scheme %q; known are %s", u.Scheme, strings.Join(slices.Sorted(maps.Keys(schemes)), ", "))
+		return backend{}, fmt.Errorf("unknown scheme %q; known are %s", at.Scheme, strings.Join(slices.Sorted(maps.Keys(schemes)), ", "))
 	}
-	open, err := scheme(u)
-	return backend{name: u.Redacted(), open: open}, err
+	open, err := scheme(at)
+	return backend{name: at.name(), open: open}, err
 }
 
-func memory(u *url.URL) (opener, error) {
-	if u.Opaque+u.Host+u.Path+u.RawQuery != "" {
+// location is a URL that may name several hosts, separated by commas.
+type location struct {
+	url.URL
+	more []string // the hosts after the first, each host:port
+}
+
+func parseLocation(text string) (location, error) {
+	text, more := cutHosts(text)
+	u, err := url.Parse(text)
+	if parse := new(url.Error); errors.As(err, &parse) {
+		return location{}, parse.Err // which does not quote the password
+	}
+	for _, host := range more {
+		if _, _, err := net.SplitHostPort(host); err != nil {
+			return location{}, err
+		}
+	}
+	return location{*u, more}, nil
+}
+
+// cutHosts takes all hosts but the first out of a URL: package url knows of one.
+func cutHosts(text string) (one string, more []string) {
+	scheme, rest, found := strings.Cut(text, "://")
+	if !found {
+		return text, nil
+	}
+	end := len(rest)
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		end = i
+	}
+	start := strings.LastIndexByte(rest[:end], '@') + 1
+	hosts := strings.Split(rest[start:end], ",")
+	return scheme + "://" + rest[:start] + hosts[0] + rest[end:], hosts[1:]
+}
+
+// name shows a location without what may be secret in it.
+func (l location) name() string {
+	shown := l.URL
+	shown.Host = strings.Join(l.hosts(), ",")
+	shown.RawQuery = ""
+	return shown.Redacted()
+}
+
+func (l location) hosts() []string { return append([]string{l.Host}, l.more...) }
+
+// redis spells a location the way go-redis does, for a deployment of some kind.
+func (l location) redis(kind string) string {
+	u := l.URL
+	u.Scheme = strings.TrimSuffix(u.Scheme, kind)
+	query := u.Query()
+	for _, host := range l.more {
+		query.Add("addr", host)
+	}
+	u.RawQuery = query.Encode()
+	return u.String()
+}
+
+func memory(at location) (opener, error) {
+	if at.Opaque+at.Host+at.Path+at.RawQuery != "" {
 		return nil, errors.New("memory: takes nothing after the colon")
 	}
 	return func(context.Context) (store.Store, func() error, error) {
@@ -59,21 +127,82 @@ func memory(u *url.URL) (opener, error) {
 	}, nil
 }
 
-func onRedis(u *url.URL) (opener, error) {
-	options, err := redis.ParseURL(u.String())
+func onRedis(at location) (opener, error) {
+	if len(at.more) > 0 {
+		return nil, fmt.Errorf("%s: takes one host; %[1]s+sentinel and %[1]s+cluster take several", at.Scheme)
+	}
+	options, err := redis.ParseURL(at.redis(""))
 	if err != nil {
 		return nil, err
 	}
-	options.DialerRetries = 1              // a server that is not there is told of at once; the keeper tries again
+	options.DialerRetries = 1 // a server that is not there is told of at once; the keeper tries again
+	return redisOpener(func() redis.UniversalClient { return redis.NewClient(options) }), nil
+}
+
+func onSentinel(at location) (opener, error) {
+	options, err := redis.ParseFailoverURL(at.redis("+sentinel"))
+	if err != nil {
+		return nil, err
+	}
+	if options.MasterName == "" {
+		return nil, fmt.Errorf("%s: needs the name of the master: ?master_name=NAME", at.Scheme)
+	}
+	options.DialerRetries = 1
+	return redisOpener(func() redis.UniversalClient { return redis.NewFailoverClient(options) }), nil
+}
+
+func onCluster(at location) (opener, error) {
+	if strings.Trim(at.Path, "/0") != "" {
+		return nil, fmt.Errorf("%s: has one database, so none can be chosen", at.Scheme)
+	}
+	options, err := redis.ParseClusterURL(at.redis("+cluster"))
+	if err != nil {
+		return nil, err
+	}
+	options.DialerRetries = 1
+	return redisOpener(func() redis.UniversalClient { return redis.NewClusterClient(options) }), nil
+}
+
+func redisOpener(connect func() redis.UniversalClient) opener {
 	redis.SetLogger(&logging.VoidLogger{}) // its troubles come back as errors
 	return func(ctx context.Context) (store.Store, func() error, error) {
 		ctx, cancel := context.WithTimeout(ctx, openLimit)
 		defer cancel()
-		client := redis.NewClient(options)
+		client := connect()
 		st, err := redisstore.New(ctx, client)
+		return with(client, st, err)
+	}
+}
+
+func onEtcd(at location) (opener, error) {
+	if strings.Trim(at.Path, "/")+at.RawQuery != "" {
+		return nil, errors.New("etcd: takes nothing after the hosts")
+	}
+	config := clientv3.Config{Endpoints: at.hosts(), DialTimeout: openLimit, Logger: zap.NewNop()}
+	config.Username = at.User.Username()
+	config.Password, _ = at.User.Password()
+	return func(ctx context.Context) (store.Store, func() error, error) {
+		ctx, cancel := context.WithTimeout(ctx, openLimit)
+		defer cancel()
+		client, err := clientv3.New(config)
 		if err != nil {
-			return nil, nil, errors.Join(err, client.Close())
+			return nil, nil, err
 		}
-		return st, func() error { return errors.Join(st.Close(), client.Close()) }, nil
+		st, err := etcdstore.New(ctx, client)
+		return with(client, st, err)
 	}, nil
+}
+
+// with returns a store whose client is closed after it, or at once if there is an
+// error in its place.
+func with(client io.Closer, st closer, err error) (store.Store, func() error, error) {
+	if err != nil {
+		return nil, nil, errors.Join(err, client.Close())
+	}
+	return st, func() error { return errors.Join(st.Close(), client.Close()) }, nil
+}
+
+type closer interface {
+	store.Store
+	io.Closer
 }

@@ -47,27 +47,38 @@ func TestFlagsAreTaken(t *testing.T) {
 
 func TestBadFlagsAreNamed(t *testing.T) {
 	for args, says := range map[string][]string{
-		"-exchange 0":                 {"-exchange 0", "at least 1"},
-		"-exchange x":                 {"-exchange", `"x"`},
-		"-warm -1":                    {"-warm -1"},
-		"-for -1s":                    {"-for -1s"},
-		"-ttl 0s":                     {"-ttl 0s", "100ms"},
-		"-ttl -1s":                    {"-ttl -1s"},
-		"-ttl 99ms":                   {"-ttl 99ms", "100ms"},
-		"-ttl 10s":                    nil,
-		"-ttl 10s -heartbeat 5s":      nil,
-		"-ttl 10s -heartbeat 5001ms":  {"-heartbeat 5.001s", "-ttl 10s"},
-		"-heartbeat 0s":               {"-heartbeat 0s", "-ttl 45s"},
-		"-heartbeat -1s":              {"-heartbeat -1s", "-ttl 45s"},
-		"-reclaim always":             {"-reclaim", `"always"`, "never, dead, name"},
-		"-store postgres://localhost": {"-store", `"postgres"`, "memory, redis"},
-		"-store memory":               {"-store", "memory, redis"},
-		"-store memory:x":             {"-store", "memory:"},
-		"-store redis://h:1/x":        {"-store", "database"},
-		"-store redis://h:x":          {"-store", "port"},
-		"-bogus":                      {"-bogus"},
-		"start":                       {`"start"`},
-		"-wait start now":             {`"start"`},
+		"-exchange 0":                              {"-exchange 0", "at least 1"},
+		"-exchange x":                              {"-exchange", `"x"`},
+		"-warm -1":                                 {"-warm -1"},
+		"-for -1s":                                 {"-for -1s"},
+		"-ttl 0s":                                  {"-ttl 0s", "100ms"},
+		"-ttl -1s":                                 {"-ttl -1s"},
+		"-ttl 99ms":                                {"-ttl 99ms", "100ms"},
+		"-ttl 10s":                                 nil,
+		"-ttl 10s -heartbeat 5s":                   nil,
+		"-ttl 10s -heartbeat 5001ms":               {"-heartbeat 5.001s", "-ttl 10s"},
+		"-heartbeat 0s":                            {"-heartbeat 0s", "-ttl 45s"},
+		"-heartbeat -1s":                           {"-heartbeat -1s", "-ttl 45s"},
+		"-reclaim always":                          {"-reclaim", `"always"`, "never, dead, name"},
+		"-store postgres://localhost":              {"-store", `"postgres"`, "memory, redis"},
+		"-store memory":                            {"-store", "memory, redis"},
+		"-store memory:x":                          {"-store", "memory:"},
+		"-store redis://h:1/x":                     {"-store", "database"},
+		"-store redis://h:x":                       {"-store", "port"},
+		"-store redis://h:1,g:2":                   {"-store", "one host", "redis+cluster"},
+		"-store redis+cluster://h:1,g":             {"-store", "g", "port"},
+		"-store redis+cluster://h:1/2":             {"-store", "one database"},
+		"-store etcd://h:1,g:2":                    nil,
+		"-store etcd://h:1/prefix":                 {"-store", "after the hosts"},
+		"-store etcd://h:1?x=y":                    {"-store", "after the hosts"},
+		"-store redis+cluster://h:1?master_name=m": {"-store", "master_name"},
+		"-store redis+sentinel://h:1,g:2":          {"-store", "master_name"},
+		"-store redis+sentinel://h:1,g:2?master_name=m": nil,
+		"-store redis+sentinel://h:1/x?master_name=m":   {"-store", "database", `"x"`},
+		"-store rediss+cluster://h:1,g:2":               nil,
+		"-bogus":                                        {"-bogus"},
+		"start":                                         {`"start"`},
+		"-wait start now":                               {`"start"`},
 	} {
 		_, err := parseFlags(strings.Fields(args), io.Discard)
 		if (err != nil) != (len(says) > 0) || err != nil && exitCode(err) != exitUsage {
@@ -81,8 +92,24 @@ func TestBadFlagsAreNamed(t *testing.T) {
 	}
 }
 
+func TestAStoreIsShownWithAllItsHosts(t *testing.T) {
+	for url, name := range map[string]string{
+		"redis+cluster://u:p@a:1,b:2":                  "redis+cluster://u:xxxxx@a:1,b:2",
+		"redis+sentinel://a:1,b:2,c:3/4?master_name=m": "redis+sentinel://a:1,b:2,c:3/4",
+		"etcd://u:p@a:1,b:2":                           "etcd://u:xxxxx@a:1,b:2",
+		"rediss+sentinel://[::1]:1,b:2?master_name=m":  "rediss+sentinel://[::1]:1,b:2",
+	} {
+		s, err := parseFlags([]string{"-store", url}, io.Discard)
+		if err != nil || s.store.name != name {
+			t.Errorf("%s: shown as %s, error %v", url, s.store.name, err)
+		}
+	}
+}
+
 func TestAPasswordIsNeverShown(t *testing.T) {
-	for _, url := range []string{"redis://u:s3cret@h:1/0", "redis://u:s3cret@h:1/x", "redis://u:s3cret@h:port/0", "redis://u:s3cret@h:1/%zz"} {
+	for _, url := range []string{"redis://u:s3cret@h:1/0", "redis://u:s3cret@h:1/x", "redis://u:s3cret@h:port/0", "redis://u:s3cret@h:1/%zz",
+		"redis+cluster://u:s3cret@h:1,g:2", "redis+cluster://u:s3cret@h:1,g", "redis+sentinel://u:s3cret@h:1?master_name=m&password=s3cret",
+		"redis+sentinel://u:s3cret@h:1/x?password=s3cret"} {
 		s, err := parseFlags([]string{"-store", url}, io.Discard)
 		if text := fmt.Sprint(s.store.name, err); strings.Contains(text, "s3cret") {
 			t.Errorf("%s: shows %s", url, text)

@@ -1,0 +1,73 @@
+package leasehold_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// linked says which modules of others end up in a program that imports a package,
+// as the package needs them or as what it needs does.
+var linked = map[string][]string{
+	"fsm":          nil,
+	"fsm/fsmtest":  {"pgregory.net/rapid"},
+	"lease":        nil,
+	"registry":     nil,
+	"store":        nil,
+	"store/memory": nil,
+	"store/redis": {
+		"github.com/cespare/xxhash/v2",
+		"github.com/redis/go-redis/v9",
+		"go.uber.org/atomic",
+		"golang.org/x/sys",
+	},
+	"store/etcd": {
+		"github.com/coreos/go-semver",
+		"github.com/coreos/go-systemd/v22",
+		"github.com/golang/protobuf",
+		"github.com/grpc-ecosystem/grpc-gateway/v2",
+		"go.etcd.io/etcd/api/v3",
+		"go.etcd.io/etcd/client/pkg/v3",
+		"go.etcd.io/etcd/client/v3",
+		"go.uber.org/multierr",
+		"go.uber.org/zap",
+		"golang.org/x/net",
+		"golang.org/x/sys",
+		"golang.org/x/text",
+		"google.golang.org/genproto/googleapis/api",
+		"google.golang.org/genproto/googleapis/rpc",
+		"google.golang.org/grpc",
+		"google.golang.org/protobuf",
+	},
+	"store/storetest": {"pgregory.net/rapid"},
+}
+
+func TestAPackageLinksInNoMoreThanItsList(t *testing.T) {
+	for name, want := range linked {
+		got := modulesIn(t, "./"+name)
+		for _, m := range got {
+			if !slices.Contains(want, m) {
+				t.Errorf("%s links in %s: whoever imports it gets that too, with its faults and its updates; do without, or put it on the list and say in the commit why", name, m)
+			}
+		}
+		for _, m := range want {
+			if !slices.Contains(got, m) {
+				t.Errorf("%s no longer links in %s: take it off the list, so that it does not come back unseen", name, m)
+			}
+		}
+	}
+}
+
+// modulesIn asks the go command which modules of others a package needs, directly
+// or not.
+func modulesIn(t *testing.T, path string) []string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", path).Output()
+	if err != nil {
+		t.Fatalf("go list %s: %v", path, err)
+	}
+	all := strings.Fields(string(out))
+	slices.Sort(all)
+	return slices.DeleteFunc(slices.Compact(all), func(m string) bool { return m == module })
+}

@@ -1,0 +1,204 @@
+package etcdstore
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// Create implements [store.Store]. A ttl is rounded up to whole seconds. It is one
+// transaction, and a request before it if the lease that it is put on has not been
+// renewed for a while. A refused create is one too; how long the other has left is
+// asked in a second request.
+//
+// A nonce whose term has ended is remembered for a day and twice its ttl from its
+// create, as long as fewer than sixteen later ones of its key were seen.
+func (s *Store) Create(ctx context.Context, claim store.Claim) (store.Grant, error) {
+	if err := claim.Check(time.Duration(s.minTTL.Load())); err != nil {
+		return store.Grant{}, err
+	}
+	ctx, leave, err := s.tasks.enter(ctx)
+	if err != nil {
+		return store.Grant{}, failed("create", claim.Key, reads, err)
+	}
+	defer leave()
+	return s.create(ctx, claim)
+}
+
+// create tries until the lease is there that it puts the record on, and until what
+// stands in the way stays long enough to be told of.
+func (s *Store) create(ctx context.Context, claim store.Claim) (store.Grant, error) {
+	for range maxTries {
+		grant, err := s.attempt(ctx, claim)
+		if !errors.Is(err, errAgain) {
+			return grant, err
+		}
+	}
+	return store.Grant{}, failed("create", claim.Key, reads, errBusy)
+}
+
+// errAgain says that an attempt did nothing and that the next may fare better.
+var errAgain = errors.New("again")
+
+func (s *Store) attempt(ctx context.Context, claim store.Claim) (store.Grant, error) {
+	ttl := wholeSeconds(claim.TTL)
+	marks, err := s.markLease(ctx, claim.TTL)
+	if err != nil {
+		return store.Grant{}, s.unready(claim, err)
+	}
+	sh, err := s.berth(ctx, ttl)
+	if err != nil {
+		return store.Grant{}, s.unready(claim, err)
+	}
+	m := &member{shard: sh, key: claim.Key, nonce: claim.Nonce, size: len(claim.Value)}
+	answer, answers, err := s.commit(ctx,
+		[]clientv3.Cmp{absent(claim.Key), absent(markOf(claim.Key, claim.Nonce))}, putsOf(m, claim, marks), look(claim.Key))
+	switch {
+	case err != nil:
+		return s.createFailed(ctx, m, marks, err)
+	case !answer.Succeeded:
+		s.leave(sh)
+		return s.refuse(ctx, claim, decode(claim.Key, answers))
+	}
+	m.token, m.revision = store.Token(answer.Header.Revision), answer.Header.Revision
+	s.board(m)
+	s.trimSoon(claim.Key, answers[3].GetResponseRange().GetCount())
+	return store.Grant{Token: m.token, Until: s.untilOf(m)}, nil
+}
+
+// putsOf is what a create writes; the last of it counts the marks of the key.
+func putsOf(m *member, claim store.Claim, marks clientv3.LeaseID) []clientv3.Op {
+	n := note{nonce: claim.Nonce, ttl: m.shard.ttl, size: len(claim.Value)}
+	on := clientv3.WithLease(m.shard.lease)
+	return []clientv3.Op{
+		clientv3.OpPut(claim.Key, string(claim.Value), on),
+		clientv3.OpPut(noteOf(claim.Key), n.String(), on),
+		clientv3.OpPut(markOf(claim.Key, claim.Nonce), "1", clientv3.WithLease(marks)),
+		clientv3.OpGet(marksOf(claim.Key), clientv3.WithPrefix(), clientv3.WithCountOnly()),
+	}
+}
+
+// unready is the error of a create that had no lease to put its record on.
+func (s *Store) unready(claim store.Claim, err error) error {
+	if invalid := new(store.InvalidError); errors.As(err, &invalid) {
+		return &store.InvalidError{What: invalid.What, Got: claim.TTL.String(), Rule: invalid.Rule}
+	}
+	return failed("create", claim.Key, reads, err)
+}
+
+// createFailed takes in that a transaction failed which was to put m on its shard.
+func (s *Store) createFailed(ctx context.Context, m *member, marks clientv3.LeaseID, err error) (store.Grant, error) {
+	switch {
+	case isGone(err):
+		s.forgetMemory(marks) // if it was the other lease, berth finds out
+		s.stale(m.shard)
+		return store.Grant{}, errAgain
+	case isFull(err):
+		return s.createFull(ctx, m, err)
+	case unsent(err), refused(err):
+		s.leave(m.shard)
+	default:
+		s.board(m)
+	}
+	return store.Grant{}, failed("create", m.key, writes, err)
+}
+
+// stale ends a create in flight for which a lease was gone, and has the shard ask.
+func (s *Store) stale(sh *shard) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sh.pending--
+	sh.suspect = true
+}
+
+// createFull finds out what a create did that was told of no space: the write with
+// which the space runs out is carried out, and answered so.
+func (s *Store) createFull(ctx context.Context, m *member, err error) (store.Grant, error) {
+	f, late := s.readOne(ctx, m.key)
+	switch {
+	case late != nil:
+		s.board(m)
+		return store.Grant{}, failed("create", m.key, writes, err)
+	case !f.has(store.ByNonce(m.nonce)):
+		s.leave(m.shard)
+		return store.Grant{}, failed("create", m.key, reads, err)
+	}
+	m.token, m.revision = f.token(), f.value.ModRevision
+	s.board(m)
+	return store.Grant{Token: m.token, Until: s.untilOf(m)}, nil
+}
+
+// refuse answers a create that found something under its key, or the mark of its
+// nonce.
+func (s *Store) refuse(ctx context.Context, claim store.Claim, f found) (store.Grant, error) {
+	switch {
+	case f.value == nil:
+		return store.Grant{}, &store.Error{Op: "create", Key: claim.Key, Condition: store.ErrEnded}
+	case f.has(store.ByNonce(claim.Nonce)):
+		return s.again(ctx, f)
+	}
+	left, err := s.timeLeft(ctx, clientv3.LeaseID(f.value.Lease))
+	switch {
+	case err != nil && f.ours:
+		left = f.note.ttl // it is held, for at most that long
+	case err != nil:
+		return store.Grant{}, failed("create", claim.Key, reads, err)
+	case left <= 0:
+		return store.Grant{}, errAgain // it is about to be gone
+	}
+	r := f.record()
+	r.Left = left
+	if f.ours {
+		return store.Grant{}, &store.HeldError{Record: r}
+	}
+	return store.Grant{}, &store.ForeignError{Record: r}
+}
+
+// again answers a create that has come before, and restarts its ttl.
+func (s *Store) again(ctx context.Context, f found) (store.Grant, error) {
+	s.adopt(f)
+	until, err := s.renewLease(ctx, f.lease(), false)
+	switch {
+	case isGone(err):
+		return store.Grant{}, errAgain
+	case err != nil:
+		return store.Grant{}, failed("create", f.key, writes, err)
+	}
+	s.promise(f.key, f.token(), until)
+	return store.Grant{Token: f.token(), Until: until}, nil
+}
+
+// adopt makes a member of a record whose create was in doubt.
+func (s *Store) adopt(f found) {
+	s.mu.Lock()
+	m := s.doubts[f.note.nonce]
+	if m == nil || m.key != f.key || m.shard.lease != f.lease() {
+		s.mu.Unlock()
+		return
+	}
+	m.shard.pending++ // board takes it for a create that has come to its end
+	s.mu.Unlock()
+	s.board(&member{shard: m.shard, key: f.key, nonce: f.note.nonce, token: f.token(),
+		revision: f.value.ModRevision, seq: f.note.seq, size: f.note.size})
+}
+
+// untilOf is the earliest moment at which the record of a member may go.
+func (s *Store) untilOf(m *member) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return m.shard.until()
+}
+
+// wholeSeconds rounds up: a record may live longer than its ttl, never shorter.
+func wholeSeconds(d time.Duration) int64 {
+	return int64((d + time.Second - 1) / time.Second)
+}
+
+func isGone(err error) bool { return errors.Is(err, rpctypes.ErrLeaseNotFound) }
+
+func isFull(err error) bool { return errors.Is(err, rpctypes.ErrNoSpace) }

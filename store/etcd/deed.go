@@ -1,0 +1,263 @@
+package etcdstore
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// maxTries bounds how often a write is sent anew because the record was written
+// meanwhile: only its own holder writes it.
+const maxTries = 8
+
+var errBusy = errors.New("the record is being written by others all the time")
+
+// deed is a guarded write to one record, or a delete, or a mere check, on its way. It
+// is guarded by the revision that the record is believed to have; a guard that fails
+// shows what is there instead, and the deed is refused or tried once more.
+type deed struct {
+	op     string
+	key    string
+	term   store.Term
+	remove bool             // else a write, or a check if there is no value
+	onto   clientv3.LeaseID // to put the record on, if not zero
+	value  []byte           // empty for a check
+	seq    uint64
+
+	revision int64 // of record and note; zero while it is not known
+	note     note
+	lease    clientv3.LeaseID
+	stray    string // what is left of record and note without the other, by its name
+	full     error  // what a server said that had no space
+
+	until time.Time // of a renew that succeeded
+
+	done bool
+	err  error
+}
+
+// learn takes in what lies under the key.
+func (d *deed) learn(f found) {
+	mine := f.has(d.term)
+	switch {
+	case d.remove && !mine:
+		d.learnNotMine(f)
+	case !mine && f.value != nil && !f.ours:
+		d.fail(&store.ForeignError{Record: f.record()})
+		d.lease = f.lease()
+	case !mine:
+		d.fail(&store.Error{Op: d.op, Key: d.key, Condition: store.ErrLost})
+	case len(d.value) > 0 && d.seq < f.note.seq:
+		d.fail(&store.Error{Op: d.op, Key: d.key, Condition: store.ErrStale})
+	default:
+		d.revision, d.note, d.lease = f.value.ModRevision, f.note, f.lease()
+		if d.full != nil && d.writes() {
+			d.fail(&store.Error{Op: d.op, Key: d.key, Condition: store.ErrUnavailable, Err: named(d.full)})
+		}
+	}
+}
+
+// learnNotMine ends a delete whose record is gone. If somebody took only the record or
+// only the note away, what was left behind goes too.
+func (d *deed) learnNotMine(f found) {
+	switch {
+	case d.revision == 0 || d.stray != "":
+		d.done = true
+	case f.beside != nil && f.beside.ModRevision == d.revision:
+		d.stray = noteOf(d.key)
+	case f.value != nil && f.value.ModRevision == d.revision:
+		d.stray = d.key
+	default:
+		d.done = true
+	}
+}
+
+func (d *deed) fail(err error) { d.done, d.err = true, err }
+
+// writes reports whether the deed has a value to put. One that the record already
+// has by its number is the same write come twice.
+func (d *deed) writes() bool {
+	return !d.remove && len(d.value) > 0 && d.seq > d.note.seq
+}
+
+// written is the note after the deed's value was put.
+func (d *deed) written() note {
+	n := d.note
+	n.seq, n.size = d.seq, len(d.value)
+	return n
+}
+
+// operation returns the guarded operation. Its first branch is taken if nothing was touched.
+func (d *deed) operation() clientv3.Op {
+	switch beside := noteOf(d.key); {
+	case d.stray != "":
+		return clientv3.OpTxn([]clientv3.Cmp{clientv3.Compare(clientv3.ModRevision(d.stray), "=", d.revision)},
+			[]clientv3.Op{clientv3.OpDelete(d.stray)}, look(d.key))
+	case d.remove:
+		return clientv3.OpTxn(untouched(d.key, d.revision),
+			[]clientv3.Op{clientv3.OpDelete(d.key), clientv3.OpDelete(beside)}, look(d.key))
+	case d.onto != 0:
+		on := clientv3.WithLease(d.onto)
+		return clientv3.OpTxn(untouched(d.key, d.revision), []clientv3.Op{
+			clientv3.OpPut(d.key, "", clientv3.WithIgnoreValue(), on),
+			clientv3.OpPut(beside, "", clientv3.WithIgnoreValue(), on),
+		}, look(d.key))
+	case d.writes():
+		return clientv3.OpTxn(untouched(d.key, d.revision), []clientv3.Op{
+			clientv3.OpPut(d.key, string(d.value), clientv3.WithIgnoreLease()),
+			clientv3.OpPut(beside, d.written().String(), clientv3.WithIgnoreLease()),
+		}, look(d.key))
+	}
+	return clientv3.OpTxn(untouched(d.key, d.revision), nil, look(d.key))
+}
+
+// carryOut carries out deeds. Afterwards each is done, with its error if it has one.
+func (s *Store) carryOut(ctx context.Context, deeds []*deed) {
+	for range maxTries {
+		open := slices.DeleteFunc(slices.Clone(deeds), func(d *deed) bool { return d.done })
+		if len(open) == 0 {
+			return
+		}
+		s.learn(ctx, open)
+		for len(open) > 0 {
+			var chunk []*deed
+			chunk, open = cut(open)
+			s.send(ctx, chunk)
+		}
+	}
+	for _, d := range deeds {
+		if !d.done {
+			d.fail(&store.Error{Op: d.op, Key: d.key, Condition: store.ErrUnavailable, Err: errBusy})
+		}
+	}
+}
+
+// learn reads what is there for the deeds that do not know.
+func (s *Store) learn(ctx context.Context, deeds []*deed) {
+	unknown := slices.DeleteFunc(slices.Clone(deeds), func(d *deed) bool { return d.revision != 0 })
+	for chunk := range slices.Chunk(unknown, maxPairs) {
+		keys := make([]string, len(chunk))
+		for i, d := range chunk {
+			keys[i] = d.key
+		}
+		all, err := s.read(ctx, keys...)
+		for i, d := range chunk {
+			if err != nil {
+				d.fail(failed(d.op, d.key, reads, err))
+			} else {
+				d.learn(all[i])
+			}
+		}
+	}
+}
+
+// cut takes as many deeds from the front as one transaction can have: so many, of so
+// many bytes, and none for the key of another.
+func cut(open []*deed) (chunk, rest []*deed) {
+	size := 0
+	seen := make(map[string]bool)
+	for i, d := range open {
+		if d.done {
+			continue
+		}
+		if len(chunk) == maxGuarded || size > maxBytes || seen[d.key] || size > 0 && size+len(d.value) > maxBytes {
+			return chunk, open[i:]
+		}
+		seen[d.key] = true
+		if d.writes() {
+			size += len(d.value)
+		}
+		chunk = append(chunk, d)
+	}
+	return chunk, nil
+}
+
+// send sends deeds in one transaction.
+func (s *Store) send(ctx context.Context, chunk []*deed) {
+	if len(chunk) == 0 {
+		return
+	}
+	ops := make([]clientv3.Op, len(chunk))
+	for i, d := range chunk {
+		ops[i] = d.operation()
+	}
+	answer, answers, err := s.commit(ctx, nil, ops, nil)
+	for i, d := range chunk {
+		if err != nil {
+			d.answered(err)
+			continue
+		}
+		if ok, seen := answers[i].inner(); !ok {
+			d.learn(decode(d.key, seen))
+			continue
+		}
+		switch d.done = true; {
+		case d.onto != 0:
+			d.revision, d.lease = answer.Header.Revision, d.onto
+		case d.writes():
+			d.revision, d.note = answer.Header.Revision, d.written()
+		}
+	}
+}
+
+// answered takes in that the transaction failed.
+func (d *deed) answered(err error) {
+	i := intent(d.remove || d.onto != 0 || d.writes())
+	if isFull(err) && d.full == nil {
+		d.full, d.revision = err, 0 // the write with which the space runs out is carried out
+		return
+	}
+	d.fail(failed(d.op, d.key, i, err))
+}
+
+// remove deletes what was found if it is the record of a term.
+func (s *Store) remove(ctx context.Context, t store.Term, f found) error {
+	d := &deed{op: "delete", key: f.key, term: t, remove: true}
+	d.learn(f)
+	s.carryOut(ctx, []*deed{d})
+	return d.err
+}
+
+// recall tells a deed what this store knows of the record from its own writes.
+func (s *Store) recall(d *deed) *member {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.held[d.key]
+	if d.term.Token == 0 || m == nil || m.token != d.term.Token {
+		return nil
+	}
+	d.revision, d.lease = m.revision, m.shard.lease
+	d.note = note{nonce: m.nonce, seq: m.seq, ttl: m.shard.ttl, size: m.size}
+	if len(d.value) > 0 && d.seq < m.seq {
+		d.revision = 0 // it will be refused, by what is there
+	}
+	return m
+}
+
+// remember takes in what became of a deed on a member.
+func (s *Store) remember(m *member, d *deed) {
+	if m == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case d.remove && d.err == nil:
+		s.drop(m)
+	case d.remove, errors.Is(d.err, store.ErrLost), errors.Is(d.err, store.ErrForeign):
+		m.unwanted = true
+	case d.err == nil:
+		m.revision, m.seq, m.size = d.revision, d.note.seq, d.note.size
+	}
+}
+
+// writeOf makes a deed of a write that passed its check.
+func writeOf(op string, w store.Write) *deed {
+	return &deed{op: op, key: w.Key, term: store.ByToken(w.Token), value: bytes.Clone(w.Value), seq: w.Seq}
+}

@@ -1,0 +1,107 @@
+// Package etcdstore keeps leasehold's records in etcd, through go.etcd.io/etcd/client/v3:
+// one member or a cluster. The oldest server that it is tested with is 3.7.3.
+//
+// # What lies where
+//
+// A record's value is under its key as it is, so that "etcdctl get key" reads it. All
+// else begins with "leasehold:".
+//
+//   - leasehold:o:<key> is the note beside the record: "1", the nonce of the create
+//     that began the term, the number of the last value, the granted ttl in seconds and
+//     the value's size, with spaces between. The notes, which sort as their keys do,
+//     are the index that List and Watch read.
+//   - leasehold:n:<length of key>:<key>:<nonce> marks a nonce that a create of the key
+//     has used, or that a delete has ended.
+//
+// A record and its note are always written in one transaction and lie on one lease.
+// They are ours exactly as long as they have the same mod revision and the same lease,
+// which nobody else can bring about: a bare put, a put with another lease or with the
+// same, a delete and a put again all move the key's revision away from the note's.
+// Whatever else is under a key is foreign, and no verb writes over it.
+//
+// # Which comparison guards what
+//
+//	Create   create revision of the key is 0     no record, ours or foreign
+//	         create revision of the mark is 0    the nonce's term has not ended
+//	Update   mod revision of key and note        neither was written, deleted, taken off its
+//	Renew    are those of the last write         lease, or followed by another; so a late write
+//	Delete                                       is refused too, and a late delete
+//	         number of the value in the note     an older value sent anew is stale
+//
+// The failure branch of each reads key and note, so that the answer is known at once. A
+// token is the key's create revision: the cluster orders it, it stays for the life of the
+// record, and the next is larger. Revisions that the store does not know from its own
+// writes, as after a restart of the process, it reads first.
+//
+// Marks are on leases of their own that are never renewed: a mark lives for a day and
+// twice the ttl from its create, and past thirty-two of a key the older ones are dropped.
+// A nonce is also in the note, so that a create that comes again is known while its term
+// lives, however long that is. No message of a create is under way for a day.
+//
+// # Shared leases
+//
+// The records of a store with the same ttl share a lease, up to 16,384 of them, so that
+// a heartbeat costs the same for one and for thousands. A record therefore expires
+// together with the others ([store.Capabilities.GroupExpiry]). What is promised to a
+// holder counts from the last keep-alive that was sent; one that is older than a
+// sixteenth of the ttl is sent anew before a create or for a renew.
+//
+// Nobody may live on because others do. Before each keep-alive the store deletes from
+// the lease the records whose holders no longer want them: those whose delete was not
+// confirmed, those whose holders were told of no renew until their time had passed, and
+// those of creates in doubt that nobody settled. If that cannot be had the keep-alive is
+// not sent. An empty lease is kept for the next create, and given back by Close.
+//
+// A keep-alive says nothing of who owns what, so Renew also checks its records: up to 124
+// in a transaction. A larger batch without values is checked by asking the server once
+// for all that is on the lease, as a census that is at most a sixteenth of the ttl old: it
+// does not show a value that another program put on the very lease of the record, which
+// then the next write or smaller batch finds.
+//
+// # What it guarantees
+//
+// The laws of package store, as long as the cluster keeps what it was given. No write is
+// sent twice behind the caller's back, and what the client's own retries do (only where
+// nothing was sent, or where the servers refused a token) does not change that.
+//
+// A ttl is rounded up to whole seconds. The servers have a minimum, which follows from
+// their election timeout: [New] asks for it, and a smaller ttl is refused with a
+// *[store.InvalidError] that names it. A server that grants more than it was asked for
+// has its lease back at once, and the create is refused in the same way.
+//
+// # What it does not guarantee
+//
+// A change of leader, or a restart, lengthens what a lease has left by up to one ttl. A
+// cluster restored from a backup gives larger tokens only if its operator bumped the
+// revisions (etcdutl snapshot restore --bump-revision); one that lost its data begins
+// anew. Watches notice both within seconds and resync.
+//
+// # Errors
+//
+// Beside the conditions of package store an error wraps what went wrong with the servers:
+//
+//	ErrNoQuorum   unavailable before it was sent on, else in doubt
+//	ErrNoSpace    unavailable: the store reads back what became of the write; renewing
+//	              without a value, reading and deleting go on
+//	ErrDenied     unavailable: wrong credentials or too few rights; nothing happened
+//	ErrLeaseGone  lost: the lease expired, or an operator revoked it
+//	ErrInvalid    a ttl below the servers' minimum
+//
+// A revision that was compacted is no error: a watch that asks for one lists anew and says
+// so with Resync. Endpoints that nobody answers at are unavailable, and in doubt once the
+// context has ended while a write may have been under way.
+//
+// # Watching
+//
+// A watch hears of changes by two watches of etcd's: of the notes under the prefix, and of
+// the deletes of keys under it, so that a record which an operator deletes is told of at
+// once. What was put over a record it tells once the record's time left has passed. An
+// expiry and a delete look alike: the cause is Unknown, or Expired when the time left had
+// passed.
+//
+// # Rights
+//
+// A user needs to read and write its own keys and everything under "leasehold:". A watch of
+// a prefix of which the user may read a part only hears of the notes alone. A namespace
+// (client/v3/namespace) has to be on the client's KV and Watcher alike; [New] tries it.
+package etcdstore

@@ -1,0 +1,74 @@
+package etcdstore
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// Get implements [store.Store]. The time left costs a second request.
+func (s *Store) Get(ctx context.Context, key string) (store.Record, error) {
+	if err := store.CheckKey(key); err != nil {
+		return store.Record{}, err
+	}
+	ctx, leave, err := s.tasks.enter(ctx)
+	if err != nil {
+		return store.Record{}, failed("get", key, reads, err)
+	}
+	defer leave()
+	live, err := s.fetch(ctx, []string{key}, anything)
+	if err != nil {
+		return store.Record{}, failed("get", key, reads, err)
+	}
+	if r, ok := live[key]; ok {
+		return r, nil
+	}
+	return store.Record{}, &store.Error{Op: "get", Key: key, Condition: store.ErrNotFound}
+}
+
+// fetch returns the live records under keys that a caller may see. It is two requests
+// for up to maxPairs keys on one lease, and one more for each further lease.
+func (s *Store) fetch(ctx context.Context, keys []string, which func(found) bool) (map[string]store.Record, error) {
+	all, err := s.read(ctx, keys...)
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(f found) bool { return f.value == nil || !which(f) })
+	left, err := s.timesLeft(ctx, all)
+	if err != nil {
+		return nil, err
+	}
+	live := make(map[string]store.Record, len(all))
+	for _, f := range all {
+		r := f.record()
+		if r.Left = left[f.lease()]; r.Left > 0 {
+			live[f.key] = r
+		}
+	}
+	return live, nil
+}
+
+// timesLeft asks for the time left of each lease that what was found is on.
+func (s *Store) timesLeft(ctx context.Context, all []found) (map[clientv3.LeaseID]time.Duration, error) {
+	left := make(map[clientv3.LeaseID]time.Duration)
+	for _, f := range all {
+		left[f.lease()] = 0
+	}
+	for _, lease := range slices.Collect(maps.Keys(left)) {
+		var err error
+		if left[lease], err = s.timeLeft(ctx, lease); err != nil {
+			return nil, err
+		}
+	}
+	return left, nil
+}
+
+// anything is what Get shows, and listed what List and Watch do: they know of a key by
+// its note.
+func anything(found) bool { return true }
+func listed(f found) bool { return f.beside != nil }

@@ -1,0 +1,27 @@
+package etcdstore
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// notes begins the names of owners' notes. A note's name sorts as its key does, so
+// the notes are the index of the records too.
+const notes = store.Reserved + "o:"
+
+// noteOf names the note beside the record of a key.
+func noteOf(key string) string { return notes + key }
+
+// keyOf is the reverse of noteOf.
+func keyOf(name string) (key string, ok bool) { return strings.CutPrefix(name, notes) }
+
+// marksOf begins the names of the nonces that a key has seen. The key's length is in
+// it, or the marks of "a:" would be among those of "a".
+func marksOf(key string) string {
+	return fmt.Sprintf("%sn:%03d:%s:", store.Reserved, len(key), key)
+}
+
+// markOf names the mark of one nonce.
+func markOf(key string, n store.Nonce) string { return marksOf(key) + n.String() }

@@ -1,0 +1,107 @@
+package etcdstore
+
+import (
+	"context"
+	"iter"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+const (
+	maxPage    = 1000    // notes that are read at once
+	maxPortion = 4 << 20 // bytes of values that are
+)
+
+// List implements [store.Store]. It reads the notes under the prefix, a page at a
+// time, and what is under their keys. Of foreign values it yields those that were put
+// over a record of ours.
+func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[store.Record, error] {
+	return func(yield func(store.Record, error) bool) {
+		if err := store.CheckPrefix(prefix); err != nil {
+			yield(store.Record{}, err)
+			return
+		}
+		for keys, err := range s.pages(ctx, prefix) {
+			var live map[string]store.Record
+			if err == nil {
+				live, err = s.fetchIn(ctx, keys, listed)
+			}
+			if err != nil {
+				yield(store.Record{}, failed("list", prefix, reads, err))
+				return
+			}
+			for _, r := range live {
+				if !yield(r, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// fetchIn is fetch as a call of its own: between two the body of a loop runs, which may
+// close the store.
+func (s *Store) fetchIn(ctx context.Context, keys []string, which func(found) bool) (map[string]store.Record, error) {
+	ctx, leave, err := s.tasks.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return s.fetch(ctx, keys, which)
+}
+
+// pages yields the keys under a prefix that have notes, as many at a time as are to be
+// fetched at once. An error is the last thing that it yields.
+func (s *Store) pages(ctx context.Context, prefix string) iter.Seq2[[]string, error] {
+	return func(yield func([]string, error) bool) {
+		from, end := noteOf(prefix), clientv3.GetPrefixRangeEnd(noteOf(prefix))
+		for more := true; more; {
+			page, err := s.page(ctx, from, end)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, keys := range portions(page) {
+				if !yield(keys, nil) {
+					return
+				}
+			}
+			if more = page.More; more {
+				from = string(page.Kvs[len(page.Kvs)-1].Key) + "\x00"
+			}
+		}
+	}
+}
+
+func (s *Store) page(ctx context.Context, from, end string) (*clientv3.GetResponse, error) {
+	ctx, leave, err := s.tasks.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return s.get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(maxPage))
+}
+
+// portions splits the keys of a page into runs that are to be fetched at once: so
+// many, and no further one past so many bytes.
+func portions(page *clientv3.GetResponse) [][]string {
+	var all [][]string
+	size := 0
+	for _, kv := range page.Kvs {
+		key, ok := keyOf(string(kv.Key))
+		if !ok {
+			continue
+		}
+		n, _ := parseNote(string(kv.Value))
+		last := len(all) - 1
+		if last < 0 || len(all[last]) == maxPairs || size+n.size > maxPortion {
+			all = append(all, nil)
+			last, size = last+1, 0
+		}
+		all[last] = append(all[last], key)
+		size += n.size
+	}
+	return all
+}

@@ -1,0 +1,148 @@
+package etcdstore
+
+import (
+	"context"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+const (
+	remembered = 24 * time.Hour // the least that a nonce is, and twice its ttl
+	rotation   = time.Hour      // that one lease takes marks for
+	maxMarked  = 8192           // marks on one lease
+
+	maxMarks = 32 // of one key before the oldest are dropped
+	minMarks = 16 // and how many then stay
+)
+
+// memory is the lease that marks of nonces are put on. It is never renewed: marks go
+// by themselves, a lease of them at a time. The store's mutex guards it.
+type memory struct {
+	lease  clientv3.LeaseID
+	ttl    time.Duration // the longest of a record whose mark it may take
+	until  time.Time     // that it takes marks
+	marks  int
+	flight chan struct{} // closed when the grant under way is over; nil while there is none
+}
+
+// markLease returns the lease for one more mark of a record with that ttl.
+func (s *Store) markLease(ctx context.Context, ttl time.Duration) (clientv3.LeaseID, error) {
+	for {
+		s.mu.Lock()
+		m := &s.memory
+		if m.lease != 0 && ttl <= m.ttl && m.marks < maxMarked && time.Now().Before(m.until) {
+			m.marks++
+			defer s.mu.Unlock()
+			return m.lease, nil
+		}
+		flight := m.flight
+		if flight == nil {
+			m.flight = make(chan struct{})
+		}
+		s.mu.Unlock()
+		var err error
+		if flight != nil {
+			err = await(ctx, flight)
+		} else {
+			err = s.renewMemory(ctx, max(ttl, rotation))
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+}
+
+func (s *Store) renewMemory(ctx context.Context, ttl time.Duration) error {
+	began := time.Now()
+	life := remembered + rotation + 2*ttl
+	lease, err := s.grant(ctx, int64(life/time.Second))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.memory.flight)
+	s.memory.flight = nil
+	if err == nil {
+		s.memory = memory{lease: lease, ttl: ttl, until: began.Add(rotation)}
+	}
+	return err
+}
+
+// forgetMemory has the next mark put on another lease than this one.
+func (s *Store) forgetMemory(lease clientv3.LeaseID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.memory.lease == lease {
+		s.memory.lease = 0
+	}
+}
+
+// trim drops the oldest marks of a key. It is housekeeping: if it fails, a later
+// create does it.
+func (s *Store) trim(ctx context.Context, key string) {
+	all, err := s.get(ctx, marksOf(key), clientv3.WithPrefix(), clientv3.WithKeysOnly(),
+		clientv3.WithSort(clientv3.SortByCreateRevision, clientv3.SortAscend))
+	if err != nil || len(all.Kvs) <= minMarks {
+		return
+	}
+	var ops []clientv3.Op
+	for _, kv := range all.Kvs[:min(len(all.Kvs)-minMarks, maxOps)] {
+		ops = append(ops, clientv3.OpDelete(string(kv.Key)))
+	}
+	s.commit(ctx, nil, ops, nil)
+}
+
+// trimSoon trims in the background, one key at a time.
+func (s *Store) trimSoon(key string, marks int64) {
+	if marks <= maxMarks || !s.trimming.CompareAndSwap(false, true) {
+		return
+	}
+	started := s.tasks.start(func(ctx context.Context) {
+		defer s.trimming.Store(false)
+		s.trim(ctx, key)
+	})
+	if !started {
+		s.trimming.Store(false)
+	}
+}
+
+// endNonce ends the term that a create with nonce n began, or sees to it that none can
+// begin any more.
+func (s *Store) endNonce(ctx context.Context, key string, n store.Nonce) error {
+	for {
+		lease, err := s.markLease(ctx, 0)
+		if err != nil {
+			return s.endFull(ctx, key, n, err)
+		}
+		mark := clientv3.OpPut(markOf(key, n), "1", clientv3.WithLease(lease))
+		_, answers, err := s.commit(ctx, []clientv3.Cmp{absent(markOf(key, n))}, append(look(key), mark), look(key))
+		switch {
+		case isGone(err):
+			s.forgetMemory(lease)
+			continue
+		case err != nil:
+			return s.endFull(ctx, key, n, err)
+		}
+		return s.remove(ctx, store.ByNonce(n), decode(key, answers))
+	}
+}
+
+// endFull is endNonce for servers that take no mark: they still delete. That a create
+// of which there is no record yet never comes they cannot be made to say.
+func (s *Store) endFull(ctx context.Context, key string, n store.Nonce, err error) error {
+	if !isFull(err) {
+		return err
+	}
+	_, answers, late := s.commit(ctx, nil, append(look(key), clientv3.OpGet(markOf(key, n))), nil)
+	if late != nil {
+		return late
+	}
+	switch f := decode(key, answers); {
+	case f.has(store.ByNonce(n)):
+		return s.remove(ctx, store.ByNonce(n), f)
+	case answers[2].first() != nil:
+		return nil
+	}
+	return &unsentError{err}
+}

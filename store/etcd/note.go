@@ -1,0 +1,47 @@
+package etcdstore
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// note is what lies beside a record and says whose it is. Both are written in one
+// transaction, each time, and lie on one lease: whatever else is under the key has
+// another revision than the note.
+type note struct {
+	nonce store.Nonce   // of the create that began the term
+	seq   uint64        // number of the value that was written last, 0 for the first
+	ttl   time.Duration // that the lease was granted
+	size  int           // of the value in bytes, so that a list knows what it asks for
+}
+
+const noteVersion = "1"
+
+// String is how a note is stored: words that a person can read too.
+func (n note) String() string {
+	return fmt.Sprintf("%s %v %d %d %d", noteVersion, n.nonce, n.seq, int64(n.ttl/time.Second), n.size)
+}
+
+// parseNote reads what String wrote, and nothing else.
+func parseNote(text string) (note, bool) {
+	words := strings.Split(text, " ")
+	if len(words) != 5 || len(words[1]) != 2*len(store.Nonce{}) {
+		return note{}, false
+	}
+	var n note
+	nonce, err1 := hex.DecodeString(words[1])
+	seq, err2 := strconv.ParseUint(words[2], 10, 64)
+	ttl, err3 := strconv.ParseUint(words[3], 10, 32)
+	size, err4 := strconv.ParseUint(words[4], 10, 31)
+	if err1 != nil || err2 != nil || err3 != nil || err4 != nil {
+		return note{}, false
+	}
+	copy(n.nonce[:], nonce)
+	n.seq, n.ttl, n.size = seq, time.Duration(ttl)*time.Second, int(size)
+	return n, n.String() == text
+}

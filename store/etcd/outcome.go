@@ -1,0 +1,132 @@
+package etcdstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// What went wrong with the servers. An error of a verb wraps one of these, where one
+// fits, beside its condition of package store and what the client said.
+var (
+	// ErrNoQuorum: the cluster has no leader at present, or did not agree in
+	// time.
+	ErrNoQuorum = errors.New("the etcd cluster has no quorum")
+	// ErrNoSpace: the database is full, so the servers take no values. Records
+	// that are there can still be renewed without a value, read and deleted.
+	ErrNoSpace = errors.New("the etcd database is full (NOSPACE alarm)")
+	// ErrDenied: the client's user may not do that, or is not known.
+	ErrDenied = errors.New("the etcd user lacks a right; the doc of package etcdstore lists them")
+	// ErrLeaseGone: the etcd lease that the record was on has expired or was
+	// revoked.
+	ErrLeaseGone = errors.New("the record's etcd lease has expired or was revoked")
+)
+
+// intent says whether a call that failed may have had an effect.
+type intent bool
+
+const (
+	reads  intent = false
+	writes intent = true
+)
+
+// failed is the error of a verb that got no answer.
+func failed(op, key string, i intent, err error) error {
+	condition := store.ErrUnavailable
+	switch {
+	case errors.Is(err, store.ErrClosed), i == reads && errors.Is(err, errClosing):
+		return &store.Error{Op: op, Key: key, Condition: store.ErrClosed}
+	case i == writes && !unsent(err) && !refused(err):
+		condition = store.ErrInDoubt
+	}
+	return &store.Error{Op: op, Key: key, Condition: condition, Err: named(err)}
+}
+
+// named adds to err the fault of this package that it is a case of.
+func named(err error) error {
+	for fault, causes := range map[error][]error{
+		ErrNoQuorum: {rpctypes.ErrNoLeader, rpctypes.ErrTimeout, rpctypes.ErrTimeoutDueToLeaderFail,
+			rpctypes.ErrTimeoutDueToConnectionLost, rpctypes.ErrTimeoutWaitAppliedIndex, rpctypes.ErrLeaderChanged},
+		ErrNoSpace: {rpctypes.ErrNoSpace},
+		ErrDenied: {rpctypes.ErrPermissionDenied, rpctypes.ErrAuthFailed, rpctypes.ErrUserEmpty,
+			rpctypes.ErrInvalidAuthToken, rpctypes.ErrPermissionNotGranted},
+		ErrLeaseGone: {rpctypes.ErrLeaseNotFound},
+	} {
+		for _, cause := range causes {
+			if errors.Is(err, cause) && !errors.Is(err, fault) {
+				return fmt.Errorf("%w: %w", fault, err)
+			}
+		}
+	}
+	return err
+}
+
+// unsentError is the error of a call that was not sent.
+type unsentError struct{ cause error }
+
+func (e *unsentError) Error() string { return "not sent: " + e.cause.Error() }
+func (e *unsentError) Unwrap() error { return e.cause }
+
+// bare returns what a verb's error says without its condition, for an error of another
+// verb, which has one of its own.
+func bare(err error) error {
+	if inner := new(store.Error); errors.As(err, &inner) && inner.Err != nil {
+		return inner.Err
+	}
+	return err
+}
+
+// unsent reports whether err came before the call was sent. The client keeps no
+// other trace of a connection that was never made than its words.
+func unsent(err error) bool {
+	var before *unsentError
+	if errors.As(err, &before) {
+		return true
+	}
+	s, ok := status.FromError(err)
+	if !ok || s.Code() != codes.Unavailable {
+		return false
+	}
+	for _, words := range []string{
+		"transport: Error while dialing", "transport: authentication handshake failed",
+		"there is no address available", "there is no connection available",
+	} {
+		if strings.Contains(s.Message(), words) {
+			return true
+		}
+	}
+	return false
+}
+
+// refused reports whether err is a server's word that it did nothing. That it is out
+// of space is not: the write with which it runs out is carried out, and answered so.
+func refused(err error) bool {
+	var word rpctypes.EtcdError
+	if !errors.As(err, &word) {
+		return false
+	}
+	switch word.Code() {
+	case codes.InvalidArgument, codes.NotFound, codes.FailedPrecondition, codes.PermissionDenied,
+		codes.Unauthenticated, codes.OutOfRange:
+		return true
+	}
+	return errors.Is(err, rpctypes.ErrNoLeader) || errors.Is(err, rpctypes.ErrTooManyRequests)
+}
+
+// cause is why a call whose context has ended failed: the context's own reason,
+// which the client does not pass on.
+func cause(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+func isDenied(err error) bool { return errors.Is(named(err), ErrDenied) }

@@ -1,0 +1,108 @@
+package etcdstore
+
+import (
+	"context"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// found is what lay under a key and in its note at one revision.
+type found struct {
+	key    string
+	value  *mvccpb.KeyValue // nil for nothing
+	beside *mvccpb.KeyValue // the note as it is stored; nil for none
+	note   note             // if the record is ours
+	ours   bool
+}
+
+// inspect says whose record it is. Ours and its note have one revision, because only
+// the library writes notes and it never writes one of the two alone.
+func inspect(key string, value, beside *mvccpb.KeyValue) found {
+	f := found{key: key, value: value, beside: beside}
+	if value == nil || beside == nil || value.ModRevision != beside.ModRevision ||
+		value.Lease == 0 || value.Lease != beside.Lease {
+		return f
+	}
+	f.note, f.ours = parseNote(string(beside.Value))
+	return f
+}
+
+// token is that of the record, or zero if it is not ours.
+func (f found) token() store.Token {
+	if !f.ours {
+		return 0
+	}
+	return store.Token(f.value.CreateRevision)
+}
+
+// has reports whether the record is that of a term.
+func (f found) has(t store.Term) bool {
+	return f.ours && (f.token() == t.Token || f.note.nonce == t.Nonce)
+}
+
+func (f found) lease() clientv3.LeaseID { return clientv3.LeaseID(f.value.Lease) }
+
+// record is what was found as callers see it, but for the time left.
+func (f found) record() store.Record {
+	return store.Record{Key: f.key, Value: f.value.Value, Token: f.token()}
+}
+
+// look reads a key and its note.
+func look(key string) []clientv3.Op {
+	return []clientv3.Op{clientv3.OpGet(key), clientv3.OpGet(noteOf(key))}
+}
+
+// decode reads the answers to the operations of look.
+func decode(key string, answers []response) found {
+	return inspect(key, answers[0].first(), answers[1].first())
+}
+
+// read returns what is under keys, of which there may be maxPairs at most, all at one
+// revision.
+func (s *Store) read(ctx context.Context, keys ...string) ([]found, error) {
+	ops := make([]clientv3.Op, 0, 2*len(keys))
+	for _, key := range keys {
+		ops = append(ops, look(key)...)
+	}
+	_, answers, err := s.commit(ctx, nil, ops, nil)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]found, len(keys))
+	for i, key := range keys {
+		all[i] = decode(key, answers[2*i:])
+	}
+	return all, nil
+}
+
+// readOne is read for one key.
+func (s *Store) readOne(ctx context.Context, key string) (found, error) {
+	all, err := s.read(ctx, key)
+	if err != nil {
+		return found{}, err
+	}
+	return all[0], nil
+}
+
+// timeLeft asks how long a lease has left. It is not positive if the lease is gone.
+// The server cuts off the part of a second, so a second is added, and a lease whose
+// end it has yet to carry out has that second too.
+func (s *Store) timeLeft(ctx context.Context, id clientv3.LeaseID) (time.Duration, error) {
+	if id == 0 {
+		return store.Forever, nil
+	}
+	answer, err := s.client.TimeToLive(ctx, id)
+	switch {
+	case err != nil:
+		return 0, cause(ctx, err)
+	case answer.GrantedTTL <= 0:
+		return 0, nil
+	}
+	return seconds(min(max(answer.TTL, 0)+1, answer.GrantedTTL)), nil
+}
+
+func seconds(n int64) time.Duration { return time.Duration(n) * time.Second }

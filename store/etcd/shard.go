@@ -1,0 +1,381 @@
+package etcdstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+const (
+	// maxMembers bounds what is lost with one lease.
+	maxMembers = 16384
+	// freshness is the part of a ttl for which a keep-alive also serves the calls
+	// that come after it: what a batch has just asked for, the next need not.
+	freshness = 16
+)
+
+// shard is one etcd lease and the records on it. The store's mutex guards it.
+type shard struct {
+	lease   clientv3.LeaseID
+	ttl     time.Duration // that was granted
+	sent    time.Time     // when the last keep-alive that was confirmed was sent
+	members map[*member]struct{}
+	pending int           // creates in flight
+	gone    bool          // the server says that there is no such lease
+	leaving bool          // its records are moving to another
+	suspect bool          // the server said so of this lease or of another
+	flight  chan struct{} // closed when the keep-alive under way is over; nil while there is none
+	census  census
+}
+
+// census is what the server says is on a lease. A key that was deleted, or put by
+// another program, is not.
+type census struct {
+	taken time.Time // when it was asked for
+	names map[string]struct{}
+}
+
+// member is a record that this store put on a shard.
+type member struct {
+	shard    *shard
+	key      string
+	nonce    store.Nonce
+	token    store.Token // zero while the create is in doubt
+	since    time.Time   // when the create was answered
+	revision int64       // at which record and note were last written
+	seq      uint64
+	size     int
+	until    time.Time // as its holder was told; then nobody wants it any more
+	unwanted bool      // its delete was not confirmed, or it is no longer its holder's
+}
+
+// until is the earliest moment at which the server may drop the lease.
+func (sh *shard) until() time.Time { return sh.sent.Add(sh.ttl) }
+
+// fresh reports whether the last keep-alive is recent enough for another call.
+func (sh *shard) fresh(now time.Time) bool {
+	return !sh.suspect && now.Before(sh.sent.Add(sh.ttl/freshness))
+}
+
+// counted reports whether the last census is recent enough for another call.
+func (sh *shard) counted(now time.Time) bool {
+	return now.Before(sh.census.taken.Add(sh.ttl / freshness))
+}
+
+// vouches reports whether the last census found a record in its place.
+func (sh *shard) vouches(m *member) bool {
+	_, there := sh.census.names[m.key]
+	_, noted := sh.census.names[noteOf(m.key)]
+	return there && noted && m.since.Before(sh.census.taken)
+}
+
+// empty reports whether the lease can be revoked: nothing is on it, nor about to be.
+func (sh *shard) empty() bool { return len(sh.members) == 0 && sh.pending == 0 }
+
+// takes reports whether there is room for one more. A lease that may have ended by
+// itself takes none.
+func (sh *shard) takes(now time.Time) bool {
+	return !sh.gone && !sh.leaving && now.Before(sh.until()) && len(sh.members)+sh.pending < maxMembers
+}
+
+// leftovers are the members that nobody wants any more. They must not live on because
+// others on the same lease are kept alive.
+func (sh *shard) leftovers(now time.Time) []*member {
+	var some []*member
+	for m := range sh.members {
+		if m.unwanted || now.After(m.until) {
+			some = append(some, m)
+		}
+	}
+	return some
+}
+
+// pool has the shards of one ttl.
+type pool struct {
+	shards []*shard
+	flight chan struct{} // closed when the grant under way is over; nil while there is none
+}
+
+// berth returns a shard with room for one more record, whose create counts as in
+// flight from here on, until leave.
+func (s *Store) berth(ctx context.Context, ttl int64) (*shard, error) {
+	for {
+		sh, wait := s.reserve(ttl)
+		switch {
+		case sh == nil && wait == nil:
+			return s.grantShard(ctx, ttl)
+		case sh == nil:
+			if err := await(ctx, wait); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		err := s.keepAlive(ctx, sh, false)
+		if err == nil {
+			return sh, nil
+		}
+		s.leave(sh)
+		if !isGone(err) && !errors.Is(err, errMoved) {
+			return nil, err
+		}
+	}
+}
+
+// reserve finds room in a shard. If there is none it returns what to wait for while
+// another call has one granted, or nothing: then the caller is to.
+func (s *Store) reserve(ttl int64) (sh *shard, wait chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.pools[ttl]
+	if p == nil {
+		p = new(pool)
+		s.pools[ttl] = p
+	}
+	s.prune(p, time.Now())
+	for _, sh := range p.shards {
+		if sh.takes(time.Now()) {
+			sh.pending++
+			return sh, nil
+		}
+	}
+	if p.flight != nil {
+		return nil, p.flight
+	}
+	p.flight = make(chan struct{})
+	return nil, nil
+}
+
+// grantShard has a shard granted, with a create in flight for the caller.
+func (s *Store) grantShard(ctx context.Context, ttl int64) (*shard, error) {
+	sent := time.Now()
+	lease, err := s.grant(ctx, ttl)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.pools[ttl]
+	close(p.flight)
+	p.flight = nil
+	if err != nil {
+		return nil, err
+	}
+	sh := &shard{lease: lease, ttl: seconds(ttl), sent: sent, pending: 1, members: make(map[*member]struct{})}
+	p.shards = append(p.shards, sh)
+	return sh, nil
+}
+
+// grant has a lease granted for exactly ttl seconds. A server that grants more has a
+// minimum: the lease is given back, and the error names it.
+func (s *Store) grant(ctx context.Context, ttl int64) (clientv3.LeaseID, error) {
+	answer, err := s.client.Grant(ctx, ttl)
+	if err != nil {
+		return 0, cause(ctx, err)
+	}
+	if answer.TTL <= ttl {
+		return answer.ID, nil
+	}
+	s.minTTL.Store(int64(seconds(answer.TTL)))
+	s.client.Revoke(ctx, answer.ID) // if that fails it ends by itself
+	return 0, &store.InvalidError{What: "ttl", Got: seconds(ttl).String(),
+		Rule: fmt.Sprintf("must be at least %v, the minimum of the etcd servers", seconds(answer.TTL))}
+}
+
+// leave ends a create in flight that put nothing on the shard.
+func (s *Store) leave(sh *shard) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sh.pending--
+}
+
+// keepAlive returns once a keep-alive is confirmed that is recent, and a census is taken
+// that is, if the caller counts on one. Calls that come together share them.
+func (s *Store) keepAlive(ctx context.Context, sh *shard, count bool) error {
+	for {
+		s.mu.Lock()
+		switch flight := sh.flight; {
+		case sh.gone:
+			s.mu.Unlock()
+			return rpctypes.ErrLeaseNotFound
+		case sh.fresh(time.Now()) && (!count || sh.counted(time.Now())):
+			s.mu.Unlock()
+			return nil
+		case flight != nil:
+			s.mu.Unlock()
+			if err := await(ctx, flight); err != nil {
+				return err
+			}
+			continue // it may have failed because its own caller gave up
+		}
+		sh.flight = make(chan struct{})
+		s.mu.Unlock()
+		return s.fly(ctx, sh, count)
+	}
+}
+
+// fly sends a keep-alive, after what nobody wants any more is off the lease. If that
+// cannot be had the lease must not be renewed.
+func (s *Store) fly(ctx context.Context, sh *shard, count bool) error {
+	var sent time.Time
+	var found census
+	err := s.clear(ctx, sh)
+	if err == nil {
+		sent = time.Now()
+		_, err = s.beat(ctx, sh.lease)
+	}
+	if err == nil && count {
+		found = s.count(ctx, sh.lease)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(sh.flight)
+	sh.flight = nil
+	switch {
+	case errors.Is(err, errMoved):
+		s.bury(sh)
+	case err == nil:
+		sh.sent, sh.suspect = sent, false
+		if count {
+			sh.census = found
+		}
+	case isGone(err):
+		s.bury(sh)
+	}
+	return err
+}
+
+// clear deletes the leftovers of a shard.
+func (s *Store) clear(ctx context.Context, sh *shard) error {
+	s.mu.Lock()
+	leftovers := sh.leftovers(time.Now())
+	s.mu.Unlock()
+	var deeds []*deed
+	for _, m := range leftovers {
+		if m.token == 0 {
+			if err := s.endNonce(ctx, m.key, m.nonce); err != nil {
+				return s.stuck(ctx, sh, m.key, err)
+			}
+			continue
+		}
+		deeds = append(deeds, &deed{op: "delete", key: m.key, term: store.ByToken(m.token), remove: true, revision: m.revision})
+	}
+	s.carryOut(ctx, deeds)
+	for _, d := range deeds {
+		if d.err != nil {
+			return s.stuck(ctx, sh, d.key, d.err)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range leftovers {
+		s.drop(m)
+	}
+	return nil
+}
+
+// beat sends one keep-alive and returns the ttl that it restarts. The client's own
+// function for that sends again without a pause while there is no leader.
+func (s *Store) beat(ctx context.Context, id clientv3.LeaseID) (time.Duration, error) {
+	stop, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stream, err := s.leases.LeaseKeepAlive(stop)
+	if err != nil {
+		return 0, cause(ctx, rpctypes.Error(err))
+	}
+	stream.Send(&pb.LeaseKeepAliveRequest{ID: int64(id)}) // Recv has its error
+	stream.CloseSend()
+	answer, err := stream.Recv()
+	switch {
+	case err != nil:
+		return 0, cause(ctx, rpctypes.Error(err))
+	case answer.TTL <= 0:
+		return 0, rpctypes.ErrLeaseNotFound
+	}
+	return seconds(answer.TTL), nil
+}
+
+// count takes a census. If it cannot be had nothing is vouched for, and each record is
+// checked by itself.
+func (s *Store) count(ctx context.Context, id clientv3.LeaseID) census {
+	taken := time.Now()
+	answer, err := s.client.TimeToLive(ctx, id, clientv3.WithAttachedKeys())
+	if err != nil {
+		return census{taken: taken}
+	}
+	names := make(map[string]struct{}, len(answer.Keys))
+	for _, name := range answer.Keys {
+		names[string(name)] = struct{}{}
+	}
+	return census{taken, names}
+}
+
+// prune forgets shards whose leases have ended by themselves. The mutex is the
+// caller's.
+func (s *Store) prune(p *pool, now time.Time) {
+	var kept []*shard
+	for _, sh := range p.shards {
+		if idle := sh.pending == 0 && sh.flight == nil; idle && now.After(sh.until().Add(sh.ttl)) {
+			s.bury(sh)
+		}
+		if !sh.gone {
+			kept = append(kept, sh)
+		}
+	}
+	p.shards = kept
+}
+
+// bury forgets a shard that is gone, and all on it. The mutex is the caller's.
+func (s *Store) bury(sh *shard) {
+	sh.gone = true
+	for m := range sh.members {
+		s.drop(m)
+	}
+}
+
+// drop forgets a member. The mutex is the caller's.
+func (s *Store) drop(m *member) {
+	delete(m.shard.members, m)
+	if s.held[m.key] == m {
+		delete(s.held, m.key)
+	}
+	if s.doubts[m.nonce] == m {
+		delete(s.doubts, m.nonce)
+	}
+}
+
+// board notes that a create in flight has put its record on the shard, or may have:
+// then the member has no token.
+func (s *Store) board(m *member) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m.shard.pending--
+	if before := s.doubts[m.nonce]; before != nil {
+		s.drop(before)
+	}
+	if m.shard.gone {
+		return
+	}
+	m.since, m.until = time.Now(), m.shard.until()
+	m.shard.members[m] = struct{}{}
+	if m.token == 0 {
+		s.doubts[m.nonce] = m
+		return
+	}
+	if before := s.held[m.key]; before != nil {
+		before.unwanted = true // its record is gone, or the create would not have succeeded
+	}
+	s.held[m.key] = m
+}
+
+func await(ctx context.Context, done <-chan struct{}) error {
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return &unsentError{context.Cause(ctx)}
+	}
+}

@@ -1,0 +1,101 @@
+package etcdstore
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/leasehold-go/leasehold/store"
+	"github.com/leasehold-go/leasehold/store/internal/feed"
+)
+
+// Store is a [store.Store] on etcd. [New] makes one; the zero Store is of no use.
+type Store struct {
+	client   *clientv3.Client
+	leases   pb.LeaseClient
+	tasks    *tasks
+	history  *history
+	minTTL   atomic.Int64 // a time.Duration; what the servers grant at least
+	trimming atomic.Bool  // whether a task trims the marks of some key
+
+	mu     sync.Mutex
+	pools  map[int64]*pool // by ttl in seconds
+	held   map[string]*member
+	doubts map[store.Nonce]*member // whose creates are in doubt
+	memory memory
+}
+
+var (
+	_ store.Store     = (*Store)(nil)
+	_ store.Describer = (*Store)(nil)
+	_ feed.Source     = source{}
+)
+
+// New returns a store on the cluster that client is connected to. It asks for the
+// smallest ttl that the servers grant, and tries each verb and a watch on a record of
+// the library's own: a client with too few rights, or with a namespace on only some of
+// its interfaces, is refused here. What is wrong with the servers is a *[ServerError];
+// a client that will not do is a *[store.InvalidError].
+//
+// The client stays the caller's, and with it its endpoints, credentials and timeouts.
+func New(ctx context.Context, client *clientv3.Client) (*Store, error) {
+	if client == nil {
+		return nil, &store.InvalidError{What: "client", Rule: "must not be nil"}
+	}
+	conn := client.ActiveConnection()
+	if conn == nil {
+		return nil, &store.InvalidError{What: "client", Rule: "must have a connection: keep-alives are sent on it"}
+	}
+	s := &Store{
+		client: client, leases: pb.NewLeaseClient(conn), tasks: newTasks(), history: newHistory(),
+		pools: make(map[int64]*pool), held: make(map[string]*member), doubts: make(map[store.Nonce]*member),
+	}
+	if err := s.check(ctx); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close ends every call and watch, which then return [store.ErrClosed] or, for a write
+// under way, [store.ErrInDoubt], and joins what the store started. It gives back leases
+// that no record is on; records stay for their ttl. Close may be called again. It does
+// not close the client.
+func (s *Store) Close() error {
+	s.tasks.close()
+	s.mu.Lock()
+	var idle []*shard
+	for _, p := range s.pools {
+		for _, sh := range p.shards {
+			if sh.empty() && !sh.gone {
+				sh.gone = true
+				idle = append(idle, sh)
+			}
+		}
+	}
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(clientv3.WithRequireLeader(context.Background()), farewell)
+	defer cancel()
+	for _, sh := range idle {
+		s.client.Revoke(ctx, sh.lease) // if that fails it ends by itself
+	}
+	return nil
+}
+
+// farewell is how long Close may take to give leases back.
+const farewell = time.Second
+
+// Capabilities implements [store.Describer].
+func (s *Store) Capabilities() store.Capabilities {
+	return store.Capabilities{
+		MinTTL: time.Duration(s.minTTL.Load()),
+		// The ttl is rounded up to a second, the time left cut off to one, and
+		// the servers look for leases that have ended twice a second.
+		Precision:   3 * time.Second,
+		GroupExpiry: true,
+	}
+}

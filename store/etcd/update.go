@@ -1,0 +1,25 @@
+package etcdstore
+
+import (
+	"context"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// Update implements [store.Store]. The value is put without touching the lease.
+func (s *Store) Update(ctx context.Context, write store.Write) error {
+	if err := write.Check(); err != nil {
+		return err
+	}
+	ctx, leave, err := s.tasks.enter(ctx)
+	if err != nil {
+		return failed("update", write.Key, reads, err)
+	}
+	defer leave()
+	d := writeOf("update", write)
+	m := s.recall(d)
+	s.carryOut(ctx, []*deed{d})
+	s.remember(m, d)
+	s.explain(ctx, []*deed{d})
+	return d.err
+}

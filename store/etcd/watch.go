@@ -1,0 +1,224 @@
+package etcdstore
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/leasehold-go/leasehold/store"
+	"github.com/leasehold-go/leasehold/store/internal/feed"
+)
+
+const (
+	firstPause = 100 * time.Millisecond // between watches that failed, doubling
+	maxPause   = 5 * time.Second
+)
+
+// Watch implements [store.Store]. Two watches of etcd's own say which keys to read
+// again: one of the notes under the prefix, and one of the deletes of keys under it,
+// because another program deletes a key and not its note.
+func (s *Store) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event, error] {
+	return func(yield func(store.Event, error) bool) {
+		if err := store.CheckPrefix(prefix); err != nil {
+			yield(store.Event{}, err)
+			return
+		}
+		w := &watch{store: s, prefix: prefix, settled: make(chan error, 1)}
+		inner, stop := context.WithCancel(ctx)
+		defer stop()
+		if err := w.begin(inner); err != nil {
+			if ctx.Err() != nil {
+				err = context.Cause(ctx)
+			} else {
+				err = failed("watch", prefix, reads, err)
+			}
+			yield(store.Event{}, err)
+			return
+		}
+		w.hub.Watch(ctx, source{s}, prefix)(yield)
+	}
+}
+
+// watch is what one Watch hears.
+type watch struct {
+	store   *Store
+	prefix  string
+	hub     feed.Hub
+	settled chan error // the listening goroutine sends one element: how the first try to hear went
+}
+
+// begin returns once the watch hears, or it is known that it does not. Listening comes
+// before the first list: what happens in between is then told twice and not missed.
+func (w *watch) begin(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	settled := w.settled // the listening goroutine's, from here on
+	started := w.store.tasks.start(func(life context.Context) {
+		life, stop := context.WithCancel(life)
+		defer stop()
+		defer context.AfterFunc(ctx, stop)()
+		w.listen(life)
+	})
+	if !started {
+		return store.ErrClosed
+	}
+	select {
+	case err := <-settled:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// listen hears of changes, over one pair of watches after another, until ctx ends.
+func (w *watch) listen(ctx context.Context) {
+	defer w.hub.Close()
+	for pause := firstPause; ctx.Err() == nil; pause = min(2*pause, maxPause) {
+		heard, err := w.hear(ctx)
+		w.hub.Missed()
+		if !heard && w.unsettled(err) {
+			return
+		}
+		if heard {
+			pause = firstPause
+		}
+		sleep(ctx, pause)
+	}
+	w.unsettled(store.ErrClosed)
+}
+
+// unsettled says how the first try to hear went, and reports whether it was the first.
+func (w *watch) unsettled(err error) bool {
+	settled := w.settled
+	if w.settled = nil; settled == nil {
+		return false
+	}
+	settled <- err
+	return true
+}
+
+// hear opens both watches and relays what they tell.
+func (w *watch) hear(ctx context.Context) (heard bool, err error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	_, broken := w.store.history.now()
+	opts := []clientv3.OpOption{clientv3.WithPrefix(), clientv3.WithCreatedNotify()}
+	beside := w.store.client.Watch(ctx, noteOf(w.prefix), opts...)
+	gone := w.store.client.Watch(ctx, w.prefix, append(opts, clientv3.WithFilterPut())...)
+	if err := first(ctx, beside); err != nil {
+		return false, err
+	}
+	switch err := first(ctx, gone); {
+	case isDenied(err):
+		gone = nil // whoever has no right to the whole range hears of the notes alone
+	case err != nil:
+		return false, err
+	}
+	if !w.unsettled(nil) {
+		w.hub.Missed() // whatever happened between the watches
+	}
+	return true, w.relay(ctx, beside, gone, broken)
+}
+
+// relay marks what watches tell until one ends, or the revision has gone back. While they
+// are quiet it looks after that itself.
+func (w *watch) relay(ctx context.Context, beside, gone clientv3.WatchChan, broken <-chan struct{}) error {
+	ticker := time.NewTicker(pulse)
+	defer ticker.Stop()
+	for {
+		var r clientv3.WatchResponse
+		var open bool
+		select {
+		case r, open = <-beside:
+		case r, open = <-gone:
+		case <-broken:
+			return errBroken
+		case now := <-ticker.C:
+			if w.store.history.due(now) {
+				w.store.peek(ctx)
+			}
+			continue
+		}
+		if !open || r.Err() != nil {
+			return endOf(r)
+		}
+		w.mark(r)
+	}
+}
+
+var (
+	errSilent = errors.New("the client closed the watch")
+	errBroken = errors.New("the cluster's revision has gone back")
+)
+
+// first waits until a watch is there.
+func first(ctx context.Context, c clientv3.WatchChan) error {
+	select {
+	case r, open := <-c:
+		if !open {
+			return errSilent
+		}
+		return endOf(r)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// endOf is the error of a watch that has ended. The client passes on a server's word for
+// it as mere text.
+func endOf(r clientv3.WatchResponse) error {
+	err := r.Err()
+	if err == nil {
+		return nil
+	}
+	if _, words, ok := strings.Cut(err.Error(), " desc = "); ok {
+		return rpctypes.Error(errors.New(words))
+	}
+	return err
+}
+
+// mark tells the feed which keys something happened to.
+func (w *watch) mark(r clientv3.WatchResponse) {
+	for _, e := range r.Events {
+		name := string(e.Kv.Key)
+		if key, ok := keyOf(name); ok {
+			name = key
+		}
+		if store.CheckKey(name) == nil {
+			w.hub.Mark(name, store.Unknown)
+		}
+	}
+}
+
+// source is what a watch reads from.
+type source struct{ *Store }
+
+// Read returns what List would of these keys.
+func (s source) Read(ctx context.Context, keys []string) (map[string]store.Record, error) {
+	live := make(map[string]store.Record, len(keys))
+	for some := range slices.Chunk(keys, maxPairs) {
+		found, err := s.fetchIn(ctx, some, listed)
+		if err != nil {
+			return nil, failed("watch", some[0], reads, err)
+		}
+		maps.Copy(live, found)
+	}
+	return live, nil
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
