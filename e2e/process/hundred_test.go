@@ -20,36 +20,37 @@ const (
 // file comes into one order there, so that it shows whether two trusted their terms
 // at the same time.
 func TestAHundredProcessesForOneKey(t *testing.T) {
-	s := start(t)
-	turns := filepath.Join(t.TempDir(), "turns")
-	if err := os.WriteFile(turns, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var all []*child
-	for i := range hundred {
-		args := []string{"-wait", "-ttl", "3s", "-hold", "20ms", "-limit", "150s", "-turns", turns}
-		if i < crashes {
-			args = append(args, "-crash")
+	onEach(t, func(s server) {
+		turns := filepath.Join(s.TempDir(), "turns")
+		if err := os.WriteFile(turns, nil, 0o600); err != nil {
+			s.Fatal(err)
 		}
-		all = append(all, s.holds(args...))
-	}
-	for i, c := range all {
-		select {
-		case <-c.done:
-		case <-time.After(2*patience + 30*time.Second):
-			t.Fatal("a process never ends")
+		var all []*child
+		for i := range hundred {
+			args := []string{"-wait", "-ttl", "3s", "-hold", "20ms", "-limit", "150s", "-turns", turns}
+			if i < crashes {
+				args = append(args, "-crash")
+			}
+			all = append(all, s.holds(args...))
 		}
-		if code := c.cmd.ProcessState.ExitCode(); i >= crashes && code != exitOK {
-			t.Errorf("exit %d", code)
+		for i, c := range all {
+			select {
+			case <-c.done:
+			case <-time.After(2*patience + 30*time.Second):
+				s.Fatal("a process never ends")
+			}
+			if code := c.cmd.ProcessState.ExitCode(); i >= crashes && code != exitOK {
+				s.Errorf("exit %d", code)
+			}
 		}
-	}
-	checkTurns(t, turns)
-	eventually(t, "the key is gone", func() bool { return s.raw("job") == "" })
+		checkTurns(s, turns)
+		eventually(s, "the key is gone", func() bool { return s.raw("job") == "" })
+	})
 }
 
 // checkTurns reads the order of begins and ends. After a crash there is no end; the
 // next begin stands for it.
-func checkTurns(t *testing.T, path string) {
+func checkTurns(t testing.TB, path string) {
 	t.Helper()
 	file, err := os.Open(path)
 	if err != nil {

@@ -10,52 +10,54 @@ import (
 )
 
 func TestAfterKillTheKeyGoesWithinTheTTLAndTokensGoOn(t *testing.T) {
-	const ttl, slack = 2 * time.Second, 5 * time.Second
-	s := start(t)
-	var last store.Token
-	for range 3 {
-		c := s.holds("-ttl", ttl.String())
-		token := c.held()
-		later(t, token, last)
-		last = token
-		c.expect("beat ")
-		c.kill()
-		if left := s.left("job"); left > ttl+time.Second {
-			t.Errorf("the dead holder's record has %v left", left)
+	onEach(t, func(s server) {
+		const ttl, slack = 2 * time.Second, 5 * time.Second
+		var last store.Token
+		for range 3 {
+			c := s.holds("-ttl", ttl.String())
+			token := c.held()
+			later(s, token, last)
+			last = token
+			c.expect("beat ")
+			c.kill()
+			if left := s.left("job"); left > ttl+time.Second {
+				s.Errorf("the dead holder's record has %v left", left)
+			}
+			within(s, ttl+time.Second+slack, "the key is gone", func() bool { return s.raw("job") == "" })
 		}
-		within(t, ttl+time.Second+slack, "the key is gone", func() bool { return s.raw("job") == "" })
-	}
+	})
 }
 
 func TestAWaiterTakesOverAfterARelease(t *testing.T) {
-	s := start(t)
-	first := s.holds("-ttl", "1h")
-	token := first.held()
-	var waiters []*child
-	for range 3 {
-		w := s.holds("-ttl", "1h", "-wait")
-		w.expect("waiting")
-		waiters = append(waiters, w)
-	}
-	for running := first; len(waiters) > 0; {
-		released := time.Now()
-		running.signal(syscall.SIGTERM)
-		running.expect("released ")
-		running.exits(exitOK)
-		i, next := s.oneOf(waiters)
-		later(t, next, token)
-		if took := time.Since(released); took > 20*time.Second {
-			t.Errorf("it took %v, with a ttl of an hour", took)
+	onEach(t, func(s server) {
+		first := s.holds("-ttl", "1h")
+		token := first.held()
+		var waiters []*child
+		for range 3 {
+			w := s.holds("-ttl", "1h", "-wait")
+			w.expect("waiting")
+			waiters = append(waiters, w)
 		}
-		token, running = next, waiters[i]
-		waiters = append(waiters[:i], waiters[i+1:]...)
-	}
+		for running := first; len(waiters) > 0; {
+			released := time.Now()
+			running.signal(syscall.SIGTERM)
+			running.expect("released ")
+			running.exits(exitOK)
+			i, next := s.oneOf(waiters)
+			later(s, next, token)
+			if took := time.Since(released); took > 20*time.Second {
+				s.Errorf("it took %v, with a ttl of an hour", took)
+			}
+			token, running = next, waiters[i]
+			waiters = append(waiters[:i], waiters[i+1:]...)
+		}
+	})
 }
 
 // oneOf waits until one of the children holds the key.
 func (s server) oneOf(waiters []*child) (index int, token store.Token) {
-	s.t.Helper()
-	eventually(s.t, "a waiter has the key", func() bool {
+	s.Helper()
+	eventually(s, "a waiter has the key", func() bool {
 		for i, w := range waiters {
 			if strings.Contains(w.everything(), "held ") {
 				index = i
@@ -68,26 +70,27 @@ func (s server) oneOf(waiters []*child) (index int, token store.Token) {
 }
 
 func TestAWaiterTakesOverAfterADeath(t *testing.T) {
-	const ttl, slack = 2 * time.Second, 5 * time.Second
-	s := start(t)
-	running := s.holds("-ttl", ttl.String())
-	token := running.held()
-	for range 3 {
-		waiter := s.holds("-ttl", ttl.String(), "-wait")
-		waiter.expect("waiting")
-		running.expect("beat ")
-		running.kill()
-		died := time.Now()
-		next := waiter.held()
-		if took := time.Since(died); took > ttl+slack {
-			t.Errorf("it took %v, with a ttl of %v", took, ttl)
+	onEach(t, func(s server) {
+		const ttl, slack = 2 * time.Second, 5 * time.Second
+		running := s.holds("-ttl", ttl.String())
+		token := running.held()
+		for range 3 {
+			waiter := s.holds("-ttl", ttl.String(), "-wait")
+			waiter.expect("waiting")
+			running.expect("beat ")
+			running.kill()
+			died := time.Now()
+			next := waiter.held()
+			if took := time.Since(died); took > ttl+slack {
+				s.Errorf("it took %v, with a ttl of %v", took, ttl)
+			}
+			later(s, next, token)
+			running, token = waiter, next
 		}
-		later(t, next, token)
-		running, token = waiter, next
-	}
-	running.signal(syscall.SIGTERM)
-	running.exits(exitOK)
-	if got := s.raw("job"); got != "" {
-		t.Errorf("the key has %q", got)
-	}
+		running.signal(syscall.SIGTERM)
+		running.exits(exitOK)
+		if got := s.raw("job"); got != "" {
+			s.Errorf("the key has %q", got)
+		}
+	})
 }

@@ -2,22 +2,18 @@ package process_test
 
 import (
 	"bufio"
+	"flag"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-	"go.uber.org/goleak"
-
-	"github.com/leasehold-go/leasehold/internal/redistest"
+	"github.com/leasehold-go/leasehold/e2e/internal/built"
 	"github.com/leasehold-go/leasehold/store"
 )
 
@@ -33,127 +29,17 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "process")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	built.dir = dir
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		os.RemoveAll(dir)
-		os.Exit(code)
-	}))
+	flag.Set("test.parallel", "4") // most of the time a test waits
+	built.Main(m)
 }
 
-// built are the two programs, as people build them.
-var built struct {
-	dir             string
-	holder, example program
-}
-
-type program struct {
-	once sync.Once
-	err  error
-}
-
-// build returns the path of a program, which it builds once.
-func (p *program) build(t *testing.T, name, pkg string) string {
-	t.Helper()
-	path := filepath.Join(built.dir, name)
-	p.once.Do(func() {
-		if output, err := exec.Command("go", "build", "-o", path, pkg).CombinedOutput(); err != nil {
-			p.err = fmt.Errorf("%w: %s", err, output)
-		}
-	})
-	if p.err != nil {
-		t.Fatal(p.err)
-	}
-	return path
-}
-
-const module = "github.com/leasehold-go/leasehold/"
-
-func holder(t *testing.T) string {
-	t.Helper()
-	return built.holder.build(t, "holder", module+"e2e/process/holder")
-}
-
-func example(t *testing.T) string {
-	t.Helper()
-	return built.example.build(t, "exchange", module+"examples/exchange")
-}
-
-// server is a Redis server, and a client of the test's own, which speaks plain Redis.
-type server struct {
-	*redistest.Server
-	t      *testing.T
-	client *redis.Client
-}
-
-func start(t *testing.T) server {
-	t.Helper()
-	t.Parallel()
-	s := redistest.Start(t)
-	return server{Server: s, t: t, client: s.Client()}
-}
-
-// raw is what any reader of the key gets; empty if there is nothing.
-func (s server) raw(key string) string {
-	s.t.Helper()
-	value, err := s.client.Get(s.t.Context(), key).Result()
-	if err != nil && err != redis.Nil {
-		s.t.Fatal(err)
-	}
-	return value
-}
-
-func (s server) left(key string) time.Duration {
-	s.t.Helper()
-	left, err := s.client.PTTL(s.t.Context(), key).Result()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return left
-}
-
-// fence is what the library keeps beside the key.
-func (s server) fence(key string) map[string]string {
-	s.t.Helper()
-	names, err := s.client.Keys(s.t.Context(), store.Reserved+"*").Result()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	for _, name := range names {
-		if strings.HasSuffix(name, ":f:"+key) {
-			fields, err := s.client.HGetAll(s.t.Context(), name).Result()
-			if err != nil {
-				s.t.Fatal(err)
-			}
-			return fields
-		}
-	}
-	return nil
-}
-
-// state is everything that lies under a key and beside it.
-type state struct {
-	value string
-	fence map[string]string
-}
-
-func (s server) state(key string) state { return state{s.raw(key), s.fence(key)} }
-
-// unchanged checks that nobody has written since.
-func (s server) unchanged(key string, before state) {
-	s.t.Helper()
-	if now := s.state(key); now.value != before.value || !maps.Equal(now.fence, before.fence) {
-		s.t.Errorf("there was\n%+v and there is\n%+v", before, now)
-	}
-}
+// holder and example are the two programs, as people build them.
+func holder(t testing.TB) string  { t.Helper(); return built.Program(t, "e2e/process/holder") }
+func example(t testing.TB) string { t.Helper(); return built.Program(t, "examples/exchange") }
 
 // child is a running program.
 type child struct {
-	t     *testing.T
+	t     testing.TB
 	cmd   *exec.Cmd
 	lines chan string   // of standard output; closed at its end
 	done  chan struct{} // closed once the program has ended
@@ -176,7 +62,7 @@ func (c *child) everything() string {
 }
 
 // spawn starts a program, which ends with the test at the latest.
-func spawn(t *testing.T, attr *syscall.SysProcAttr, command ...string) *child {
+func spawn(t testing.TB, attr *syscall.SysProcAttr, command ...string) *child {
 	t.Helper()
 	if attr == nil {
 		attr = &syscall.SysProcAttr{}
@@ -213,12 +99,6 @@ func (c *child) read(stdout io.Reader) {
 		fmt.Fprintln(c, scanner.Text())
 		c.lines <- scanner.Text()
 	}
-}
-
-// holds starts the small program.
-func (s server) holds(args ...string) *child {
-	s.t.Helper()
-	return spawn(s.t, nil, append([]string{holder(s.t), "-addr", s.Addr()}, args...)...)
 }
 
 // expect waits for a line of standard output that has the given part, and passes over
@@ -294,12 +174,12 @@ func (c *child) pause() {
 }
 
 // eventually waits until something is true.
-func eventually(t *testing.T, what string, is func() bool) {
+func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	within(t, patience, what, is)
 }
 
-func within(t *testing.T, limit time.Duration, what string, is func() bool) {
+func within(t testing.TB, limit time.Duration, what string, is func() bool) {
 	t.Helper()
 	for late := time.Now().Add(limit); !is(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(late) {
@@ -309,7 +189,7 @@ func within(t *testing.T, limit time.Duration, what string, is func() bool) {
 }
 
 // later checks the order of two terms of one key.
-func later(t *testing.T, second, first store.Token) {
+func later(t testing.TB, second, first store.Token) {
 	t.Helper()
 	if second <= first {
 		t.Errorf("token %d after %d", second, first)

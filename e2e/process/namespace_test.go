@@ -2,6 +2,7 @@ package process_test
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,19 +16,19 @@ func scan(line, format string, into ...any) bool {
 
 // connector is the example's command line on the server.
 func (s server) connector(args ...string) []string {
-	s.t.Helper()
-	return append([]string{example(s.t), "-store", s.URL() + "/0", "-warm", "1", "-for", "100s"}, args...)
+	s.Helper()
+	return append([]string{example(s), "-store", s.URL, "-warm", "1", "-for", "100s"}, args...)
 }
 
 // connects starts the example.
 func (s server) connects(args ...string) *child {
-	s.t.Helper()
-	return spawn(s.t, nil, s.connector(args...)...)
+	s.Helper()
+	return spawn(s, nil, s.connector(args...)...)
 }
 
 // isolated starts a command as the first process of a PID namespace of its own, with
 // its own /proc. Where the kernel refuses that the test fails.
-func isolated(t *testing.T, command ...string) *child {
+func isolated(t testing.TB, command ...string) *child {
 	t.Helper()
 	attr := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS}
 	mayUnshare(t)
@@ -35,13 +36,25 @@ func isolated(t *testing.T, command ...string) *child {
 }
 
 // mayUnshare fails with a line that says what is missing.
-func mayUnshare(t *testing.T) {
+func mayUnshare(t testing.TB) {
 	t.Helper()
 	probe := spawnable(&syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS}, holder(t), "namespace", "/bin/true")
 	if output, err := probe.CombinedOutput(); err != nil {
 		t.Fatalf("this test needs a PID namespace with its own /proc, and the kernel refuses one "+
 			"(run as root, or with the capability SYS_ADMIN): %v: %s", err, output)
 	}
+}
+
+// keepNamespace keeps the PID namespace of a program until the test ends. The kernel
+// gives the number of one that is gone to the next, and who finds himself in it knows
+// then, rightly, that all who were there before him are dead.
+func (c *child) keepNamespace() {
+	c.t.Helper()
+	file, err := os.Open(fmt.Sprintf("/proc/%d/ns/pid", c.cmd.Process.Pid))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() { file.Close() })
 }
 
 // succession is two connectors, one after the other, and what becomes of the second.
@@ -81,7 +94,7 @@ func (c succession) second(s server) []string {
 // ends waits for the second one's end, which has to be as wanted, and for what that
 // means to the first, if it lives.
 func (c succession) ends(s server, second *child, first *child, want string) {
-	s.t.Helper()
+	s.Helper()
 	code := exitOK
 	if want == "conflict" {
 		code = exitConflict
@@ -113,13 +126,14 @@ func (c *child) wants(outcome string) {
 func TestReclaimInOnePIDNamespace(t *testing.T) {
 	for _, c := range successions {
 		t.Run(c.name, func(t *testing.T) {
-			s := start(t)
-			first := spawn(t, nil, c.first(s)...)
-			first.expect(`"registered"`)
-			if !c.spare {
-				first.kill()
-			}
-			c.ends(s, spawn(t, nil, c.second(s)...), first, c.want)
+			onEach(t, func(s server) {
+				first := spawn(s, nil, c.first(s)...)
+				first.expect(`"registered"`)
+				if !c.spare {
+					first.kill()
+				}
+				c.ends(s, spawn(s, nil, c.second(s)...), first, c.want)
+			})
 		})
 	}
 }
@@ -128,24 +142,25 @@ func TestReclaimInOnePIDNamespace(t *testing.T) {
 func TestReclaimInOnePIDNamespaceOfItsOwn(t *testing.T) {
 	for _, c := range successions {
 		t.Run(c.name, func(t *testing.T) {
-			s := start(t)
-			fate := "kill"
-			if c.spare {
-				fate = "spare"
-			}
-			command := append([]string{holder(t), "succeed", fate}, c.first(s)...)
-			command = append(append(command, "then"), c.second(s)...)
-			c.ends(s, isolated(t, command...), nil, c.want)
+			onEach(t, func(s server) {
+				fate := "kill"
+				if c.spare {
+					fate = "spare"
+				}
+				command := append([]string{holder(s), "succeed", fate}, c.first(s)...)
+				command = append(append(command, "then"), c.second(s)...)
+				c.ends(s, isolated(s, command...), nil, c.want)
+			})
 		})
 	}
 }
 
 func TestReclaimInTwoPIDNamespaces(t *testing.T) {
-	here := func(t *testing.T, command ...string) *child {
+	here := func(t testing.TB, command ...string) *child {
 		t.Helper()
 		return spawn(t, nil, command...)
 	}
-	type place func(*testing.T, ...string) *child
+	type place func(testing.TB, ...string) *child
 	for name, places := range map[string][2]place{
 		"first in its own":    {isolated, here}, // and there the first process
 		"second in its own":   {here, isolated}, // where no process has the first one's id
@@ -153,13 +168,15 @@ func TestReclaimInTwoPIDNamespaces(t *testing.T) {
 	} {
 		for _, c := range successions {
 			t.Run(name+", "+c.name, func(t *testing.T) {
-				s := start(t)
-				first := places[0](t, c.first(s)...)
-				first.expect(`"registered"`)
-				if !c.spare {
-					first.kill()
-				}
-				c.ends(s, places[1](t, c.second(s)...), first, c.foreign)
+				onEach(t, func(s server) {
+					first := places[0](s, c.first(s)...)
+					first.expect(`"registered"`)
+					first.keepNamespace()
+					if !c.spare {
+						first.kill()
+					}
+					c.ends(s, places[1](s, c.second(s)...), first, c.foreign)
+				})
 			})
 		}
 	}

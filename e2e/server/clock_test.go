@@ -51,8 +51,7 @@ func startClocked(t *testing.T) clocked {
 		t.Fatal(err)
 	}
 	withPath(t, dir, func() {
-		s := redistest.Start(t)
-		c.server = server{Server: s, t: t, client: s.Client()}
+		c.server = of(t, redistest.Start(t))
 	})
 	return c
 }

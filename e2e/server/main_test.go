@@ -44,9 +44,10 @@ func start(t *testing.T, args ...string) server {
 	t.Helper()
 	starting.Lock()
 	defer starting.Unlock()
-	s := redistest.Start(t, args...)
-	return server{Server: s, t: t, client: s.Client()}
+	return of(t, redistest.Start(t, args...))
 }
+
+func of(t *testing.T, s *redistest.Server) server { return server{Server: s, t: t, client: s.Client()} }
 
 // withPath runs f while another directory comes first in PATH.
 func withPath(t *testing.T, dir string, f func()) {

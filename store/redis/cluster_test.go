@@ -2,9 +2,7 @@ package redisstore_test
 
 import (
 	"fmt"
-	"net"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -15,35 +13,6 @@ import (
 	redisstore "github.com/leasehold-go/leasehold/store/redis"
 )
 
-// startCluster starts masters that share the slots evenly.
-func startCluster(t *testing.T, masters int) ([]*redis.Client, *redis.ClusterClient) {
-	t.Helper()
-	var nodes []*redis.Client
-	var addrs []string
-	for i := range masters {
-		server := redistest.Start(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
-		node := server.Client()
-		nodes, addrs = append(nodes, node), append(addrs, server.Addr())
-		first, last := i*16384/masters, (i+1)*16384/masters-1
-		check(t, node.ClusterAddSlotsRange(t.Context(), first, last).Err())
-		check(t, node.Do(t.Context(), "CLUSTER", "SET-CONFIG-EPOCH", i+1).Err())
-		if i > 0 {
-			host, port, _ := net.SplitHostPort(addrs[0])
-			check(t, node.ClusterMeet(t.Context(), host, port).Err())
-		}
-	}
-	for _, node := range nodes {
-		eventually(t, "the cluster is up", func() bool {
-			info := node.ClusterInfo(t.Context()).Val()
-			return strings.Contains(info, "cluster_state:ok") &&
-				strings.Contains(info, "cluster_known_nodes:"+strconv.Itoa(masters))
-		})
-	}
-	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs})
-	t.Cleanup(func() { client.Close() })
-	return nodes, client
-}
-
 func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
@@ -52,7 +21,12 @@ func check(t testing.TB, err error) {
 }
 
 func TestCluster(t *testing.T) {
-	nodes, client := startCluster(t, 3)
+	cluster := redistest.StartCluster(t, 3)
+	client := cluster.Client()
+	var nodes []*redis.Client
+	for _, master := range cluster.Masters {
+		nodes = append(nodes, master.Client())
+	}
 	on := func(t *testing.T, st *redisstore.Store) *bench { return &bench{TB: t, plain: client, Store: st} }
 	st := open(t, client)
 	t.Run("new leaves nothing behind", func(t *testing.T) {

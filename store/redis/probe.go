@@ -102,17 +102,16 @@ func (s *Store) shows(ctx context.Context, key string, value []byte, token store
 	return err
 }
 
-// finds reports through its error whether List yields the key.
+// finds reports through its error whether the key is in its index. The others on a
+// Cluster, one for each slot, are not asked.
 func (s *Store) finds(ctx context.Context, key string) error {
-	for keys, err := range s.pages(ctx, key) {
-		if err != nil {
-			return err
-		}
-		if slices.Contains(keys, s.layout.of(key)) {
-			return nil
-		}
+	first, end := bounds(key)
+	n := s.layout.of(key)
+	keys, _, err := s.pageWave(ctx, []cursor{{n.index, first}}, end)
+	if err == nil && !slices.Contains(keys, n) {
+		err = errDiffers
 	}
-	return errDiffers
+	return err
 }
 
 // sweep removes everything that has the probe's name.

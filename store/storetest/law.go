@@ -56,11 +56,13 @@ next:
 }
 
 func (l law) check(t *testing.T, h Harness, cases []lawcase) {
+	var all []part
 	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
+		all = append(all, part{name: c.name, run: func(t *testing.T) {
 			h.within(t, func(t *testing.T) { c.run(h.trial(t, l.text)) })
-		})
+		}})
 	}
+	h.run(t, all...)
 }
 
 // laws lists them all: the nine of the contract first, then what the doc comments

@@ -30,7 +30,7 @@ func (h Harness) property(t *testing.T, times int, prop func(*testing.T, Fixture
 			prop(t, f, rt, fmt.Sprintf("%d/", run))
 		})
 	}
-	for run < times {
+	for run < times && !t.Failed() {
 		rapid.Check(t, check)
 	}
 }

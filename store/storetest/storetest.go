@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +16,10 @@ type Harness struct {
 	// it in its cleanup. Every case calls it once, and Run once more to see
 	// what the fixture can do.
 	Open func(t *testing.T) Fixture
+
+	// Parallel is how many cases run at the same time, each on what Open gives
+	// it; one if zero. Most cases wait most of the time.
+	Parallel int
 
 	// Virtual says that the store lives in this process and takes the time
 	// from package time alone. Cases then run in testing/synctest bubbles, and
@@ -30,6 +35,8 @@ type Harness struct {
 	// Programmes is how many random programmes the model test runs. Zero means
 	// 4000 in virtual time and 40 in real time.
 	Programmes int
+
+	turns chan struct{} // has an element for each case under way; nil for one at a time
 }
 
 // Fixture is a store of one case and what else can be done to its data. All but
@@ -85,15 +92,17 @@ type Outsider struct {
 func Run(t *testing.T, h Harness) {
 	h, can := h.resolve(t)
 	var out []string
+	var all []part
 	for _, l := range laws() {
 		cases, without := l.split(can)
 		out = append(out, without...)
 		if len(cases) > 0 {
-			t.Run(l.name, func(t *testing.T) { l.check(t, h, cases) })
+			all = append(all, part{name: l.name, run: func(t *testing.T) { l.check(t, h, cases) }, isLaw: true})
 		}
 	}
-	t.Run("EveryProgrammeRunsAsInTheModel", h.checkProgrammes)
-	t.Run("AWatchThatIsQuietEqualsList", h.checkWatches)
+	h.run(t, append(all,
+		part{name: "EveryProgrammeRunsAsInTheModel", run: h.checkProgrammes},
+		part{name: "AWatchThatIsQuietEqualsList", run: h.checkWatches})...)
 	if len(out) > 0 {
 		t.Logf("left out, for lack of a field of the fixture:\n%s", strings.Join(out, "\n"))
 	}
@@ -101,6 +110,9 @@ func Run(t *testing.T, h Harness) {
 
 // resolve fills in the defaults, and reports what a fixture can do.
 func (h Harness) resolve(t *testing.T) (Harness, Fixture) {
+	if h.Parallel > 1 {
+		h.turns = make(chan struct{}, h.Parallel)
+	}
 	var can Fixture
 	h.within(t, func(t *testing.T) { can = h.Open(t) })
 	if h.TTL == 0 && h.Virtual {
@@ -114,6 +126,33 @@ func (h Harness) resolve(t *testing.T) (Harness, Fixture) {
 		h.Programmes = 40
 	}
 	return h, can
+}
+
+// part is a subtest: a case, or a law with cases of its own.
+type part struct {
+	name  string
+	run   func(*testing.T)
+	isLaw bool
+}
+
+// run runs parts as subtests: one after another, or all at once where cases wait for
+// their turn. It does not use t.Parallel, whose limit is the number of processors.
+func (h Harness) run(t *testing.T, parts ...part) {
+	var all sync.WaitGroup
+	for _, p := range parts {
+		if h.turns == nil {
+			t.Run(p.name, p.run)
+			continue
+		}
+		all.Go(func() {
+			if !p.isLaw {
+				h.turns <- struct{}{}
+				defer func() { <-h.turns }()
+			}
+			t.Run(p.name, p.run)
+		})
+	}
+	all.Wait()
 }
 
 // within runs f where time passes as the harness says. A panic of f, which is how

@@ -1,5 +1,5 @@
 // Command holder is a small program for the tests of package process: it holds one
-// key on Redis, and says on standard output what becomes of it, one event a line:
+// key, and says on standard output what becomes of it, one event a line:
 //
 //	waiting              before it acquires the key
 //	held TOKEN           it has
@@ -24,11 +24,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/logging"
-
 	"github.com/leasehold-go/leasehold/lease"
-	redisstore "github.com/leasehold-go/leasehold/store/redis"
 )
 
 const exitLost = 4
@@ -50,7 +46,7 @@ func main() {
 
 // settings are the flags.
 type settings struct {
-	addr, key      string
+	store, key     string
 	ttl, heartbeat time.Duration
 	wait           bool
 	hold, limit    time.Duration
@@ -59,7 +55,7 @@ type settings struct {
 }
 
 func parse() (s settings) {
-	flag.StringVar(&s.addr, "addr", "", "address of the Redis server")
+	flag.StringVar(&s.store, "store", "", "URL of the server, redis://HOST:PORT or etcd://HOST:PORT")
 	flag.StringVar(&s.key, "key", "job", "key to hold")
 	flag.DurationVar(&s.ttl, "ttl", time.Minute, "time to live of the record")
 	flag.DurationVar(&s.heartbeat, "heartbeat", 0, "time between heartbeats; a third of -ttl if zero")
@@ -83,19 +79,16 @@ var printing sync.Mutex
 
 func run() error {
 	s := parse()
-	redis.SetLogger(&logging.VoidLogger{})
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()
 
-	client := redis.NewClient(&redis.Options{Addr: s.addr, PoolSize: 4})
-	defer client.Close()
-	st, err := redisstore.New(ctx, client)
+	st, closeStore, err := open(ctx, s.store)
 	if err != nil {
 		return err
 	}
-	defer st.Close()
+	defer closeStore()
 	k, err := lease.NewKeeper(st, lease.Config{TTL: s.ttl, Heartbeat: s.heartbeat, OnBeat: func(b lease.Beat) {
 		if b.Err == nil {
 			say("beat %d", b.Token)

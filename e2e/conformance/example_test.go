@@ -1,0 +1,35 @@
+package conformance_test
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/leasehold-go/leasehold/e2e/backends"
+	"github.com/leasehold-go/leasehold/e2e/internal/built"
+)
+
+// The example's own tests of processes, each backend given to them as -store takes
+// it.
+func TestExample(t *testing.T) {
+	const name = "examples/exchange"
+	dir, err := exec.Command("go", "list", "-f", "{{.Dir}}", "github.com/leasehold-go/leasehold/"+name).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := built.Tests(t, name)
+	backends.Each(t, func(t *testing.T, g *backends.Group) {
+		url := g.Place(t).URL
+		if url == "" {
+			return // no two processes have one memory
+		}
+		cmd := exec.Command(tests, "-test.v", "-test.run=^TestProcesses$")
+		cmd.Dir = strings.TrimSpace(string(dir))
+		cmd.Env = append(os.Environ(), "EXCHANGE_STORE="+url)
+		output, err := cmd.CombinedOutput()
+		if err != nil || !strings.Contains(string(output), "--- PASS: TestProcesses/ReclaimByNameTakesTheKeyOfTheLiving") {
+			t.Errorf("%s: %v\n%s", url, err, output)
+		}
+	})
+}

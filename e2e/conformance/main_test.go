@@ -1,0 +1,151 @@
+package conformance_test
+
+import (
+	"context"
+	"iter"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/leasehold-go/leasehold/e2e/backends"
+	"github.com/leasehold-go/leasehold/e2e/internal/built"
+	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/store"
+)
+
+func TestMain(m *testing.M) { built.Main(m) }
+
+const (
+	// patience is how long a test waits for what has to come. Nothing is ever
+	// expected to take that long.
+	patience = 60 * time.Second
+	// long is a ttl that does not end within a test.
+	long = time.Hour
+	// brief is one that ends within a test, and that a busy machine keeps.
+	brief = 5 * time.Second
+	// fleeting is one whose end a test waits for.
+	fleeting = 2 * time.Second
+)
+
+// scene is a backend for one test, and a key of its own.
+type scene struct {
+	*backends.Place
+	key string
+}
+
+// rules are tests by name.
+type rules map[string]func(*scene)
+
+// hold runs all of them on every backend, those of a backend at the same time on the
+// same servers.
+func (r rules) hold(t *testing.T) {
+	backends.Each(t, func(t *testing.T, g *backends.Group) {
+		p := g.Place(t)
+		var all sync.WaitGroup
+		for name, rule := range r {
+			all.Go(func() {
+				t.Run(name, func(t *testing.T) { rule(&scene{p.For(t), name}) })
+			})
+		}
+		all.Wait()
+	})
+}
+
+// holdAlone runs each of them on every backend whose servers can fail, on servers
+// that no other uses.
+func (r rules) holdAlone(t *testing.T) {
+	backends.Each(t, func(t *testing.T, g *backends.Group) {
+		if g.Place(t).Restart == nil {
+			return
+		}
+		for name, rule := range r {
+			t.Run(name, func(t *testing.T) { rule(&scene{g.Place(t), name}) })
+		}
+	})
+}
+
+// keep returns a keeper on a store of its own, as another program has.
+func (s *scene) keep(ttl time.Duration) *lease.Keeper {
+	s.Helper()
+	return s.keepOn(s.Open(), ttl)
+}
+
+func (s *scene) keepOn(st store.Store, ttl time.Duration) *lease.Keeper {
+	s.Helper()
+	k, err := lease.NewKeeper(st, lease.Config{TTL: ttl, Heartbeat: min(ttl/5, time.Second)})
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(func() { k.Close(context.Background()) }) // what a test left held may not be there any more
+	return k
+}
+
+// acquire takes the scene's key, which has to succeed.
+func (s *scene) acquire(k *lease.Keeper, value string, opts ...lease.Option) lease.Lease {
+	s.Helper()
+	held, err := k.Acquire(s.Context(), s.key, []byte(value), opts...)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return held
+}
+
+// lost waits for the end of a term against its holder's will.
+func (s *scene) lost(held lease.Lease) {
+	s.Helper()
+	select {
+	case <-held.Done():
+	case <-time.After(patience):
+		s.Fatalf("the lease on %q is never lost", held.Key())
+	}
+	if fault, ok := held.Err().(*lease.LostError); !ok || held.Valid() {
+		s.Errorf("the lease on %q ended with %v and is valid: %v", held.Key(), fault, held.Valid())
+	}
+}
+
+// eventually waits until something is true.
+func (s *scene) eventually(what string, is func() bool) {
+	s.Helper()
+	for late := time.Now().Add(patience); !is(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(late) {
+			s.Fatalf("not within %v: %s", patience, what)
+		}
+	}
+}
+
+// later checks the order of two terms of one key.
+func (s *scene) later(second, first lease.Lease) {
+	s.Helper()
+	if second.Token() <= first.Token() {
+		s.Errorf("token %d after %d", second.Token(), first.Token())
+	}
+}
+
+// told is a store that says when a watch of it has told what is there.
+type told struct {
+	store.Store
+	once   *sync.Once
+	synced chan struct{}
+}
+
+func (s told) Capabilities() store.Capabilities { return store.CapabilitiesOf(s.Store) }
+
+func (s told) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event, error] {
+	return func(yield func(store.Event, error) bool) {
+		for e, err := range s.Store.Watch(ctx, prefix) {
+			if e.Kind == store.Synced {
+				s.tell()
+			}
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+func (s told) tell() { s.once.Do(func() { close(s.synced) }) }
+
+// claim asks for the scene's key as a program that then dies.
+func (s *scene) claim(ttl time.Duration) store.Claim {
+	return store.Claim{Key: s.key, Value: []byte("of the dead"), TTL: ttl, Nonce: store.NewNonce()}
+}

@@ -1,0 +1,387 @@
+package conformance_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/registry"
+	"github.com/leasehold-go/leasehold/store"
+)
+
+type State string
+
+const (
+	Idle     State = "idle"
+	Starting State = "starting"
+	Active   State = "active"
+	Stopping State = "stopping"
+	Stopped  State = "stopped"
+)
+
+var lifecycle = fsm.MustDefine(Idle, fsm.Table[State]{
+	Idle:     {Starting},
+	Starting: {Active, Stopping, Idle},
+	Active:   {Stopping},
+	Stopping: {Stopped},
+	Stopped:  {Idle},
+})
+
+// payload publishes all that its instance knows of itself.
+type payload struct {
+	Count int                    `json:"count"`
+	Seen  registry.Status[State] `json:"seen"`
+}
+
+type (
+	config   = registry.Config[State, payload]
+	instance = registry.Instance[State, payload]
+)
+
+// What package registry promises on any store, in real time. Its own tests hold it
+// to the same in virtual time, and to the rest.
+func TestRegistry(t *testing.T) {
+	rules{
+		"ARecordSaysWhatItsInstanceDoes":     recordFollows,
+		"AConflictNamesTheHolder":            conflictNames,
+		"ARefusedTransitionLeavesTheRecord":  refusedLeaves,
+		"UpdatesArePublishedInOrder":         updatesInOrder,
+		"AHeartbeatIsPublished":              heartbeatPublished,
+		"AListIsOfItsPrefix":                 listOfPrefix,
+		"AWatchTellsTheLifeOfAnInstance":     watchTellsLife,
+		"AWatchTellsADeath":                  watchTellsDeath,
+		"RunLeavesInOrder":                   runLeaves,
+		"RunReturnsALoss":                    runReturnsLoss,
+		"AnInstanceTakesItsOwnKeyBackByName": reclaimByName,
+		"AnInstanceWaitsForTheKey":           instanceWaits,
+	}.hold(t)
+}
+
+func (s *scene) config(changes ...func(*config)) config {
+	cfg := config{
+		Key:       s.key,
+		Fill:      func(p *payload, status registry.Status[State]) { p.Seen = status },
+		Connected: []State{Active},
+		Leave:     []State{Stopping, Stopped},
+		Host:      "host-a",
+		PublicIP:  func(context.Context) (netip.Addr, error) { return netip.Addr{}, errors.New("none") },
+	}
+	for _, change := range changes {
+		change(&cfg)
+	}
+	return cfg
+}
+
+// register returns an instance on a keeper, which has to succeed.
+func (s *scene) register(k *lease.Keeper, changes ...func(*config)) *instance {
+	s.Helper()
+	inst, err := registry.Register(s.Context(), k, lifecycle, s.config(changes...))
+	if err != nil {
+		s.Fatal(err)
+	}
+	return inst
+}
+
+func (s *scene) climb(inst *instance, path ...State) {
+	s.Helper()
+	for _, to := range path {
+		if err := inst.Transition(s.Context(), to); err != nil {
+			s.Fatal(err)
+		}
+	}
+}
+
+// published is what a reader gets.
+func (s *scene) published(st store.Store) registry.Entry[payload] {
+	s.Helper()
+	e, err := registry.Get[payload](s.Context(), st, s.key)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return e
+}
+
+func (s *scene) wantGone(st store.Store) {
+	s.Helper()
+	if e, err := registry.Get[payload](context.Background(), st, s.key); !errors.Is(err, store.ErrNotFound) {
+		s.Errorf("there is %+v, %v", e, err)
+	}
+}
+
+func recordFollows(s *scene) {
+	inst, reader := s.register(s.keep(long)), s.Open()
+	for _, to := range []State{Idle, Starting, Active, Stopping, Stopped} {
+		if to != Idle {
+			s.climb(inst, to)
+		}
+		status, e := inst.Status(), s.published(reader)
+		if e.State != string(to) || status.State != to || !e.Changed.Equal(status.Changed) || e.Token != status.Token {
+			s.Errorf("published %+v, the status is %+v", e, status)
+		}
+		if seen := e.Payload.Seen; seen.State != to || !seen.Connected.Equal(status.Connected) || len(seen.History) != len(status.History) {
+			s.Errorf("the payload is of %+v, the status is %+v", seen, status)
+		}
+	}
+	if err := inst.Deregister(s.Context()); err != nil {
+		s.Error(err)
+	}
+	s.wantGone(reader)
+}
+
+func conflictNames(s *scene) {
+	holder := s.register(s.keep(long)).Status()
+	_, err := registry.Register(s.Context(), s.keep(long), lifecycle, s.config())
+	conflict, ok := errors.AsType[*registry.ConflictError](err)
+	if !ok || !errors.Is(err, store.ErrHeld) {
+		s.Fatalf("got %v", err)
+	}
+	if conflict.Instance != holder.Instance || conflict.Token != holder.Token || conflict.Left <= 0 || conflict.Left > long {
+		s.Errorf("it names %+v, held by %+v", conflict, holder)
+	}
+	want := fmt.Sprintf("%q is held by host-a since %s, ", s.key, holder.Registered.UTC().Format(time.RFC3339))
+	if !strings.HasPrefix(err.Error(), want) {
+		s.Errorf("it says  %v\nnot like %s", err, want)
+	}
+}
+
+func refusedLeaves(s *scene) {
+	inst, reader := s.register(s.keep(long)), s.Open()
+	s.climb(inst, Starting)
+	before, err := reader.Get(s.Context(), s.key)
+	if err != nil {
+		s.Fatal(err)
+	}
+	for _, to := range []State{Starting, Stopped, "nowhere"} {
+		if err := inst.Transition(s.Context(), to); !errors.Is(err, fsm.ErrInvalid) {
+			s.Errorf("to %s: %v", to, err)
+		}
+	}
+	if after, err := reader.Get(s.Context(), s.key); err != nil || withoutBeat(after) != withoutBeat(before) {
+		s.Errorf("the record was\n%s\nand is\n%s (%v)", before.Value, after.Value, err)
+	}
+}
+
+// withoutBeat is a value before the times that a heartbeat changes.
+func withoutBeat(r store.Record) string {
+	before, _, _ := strings.Cut(string(r.Value), `"Heartbeat"`)
+	return before
+}
+
+func updatesInOrder(s *scene) {
+	inst, reader := s.register(s.keep(long)), s.Open()
+	done := make(chan error, 1)
+	const last = 50
+	go func() {
+		var errs []error
+		for range last {
+			errs = append(errs, inst.Update(s.Context(), func(p *payload) { p.Count++ }))
+		}
+		done <- errors.Join(errs...)
+	}()
+	for seen := 0; ; {
+		count := s.published(reader).Payload.Count
+		if count < seen {
+			s.Errorf("%d after %d", count, seen)
+		}
+		seen = count
+		select {
+		case err := <-done:
+			if count := s.published(reader).Payload.Count; err != nil || count != last {
+				s.Errorf("%d at the end, %v", count, err)
+			}
+			return
+		default:
+		}
+	}
+}
+
+func heartbeatPublished(s *scene) {
+	inst, reader := s.register(s.keep(brief)), s.Open()
+	first := s.published(reader).Heartbeat
+	s.eventually("a later heartbeat is published", func() bool {
+		e := s.published(reader)
+		return e.Heartbeat.After(first) && e.Payload.Seen.Heartbeat.After(first)
+	})
+	if e := s.published(reader); e.State != "idle" || e.Token != inst.Lease().Token() {
+		s.Errorf("it changed %+v", e)
+	}
+}
+
+func listOfPrefix(s *scene) {
+	k := s.keep(long)
+	for _, suffix := range []string{"/a", "/b", "*", "/"} {
+		s.register(k, func(c *config) { c.Key = s.key + suffix })
+	}
+	listed := make(map[string]string)
+	for e, err := range registry.List[payload](s.Context(), s.Open(), s.key+"/") {
+		if err != nil {
+			s.Fatal(err)
+		}
+		listed[strings.TrimPrefix(e.Key, s.key)] = e.State
+	}
+	if fmt.Sprint(listed) != "map[/:idle /a:idle /b:idle]" {
+		s.Errorf("listed %v", listed)
+	}
+}
+
+// watched follows the scene's key from a point at which nothing is there.
+func (s *scene) watched(k *lease.Keeper, key string) <-chan registry.Event[payload] {
+	s.Helper()
+	events := make(chan registry.Event[payload], 1000)
+	ctx, cancel := context.WithCancel(s.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for e, err := range registry.Watch[payload](ctx, k.Store(), key) {
+			if err != nil {
+				return
+			}
+			events <- e
+		}
+	}()
+	s.Cleanup(func() { cancel(); <-ended })
+	return events
+}
+
+// next passes over what a watch tells until it tells what is looked for.
+func (s *scene) next(what string, events <-chan registry.Event[payload], is func(registry.Event[payload]) bool) registry.Event[payload] {
+	s.Helper()
+	late := time.After(patience)
+	for {
+		select {
+		case e := <-events:
+			if is(e) {
+				return e
+			}
+		case <-late:
+			s.Fatalf("a watch never tells %s", what)
+		}
+	}
+}
+
+func inState(state State) func(registry.Event[payload]) bool {
+	return func(e registry.Event[payload]) bool { return e.Kind == store.Put && e.Entry.State == string(state) }
+}
+
+func ofKind(kind store.Kind) func(registry.Event[payload]) bool {
+	return func(e registry.Event[payload]) bool { return e.Kind == kind }
+}
+
+func watchTellsLife(s *scene) {
+	events := s.watched(s.keep(long), s.key)
+	s.next("that it is in step", events, ofKind(store.Synced))
+	inst := s.register(s.keep(long))
+	for _, to := range []State{Idle, Starting, Active} {
+		if to != Idle {
+			s.climb(inst, to)
+		}
+		if e := s.next(string(to), events, inState(to)); e.Entry.Token != inst.Lease().Token() {
+			s.Errorf("%s with token %d, not %d", to, e.Entry.Token, inst.Lease().Token())
+		}
+	}
+	if err := inst.Deregister(s.Context()); err != nil {
+		s.Fatal(err)
+	}
+	if e := s.next("the end", events, ofKind(store.Gone)); e.Entry.Key != s.key || e.Cause == store.Expired {
+		s.Errorf("the end is %+v", e)
+	}
+}
+
+func watchTellsDeath(s *scene) {
+	events := s.watched(s.keep(long), s.key)
+	s.next("that it is in step", events, ofKind(store.Synced))
+	dead, err := s.Open().Create(s.Context(), s.claim(fleeting))
+	if err != nil {
+		s.Fatal(err)
+	}
+	e := s.next("the end", events, ofKind(store.Gone))
+	if e.Entry.Key != s.key || e.Cause == store.Deleted || time.Now().Before(dead.Until) {
+		s.Errorf("the end is %+v, %v before its time", e, time.Until(dead.Until))
+	}
+}
+
+func runLeaves(s *scene) {
+	k, reader := s.keep(long), s.Open()
+	var inst *instance
+	err := registry.Run(s.Context(), k, lifecycle, s.config(), func(ctx context.Context, i *instance) error {
+		inst = i
+		s.climb(i, Starting, Active)
+		if e := s.published(reader); e.State != "active" {
+			s.Errorf("published %+v", e)
+		}
+		return nil
+	})
+	if err != nil || inst.State() != Stopped || len(inst.Machine().History()) != 4 {
+		s.Errorf("%v; it ends in %s after %v", err, inst.State(), inst.Machine().History())
+	}
+	s.wantGone(reader)
+}
+
+func runReturnsLoss(s *scene) {
+	k, other := s.keep(brief), s.Open()
+	var inst *instance
+	err := registry.Run(s.Context(), k, lifecycle, s.config(), func(ctx context.Context, i *instance) error {
+		inst = i
+		s.climb(i, Starting, Active)
+		if err := other.Delete(ctx, s.key, store.ByToken(i.Lease().Token())); err != nil {
+			s.Error(err)
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	if _, ok := errors.AsType[*lease.LostError](err); !ok || inst.State() != Stopped {
+		s.Errorf("%v; it ends in %s", err, inst.State())
+	}
+	s.wantGone(other)
+}
+
+func reclaimByName(s *scene) {
+	named := func(name string) func(*config) {
+		return func(c *config) { c.Instance, c.Reclaim = name, registry.ReclaimName }
+	}
+	first := s.register(s.keep(long), named("connector"))
+	if _, err := registry.Register(s.Context(), s.keep(long), lifecycle, s.config(named("another"))); !errors.Is(err, store.ErrHeld) {
+		s.Errorf("another name: %v", err)
+	}
+	second := s.register(s.keep(long), named("connector"))
+	s.later(second.Lease(), first.Lease())
+	if err := first.Transition(s.Context(), Starting); !errors.Is(err, store.ErrLost) || first.State() != Idle {
+		s.Errorf("the first goes on with %v, in %s", err, first.State())
+	}
+	if e := s.published(s.Open()); e.Token != second.Lease().Token() || e.State != "idle" {
+		s.Errorf("published %+v", e)
+	}
+}
+
+func instanceWaits(s *scene) {
+	first := s.register(s.keep(long))
+	st := told{s.Open(), new(sync.Once), make(chan struct{})}
+	k := s.keepOn(st, long)
+	registered := make(chan *instance, 1)
+	go func() {
+		second, err := registry.Register(s.Context(), k, lifecycle, s.config(func(c *config) { c.Wait = true }))
+		if err != nil {
+			s.Error(err)
+		}
+		registered <- second
+		st.tell()
+	}()
+	<-st.synced
+	asked := time.Now()
+	if err := first.Deregister(s.Context()); err != nil {
+		s.Error(err)
+	}
+	if second := <-registered; second != nil {
+		s.later(second.Lease(), first.Lease())
+		if since := second.Status().Registered; since.Before(asked) {
+			s.Errorf("registered %v before the key was free", asked.Sub(since))
+		}
+	}
+}

@@ -1,0 +1,113 @@
+package etcd_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/client/v3/concurrency"
+
+	"github.com/leasehold-go/leasehold/e2e/etcdtest"
+	"github.com/leasehold-go/leasehold/store"
+)
+
+const (
+	benchTTL = 60 // seconds
+	turn     = 20 // acquires of one contender before the next has its turn
+)
+
+// BenchmarkAcquireRelease acquires a key and releases it, by turns with this library
+// and in the ways that etcd's own client offers. Each metric is one contender's
+// microseconds for a pair, or how much ours takes of it.
+func BenchmarkAcquireRelease(b *testing.B) {
+	s := start(b, etcdtest.Settings{})
+	contenders := []struct {
+		name string
+		pair func(context.Context) error
+	}{
+		{"leasehold", s.pair},
+		{"raw", s.other.rawPair},
+		{"mutex", s.other.mutexPair},
+		{"election", s.other.electionPair},
+	}
+	spent := make([]time.Duration, len(contenders))
+	pairs := 0
+	for b.Loop() {
+		for i, c := range contenders {
+			began := time.Now()
+			for range turn {
+				if err := c.pair(b.Context()); err != nil {
+					b.Fatal(c.name, err)
+				}
+			}
+			spent[i] += time.Since(began)
+		}
+		pairs += turn
+	}
+	b.ReportMetric(0, "ns/op")
+	for i, c := range contenders {
+		b.ReportMetric(float64(spent[i].Microseconds())/float64(pairs), c.name+"-µs")
+		if i > 0 {
+			b.ReportMetric(float64(spent[0])/float64(spent[i]), "ours/"+c.name)
+		}
+	}
+}
+
+func (b *bench) pair(ctx context.Context) error {
+	c := claim("ours", benchTTL*time.Second)
+	grant, err := b.Create(ctx, c)
+	if err != nil {
+		return err
+	}
+	return b.Delete(ctx, c.Key, store.ByToken(grant.Token))
+}
+
+// rawPair is a lease, a put that is guarded by the key's absence, and a delete that is
+// guarded by the put. The lease is left to end by itself.
+func (s stranger) rawPair(ctx context.Context) error {
+	lease, err := s.client.Grant(ctx, benchTTL)
+	if err != nil {
+		return err
+	}
+	put, err := s.client.Txn(ctx).
+		If(clientv3.Compare(clientv3.CreateRevision("raw"), "=", 0)).
+		Then(clientv3.OpPut("raw", "first", clientv3.WithLease(lease.ID))).Commit()
+	if err != nil || !put.Succeeded {
+		return err
+	}
+	_, err = s.client.Txn(ctx).
+		If(clientv3.Compare(clientv3.CreateRevision("raw"), "=", put.Header.Revision)).
+		Then(clientv3.OpDelete("raw")).Commit()
+	return err
+}
+
+func (s stranger) mutexPair(ctx context.Context) error {
+	session, err := concurrency.NewSession(s.client, concurrency.WithTTL(benchTTL))
+	if err != nil {
+		return err
+	}
+	m := concurrency.NewMutex(session, "mutex")
+	if err := m.Lock(ctx); err != nil {
+		return err
+	}
+	if err := m.Unlock(ctx); err != nil {
+		return err
+	}
+	return session.Close()
+}
+
+func (s stranger) electionPair(ctx context.Context) error {
+	session, err := concurrency.NewSession(s.client, concurrency.WithTTL(benchTTL))
+	if err != nil {
+		return err
+	}
+	e := concurrency.NewElection(session, "election")
+	if err := e.Campaign(ctx, "first"); err != nil {
+		return err
+	}
+	if err := e.Resign(ctx); err != nil {
+		return err
+	}
+	return session.Close()
+}

@@ -1,0 +1,233 @@
+package etcdtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/leasehold-go/leasehold/e2e/internal/member"
+	"github.com/leasehold-go/leasehold/internal/child"
+)
+
+const (
+	// startLimit is how long a cluster may take until it serves.
+	startLimit = 30 * time.Second
+	// stopLimit is how long a member may take to end in order.
+	stopLimit = 10 * time.Second
+)
+
+// Settings are how a cluster is run. The zero value is one member.
+type Settings struct {
+	// Members is how many there are; 1 if zero.
+	Members int
+	// Quota is the size of the database, in bytes, at which it takes no more
+	// writes and raises the alarm NOSPACE; 2 GiB if zero.
+	Quota int64
+	// Election is how long a leader may be silent; 500 ms if zero. The smallest
+	// ttl that is granted is one and a half times that, in whole seconds.
+	Election time.Duration
+}
+
+func (s Settings) resolve() Settings {
+	if s.Members == 0 {
+		s.Members = 1
+	}
+	if s.Election == 0 {
+		s.Election = 500 * time.Millisecond
+	}
+	return s
+}
+
+// Instances are the members of a cluster, each a process on the loopback interface
+// with its files in a directory.
+type Instances struct {
+	Settings
+	command []string // of the program, see package member
+	members []*instance
+}
+
+// instance is a member.
+type instance struct {
+	name, dir    string
+	client, peer string         // ports
+	state        string         // of the cluster when it joined
+	process      *child.Process // nil while stopped
+	paused       bool
+}
+
+func (m *instance) clientURL() string { return "http://" + m.addr() }
+func (m *instance) peerURL() string   { return "http://" + net.JoinHostPort("127.0.0.1", m.peer) }
+func (m *instance) addr() string      { return net.JoinHostPort("127.0.0.1", m.client) }
+
+// Run starts a cluster that keeps its files in dir, and returns once it serves.
+// Command is the start of a command that runs package member. The members run until
+// Stop, for a program that is not a test.
+func Run(dir string, command []string, s Settings) (*Instances, error) {
+	s = s.resolve()
+	c := &Instances{Settings: s, command: command}
+	for i := range s.Members {
+		name := fmt.Sprintf("member%d", i)
+		c.members = append(c.members, &instance{name: name, dir: filepath.Join(dir, name), state: "new"})
+	}
+	err := child.OnFreePorts(2*s.Members, func(ports []string) error {
+		for i, m := range c.members {
+			m.client, m.peer = ports[2*i], ports[2*i+1]
+		}
+		return c.fresh()
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Endpoints returns the addresses of all members as a client takes them, e.g.
+// "127.0.0.1:40123".
+func (c *Instances) Endpoints() (addrs []string) {
+	for _, m := range c.members {
+		addrs = append(addrs, m.addr())
+	}
+	return addrs
+}
+
+// URL returns the endpoints as one address, e.g. "etcd://127.0.0.1:40123".
+func (c *Instances) URL() string { return "etcd://" + strings.Join(c.Endpoints(), ",") }
+
+// Stop kills all members. Those that do not run are left alone.
+func (c *Instances) Stop() {
+	for _, m := range c.members {
+		m.kill()
+	}
+}
+
+// fresh starts all members, which do not run, without data.
+func (c *Instances) fresh() error {
+	for _, m := range c.members {
+		if err := os.RemoveAll(m.dir); err != nil {
+			return err
+		}
+		m.state = "new"
+	}
+	return c.start(c.members...)
+}
+
+// start starts members and waits until they serve; if one does not, none runs then.
+// While too few run for a quorum, none can serve, and it does not wait for that.
+func (c *Instances) start(members ...*instance) error {
+	for _, m := range members {
+		if err := c.launch(m); err != nil {
+			c.Stop()
+			return err
+		}
+	}
+	quorum := c.running() > len(c.members)/2
+	for _, m := range members {
+		if err := m.process.Await(startLimit, func(said []byte) bool { return m.serves(said, quorum) }); err != nil {
+			c.Stop()
+			return err
+		}
+	}
+	return nil
+}
+
+// launch starts the process of a member.
+func (c *Instances) launch(m *instance) (err error) {
+	if err := os.MkdirAll(m.dir, 0o700); err != nil {
+		return err
+	}
+	var all []string
+	for _, other := range c.members {
+		all = append(all, other.name+"="+other.peerURL())
+	}
+	m.process, err = child.Start(filepath.Join(m.dir, "etcd.log"), append(c.command[:len(c.command):len(c.command)],
+		"-name", m.name, "-dir", filepath.Join(m.dir, "data"), "-client", m.clientURL(), "-peer", m.peerURL(),
+		"-cluster", strings.Join(all, ","), "-state", m.state, "-quota", fmt.Sprint(c.Quota),
+		"-heartbeat", fmt.Sprint(c.Election.Milliseconds()/10), "-election", fmt.Sprint(c.Election.Milliseconds()))...)
+	return err
+}
+
+// running counts the members that run and are not paused.
+func (c *Instances) running() (n int) {
+	for _, m := range c.members {
+		if m.process != nil && !m.paused {
+			n++
+		}
+	}
+	return n
+}
+
+// serves reports whether a member takes requests. Its own words come first: a
+// stranger may have got the port. It says the same with and without a user, and
+// while its database is full.
+func (m *instance) serves(said []byte, quorum bool) bool {
+	if !bytes.Contains(said, []byte(member.Serving)) {
+		return false
+	}
+	if !quorum {
+		return true
+	}
+	health, err := m.ask("/health?exclude=NOSPACE&exclude=CORRUPT")
+	return err == nil && strings.Contains(health, `"health":"true"`)
+}
+
+// leads reports whether a member leads the others.
+func (m *instance) leads() bool {
+	metrics, err := m.ask("/metrics")
+	return err == nil && strings.Contains(metrics, "\netcd_server_is_leader 1\n")
+}
+
+// ask gets what a member tells whoever asks.
+func (m *instance) ask(path string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, m.clientURL()+path, nil)
+	if err != nil {
+		return "", err
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := client.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	return string(text), err
+}
+
+// kill ends a member, in whatever state.
+func (m *instance) kill() {
+	if m.process != nil {
+		m.process.Kill()
+	}
+	m.process, m.paused = nil, false
+}
+
+// stop ends a member in order: a leader hands over first.
+func (m *instance) stop() {
+	if m.process != nil {
+		m.process.Stop(stopLimit)
+	}
+	m.process, m.paused = nil, false
+}
+
+var errNotRunning = errors.New("the member does not run")
+
+// pause stops the process of a member, or lets it go on.
+func (m *instance) pause(paused bool) error {
+	if m.process == nil {
+		return errNotRunning
+	}
+	m.paused = paused
+	if paused {
+		return m.process.Pause()
+	}
+	return m.process.Resume()
+}

@@ -1,0 +1,83 @@
+// Package built builds programs of this repository for the tests that run them as
+// processes: as people build them, without the race detector, and once for each test
+// binary, into a directory that goes when the tests have run.
+package built
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+	"go.uber.org/goleak"
+)
+
+const module = "github.com/leasehold-go/leasehold/"
+
+// dir is where the programs are; empty outside Main.
+var dir string
+
+var (
+	mu       sync.Mutex
+	programs = make(map[string]func() error) // by path; each builds once
+)
+
+// Main runs the tests of a package that builds programs, and fails if one of them
+// leaves a goroutine behind. TestMain calls it.
+func Main(m *testing.M) {
+	var err error
+	if dir, err = os.MkdirTemp("", "built"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	redis.SetLogger(&logging.VoidLogger{}) // its troubles come back as errors
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		os.RemoveAll(dir)
+		os.Exit(code)
+	}))
+}
+
+// Program returns the path of a program, e.g. of "examples/exchange", which it
+// builds the first time.
+func Program(t testing.TB, name string) string {
+	t.Helper()
+	return path(t, name, "build")
+}
+
+// Tests returns the path of the test program of a package, with the race detector,
+// which it builds the first time.
+func Tests(t testing.TB, name string) string {
+	t.Helper()
+	return path(t, name, "test", "-c", "-race")
+}
+
+func path(t testing.TB, name string, command ...string) string {
+	t.Helper()
+	if dir == "" {
+		t.Fatal("TestMain does not call built.Main")
+	}
+	file := filepath.Join(dir, filepath.Base(name)+"-"+command[0])
+	mu.Lock()
+	build, known := programs[file]
+	if !known {
+		build = sync.OnceValue(func() error { return run(file, name, command) })
+		programs[file] = build
+	}
+	mu.Unlock()
+	if err := build(); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func run(file, name string, command []string) error {
+	output, err := exec.Command("go", append(command, "-o", file, module+name)...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("build of %s: %w: %s", name, err, output)
+	}
+	return nil
+}

@@ -1,0 +1,74 @@
+// Package member is one member of an etcd cluster as a program: it serves until it
+// is told to end. It keeps its data in a directory, and is in a hurry: it confirms
+// writes before they are on the disk, so a member that is killed keeps its data and a
+// machine that loses its power does not.
+package member
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net/url"
+	"os/signal"
+	"syscall"
+
+	"go.etcd.io/etcd/server/v3/embed"
+)
+
+// Serving is what the program says once it listens. It may still have to find the
+// other members.
+const Serving = "etcd member serves"
+
+// Main runs the program with its arguments, until SIGTERM or SIGINT.
+func Main(args []string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	cfg, err := parse(args)
+	if err != nil {
+		return err
+	}
+	e, err := embed.StartEtcd(cfg)
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	fmt.Println(Serving)
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-e.Err():
+		return err
+	case <-e.Server.StopNotify():
+		return errors.New("removed from its cluster")
+	}
+}
+
+func parse(args []string) (*embed.Config, error) {
+	cfg := embed.NewConfig()
+	cfg.LogLevel, cfg.LogOutputs = "warn", []string{"stderr"}
+	cfg.UnsafeNoFsync = true
+	cfg.StrictReconfigCheck = false // or a member can join only once the others have been up for seconds
+	var client, peer string
+	flags := flag.NewFlagSet("etcdmember", flag.ContinueOnError)
+	flags.StringVar(&cfg.Name, "name", "", "name of the member")
+	flags.StringVar(&cfg.Dir, "dir", "", "directory of its data")
+	flags.StringVar(&client, "client", "", "URL to listen on for clients")
+	flags.StringVar(&peer, "peer", "", "URL to listen on for other members")
+	flags.StringVar(&cfg.InitialCluster, "cluster", "", "all members: NAME=PEER-URL,...")
+	flags.StringVar(&cfg.ClusterState, "state", embed.ClusterStateFlagNew, "new, or existing for a member that joins")
+	flags.UintVar(&cfg.TickMs, "heartbeat", cfg.TickMs, "time between heartbeats, in milliseconds")
+	flags.UintVar(&cfg.ElectionMs, "election", cfg.ElectionMs, "time to a new election, in milliseconds")
+	flags.Int64Var(&cfg.QuotaBackendBytes, "quota", 0, "size of the database at which it takes no more, in bytes; 2 GiB if zero")
+	if err := flags.Parse(args); err != nil {
+		return nil, err
+	}
+	clientURL, err1 := url.Parse(client)
+	peerURL, err2 := url.Parse(peer)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	cfg.ListenClientUrls, cfg.AdvertiseClientUrls = []url.URL{*clientURL}, []url.URL{*clientURL}
+	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = []url.URL{*peerURL}, []url.URL{*peerURL}
+	return cfg, nil
+}
