@@ -2,8 +2,8 @@
 //
 // Each instance claims a named resource, of which there is one holder at a time;
 // walks through a declared table of states, in which every invalid step is refused;
-// shows itself with a heartbeat; and vanishes by itself when it dies. Redis or
-// process memory hold the record, and nothing above the store changes when the
+// shows itself with a heartbeat; and vanishes by itself when it dies. Redis, etcd
+// or process memory hold the record, and nothing above the store changes when the
 // store does.
 //
 // This package is empty. The parts, from the top:
@@ -15,7 +15,8 @@
 //   - [github.com/leasehold-go/leasehold/lease]: acquire a key, keep it by
 //     heartbeat, know when it is lost
 //   - [github.com/leasehold-go/leasehold/store]: the contract that the backends keep
-//   - [github.com/leasehold-go/leasehold/store/redis] and
+//   - [github.com/leasehold-go/leasehold/store/redis],
+//     [github.com/leasehold-go/leasehold/store/etcd] and
 //     [github.com/leasehold-go/leasehold/store/memory]: the backends
 //   - [github.com/leasehold-go/leasehold/store/storetest] and
 //     [github.com/leasehold-go/leasehold/fsm/fsmtest]: suites for backends and

@@ -61,7 +61,7 @@ func serve(ctx context.Context, inst *registry.Instance[State, Record]) error {
 
 func Example() {
 	ctx := context.Background()
-	st := memstore.New() // or redisstore.New(ctx, client): nothing else changes
+	st := memstore.New() // or redisstore.New(ctx, client), etcdstore.New(ctx, client): nothing else changes
 	keeper, err := lease.NewKeeper(st, lease.Config{TTL: 45 * time.Second, Heartbeat: 15 * time.Second})
 	if err != nil {
 		log.Fatal(err)

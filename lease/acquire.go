@@ -19,9 +19,10 @@ const (
 type Option func(*options)
 
 type options struct {
-	wait  bool
-	value func() ([]byte, error)
-	beat  func(at time.Time) Write
+	wait    bool
+	reclaim func(store.Record) bool // nil for never
+	value   func() ([]byte, error)
+	beat    func(at time.Time) Write
 }
 
 // Wait makes Acquire wait while another holds the key. It wakes when the store
@@ -30,6 +31,14 @@ type options struct {
 // while does not end the wait; only its context does.
 func Wait() Option {
 	return func(o *options) { o.wait = true }
+}
+
+// WithReclaim makes Acquire take the key away from a record if allow says so, and
+// then try once more. allow is asked of the record that stands in the way; while
+// Acquire waits, each time that its time left has passed and a record is still
+// there. The holder, should it live after all, learns of it at its next write.
+func WithReclaim(allow func(store.Record) bool) Option {
+	return func(o *options) { o.reclaim = allow }
 }
 
 // WithValue makes the value anew for each create that is sent, in place of the one
@@ -43,7 +52,8 @@ func WithValue(encode func() ([]byte, error)) Option {
 // of it, and the write that it returns goes out in the same request as the renew.
 // Its Encode may return no bytes and no error for a beat without a value. While
 // another write of the term is under way it is not called, and the beat carries
-// none.
+// none; as soon as that write is over, and before the next, another beat follows
+// with a value.
 func WithBeat(beat func(at time.Time) Write) Option {
 	return func(o *options) { o.beat = beat }
 }
@@ -68,7 +78,7 @@ func (k *Keeper) Acquire(ctx context.Context, key string, value []byte, opts ...
 	ctx, cancel := until(ctx, k.open)
 	defer cancel()
 	claim := store.Claim{Key: key, Value: bytes.Clone(value), TTL: k.cfg.TTL}
-	t, err := k.create(ctx, claim, o)
+	t, err := k.claim(ctx, claim, o)
 	if held := new(store.HeldError); o.wait && errors.As(err, &held) {
 		t, err = k.await(ctx, claim, o, held)
 	}
@@ -76,6 +86,20 @@ func (k *Keeper) Acquire(ctx context.Context, key string, value []byte, opts ...
 		return nil, err
 	}
 	return t, nil
+}
+
+// claim makes one term, once more if the record that stands in the way may be taken
+// away.
+func (k *Keeper) claim(ctx context.Context, claim store.Claim, o options) (*term, error) {
+	t, err := k.create(ctx, claim, o)
+	held := new(store.HeldError)
+	if o.reclaim == nil || !errors.As(err, &held) || !o.reclaim(held.Record) {
+		return t, err
+	}
+	if err := k.removeOnce(ctx, claim.Key, store.ByToken(held.Record.Token)); err != nil {
+		return nil, err
+	}
+	return k.create(ctx, claim, o)
 }
 
 // create makes one term. A try in doubt is repeated with its own nonce, so that
@@ -125,7 +149,8 @@ func (k *Keeper) giveUp(claim store.Claim, err, doubt error) error {
 func (k *Keeper) createOnce(ctx context.Context, claim store.Claim) (store.Grant, error) {
 	ctx, cancel := context.WithTimeout(ctx, k.limit())
 	defer cancel()
-	return k.store.Create(ctx, claim)
+	grant, err := k.store.Create(ctx, claim)
+	return grant, sound("create", claim.Key, err)
 }
 
 // begin starts a term, unless its window is over before it could: then the grant
@@ -156,9 +181,7 @@ func (k *Keeper) settle(claim store.Claim) {
 	k.calls.Go(func() {
 		ctx, cancel := context.WithTimeout(k.life, claim.TTL)
 		defer cancel()
-		_ = k.persist(ctx, func(ctx context.Context) error { // nobody is left to tell
-			return k.store.Delete(ctx, claim.Key, store.ByNonce(claim.Nonce))
-		})
+		_ = k.remove(ctx, claim.Key, store.ByNonce(claim.Nonce)) // nobody is left to tell
 	})
 }
 
@@ -170,7 +193,7 @@ func (k *Keeper) await(ctx context.Context, claim store.Claim, o options, held *
 		began, token := time.Now(), held.Record.Token
 		err := k.untilGone(ctx, held.Record)
 		if err == nil {
-			t, err = k.create(ctx, claim, o)
+			t, err = k.claim(ctx, claim, o)
 		}
 		switch {
 		case err == nil:

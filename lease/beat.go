@@ -14,20 +14,21 @@ type beat struct {
 	write  store.Write
 	commit func() // to run once a value is confirmed; may be nil
 	turn   bool   // whether it has the term's turn to write
+	mute   bool   // whether it goes out without a value because another write had the turn
 	skip   error  // why it goes out without the value that it was to carry
 }
 
 // prepare makes a renewal. It carries a value if the term's heartbeats do, or if
 // one is needed to settle a write in doubt; but never while another write is
-// under way, since the two could arrive in either order.
+// under way, since the two could arrive in either order. One that should have
+// carried a value is followed by one that does; see [shard.start].
 func (t *term) prepare(at time.Time) *beat {
 	b := &beat{term: t, at: at, write: store.Write{Key: t.key, Token: t.token}}
 	t.undue()
-	select {
-	case t.turn <- struct{}{}:
-		b.turn = true
+	if b.turn = t.handed() || t.tryTake(); b.turn {
 		b.fill()
-	default:
+	} else {
+		b.mute = t.beat != nil
 	}
 	return b
 }
@@ -85,6 +86,7 @@ func (b *beat) finish(answer store.Renewed, again time.Time) {
 	switch t := b.term; {
 	case answer.Err == nil:
 		t.extend(answer.Until)
+		t.mute = b.mute
 		b.confirm()
 	case notOurs(answer.Err):
 		t.lose(answer.Err)

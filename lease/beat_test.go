@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -205,5 +207,140 @@ func TestBeatOfATermThatEndedIsNotMade(t *testing.T) {
 		}
 		released = true
 		time.Sleep(time.Minute)
+	})
+}
+
+// writeOn writes without a pause, from three goroutines so that there is always one
+// that waits for the turn, until the term ends. What it returns waits for that, and
+// returns the longest that a write took.
+func writeOn(t *testing.T, held lease.Lease) func() time.Duration {
+	var wg sync.WaitGroup
+	var longest [3]time.Duration
+	for i := range longest {
+		wg.Go(func() {
+			for held.Err() == nil {
+				start := time.Now()
+				err := held.Update(context.Background(), []byte("update"))
+				longest[i] = max(longest[i], time.Since(start))
+				if err != nil && held.Err() == nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	return func() time.Duration {
+		wg.Wait()
+		return slices.Max(longest[:])
+	}
+}
+
+func TestUpdatesThatNeverPauseLeaveEachBeatItsValue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const intervals = 20
+		p := newProxy()
+		beats := 0
+		held := acquire(t, keep(t, p), "k", lease.WithBeat(func(time.Time) lease.Write {
+			return text("beat", func() { beats++ })
+		}))
+		p.suffer(answerLate(time.Millisecond), update, renew)
+		finish := writeOn(t, held)
+		time.Sleep(intervals * heartbeat)
+		_ = held.Release(t.Context())
+		finish()
+		// Jitter fits in one interval more, or two; each is one beat without a
+		// value and one with.
+		if beats < intervals-1 || beats > intervals+3 {
+			t.Errorf("%d values of beats in %d intervals", beats, intervals)
+		}
+		if n := len(p.sent(renew)); n > 2*(intervals+3) {
+			t.Errorf("%d renewals in %d intervals", n, intervals)
+		}
+	})
+}
+
+// A beat that asks for the turn is one that the store answers.
+func TestUnansweredBeatHoldsUpNoWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		held := acquire(t, keep(t, p), "k", lease.WithBeat(func(time.Time) lease.Write { return text("beat", nil) }))
+		p.suffer(answerLate(time.Millisecond), update)
+		finish := writeOn(t, held)
+		p.suffer(silence, renew)
+		if got := ended(held, p.start); got != window {
+			t.Errorf("done after %v, want %v", got, window)
+		}
+		if longest := finish(); longest > 10*time.Millisecond {
+			t.Errorf("a write took %v", longest)
+		}
+		if got := values(p.sent(renew)); len(got) != 0 {
+			t.Errorf("heartbeats carried %q", got)
+		}
+	})
+}
+
+// The first beat goes without a value, the second is given the turn and hangs.
+func TestWriterBehindABeatLearnsOfTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		held := acquire(t, keep(t, p), "k", lease.WithBeat(func(time.Time) lease.Write { return text("beat", nil) }))
+		p.suffer(once(answerLate(heartbeat+time.Second)), update)
+		p.suffer(inTurn(answerLate(0), hang(time.Hour)), renew)
+		if err := held.Update(t.Context(), []byte("slow")); err != nil {
+			t.Fatal(err)
+		}
+		err := held.Update(t.Context(), []byte("late"))
+		if err == nil || err != held.Err() {
+			t.Errorf("%v, want %v", err, held.Err())
+		}
+		if got, want := time.Since(p.start), p.sent(renew)[0].at+window; got != want {
+			t.Errorf("after %v, want %v", got, want)
+		}
+	})
+}
+
+// sloppy is a store that gives more or fewer answers to a batch than it should.
+type sloppy struct {
+	store.Store
+	more int
+}
+
+func (s sloppy) Renew(ctx context.Context, batch []store.Write) []store.Renewed {
+	answers := s.Store.Renew(ctx, batch)
+	return append(answers, answers...)[:max(len(answers)+s.more, 0)]
+}
+
+func TestMissingAnswersKeepNoTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var beats []lease.Beat
+		p := newProxy()
+		k := keep(t, sloppy{p, -1}, func(c *lease.Config) { c.OnBeat = func(b lease.Beat) { beats = append(beats, b) } })
+		held := acquire(t, k, "k", lease.WithBeat(func(time.Time) lease.Write {
+			return text("beat", func() { t.Error("committed") })
+		}))
+		time.Sleep(heartbeat)
+		synctest.Wait()
+		if len(beats) == 0 || !errors.Is(beats[0].Err, store.ErrInDoubt) {
+			t.Fatalf("%+v", beats)
+		}
+		if err := held.Update(t.Context(), []byte("next")); err != nil {
+			t.Errorf("the turn was not given back: %v", err)
+		}
+		if got := values(p.sent(update)); len(got) != 2 || got[0] != "first" {
+			t.Errorf("sent %q: a beat without an answer may have been written", got)
+		}
+		if got := ended(held, p.start); got != window {
+			t.Errorf("done after %v, want %v", got, window)
+		}
+	})
+}
+
+func TestAnswersToNothingAreLeftAside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		held := acquire(t, keep(t, sloppy{newProxy(), 1}), "k")
+		time.Sleep(3 * ttl)
+		if !held.Valid() {
+			t.Error(held.Err())
+		}
 	})
 }

@@ -81,6 +81,24 @@ func TestCloseIsSafeToCallAtOnceFromMany(t *testing.T) {
 	})
 }
 
+// The shard looks at its terms while the release is under way, more than once.
+func TestCloseWaitsForReleasesUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		k := keep(t, p)
+		held := acquire(t, k, "k")
+		p.suffer(func(ctx context.Context, call func(context.Context) error) error {
+			time.Sleep(2 * heartbeat)
+			return call(context.WithoutCancel(ctx))
+		}, remove)
+		go held.Release(t.Context())
+		time.Sleep(heartbeat + time.Second)
+		if err := k.Close(t.Context()); err != nil || value(t, p.Store, "k") != "" {
+			t.Errorf("%v, holds %q", err, value(t, p.Store, "k"))
+		}
+	})
+}
+
 func TestCloseEndsWaitingAcquires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := memstore.New()

@@ -43,7 +43,9 @@
 //
 // The writes of a term are serialised and numbered. A heartbeat never publishes
 // a value older than that of the last update, and carries none while an update is
-// under way. A write whose outcome is in doubt is settled before the next.
+// under way; however many updates there are, one with its value then follows. A write
+// whose outcome is in doubt is settled before the next, and so is one of which the
+// store said nothing that its contract knows.
 //
 // # Not guaranteed
 //

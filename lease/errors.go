@@ -15,7 +15,30 @@ var (
 	ErrExpired = errors.New("trust window ended before a renew was confirmed")
 	// ErrClosed is returned by a [Keeper] that has been closed.
 	ErrClosed = errors.New("keeper closed")
+
+	// errNoAnswer is the answer to a write for which a store gave none.
+	errNoAnswer = errors.New("the store gave fewer answers than there were writes")
 )
+
+// sound returns the error of a call to a store so that it can be relied on: one
+// that wraps none of the contract's conditions says nothing of what happened, and
+// becomes [store.ErrInDoubt].
+func sound(op, key string, err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, condition := range conditions {
+		if errors.Is(err, condition) {
+			return err
+		}
+	}
+	return &store.Error{Op: op, Key: key, Condition: store.ErrInDoubt, Err: err}
+}
+
+var conditions = []error{
+	store.ErrHeld, store.ErrLost, store.ErrForeign, store.ErrUnavailable, store.ErrInDoubt, store.ErrNotFound,
+	store.ErrEnded, store.ErrStale, store.ErrClosed, store.ErrInvalid,
+}
 
 // LostError says why a term ended against its holder's will. It unwraps to
 // [store.ErrLost] and to its cause.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/leasehold-go/leasehold/lease"
-	memstore "github.com/leasehold-go/leasehold/store/memory"
 	"pgregory.net/rapid"
 )
 
@@ -230,22 +229,4 @@ func TestKeeperWithNothingToKeepAsksNothing(t *testing.T) {
 			t.Errorf("%d requests", n)
 		}
 	})
-}
-
-func BenchmarkAcquireAndRelease(b *testing.B) {
-	k, err := lease.NewKeeper(memstore.New(), lease.Config{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer k.Close(b.Context())
-	b.ReportAllocs()
-	for b.Loop() {
-		held, err := k.Acquire(b.Context(), "k", []byte("v"))
-		if err != nil {
-			b.Fatal(err)
-		}
-		if err := held.Release(b.Context()); err != nil {
-			b.Fatal(err)
-		}
-	}
 }

@@ -181,27 +181,26 @@ func (k *Keeper) shardOf(key string) *shard {
 	return k.shards[maphash.String(k.seed, key)%shards]
 }
 
-// try calls f once under the limit for a request.
-func (k *Keeper) try(ctx context.Context, f func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, k.limit())
-	defer cancel()
-	return f(ctx)
-}
-
 // limit is the time for one request: short, so that several fit into a window.
 func (k *Keeper) limit() time.Duration {
 	return min(k.cfg.Heartbeat/2, maxTry)
 }
 
-// persist calls f until it succeeds, fails for good, or ctx ends.
-func (k *Keeper) persist(ctx context.Context, f func(context.Context) error) error {
+// remove deletes until that succeeds, fails for good, or ctx ends.
+func (k *Keeper) remove(ctx context.Context, key string, term store.Term) error {
 	pauses := newBackoff(min(k.cfg.Heartbeat, maxTry)) // a release has not much more time than that
 	for {
-		err := k.try(ctx, f)
+		err := k.removeOnce(ctx, key, term)
 		if err == nil || !passing(err) || !pauses.sleep(ctx) {
 			return err
 		}
 	}
+}
+
+func (k *Keeper) removeOnce(ctx context.Context, key string, term store.Term) error {
+	ctx, cancel := context.WithTimeout(ctx, k.limit())
+	defer cancel()
+	return sound("delete", key, k.store.Delete(ctx, key, term))
 }
 
 // passing reports whether the same call may succeed later.

@@ -121,7 +121,9 @@ func (s *shard) survey(now, beat time.Time, busy bool) (due []*term, next time.T
 	var over []*term
 	for _, t := range s.all() {
 		if !t.Valid() {
-			over = append(over, t)
+			if !errors.Is(t.Err(), ErrReleased) { // its release forgets it
+				over = append(over, t)
+			}
 			continue
 		}
 		renew, end := t.attention(now, beat)
@@ -156,25 +158,37 @@ func (s *shard) forget(t *term) {
 	}
 }
 
-// start renews terms beside the shard's goroutine.
+// start renews terms beside the shard's goroutine. Heartbeats that had to go without
+// their values ask for others at the end of the round: a turn that they are given
+// is then not kept for longer than it takes to begin the next.
 func (s *shard) start(ctx context.Context, due []*term) chan struct{} {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for len(due) > 0 {
-			n := min(len(due), maxBatch)
-			if again, ok := s.renew(ctx, due[:n]); !ok {
-				// The store is away. Asking it for the rest, one limit after
-				// the other, could outlast their windows.
-				for _, t := range due[n:] {
-					t.postpone(store.ErrUnavailable, again)
-				}
-				return
+		s.round(ctx, due)
+		for _, t := range due {
+			if t.mute {
+				t.mute = false
+				t.ask()
 			}
-			due = due[n:]
 		}
 	}()
 	return done
+}
+
+// round renews terms, a batch at a time.
+func (s *shard) round(ctx context.Context, due []*term) {
+	for batch := range slices.Chunk(due, maxBatch) {
+		due = due[len(batch):]
+		if again, ok := s.renew(ctx, batch); !ok {
+			// The store is away. Asking it for the rest, one limit after the
+			// other, could outlast their windows.
+			for _, t := range due {
+				t.postpone(store.ErrUnavailable, again)
+			}
+			return
+		}
+	}
 }
 
 // renew sends one batch. It returns false if no item of it was answered, and when
@@ -192,8 +206,13 @@ func (s *shard) renew(ctx context.Context, terms []*term) (again time.Time, answ
 	defer cancel()
 	answers := s.keeper.store.Renew(ctx, batch)
 	again = time.Now().Add(s.pauses.next())
-	for i, answer := range answers {
-		beats[i].finish(answer, again)
+	for i, b := range beats {
+		answer := store.Renewed{Err: errNoAnswer}
+		if i < len(answers) {
+			answer = answers[i]
+		}
+		answer.Err = sound("renew", b.term.key, answer.Err)
+		b.finish(answer, again)
 		answered = answered || !passing(answer.Err)
 	}
 	if answered {

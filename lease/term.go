@@ -28,6 +28,10 @@ type term struct {
 	window trust
 	last   error     // of the last renew, if that failed
 	due    time.Time // when to try the next renew, if not with the others
+	asked  bool      // whether the next heartbeat is to have the turn once it is given back
+	given  bool      // whether the turn is kept for the next heartbeat
+
+	mute bool // whether the last heartbeat had to go without its value; of the round under way
 
 	turn  chan struct{} // full while a write of the term is under way, which alone may touch what follows
 	seq   uint64
@@ -163,15 +167,13 @@ func (t *term) Write(ctx context.Context, w Write) error {
 
 // take waits for the turn to write. A term that has ended has none.
 func (t *term) take(ctx context.Context) error {
-	if t.Valid() {
-		select {
-		case <-ctx.Done():
-		case t.turn <- struct{}{}:
-			if t.Valid() && ctx.Err() == nil {
-				return nil
-			}
-			t.give()
+	select {
+	case <-ctx.Done():
+	case t.turn <- struct{}{}:
+		if t.Valid() && ctx.Err() == nil {
+			return nil
 		}
+		t.give()
 	}
 	if err := t.Err(); err != nil {
 		return err
@@ -179,7 +181,53 @@ func (t *term) take(ctx context.Context) error {
 	return &store.Error{Op: "update", Key: t.key, Condition: store.ErrUnavailable, Err: context.Cause(ctx)}
 }
 
-func (t *term) give() { <-t.turn }
+func (t *term) tryTake() bool {
+	select {
+	case t.turn <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+// give gives the turn back, or keeps it for the next heartbeat if that asked.
+func (t *term) give() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.asked {
+		t.keepTurn()
+		return
+	}
+	<-t.turn
+}
+
+// ask makes the next heartbeat have the turn: now if it is free, or else as soon as
+// it is given back. Writers who wait for it too cannot keep it from the heartbeat
+// by being many.
+func (t *term) ask() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.asked = true; t.tryTake() {
+		t.keepTurn()
+	}
+}
+
+// keepTurn keeps a turn that is taken for the next heartbeat, and wants that at
+// once. t.mu is the caller's.
+func (t *term) keepTurn() {
+	t.asked, t.given = false, true
+	t.due = time.Now()
+	t.shard.wake()
+}
+
+// handed takes over the turn that was kept for a heartbeat, if one was.
+func (t *term) handed() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	given := t.given
+	t.given = false
+	return given
+}
 
 // leave gives the turn back, and then sees to it that a write that is in doubt is
 // settled. Not before: the heartbeat that is to do it needs the turn.
@@ -198,7 +246,7 @@ func (t *term) put(ctx context.Context, value []byte) error {
 		return t.Err()
 	}
 	t.seq++
-	err := t.shard.keeper.store.Update(ctx, store.Write{Key: t.key, Token: t.token, Seq: t.seq, Value: value})
+	err := sound("update", t.key, t.shard.keeper.store.Update(ctx, store.Write{Key: t.key, Token: t.token, Seq: t.seq, Value: value}))
 	switch {
 	case err == nil:
 		t.confirm(value)
@@ -257,15 +305,13 @@ func (t *term) release(ctx context.Context) error {
 	if errors.Is(t.Err(), store.ErrLost) {
 		return nil
 	}
-	t.shard.forget(t)
+	defer t.shard.forget(t)   // last: until then Close waits for this release
 	t.releasing <- struct{}{} // each before this one is bounded as this one is
 	defer func() { <-t.releasing }()
 	if t.deleted {
 		return nil
 	}
-	err := t.shard.keeper.persist(ctx, func(ctx context.Context) error {
-		return t.shard.keeper.store.Delete(ctx, t.key, store.ByToken(t.token))
-	})
+	err := t.shard.keeper.remove(ctx, t.key, store.ByToken(t.token))
 	t.deleted = err == nil
 	return err
 }

@@ -14,10 +14,10 @@ import (
 )
 
 // waiter acquires in the background and tells when and how that ended.
-func waiter(ctx context.Context, k *lease.Keeper, key string) <-chan outcome {
+func waiter(ctx context.Context, k *lease.Keeper, key string, opts ...lease.Option) <-chan outcome {
 	done, start := make(chan outcome, 1), time.Now()
 	go func() {
-		held, err := k.Acquire(ctx, key, []byte("second"), lease.Wait())
+		held, err := k.Acquire(ctx, key, []byte("second"), append(opts, lease.Wait())...)
 		done <- outcome{held, err, time.Since(start)}
 	}()
 	return done
@@ -235,6 +235,98 @@ func TestClosedStoreEndsAWait(t *testing.T) {
 		synctest.Wait()
 		st.Close()
 		if got := <-done; !errors.Is(got.err, store.ErrClosed) || got.held != nil {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+func TestReclaimTakesTheKeyAwayAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := memstore.New()
+		first := acquire(t, keep(t, st), "k")
+		var asked []store.Record
+		second := acquire(t, keep(t, st), "k", lease.WithReclaim(func(r store.Record) bool {
+			asked = append(asked, r)
+			return true
+		}))
+		if len(asked) != 1 || asked[0].Token != first.Token() || string(asked[0].Value) != "first" || second.Token() <= first.Token() {
+			t.Errorf("asked of %+v, token %d", asked, second.Token())
+		}
+		if err := first.Update(t.Context(), []byte("late")); !errors.Is(err, store.ErrLost) {
+			t.Errorf("the holder was told %v", err)
+		}
+	})
+}
+
+// Without a wait it is one attempt: whoever comes between the delete and the create
+// has the key.
+func TestReclaimIsTriedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		others := keep(t, p.Store)
+		acquire(t, others, "k")
+		p.suffer(func(ctx context.Context, call func(context.Context) error) error {
+			err := call(ctx)
+			acquire(t, others, "k")
+			return err
+		}, remove)
+		always := lease.WithReclaim(func(store.Record) bool { return true })
+		_, err := keep(t, p).Acquire(t.Context(), "k", []byte("second"), always)
+		if !errors.Is(err, store.ErrHeld) || len(p.sent(remove)) != 1 {
+			t.Errorf("%v after %d deletes", err, len(p.sent(remove)))
+		}
+		p.suffer(nil, remove)
+	})
+}
+
+// What may not be taken at first may be later: the holder died meanwhile, say.
+func TestReclaimIsAskedAgainEachTimeTheWaitComesRound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := memstore.New()
+		first := acquire(t, keep(t, st), "k") // lives, so that nothing but a reclaim ends the wait
+		var asked atomic.Int64
+		var dead atomic.Bool
+		reclaim := lease.WithReclaim(func(store.Record) bool { asked.Add(1); return dead.Load() })
+		done := waiter(t.Context(), keep(t, st), "k", reclaim)
+		time.Sleep(time.Hour)
+		if n, most := asked.Load(), int64(time.Hour/(ttl-heartbeat))+1; n < int64(time.Hour/ttl) || n > most {
+			t.Errorf("asked %d times in an hour of a ttl of %v", n, ttl)
+		}
+		dead.Store(true)
+		time.Sleep(ttl)
+		synctest.Wait()
+		if len(done) == 0 {
+			t.Fatal("it waits on")
+		}
+		if got := <-done; got.err != nil || got.held.Token() <= first.Token() {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+func TestTroubleWithAReclaimDoesNotEndAWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		acquire(t, keep(t, p.Store), "k")
+		p.suffer(inTurn(answerLate(0), refuse), create) // the first finds the key held
+		var dead atomic.Bool
+		reclaim := lease.WithReclaim(func(store.Record) bool { return dead.Load() })
+		done := waiter(t.Context(), keep(t, p), "k", reclaim)
+		time.Sleep(time.Minute)
+		p.suffer(nil, create)
+		p.suffer(refuse, remove)
+		dead.Store(true)
+		time.Sleep(time.Minute)
+		if len(done) > 0 || len(p.sent(remove)) == 0 {
+			t.Errorf("%d ended after %d deletes", len(done), len(p.sent(remove)))
+		}
+		p.suffer(nil, remove)
+		time.Sleep(ttl)
+		synctest.Wait()
+		if len(done) == 0 {
+			t.Fatal("it waits on")
+		}
+		if got := <-done; got.err != nil {
 			t.Errorf("%+v", got)
 		}
 	})

@@ -504,3 +504,75 @@ func TestRecordAndHolderAgreeOnceTheStoreIsWell(t *testing.T) {
 		})
 	})
 }
+
+// oddly is a store that does what it is told and answers with an error of its own.
+func oddly(ctx context.Context, call func(context.Context) error) error {
+	_ = call(ctx)
+	return errOdd
+}
+
+var errOdd = errors.New("the cable is loose")
+
+// What an error that the contract does not know means for a call, nobody knows: it is
+// in doubt, and settled as that is.
+func TestErrorThatTheContractDoesNotKnowIsADoubt(t *testing.T) {
+	t.Run("update", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := newProxy()
+			held := acquire(t, keep(t, p), "k")
+			p.suffer(once(oddly), update)
+			err := held.Write(t.Context(), text("second", func() { t.Error("committed") }))
+			if !errors.Is(err, store.ErrInDoubt) || !errors.Is(err, errOdd) {
+				t.Error(err)
+			}
+			time.Sleep(time.Millisecond)
+			synctest.Wait()
+			if got := value(t, p.Store, "k"); got != "first" {
+				t.Errorf("holds %q", got)
+			}
+		})
+	})
+	t.Run("renew", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := newProxy()
+			held := acquire(t, keep(t, p), "k", lease.WithBeat(func(time.Time) lease.Write {
+				return text("beat", func() { t.Error("committed") })
+			}))
+			p.suffer(oddly, renew)
+			time.Sleep(heartbeat)
+			synctest.Wait()
+			p.suffer(refuse, renew)
+			if err := held.Update(t.Context(), []byte("second")); err != nil {
+				t.Error(err)
+			}
+			if got := values(p.sent(update)); !slices.Equal(got, []string{"first", "second"}) {
+				t.Errorf("sent %q", got)
+			}
+		})
+	})
+	t.Run("create", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := newProxy()
+			p.suffer(oddly, create)
+			_, err := keep(t, p).Acquire(t.Context(), "k", []byte("first"))
+			if !errors.Is(err, store.ErrInDoubt) || !errors.Is(err, errOdd) {
+				t.Error(err)
+			}
+			time.Sleep(time.Millisecond)
+			synctest.Wait()
+			if got := value(t, p.Store, "k"); got != "" {
+				t.Errorf("%q is left behind", got)
+			}
+		})
+	})
+	t.Run("delete", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := newProxy()
+			held := acquire(t, keep(t, p), "k")
+			p.suffer(once(func(context.Context, func(context.Context) error) error { return errOdd }), remove)
+			if err := held.Release(t.Context()); err != nil || value(t, p.Store, "k") != "" {
+				t.Errorf("%v, holds %q", err, value(t, p.Store, "k"))
+			}
+		})
+	})
+}

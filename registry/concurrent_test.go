@@ -162,6 +162,31 @@ func (c *crowd) wantFinal(t *testing.T, st *proxy) {
 	wantAgreement(t, st, c.inst)
 }
 
+// However much is written, readers see that the instance lives.
+func TestHeartbeatIsPublishedUnderUpdatesThatNeverPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		inst := register(t, keep(t, st))
+		st.suffer(slow(time.Millisecond, time.Millisecond), update)
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() {
+				for inst.Lease().Err() == nil {
+					_ = inst.Update(t.Context(), func(p *payload) { p.Count++ })
+				}
+			})
+		}
+		for range 50 {
+			time.Sleep(heartbeat)
+			if e := published(t, st); time.Since(e.Payload.Seen.Heartbeat) > heartbeat+time.Second {
+				t.Fatalf("the last heartbeat that is shown is %v old", time.Since(e.Payload.Seen.Heartbeat))
+			}
+		}
+		_ = inst.Deregister(t.Context())
+		wg.Wait()
+	})
+}
+
 // A reader who follows a store without faults never sees a step back.
 func TestReadersSeeNoStepBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

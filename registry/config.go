@@ -33,8 +33,8 @@ type Config[S comparable, P any] struct {
 	// made by assignment.
 	Fill func(*P, Status[S])
 
-	// Connected are the states whose entry sets [Status.Connected]. A move from one
-	// of them to another is none.
+	// Connected are the states whose entry sets [Status.Connected]; a parent stands for
+	// what lies within it. A move from one of them to another is none.
 	Connected []S
 	// Leave are the states that [Instance.Leave] walks through, in order,
 	// before it lets go of the key.
@@ -56,7 +56,8 @@ type Config[S comparable, P any] struct {
 	// Wait makes Register wait while another holds the key.
 	Wait bool
 	// Reclaim says when a record that another instance left behind is taken
-	// away instead; never if zero. It is asked once, before any waiting.
+	// away instead; never if zero. While Register waits it is asked again each
+	// time the record's time left has passed and one is still there.
 	Reclaim Reclaim
 
 	// History caps what the machine remembers; 50 if zero.

@@ -1,9 +1,12 @@
 package registry_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,16 +21,25 @@ func (h held) Create(context.Context, store.Claim) (store.Grant, error) {
 	return store.Grant{}, &store.HeldError{Record: h.records[0]}
 }
 
-func (h held) Delete(context.Context, string, store.Term) error { return nil }
+// Delete is what a reclaim would do. None is due: no record of a test tells of a process
+// of this boot.
+func (h held) Delete(context.Context, string, store.Term) error {
+	return errors.New("somebody's record was deleted")
+}
 
 // Whatever lies under a key: reading it and meeting it end well.
 func FuzzRecord(f *testing.F) {
 	for _, value := range []string{
 		"", "hello", "{}", "null", `{"count":1,"leasehold":null}`, `{"leasehold":"x"}`, `{"Leasehold":{},"leasehold":{}}`,
 		`{"leasehold":{"instance":"x","host":"h","ip":"10.0.0.7","since":"2026-11-21T10:00:00Z","ttl":1000}}`,
-		`{"leasehold":{"ip":"x","since":"y"}}`, `{"leasehold":{"ttl":9223372036854775807}}`,
+		`{"leasehold":{"ip":"x","since":"y"}}`, `{"leasehold":{"ttl":9223372036854775807}}`, `{"leasehold":{"ttl":-1}}`,
 		`{"leasehold":{"since":"9999-12-31T23:59:59+23:59","history":[{"number":1,"from":"a","to":"b"},null]}}`,
 		`{"leasehold":{"process":{"pid":-1,"start":18446744073709551615,"boot":"b","namespace":"n"}}}`,
+		`{"leasehold":{"instance":"a","instance":"b"},"leasehold":{"host":"c"}}`, `{"leasehold":{"instance":1e400,"ttl":1e400}}`,
+		`{"leasehold":{"ttl":1e3}}`, `{"count":99999999999999999999999999}`, `{"count":1}{"leasehold":{}}`,
+		"{\"leasehold\":{\"host\":\"\xff\xfe\",\"instance\":\"\\ud800\",\"state\":\"\\u0000\"}}", "{\"lea\u017fehold\":{\"instance\":\"x\"}}",
+		strings.Repeat("[", 20_000), `{"leasehold":` + strings.Repeat(`{"history":`, 20_000), strings.Repeat(`{"a":`, 9_000) + "1" + strings.Repeat("}", 9_000),
+		`{"leasehold":{"history":` + strings.Repeat("[", 9_000) + strings.Repeat("]", 9_000) + `}}`,
 	} {
 		f.Add([]byte(value), uint64(1), int64(time.Second))
 	}
@@ -41,13 +53,99 @@ func FuzzRecord(f *testing.F) {
 		if !json.Valid(value) && (e.Err == nil || e.Published) {
 			t.Errorf("%+v was read from what is not JSON", e)
 		}
+		if e.Published && fieldsOf(value) == 0 {
+			t.Errorf("%+v was read from what has no field of ours", e)
+		}
 		if e.Heartbeat.After(time.Now()) {
 			t.Errorf("a heartbeat in the future: %v", e.Heartbeat)
 		}
+		wantAlike(t, st, e)
 		cfg := configure(func(c *config) { c.Reclaim = registry.ReclaimDead })
 		_, err = registry.Register(t.Context(), keep(t, st), lifecycle, cfg)
 		if conflict, ok := errors.AsType[*registry.ConflictError](err); !ok || conflict.Error() == "" {
 			t.Errorf("got %v, want a conflict", err)
+		}
+	})
+}
+
+// wantAlike fails unless List and Watch read a record as Get did.
+func wantAlike(t *testing.T, st store.Store, want entry) {
+	shown := func(e entry) string {
+		e.Heartbeat = time.Time{} // counted from when it was read
+		return fmt.Sprintf("%+v", e)
+	}
+	for got, err := range registry.List[payload](t.Context(), st, "") {
+		if err != nil || shown(got) != shown(want) {
+			t.Errorf("list reads %s, %v; get reads %s", shown(got), err, shown(want))
+		}
+	}
+	for got := range registry.Watch[payload](t.Context(), st, "") {
+		if shown(got.Entry) != shown(want) {
+			t.Errorf("watch reads %s; get reads %s", shown(got.Entry), shown(want))
+		}
+		break
+	}
+}
+
+// fieldsOf counts the registry's fields in an object, in any letter case.
+func fieldsOf(object []byte) (count int) {
+	d := json.NewDecoder(bytes.NewReader(object))
+	d.UseNumber() // of any size
+	for depth, name := 0, false; ; {
+		token, err := d.Token()
+		if err != nil {
+			return count
+		}
+		switch delim, nested := token.(json.Delim); {
+		case nested && (delim == '{' || delim == '['):
+			depth++
+			name = delim == '{'
+			continue
+		case nested:
+			depth--
+			name = true
+			continue
+		}
+		if word, _ := token.(string); depth == 1 && name && strings.EqualFold(word, "leasehold") {
+			count++
+		}
+		name = !name
+	}
+}
+
+// Whatever a user publishes: it is refused, or what is published is that object and one
+// field beside, which says who published it.
+func FuzzPayload(f *testing.F) {
+	for _, object := range []string{
+		"", "{}", " { } ", "[]", "null", `"{}"`, `{"a":1}`, `{"a":1,"a":2}`, `{"leasehold":1}`, `{"LEASEHOLD":{}}`, "{\"lea\u017fehold\":1}",
+		`{"\u006ceasehold":1}`, `{"a":{"leasehold":1}}`, `{"a":"}"}`, `{"a":"\\"}`, "{\"\xff\":1}", `{"":1}`, `{"a":1e400}`, "{\"a\":1}\n", `{"a":1}}`,
+		`{"a":` + strings.Repeat("[", 9_000) + strings.Repeat("]", 9_000) + `}`,
+	} {
+		f.Add([]byte(object))
+	}
+	f.Fuzz(func(t *testing.T, object []byte) {
+		st := newProxy()
+		inst, err := publish(t, st, json.RawMessage(object), nil)
+		var fields, all map[string]json.RawMessage
+		if json.Unmarshal(object, &fields) != nil || fields == nil || fieldsOf(object) > 0 {
+			if !errors.Is(err, registry.ErrPayload) {
+				t.Errorf("got %v, want %v", err, registry.ErrPayload)
+			}
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, _ := st.Get(t.Context(), key)
+		if err := json.Unmarshal(r.Value, &all); err != nil || fieldsOf(r.Value) != 1 {
+			t.Errorf("published %q: %v", r.Value, err)
+		}
+		delete(all, "leasehold")
+		if len(all) != len(fields) {
+			t.Errorf("published %q for %q", r.Value, object)
+		}
+		if e := published(t, st); !e.Published || e.Instance != inst.Status().Instance {
+			t.Errorf("published %+v", e)
 		}
 	})
 }

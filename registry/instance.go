@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"slices"
 	"sync"
@@ -17,6 +18,7 @@ import (
 type Instance[S comparable, P any] struct {
 	cfg     Config[S, P]
 	ttl     time.Duration
+	def     *fsm.Definition[S]
 	machine *fsm.Machine[S]
 	lease   lease.Lease
 
@@ -82,12 +84,17 @@ func (i *Instance[S, P]) RecordError(ctx context.Context, err error) error {
 }
 
 // Deregister lets go of the key, whatever state the machine is in, and returns
-// when everything that the instance started has stopped. It may be called again;
-// see [lease.Lease.Release]. [Instance.Leave] is the orderly way.
+// when everything that the instance started has stopped; a machine with timeouts is
+// closed, since it would move on by itself. It may be called again; see
+// [lease.Lease.Release]. [Instance.Leave] is the orderly way.
 func (i *Instance[S, P]) Deregister(ctx context.Context) error {
 	i.stopSearch()
 	defer i.search.Wait() // last: a search that takes its time does not keep the key
-	return i.lease.Release(ctx)
+	err := i.lease.Release(ctx)
+	if len(i.def.Timeouts()) > 0 { // or it would move on by itself
+		err = errors.Join(err, i.machine.Close(ctx))
+	}
+	return err
 }
 
 // write is a write of what change makes of the facts.
@@ -149,9 +156,10 @@ func (i *Instance[S, P]) snapshot(m fsm.Snapshot[S]) ([]byte, error) {
 	return i.stage(func(f *facts[S, P]) { f.status.follow(m, i.connected) })
 }
 
-// connected reports whether a state is one of those that the user named.
+// connected reports whether a state is one of those that the user named, or lies
+// within one.
 func (i *Instance[S, P]) connected(state S) bool {
-	return slices.Contains(i.cfg.Connected, state)
+	return slices.ContainsFunc(i.cfg.Connected, func(s S) bool { return i.def.In(state, s) })
 }
 
 // locate looks for the address beside everything else. It publishes it once the

@@ -42,17 +42,22 @@ type stat struct {
 	start  uint64
 }
 
-// readStat reads /proc/[pid]/stat. The second field, the name of the command, is in
-// parentheses and may itself have spaces and parentheses.
+// readStat reads /proc/[pid]/stat.
 func readStat(pid int) (stat, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return stat{}, err
 	}
+	return parseStat(string(text))
+}
+
+// parseStat finds the fields. The second, the name of the command, is in parentheses
+// and may itself have spaces and parentheses.
+func parseStat(text string) (stat, error) {
 	const state, threads, start = 0, 17, 19 // fields 3, 20 and 22, counted from the third
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
 	if len(fields) <= start {
-		return stat{}, fmt.Errorf("/proc/%d/stat has %d fields after the name", pid, len(fields))
+		return stat{}, fmt.Errorf("the stat of a process has %d fields after the name", len(fields))
 	}
 	ticks, err := strconv.ParseUint(fields[start], 10, 64)
 	// The first thread of a process may be a zombie while others still run.

@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -132,4 +133,33 @@ func TestOnlyCertainDeathIsReclaimed(t *testing.T) {
 		})
 	}
 	wantReclaimed(t, dead, true) // it was nothing else that kept it
+}
+
+// Whether the holder is dead is asked again while an instance waits. The record is
+// kept alive by another's hand: nothing but a reclaim ends the wait.
+func TestProcessThatDiesWhileAnInstanceWaitsIsReclaimed(t *testing.T) {
+	cmd := sleeper(t)
+	p := process(t, cmd.Process.Pid)
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		k := keep(t, st)
+		leaveBehind(t, k, "other", p)
+		time.AfterFunc(time.Hour, func() {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour)
+		defer cancel()
+		start := time.Now()
+		cfg := configure(waiting, func(c *config) { c.Reclaim = registry.ReclaimDead })
+		inst, err := registry.Register(ctx, k, lifecycle, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if waited := time.Since(start); waited < time.Hour || waited > time.Hour+ttl {
+			t.Errorf("it waited %v, want an hour and at most a ttl", waited)
+		}
+		wantAgreement(t, st, inst)
+		_ = inst.Deregister(t.Context())
+	})
 }

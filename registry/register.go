@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/leasehold-go/leasehold/fsm"
@@ -52,7 +51,7 @@ func newInstance[S comparable, P any](k *lease.Keeper, def *fsm.Definition[S], c
 	if err != nil {
 		return nil, nil, err
 	}
-	i := &Instance[S, P]{cfg: cfg, ttl: k.TTL()}
+	i := &Instance[S, P]{cfg: cfg, ttl: k.TTL(), def: def}
 	i.facts.payload = cfg.Payload
 	i.facts.status.Identity = Identity{Instance: cfg.Instance, Host: cfg.Host, Process: thisProcess()}
 	i.facts.status.State = def.Initial()
@@ -63,30 +62,20 @@ func newInstance[S comparable, P any](k *lease.Keeper, def *fsm.Definition[S], c
 	return i, def, err
 }
 
-// claim acquires the key, taking it back first if the policy says so.
+// claim acquires the key, taking it back if the policy says so.
 func (i *Instance[S, P]) claim(ctx context.Context, k *lease.Keeper) (lease.Lease, error) {
 	opts := []lease.Option{lease.WithValue(i.initial)}
 	if !i.cfg.LivenessOnly {
 		opts = append(opts, lease.WithBeat(i.beat))
 	}
-	held, err := k.Acquire(ctx, i.cfg.Key, nil, opts...)
-	other := new(store.HeldError)
-	if !errors.As(err, &other) {
-		return held, err
-	}
-	reclaim := i.cfg.Reclaim.allows(i.facts.status.Identity, other.Record)
-	if reclaim {
-		if err := k.Store().Delete(ctx, i.cfg.Key, store.ByToken(other.Record.Token)); err != nil {
-			return nil, err
-		}
+	if i.cfg.Reclaim != ReclaimNever {
+		self := i.facts.status.Identity
+		opts = append(opts, lease.WithReclaim(func(r store.Record) bool { return i.cfg.Reclaim.allows(self, r) }))
 	}
 	if i.cfg.Wait {
 		opts = append(opts, lease.Wait())
 	}
-	if i.cfg.Wait || reclaim {
-		return k.Acquire(ctx, i.cfg.Key, nil, opts...)
-	}
-	return nil, err
+	return k.Acquire(ctx, i.cfg.Key, nil, opts...)
 }
 
 // initial makes the first value. Nothing else is written yet.

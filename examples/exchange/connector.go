@@ -167,12 +167,13 @@ func (c *connector) work(ctx context.Context, i *instance) error {
 
 // open begins to read the feed, and publishes what is wrong with it.
 func (c *connector) open(ctx context.Context) *reading {
+	token := c.instance.Lease().Token()
 	for _, bad := range c.feed.bad {
-		c.journal.failed(bad, "line", bad.Number, "badLines", len(c.feed.bad))
+		c.journal.failed(token, bad, "line", bad.Number, "badLines", len(c.feed.bad))
 	}
 	if n := len(c.feed.bad); n > 0 {
 		if err := c.instance.RecordError(ctx, c.feed.bad[n-1]); err != nil {
-			c.journal.failed(err)
+			c.journal.failed(token, err)
 		}
 	}
 	return c.feed.read(c.settings.warm)
@@ -188,7 +189,7 @@ func (c *connector) advance(ctx context.Context, to State) {
 			return
 		}
 		if ctx.Err() == nil {
-			c.journal.failed(err)
+			c.journal.failed(c.instance.Lease().Token(), err)
 			c.await(ctx, time.After(retry))
 		}
 	}

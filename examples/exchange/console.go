@@ -20,6 +20,9 @@ const commands = "start, stop, status, to STATE, error TEXT, symbols N, quit"
 // commandLimit is how long a command waits for the store. The next one waits behind it.
 const commandLimit = 2 * time.Second
 
+// maxCommand is the longest command in bytes. A longer text could not be published.
+const maxCommand = store.MaxValue
+
 var errNothingClaimed = errors.New("nothing is claimed: start first")
 
 // listen passes on the lines of r, until r or ctx ends. A read of standard input
@@ -27,20 +30,37 @@ var errNothingClaimed = errors.New("nothing is claimed: start first")
 func listen(ctx context.Context, r io.Reader, hints *log.Logger) <-chan string {
 	lines := make(chan string) // never closed: the end of input ends nothing
 	go func() {
-		scanner := bufio.NewScanner(r)
-		scanner.Buffer(nil, store.MaxValue) // more could not be published
-		for scanner.Scan() {
+		input := bufio.NewReader(r)
+		for {
+			line, err := nextLine(input)
+			if line == "" && err != nil {
+				if err != io.EOF && ctx.Err() == nil {
+					hints.Printf("no more commands: %v", err)
+				}
+				return
+			}
 			select {
-			case lines <- scanner.Text():
+			case lines <- line:
 			case <-ctx.Done():
 				return
 			}
 		}
-		if err := scanner.Err(); err != nil && ctx.Err() == nil {
-			hints.Printf("no more commands: %v", err)
-		}
 	}()
 	return lines
+}
+
+// nextLine reads a line and returns it without its end. One that is longer than a
+// command can be is read to its end all the same; it is returned with as much of it
+// as shows that.
+func nextLine(r *bufio.Reader) (string, error) {
+	var line []byte
+	for {
+		part, more, err := r.ReadLine()
+		line = append(line, part[:min(len(part), maxCommand+1-len(line))]...)
+		if err != nil || !more {
+			return string(line), err
+		}
+	}
 }
 
 // obey does what a line says. What goes wrong with a command is answered; an error
@@ -48,6 +68,10 @@ func listen(ctx context.Context, r io.Reader, hints *log.Logger) <-chan string {
 func (p *program) obey(ctx context.Context, quit func(), line string) error {
 	if err := p.settle(); err != nil {
 		return err
+	}
+	if len(line) > maxCommand {
+		p.answer(fmt.Errorf("a command of more than %d bytes is not read", maxCommand))
+		return nil
 	}
 	soon, cancel := context.WithTimeout(ctx, commandLimit)
 	defer cancel()
@@ -79,7 +103,7 @@ func (p *program) obey(ctx context.Context, quit func(), line string) error {
 // at one of them, and a program that did at the other.
 func (p *program) answer(err error) {
 	if err != nil {
-		p.journal.failed(err)
+		p.journal.failed(p.token(), err)
 		p.hints.Print(err)
 	}
 }
@@ -156,7 +180,7 @@ func (p *program) publishError(ctx context.Context, text string) error {
 	if failed := i.RecordError(ctx, err); failed != nil {
 		return failed
 	}
-	p.journal.failed(err, "published", true)
+	p.journal.failed(p.token(), err, "published", true)
 	return nil
 }
 

@@ -1,12 +1,13 @@
 package main
 
 import (
-	"context"
+	"errors"
 	"io"
 	"log"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 )
 
 // cold keeps a connector warming, where every direction is open.
@@ -102,6 +103,7 @@ func TestWhileNothingIsClaimedEveryTransitionIsRejected(t *testing.T) {
 func TestEveryCommandIsAnswered(t *testing.T) {
 	eachWay(t, func(t *testing.T, start launch) {
 		s := start(t, cold...)
+		token := s.expect("registered").text("token")
 		s.expect("transition", "to", "warming")
 		for command, answer := range map[string]string{
 			"dance":      "unknown command",
@@ -113,7 +115,7 @@ func TestEveryCommandIsAnswered(t *testing.T) {
 			"symbols 1x": "symbols needs a number",
 		} {
 			s.say(command)
-			if l := s.next("error"); !strings.HasPrefix(l.text("error"), answer) {
+			if l := s.next("error", "token", token); !strings.HasPrefix(l.text("error"), answer) {
 				t.Errorf("%q is answered with %v", command, l)
 			}
 		}
@@ -129,9 +131,10 @@ func TestEveryCommandIsAnswered(t *testing.T) {
 func TestErrorAndSymbolsArePublished(t *testing.T) {
 	eachWay(t, func(t *testing.T, start launch) {
 		s := start(t, cold...)
+		registered := s.expect("registered")
 		s.expect("transition", "to", "warming")
 		s.say("error the cable is loose")
-		s.next("error", "error", "the cable is loose")
+		s.next("error", "token", registered.text("token"), "error", "the cable is loose")
 		s.say("symbols 42")
 		s.say("  status  ")
 		r := s.next("status").record(t)
@@ -250,11 +253,35 @@ func TestListenPassesLinesOnAndOutlivesTheirEnd(t *testing.T) {
 	}
 }
 
-func TestListenSaysWhenALineIsTooLong(t *testing.T) {
+func TestListenSaysWhenItCanReadNoMore(t *testing.T) {
 	said := make(chan string, 1)
-	listen(context.Background(), strings.NewReader(strings.Repeat("x", 2<<20)), log.New(first(said), "", 0))
-	if text := <-said; !strings.Contains(text, "no more commands") {
-		t.Errorf("says %q", text)
+	lines := listen(t.Context(), io.MultiReader(strings.NewReader("start\nst"), iotest.ErrReader(errors.New("torn"))), log.New(first(said), "", 0))
+	if got := []string{<-lines, <-lines, <-said}; !slices.Equal(got, []string{"start", "st", "no more commands: torn\n"}) {
+		t.Errorf("passes on and says %q", got)
+	}
+}
+
+// The longest that is obeyed has as many bytes as a value may; the lines after one
+// that is longer are read as ever.
+func TestListenReadsLinesThatAreTooLongToTheirEnd(t *testing.T) {
+	long := strings.Repeat("x", maxCommand)
+	lines := listen(t.Context(), strings.NewReader(long+"\r\n"+long+"x\n"+long+long+long+"\nstop"), log.New(io.Discard, "", 0))
+	for _, want := range []string{long, long + "x", long + "x", "stop"} {
+		if got := <-lines; got != want {
+			t.Errorf("%d bytes, want %d", len(got), len(want))
+		}
+	}
+}
+
+func TestACommandThatIsTooLongIsSaidToBe(t *testing.T) {
+	s := here(t, cold...)
+	registered := s.expect("registered")
+	s.expect("transition", "to", "warming")
+	s.say("error " + strings.Repeat("x", maxCommand))
+	s.next("error", "token", registered.text("token"), "error", "a command of more than 1048576 bytes is not read")
+	s.say("status")
+	if r := s.next("status").record(t); r["lastError"] != nil {
+		t.Errorf("record is %v", r)
 	}
 }
 

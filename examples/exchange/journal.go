@@ -61,13 +61,14 @@ func (j journal) heartbeat(b lease.Beat) {
 	case err == nil:
 		j.out.Info("heartbeat", "token", b.Token)
 	case !errors.Is(err, store.ErrLost) && !errors.Is(err, store.ErrForeign):
-		j.failed(err, "token", b.Token)
+		j.failed(b.Token, err)
 	}
 }
 
-// failed is the line of an error that ends nothing.
-func (j journal) failed(err error, args ...any) {
-	j.out.Error("error", append([]any{"error", err.Error()}, args...)...)
+// failed is the line of an error that ends nothing. The token is zero while nothing
+// is claimed.
+func (j journal) failed(token store.Token, err error, args ...any) {
+	j.out.Error("error", append([]any{"token", token, "error", err.Error()}, args...)...)
 }
 
 func (j journal) conflict(h holder, err error) {

@@ -32,11 +32,12 @@ func TestJournalLines(t *testing.T) {
 		`{"msg":"rejected","from":"idle","to":"x","allowed":[],"error":"idle -> x: no"}`: func(j journal) {
 			j.rejected(0, &fsm.TransitionError[State]{From: Idle, To: "x", Err: errors.New("no")})
 		},
-		`{"msg":"heartbeat","token":7}`: func(j journal) { j.heartbeat(lease.Beat{Token: 7}) },
-		`{"msg":"error","error":"away","token":7}`: func(j journal) {
+		`{"msg":"heartbeat","token":7}`:  func(j journal) { j.heartbeat(lease.Beat{Token: 7}) },
+		`{"msg":"error","error":"away"}`: func(j journal) { j.failed(0, errors.New("away")) },
+		`{"msg":"error","token":7,"error":"away"}`: func(j journal) {
 			j.heartbeat(lease.Beat{Token: 7, Err: errors.New("away")})
 		},
-		`{"msg":"error","error":"too long","token":7}`: func(j journal) {
+		`{"msg":"error","token":7,"error":"too long"}`: func(j journal) {
 			j.heartbeat(lease.Beat{Token: 7, Skipped: errors.New("too long")})
 		},
 		"":                                 func(j journal) { j.heartbeat(lease.Beat{Token: 7, Err: &store.Error{Condition: store.ErrLost}}) },
@@ -73,7 +74,7 @@ func TestLinesAreNeverInterleaved(t *testing.T) {
 		for i := range 8 {
 			writers.Go(func() {
 				for range 200 {
-					j.failed(fmt.Errorf("%s", strings.Repeat(fmt.Sprint(i), 500)))
+					j.failed(7, fmt.Errorf("%s", strings.Repeat(fmt.Sprint(i), 500)))
 				}
 			})
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/registry"
+	"github.com/leasehold-go/leasehold/store"
 )
 
 // program is the process: idle, or with one connector. Only the goroutine of run
@@ -106,6 +107,14 @@ func (p *program) settle() error {
 		return nil
 	}
 	return err
+}
+
+// token is that of the instance, or zero while nothing is claimed.
+func (p *program) token() store.Token {
+	if i := p.held(); i != nil {
+		return i.Lease().Token()
+	}
+	return 0
 }
 
 // held returns the instance, or nil while nothing is claimed.

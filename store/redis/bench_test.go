@@ -1,46 +1,95 @@
 package redisstore_test
 
 import (
+	"context"
 	"fmt"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// The pair that every lock has, here and the way it is done by hand: compare the
-// two in one run.
+// The pair that every lock has, here and the way it is done by hand.
 
 func BenchmarkAcquireRelease(b *testing.B) {
-	b.Run("leasehold", func(b *testing.B) {
-		s := start(b)
-		c := claim("bench")
-		b.ReportAllocs()
-		for b.Loop() {
-			c.Nonce = store.NewNonce()
-			grant := s.create(c)
-			if err := s.Delete(b.Context(), c.Key, store.ByToken(grant.Token)); err != nil {
-				b.Fatal(err)
+	for name, pair := range map[string]func(*bench, context.Context) error{
+		"leasehold": (*bench).pair,
+		"raw":       (*bench).rawPair,
+	} {
+		b.Run(name, func(b *testing.B) {
+			s := start(b)
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := pair(s, b.Context()); err != nil {
+					b.Fatal(err)
+				}
 			}
+		})
+	}
+}
+
+// turn is how many pairs of one kind there are before the other has its turn.
+const turn = 100
+
+// BenchmarkAcquireReleaseByTurns compares the two within one run. Its metrics are the
+// microseconds for a pair of each, and how many times as long ours takes.
+func BenchmarkAcquireReleaseByTurns(b *testing.B) {
+	for name, ctx := range map[string]context.Context{
+		"cancellable":   b.Context(),
+		"uncancellable": context.Background(),
+	} {
+		b.Run(name, func(b *testing.B) {
+			s := start(b)
+			var ours, raw time.Duration
+			for b.Loop() {
+				ours += s.lasts(ctx, (*bench).pair)
+				raw += s.lasts(ctx, (*bench).rawPair)
+			}
+			pairs := float64(b.N * turn)
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(float64(ours.Microseconds())/pairs, "leasehold-µs")
+			b.ReportMetric(float64(raw.Microseconds())/pairs, "raw-µs")
+			b.ReportMetric(float64(ours)/float64(raw), "ours/raw")
+		})
+	}
+}
+
+// lasts measures a turn.
+func (b *bench) lasts(ctx context.Context, pair func(*bench, context.Context) error) time.Duration {
+	began := time.Now()
+	for range turn {
+		if err := pair(b, ctx); err != nil {
+			b.Fatal(err)
 		}
-	})
-	b.Run("raw", func(b *testing.B) {
-		s := start(b)
-		release := redis.NewScript(`
-			if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
-			return 0`)
-		b.ReportAllocs()
-		for b.Loop() {
-			nonce := store.NewNonce().String()
-			if ok, err := s.plain.SetNX(b.Context(), "bench", nonce, ttl).Result(); err != nil || !ok {
-				b.Fatal(ok, err)
-			}
-			if n, err := release.Run(b.Context(), s.plain, []string{"bench"}, nonce).Int(); err != nil || n != 1 {
-				b.Fatal(n, err)
-			}
-		}
-	})
+	}
+	return time.Since(began)
+}
+
+func (b *bench) pair(ctx context.Context) error {
+	c := claim("ours")
+	grant, err := b.Create(ctx, c)
+	if err != nil {
+		return err
+	}
+	return b.Delete(ctx, c.Key, store.ByToken(grant.Token))
+}
+
+var release = redis.NewScript(`
+	if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+	return 0`)
+
+func (b *bench) rawPair(ctx context.Context) error {
+	nonce := store.NewNonce().String()
+	if ok, err := b.plain.SetNX(ctx, "raw", nonce, ttl).Result(); err != nil || !ok {
+		return fmt.Errorf("set: %t, %w", ok, err)
+	}
+	if n, err := release.Run(ctx, b.plain, []string{"raw"}, nonce).Int(); err != nil || n != 1 {
+		return fmt.Errorf("release: %d, %w", n, err)
+	}
+	return nil
 }
 
 func BenchmarkCreateHeld(b *testing.B) {
@@ -100,6 +149,20 @@ func BenchmarkUpdate(b *testing.B) {
 	}
 }
 
+// The record is made anew each time, with the clock stopped.
+func BenchmarkDelete(b *testing.B) {
+	s := start(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		b.StopTimer()
+		term := store.ByToken(s.hold("bench").Token)
+		b.StartTimer()
+		if err := s.Delete(b.Context(), "bench", term); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkGet(b *testing.B) {
 	s := start(b)
 	s.hold("bench")
@@ -133,4 +196,36 @@ func BenchmarkList(b *testing.B) {
 			}
 		})
 	}
+}
+
+// From the call of Update to the event in a watch: the update and its announcement, and
+// a read of the key.
+func BenchmarkWatchDelivery(b *testing.B) {
+	s := start(b)
+	w := store.Write{Key: "bench", Token: s.hold("bench").Token}
+	ctx, stop := context.WithCancel(b.Context())
+	told := make(chan store.Kind)
+	go func() {
+		defer close(told)
+		for e, err := range s.Watch(ctx, "bench") {
+			if err != nil {
+				return
+			}
+			told <- e.Kind
+		}
+	}()
+	for <-told != store.Synced {
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		w.Seq++
+		w.Value = strconv.AppendUint(nil, w.Seq, 10) // a value that is not new is not told
+		if err := s.Update(b.Context(), w); err != nil {
+			b.Fatal(err)
+		}
+		for <-told != store.Put {
+		}
+	}
+	stop()
+	<-told
 }

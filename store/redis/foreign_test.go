@@ -18,6 +18,7 @@ var foreign = map[string]struct {
 }{
 	"SET on a free key":        {func(b *bench) { b.do("SET", "key", "theirs") }, true, store.Forever, false},
 	"SET NX EX on a free key":  {func(b *bench) { b.do("SET", "key", "theirs", "NX", "EX", 30) }, true, 30 * time.Second, false},
+	"SET EX of a millennium":   {func(b *bench) { b.do("SET", "key", "theirs", "EX", 1000*365*24*60*60) }, true, store.Forever, false},
 	"SET over ours":            {func(b *bench) { b.do("SET", "key", "theirs") }, false, store.Forever, false},
 	"SET EX over ours":         {func(b *bench) { b.do("SET", "key", "theirs", "EX", 30) }, false, 30 * time.Second, false},
 	"SET XX EX over ours":      {func(b *bench) { b.do("SET", "key", "theirs", "XX", "EX", 30) }, false, 30 * time.Second, false},
@@ -106,6 +107,16 @@ func TestForeignCopyAfterOurExpiry(t *testing.T) {
 	time.Sleep(5 * time.Millisecond)
 	b.do("SET", "key", "first", "NX", "PX", 600)
 	checkForeign(t, "renew", b.renew(store.Write{Key: "key", Token: token}).Err, 600*time.Millisecond, false)
+}
+
+// In the last second before the deadline no expiry looks like one that is near it.
+func TestOursWithoutItsExpiryIsForeignToTheEnd(t *testing.T) {
+	b := start(t)
+	c := claim("key")
+	c.TTL = 800 * time.Millisecond
+	token := b.create(c).Token
+	b.do("PERSIST", "key")
+	checkForeign(t, "renew", b.renew(store.Write{Key: "key", Token: token}).Err, store.Forever, false)
 }
 
 // The same after a release, while the deadline would still lie ahead.

@@ -42,13 +42,13 @@ func unsent(err error) bool {
 		errors.Is(err, redis.ErrClosed)
 }
 
-// refused reports whether err is a server's word that it did nothing. An error
-// from within a running script is not, for what was written before it stays
-// written, unless it is of those that the server gives to a script's first write
-// only.
+// refused reports whether err is a server's word that it did nothing. Nil is none,
+// though go-redis makes an error of it. An error from within a running script is none
+// either, for what was written before it stays written, unless it is of those that
+// the server gives to a script's first write only.
 func refused(err error) bool {
 	var reply redis.Error
-	if !errors.As(err, &reply) {
+	if !errors.As(err, &reply) || errors.Is(err, redis.Nil) {
 		return false
 	}
 	message := reply.Error()

@@ -52,5 +52,5 @@ func renewed(key string, start time.Time, c *command) store.Renewed {
 	if err != nil {
 		return store.Renewed{Err: err}
 	}
-	return store.Renewed{Until: start.Add(time.Duration(ttl) * time.Millisecond)}
+	return store.Renewed{Until: start.Add(timeLeft(ttl))}
 }

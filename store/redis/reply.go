@@ -15,7 +15,8 @@ type found struct {
 	listed bool // in the index
 }
 
-// number returns what a write answered: a number, or the refusal as an error.
+// number returns what a write answered: a positive number, or the refusal as an
+// error.
 func number(op, key string, c *command) (int64, error) {
 	reply, err := c.Result()
 	if err != nil {
@@ -23,7 +24,9 @@ func number(op, key string, c *command) (int64, error) {
 	}
 	switch reply := reply.(type) {
 	case int64:
-		return reply, nil
+		if reply > 0 {
+			return reply, nil
+		}
 	case []any:
 		return 0, refusal(op, key, reply)
 	}
@@ -68,7 +71,7 @@ func decodeHeld(n names, row []any) (found, error) {
 	token, ok1 := at[int64](row, 1)
 	left, ok2 := at[int64](row, 2)
 	value, ok3 := at[string](row, 3)
-	if !ok1 || !ok2 || !ok3 || token <= 0 {
+	if !ok1 || !ok2 || !ok3 || token <= 0 || left <= 0 {
 		return found{}, odd(row)
 	}
 	r := store.Record{Key: n.key, Value: []byte(value), Token: store.Token(token), Left: timeLeft(left)}
@@ -78,7 +81,7 @@ func decodeHeld(n names, row []any) (found, error) {
 func decodeForeign(n names, row []any) (found, error) {
 	left, ok1 := at[int64](row, 1)
 	listed, ok2 := at[int64](row, 2)
-	if !ok1 || !ok2 {
+	if !ok1 || !ok2 || left == 0 {
 		return found{}, odd(row)
 	}
 	r := store.Record{Key: n.key, Left: timeLeft(left)}
@@ -88,9 +91,10 @@ func decodeForeign(n names, row []any) (found, error) {
 	return found{names: n, record: r, live: true, listed: listed == 1}, nil
 }
 
-// timeLeft turns a PTTL into a duration.
+// timeLeft turns a PTTL into a duration. Redis has room for more than the 292 years
+// of a duration.
 func timeLeft(ms int64) time.Duration {
-	if ms < 0 {
+	if ms < 0 || ms > store.Forever.Milliseconds() {
 		return store.Forever
 	}
 	return time.Duration(ms) * time.Millisecond

@@ -45,6 +45,15 @@ func TestOddReplies(t *testing.T) {
 	})
 }
 
+// No script of ours answers nil, so nothing is known of what happened.
+func TestNilIsNoRefusal(t *testing.T) {
+	c := &command{Cmd: redis.NewCmd(context.Background()), script: createScript}
+	c.SetErr(redis.Nil)
+	if _, err := number("create", "key", c); !errors.Is(err, store.ErrInDoubt) {
+		t.Errorf("got %v, want %v", err, store.ErrInDoubt)
+	}
+}
+
 func FuzzMessage(f *testing.F) {
 	for _, payload := range []string{"", "+", "-", "+key", "-key", "\xff\xff"} {
 		f.Add(payload)

@@ -45,15 +45,45 @@ func TestEachSlotHasATag(t *testing.T) {
 	}
 }
 
-// All names of a record must share its slot, whatever its key.
+// specified is the slot of a key as the Redis Cluster specification tells it, a bit at
+// a time: CRC-16 with the polynomial 0x1021, from zero, nothing reflected.
+func specified(key string) int {
+	if open := strings.IndexByte(key, '{'); open >= 0 {
+		if length := strings.IndexByte(key[open+1:], '}'); length > 0 {
+			key = key[open+1 : open+1+length]
+		}
+	}
+	var sum uint32
+	for _, b := range []byte(key) {
+		for bit := 7; bit >= 0; bit-- {
+			sum = sum<<1 ^ uint32(b>>bit&1)<<16
+			if sum&0x10000 != 0 {
+				sum ^= 0x11021
+			}
+		}
+	}
+	return int(sum % 16384)
+}
+
+// All names of a record must share its slot, whatever its key, and the slot must be
+// the one that a Cluster has for it.
 func FuzzTag(f *testing.F) {
-	for _, key := range []string{"", "a}b", "{}x", "a{}b", "{x}y", "}{", "{{a}}", "a\x00{\xff}", "leasehold:{1}"} {
+	for _, key := range []string{
+		"", "123456789", "a}b", "{}x", "a{}b", "{x}y", "}{", "{{a}}", "{a}{b}", "{\n}", "a{b", "{", "}",
+		"a\x00{\xff}", "leasehold:{1}", strings.Repeat("{", 512), strings.Repeat("k", 256) + "{" + strings.Repeat("}", 255),
+	} {
 		f.Add(key)
+	}
+	if got := specified("123456789"); got != 0x31C3 { // the check value, less than the number of slots
+		f.Fatalf("the specification's checksum is %#04x, want 0x31c3", got)
 	}
 	l := newLayout("leasehold:", 0, true)
 	f.Fuzz(func(t *testing.T, key string) {
 		n := l.of(key)
 		slot := slotOf(key)
+		if slot != specified(key) {
+			t.Errorf("%q is put into slot %d, a Cluster has it in %d", key, slot, specified(key))
+		}
 		for _, name := range []string{n.key, n.fence, n.index} {
 			if slotOf(name) != slot {
 				t.Errorf("%q is in slot %d, its key in %d", name, slotOf(name), slot)

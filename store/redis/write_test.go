@@ -66,7 +66,7 @@ func TestRenewRestartsTheTTL(t *testing.T) {
 
 // The fence has to outlive every message of the term that may be under way.
 func TestFenceOutlivesTheTerm(t *testing.T) {
-	for _, ttl := range []time.Duration{time.Second, 72 * time.Hour} {
+	for _, ttl := range []time.Duration{time.Minute, 72 * time.Hour} {
 		b := start(t)
 		c := claim("key")
 		c.TTL = ttl
@@ -255,5 +255,20 @@ func TestRecordGoesByItself(t *testing.T) {
 		if late := time.Since(grant.Until); late < 0 || late > time.Second {
 			t.Errorf("gone %v after until", late)
 		}
+	}
+}
+
+// What comes behind it in the batch keeps the answer to the first waiting.
+func TestUntilOfARenewIsNotAfterTheExpiry(t *testing.T) {
+	b := start(t)
+	batch := []store.Write{{Key: "first", Token: b.hold("first").Token}}
+	other := store.Write{Key: "other", Token: b.hold("other").Token}
+	for range 2000 {
+		batch = append(batch, other)
+	}
+	answer := b.Renew(t.Context(), batch)[0]
+	expiry := time.UnixMilli(b.plain.PExpireTime(t.Context(), "first").Val().Milliseconds())
+	if answer.Err != nil || answer.Until.After(expiry) {
+		t.Errorf("until %v, %v, the key expires at %v", answer.Until, answer.Err, expiry)
 	}
 }

@@ -24,7 +24,7 @@ if r.live then return row(r, key, index) end
 if has_ended(r, nonce) then return {'ended'} end
 
 local token = math.max((tonumber(r.token) or 0) + 1, micros)
-if token >= 2 ^ 53 then
+if not (token < 2 ^ 53) then -- what is no number is none of ours either
   return redis.error_reply('ERR leasehold: the tokens of this key are used up')
 end
 if r.nonce then r.ended = ended_with(r, r.nonce) end

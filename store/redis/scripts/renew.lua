@@ -21,7 +21,7 @@ redis.call('PEXPIREAT', key, deadline)
 redis.call('HSET', fence, 'd', deadline)
 if value ~= '' then
   redis.call('HSET', fence, 's', seq, 'h', redis.sha1hex(value))
-  redis.call('SET', key, value, 'KEEPTTL')
+  redis.call('SET', key, value, 'XX', 'KEEPTTL')
 end
 keep(fence, r.ttl)
 redis.call('ZADD', index, 0, key)

@@ -17,6 +17,6 @@ if older(seq, r.seq) then return {'stale'} end
 if seq == r.seq then return 1 end
 
 redis.call('HSET', fence, 's', seq, 'h', redis.sha1hex(value))
-redis.call('SET', key, value, 'KEEPTTL')
+redis.call('SET', key, value, 'XX', 'KEEPTTL')
 publish(channel, '+', key)
 return 1

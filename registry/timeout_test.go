@@ -1,0 +1,99 @@
+package registry_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/registry"
+)
+
+// limited is the lifecycle in which nobody warms for ever.
+func limited(t *testing.T, rules ...fsm.Rule[State]) *fsm.Definition[State] {
+	t.Helper()
+	def, err := lifecycle.With(append(rules, fsm.Timeout(Warming, 30*time.Second, Idle))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return def
+}
+
+// The record tells why an instance fell back, and so does everything that reads it.
+func TestTimeoutShowsTheOperatorWhyItFellBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		inst, err := registry.Register(t.Context(), keep(t, st), limited(t), configure())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer inst.Deregister(context.Background())
+		climb(t, inst, Starting, Warming)
+		time.Sleep(30 * time.Second)
+		synctest.Wait()
+		e := published(t, st)
+		last := e.History[len(e.History)-1]
+		if e.State != string(Idle) || last.From != string(Warming) || last.Cause != "timeout after 30s in warming" || !e.Changed.Equal(time.Now()) {
+			t.Errorf("published %s since %v, %+v", e.State, e.Changed, last)
+		}
+		wantAgreement(t, st, inst)
+	})
+}
+
+// Once the instance has been let go of nothing of it runs on.
+func TestTimeoutsEndWithTheInstance(t *testing.T) {
+	for name, lose := range map[string]bool{"released": false, "lost": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				st := newProxy()
+				def := limited(t, fsm.Finally(func(_ context.Context, tr fsm.Transition[State], err error) {
+					if tr.Cause != "" {
+						t.Errorf("a timeout ran: %+v, %v", tr, err)
+					}
+				}))
+				inst, err := registry.Register(t.Context(), keep(t, st), def, configure(func(c *config) { c.Leave = nil }))
+				if err != nil {
+					t.Fatal(err)
+				}
+				climb(t, inst, Starting, Warming)
+				if lose {
+					st.evict()
+					<-inst.Lease().Done()
+					if err := inst.Machine().Detach(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := inst.Deregister(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Hour)
+				synctest.Wait()
+				if inst.State() != Warming {
+					t.Errorf("in %s", inst.State())
+				}
+			})
+		})
+	}
+}
+
+func TestConnectedMayNameAParent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newProxy()
+		def := fsm.MustDefine(Idle, fsm.Table[State]{Idle: {Active}, Active: {Idle}, Warming: {Starting}, Starting: {}}, fsm.Within(Active, Warming, Starting))
+		inst, err := registry.Register(t.Context(), keep(t, st), def, configure(func(c *config) { c.Leave = nil }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer inst.Deregister(context.Background())
+		time.Sleep(time.Second)
+		climb(t, inst, Active)
+		entered := time.Now()
+		time.Sleep(time.Second)
+		climb(t, inst, Starting)
+		if s := inst.Status(); s.State != Starting || !s.Connected.Equal(entered) {
+			t.Errorf("in %s, connected at %v, want %v", s.State, s.Connected, entered)
+		}
+		wantAgreement(t, st, inst)
+	})
+}
