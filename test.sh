@@ -43,13 +43,21 @@ for module in $modules; do
 	(cd "$module" && go vet ./... && "$scratch/staticcheck" ./...)
 done
 
-# The examples run as a newcomer would run them, each on its own.
-go run ./examples/exchange -for 4s </dev/null >"$scratch/exchange"
-grep -q '"to":"active"' "$scratch/exchange" || {
-	echo "examples/exchange did not become active:" >&2
-	cat "$scratch/exchange" >&2
-	exit 1
+# shows EXAMPLE TEXT ARGUMENTS: runs an example on its own, as a newcomer would, and
+# fails unless it says TEXT.
+shows() {
+	local name=$1 text=$2
+	shift 2
+	go run "./examples/$name" "$@" </dev/null >"$scratch/$name"
+	grep -q "$text" "$scratch/$name" || {
+		echo "examples/$name did not say $text:" >&2
+		cat "$scratch/$name" >&2
+		exit 1
+	}
 }
+shows exchange '"to":"active"' -for 4s
+shows order 'boxing -> labelled: label'
+shows connection 'received tick' -for 3s
 
 for module in $modules; do
 	(cd "$module" && go test -race -shuffle=on -timeout 20m "$@" ./...)
