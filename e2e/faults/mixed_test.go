@@ -313,7 +313,7 @@ func TestMixedFleetTakesTurns(t *testing.T) {
 					done++
 				}
 			})
-			k := p.keep(p.open(), beating)
+			k := p.keep(p.open(), lease.Config{TTL: long})
 			all.Go(func() {
 				for done := 0; done < each && ctx.Err() == nil; {
 					held, err := k.Acquire(ctx, key, []byte("ours"))

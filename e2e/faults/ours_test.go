@@ -3,20 +3,23 @@ package faults_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"net/netip"
 	"sync"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"github.com/leasehold-go/leasehold/e2e/internal/built"
 	"github.com/leasehold-go/leasehold/fsm"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Set("test.parallel", "8") // most of the time a test waits; see also turns
+	built.Main(m)
+}
 
 const (
 	key      = "exchange:1:status"
@@ -62,10 +65,16 @@ func (p *place) wantValue(when, want string) {
 // snapshot is what lies under the key, to be compared later.
 type snapshot struct{ value, expiry string }
 
+// snapshot looks again if the key has expired while it looked.
 func (p *place) snapshot() snapshot {
 	p.Helper()
-	v, _, _ := p.Get(key)
-	return snapshot{v, p.Expiry(key)}
+	for {
+		expiry := p.Expiry(key)
+		value, _, _ := p.Get(key)
+		if p.Expiry(key) == expiry {
+			return snapshot{value, expiry}
+		}
+	}
 }
 
 // wantUntouched fails the test unless the key is as it was.

@@ -16,6 +16,7 @@ type fleet struct {
 	*place
 	*rapid.T
 	st     store.Store
+	least  time.Duration // the smallest ttl
 	claims []store.Claim // of each of ours, its last
 	tokens []store.Token
 	seqs   []uint64
@@ -93,7 +94,7 @@ func (f *fleet) programme() map[string]func(*rapid.T) {
 	return map[string]func(*rapid.T){
 		"create": func(t *rapid.T) {
 			i := who(t)
-			ttl := rapid.SampledFrom([]time.Duration{long, long, store.MinTTL}).Draw(t, "ttl")
+			ttl := rapid.SampledFrom([]time.Duration{long, long, f.least}).Draw(t, "ttl")
 			f.claims[i], f.seqs[i] = claim(f.word("ours"), ttl), 0
 			f.ours("create", create(i))
 		},
@@ -143,7 +144,7 @@ func TestOursNeverTouchesTheirsInAnyOrder(t *testing.T) {
 			p.Del(key)
 			const programs = 2
 			f := &fleet{
-				place: p, T: r, st: st,
+				place: p, T: r, st: st, least: store.CapabilitiesOf(st).MinTTL,
 				claims: make([]store.Claim, programs), tokens: make([]store.Token, programs), seqs: make([]uint64, programs),
 			}
 			r.Repeat(f.programme())

@@ -8,55 +8,56 @@ import (
 	"time"
 
 	"github.com/leasehold-go/leasehold/e2e/network"
+	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
 )
 
 func TestCreateWhoseReplyWasLostIsOneTermWhenRepeated(t *testing.T) {
-	t.Parallel()
-	l := connect(t)
-	c := claim("mine", long)
-	l.On(network.ToServer, c.Nonce.String(), network.LoseReply, 1)
-	_, err := l.far.Create(t.Context(), c)
-	l.want("a create whose reply is lost", err, store.ErrInDoubt)
-	made, err := l.near.Get(t.Context(), key)
-	if err != nil {
-		t.Fatalf("the create did not happen: %v", err)
-	}
-	l.raw.PExpire(t.Context(), key, long-500*time.Millisecond) // so that a restored ttl can be seen
-	short := l.raw.PExpireTime(t.Context(), key).Val()
-	again := l.create(l.far, c)
-	if again.Token != made.Token {
-		t.Errorf("repeated, it has token %d; the record has %d", again.Token, made.Token)
-	}
-	if restored := l.raw.PExpireTime(t.Context(), key).Val(); restored <= short {
-		t.Errorf("the full ttl is not restored: %v before, %v after", short, restored)
-	}
-	if until := time.Until(again.Until); until > long {
-		t.Errorf("trusted for %v, more than the ttl", until)
-	}
-	l.want("delete", l.far.Delete(t.Context(), key, store.ByToken(again.Token)), nil)
-	l.wantValue("after the release", "")
+	onEach(t, func(t *testing.T, l *line) {
+		c := claim("mine", 16*time.Second)
+		l.On(network.ToServer, c.Nonce.String(), network.LoseReply, 1)
+		_, err := l.far.Create(t.Context(), c)
+		l.want("a create whose reply is lost", err, store.ErrInDoubt)
+		made, err := l.near.Get(t.Context(), key)
+		if err != nil {
+			t.Fatalf("the create did not happen: %v", err)
+		}
+		time.Sleep(2500 * time.Millisecond) // so that a restored ttl can be seen
+		_, before := l.servers.Outsider.Get(key)
+		again := l.create(l.far, c)
+		if again.Token != made.Token {
+			t.Errorf("repeated, it has token %d; the record has %d", again.Token, made.Token)
+		}
+		if _, restored := l.servers.Outsider.Get(key); restored <= before {
+			t.Errorf("the full ttl is not restored: %v before, %v after", before, restored)
+		}
+		if until := time.Until(again.Until); until > c.TTL {
+			t.Errorf("trusted for %v, more than the ttl", until)
+		}
+		l.want("delete", l.far.Delete(t.Context(), key, store.ByToken(again.Token)), nil)
+		l.wantValue("after the release", "")
+	})
 }
 
 // Without the nonce the holder would be told that the key is held, by itself.
 func TestAcquireSurvivesLostReplies(t *testing.T) {
-	t.Parallel()
-	l := connect(t)
-	k := l.keep(l.far, brisk)
-	lost := l.On(network.ToServer, "mine", network.LoseReply, 2)
-	held := l.acquire(k, "mine")
-	if n := len(lost.Taken()); n != 2 {
-		t.Fatalf("%d replies lost, want 2", n)
-	}
-	if !bytes.Equal(lost.Taken()[0], lost.Taken()[1]) {
-		t.Error("the create was not repeated as it was")
-	}
-	r, err := l.near.Get(t.Context(), key)
-	if err != nil || r.Token != held.Token() || !held.Valid() {
-		t.Errorf("the record is %+v, %v; the lease has token %d", r, err, held.Token())
-	}
-	l.want("release", held.Release(t.Context()), nil)
-	l.wantValue("after the release", "")
+	onEach(t, func(t *testing.T, l *line) {
+		k := l.keep(l.far, brisk)
+		lost := l.On(network.ToServer, "mine", network.LoseReply, 2)
+		held := l.acquire(k, "mine")
+		if n := len(lost.Taken()); n != 2 {
+			t.Fatalf("%d replies lost, want 2", n)
+		}
+		if !bytes.Equal(lost.Taken()[0], lost.Taken()[1]) {
+			t.Error("the create was not repeated as it was")
+		}
+		r, err := l.near.Get(t.Context(), key)
+		if err != nil || r.Token != held.Token() || !held.Valid() {
+			t.Errorf("the record is %+v, %v; the lease has token %d", r, err, held.Token())
+		}
+		l.want("release", held.Release(t.Context()), nil)
+		l.wantValue("after the release", "")
+	})
 }
 
 // What Acquire could not be told of must not stay as a ghost, whether the create
@@ -64,40 +65,49 @@ func TestAcquireSurvivesLostReplies(t *testing.T) {
 func TestCreateGivenUpLeavesNoGhost(t *testing.T) {
 	t.Parallel()
 	t.Run("every reply lost", func(t *testing.T) {
-		t.Parallel()
-		l := connect(t)
-		k := l.keep(l.far, brisk)
-		lost := l.On(network.ToServer, "mine", network.LoseReply, -1)
-		_, err := k.Acquire(t.Context(), key, []byte("mine"))
-		l.want("acquire", err, store.ErrInDoubt)
-		l.eventually("the create is settled", func() bool { return l.value() == "" })
-		for _, request := range lost.Taken() {
-			l.Deliver(t, request)
-			l.wantValue("after a late duplicate", "")
-		}
-		l.acquire(l.keep(l.near, slow), "other")
+		onEach(t, func(t *testing.T, l *line) {
+			k := l.keep(l.far, brisk)
+			lost := l.On(network.ToServer, "mine", network.LoseReply, -1)
+			_, err := k.Acquire(t.Context(), key, []byte("mine"))
+			l.want("acquire", err, store.ErrInDoubt)
+			l.eventually("the create is settled", func() bool { return l.value() == "" })
+			for _, request := range lost.Taken() {
+				l.late(l, request)
+				l.wantValue("after a late duplicate", "")
+			}
+			l.acquire(l.keep(l.near, slow), "other")
+		})
 	})
 	t.Run("arrives after its caller has left", func(t *testing.T) {
-		t.Parallel()
-		l := connect(t)
-		k := l.keep(l.far, slow)
-		kept := l.On(network.ToServer, "mine", network.Pass, -1)
-		l.Freeze(network.ToServer)
-		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-		defer cancel()
-		_, err := k.Acquire(ctx, key, []byte("mine"))
-		l.want("acquire", err, store.ErrInDoubt)
-		l.Heal() // the create arrives now, and the delete that settles it before or after
-		if err := k.Close(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		l.eventually("the create is settled", func() bool { return l.value() == "" })
-		for _, request := range kept.Taken() {
-			l.Deliver(t, request)
-			l.wantValue("after a late duplicate", "")
-		}
-		l.acquire(l.keep(l.near, slow), "other")
+		onEach(t, func(t *testing.T, l *line) {
+			k := l.keep(l.far, slow)
+			l.warm(k)
+			kept := l.On(network.ToServer, "mine", network.Pass, -1)
+			l.Freeze(network.ToServer)
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			defer cancel()
+			_, err := k.Acquire(ctx, key, []byte("mine"))
+			l.want("acquire", err, store.ErrInDoubt)
+			l.Heal() // the create arrives now, and the delete that settles it before or after
+			if err := k.Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			l.eventually("the create is settled", func() bool { return l.value() == "" })
+			for _, request := range kept.Taken() {
+				l.late(l, request)
+				l.wantValue("after a late duplicate", "")
+			}
+			l.acquire(l.keep(l.near, slow), "other")
+		})
 	})
+}
+
+// warm has a keeper acquire another key, so that a create is one request from now on.
+func (l *line) warm(k *lease.Keeper) {
+	l.Helper()
+	if _, err := k.Acquire(l.Context(), "warm", []byte("warm")); err != nil {
+		l.Fatal(err)
+	}
 }
 
 // ends are the ways in which the term of a create ends.
@@ -115,92 +125,96 @@ func TestLateDuplicateOfACreateCreatesNothing(t *testing.T) {
 	t.Parallel()
 	for name, end := range ends {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			l := connect(t)
-			ttl := long
-			if name == "expired" {
-				ttl = 200 * time.Millisecond
-			}
-			c := claim("mine", ttl)
-			sent := l.On(network.ToServer, c.Nonce.String(), network.Pass, 1)
-			end(l, c, l.create(l.far, c))
-			l.wantValue("at the end of the term", "")
+			onEach(t, func(t *testing.T, l *line) {
+				ttl := long
+				if name == "expired" {
+					ttl = l.short
+				}
+				c := claim("mine", ttl)
+				sent := l.On(network.ToServer, c.Nonce.String(), network.Pass, 1)
+				end(l, c, l.create(l.far, c))
+				l.wantValue("at the end of the term", "")
 
-			late := l.taken(sent)
-			l.Deliver(t, late)
-			l.wantValue("after a late duplicate", "")
+				late := l.taken(sent)
+				l.late(l, late)
+				l.wantValue("after a late duplicate", "")
 
-			successor := l.create(l.near, claim("successor", long))
-			l.Deliver(t, late)
-			l.wantValue("after a late duplicate under a successor", "successor")
+				successor := l.create(l.near, claim("successor", long))
+				l.late(l, late)
+				l.wantValue("after a late duplicate under a successor", "successor")
 
-			l.want("delete", l.near.Delete(t.Context(), key, store.ByToken(successor.Token)), nil)
-			l.Deliver(t, late)
-			l.wantValue("after a late duplicate after the successor", "")
+				l.want("delete", l.near.Delete(t.Context(), key, store.ByToken(successor.Token)), nil)
+				l.late(l, late)
+				l.wantValue("after a late duplicate after the successor", "")
 
-			_, err := l.far.Create(t.Context(), c)
-			l.want("the same create", err, store.ErrEnded)
+				_, err := l.far.Create(t.Context(), c)
+				l.want("the same create", err, store.ErrEnded)
+			})
 		})
 	}
 }
 
 func TestSettledCreateThatArrivesOnlyThenCreatesNothing(t *testing.T) {
-	t.Parallel()
-	l := connect(t)
-	c := claim("mine", long)
-	kept := l.On(network.ToServer, "mine", network.Cut, 1)
-	_, err := l.far.Create(t.Context(), c)
-	l.want("a create that is lost", err, store.ErrInDoubt)
-	l.wantValue("before it arrives", "")
-	l.want("delete by nonce", l.far.Delete(t.Context(), key, store.ByNonce(c.Nonce)), nil)
-	l.Deliver(t, l.taken(kept))
-	l.wantValue("after it arrived", "")
-	l.create(l.near, claim("other", long))
+	onEach(t, func(t *testing.T, l *line) {
+		c := claim("mine", long)
+		kept := l.On(network.ToServer, "mine", network.Cut, 1)
+		_, err := l.far.Create(t.Context(), c)
+		l.want("a create that is lost", err, store.ErrInDoubt)
+		l.wantValue("before it arrives", "")
+		l.want("delete by nonce", l.far.Delete(t.Context(), key, store.ByNonce(c.Nonce)), nil)
+		l.late(l, l.taken(kept))
+		l.wantValue("after it arrived", "")
+		l.create(l.near, claim("other", long))
+	})
 }
 
 // The trust in a term counts from before its create was sent, so that time on the
 // way there never makes it longer than the record's.
 func TestTrustCountsFromBeforeTheRequest(t *testing.T) {
-	t.Parallel()
 	const held = 300 * time.Millisecond
-	l := connect(t)
-	l.Delay(network.ToServer, held)
-	grant := l.create(l.far, claim("mine", long))
-	expiry := time.UnixMilli(l.raw.PExpireTime(t.Context(), key).Val().Milliseconds())
-	if early := expiry.Sub(grant.Until); early < held-5*time.Millisecond {
-		t.Errorf("trusted until %v before the expiry; the request alone took %v", early, held)
-	}
-	before := l.raw.PExpireTime(t.Context(), key).Val()
-	renewed := l.far.Renew(t.Context(), []store.Write{{Key: key, Token: grant.Token}})[0]
-	if renewed.Err != nil {
-		t.Fatal(renewed.Err)
-	}
-	after := l.raw.PExpireTime(t.Context(), key).Val()
-	if early := time.UnixMilli(after.Milliseconds()).Sub(renewed.Until); after <= before || early < held-5*time.Millisecond {
-		t.Errorf("renewed, trusted until %v before the expiry", early)
-	}
+	onEach(t, func(t *testing.T, l *line) {
+		l.Delay(network.ToServer, held)
+		grant := l.create(l.far, claim("mine", long))
+		l.wantEarly("created", grant.Until, held)
+		renewed := l.far.Renew(t.Context(), []store.Write{{Key: key, Token: grant.Token}})[0]
+		if renewed.Err != nil {
+			t.Fatal(renewed.Err)
+		}
+		l.wantEarly("renewed", renewed.Until, held)
+	})
+}
+
+// wantEarly checks that a trust ends so long before the record. A time left that is cut
+// off to seconds says when the record ends at the moment at which it changes.
+func (l *line) wantEarly(when string, until time.Time, by time.Duration) {
+	l.Helper()
+	l.eventually(when+": the record is seen to live on for as long as the request took", func() bool {
+		now := time.Now()
+		_, left := l.servers.Outsider.Get(key)
+		return now.Add(left).Sub(until) >= by-5*time.Millisecond
+	})
 }
 
 func TestHalfClosedConnectionsAreDoneWithoutLoss(t *testing.T) {
 	t.Parallel()
 	for name, d := range map[string]network.Direction{"to the server": network.ToServer, "to the client": network.ToClient} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			l := connect(t)
-			held := l.acquire(l.keep(l.far, slow), "first")
-			for i, want := range []string{"second", "third", "fourth"} {
-				l.HalfClose(d)
-				var err error
-				l.eventually("a write succeeds", func() bool {
-					err = held.Update(t.Context(), []byte(want))
-					return err == nil || !errors.Is(err, store.ErrInDoubt) && !errors.Is(err, store.ErrUnavailable)
-				})
-				l.want("update", err, nil)
-				l.wantValue("after it", want)
-				if !held.Valid() {
-					t.Fatalf("lost in round %d: %v", i, held.Err())
+			onEach(t, func(t *testing.T, l *line) {
+				held := l.acquire(l.keep(l.far, slow), "first")
+				for i, want := range []string{"second", "third", "fourth"} {
+					l.HalfClose(d)
+					var err error
+					l.eventually("a write succeeds", func() bool {
+						err = held.Update(t.Context(), []byte(want))
+						return err == nil || !errors.Is(err, store.ErrInDoubt) && !errors.Is(err, store.ErrUnavailable)
+					})
+					l.want("update", err, nil)
+					l.wantValue("after it", want)
+					if !held.Valid() {
+						t.Fatalf("lost in round %d: %v", i, held.Err())
+					}
 				}
-			}
+			})
 		})
 	}
 }

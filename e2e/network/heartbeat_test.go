@@ -96,47 +96,53 @@ func (b *beats) counts() (confirmed, bad int) {
 
 func TestHeartbeatsWithLostRepliesAreRetriedWithinTheWindow(t *testing.T) {
 	t.Parallel()
-	for name, fate := range map[string]network.Fate{
-		"reply lost": network.LoseReply, "request lost": network.Cut, "silence": network.Swallow,
+	for name, c := range map[string]struct {
+		fate  network.Fate
+		times int
+	}{
+		"reply lost":   {network.LoseReply, 3},
+		"request lost": {network.Cut, 3},
+		"silence":      {network.Silence, 1}, // until the client gives the connection up
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			l := connect(t)
-			var b beats
-			h := &horizon{Store: l.far}
-			held := l.acquire(l.keep(h, lease.Config{TTL: 40 * time.Second, Heartbeat: time.Second, OnBeat: b.on}), "mine")
-			first := h.until()
-			lost := l.On(network.ToServer, key, fate, 3)
-			l.eventually("three heartbeats fail and one is confirmed", func() bool {
-				confirmed, bad := b.counts()
-				return len(lost.Taken()) == 3 && bad >= 3 && confirmed > 0
+			onEach(t, func(t *testing.T, l *line) {
+				var b beats
+				h := &horizon{Store: l.far}
+				held := l.acquire(l.keep(h, lease.Config{TTL: long, Heartbeat: time.Second, OnBeat: b.on}), "mine")
+				first := h.until()
+				lost := l.On(network.ToServer, key, c.fate, c.times)
+				l.eventually("heartbeats fail and one is confirmed", func() bool {
+					confirmed, bad := b.counts()
+					return len(lost.Taken()) == c.times && bad >= c.times && confirmed > 0
+				})
+				l.eventually("the trust grows", func() bool { return h.until().After(first) })
+				if !held.Valid() {
+					t.Errorf("lost: %v", held.Err())
+				}
+				r, err := l.near.Get(t.Context(), key)
+				if err != nil || r.Token != held.Token() {
+					t.Errorf("the record: %+v, %v", r, err)
+				}
 			})
-			if !held.Valid() || !h.until().After(first) {
-				t.Errorf("the term: %v, trusted until %v and then until %v", held.Err(), first, h.until())
-			}
-			r, err := l.near.Get(t.Context(), key)
-			if err != nil || r.Token != held.Token() {
-				t.Errorf("the record: %+v, %v", r, err)
-			}
 		})
 	}
 }
 
 // A refused connection is no answer either: trouble passes, a term does not.
 func TestShortOutageDoesNotEndATerm(t *testing.T) {
-	t.Parallel()
-	l := connect(t)
-	var b beats
-	held := l.acquire(l.keep(l.far, lease.Config{TTL: 40 * time.Second, Heartbeat: 400 * time.Millisecond, OnBeat: b.on}), "mine")
-	l.Refuse()
-	l.Cut()
-	l.eventually("heartbeats fail", func() bool { _, bad := b.counts(); return bad >= 3 })
-	l.Heal()
-	before, _ := b.counts()
-	l.eventually("heartbeats are confirmed again", func() bool { now, _ := b.counts(); return now > before+1 })
-	if !held.Valid() {
-		t.Errorf("lost: %v", held.Err())
-	}
+	onEach(t, func(t *testing.T, l *line) {
+		var b beats
+		held := l.acquire(l.keep(l.far, lease.Config{TTL: 40 * time.Second, Heartbeat: 400 * time.Millisecond, OnBeat: b.on}), "mine")
+		l.Refuse()
+		l.Cut()
+		l.eventually("heartbeats fail", func() bool { _, bad := b.counts(); return bad >= 3 })
+		l.Heal()
+		before, _ := b.counts()
+		l.eventually("heartbeats are confirmed again", func() bool { now, _ := b.counts(); return now > before+1 })
+		if !held.Valid() {
+			t.Errorf("lost: %v", held.Err())
+		}
+	})
 }
 
 // On a frozen network a term ends by the local clocks, a margin before the server
@@ -151,47 +157,47 @@ func TestFrozenNetworkEndsTheTermBeforeTheRecord(t *testing.T) {
 		"replies":   {network.ToClient},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			l := connect(t)
-			h := &horizon{Store: l.far}
-			losses := make(chan *lease.LostError, 10)
-			k := l.keep(h, lease.Config{TTL: ttl, Heartbeat: ttl / 3, OnLoss: func(e *lease.LostError) { losses <- e }})
-			held := l.acquire(k, "mine")
-			l.Freeze(directions...)
-			start := time.Now()
-			var trusted time.Time // the last instant at which it was
-			for {
-				now := time.Now()
-				if !held.Valid() {
-					break
+			onEach(t, func(t *testing.T, l *line) {
+				h := &horizon{Store: l.far}
+				losses := make(chan *lease.LostError, 10)
+				k := l.keep(h, lease.Config{TTL: ttl, Heartbeat: ttl / 3, OnLoss: func(e *lease.LostError) { losses <- e }})
+				held := l.acquire(k, "mine")
+				l.Freeze(directions...)
+				start := time.Now()
+				var trusted time.Time // the last instant at which it was
+				for {
+					now := time.Now()
+					if !held.Valid() {
+						break
+					}
+					if trusted = now; now.Sub(start) > patience {
+						t.Fatal("trusted without end")
+					}
+					time.Sleep(time.Millisecond)
 				}
-				if trusted = now; now.Sub(start) > patience {
-					t.Fatal("trusted without end")
+				t.Logf("trusted for %v, until %v before the record may go", trusted.Sub(start), h.until().Sub(trusted))
+				if latest := h.until().Add(-ttl / 100); trusted.After(latest) {
+					t.Errorf("still trusted %v after the window had ended", trusted.Sub(latest))
 				}
-				time.Sleep(time.Millisecond)
-			}
-			t.Logf("trusted for %v, until %v before the record may go", trusted.Sub(start), h.until().Sub(trusted))
-			if latest := h.until().Add(-ttl / 100); trusted.After(latest) {
-				t.Errorf("still trusted %v after the window had ended", trusted.Sub(latest))
-			}
-			l.checkLost(held, losses)
-			before := h.asked()
+				l.checkLost(held, losses)
+				before := h.asked()
 
-			// What was under way arrives now. The term stays over, and what comes late
-			// does not touch a successor.
-			l.Heal()
-			l.untilGone()
-			successor := l.acquire(l.keep(l.near, slow), "successor")
-			l.want("an update after the loss", held.Update(t.Context(), []byte("late")), store.ErrLost)
-			l.want("release after the loss", held.Release(t.Context()), nil)
-			time.Sleep(ttl / 2) // longer than a heartbeat
-			if n := h.asked() - before; n > 0 {
-				t.Errorf("%d writes after the loss", n)
-			}
-			if held.Valid() || !successor.Valid() {
-				t.Errorf("the lost one is valid: %v; the successor: %v", held.Valid(), successor.Valid())
-			}
-			l.wantValue("in the end", "successor")
+				// What was under way arrives now. The term stays over, and what comes late
+				// does not touch a successor.
+				l.Heal()
+				l.untilGone()
+				successor := l.acquire(l.keep(l.near, slow), "successor")
+				l.want("an update after the loss", held.Update(t.Context(), []byte("late")), store.ErrLost)
+				l.want("release after the loss", held.Release(t.Context()), nil)
+				time.Sleep(ttl / 2) // longer than a heartbeat
+				if n := h.asked() - before; n > 0 {
+					t.Errorf("%d writes after the loss", n)
+				}
+				if held.Valid() || !successor.Valid() {
+					t.Errorf("the lost one is valid: %v; the successor: %v", held.Valid(), successor.Valid())
+				}
+				l.wantValue("in the end", "successor")
+			})
 		})
 	}
 }

@@ -2,10 +2,8 @@
 // and does to their bytes what networks do: it loses, delays, holds and repeats
 // them, and cuts connections, whole or in half.
 //
-// A [Proxy] parses nothing. It passes on chunks, as they come out of a read, and a
-// [Rule] picks chunks by some bytes in them. That is enough for clients that write
-// a request in one piece of less than 64 KiB and wait for its reply before they
-// send another over the same connection.
+// A [Proxy] passes on chunks, as they come out of a read, and a [Rule] picks chunks by
+// some bytes in them. A [Wire] says which chunk is the reply to which.
 package network
 
 import (
@@ -34,6 +32,7 @@ type Fate int
 const (
 	Pass      Fate = iota // it goes on; the rule only keeps a copy
 	Swallow               // it goes no further, and the connection stays open
+	Silence               // it goes no further, nor does anything after it, either way; the connection stays open
 	Cut                   // it goes no further, and the connection is cut
 	LoseReply             // it goes on to the server; when the reply comes, that is swallowed and the connection cut
 )
@@ -48,7 +47,8 @@ type Rule struct {
 	taken      [][]byte
 }
 
-// Taken returns copies of the chunks that the rule has picked, in order.
+// Taken returns copies of what the rule has picked, in order: requests, as the wire
+// knows them, or chunks of what came from the server.
 func (r *Rule) Taken() [][]byte {
 	r.proxy.mu.Lock()
 	defer r.proxy.mu.Unlock()
@@ -59,6 +59,7 @@ func (r *Rule) Taken() [][]byte {
 type Proxy struct {
 	listener net.Listener
 	server   string
+	wire     Wire
 	closed   chan struct{}  // closed by Close
 	running  sync.WaitGroup // every goroutine
 
@@ -75,17 +76,20 @@ type link struct {
 	ends [2]*net.TCPConn // where bytes of a direction go: server, client
 	cut  chan struct{}   // closed when the link is
 	once sync.Once
-	lose bool // swallow the next reply and cut; guarded by the proxy's mutex
+
+	// Guarded by the proxy's mutex.
+	lose   func(chunk []byte) bool // recognises the reply to swallow; nil while there is none
+	silent bool                    // nothing goes on
 }
 
 // Start starts a proxy in front of the server at an address. It ends with the test.
-func Start(t testing.TB, server string) *Proxy {
+func Start(t testing.TB, server string, w Wire) *Proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Proxy{listener: l, server: server, closed: make(chan struct{}), links: make(map[*link]struct{})}
+	p := &Proxy{listener: l, server: server, wire: w, closed: make(chan struct{}), links: make(map[*link]struct{})}
 	for d := range p.gates {
 		p.gates[d] = make(chan struct{})
 		close(p.gates[d])
@@ -297,7 +301,7 @@ func (p *Proxy) pass(l *link, d Direction, bytes []byte, to io.Writer) bool {
 	if fate == Cut {
 		return false
 	}
-	if fate == Swallow {
+	if fate == Swallow || fate == Silence {
 		return true
 	}
 	if !p.wait(l, d) {
@@ -311,19 +315,36 @@ func (p *Proxy) pass(l *link, d Direction, bytes []byte, to io.Writer) bool {
 func (p *Proxy) fate(l *link, d Direction, chunk []byte) Fate {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if d == ToClient && l.lose {
+	switch {
+	case l.silent:
+		return Silence
+	case d == ToClient && l.lose != nil && l.lose(chunk):
 		return Cut
 	}
 	for _, r := range slices.Backward(p.rules) {
 		if r.direction != d || r.times == 0 || !bytes.Contains(chunk, r.containing) {
 			continue
 		}
-		r.times--
-		r.taken = append(r.taken, bytes.Clone(chunk))
-		l.lose = r.fate == LoseReply
+		r.take(l, chunk)
 		return r.fate
 	}
 	return Pass
+}
+
+// take keeps a copy of a chunk. The mutex is the caller's.
+func (r *Rule) take(l *link, chunk []byte) {
+	replies := func([]byte) bool { return false }
+	if r.direction == ToServer {
+		chunk, replies = r.proxy.wire(chunk, r.containing)
+	}
+	r.times--
+	r.taken = append(r.taken, bytes.Clone(chunk))
+	switch r.fate {
+	case LoseReply:
+		l.lose = replies
+	case Silence:
+		l.silent = true
+	}
 }
 
 // wait returns when bytes of a direction may go on, or false if the link is cut

@@ -29,7 +29,7 @@ func echo(t *testing.T) (*network.Proxy, *net.TCPConn) {
 		}
 	}()
 	t.Cleanup(func() { l.Close(); <-done })
-	p := network.Start(t, l.Addr().String())
+	p := network.Start(t, l.Addr().String(), network.Lines)
 	conn, err := net.Dial("tcp", p.Addr())
 	if err != nil {
 		t.Fatal(err)
@@ -82,6 +82,7 @@ func TestProxy(t *testing.T) {
 		"pass":            {func(p *network.Proxy) { p.On(network.ToServer, "or", network.Pass, 1) }, "word", ""},
 		"swallow":         {func(p *network.Proxy) { p.On(network.ToServer, "or", network.Swallow, 1) }, "silence", "silence"},
 		"swallow a reply": {func(p *network.Proxy) { p.On(network.ToClient, "or", network.Swallow, 1) }, "silence", "silence"},
+		"silence":         {func(p *network.Proxy) { p.On(network.ToServer, "or", network.Silence, 1) }, "silence", "silence"},
 		"cut":             {func(p *network.Proxy) { p.On(network.ToServer, "or", network.Cut, 1) }, "end", ""},
 		"cut a reply":     {func(p *network.Proxy) { p.On(network.ToClient, "or", network.Cut, 1) }, "end", ""},
 		"lose a reply":    {func(p *network.Proxy) { p.On(network.ToServer, "or", network.LoseReply, 1) }, "end", ""},

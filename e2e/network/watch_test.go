@@ -2,109 +2,21 @@ package network_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/leasehold-go/leasehold/e2e/internal/account"
 	"github.com/leasehold-go/leasehold/e2e/network"
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// account is what a reader has been told by a watch.
-type account struct {
-	mu      sync.Mutex
-	records map[string]string // value and token by key
-	resyncs int
-	inside  bool // between a resync and its mark
-	synced  int
-	err     error // that ended the watch
-}
-
-func shown(r store.Record) string { return fmt.Sprintf("%s (%d)", r.Value, r.Token) }
-
-func (a *account) take(e store.Event) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	switch e.Kind {
-	case store.Put:
-		a.records[e.Record.Key] = shown(e.Record)
-	case store.Gone:
-		delete(a.records, e.Record.Key)
-	case store.Resync:
-		a.resyncs, a.inside = a.resyncs+1, true
-	case store.Synced:
-		a.synced, a.inside = a.synced+1, false
-	}
-}
-
-func (a *account) told() map[string]string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return maps.Clone(a.records)
-}
-
-func (a *account) counts() (resyncs, synced int) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.resyncs, a.synced
-}
-
 // watch keeps account of a prefix over the line until the test ends.
-func (l *line) watch() *account {
+func (l *line) watch() *account.Account {
 	l.Helper()
-	a := &account{records: make(map[string]string)}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for e, err := range l.far.Watch(ctx, "watched:") {
-			if err != nil {
-				a.err = err
-				return
-			}
-			a.take(e)
-		}
-	}()
-	l.Cleanup(func() {
-		cancel()
-		<-done
-		if !errors.Is(a.err, context.Canceled) {
-			l.Errorf("the watch ended with %v", a.err)
-		}
-	})
-	l.eventually("the first account", func() bool { _, synced := a.counts(); return synced == 1 })
-	return a
-}
-
-// listed is what List yields beside the line.
-func (l *line) listed() map[string]string {
-	l.Helper()
-	all := make(map[string]string)
-	for r, err := range l.near.List(l.Context(), "watched:") {
-		if err != nil {
-			l.Fatal(err)
-		}
-		all[r.Key] = shown(r)
-	}
-	return all
-}
-
-func (l *line) wantEqual(when string, a *account) {
-	l.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		told, listed := a.told(), l.listed()
-		if maps.Equal(told, listed) {
-			return
-		}
-		if time.Now().After(deadline) {
-			l.Fatalf("%s: the watch told of %v, the list is %v", when, told, listed)
-		}
-	}
+	return account.Keep(l, l.far, "watched:")
 }
 
 // hand is someone who writes records under the watched prefix, beside the line.
@@ -157,7 +69,7 @@ func TestWatchEqualsListAfterTrouble(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		trouble func(*line)
-		missed  bool // something certainly was, which has to be said
+		missed  bool // something certainly was, and has to be said where nobody tells it later
 	}{
 		"connection cut":           {func(l *line) { l.Refuse(); l.Cut() }, true},
 		"requests half-closed":     {func(l *line) { l.HalfClose(network.ToServer) }, true},
@@ -167,51 +79,52 @@ func TestWatchEqualsListAfterTrouble(t *testing.T) {
 		"frozen, and cut after it": {func(l *line) { l.Freeze(network.ToServer, network.ToClient) }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			l := connect(t)
-			h := l.hand(long)
-			h.scribble(20)
-			a := l.watch()
-			l.wantEqual("at first", a)
-			h.scribble(20)
-			l.wantEqual("on a sound network", a)
-			before, _ := a.counts()
+			onEach(t, func(t *testing.T, l *line) {
+				h := l.hand(long)
+				h.scribble(20)
+				a := l.watch()
+				a.Equals("at first", l.near)
+				h.scribble(20)
+				a.Equals("on a sound network", l.near)
+				before, _ := a.Counts()
 
-			c.trouble(l)
-			h.scribble(40)
-			h.drop("watched:0")
-			h.put("watched:0", "new while nobody could see")
-			if name == "frozen, and cut after it" {
-				l.Cut()
-			}
-			l.Heal()
-			l.wantEqual("after the trouble", a)
-			if c.missed {
-				l.eventually("a resync is told", func() bool { now, _ := a.counts(); return now > before })
-			}
-			h.scribble(20)
-			l.wantEqual("later", a)
+				c.trouble(l)
+				h.scribble(40)
+				h.drop("watched:0")
+				h.put("watched:0", "new while nobody could see")
+				if name == "frozen, and cut after it" {
+					l.Cut()
+				}
+				l.Heal()
+				a.Equals("after the trouble", l.near)
+				if c.missed && l.forgets {
+					l.eventually("a resync is told", func() bool { now, _ := a.Counts(); return now > before })
+				}
+				h.scribble(20)
+				a.Equals("later", l.near)
+			})
 		})
 	}
 }
 
 // A connection that is cut again and again while others write.
 func TestWatchEqualsListAfterManyCuts(t *testing.T) {
-	t.Parallel()
-	l := connect(t)
-	a := l.watch()
-	h := l.hand(long)
-	for range 15 {
-		h.scribble(10)
-		l.Cut()
-		h.scribble(10)
-		time.Sleep(rand.N(100 * time.Millisecond))
-	}
-	l.wantEqual("in the end", a)
+	onEach(t, func(t *testing.T, l *line) {
+		a := l.watch()
+		h := l.hand(long)
+		for range 15 {
+			h.scribble(10)
+			l.Cut()
+			h.scribble(10)
+			time.Sleep(rand.N(100 * time.Millisecond))
+		}
+		a.Equals("in the end", l.near)
+	})
 }
 
 // A message is lost and the connection stays: nothing tells of it. The watch reads
-// everything again within a ttl.
+// everything again within a ttl. Messages of a stream that numbers them cannot be
+// lost so.
 func TestWatchFindsWhatALostMessageWouldHaveTold(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*hand){
@@ -221,22 +134,24 @@ func TestWatchFindsWhatALostMessageWouldHaveTold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := connect(t)
+			l := connect(t, "redis")
 			h := l.hand(2 * time.Second)
 			h.put("watched:a", "old")
 			keepAlive(h)
 			a := l.watch()
-			l.wantEqual("at first", a)
-			before, _ := a.counts()
-			lost := l.On(network.ToClient, "watched:", network.Swallow, 1)
+			a.Equals("at first", l.near)
+			before, _ := a.Counts()
+			lost := l.On(network.ToClient, "message\r\n", network.Swallow, 1)
 			h.put("watched:c", "never mind") // gets the message lost, if change publishes none
+			keepAlive(h)                     // or it could expire before it is found
 			l.eventually("a message is lost", func() bool { return len(lost.Taken()) == 1 })
-			l.wantEqual("after the first loss", a)
-			lost = l.On(network.ToClient, "watched:", network.Swallow, 1)
+			a.Equals("after the first loss", l.near)
+			lost = l.On(network.ToClient, "message\r\n", network.Swallow, 1)
 			change(h)
+			keepAlive(h)
 			l.eventually("a message is lost", func() bool { return len(lost.Taken()) == 1 })
-			l.wantEqual("a while after the loss", a)
-			if now, _ := a.counts(); now <= before {
+			a.Equals("a while after the loss", l.near)
+			if now, _ := a.Counts(); now <= before {
 				t.Error("what was missed came without a resync")
 			}
 		})
