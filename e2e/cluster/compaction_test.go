@@ -88,7 +88,7 @@ func (s *scene) proxied() (store.Store, []*network.Proxy) {
 		p := network.Start(s, addr, network.GRPC)
 		proxies, endpoints = append(proxies, p), append(endpoints, p.Addr())
 	}
-	return s.open(endpoints...), proxies
+	return s.open(of(endpoints...)), proxies
 }
 
 // What is forgotten while a watch cannot hear is what it would have been told next.

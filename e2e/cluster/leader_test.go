@@ -46,7 +46,7 @@ func (s *scene) wantHeld(held []lease.Lease) {
 	s.Helper()
 	for i := range members {
 		tokens := make(map[string]store.Token)
-		for r, err := range s.open(s.Member(i).Endpoint()).List(s.Context(), "") {
+		for r, err := range s.open(of(s.Member(i).Endpoint())).List(s.Context(), "") {
 			if err != nil {
 				s.Fatal(err)
 			}
@@ -79,7 +79,7 @@ func TestADeadHoldersRecordGoesUnderAnotherLeaderAndNeverEarly(t *testing.T) {
 		if seen.Before(grant.Until) {
 			t.Errorf("gone %v before the end that the holder was told", grant.Until.Sub(seen))
 		}
-		next := s.create(s.open(s.Leader().Endpoint()), claim("job", long))
+		next := s.create(s.open(of(s.Leader().Endpoint())), claim("job", long))
 		if next.Token <= grant.Token {
 			t.Errorf("token %d after %d", next.Token, grant.Token)
 		}
@@ -133,7 +133,7 @@ func TestATermOutlivesEveryMember(t *testing.T) {
 		s.Member(i).RestartEmpty()
 		b.all(s, "with a new member", len(held))
 		s.wantHeld(held)
-		st := s.open(s.Member(i).Endpoint())
+		st := s.open(of(s.Member(i).Endpoint()))
 		grant := s.create(st, claim("next", long))
 		if grant.Token <= last {
 			t.Errorf("token %d after %d", grant.Token, last)
@@ -160,7 +160,7 @@ func TestAStoreOfOneMemberGoesOnWhenItIsBack(t *testing.T) {
 	}, func(t *testing.T, r removal) {
 		s := setScene(t)
 		m := s.Member(1)
-		st := s.open(m.Endpoint())
+		st := s.open(of(m.Endpoint()))
 		var b beats
 		held := s.acquire(s.keep(st, lease.Config{TTL: long, Heartbeat: time.Second, OnBeat: b.on}), 10)
 		r.remove(m)
@@ -177,9 +177,9 @@ func TestAHolderOnALeaderThatIsCutOffGivesUpBeforeItsSuccessorComes(t *testing.T
 	t.Parallel()
 	s := setScene(t)
 	old := s.Leader()
-	held := s.acquire(s.keep(s.open(old.Endpoint()), lease.Config{TTL: 3 * time.Second}), 1)[0]
+	held := s.acquire(s.keep(s.open(of(old.Endpoint())), lease.Config{TTL: 3 * time.Second}), 1)[0]
 	others := slices.DeleteFunc(s.Endpoints(), func(addr string) bool { return addr == old.Endpoint() })
-	successor := s.keep(s.open(others...), lease.Config{TTL: long})
+	successor := s.keep(s.open(of(others...)), lease.Config{TTL: long})
 	old.Pause()
 	s.Leader()
 	next, err := successor.Acquire(t.Context(), held.Key(), []byte("second"), lease.Wait())
@@ -197,7 +197,7 @@ func TestAHolderOnALeaderThatIsCutOffGivesUpBeforeItsSuccessorComes(t *testing.T
 	if err := held.Release(t.Context()); err != nil {
 		t.Errorf("release: %v", err)
 	}
-	r, err := s.open(old.Endpoint()).Get(t.Context(), held.Key())
+	r, err := s.open(of(old.Endpoint())).Get(t.Context(), held.Key())
 	if err != nil || r.Token != next.Token() || string(r.Value) != "second" || !next.Valid() {
 		t.Errorf("%+v, %v; the successor has token %d, %v", r, err, next.Token(), next.Err())
 	}

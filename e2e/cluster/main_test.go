@@ -59,22 +59,26 @@ var removals = map[string]removal{
 
 type removal struct{ remove, restore func(etcdtest.Member) }
 
-// open opens a store with a client of its own, of the given endpoints or else of all.
-// The client pings: one that does not takes the silence of a member that hangs for
-// that of one that has nothing to say, and waits for the network to give it up.
-func (s *scene) open(endpoints ...string) store.Store {
+// open opens a store with a client of its own, of all members unless changed.
+func (s *scene) open(changes ...func(*clientv3.Config)) store.Store {
 	s.Helper()
-	st, err := etcdstore.New(s.Context(), s.Client(func(cfg *clientv3.Config) {
-		cfg.DialKeepAliveTime, cfg.DialKeepAliveTimeout = 10*time.Second, time.Second
-		if len(endpoints) > 0 {
-			cfg.Endpoints = endpoints
-		}
-	}))
+	st, err := etcdstore.New(s.Context(), s.Client(changes...))
 	if err != nil {
 		s.Fatal(err)
 	}
 	s.Cleanup(func() { st.Close() })
 	return st
+}
+
+// of makes a client one of some members.
+func of(endpoints ...string) func(*clientv3.Config) {
+	return func(cfg *clientv3.Config) { cfg.Endpoints = endpoints }
+}
+
+// pinging makes a client give up a member that hangs. One that does not tries it again
+// and again for a list, and hides what another said meanwhile.
+func pinging(cfg *clientv3.Config) {
+	cfg.DialKeepAliveTime, cfg.DialKeepAliveTimeout = 10*time.Second, time.Second
 }
 
 func (s *scene) keep(st store.Store, cfg lease.Config) *lease.Keeper {

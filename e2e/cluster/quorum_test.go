@@ -59,7 +59,7 @@ var verbs = map[string]func(context.Context, store.Store, store.Token) error{
 func TestEveryVerbSaysThatTheQuorumIsLost(t *testing.T) {
 	each(t, removals, func(t *testing.T, r removal) {
 		s := setScene(t)
-		st := s.open()
+		st := s.open(pinging)
 		token := s.create(st, claim("job", long)).Token
 		restore := s.loseQuorum(r)
 		var all sync.WaitGroup
