@@ -178,7 +178,10 @@ func onEtcd(at location) (opener, error) {
 	if strings.Trim(at.Path, "/")+at.RawQuery != "" {
 		return nil, errors.New("etcd: takes nothing after the hosts")
 	}
-	config := clientv3.Config{Endpoints: at.hosts(), DialTimeout: openLimit, Logger: zap.NewNop()}
+	config := clientv3.Config{
+		Endpoints: at.hosts(), DialTimeout: openLimit, Logger: zap.NewNop(),
+		DialKeepAliveTime: openLimit, DialKeepAliveTimeout: openLimit, // a member that hangs is left for another
+	}
 	config.Username = at.User.Username()
 	config.Password, _ = at.User.Password()
 	return func(ctx context.Context) (store.Store, func() error, error) {

@@ -58,6 +58,7 @@ func (s *Store) check(ctx context.Context) error {
 	if err != nil {
 		return s.unable("lease", err)
 	}
+	s.memory.marks = 0 // nobody else has the store yet
 	return nil
 }
 

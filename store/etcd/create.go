@@ -3,6 +3,7 @@ package etcdstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -19,7 +20,7 @@ import (
 // A nonce whose term has ended is remembered for a day and twice its ttl from its
 // create, as long as fewer than sixteen later ones of its key were seen.
 func (s *Store) Create(ctx context.Context, claim store.Claim) (store.Grant, error) {
-	if err := claim.Check(time.Duration(s.minTTL.Load())); err != nil {
+	if err := s.checkClaim(claim); err != nil {
 		return store.Grant{}, err
 	}
 	ctx, leave, err := s.tasks.enter(ctx)
@@ -28,6 +29,20 @@ func (s *Store) Create(ctx context.Context, claim store.Claim) (store.Grant, err
 	}
 	defer leave()
 	return s.create(ctx, claim)
+}
+
+// maxTTL is longer than anybody needs. Two of them and a day are less than the longest
+// ttl that the servers grant.
+const maxTTL = 100 * 365 * 24 * time.Hour
+
+func (s *Store) checkClaim(claim store.Claim) error {
+	if err := claim.Check(time.Duration(s.minTTL.Load())); err != nil {
+		return err
+	}
+	if claim.TTL > maxTTL {
+		return &store.InvalidError{What: "ttl", Got: claim.TTL.String(), Rule: fmt.Sprintf("must be at most %v", maxTTL)}
+	}
+	return nil
 }
 
 // create tries until the lease is there that it puts the record on, and until what
@@ -66,20 +81,19 @@ func (s *Store) attempt(ctx context.Context, claim store.Claim) (store.Grant, er
 		return s.refuse(ctx, claim, decode(claim.Key, answers))
 	}
 	m.token, m.revision = store.Token(answer.Header.Revision), answer.Header.Revision
-	s.board(m)
-	s.trimSoon(claim.Key, answers[3].GetResponseRange().GetCount())
-	return store.Grant{Token: m.token, Until: s.untilOf(m)}, nil
+	until := s.board(m)
+	s.trimSoon(claim)
+	return store.Grant{Token: m.token, Until: until}, nil
 }
 
-// putsOf is what a create writes; the last of it counts the marks of the key.
+// putsOf is what a create writes.
 func putsOf(m *member, claim store.Claim, marks clientv3.LeaseID) []clientv3.Op {
 	n := note{nonce: claim.Nonce, ttl: m.shard.ttl, size: len(claim.Value)}
 	on := clientv3.WithLease(m.shard.lease)
 	return []clientv3.Op{
 		clientv3.OpPut(claim.Key, string(claim.Value), on),
 		clientv3.OpPut(noteOf(claim.Key), n.String(), on),
-		clientv3.OpPut(markOf(claim.Key, claim.Nonce), "1", clientv3.WithLease(marks)),
-		clientv3.OpGet(marksOf(claim.Key), clientv3.WithPrefix(), clientv3.WithCountOnly()),
+		clientv3.OpPut(markOf(claim.Key, claim.Nonce), used, clientv3.WithLease(marks)),
 	}
 }
 
@@ -129,8 +143,7 @@ func (s *Store) createFull(ctx context.Context, m *member, err error) (store.Gra
 		return store.Grant{}, failed("create", m.key, reads, err)
 	}
 	m.token, m.revision = f.token(), f.value.ModRevision
-	s.board(m)
-	return store.Grant{Token: m.token, Until: s.untilOf(m)}, nil
+	return store.Grant{Token: m.token, Until: s.board(m)}, nil
 }
 
 // refuse answers a create that found something under its key, or the mark of its
@@ -161,37 +174,16 @@ func (s *Store) refuse(ctx context.Context, claim store.Claim, f found) (store.G
 
 // again answers a create that has come before, and restarts its ttl.
 func (s *Store) again(ctx context.Context, f found) (store.Grant, error) {
-	s.adopt(f)
-	until, err := s.renewLease(ctx, f.lease(), false)
+	d := &deed{op: "create", key: f.key, term: store.ByToken(f.token()),
+		revision: f.value.ModRevision, note: f.note, lease: f.lease()}
+	s.adopt(ctx, []*deed{d})
 	switch {
-	case isGone(err):
+	case errors.Is(d.err, store.ErrLost), errors.Is(d.err, store.ErrForeign):
 		return store.Grant{}, errAgain
-	case err != nil:
-		return store.Grant{}, failed("create", f.key, writes, err)
+	case d.err != nil:
+		return store.Grant{}, d.err
 	}
-	s.promise(f.key, f.token(), until)
-	return store.Grant{Token: f.token(), Until: until}, nil
-}
-
-// adopt makes a member of a record whose create was in doubt.
-func (s *Store) adopt(f found) {
-	s.mu.Lock()
-	m := s.doubts[f.note.nonce]
-	if m == nil || m.key != f.key || m.shard.lease != f.lease() {
-		s.mu.Unlock()
-		return
-	}
-	m.shard.pending++ // board takes it for a create that has come to its end
-	s.mu.Unlock()
-	s.board(&member{shard: m.shard, key: f.key, nonce: f.note.nonce, token: f.token(),
-		revision: f.value.ModRevision, seq: f.note.seq, size: f.note.size})
-}
-
-// untilOf is the earliest moment at which the record of a member may go.
-func (s *Store) untilOf(m *member) time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return m.shard.until()
+	return store.Grant{Token: d.term.Token, Until: d.until}, nil
 }
 
 // wholeSeconds rounds up: a record may live longer than its ttl, never shorter.

@@ -27,6 +27,7 @@ type deed struct {
 	term   store.Term
 	remove bool             // else a write, or a check if there is no value
 	onto   clientv3.LeaseID // to put the record on, if not zero
+	from   clientv3.LeaseID // a delete is of a record on this lease alone, if not zero
 	value  []byte           // empty for a check
 	seq    uint64
 
@@ -48,6 +49,8 @@ func (d *deed) learn(f found) {
 	switch {
 	case d.remove && !mine:
 		d.learnNotMine(f)
+	case d.remove && d.from != 0 && d.from != f.lease():
+		d.done = true
 	case !mine && f.value != nil && !f.ours:
 		d.fail(&store.ForeignError{Record: f.record()})
 		d.lease = f.lease()
@@ -57,7 +60,9 @@ func (d *deed) learn(f found) {
 		d.fail(&store.Error{Op: d.op, Key: d.key, Condition: store.ErrStale})
 	default:
 		d.revision, d.note, d.lease = f.value.ModRevision, f.note, f.lease()
-		if d.full != nil && d.writes() {
+		if d.onto != 0 && d.onto == d.lease {
+			d.done = true
+		} else if d.full != nil && (d.writes() || d.onto != 0) {
 			d.fail(&store.Error{Op: d.op, Key: d.key, Condition: store.ErrUnavailable, Err: named(d.full)})
 		}
 	}
@@ -216,9 +221,10 @@ func (d *deed) answered(err error) {
 	d.fail(failed(d.op, d.key, i, err))
 }
 
-// remove deletes what was found if it is the record of a term.
-func (s *Store) remove(ctx context.Context, t store.Term, f found) error {
-	d := &deed{op: "delete", key: f.key, term: t, remove: true}
+// remove deletes what was found if it is the record of a term and, unless from is zero,
+// on that lease.
+func (s *Store) remove(ctx context.Context, t store.Term, f found, from clientv3.LeaseID) error {
+	d := &deed{op: "delete", key: f.key, term: t, remove: true, from: from}
 	d.learn(f)
 	s.carryOut(ctx, []*deed{d})
 	return d.err

@@ -25,13 +25,16 @@ func (s *Store) Delete(ctx context.Context, key string, term store.Term) error {
 	}
 	d := &deed{op: "delete", key: key, term: term, remove: true}
 	m := s.recall(d)
+	if m != nil && m.doubted {
+		return s.deleteByNonce(ctx, key, m.nonce)
+	}
 	s.carryOut(ctx, []*deed{d})
 	s.remember(m, d)
 	return d.err
 }
 
 func (s *Store) deleteByNonce(ctx context.Context, key string, n store.Nonce) error {
-	err := s.endNonce(ctx, key, n)
+	err := s.endNonce(ctx, key, n, 0)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range []*member{s.doubts[n], s.held[key]} {

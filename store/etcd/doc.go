@@ -34,9 +34,11 @@
 // writes, as after a restart of the process, it reads first.
 //
 // Marks are on leases of their own that are never renewed: a mark lives for a day and
-// twice the ttl from its create, and past thirty-two of a key the older ones are dropped.
-// A nonce is also in the note, so that a create that comes again is known while its term
-// lives, however long that is. No message of a create is under way for a day.
+// twice the ttl from its create. A nonce is also in the note, so that a create that comes
+// again is known while its term lives, however long that is. Now and then the marks of a
+// key are dropped but for the newest sixteen, and for those of nonces whose create may still
+// be under way: ended by a delete by nonce, or by the store because nobody settled them. No
+// message of a create is under way for a day.
 //
 // # Shared leases
 //
@@ -50,7 +52,14 @@
 // the lease the records whose holders no longer want them: those whose delete was not
 // confirmed, those whose holders were told of no renew until their time had passed, and
 // those of creates in doubt that nobody settled. If that cannot be had the keep-alive is
-// not sent. An empty lease is kept for the next create, and given back by Close.
+// not sent; if the servers refuse it for good the lease is left to end. An empty lease is
+// kept for the next create, and given back by Close.
+//
+// A store keeps only leases of its own alive. A record that is renewed from elsewhere (its
+// token is known there too, or its create is repeated), or is on a lease that was left, is
+// put on another lease by that renew, which costs two transactions more.
+//
+// Keep-alives go over one stream, which is opened anew when it has broken.
 //
 // A keep-alive says nothing of who owns what, so Renew also checks its records: up to 124
 // in a transaction. A larger batch without values is checked by asking the server once
@@ -84,8 +93,9 @@
 //	ErrNoSpace    unavailable: the store reads back what became of the write; renewing
 //	              without a value, reading and deleting go on
 //	ErrDenied     unavailable: wrong credentials or too few rights; nothing happened
-//	ErrLeaseGone  lost: the lease expired, or an operator revoked it
-//	ErrInvalid    a ttl below the servers' minimum
+//	ErrLeaseGone  lost: the lease expired, or an operator revoked it, as the first who
+//	              writes to one of its records afterwards is told
+//	ErrInvalid    a ttl below the servers' minimum, or above a hundred years
 //
 // A revision that was compacted is no error: a watch that asks for one lists anew and says
 // so with Resync. Endpoints that nobody answers at are unavailable, and in doubt once the
@@ -98,6 +108,12 @@
 // once. What was put over a record it tells once the record's time left has passed. An
 // expiry and a delete look alike: the cause is Unknown, or Expired when the time left had
 // passed.
+//
+// A member that hangs keeps its connections, and nothing says that it does. A read gives it
+// up after five seconds, the grant of a lease too, a keep-alive after a quarter of the ttl if
+// that is less, and a watch after ten, which is then opened anew; a write takes as long as
+// its context allows. A client that pings notices sooner: see DialKeepAliveTime
+// in clientv3.Config.
 //
 // # Rights
 //

@@ -2,6 +2,7 @@ package etcdstore
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -57,19 +58,28 @@ func (h *history) due(now time.Time) bool {
 	return true
 }
 
+// patiently bounds a read, or the grant of a lease that others wait for too. A member that
+// hangs keeps its connections, and the client would wait for it for ever; the next try goes
+// to another.
+func patiently(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, pulse, errHung)
+}
+
+var errHung = errors.New("an etcd member has not answered for long")
+
 // pulse is how often a store that watches looks at the revision, if nothing else shows
 // it.
 const pulse = 5 * time.Second
 
 // peek reads nothing but the revision.
 func (s *Store) peek(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, pulse)
-	defer cancel()
 	s.get(ctx, store.Reserved, clientv3.WithCountOnly()) // a failure shows nothing
 }
 
 // get reads, and sees the revision.
 func (s *Store) get(ctx context.Context, key string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
+	ctx, cancel := patiently(ctx)
+	defer cancel()
 	before, _ := s.history.now()
 	answer, err := s.client.Get(ctx, key, opts...)
 	if err != nil {

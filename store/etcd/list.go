@@ -91,8 +91,8 @@ func portions(page *clientv3.GetResponse) [][]string {
 	size := 0
 	for _, kv := range page.Kvs {
 		key, ok := keyOf(string(kv.Key))
-		if !ok {
-			continue
+		if !ok || store.CheckKey(key) != nil {
+			continue // of another store that is being opened, or written by hand
 		}
 		n, _ := parseNote(string(kv.Value))
 		last := len(all) - 1

@@ -14,8 +14,13 @@ const (
 	rotation   = time.Hour      // that one lease takes marks for
 	maxMarked  = 8192           // marks on one lease
 
-	maxMarks = 32 // of one key before the oldest are dropped
-	minMarks = 16 // and how many then stay
+	trimEvery = 16 // creates, on average, the oldest marks of the key are dropped
+	minMarks  = 16 // and so many of the newest stay
+
+	// What a mark says of its nonce. One that was ended while its create may still be
+	// under way is not dropped, however many come after it.
+	used  = "1"
+	ended = "2"
 )
 
 // memory is the lease that marks of nonces are put on. It is never renewed: marks go
@@ -78,29 +83,34 @@ func (s *Store) forgetMemory(lease clientv3.LeaseID) {
 	}
 }
 
-// trim drops the oldest marks of a key. It is housekeeping: if it fails, a later
-// create does it.
+// trim drops the oldest marks of a key that say no more than that a create was carried
+// out. It is housekeeping: if it fails, a later create does it.
 func (s *Store) trim(ctx context.Context, key string) {
-	all, err := s.get(ctx, marksOf(key), clientv3.WithPrefix(), clientv3.WithKeysOnly(),
+	all, err := s.get(ctx, marksOf(key), clientv3.WithPrefix(),
 		clientv3.WithSort(clientv3.SortByCreateRevision, clientv3.SortAscend))
-	if err != nil || len(all.Kvs) <= minMarks {
+	if err != nil {
 		return
 	}
 	var ops []clientv3.Op
-	for _, kv := range all.Kvs[:min(len(all.Kvs)-minMarks, maxOps)] {
-		ops = append(ops, clientv3.OpDelete(string(kv.Key)))
+	for _, kv := range all.Kvs[:max(len(all.Kvs)-minMarks, 0)] {
+		if string(kv.Value) == used && len(ops) < maxOps {
+			ops = append(ops, clientv3.OpDelete(string(kv.Key)))
+		}
 	}
-	s.commit(ctx, nil, ops, nil)
+	if len(ops) > 0 {
+		s.commit(ctx, nil, ops, nil)
+	}
 }
 
-// trimSoon trims in the background, one key at a time.
-func (s *Store) trimSoon(key string, marks int64) {
-	if marks <= maxMarks || !s.trimming.CompareAndSwap(false, true) {
+// trimSoon trims in the background, one key at a time, after some creates: which, their
+// nonces say. To count the marks each time costs a tenth of a create.
+func (s *Store) trimSoon(claim store.Claim) {
+	if claim.Nonce[0]%trimEvery != 0 || !s.trimming.CompareAndSwap(false, true) {
 		return
 	}
 	started := s.tasks.start(func(ctx context.Context) {
 		defer s.trimming.Store(false)
-		s.trim(ctx, key)
+		s.trim(ctx, claim.Key)
 	})
 	if !started {
 		s.trimming.Store(false)
@@ -108,29 +118,30 @@ func (s *Store) trimSoon(key string, marks int64) {
 }
 
 // endNonce ends the term that a create with nonce n began, or sees to it that none can
-// begin any more.
-func (s *Store) endNonce(ctx context.Context, key string, n store.Nonce) error {
+// begin any more: not even when the mark that the create itself made has been trimmed.
+// Unless from is zero, a record that is on another lease stays.
+func (s *Store) endNonce(ctx context.Context, key string, n store.Nonce, from clientv3.LeaseID) error {
 	for {
 		lease, err := s.markLease(ctx, 0)
 		if err != nil {
-			return s.endFull(ctx, key, n, err)
+			return s.endFull(ctx, key, n, from, err)
 		}
-		mark := clientv3.OpPut(markOf(key, n), "1", clientv3.WithLease(lease))
-		_, answers, err := s.commit(ctx, []clientv3.Cmp{absent(markOf(key, n))}, append(look(key), mark), look(key))
+		mark := clientv3.OpPut(markOf(key, n), ended, clientv3.WithLease(lease))
+		_, answers, err := s.commit(ctx, nil, append(look(key), mark), nil)
 		switch {
 		case isGone(err):
 			s.forgetMemory(lease)
 			continue
 		case err != nil:
-			return s.endFull(ctx, key, n, err)
+			return s.endFull(ctx, key, n, from, err)
 		}
-		return s.remove(ctx, store.ByNonce(n), decode(key, answers))
+		return s.remove(ctx, store.ByNonce(n), decode(key, answers), from)
 	}
 }
 
 // endFull is endNonce for servers that take no mark: they still delete. That a create
 // of which there is no record yet never comes they cannot be made to say.
-func (s *Store) endFull(ctx context.Context, key string, n store.Nonce, err error) error {
+func (s *Store) endFull(ctx context.Context, key string, n store.Nonce, from clientv3.LeaseID, err error) error {
 	if !isFull(err) {
 		return err
 	}
@@ -140,7 +151,7 @@ func (s *Store) endFull(ctx context.Context, key string, n store.Nonce, err erro
 	}
 	switch f := decode(key, answers); {
 	case f.has(store.ByNonce(n)):
-		return s.remove(ctx, store.ByNonce(n), f)
+		return s.remove(ctx, store.ByNonce(n), f, from)
 	case answers[2].first() != nil:
 		return nil
 	}

@@ -64,6 +64,8 @@ func decode(key string, answers []response) found {
 // read returns what is under keys, of which there may be maxPairs at most, all at one
 // revision.
 func (s *Store) read(ctx context.Context, keys ...string) ([]found, error) {
+	ctx, cancel := patiently(ctx)
+	defer cancel()
 	ops := make([]clientv3.Op, 0, 2*len(keys))
 	for _, key := range keys {
 		ops = append(ops, look(key)...)

@@ -2,11 +2,13 @@ package etcdstore
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/leasehold-go/leasehold/store"
@@ -51,31 +53,31 @@ func (s *Store) renewAll(ctx context.Context, deeds []*deed) {
 	}
 	s.learn(ctx, deeds)
 	leases := s.renewLeases(ctx, deeds, members)
+	var strays []*deed
 	for i, d := range deeds {
 		s.remember(members[i], d)
-		if d.err == nil {
-			s.conclude(d, s.renewalOf(ctx, d, leases))
+		if !s.conclude(d, leases) {
+			strays = append(strays, d)
 		}
 	}
-	s.explain(ctx, deeds)
+	s.adopt(ctx, strays)
+	s.explain(ctx, deeds, leases)
 }
 
-// conclude answers a deed that was carried out. The holder of one whose keep-alive was not
-// confirmed wants its record as before.
-func (s *Store) conclude(d *deed, r renewal) {
-	if r.answer(d); d.err == nil {
-		s.promise(d.key, d.term.Token, d.until)
+// conclude answers a deed, unless it was carried out and its record has yet to be adopted.
+// The holder of one whose keep-alive was not confirmed wants its record as before.
+func (s *Store) conclude(d *deed, leases map[clientv3.LeaseID]renewal) bool {
+	r, asked := leases[d.lease]
+	switch {
+	case d.err != nil:
+	case !asked, errors.Is(r.err, errLeft), r.err == nil && !s.boarded(d):
+		return false
+	default:
+		if r.answer(d); d.err == nil {
+			s.promise(d.key, d.term.Token, d.until)
+		}
 	}
-}
-
-// renewalOf returns what became of the lease of a deed. If the record was found on
-// another than it was believed to be on, that is yet to be renewed.
-func (s *Store) renewalOf(ctx context.Context, d *deed, leases map[clientv3.LeaseID]renewal) renewal {
-	if _, asked := leases[d.lease]; !asked {
-		until, err := s.renewLease(ctx, d.lease, false)
-		leases[d.lease] = renewal{until, err}
-	}
-	return leases[d.lease]
+	return true
 }
 
 // renewal is what became of one lease.
@@ -91,10 +93,12 @@ func (r renewal) answer(d *deed) {
 		d.until = r.until
 	case isGone(r.err):
 		d.fail(&store.Error{Op: d.op, Key: d.key, Condition: store.ErrLost, Err: named(r.err)})
+	case errors.Is(r.err, store.ErrLost), errors.Is(r.err, store.ErrForeign):
+		d.fail(r.err)
 	case len(d.value) > 0: // it is there, and the ttl may not have been restarted
-		d.fail(&store.Error{Op: d.op, Key: d.key, Condition: store.ErrInDoubt, Err: named(r.err)})
+		d.fail(&store.Error{Op: d.op, Key: d.key, Condition: store.ErrInDoubt, Err: named(bare(r.err))})
 	default:
-		d.fail(failed(d.op, d.key, writes, r.err))
+		d.fail(failed(d.op, d.key, writes, bare(r.err)))
 	}
 }
 
@@ -103,7 +107,7 @@ func (s *Store) renewLeases(ctx context.Context, deeds []*deed, members []*membe
 	count := manyChecks(deeds)
 	renewals := make(map[clientv3.LeaseID]renewal)
 	for _, d := range deeds {
-		if !d.done {
+		if !d.done && s.keeps(d.lease) {
 			renewals[d.lease] = renewal{}
 		}
 	}
@@ -150,25 +154,33 @@ func (s *Store) vouch(deeds []*deed, members []*member) {
 	}
 }
 
-// renewLease keeps a lease alive, be it of this store's own or not.
+// renewLease keeps a lease of this store alive.
 func (s *Store) renewLease(ctx context.Context, lease clientv3.LeaseID, count bool) (until time.Time, err error) {
-	if sh := s.shardOf(lease); sh != nil {
-		err := s.keepAlive(ctx, sh, count)
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return sh.until(), err
+	s.mu.Lock()
+	sh := s.shardOf(lease)
+	s.mu.Unlock()
+	if sh == nil {
+		return time.Time{}, errLeft
 	}
-	sent := time.Now()
-	ttl, err := s.beat(ctx, lease)
-	return sent.Add(ttl), err
-}
-
-func (s *Store) shardOf(lease clientv3.LeaseID) *shard {
+	err = s.keepAlive(ctx, sh, count)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return sh.until(), err
+}
+
+// keeps reports whether this store keeps a lease alive.
+func (s *Store) keeps(lease clientv3.LeaseID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.shardOf(lease) != nil
+}
+
+// shardOf returns the shard that a lease is kept alive as, or nil. The mutex is the
+// caller's.
+func (s *Store) shardOf(lease clientv3.LeaseID) *shard {
 	for _, p := range s.pools {
 		for _, sh := range p.shards {
-			if sh.lease == lease {
+			if sh.lease == lease && sh.over == nil {
 				return sh
 			}
 		}
@@ -183,7 +195,7 @@ func (s *Store) touch(m *member) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m.until = time.Now().Add(m.shard.ttl)
+	m.until = later(m.until, time.Now().Add(m.shard.ttl))
 }
 
 // promise notes until when the holder of a record was told that it has it.
@@ -191,25 +203,57 @@ func (s *Store) promise(key string, token store.Token, until time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if m := s.held[key]; m != nil && m.token == token {
-		m.until = until
+		m.until = later(m.until, until)
 	}
 }
 
-// explain completes the errors that show a foreign value with its time left.
-func (s *Store) explain(ctx context.Context, deeds []*deed) {
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// explain completes the errors that show a foreign value with its time left, and those of
+// terms that ended with their leases. It is told what is known of the leases.
+func (s *Store) explain(ctx context.Context, deeds []*deed, leases map[clientv3.LeaseID]renewal) {
+	ended := make(map[clientv3.LeaseID]bool)
 	for _, d := range deeds {
-		facts, ok := d.err.(*store.ForeignError)
-		if !ok {
+		if facts, ok := d.err.(*store.ForeignError); ok {
+			s.explainForeign(ctx, d, facts)
+		}
+		if !errors.Is(d.err, store.ErrLost) || d.lease == 0 {
 			continue
 		}
-		left, err := s.timeLeft(ctx, d.lease)
-		switch {
-		case err != nil:
-			d.fail(failed(d.op, d.key, reads, err))
-		case left <= 0:
-			d.fail(&store.Error{Op: d.op, Key: d.key, Condition: store.ErrLost})
-		default:
-			facts.Record.Left = left
+		if _, asked := ended[d.lease]; !asked {
+			ended[d.lease] = isGone(leases[d.lease].err) || s.hasEnded(ctx, d.lease)
+		}
+		if ended[d.lease] {
+			renewal{err: rpctypes.ErrLeaseNotFound}.answer(d)
 		}
 	}
+}
+
+func (s *Store) explainForeign(ctx context.Context, d *deed, facts *store.ForeignError) {
+	left, err := s.timeLeft(ctx, d.lease)
+	switch {
+	case err != nil:
+		d.fail(failed(d.op, d.key, reads, err))
+	case left <= 0:
+		d.fail(&store.Error{Op: d.op, Key: d.key, Condition: store.ErrLost})
+	default:
+		facts.Record.Left = left
+	}
+}
+
+// hasEnded asks the servers whether a lease that this store keeps alive is still there,
+// however recent the last keep-alive is.
+func (s *Store) hasEnded(ctx context.Context, lease clientv3.LeaseID) bool {
+	s.mu.Lock()
+	sh := s.shardOf(lease)
+	if sh != nil {
+		sh.suspect = true
+	}
+	s.mu.Unlock()
+	return sh != nil && isGone(s.keepAlive(ctx, sh, false))
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -28,8 +27,7 @@ type shard struct {
 	sent    time.Time     // when the last keep-alive that was confirmed was sent
 	members map[*member]struct{}
 	pending int           // creates in flight
-	gone    bool          // the server says that there is no such lease
-	leaving bool          // its records are moving to another
+	over    error         // why it is not kept alive any more; nil while it is
 	suspect bool          // the server said so of this lease or of another
 	flight  chan struct{} // closed when the keep-alive under way is over; nil while there is none
 	census  census
@@ -54,6 +52,7 @@ type member struct {
 	size     int
 	until    time.Time // as its holder was told; then nobody wants it any more
 	unwanted bool      // its delete was not confirmed, or it is no longer its holder's
+	doubted  bool      // a create with its nonce was in doubt and may still be under way
 }
 
 // until is the earliest moment at which the server may drop the lease.
@@ -82,7 +81,7 @@ func (sh *shard) empty() bool { return len(sh.members) == 0 && sh.pending == 0 }
 // takes reports whether there is room for one more. A lease that may have ended by
 // itself takes none.
 func (sh *shard) takes(now time.Time) bool {
-	return !sh.gone && !sh.leaving && now.Before(sh.until()) && len(sh.members)+sh.pending < maxMembers
+	return sh.over == nil && now.Before(sh.until()) && len(sh.members)+sh.pending < maxMembers
 }
 
 // leftovers are the members that nobody wants any more. They must not live on because
@@ -122,7 +121,7 @@ func (s *Store) berth(ctx context.Context, ttl int64) (*shard, error) {
 			return sh, nil
 		}
 		s.leave(sh)
-		if !isGone(err) && !errors.Is(err, errMoved) {
+		if !isGone(err) && !errors.Is(err, errLeft) {
 			return nil, err
 		}
 	}
@@ -172,6 +171,8 @@ func (s *Store) grantShard(ctx context.Context, ttl int64) (*shard, error) {
 // grant has a lease granted for exactly ttl seconds. A server that grants more has a
 // minimum: the lease is given back, and the error names it.
 func (s *Store) grant(ctx context.Context, ttl int64) (clientv3.LeaseID, error) {
+	ctx, cancel := patiently(ctx)
+	defer cancel()
 	answer, err := s.client.Grant(ctx, ttl)
 	if err != nil {
 		return 0, cause(ctx, err)
@@ -198,9 +199,9 @@ func (s *Store) keepAlive(ctx context.Context, sh *shard, count bool) error {
 	for {
 		s.mu.Lock()
 		switch flight := sh.flight; {
-		case sh.gone:
+		case sh.over != nil:
 			s.mu.Unlock()
-			return rpctypes.ErrLeaseNotFound
+			return sh.over // which is never changed
 		case sh.fresh(time.Now()) && (!count || sh.counted(time.Now())):
 			s.mu.Unlock()
 			return nil
@@ -220,6 +221,8 @@ func (s *Store) keepAlive(ctx context.Context, sh *shard, count bool) error {
 // fly sends a keep-alive, after what nobody wants any more is off the lease. If that
 // cannot be had the lease must not be renewed.
 func (s *Store) fly(ctx context.Context, sh *shard, count bool) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, min(pulse, sh.ttl/4), errHung)
+	defer cancel() // others wait for this, who may have less time than the caller
 	var sent time.Time
 	var found census
 	err := s.clear(ctx, sh)
@@ -235,67 +238,57 @@ func (s *Store) fly(ctx context.Context, sh *shard, count bool) error {
 	close(sh.flight)
 	sh.flight = nil
 	switch {
-	case errors.Is(err, errMoved):
-		s.bury(sh)
 	case err == nil:
 		sh.sent, sh.suspect = sent, false
 		if count {
 			sh.census = found
 		}
 	case isGone(err):
-		s.bury(sh)
+		s.bury(sh, rpctypes.ErrLeaseNotFound)
+	case errors.Is(err, errLeft):
+		s.bury(sh, errLeft)
 	}
 	return err
 }
 
-// clear deletes the leftovers of a shard.
-func (s *Store) clear(ctx context.Context, sh *shard) error {
+// clear deletes the leftovers of a shard, where they are still on its lease: what another
+// store has taken over is that one's.
+func (s *Store) clear(ctx context.Context, sh *shard) (err error) {
 	s.mu.Lock()
 	leftovers := sh.leftovers(time.Now())
 	s.mu.Unlock()
 	var deeds []*deed
+	var members []*member
 	for _, m := range leftovers {
-		if m.token == 0 {
-			if err := s.endNonce(ctx, m.key, m.nonce); err != nil {
-				return s.stuck(ctx, sh, m.key, err)
-			}
+		if m.token != 0 && !m.doubted {
+			members = append(members, m)
+			deeds = append(deeds, &deed{op: "delete", key: m.key, term: store.ByToken(m.token), remove: true,
+				from: sh.lease, revision: m.revision})
 			continue
 		}
-		deeds = append(deeds, &deed{op: "delete", key: m.key, term: store.ByToken(m.token), remove: true, revision: m.revision})
+		if err := s.endNonce(ctx, m.key, m.nonce, sh.lease); err != nil {
+			return stuck(m.key, err)
+		}
+		s.forget(m) // now, so that many are got rid of in more than one try
 	}
 	s.carryOut(ctx, deeds)
-	for _, d := range deeds {
+	for i, d := range deeds {
 		if d.err != nil {
-			return s.stuck(ctx, sh, d.key, d.err)
+			err = stuck(d.key, d.err)
+		} else {
+			s.forget(members[i])
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, m := range leftovers {
-		s.drop(m)
-	}
-	return nil
+	return err
 }
 
-// beat sends one keep-alive and returns the ttl that it restarts. The client's own
-// function for that sends again without a pause while there is no leader.
-func (s *Store) beat(ctx context.Context, id clientv3.LeaseID) (time.Duration, error) {
-	stop, cancel := context.WithCancel(ctx)
-	defer cancel()
-	stream, err := s.leases.LeaseKeepAlive(stop)
-	if err != nil {
-		return 0, cause(ctx, rpctypes.Error(err))
+// stuck is the error of a keep-alive before which key had to go and did not. If the
+// servers refuse that for good, as after a change of the user's rights, the lease is left.
+func stuck(key string, err error) error {
+	if isDenied(err) || errors.Is(err, errBusy) {
+		return errLeft
 	}
-	stream.Send(&pb.LeaseKeepAliveRequest{ID: int64(id)}) // Recv has its error
-	stream.CloseSend()
-	answer, err := stream.Recv()
-	switch {
-	case err != nil:
-		return 0, cause(ctx, rpctypes.Error(err))
-	case answer.TTL <= 0:
-		return 0, rpctypes.ErrLeaseNotFound
-	}
-	return seconds(answer.TTL), nil
+	return &unsentError{fmt.Errorf("%q is to go before its etcd lease is renewed: %w", key, bare(err))}
 }
 
 // count takes a census. If it cannot be had nothing is vouched for, and each record is
@@ -319,21 +312,29 @@ func (s *Store) prune(p *pool, now time.Time) {
 	var kept []*shard
 	for _, sh := range p.shards {
 		if idle := sh.pending == 0 && sh.flight == nil; idle && now.After(sh.until().Add(sh.ttl)) {
-			s.bury(sh)
+			s.bury(sh, rpctypes.ErrLeaseNotFound)
 		}
-		if !sh.gone {
+		if sh.over == nil {
 			kept = append(kept, sh)
 		}
 	}
 	p.shards = kept
 }
 
-// bury forgets a shard that is gone, and all on it. The mutex is the caller's.
-func (s *Store) bury(sh *shard) {
-	sh.gone = true
+// bury forgets a shard that is not kept alive any more, and all on it. The mutex is the
+// caller's.
+func (s *Store) bury(sh *shard, why error) {
+	sh.over = why
 	for m := range sh.members {
 		s.drop(m)
 	}
+}
+
+// forget is drop for a caller without the mutex.
+func (s *Store) forget(m *member) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drop(m)
 }
 
 // drop forgets a member. The mutex is the caller's.
@@ -347,28 +348,42 @@ func (s *Store) drop(m *member) {
 	}
 }
 
-// board notes that a create in flight has put its record on the shard, or may have:
-// then the member has no token.
-func (s *Store) board(m *member) {
+// board notes that a create in flight has put its record on the shard, or may have: then
+// the member has no token. It returns the earliest moment at which the record may go.
+func (s *Store) board(m *member) (until time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m.shard.pending--
+	m.since, m.until = time.Now(), m.shard.until()
 	if before := s.doubts[m.nonce]; before != nil {
+		m.doubted = true
 		s.drop(before)
 	}
-	if m.shard.gone {
-		return
+	if m.token != 0 {
+		s.replace(m)
 	}
-	m.since, m.until = time.Now(), m.shard.until()
-	m.shard.members[m] = struct{}{}
-	if m.token == 0 {
+	switch {
+	case m.shard.over != nil:
+		return m.until
+	case m.token == 0:
 		s.doubts[m.nonce] = m
-		return
+	default:
+		s.held[m.key] = m
 	}
-	if before := s.held[m.key]; before != nil {
+	m.shard.members[m] = struct{}{}
+	return m.until
+}
+
+// replace ends what was known of the key of a new member. The mutex is the caller's.
+func (s *Store) replace(m *member) {
+	switch before := s.held[m.key]; {
+	case before == nil:
+	case before.token == m.token:
+		m.doubted = m.doubted || before.doubted
+		s.drop(before)
+	default:
 		before.unwanted = true // its record is gone, or the create would not have succeeded
 	}
-	s.held[m.key] = m
 }
 
 func await(ctx context.Context, done <-chan struct{}) error {

@@ -6,6 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
 	"github.com/leasehold-go/leasehold/store"
 )
 
@@ -48,8 +52,8 @@ func TestAShardTakesNoMoreThanItsBoundAndNoneWhenItMayHaveEnded(t *testing.T) {
 	if sh.pending = 0; !sh.takes(t0) {
 		t.Error("there is room for one")
 	}
-	if sh.gone = true; sh.takes(t0) {
-		t.Error("a lease that is gone takes none")
+	if sh.over = errLeft; sh.takes(t0) {
+		t.Error("a lease that is not kept alive takes none")
 	}
 }
 
@@ -152,13 +156,128 @@ func TestARecordWhoseKeepAliveFailedIsNoLeftover(t *testing.T) {
 	sh := newShard(10 * time.Second)
 	m := sh.with(&member{key: "key", token: 7, until: t0.Add(time.Second)})
 	s := &Store{held: map[string]*member{"key": m}}
-	d := &deed{op: "renew", key: "key", term: store.ByToken(7), done: true}
-	s.conclude(d, renewal{err: errBusy})
-	if d.err == nil || len(sh.leftovers(t0)) != 0 {
-		t.Errorf("%v, wanted until %v", d.err, m.until)
+	conclude := func(r renewal) error {
+		d := &deed{op: "renew", key: "key", term: store.ByToken(7), lease: sh.lease, done: true}
+		if !s.conclude(d, map[clientv3.LeaseID]renewal{sh.lease: r}) {
+			t.Error("the record is one of this store's")
+		}
+		return d.err
 	}
-	s.conclude(&deed{op: "renew", key: "key", term: store.ByToken(7), done: true}, renewal{until: t0.Add(time.Minute)})
+	if err := conclude(renewal{err: errBusy}); err == nil || len(sh.leftovers(t0)) != 0 {
+		t.Errorf("%v, wanted until %v", err, m.until)
+	}
+	for _, until := range []time.Duration{time.Minute, time.Second} { // the answers come in any order
+		conclude(renewal{until: t0.Add(until)})
+	}
 	if !m.until.Equal(t0.Add(time.Minute)) {
 		t.Errorf("wanted until %v", m.until)
+	}
+}
+
+func TestARecordOnALeaseThatIsNotItsMembersIsAdopted(t *testing.T) {
+	sh := newShard(10 * time.Second)
+	m := sh.with(&member{key: "key", token: 7})
+	for name, c := range map[string]struct {
+		held  *member
+		lease clientv3.LeaseID // that it was found on
+		err   error            // of the keep-alive
+		done  bool
+	}{
+		"in its place":          {m, sh.lease, nil, true},
+		"known to nobody":       {nil, sh.lease, nil, false},
+		"of another term":       {sh.with(&member{key: "key", token: 6}), sh.lease, nil, false},
+		"on another's lease":    {m, 99, nil, false},
+		"on a lease left":       {m, sh.lease, errLeft, false},
+		"on a lease that ended": {nil, sh.lease, rpctypes.ErrLeaseNotFound, true},
+	} {
+		s := &Store{held: make(map[string]*member)}
+		if c.held != nil {
+			s.held["key"] = c.held
+		}
+		d := &deed{op: "renew", key: "key", term: store.ByToken(7), lease: c.lease, done: true}
+		if got := s.conclude(d, map[clientv3.LeaseID]renewal{sh.lease: {err: c.err}}); got != c.done {
+			t.Errorf("%s: concluded: %v", name, got)
+		}
+	}
+}
+
+func TestACreateIsPromisedNoMoreThanItsLeaseHas(t *testing.T) {
+	sh := newShard(10 * time.Second)
+	sh.pending = 1
+	s := &Store{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
+	m := &member{shard: sh, key: "key", token: 7}
+	if until := s.board(m); !until.Equal(sh.until()) || !m.until.Equal(until) {
+		t.Errorf("promised until %v, kept until %v; the lease has until %v", until, m.until, sh.until())
+	}
+}
+
+func TestTheSameTermBoardedAgainIsNotUnwanted(t *testing.T) {
+	sh := newShard(10 * time.Second)
+	s := &Store{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
+	board := func(token store.Token) *member {
+		m := &member{shard: sh, key: "key", nonce: store.Nonce{1}, token: token}
+		sh.pending++
+		s.board(m)
+		return m
+	}
+	doubt, first := board(0), board(7)
+	if _, still := sh.members[doubt]; still || !first.doubted {
+		t.Error("a create that was in doubt is so no more, but its message may still come")
+	}
+	second := board(7)
+	if got := sh.leftovers(t0); len(got) != 0 || len(sh.members) != 1 || !second.doubted {
+		t.Errorf("%d leftovers of %d members", len(got), len(sh.members))
+	}
+	if board(9); !second.unwanted || s.held["key"].token != 9 || sh.pending != 0 {
+		t.Error("the term before has ended")
+	}
+}
+
+func TestWhatAnotherStoreTookOverIsLeftToIt(t *testing.T) {
+	value, beside := pairOf()
+	f := inspect("key", value, beside)
+	d := &deed{op: "delete", key: "key", term: store.ByToken(11), remove: true, from: 98, revision: 3}
+	if d.learn(f); !d.done || d.err != nil {
+		t.Errorf("done: %v, %v", d.done, d.err)
+	}
+	d = &deed{op: "delete", key: "key", term: store.ByToken(11), remove: true, from: f.lease(), revision: 3}
+	if d.learn(f); d.done || d.revision != value.ModRevision {
+		t.Error("what is still on the lease is to be deleted")
+	}
+	d = &deed{op: "renew", key: "key", term: store.ByToken(11), onto: f.lease(), revision: 3}
+	if d.learn(f); !d.done || d.err != nil || d.revision != value.ModRevision {
+		t.Error("what is on the lease already need not be put on it")
+	}
+}
+
+func TestARecordThatMayHaveBeenPutOnAShardIsLookedForBeforeItIsTrusted(t *testing.T) {
+	for _, c := range []struct {
+		err      error
+		revision int64 // that is believed, if the record is believed to be there
+		held     bool
+	}{
+		{nil, 5, true},
+		{store.ErrInDoubt, 0, true},
+		{store.ErrUnavailable, 0, false},
+		{store.ErrLost, 0, false},
+	} {
+		sh := newShard(10 * time.Second)
+		sh.pending = 1
+		s := &Store{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
+		s.settle(sh, &deed{key: "key", term: store.ByToken(7), revision: 5, err: c.err})
+		m := s.held["key"]
+		if sh.pending != 0 || (m != nil) != c.held || m != nil && m.revision != c.revision {
+			t.Errorf("%v: %+v, %d in flight", c.err, m, sh.pending)
+		}
+	}
+}
+
+func TestAListShowsNoneOfTheLibrarysOwnNames(t *testing.T) {
+	page := new(clientv3.GetResponse)
+	for _, name := range []string{noteOf("leasehold:probe:1"), noteOf("key"), noteOf(""), noteOf("\xff")} {
+		page.Kvs = append(page.Kvs, &mvccpb.KeyValue{Key: []byte(name)})
+	}
+	if got := portions(page); len(got) != 1 || !slices.Equal(got[0], []string{"key"}) {
+		t.Errorf("%q", got)
 	}
 }

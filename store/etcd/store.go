@@ -17,6 +17,7 @@ import (
 type Store struct {
 	client   *clientv3.Client
 	leases   pb.LeaseClient
+	line     chan line // holds the line that nobody is using, if there is one
 	tasks    *tasks
 	history  *history
 	minTTL   atomic.Int64 // a time.Duration; what the servers grant at least
@@ -51,7 +52,7 @@ func New(ctx context.Context, client *clientv3.Client) (*Store, error) {
 		return nil, &store.InvalidError{What: "client", Rule: "must have a connection: keep-alives are sent on it"}
 	}
 	s := &Store{
-		client: client, leases: pb.NewLeaseClient(conn), tasks: newTasks(), history: newHistory(),
+		client: client, leases: pb.NewLeaseClient(conn), line: make(chan line, 1), tasks: newTasks(), history: newHistory(),
 		pools: make(map[int64]*pool), held: make(map[string]*member), doubts: make(map[store.Nonce]*member),
 	}
 	if err := s.check(ctx); err != nil {
@@ -63,25 +64,28 @@ func New(ctx context.Context, client *clientv3.Client) (*Store, error) {
 
 // Close ends every call and watch, which then return [store.ErrClosed] or, for a write
 // under way, [store.ErrInDoubt], and joins what the store started. It gives back leases
-// that no record is on; records stay for their ttl. Close may be called again. It does
+// that nothing is on; records stay for their ttl. Close may be called again. It does
 // not close the client.
 func (s *Store) Close() error {
 	s.tasks.close()
 	s.mu.Lock()
-	var idle []*shard
+	var idle []clientv3.LeaseID
 	for _, p := range s.pools {
 		for _, sh := range p.shards {
-			if sh.empty() && !sh.gone {
-				sh.gone = true
-				idle = append(idle, sh)
+			if sh.empty() && sh.over == nil {
+				s.bury(sh, store.ErrClosed)
+				idle = append(idle, sh.lease)
 			}
 		}
+	}
+	if m := &s.memory; m.lease != 0 && m.marks == 0 {
+		idle, m.lease = append(idle, m.lease), 0
 	}
 	s.mu.Unlock()
 	ctx, cancel := context.WithTimeout(clientv3.WithRequireLeader(context.Background()), farewell)
 	defer cancel()
-	for _, sh := range idle {
-		s.client.Revoke(ctx, sh.lease) // if that fails it ends by itself
+	for _, lease := range idle {
+		s.client.Revoke(ctx, lease) // if that fails it ends by itself
 	}
 	return nil
 }

@@ -20,6 +20,6 @@ func (s *Store) Update(ctx context.Context, write store.Write) error {
 	m := s.recall(d)
 	s.carryOut(ctx, []*deed{d})
 	s.remember(m, d)
-	s.explain(ctx, []*deed{d})
+	s.explain(ctx, []*deed{d}, nil)
 	return d.err
 }

@@ -11,6 +11,7 @@ import (
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc/metadata"
 
 	"github.com/leasehold-go/leasehold/store"
 	"github.com/leasehold-go/leasehold/store/internal/feed"
@@ -105,9 +106,10 @@ func (w *watch) unsettled(err error) bool {
 	return true
 }
 
-// hear opens both watches and relays what they tell.
+// hear opens both watches and relays what they tell. They have a stream of their own:
+// the client would put them on one that it has already, though a member hangs there.
 func (w *watch) hear(ctx context.Context) (heard bool, err error) {
-	ctx, stop := context.WithCancel(ctx)
+	ctx, stop := context.WithCancel(metadata.AppendToOutgoingContext(ctx, streamKey, store.NewNonce().String()))
 	defer stop()
 	_, broken := w.store.history.now()
 	opts := []clientv3.OpOption{clientv3.WithPrefix(), clientv3.WithCreatedNotify()}
@@ -128,11 +130,16 @@ func (w *watch) hear(ctx context.Context) (heard bool, err error) {
 	return true, w.relay(ctx, beside, gone, broken)
 }
 
-// relay marks what watches tell until one ends, or the revision has gone back. While they
-// are quiet it looks after that itself.
+// streamKey tells the client's streams apart. The servers take no notice of it.
+const streamKey = "leasehold-watch"
+
+// relay marks what watches tell until one ends, the revision has gone back, or the member
+// that serves them has not answered for a pulse. While they are quiet it looks after that
+// itself: a connection to a member that hangs stays open.
 func (w *watch) relay(ctx context.Context, beside, gone clientv3.WatchChan, broken <-chan struct{}) error {
 	ticker := time.NewTicker(pulse)
 	defer ticker.Stop()
+	told := true
 	for {
 		var r clientv3.WatchResponse
 		var open bool
@@ -142,16 +149,29 @@ func (w *watch) relay(ctx context.Context, beside, gone clientv3.WatchChan, brok
 		case <-broken:
 			return errBroken
 		case now := <-ticker.C:
+			if !told {
+				return errHung
+			}
+			told = false
+			w.ask(ctx)
 			if w.store.history.due(now) {
 				w.store.peek(ctx)
 			}
 			continue
 		}
+		told = true
 		if !open || r.Err() != nil {
 			return endOf(r)
 		}
 		w.mark(r)
 	}
+}
+
+// ask asks for a sign of life, which both watches tell of.
+func (w *watch) ask(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, pulse)
+	defer cancel()
+	w.store.client.RequestProgress(ctx) // if it is not sent, none will come
 }
 
 var (
@@ -161,7 +181,11 @@ var (
 
 // first waits until a watch is there.
 func first(ctx context.Context, c clientv3.WatchChan) error {
+	late := time.NewTimer(hearing)
+	defer late.Stop()
 	select {
+	case <-late.C:
+		return errHung
 	case r, open := <-c:
 		if !open {
 			return errSilent

@@ -1,0 +1,73 @@
+package etcd_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/leasehold-go/leasehold/e2e/etcdtest"
+	"github.com/leasehold-go/leasehold/lease"
+)
+
+const beatTime = 3 * time.Second
+
+// beating is a keeper of many keys, whose requests are counted.
+type beating struct {
+	keeper *lease.Keeper
+	sent   counter
+	beats  atomic.Int64
+	failed atomic.Int64
+}
+
+func newBeating(t *testing.T, cluster *etcdtest.Cluster, keys int) *beating {
+	t.Helper()
+	b := new(beating)
+	k, err := lease.NewKeeper(open(t, b.sent.client(cluster)), lease.Config{TTL: 10 * beatTime, Heartbeat: beatTime, OnBeat: func(one lease.Beat) {
+		b.beats.Add(1)
+		if one.Err != nil {
+			b.failed.Add(1)
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { k.Close(context.Background()) })
+	b.keeper = k
+	const parts = 16
+	var all sync.WaitGroup
+	for part := range parts {
+		all.Go(func() {
+			for i := part; i < keys; i += parts {
+				if _, err := k.Acquire(t.Context(), fmt.Sprintf("%d/%d", keys, i), []byte("value")); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	return b
+}
+
+// A keeper beats in several goroutines and in batches: what a round costs the store alone
+// is not yet what its keys cost.
+func TestAKeeperOfTenThousandKeysCostsAtMostTwiceOneOfAHundred(t *testing.T) {
+	cluster := etcdtest.Start(t, etcdtest.Settings{})
+	few, many := newBeating(t, cluster, 100), newBeating(t, cluster, 10_000)
+	few.sent.n.Store(0)
+	many.sent.n.Store(0)
+	many.beats.Store(0)
+	few.beats.Store(0)
+	time.Sleep(5 * beatTime)
+	a, b := few.sent.n.Load(), many.sent.n.Load()
+	t.Logf("5 heartbeats: %d requests for 100 keys, which are beaten %d times; %d for 10,000, %d times", a, few.beats.Load(), b, many.beats.Load())
+	if b > 2*a {
+		t.Errorf("%d requests for 10,000 keys are more than twice the %d for 100", b, a)
+	}
+	if few.beats.Load() < 4*100 || many.beats.Load() < 4*10_000 || few.failed.Load()+many.failed.Load() > 0 {
+		t.Errorf("beaten %d and %d times, %d and %d of them failed", few.beats.Load(), many.beats.Load(), few.failed.Load(), many.failed.Load())
+	}
+}

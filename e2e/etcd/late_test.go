@@ -1,0 +1,411 @@
+package etcd_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/leasehold-go/leasehold/e2e/etcdtest"
+	"github.com/leasehold-go/leasehold/store"
+	etcdstore "github.com/leasehold-go/leasehold/store/etcd"
+)
+
+// marks returns how many marks a key has.
+func (b *bench) marks(key string) int64 {
+	b.Helper()
+	prefix := fmt.Sprintf("leasehold:n:%03d:%s:", len(key), key)
+	got, err := b.other.client.Get(b.Context(), prefix, clientv3.WithPrefix(), clientv3.WithCountOnly())
+	if err != nil {
+		b.Fatal(err)
+	}
+	return got.Count
+}
+
+// busy has a key created and deleted until the marks of what was before are gone. It
+// returns the last claim.
+func (b *bench) busy(key string) (last store.Claim) {
+	b.Helper()
+	late := time.Now().Add(30 * time.Second)
+	for n := 0; n < 200 || b.marks(key) > 40; n++ {
+		last = claim(key, long)
+		grant := b.create(last)
+		if err := b.Delete(b.Context(), key, store.ByToken(grant.Token)); err != nil {
+			b.Fatal(err)
+		}
+		if time.Now().After(late) {
+			b.Fatalf("%q has %d marks", key, b.marks(key))
+		}
+	}
+	return last
+}
+
+// doubtful has a create of st end in doubt, and returns what has its request arrive.
+func doubtful(t *testing.T, p *post, st *etcdstore.Store, c store.Claim) (deliver func()) {
+	t.Helper()
+	deliver = p.hold("Txn", false)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := st.Create(ctx, c)
+	want(t, "create", err, store.ErrInDoubt)
+	return deliver
+}
+
+// A request can stand before a server for long, and a key can change hands often
+// meanwhile.
+func TestACreateThatIsLateFindsItsNonceEndedHoweverManyCameAfter(t *testing.T) {
+	b := start(t, etcdtest.Settings{})
+	for name, end := range map[string]func(*etcdstore.Store, store.Claim) error{
+		"by nonce": func(st *etcdstore.Store, c store.Claim) error {
+			return st.Delete(t.Context(), c.Key, store.ByNonce(c.Nonce))
+		},
+		"by token, after it was repeated": func(st *etcdstore.Store, c store.Claim) error {
+			grant, err := st.Create(t.Context(), c)
+			if err != nil {
+				return err
+			}
+			return st.Delete(t.Context(), c.Key, store.ByToken(grant.Token))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := new(post)
+			st := open(t, p.client(b.cluster))
+			c := claim(name, long)
+			deliver := doubtful(t, p, st, c)
+			if err := end(st, c); err != nil {
+				t.Fatal(err)
+			}
+			b.busy(name)
+			deliver()
+			if b.other.has(name) {
+				t.Error("a create whose nonce was ended made a record")
+			}
+		})
+	}
+}
+
+// A create that nobody settles must not hold its key for as long as its store has others
+// to keep alive, whether its request comes before or after it was given up.
+func TestACreateInDoubtThatNobodySettlesEnds(t *testing.T) {
+	b := start(t, etcdtest.Settings{})
+	const ttl = 2 * time.Second
+	for name, early := range map[string]bool{"comes before": true, "comes after": false} {
+		p := new(post)
+		st := open(t, p.client(b.cluster))
+		kept, err := st.Create(t.Context(), claim("kept "+name, ttl))
+		if err != nil {
+			t.Fatal(err)
+		}
+		deliver := doubtful(t, p, st, claim(name, ttl))
+		if early {
+			deliver()
+		}
+		for began := time.Now(); time.Since(began) < 2*ttl; time.Sleep(ttl / 4) {
+			if r := st.Renew(t.Context(), []store.Write{{Key: "kept " + name, Token: kept.Token}})[0]; r.Err != nil {
+				t.Fatal(r.Err)
+			}
+		}
+		if !early {
+			deliver()
+		}
+		if b.other.has(name) {
+			t.Errorf("%s: the record of a create that nobody settled is there", name)
+		}
+	}
+}
+
+// However many creates are in doubt, they do not cost the others their lease.
+func TestManyCreatesInDoubtAreSettledInAsManyTriesAsItTakes(t *testing.T) {
+	b := start(t, etcdtest.Settings{})
+	const ttl = 6 * time.Second
+	kept := b.create(claim("kept", ttl))
+	b.silently(func(ctx context.Context) error {
+		var all sync.WaitGroup
+		for i := range 200 {
+			all.Go(func() {
+				_, err := b.Create(ctx, claim(fmt.Sprint("key ", i), ttl))
+				want(t, "create", err, store.ErrInDoubt)
+			})
+		}
+		all.Wait()
+		return ctx.Err()
+	})
+	time.Sleep(time.Until(kept.Until) - ttl/2)
+	if kept.Until = b.renew("kept", kept.Token).Until; kept.Until.IsZero() {
+		t.Fatal("not renewed")
+	}
+	time.Sleep(time.Until(kept.Until) - ttl/2 + 200*time.Millisecond) // then nobody wants the creates any more
+	for tries := 1; ; tries++ {
+		ctx, cancel := context.WithTimeout(t.Context(), 40*time.Millisecond)
+		r := b.Renew(ctx, []store.Write{{Key: "kept", Token: kept.Token}})[0]
+		cancel()
+		if r.Err == nil {
+			t.Logf("renewed at try %d", tries)
+			return
+		}
+		if errors.Is(r.Err, store.ErrLost) || time.Now().After(kept.Until) {
+			t.Fatalf("try %d: %v", tries, r.Err)
+		}
+	}
+}
+
+func TestCreatesAtOnceShareAGrant(t *testing.T) {
+	cluster := etcdtest.Start(t, etcdtest.Settings{})
+	p := new(post)
+	st := open(t, p.client(cluster))
+	before := p.seen("LeaseGrant")
+	grant := p.hold("LeaseGrant", true)
+	var all sync.WaitGroup
+	for i := range 64 {
+		all.Go(func() {
+			if _, err := st.Create(t.Context(), claim(fmt.Sprint("key ", i), long)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	time.Sleep(300 * time.Millisecond) // for those who would ask too; it makes nobody else late
+	grant()
+	all.Wait()
+	if n := p.seen("LeaseGrant") - before; n != 1 {
+		t.Errorf("64 creates at once had %d leases granted", n)
+	}
+}
+
+// A record whose create was answered only after its lease was left must neither end with
+// that lease nor keep it alive.
+func TestACreateInFlightWhenItsLeaseIsLeftKeepsItsRecord(t *testing.T) {
+	cluster := etcdtest.Start(t, etcdtest.Settings{})
+	secure(t, cluster.Client(), "app/", "tmp/", "leasehold:")
+	root := cluster.Client(asUser("root", "secret"))
+	other := stranger{t, root}
+	p := new(post)
+	st := open(t, p.client(cluster, asUser("app", "secret")))
+	const ttl = 3 * time.Second
+	stuck, err := st.Create(t.Context(), claim("tmp/stuck", ttl))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := p.hold("Txn", true)
+	tokens := make(chan store.Token)
+	go func() {
+		grant, err := st.Create(t.Context(), claim("app/key", ttl))
+		if err != nil {
+			t.Error(err)
+		}
+		tokens <- grant.Token
+	}()
+	for !other.has("app/key") {
+		time.Sleep(10 * time.Millisecond)
+	}
+	old := other.leaseOf("app/key")
+	p.rule.Store(nil) // for the calls to come
+	if _, err := root.RoleRevokePermission(t.Context(), "app", "tmp/", clientv3.GetPrefixRangeEnd("tmp/")); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "delete", st.Delete(t.Context(), "tmp/stuck", store.ByToken(stuck.Token)), store.ErrUnavailable)
+	time.Sleep(ttl / 4)
+	if _, err := st.Create(t.Context(), claim("app/next", ttl)); err != nil { // finds that the lease has to be left
+		t.Fatal(err)
+	}
+	answer()
+	token := <-tokens
+	for began := time.Now(); time.Since(began) < 3*ttl; time.Sleep(ttl / 6) {
+		if r := st.Renew(t.Context(), []store.Write{{Key: "app/key", Token: token}})[0]; r.Err != nil {
+			t.Fatal(r.Err)
+		}
+	}
+	if other.has("tmp/stuck") {
+		t.Error("the old lease was kept alive")
+	}
+	if !other.has("app/key") || other.leaseOf("app/key") == old {
+		t.Error("the record is not on a lease of its own")
+	}
+}
+
+// Whoever knows a token may renew, from any process.
+func TestARecordRenewedByAnotherStoreIsItsAlone(t *testing.T) {
+	b := start(t, etcdtest.Settings{})
+	heir := open(t, b.cluster.Client())
+	const ttl = 2 * time.Second
+	taken, kept := b.create(claim("taken", ttl)), b.create(claim("kept", ttl))
+	for began := time.Now(); time.Since(began) < 3*ttl; time.Sleep(ttl / 4) {
+		for key, r := range map[string]store.Renewed{
+			"taken": heir.Renew(t.Context(), []store.Write{{Key: "taken", Token: taken.Token}})[0],
+			"kept":  b.renew("kept", kept.Token),
+		} {
+			if r.Err != nil {
+				t.Fatalf("%q after %v: %v", key, time.Since(began), r.Err)
+			}
+		}
+	}
+	if b.other.leaseOf("taken") == b.other.leaseOf("kept") {
+		t.Error("two stores keep one lease alive")
+	}
+	if r := b.renew("taken", taken.Token); r.Err != nil {
+		t.Errorf("the first store, which knows another revision: %v", r.Err)
+	}
+}
+
+// What a process that has died held must not live on because another has taken over a
+// part of it.
+func TestALeaseIsNotKeptAliveByWhoTookOverOneOfItsRecords(t *testing.T) {
+	b := start(t, etcdtest.Settings{})
+	heir := open(t, b.cluster.Client())
+	const ttl = 2 * time.Second
+	taken, repeated := b.create(claim("taken", ttl)), claim("repeated", ttl)
+	b.create(repeated)
+	b.create(claim("abandoned", ttl))
+	if _, err := heir.Create(t.Context(), repeated); err != nil {
+		t.Fatal(err)
+	}
+	for began := time.Now(); time.Since(began) < 3*ttl; time.Sleep(ttl / 4) {
+		if r := heir.Renew(t.Context(), []store.Write{{Key: "taken", Token: taken.Token, Seq: 1, Value: []byte("second")}})[0]; r.Err != nil {
+			t.Fatal(r.Err)
+		}
+		if _, err := heir.Create(t.Context(), repeated); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b.other.has("abandoned") || !b.other.has("taken") || !b.other.has("repeated") {
+		t.Errorf("abandoned: %v, taken: %v, repeated: %v", b.other.has("abandoned"), b.other.has("taken"), b.other.has("repeated"))
+	}
+}
+
+// The store that was asked last keeps the record alive, and none of them ends it.
+func TestARepeatedCreateIsAnsweredByAnyStore(t *testing.T) {
+	b := start(t, etcdtest.Settings{})
+	second := open(t, b.cluster.Client())
+	c := claim("key", long)
+	first := b.create(c)
+	leases := make(map[clientv3.LeaseID]bool)
+	for _, st := range []*etcdstore.Store{second, b.Store, second} {
+		grant, err := st.Create(t.Context(), c)
+		if err != nil || grant.Token != first.Token || grant.Until.Before(first.Until) {
+			t.Fatalf("%+v after %+v, %v", grant, first, err)
+		}
+		leases[b.other.leaseOf("key")] = true
+	}
+	if len(leases) != 2 {
+		t.Errorf("the record was on %d leases", len(leases))
+	}
+	second.Close()
+	b.Close()
+	if !b.other.has("key") {
+		t.Error("the record ended when a store was closed")
+	}
+}
+
+func TestAStoreThatCreatesNothingLeavesNoLease(t *testing.T) {
+	b := start(t, etcdtest.Settings{})
+	count := func() int {
+		all, err := b.other.client.Leases(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(all.Leases)
+	}
+	before := count()
+	open(t, b.cluster.Client()).Close()
+	if after := count(); after != before {
+		t.Errorf("%d leases became %d", before, after)
+	}
+	c := claim("key", 2*time.Second)
+	st := open(t, b.cluster.Client())
+	grant, err := st.Create(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, "delete", st.Delete(t.Context(), "key", store.ByToken(grant.Token)))
+	st.Close()
+	_, err = b.Create(t.Context(), c)
+	want(t, "the same create after its store was closed", err, store.ErrEnded)
+}
+
+func TestATTLThatNoServerGrantsIsRefused(t *testing.T) {
+	b := start(t, etcdtest.Settings{})
+	for _, ttl := range []time.Duration{store.Forever, 150 * 365 * 24 * time.Hour} {
+		_, err := b.Create(t.Context(), claim("key", ttl))
+		want(t, "create", err, store.ErrInvalid)
+		if !strings.Contains(fmt.Sprint(err), "at most") {
+			t.Errorf("%v", err)
+		}
+	}
+	b.create(claim("key", 99*365*24*time.Hour))
+	if r, err := b.Get(t.Context(), "key"); err != nil || r.Foreign() {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// With authentication on, a stream costs the servers a comparison of passwords.
+func TestAHeartbeatDoesNotAuthenticateEachTime(t *testing.T) {
+	cluster := etcdtest.Start(t, etcdtest.Settings{})
+	secure(t, cluster.Client(), "app/", "leasehold:")
+	p := new(post)
+	st := open(t, p.client(cluster, asUser("app", "secret")))
+	const ttl = 4 * time.Second
+	grant, err := st.Create(t.Context(), claim("app/key", ttl))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, until := p.seen("Authenticate"), grant.Until
+	for range 8 {
+		time.Sleep(ttl / 10)
+		r := st.Renew(t.Context(), []store.Write{{Key: "app/key", Token: grant.Token}})[0]
+		if r.Err != nil || !r.Until.After(until) {
+			t.Fatalf("until %v after %v: %v", r.Until, until, r.Err)
+		}
+		until = r.Until
+	}
+	if n := p.seen("Authenticate") - before; n > 1 { // the first opens the stream
+		t.Errorf("8 heartbeats authenticated %d times", n)
+	}
+}
+
+func TestAKeepAliveOutlivesItsConnection(t *testing.T) {
+	b := start(t, etcdtest.Settings{})
+	grant := b.create(claim("key", 4*time.Second))
+	for range 3 {
+		time.Sleep(500 * time.Millisecond)
+		b.lines.cut()
+		time.Sleep(200 * time.Millisecond)
+		if _, err := b.Get(t.Context(), "key"); err != nil { // returns once there is a connection
+			t.Fatal(err)
+		}
+		if r := b.renew("key", grant.Token); r.Err != nil {
+			t.Fatal(r.Err)
+		}
+	}
+}
+
+// The keep-alive of one caller serves others, who must not pay for his having given up.
+func TestACallerThatGivesUpDoesNotFailTheOthers(t *testing.T) {
+	b := start(t, etcdtest.Settings{})
+	const ttl = 20 * time.Second
+	first, second := b.create(claim("first", ttl)), b.create(claim("second", ttl))
+	time.Sleep(ttl / 12) // so that the keep-alive is not recent any more
+	b.cluster.Pause()
+	ctx, giveUp := context.WithCancel(t.Context())
+	var both sync.WaitGroup
+	both.Go(func() {
+		r := b.Renew(ctx, []store.Write{{Key: "first", Token: first.Token}})[0]
+		if r.Err == nil || errors.Is(r.Err, store.ErrLost) {
+			t.Errorf("who gave up: %v", r.Err)
+		}
+	})
+	time.Sleep(50 * time.Millisecond)
+	both.Go(func() {
+		if r := b.renew("second", second.Token); r.Err != nil || !r.Until.After(second.Until) {
+			t.Errorf("who waited: until %v, %v", r.Until, r.Err)
+		}
+	})
+	time.Sleep(50 * time.Millisecond)
+	giveUp()
+	time.Sleep(50 * time.Millisecond)
+	b.cluster.Resume()
+	both.Wait()
+}

@@ -1,0 +1,89 @@
+package etcdstore
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// errLeft says that a lease is not kept alive any more, because what is to go from it
+// cannot be deleted. The records on it that somebody wants are put on another.
+var errLeft = errors.New("the etcd lease is left to end, with what cannot be deleted from it")
+
+// adopt sees to it that the records of deeds which were carried out are kept alive by
+// this store, and answers the deeds. A record that is on a lease of another store, or on
+// one that was left, is put on one of this store's: whoever renewed the lease that it is
+// on would renew all that others have there.
+func (s *Store) adopt(ctx context.Context, deeds []*deed) {
+	var movers, moved []*deed
+	var homes []*shard
+	for _, d := range deeds {
+		sh, err := s.home(ctx, d)
+		if err != nil {
+			renewal{err: &unsentError{err}}.answer(d)
+			continue
+		}
+		movers = append(movers, &deed{op: d.op, key: d.key, term: d.term, revision: d.revision,
+			note: d.note, lease: d.lease, onto: sh.lease, done: d.lease == sh.lease})
+		moved, homes = append(moved, d), append(homes, sh)
+	}
+	s.carryOut(ctx, movers)
+	for i, m := range movers {
+		moved[i].lease = m.lease
+		renewal{s.settle(homes[i], m), m.err}.answer(moved[i])
+	}
+}
+
+// home returns the shard that a record is on or, if it is on none that is kept alive, one
+// to put it on. A create counts as in flight there.
+func (s *Store) home(ctx context.Context, d *deed) (*shard, error) {
+	if sh := s.rejoin(d.lease); sh != nil {
+		err := s.keepAlive(ctx, sh, false)
+		if err == nil {
+			return sh, nil
+		}
+		s.leave(sh)
+		if !errors.Is(err, errLeft) {
+			return nil, err
+		}
+	}
+	return s.berth(ctx, int64(d.note.ttl/time.Second))
+}
+
+// rejoin is reserve for what is on the lease already.
+func (s *Store) rejoin(lease clientv3.LeaseID) *shard {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sh := s.shardOf(lease)
+	if sh != nil {
+		sh.pending++
+	}
+	return sh
+}
+
+// settle makes a member of a record that was put on a shard, or may have been: then the
+// next write to it looks where it is.
+func (s *Store) settle(sh *shard, d *deed) (until time.Time) {
+	if d.err != nil && !errors.Is(d.err, store.ErrInDoubt) {
+		s.leave(sh)
+		return time.Time{}
+	}
+	m := &member{shard: sh, key: d.key, nonce: d.note.nonce, token: d.term.Token, seq: d.note.seq, size: d.note.size}
+	if d.err == nil {
+		m.revision = d.revision
+	}
+	return s.board(m)
+}
+
+// boarded reports whether the record of a deed is a member's, on the lease on which it
+// was found.
+func (s *Store) boarded(d *deed) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.held[d.key]
+	return m != nil && m.token == d.term.Token && m.shard.lease == d.lease
+}

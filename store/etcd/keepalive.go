@@ -1,0 +1,76 @@
+package etcdstore
+
+import (
+	"context"
+	"time"
+
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// line is a stream for keep-alives. Whoever has it asks and waits for the answer.
+type line struct {
+	pb.Lease_LeaseKeepAliveClient
+	hangUp context.CancelFunc
+}
+
+// beat sends one keep-alive and returns the ttl that it restarts. The client's own
+// function for that sends again without a pause while there is no leader, and opens a
+// stream each time, for which it authenticates.
+func (s *Store) beat(ctx context.Context, id clientv3.LeaseID) (time.Duration, error) {
+	select {
+	case l := <-s.line:
+		ttl, err := s.ask(ctx, l, id)
+		if err == nil || isGone(err) || ctx.Err() != nil {
+			return ttl, err
+		}
+	default:
+	}
+	l, err := s.dial(ctx)
+	if err != nil {
+		return 0, cause(ctx, rpctypes.Error(err))
+	}
+	return s.ask(ctx, l, id)
+}
+
+// dial opens a line. It outlives the call, unless that ends before the line is open, and
+// ends with the store.
+func (s *Store) dial(ctx context.Context) (line, error) {
+	life, hangUp := context.WithCancel(clientv3.WithRequireLeader(s.tasks.life))
+	stop := context.AfterFunc(ctx, hangUp)
+	stream, err := s.leases.LeaseKeepAlive(life)
+	stop()
+	if err != nil {
+		hangUp()
+		return line{}, err
+	}
+	return line{stream, hangUp}, nil
+}
+
+// ask sends a keep-alive and waits for the answer. The line is kept for the next one if
+// it is in order and there is no other.
+func (s *Store) ask(ctx context.Context, l line, id clientv3.LeaseID) (time.Duration, error) {
+	stop := context.AfterFunc(ctx, l.hangUp)
+	l.Send(&pb.LeaseKeepAliveRequest{ID: int64(id)}) // Recv has its error
+	answer, err := l.Recv()
+	if intact := stop(); !intact || err != nil || !s.keep(l) {
+		l.hangUp()
+	}
+	switch {
+	case err != nil:
+		return 0, cause(ctx, rpctypes.Error(err))
+	case answer.TTL <= 0:
+		return 0, rpctypes.ErrLeaseNotFound
+	}
+	return seconds(answer.TTL), nil
+}
+
+func (s *Store) keep(l line) bool {
+	select {
+	case s.line <- l:
+		return true
+	default:
+		return false
+	}
+}
