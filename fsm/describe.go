@@ -17,10 +17,13 @@ type Reaction[S comparable] struct {
 
 // Reactions returns what the rules say about events: by state, in the order of
 // [Definition.States], then by event, in that of [Definition.Events]. Rules for
-// any state stand with each state for which they hold.
+// any state, and those for a parent, stand with each leaf for which they hold.
 func (d *Definition[S]) Reactions() []Reaction[S] {
 	var all []Reaction[S]
 	for from := range d.places {
+		if !d.graph.tree.leaf(uint16(from)) {
+			continue
+		}
 		for _, h := range d.places[from].handlers {
 			for _, c := range h.candidates {
 				all = append(all, Reaction[S]{
@@ -55,21 +58,38 @@ func (c candidate[S]) guardNames() []string {
 }
 
 // Guards returns the names of the guards that a step from one state to another
-// has to pass, whoever asks for it: those of the edge, then those of the target.
+// has to pass, whoever asks for it: those of the edge, then those of the states that
+// it enters. For a history state that is as if nothing were remembered.
 func (d *Definition[S]) Guards(from, to S) []string {
 	i, known := d.graph.index[from]
 	if !known {
 		return nil
 	}
-	at, target, ok := d.graph.edge(i, to)
+	at, _, ok := d.graph.edge(i, to)
 	if !ok {
 		return nil
 	}
 	var names []string
-	for _, g := range slices.Concat(d.edgeRules(i, at).guards, d.places[target].guards) {
+	for _, g := range slices.Concat(d.edgeRules(i, at).guards, d.asked(d.way(i, at, nil))) {
 		names = append(names, g.name)
 	}
 	return names
+}
+
+// Limit is what a [Timeout] rule says. Name is its duration, or what a [TimeoutFunc]
+// was given.
+type Limit[S comparable] struct {
+	State, To S
+	Name      string
+}
+
+// Timeouts returns the definition's timeouts, in the order in which they were given.
+func (d *Definition[S]) Timeouts() []Limit[S] {
+	var all []Limit[S]
+	for _, t := range d.timeouts {
+		all = append(all, Limit[S]{State: d.graph.states[t.state], To: t.to, Name: t.name})
+	}
+	return all
 }
 
 // Events returns the names of all events for which there are rules, in the order

@@ -30,6 +30,11 @@
 //	err = fsm.Fire(ctx, m, Start, Boot{Disk: "sda"})
 //	err = m.Fire(ctx, Stop)
 //
+// States may lie within each other, and may not last. The table stays what it is:
+//
+//	fsm.Within(Running, Warming, Active),         // Running is left from either
+//	fsm.Timeout(Warming, 30*time.Second, Idle),   // along an edge like any
+//
 // # Parts
 //
 //   - [Table] and [Define] make a [Definition]: immutable, checked, shared by
@@ -40,6 +45,10 @@
 //   - [Event] and [Signal] are what may happen. [On], [Choose], [Internal] and
 //     [Ignore] say what that does in which state; [If] and [Do] add code that
 //     sees the argument; [Unhandled] hears of the rest.
+//   - [Within] puts states into another, their parent; [ShallowHistory] and
+//     [DeepHistory] go back to where that was left. [Machine.In] asks for parents.
+//   - [Timeout] and [TimeoutFunc] move on by themselves; [TimeoutFailed] hears of those
+//     that cannot.
 //   - [Guard] and [GuardEdge] may refuse, and so may [Before]. [Exit], [Along],
 //     [Enter] and [After] run once the machine has moved, [Finally] whatever the
 //     outcome. [Self] and [Reenter] let a state lead to itself. [Final] has the
@@ -48,6 +57,8 @@
 //     options.
 //   - [Machine.Transition] and [Fire] move it. [TransitionError] and [EventError]
 //     say what a refusal was about.
+//   - [Machine.Snapshot] takes a machine down as JSON, [DecodeSnapshot] reads that and
+//     [Restore] goes on from it, in any process.
 //   - [Machine.Wait] waits for a state, [Machine.Subscribe] follows every step.
 //   - The package fsmtest tests a definition of one's own.
 //
@@ -55,9 +66,10 @@
 //
 // The comment of [Machine.Transition] has it in full. In short: its turn; the
 // lease; the table; guards, from the narrowest (of the event's rule) over the
-// edge's to the widest (of the target); before hooks; the write through the lease;
+// edge's to the widest (of what is entered); before hooks; the write through the lease;
 // the commit; exit, edge, the event's own [Do], enter, after; those who watch;
-// finally. At each point what was given first runs first.
+// finally. At each point what was given first runs first. Of states within each other
+// the inner is left first, and the outer entered first.
 //
 // # What is guaranteed
 //
@@ -82,7 +94,8 @@
 //   - A subscriber sees every step once, in order, or is told that it does not.
 //   - A mistake in a definition is found when it is made. Events are values, so
 //     one that is misspelt does not compile.
-//   - Nothing here starts a goroutine.
+//   - Nothing here starts a goroutine, but for a timeout that is due, as long as it
+//     takes. Between steps a machine has one timer if timeouts run, and else none.
 //
 // # What is not
 //
@@ -96,6 +109,8 @@
 //   - [Machine.Can] and [Machine.Events] say what is possible now. By the time
 //     that the answer is used it may not be.
 //   - Hooks that queue for ever keep their first caller for ever.
+//   - A timeout is tried once. If it is refused the machine stays where it is.
+//   - Between a snapshot and its restoration timeouts go by the wall clock.
 //   - Times come from the wall clock, at most a second behind a change of it. They
 //     are no order: numbers are.
 package fsm

@@ -99,6 +99,14 @@ func (e *EventError[S]) Error() string {
 // Unwrap returns Err.
 func (e *EventError[S]) Unwrap() error { return e.Err }
 
+// SnapshotError says everything that is wrong with a snapshot.
+type SnapshotError struct {
+	// Problems are sentences, in the order in which a snapshot is read.
+	Problems []string
+}
+
+func (e *SnapshotError) Error() string { return "bad snapshot: " + strings.Join(e.Problems, "; ") }
+
 // refusals is a veto by at least one guard, each of another candidate.
 type refusals []error
 

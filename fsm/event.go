@@ -104,7 +104,7 @@ func (m *Machine[S]) fire(ctx context.Context, e *event, arg argument) error {
 		return nil
 	}
 	done := entry{at: now(), from: m.present(), to: c.to, event: h.event}
-	m.commit(done, "")
+	m.commit(done, "", m.def.remains(done))
 	if m.watch != nil {
 		m.showLast(done, "")
 	}
@@ -177,7 +177,7 @@ func (m *Machine[S]) possible(v *visit, from uint16, h *handler[S], c *candidate
 	m.begin(&p, &request[S]{fires: true, event: h.id, arg: h.id.alone})
 	p.by, p.event = c, h.event
 	if c.kind == leads {
-		m.lead(&p, c.to, c.edge, m.past.count+1)
+		m.lead(&p, c.at)
 	} else {
 		m.linger(&p)
 	}

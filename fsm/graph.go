@@ -14,19 +14,24 @@ type graph[S comparable] struct {
 	// next is targets once more, as states, for showing to people. Decisions
 	// are made from targets: errors carry slices of next out to callers.
 	next [][]S
+
+	rooted bool  // the initial state is one of the table's
+	tree   *tree // how states lie within each other; nil if none does
 }
 
-// compile numbers the states. Those that cannot be reached are reported, and
-// numbered all the same, so that rules about them raise no second complaint.
-func compile[S comparable](initial S, table Table[S], found *problems) *graph[S] {
+// compile numbers the states, also those that cannot be reached, so that rules about
+// them raise no second complaint. inner is what lies within which: it counts for the
+// order only.
+func compile[S comparable](initial S, table Table[S], inner map[S][]S, found *problems) *graph[S] {
 	if len(table) > maxStates {
 		found.add("%d states, more than %d", len(table), maxStates)
 		return &graph[S]{}
 	}
 	table.check(initial, found)
 	g := &graph[S]{index: make(map[S]uint16, len(table))}
-	g.number(table.reach(initial))
-	g.number(g.unreached(initial, table, found))
+	_, g.rooted = table[initial]
+	g.number(table.reach(initial, inner))
+	g.number(g.unreached(table))
 	g.connect(table)
 	return g
 }
@@ -38,16 +43,11 @@ func (g *graph[S]) number(states []S) {
 	}
 }
 
-func (g *graph[S]) unreached(initial S, table Table[S], found *problems) []S {
-	_, rooted := table[initial]
+func (g *graph[S]) unreached(table Table[S]) []S {
 	var rest []S
 	for s := range table {
-		if _, ok := g.index[s]; ok {
-			continue
-		}
-		rest = append(rest, s)
-		if rooted { // without a root nothing can be reached, and that is said already
-			found.add("%q cannot be reached from %q", label(s), label(initial))
+		if _, ok := g.index[s]; !ok {
+			rest = append(rest, s)
 		}
 	}
 	slices.SortFunc(rest, func(a, b S) int { return strings.Compare(label(a), label(b)) })
@@ -71,7 +71,7 @@ func (g *graph[S]) connect(table Table[S]) {
 // withSelves returns the graph with an edge to itself, as its last, for each state
 // of which has says so.
 func (g *graph[S]) withSelves(has func(int) bool) *graph[S] {
-	more := &graph[S]{states: g.states, index: g.index, targets: slices.Clone(g.targets), next: slices.Clone(g.next)}
+	more := &graph[S]{states: g.states, index: g.index, targets: slices.Clone(g.targets), next: slices.Clone(g.next), rooted: g.rooted}
 	changed := false
 	for i, s := range g.states {
 		if has(i) {

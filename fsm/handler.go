@@ -16,9 +16,9 @@ type handler[S comparable] struct {
 // candidate is one of the ways on which an event may go.
 type candidate[S comparable] struct {
 	kind   kind
-	to     uint16 // of leads, with its edge
-	edge   *edge[S]
-	among  []S // of chooses
+	to     uint16 // of leads: the target of its edge
+	at     int    // and the place of that among the edges of its state
+	among  []S    // of chooses
 	choose func(context.Context, Transition[S], argument) (S, error)
 	guards []check[S]
 	acts   []call[S]
@@ -94,15 +94,27 @@ func (d *Definition[S]) handle(found *problems) {
 	for number, e := range d.events {
 		explicit, wild := d.rulesFor(e)
 		for from := range d.graph.states {
-			rules := d.rulesIn(uint16(from), explicit, wild)
-			d.handleIn(uint16(from), handler[S]{id: e, event: uint16(number + 1)}, rules, found)
+			rules, own := d.rulesIn(uint16(from), explicit, wild)
+			said := found
+			if !own { // what is wrong with them is said where they are given
+				said = new(problems)
+			}
+			d.handleIn(uint16(from), handler[S]{id: e, event: uint16(number + 1)}, rules, said)
 		}
 	}
 	for i := range d.bindings {
-		if b := &d.bindings[i]; b.from.any && !b.used {
+		if b := &d.bindings[i]; !b.used && (b.from.any || d.aboutParents(b)) {
 			found.add("%v%s applies nowhere", b, b.targets())
 		}
 	}
+}
+
+// aboutParents reports whether a rule names states in which no machine can be.
+func (d *Definition[S]) aboutParents(b *binding[S]) bool {
+	return slices.ContainsFunc(b.from.states, func(s S) bool {
+		i, known := d.graph.index[s]
+		return known && d.graph.tree.composite(i)
+	})
 }
 
 // meet takes notice of a rule's event, and reports states that are unknown.
@@ -122,6 +134,9 @@ func (d *Definition[S]) meet(b *binding[S], found *problems) {
 		}
 	}
 	for i, s := range b.from.states {
+		if at, known := d.graph.index[s]; known && d.isHistory(at) {
+			found.add("%v names %q, which is a history state", b, label(s))
+		}
 		if slices.Contains(b.from.states[:i], s) {
 			found.add("%v names %q more than once", b, label(s))
 		}
@@ -170,23 +185,38 @@ func (d *Definition[S]) handleIn(from uint16, h handler[S], rules []*binding[S],
 }
 
 // rulesIn returns the rules that hold in one state: those that name it, or, if there
-// is none, those for any state that could lead from there.
-func (d *Definition[S]) rulesIn(from uint16, explicit, wild []*binding[S]) (rules []*binding[S]) {
-	for _, b := range explicit {
-		if slices.Contains(b.from.states, d.graph.states[from]) {
-			rules = append(rules, b)
-		}
+// is none, those of the state around it, and so on; or, if no state has any, those for
+// any state that could lead from there. It says whether they are the state's own.
+func (d *Definition[S]) rulesIn(from uint16, explicit, wild []*binding[S]) (rules []*binding[S], own bool) {
+	t := d.graph.tree
+	if d.isHistory(from) {
+		return nil, false
 	}
-	if len(rules) > 0 {
-		return rules
+	take := func(b *binding[S]) {
+		rules = append(rules, b)
+		b.used = b.used || t.leaf(from)
+	}
+	for s := range t.upward(from, none) {
+		for _, b := range explicit {
+			if slices.Contains(b.from.states, d.graph.states[s]) {
+				take(b)
+			}
+		}
+		if len(rules) > 0 {
+			return rules, s == from
+		}
 	}
 	for _, b := range wild {
 		if d.applies(from, b) {
-			rules = append(rules, b)
-			b.used = true
+			take(b)
 		}
 	}
-	return rules
+	return rules, t.leaf(from)
+}
+
+func (d *Definition[S]) isHistory(s uint16) bool {
+	_, history := d.graph.tree.recalled(s)
+	return history
 }
 
 // applies reports whether a rule for any state has something to say about one:
@@ -232,8 +262,8 @@ func (d *Definition[S]) candidate(from uint16, b *binding[S], found *problems) (
 		case !ok && known && !b.from.any:
 			found.add("event %q leads from %q to %q, which the table does not", b.event.name, label(d.graph.states[from]), label(to))
 		case ok && b.kind == leads:
-			c.to, c.edge = target, d.edgeRules(from, at)
-			certain = certain && len(d.places[target].guards) == 0 && len(c.edge.guards) == 0
+			c.to, c.at = target, at
+			certain = certain && d.certain(from, at)
 		}
 	}
 	return c, certain

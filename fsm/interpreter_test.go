@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"sync"
 )
 
 // A small interpreter of definitions, written to be obviously right and not to be
@@ -17,6 +18,8 @@ type interpreted struct {
 	self     map[int]string // "self" or "reenter"
 	code     map[string]bool
 	bindings []bind
+	lineages
+	clocked
 
 	world *world
 	state int
@@ -35,12 +38,35 @@ type bind struct {
 
 // world decides, for the time of one call, what each piece of user code does.
 type world struct {
+	mu    sync.Mutex
 	seed  int
 	ran   []string
 	panic bool // it may
 }
 
+// turn begins the next call.
+func (w *world) turn(seed int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.seed, w.ran = seed, nil
+}
+
+func (w *world) add(line string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ran = append(w.ran, line)
+}
+
+// lines are what ran in a call.
+func (w *world) lines() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ran
+}
+
 func (w *world) draw(name string, n uint32) uint32 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	h := fnv.New32a()
 	fmt.Fprint(h, w.seed, name)
 	return h.Sum32() % n
@@ -63,7 +89,7 @@ func (w *world) verdict(name string) error {
 
 // act is the verdict as user code.
 func (w *world) act(name string) error {
-	w.ran = append(w.ran, name)
+	w.add(name)
 	err := w.verdict(name)
 	if err == errPanicked {
 		panic(err)
@@ -80,8 +106,17 @@ func (in *interpreted) run(name string) error {
 	return in.world.verdict(name)
 }
 
-func (in *interpreted) edge(from, to int) bool {
-	return slices.Contains(in.table[from], to) || from == to && in.self[from] != ""
+// edge reports whether a state leads to another, or one around it does.
+func (in *interpreted) edge(from, to int) bool { return len(in.levels(from, to)) > 0 }
+
+// levels are the states from one outwards up to the one that has the edge.
+func (in *interpreted) levels(from, to int) []int {
+	for i, s := range in.chain(from) {
+		if slices.Contains(in.table[s], to) || s == to && in.self[s] != "" {
+			return in.chain(from)[:i+1]
+		}
+	}
+	return nil
 }
 
 // transition is a call for a state. The outcome is one of a few words.
@@ -93,6 +128,17 @@ func (in *interpreted) transition(to int) string {
 		return in.finally(word(err, "vetoed"))
 	}
 	return in.finally(in.take(to, "", ""))
+}
+
+// reset goes home, whatever is said.
+func (in *interpreted) reset() {
+	from := in.state
+	in.memory, in.running = nil, nil
+	in.state = in.entered(0)
+	in.path = append(in.path, fmt.Sprint(from, ">", in.state, " "))
+	for _, s := range slices.Backward(in.chain(in.state)) {
+		in.start(s)
+	}
 }
 
 // fire is a call for an event.
@@ -145,13 +191,15 @@ func (w *world) choice(b bind) int {
 
 // rules are those for an event in the present state.
 func (in *interpreted) rules(event string) (rules []bind) {
-	for _, b := range in.bindings {
-		if b.event == event && slices.Contains(b.from, in.state) {
-			rules = append(rules, b)
+	for _, s := range in.chain(in.state) {
+		for _, b := range in.bindings {
+			if b.event == event && slices.Contains(b.from, s) {
+				rules = append(rules, b)
+			}
 		}
-	}
-	if len(rules) > 0 {
-		return rules
+		if len(rules) > 0 {
+			return rules
+		}
 	}
 	for _, b := range in.bindings {
 		leads := slices.ContainsFunc(b.to, func(to int) bool { return in.edge(in.state, to) })
@@ -163,10 +211,21 @@ func (in *interpreted) rules(event string) (rules []bind) {
 }
 
 func (in *interpreted) admitted(to int) error {
-	if err := in.run(fmt.Sprint("edge guard ", in.state, to)); err != nil {
-		return err
+	for _, s := range in.levels(in.state, to) {
+		if err := in.run(fmt.Sprint("edge guard ", s, to)); err != nil {
+			return err
+		}
 	}
-	return in.run(fmt.Sprint("guard ", to))
+	_, down := in.way(to)
+	if in.stays(to) {
+		down = []int{to}
+	}
+	for _, s := range down {
+		if err := in.run(fmt.Sprint("guard ", s)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // take makes a step that has been admitted.
@@ -174,14 +233,19 @@ func (in *interpreted) take(to int, event, name string) string {
 	if err := in.run("before"); err != nil {
 		return word(err, "vetoed")
 	}
-	from := in.state
-	in.state = to
-	in.path = append(in.path, fmt.Sprint(from, ">", to, " ", event))
-	hooks := []string{fmt.Sprint("exit ", from), fmt.Sprint("edge ", from, to), "do " + name, fmt.Sprint("enter ", to), "after"}
-	if from == to && in.self[from] == "self" {
-		hooks = []string{hooks[1], hooks[2], "after"}
+	up, down := in.way(to)
+	var exits, edges, enters []string
+	for _, s := range up {
+		exits = append(exits, fmt.Sprint("exit ", s))
 	}
-	return in.all(hooks)
+	for _, s := range in.levels(in.state, to) {
+		edges = append(edges, fmt.Sprint("edge ", s, to))
+	}
+	for _, s := range down {
+		enters = append(enters, fmt.Sprint("enter ", s))
+	}
+	in.move(event, up, down)
+	return in.all(slices.Concat(exits, edges, []string{"do " + name}, enters, []string{"after"}))
 }
 
 func (in *interpreted) stay(b bind) string {

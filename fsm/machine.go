@@ -11,14 +11,15 @@ import (
 
 // Machine is in one state of its definition and moves along the table. Its
 // methods may be called from any number of goroutines. Its zero value is of no
-// use: it comes from [New]. It starts no goroutine, so one that is no longer
-// used needs no Close.
+// use: it comes from [New] or [Restore]. It starts no goroutine, so one that is no
+// longer used needs no Close; but for one whose definition has a [Timeout], which
+// lives and moves until then.
 type Machine[S comparable] struct {
 	def   *Definition[S]
 	state atomic.Uint32 // index of the state; written at a commit only
 
 	plain  bool // no user code, no lease and not closed: nothing takes time
-	closed bool // changed and read with turn.mu alone, as are watch and queue
+	closed bool // changed and read with turn.mu alone, as are watch and the queue
 	turn   turn
 	// What follows is changed with both the turn and turn.mu, and read with
 	// either; so is plain, but Close changes it with turn.mu alone.
@@ -27,7 +28,7 @@ type Machine[S comparable] struct {
 	past  history
 
 	watch *watchers[S] // nil while nobody watches
-	queue *queue[S]    // nil without WithQueue
+	annex *annex[S]    // what most machines have not; nil for them
 }
 
 // New returns a machine in the definition's initial state. Nothing is written
@@ -37,21 +38,41 @@ func New[S comparable](def *Definition[S], opts ...Option) *Machine[S] {
 	if def == nil || def.graph == nil {
 		panic("fsm: New needs a definition made by Define")
 	}
-	c := config{history: defaultHistory}
-	for _, set := range opts {
-		c = set(c)
+	c := configured(opts)
+	m := blank(def, c)
+	m.since = now()
+	if c.queue > 0 || !def.bare {
+		m.furnish(c)
 	}
-	m := &Machine[S]{
+	return m
+}
+
+func blank[S comparable](def *Definition[S], c config) *Machine[S] {
+	return &Machine[S]{
 		def:   def,
 		plain: def.bare && c.lease == nil,
 		lease: c.lease,
-		since: now(),
 		past:  history{limit: uint32(c.history)},
 	}
-	if c.queue > 0 {
-		m.queue = &queue[S]{limit: c.queue, failed: c.failed}
+}
+
+// furnish gives a new machine what not all have.
+func (m *Machine[S]) furnish(c config) {
+	if c.queue == 0 && !m.def.stands() {
+		m.state.Store(uint32(m.def.start))
+		return
 	}
-	return m
+	m.annex = newAnnex[S](c)
+	m.state.Store(uint32(m.def.start))
+	var p plan[S]
+	p.entry = entry{at: m.since, from: m.def.start}
+	m.head(&p, way{to: m.def.start, goal: m.def.start, top: none}, 0)
+	if next := m.ahead(&p); next != nil {
+		m.turn.mu.Lock()
+		defer m.turn.mu.Unlock()
+		m.annex.standing = *next
+		m.arm()
+	}
 }
 
 // Definition returns what the machine was made from.
@@ -102,7 +123,7 @@ func (m *Machine[S]) Detach(ctx context.Context) error {
 
 // Close refuses every change from now on with [ErrClosed], those that wait for
 // their turn included, and returns when the one in progress has ended; so do
-// waits and subscriptions then. If ctx ends first its error is returned; the
+// waits and subscriptions then, and timeouts end for good. If ctx ends first its error is returned; the
 // machine is closed all the same. It may be called again. It does not release the
 // lease. Reading goes on.
 func (m *Machine[S]) Close(ctx context.Context) error {
@@ -111,10 +132,14 @@ func (m *Machine[S]) Close(ctx context.Context) error {
 	}
 	m.turn.mu.Lock()
 	m.closed, m.plain = true, false
+	m.silence()
 	if err := m.turn.claim(ctx); err != nil {
 		return wrapped("close", err)
 	}
 	m.leave()
+	if m.annex != nil {
+		m.annex.ringing.Wait() // there is nothing for them to do any more
+	}
 	return nil
 }
 
@@ -127,6 +152,9 @@ func (m *Machine[S]) take(ctx context.Context) error {
 	m.turn.mu.Lock()
 	if err := m.turn.claim(ctx); err != nil {
 		return err
+	}
+	if m.annex != nil {
+		m.catchUp()
 	}
 	if m.closed {
 		m.leave()
@@ -144,7 +172,7 @@ func (m *Machine[S]) leave() {
 		m.watch.end(ErrClosed)
 		m.watch = nil
 	}
-	if m.queue != nil && len(m.queue.waiting) > 0 {
+	if q := m.queue(); q != nil && len(q.waiting) > 0 {
 		m.drop()
 	}
 }

@@ -17,7 +17,7 @@ import (
 func TestNewMachineIsInTheInitialStateSinceNow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := fsm.New(lifecycle)
-		want := fsm.Snapshot[state]{State: idle, Since: time.Now().UTC()}
+		want := fsm.Snapshot[state]{Version: 1, Table: lifecycle.Fingerprint(), State: idle, Since: time.Now().UTC()}
 		time.Sleep(time.Minute)
 		if diff := cmp.Diff(want, m.Snapshot()); diff != "" {
 			t.Errorf("snapshot (-want +got):\n%s", diff)
@@ -39,6 +39,8 @@ func TestBadArgumentsPanic(t *testing.T) {
 	}{
 		"nil definition":     {func() { fsm.New[state](nil) }, "fsm: New needs a definition made by Define"},
 		"zero definition":    {func() { fsm.New(new(fsm.Definition[state])) }, "fsm: New needs a definition made by Define"},
+		"nil to restore":     {func() { _, _ = fsm.Restore(nil, fsm.Snapshot[state]{}) }, "fsm: Restore needs a definition made by Define"},
+		"zero to restore":    {func() { _, _ = fsm.Restore(new(fsm.Definition[state]), fsm.Snapshot[state]{}) }, "fsm: Restore needs a definition made by Define"},
 		"nil lease":          {func() { fsm.WithLease(lease.Lease(nil)) }, "fsm: WithLease needs a lease"},
 		"negative remembers": {func() { fsm.WithHistory(-1) }, "fsm: WithHistory(-1): must not be negative"},
 	}
@@ -68,14 +70,14 @@ func TestNextIsTheCallers(t *testing.T) {
 func TestSnapshotAsJSON(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // it begins at midnight of the year 2000
 		m := fsm.New(lifecycle)
-		wantJSON(t, m.Snapshot(), `{"state":"idle","since":"2000-01-01T00:00:00Z","number":0}`)
+		wantJSON(t, m.Snapshot(), `{"version":1,"table":"bc5f9a2edb9c420b","state":"idle","since":"2000-01-01T00:00:00Z","number":0}`)
 		time.Sleep(time.Second)
 		walk(t, m, starting)
 		time.Sleep(1500 * time.Millisecond)
 		if err := m.Reset(context.Background(), "recovery"); err != nil {
 			t.Fatal(err)
 		}
-		wantJSON(t, m.Snapshot(), `{"state":"idle","since":"2000-01-01T00:00:02.5Z","number":2,"history":[`+
+		wantJSON(t, m.Snapshot(), `{"version":1,"table":"bc5f9a2edb9c420b","state":"idle","since":"2000-01-01T00:00:02.5Z","number":2,"history":[`+
 			`{"number":1,"from":"idle","to":"starting","at":"2000-01-01T00:00:01Z"},`+
 			`{"number":2,"from":"starting","to":"idle","at":"2000-01-01T00:00:02.5Z","cause":"recovery","forced":true}]}`)
 		wantJSON(t, moved{Number: 1, From: idle, To: starting, Event: "start"},

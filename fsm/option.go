@@ -20,6 +20,14 @@ type config struct {
 	failed  func(context.Context, error)
 }
 
+func configured(opts []Option) config {
+	c := config{history: defaultHistory}
+	for _, set := range opts {
+		c = set(c)
+	}
+	return c
+}
+
 // WithLease puts a machine on a term: every change is written through held
 // before it is made, and refused once the term has ended. The lease stays the
 // caller's, who releases it. It panics if held is nil.

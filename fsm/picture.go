@@ -22,24 +22,53 @@ func Current[S comparable](s S) Mark[S] {
 }
 
 // Taken marks the edges that a history has gone, and how often. Resets are not
-// among them.
+// among them. A history tells leaves, so where several edges may have led from one to
+// the other it is the one that is drawn closest to them.
 func Taken[S comparable](past []Transition[S]) Mark[S] {
 	return func(p *picture[S]) {
 		for _, t := range past {
-			for i := range p.arrows {
-				if a := &p.arrows[i]; !t.Forced && p.states[a.from] == t.From && p.states[a.to] == t.To {
-					a.taken++
-				}
+			if a := p.arrowOf(t); a != nil && !t.Forced {
+				a.taken++
 			}
 		}
 	}
+}
+
+// arrowOf returns the arrow that a step went along, if there is one.
+func (p *picture[S]) arrowOf(t Transition[S]) (best *arrow) {
+	from, known := p.index[t.From]
+	to, also := p.index[t.To]
+	closest := -1
+	for i := range p.arrows {
+		a := &p.arrows[i]
+		near := 2 * p.tree.depth(uint16(a.from))
+		if uint16(a.to) == to {
+			near++
+		}
+		if known && also && near > closest && p.tree.within(from, uint16(a.from)) && p.leads(a, from, to) {
+			best, closest = a, near
+		}
+	}
+	return best
+}
+
+// leads reports whether an arrow may end in a leaf.
+func (p *picture[S]) leads(a *arrow, from, to uint16) bool {
+	r, history := p.tree.recalled(uint16(a.to))
+	switch {
+	case a.stays:
+		return from == to
+	case history:
+		return p.tree.within(to, r.of)
+	}
+	return p.tree.initial(uint16(a.to)) == to
 }
 
 // picture is a definition as it is drawn, before any notation: states in the order
 // of [Definition.States], and edges in that of the table, so that the same
 // definition always gives the same bytes.
 type picture[S comparable] struct {
-	states []S
+	*graph[S]
 	nodes  []node
 	arrows []arrow
 }
@@ -47,13 +76,17 @@ type picture[S comparable] struct {
 type node struct {
 	name    string
 	inside  []string // what is handled without leaving it
+	around  uint16   // the state in which it is drawn, or none
+	holds   bool     // others lie within it
 	final   bool
 	current bool
 }
 
 type arrow struct {
 	from, to int
+	around   uint16 // the innermost state that holds both ends
 	labels   []string
+	stays    bool
 	taken    int
 }
 
@@ -66,18 +99,78 @@ func (a arrow) lines() []string {
 }
 
 func (d *Definition[S]) picture(marks []Mark[S]) picture[S] {
-	p := picture[S]{states: d.graph.states}
-	for i, s := range d.graph.states {
-		targets := d.graph.targets[i]
-		p.nodes = append(p.nodes, node{name: shown(label(s)), inside: d.inside(uint16(i)), final: len(targets) == 0})
-		for _, to := range targets {
-			p.arrows = append(p.arrows, arrow{from: i, to: int(to), labels: d.labels(uint16(i), to)})
+	p := picture[S]{graph: d.graph}
+	for i := range d.graph.states {
+		p.nodes = append(p.nodes, d.node(uint16(i)))
+	}
+	for i := range d.graph.states {
+		for at, to := range d.graph.targets[i] {
+			if lines, drawn := d.drawn(uint16(i), at); drawn {
+				p.arrows = append(p.arrows, arrow{from: i, to: int(to), labels: lines,
+					around: p.around(uint16(i), to), stays: d.way(uint16(i), at, nil).stays})
+			}
 		}
 	}
 	for _, mark := range marks {
 		mark(&p)
 	}
 	return p
+}
+
+func (d *Definition[S]) node(i uint16) node {
+	t := d.graph.tree
+	n := node{name: shown(label(d.graph.states[i])), around: t.outer(i), holds: t.composite(i)}
+	if r, ok := t.recalled(i); ok {
+		n.name, n.around = map[bool]string{false: "H ", true: "H* "}[r.deep]+n.name, r.of
+		return n
+	}
+	n.inside, n.final = d.inside(i), len(d.graph.targets[i]) == 0 && !n.holds
+	if n.around != none { // what holds all around is said there
+		said := d.inside(n.around)
+		n.inside = slices.DeleteFunc(n.inside, func(line string) bool { return slices.Contains(said, line) })
+	}
+	return n
+}
+
+// around is the innermost state in whose drawing both ends of an arrow lie.
+func (p *picture[S]) around(from, to uint16) uint16 {
+	top := p.nodes[from].around
+	for top != none && (top == to || p.nodes[to].around != top && !p.tree.within(p.nodes[to].around, top)) {
+		top = p.tree.outer(top)
+	}
+	return top
+}
+
+// drawn returns the labels of an arrow along an edge, and whether there is one: an edge
+// that a state has from one around it is drawn there, and here only with what is said
+// about it here alone.
+func (d *Definition[S]) drawn(from uint16, at int) (lines []string, drawn bool) {
+	t, to := d.graph.tree, d.graph.targets[from][at]
+	lines = d.labels(from, to)
+	if t != nil && t.declared[from][at] != from {
+		said := d.labels(t.outer(from), to)
+		lines = slices.DeleteFunc(lines, func(line string) bool { return slices.Contains(said, line) })
+	}
+	limits := d.limits(from, to)
+	if len(lines) == 1 && len(limits) > 0 && lines[0] == guarded("", d.guardsOf(from, to)) {
+		lines = nil // the guards stand with the timeouts
+	}
+	lines = append(lines, limits...)
+	return lines, len(lines) > 0 || t == nil || t.declared[from][at] == from
+}
+
+// limits returns the timeouts of a state that lead along an edge.
+func (d *Definition[S]) limits(from, to uint16) (lines []string) {
+	for _, i := range d.places[from].timeouts {
+		if t := &d.timeouts[i]; t.to == d.graph.states[to] {
+			lines = append(lines, guarded("after "+shown(t.name), d.guardsOf(from, to)))
+		}
+	}
+	return lines
+}
+
+func (d *Definition[S]) guardsOf(from, to uint16) []string {
+	return d.Guards(d.graph.states[from], d.graph.states[to])
 }
 
 // inside returns what a state does with events without being left.
@@ -99,8 +192,7 @@ func (d *Definition[S]) inside(from uint16) []string {
 // labels returns what leads along an edge: the events, each with the guards that
 // it has to pass; or, without an event, the guards alone.
 func (d *Definition[S]) labels(from, to uint16) []string {
-	source, target := d.graph.states[from], d.graph.states[to]
-	common := d.Guards(source, target)
+	target, common := d.graph.states[to], d.guardsOf(from, to)
 	var lines []string
 	for _, h := range d.places[from].handlers {
 		for _, c := range h.candidates {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -65,6 +66,19 @@ func drawn(t *testing.T) *fsm.Definition[state] {
 	)
 }
 
+// nestedWorded has what a picture shows on every level.
+func nestedWorded(t *testing.T) *fsm.Definition[state] {
+	pass := returns(nil)
+	return nested(t,
+		fsm.On(boot, fsm.From(idle), running, fsm.If("has a disk", bootable)), fsm.On(tick, fsm.From(starting), live),
+		fsm.On(stop, fsm.From(running), stopped), fsm.On(stop, fsm.From(warming), stopped, fsm.If("cold", silent)), fsm.Ignore(stop, fsm.From(stopped)),
+		fsm.Internal(tick, fsm.From(live)), fsm.Ignore(tick, fsm.From(active)),
+		fsm.Timeout(running, time.Hour, stopped), fsm.Timeout(warming, 30*time.Second, active), fsm.Timeout(active, 90*time.Second, stopped),
+		fsm.TimeoutFunc(paused, "patience", func(moved) time.Duration { return time.Minute }, again),
+		fsm.Guard(stopped, "calm", pass), fsm.GuardEdge(warming, active, "fresh", pass), fsm.Self(live), fsm.Reenter(paused),
+	)
+}
+
 func TestPictures(t *testing.T) {
 	past := []moved{
 		{From: idle, To: starting}, {From: starting, To: warming}, {From: warming, To: idle},
@@ -78,7 +92,13 @@ func TestPictures(t *testing.T) {
 	}, fsm.On(fsm.NewSignal("go \"\n;"), fsm.From(""), "a\nb"), fsm.Guard("a\nb", "g|`\\N", func(context.Context, fsm.Transition[string]) error { return nil }))
 	service := drawn(t)
 	been := []moved{{From: idle, To: starting}, {From: starting, To: warming}, {From: warming, To: active}}
+	deep := nestedWorded(t)
+	went := []moved{
+		{From: idle, To: starting}, {From: starting, To: warming}, {From: warming, To: active}, {From: active, To: paused}, {From: paused, To: active},
+		{From: active, To: stopped}, {From: active, To: starting, Forced: true}, {From: active, To: "x"}, {From: warming, To: warming},
+	}
 	tests := map[string][2]string{
+		"nested":    {deep.Mermaid(fsm.Current(active), fsm.Taken(went)), deep.DOT(fsm.Current(active), fsm.Taken(went))},
 		"lifecycle": {service.Mermaid(fsm.Current(active), fsm.Taken(been)), service.DOT(fsm.Current(active), fsm.Taken(been))},
 		"plain":     {lifecycle.Mermaid(), lifecycle.DOT()},
 		"worded":    {with(t, worded()...).Mermaid(), with(t, worded()...).DOT()},

@@ -12,6 +12,8 @@ import (
 // been found it leads from the present state to itself, with number 0.
 type plan[S comparable] struct {
 	step
+	way  way
+	next *standing     // that the machine will have; nil if it stays what it is
 	told Transition[S] // the step in the caller's terms, once lead has been called
 	name string        // of the event, also if the definition has none such
 	edge *edge[S]
@@ -28,15 +30,21 @@ func (m *Machine[S]) begin(p *plan[S], r *request[S]) {
 	}
 }
 
-// lead gives a plan its target.
-func (m *Machine[S]) lead(p *plan[S], to uint16, e *edge[S], number uint64) {
-	p.to, p.edge, p.number = to, e, number
-	p.told = m.transition(p.step)
-	p.told.Event = p.name
+// lead gives a plan its target: along the edge at its place among those of the
+// present state.
+func (m *Machine[S]) lead(p *plan[S], at int) {
+	m.head(p, m.def.way(p.from, at, m.memory()), m.past.count+1)
+	p.edge = m.def.edgeRules(p.from, at)
 }
 
 // linger takes the target from a plan.
-func (m *Machine[S]) linger(p *plan[S]) { m.lead(p, p.from, nil, 0) }
+func (m *Machine[S]) linger(p *plan[S]) { m.head(p, way{to: p.from, goal: p.from}, 0) }
+
+func (m *Machine[S]) head(p *plan[S], w way, number uint64) {
+	p.way, p.to, p.edge, p.number = w, w.to, nil, number
+	p.told = m.transition(p.step)
+	p.told.Event = p.name
+}
 
 // internal reports whether a plan is handled where it is.
 func (p *plan[S]) internal() bool { return p.by != nil && p.by.kind == stays }
@@ -77,7 +85,7 @@ func (m *Machine[S]) try(v *visit, p *plan[S], c *candidate[S]) (*GuardError, er
 	}
 	p.by = c
 	if c.kind == leads {
-		m.lead(p, c.to, c.edge, m.past.count+1)
+		m.lead(p, c.at)
 	} else {
 		m.linger(p)
 	}
@@ -101,11 +109,11 @@ func (m *Machine[S]) choose(v *visit, p *plan[S]) error {
 	if err != nil {
 		return err
 	}
-	at, target, ok := m.def.graph.edge(p.from, to)
+	at, _, ok := m.def.graph.edge(p.from, to)
 	if !ok || !slices.Contains(p.by.among, to) {
 		return fmt.Errorf("%q is %w, or not declared", label(to), ErrInvalid)
 	}
-	m.lead(p, target, m.def.edgeRules(p.from, at), m.past.count+1)
+	m.lead(p, at)
 	return nil
 }
 
@@ -119,12 +127,12 @@ func (p *plan[S]) ask(ctx context.Context) *GuardError {
 	return nil
 }
 
-// admit asks the guards of the edge and of the target.
+// admit asks the guards of the edge and of the states that would be entered.
 func (d *Definition[S]) admit(ctx context.Context, p *plan[S]) *GuardError {
 	if refused := p.pass(ctx, p.edge.guards); refused != nil {
 		return refused
 	}
-	return p.pass(ctx, d.places[p.to].guards)
+	return p.pass(ctx, d.asked(p.way))
 }
 
 func (p *plan[S]) pass(ctx context.Context, guards []guard[S]) *GuardError {
@@ -168,9 +176,9 @@ func (d *Definition[S]) follow(ctx context.Context, p *plan[S]) (Phase, error) {
 			f.note(phase, hook(ctx, p.told))
 		}
 	}
-	left := !p.internal() && !d.remains(p.entry)
+	left := !p.internal() && !p.way.stays
 	if left {
-		run(PhaseExit, d.places[p.from].exit)
+		run(PhaseExit, d.exits(p.from, p.way.top))
 	}
 	if !p.internal() {
 		run(PhaseEdge, p.edge.along)
@@ -181,7 +189,7 @@ func (d *Definition[S]) follow(ctx context.Context, p *plan[S]) (Phase, error) {
 		}
 	}
 	if left {
-		run(PhaseEnter, d.places[p.to].enter)
+		run(PhaseEnter, d.entries(p.way.top, p.to))
 	}
 	run(PhaseAfter, d.after)
 	return f.first, errors.Join(f.failed...)

@@ -22,26 +22,28 @@ type queued[S comparable] struct {
 // the queue. It is open when later returns.
 func (m *Machine[S]) later(ctx context.Context, r *request[S]) error {
 	defer m.turn.mu.Unlock()
+	q := m.queue()
 	switch {
-	case m.queue.broken:
+	case q.broken:
 		return m.failed(r, PhaseTurn, ErrAborted)
-	case len(m.queue.waiting) == m.queue.limit:
+	case len(q.waiting) == q.limit:
 		return m.failed(r, PhaseTurn, ErrQueueFull)
 	}
-	m.queue.waiting = append(m.queue.waiting, queued[S]{ctx, *r})
+	q.waiting = append(q.waiting, queued[S]{ctx, *r})
 	return nil
 }
 
 // drain runs what is queued, and what that queues, until nothing is left. It has
 // the turn and the mutex.
 func (m *Machine[S]) drain() {
-	for q := m.queue; len(q.waiting) > 0; {
+	q := m.queue()
+	for len(q.waiting) > 0 {
 		next := q.waiting[0]
 		q.waiting = q.waiting[1:]
 		refused := m.admission(next)
 		_ = m.turn.open(func() error { m.settle(next, refused); return nil })
 	}
-	m.queue.waiting = nil
+	q.waiting = nil
 }
 
 // admission is step 1 for what is queued.
@@ -64,16 +66,17 @@ func (m *Machine[S]) settle(q queued[S], refused error) {
 		refused = m.carry(v, &q.request)
 	}
 	if refused != nil {
-		m.queue.failed(v, refused)
+		m.queue().failed(v, refused)
 	}
 }
 
 // drop tells of what is still queued when user code did not return, and lets
 // nothing more be queued.
 func (m *Machine[S]) drop() {
-	dropped := m.queue.waiting
-	m.queue.waiting, m.queue.broken = nil, true
-	defer func() { m.queue.broken = false }()
+	q := m.queue()
+	dropped := q.waiting
+	q.waiting, q.broken = nil, true
+	defer func() { q.broken = false }()
 	for _, next := range dropped {
 		refused := m.failed(&next.request, PhaseTurn, ErrAborted)
 		_ = m.turn.open(func() error { m.settle(next, refused); return nil })

@@ -2,10 +2,14 @@ package fsm_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -19,14 +23,27 @@ type (
 )
 
 // randomDefinition draws a definition with all features on, and the same as data.
-// A rule that the definition refuses is left out of both.
-func randomDefinition(rt *rapid.T, w *world) (*fsm.Definition[int], *interpreted, map[string]chosen) {
+// A rule that the definition refuses is left out of both. Only a timed one has timeouts.
+func randomDefinition(rt *rapid.T, w *world, timed bool) (*fsm.Definition[int], *interpreted, map[string]chosen) {
 	table := tables(rt)
+	for s, end := len(table), len(table)+rapid.IntRange(0, 2).Draw(rt, "more states"); s < end; s++ { // for history states, maybe
+		table[s] = nil
+		from := pick(rt, s)
+		table[from] = append(table[from], s)
+	}
 	in := &interpreted{table: table, self: make(map[int]string), code: make(map[string]bool), world: w}
 	def := fsm.MustDefine(0, table, fsm.Finally(func(_ context.Context, _ number, err error) {
-		w.ran = append(w.ran, "finally "+said(err))
-	}))
+		w.add("finally " + said(err))
+	}), fsm.TimeoutFailed(func(_ context.Context, err *fsm.TransitionError[int]) { w.add("late " + said(err)) }))
+	in.nest(rt, &def)
 	in.draw(rt, &def)
+	if timed {
+		in.limit(rt, &def)
+	}
+	in.state = in.entered(0)
+	for _, s := range slices.Backward(in.chain(in.state)) {
+		in.start(s)
+	}
 	events := make(map[string]chosen)
 	for i := range 4 {
 		name := fmt.Sprint("e", i)
@@ -162,33 +179,124 @@ func ask(call func() error) (outcome string) {
 }
 
 // Whatever the definition, and whatever its code does: the machine does what the
-// interpreter does, runs the same code in the same order, and is where it is.
+// interpreter does, runs the same code in the same order, and is where it is; also if
+// it is put away and taken up again in between.
 func TestMachineAgreesWithTheInterpreter(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		w := &world{panic: rapid.Bool().Draw(rt, "panics")}
-		def, in, events := randomDefinition(rt, w)
-		opts := []fsm.Option{fsm.WithHistory(1000)}
-		if rapid.Bool().Draw(rt, "lease") {
-			opts = append(opts, fsm.WithLease(newLease()))
-		}
-		m := fsm.New(def, opts...)
-		for range rapid.IntRange(1, 30).Draw(rt, "calls") {
-			w.seed, w.ran, in.ran = rapid.Int().Draw(rt, "seed"), nil, nil
-			var got, want string
-			if to := rapid.IntRange(-1, len(in.table)).Draw(rt, "to"); rapid.IntRange(0, 2).Draw(rt, "transition") == 0 {
-				got = ask(func() error { return m.Transition(context.Background(), to) })
-				want = in.transition(to)
-			} else {
-				name := fmt.Sprint("e", rapid.IntRange(0, 3).Draw(rt, "fire"))
-				got = ask(func() error { return fsm.Fire(context.Background(), m, events[name], "for "+name) })
-				want = in.fire(name)
+		inBubble(t, rt, func() {
+			w := &world{seed: rapid.Int().Draw(rt, "first seed")}
+			r := &rivals{rt: rt, world: w}
+			r.def, r.in, r.events = randomDefinition(rt, w, true)
+			w.panic = len(r.in.limits) == 0 && rapid.Bool().Draw(rt, "panics") // of a timeout nobody could recover
+			r.opts = []fsm.Option{fsm.WithHistory(1000)}
+			if rapid.Bool().Draw(rt, "lease") {
+				r.opts = append(r.opts, fsm.WithLease(newLease()))
 			}
-			if diff := cmp.Diff(in.ran, w.ran); diff != "" || got != want {
-				rt.Fatalf("got %s, want %s; ran (-want +got):\n%s", got, want, diff)
+			r.m = fsm.New(r.def, r.opts...)
+			defer func() { _ = r.m.Close(context.Background()) }()
+			for range rapid.IntRange(1, 30).Draw(rt, "calls") {
+				w.turn(rapid.Int().Draw(rt, "seed"))
+				r.in.ran = nil
+				got, want := r.call()
+				synctest.Wait()
+				if diff := cmp.Diff(r.in.ran, w.lines()); diff != "" || got != want {
+					rt.Fatalf("got %s, want %s; ran (-want +got):\n%s", got, want, diff)
+				}
+				wantSamePath(rt, r.in, r.m)
+				wantSameStanding(rt, r.in, r.m)
 			}
-			wantSamePath(rt, in, m)
-		}
+		})
 	})
+}
+
+// rivals are a machine and the interpreter.
+type rivals struct {
+	rt     *rapid.T
+	world  *world
+	def    *fsm.Definition[int]
+	in     *interpreted
+	events map[string]chosen
+	opts   []fsm.Option
+	m      *fsm.Machine[int]
+}
+
+// call asks both for the same.
+func (r *rivals) call() (got, want string) {
+	ctx := context.Background()
+	switch rapid.IntRange(0, 9).Draw(r.rt, "call") {
+	case 0, 1, 2, 3:
+		to := rapid.IntRange(-1, len(r.in.table)).Draw(r.rt, "to")
+		if next := r.m.Next(); len(next) > 0 && rapid.IntRange(0, 3).Draw(r.rt, "stray") > 0 {
+			to = rapid.SampledFrom(next).Draw(r.rt, "next")
+		}
+		return ask(func() error { return r.m.Transition(ctx, to) }), r.in.transition(to)
+	case 4, 5:
+		d := rapid.IntRange(0, 12).Draw(r.rt, "seconds")
+		time.Sleep(time.Duration(d) * time.Second)
+		r.in.pass(d)
+		return "", ""
+	case 6:
+		if rapid.Bool().Draw(r.rt, "reset") {
+			r.in.reset()
+			return ask(func() error { return r.m.Reset(ctx, "") }), "ok"
+		}
+		r.reopen()
+		return "", ""
+	default:
+		name := fmt.Sprint("e", rapid.IntRange(0, 3).Draw(r.rt, "fire"))
+		return ask(func() error { return fsm.Fire(ctx, r.m, r.events[name], "for "+name) }), r.in.fire(name)
+	}
+}
+
+// reopen puts the machine away and takes it up again.
+func (r *rivals) reopen() {
+	if err := r.m.Close(context.Background()); err != nil {
+		r.rt.Fatal(err)
+	}
+	data, err := json.Marshal(r.m.Snapshot())
+	if err != nil {
+		r.rt.Fatal(err)
+	}
+	s, err := fsm.DecodeSnapshot[int](data)
+	if err != nil {
+		r.rt.Fatal(err)
+	}
+	if r.m, err = fsm.Restore(r.def, s, r.opts...); err != nil {
+		r.rt.Fatal(err)
+	}
+}
+
+// inBubble runs f where time is virtual. What f panics with comes out of it: a verdict
+// at another line than what ends rapid's attempts to simplify one, which it tells apart
+// by where they come from.
+func inBubble(t *testing.T, rt *rapid.T, f func()) {
+	var failed any
+	synctest.Test(t, func(*testing.T) {
+		defer func() { failed = recover() }()
+		f()
+	})
+	switch {
+	case failed != nil && rt.Failed():
+		panic(failed)
+	case failed != nil:
+		panic(failed)
+	}
+}
+
+// wantSameStanding compares what runs and what is remembered.
+func wantSameStanding(rt *rapid.T, in *interpreted, m *fsm.Machine[int]) {
+	s := m.Snapshot()
+	var running []string
+	for _, p := range s.Timeouts {
+		running = append(running, fmt.Sprint(p.State, ">", p.To, " in ", time.Until(p.Due)))
+	}
+	remembered := make(map[int]int)
+	for _, each := range s.Memory {
+		remembered[each.State] = each.Last
+	}
+	if diff := cmp.Diff(in.dues(), running) + cmp.Diff(in.remembered(), remembered); diff != "" {
+		rt.Fatalf("timeouts and memory (-want +got):\n%s", diff)
+	}
 }
 
 func wantSamePath(rt *rapid.T, in *interpreted, m *fsm.Machine[int]) {
@@ -207,7 +315,7 @@ func wantSamePath(rt *rapid.T, in *interpreted, m *fsm.Machine[int]) {
 func TestConcurrentCallersAgreeWithTheInterpreter(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := &world{seed: rapid.Int().Draw(rt, "seed"), panic: rapid.Bool().Draw(rt, "panics")}
-		def, in, events := randomDefinition(rt, w)
+		def, in, events := randomDefinition(rt, w, false)
 		var order []string // of the events, as their turns came
 		def, err := def.With(fsm.Finally(func(_ context.Context, tr number, _ error) { order = append(order, tr.Event) }))
 		if err != nil {

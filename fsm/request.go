@@ -18,18 +18,21 @@ type request[S comparable] struct {
 // attend is for a change that may have to wait, be refused or take time. The
 // mutex is locked when it is called, and open when it returns.
 func (m *Machine[S]) attend(ctx context.Context, r *request[S]) error {
-	if m.queue != nil && m.turn.taken && m.turn.within(ctx) {
+	if m.queue() != nil && m.turn.taken && m.turn.within(ctx) {
 		return m.later(ctx, r)
 	}
 	if err := m.turn.claim(ctx); err != nil {
 		return m.failed(r, PhaseTurn, err)
 	}
 	defer m.leave()
+	if m.annex != nil {
+		m.catchUp()
+	}
 	if m.closed {
 		return m.failed(r, PhaseTurn, ErrClosed)
 	}
 	err := m.turn.open(func() error { return m.run(ctx, r) })
-	if m.queue != nil {
+	if m.queue() != nil {
 		m.drain()
 	}
 	return err
@@ -86,13 +89,13 @@ func (m *Machine[S]) make(v *visit, r *request[S], p *plan[S]) error {
 	if r.fires {
 		return m.handle(v, r, p)
 	}
-	at, target, ok := m.def.graph.edge(p.from, r.to)
+	at, _, ok := m.def.graph.edge(p.from, r.to)
 	if !ok {
 		return m.refusal(r.to, PhaseTable, ErrInvalid)
 	}
-	m.lead(p, target, m.def.edgeRules(p.from, at), m.past.count+1)
+	m.lead(p, at)
 	if refused := m.def.admit(v, p); refused != nil {
-		return m.refusal(r.to, PhaseGuard, refused)
+		return m.refusal(p.told.To, PhaseGuard, refused)
 	}
 	return m.finish(v, p)
 }
@@ -104,7 +107,10 @@ func (m *Machine[S]) finish(v *visit, p *plan[S]) error {
 		return m.refusal(p.told.To, PhaseBefore, err)
 	}
 	if !p.internal() {
-		watched, err := m.write(v, p.step)
+		if m.annex != nil {
+			p.next = m.ahead(p)
+		}
+		watched, err := m.write(v, p.step, p.way.stays, p.next)
 		if err != nil {
 			return err
 		}
@@ -126,8 +132,11 @@ func (m *Machine[S]) reset(v *visit, r *request[S]) error {
 	var p plan[S]
 	m.begin(&p, r)
 	p.event = forced
-	m.lead(&p, 0, nil, m.past.count+1)
-	watched, err := m.write(v, p.step)
+	m.head(&p, way{to: m.def.start, goal: m.def.start, top: none}, m.past.count+1)
+	if m.annex != nil {
+		p.next = m.ahead(&p)
+	}
+	watched, err := m.write(v, p.step, false, p.next)
 	if watched {
 		m.tell(&p)
 	}

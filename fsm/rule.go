@@ -17,11 +17,12 @@ import (
 // panics or ends its goroutine, the transition ends there and the machine goes
 // on.
 type Rule[S comparable] struct {
-	shape func(*Definition[S], *problems) // first: adds edges
+	order func(inner map[S][]S)           // before all: says what lies within which, to number the states
+	shape func(*Definition[S], *problems) // first: adds edges, and puts states into each other
 	bind  func(*Definition[S], *problems)
 }
 
-// Guard refuses transitions to a state for as long as check returns an error.
+// Guard refuses transitions to a state, and into a parent from outside, for as long as check returns an error.
 // The refusal, a *[GuardError], carries name. A guard may be asked and the
 // transition still fail: it should have no effect of its own.
 func Guard[S comparable](to S, name string, check func(context.Context, Transition[S]) error) Rule[S] {
@@ -156,8 +157,9 @@ func selfRule[S comparable](state S, name string, kind selfKind) Rule[S] {
 }
 
 // Final names the states in which a machine may end, to have it checked: they,
-// and no others, have an empty list in the table, and from every state one of
-// them can be reached.
+// and no others, have an empty list in the table (and so have the states around
+// them), and from every state one of them can be reached. A state with others within
+// it is none in which a machine could end.
 func Final[S comparable](states ...S) Rule[S] {
 	return Rule[S]{bind: func(d *Definition[S], found *problems) {
 		if len(states) == 0 {
@@ -197,6 +199,10 @@ func (d *Definition[S]) checkEnds(found *problems) {
 	for _, s := range d.States() {
 		out, end := len(d.Next(s)) > 0, slices.Contains(d.ends, s)
 		switch {
+		case !d.graph.tree.leaf(d.graph.index[s]):
+			if end && !d.isHistory(d.graph.index[s]) {
+				found.add("%q is final, but has others within it", label(s))
+			}
 		case out && end:
 			found.add("%q is final, but leads to %s", label(s), names(d.Next(s)))
 		case !out && !end:

@@ -53,12 +53,13 @@ func (t Table[S]) checkNames(found *problems) {
 	}
 }
 
-// reach returns the states that can be reached from initial: initial itself,
-// then breadth first, each state's targets in the order of the table.
-func (t Table[S]) reach(initial S) []S {
+// reach returns the states that can be reached from initial: initial itself, then
+// breadth first, what is within each state and then its targets in the order of the
+// table.
+func (t Table[S]) reach(initial S, inner map[S][]S) []S {
 	states, seen := []S{initial}, map[S]bool{initial: true}
 	for i := 0; i < len(states); i++ {
-		for _, to := range t[states[i]] {
+		for _, to := range slices.Concat(inner[states[i]], t[states[i]]) {
 			if _, known := t[to]; known && !seen[to] {
 				seen[to] = true
 				states = append(states, to)

@@ -19,6 +19,13 @@ func (l *trace) add(line string) {
 	l.lines = append(l.lines, line)
 }
 
+// clear forgets.
+func (l *trace) clear() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = nil
+}
+
 // notes is user code that notes that it ran.
 func (l *trace) notes(line string) code {
 	return func(context.Context, moved) error { l.add(line); return nil }

@@ -15,8 +15,9 @@ type Transition[S comparable] struct {
 	// fails leaves no gap. It is 0 for what is no step: an event handled by an
 	// [Internal] rule, or what [Finally] hears of without a target.
 	Number uint64 `json:"number"`
-	From   S      `json:"from"`
-	To     S      `json:"to"`
+	// From and To are leaves, whatever was asked for.
+	From S `json:"from"`
+	To   S `json:"to"`
 	// Event is the name of the event that asked for it; empty for a transition
 	// that was asked for by its target.
 	Event string `json:"event,omitempty"`
@@ -29,7 +30,8 @@ type Transition[S comparable] struct {
 	Forced bool `json:"forced,omitempty"`
 }
 
-// Transition moves the machine to a state, or says in a *[TransitionError] why
+// Transition moves the machine to a state (with a hierarchy to the leaf that is entered
+// with it: see [Within]), or says in a *[TransitionError] why
 // not. This is the order, for an event ([Fire]) as well:
 //
 //  1. A ctx that has ended is refused. The call waits for its turn; if ctx ends
@@ -39,16 +41,19 @@ type Transition[S comparable] struct {
 //     have a rule for the state: [ErrUnhandled], [ErrUnknownEvent]; the
 //     [Unhandled] hook has its say here. An ignored one is done.
 //  4. The guards are asked until one refuses: of the event's candidate ([If]),
-//     then of the edge ([GuardEdge]), then of the target ([Guard]), in the order
-//     in which they were given. If one refuses, the event's next candidate has its
+//     then of the edge ([GuardEdge]), then of the target ([Guard]; with a hierarchy of
+//     each state that would be entered, the outermost first), in the order in which
+//     they were given. If one refuses, the event's next candidate has its
 //     turn. A [Choose] finds its target after its own guards.
 //  5. The before hooks run, until one vetoes.
 //  6. On a lease, the value is made and written. If the write fails or is in
 //     doubt (store.ErrInDoubt) the machine has not moved; the lease settles a
 //     doubt before it writes again.
 //  7. The transition is committed: readers see the new state and the history.
-//  8. The exit hooks of the source, those along the edge, the event's [Do], the
-//     enter hooks of the target and the after hooks run, all of them. The errors
+//  8. The exit hooks of the source (and of the states around it that are left, the
+//     innermost first: see [Within]), those along the edge, the event's [Do], the
+//     enter hooks of the target (and before them of those around it that are entered,
+//     the outermost first) and the after hooks run, all of them. The errors
 //     of those that fail are returned, joined; the machine has moved, and the
 //     error says so. Without [Reenter] a state that is its own target has neither
 //     exit nor enter.
@@ -84,7 +89,7 @@ func (m *Machine[S]) TransitionBecause(ctx context.Context, to S, cause string) 
 		return m.refusal(to, PhaseTable, ErrInvalid)
 	}
 	e := entry{at: now(), from: m.present(), to: target}
-	m.commit(e, cause)
+	m.commit(e, cause, m.def.remains(e))
 	if m.watch != nil {
 		m.showLast(e, cause)
 	}
@@ -107,14 +112,14 @@ func (m *Machine[S]) Reset(ctx context.Context, cause string) error {
 
 // write makes a step, once the store has confirmed it if there is a lease, and
 // says whether anyone watched then. It has the turn; the mutex is open.
-func (m *Machine[S]) write(ctx context.Context, s step) (watched bool, err error) {
+func (m *Machine[S]) write(ctx context.Context, s step, stays bool, next *standing) (watched bool, err error) {
 	if m.lease == nil {
-		return m.publish(s), nil
+		return m.publish(s, stays, next), nil
 	}
 	var seen bool
 	err = m.lease.Write(ctx, lease.Write{
-		Encode: func() ([]byte, error) { return m.encode(s) },
-		Commit: func() { seen = m.publish(s) },
+		Encode: func() ([]byte, error) { return m.encode(s, stays, next) },
+		Commit: func() { seen = m.publish(s, stays, next) },
 	})
 	if err != nil {
 		return false, m.refusal(m.def.graph.states[s.to], PhaseWrite, fmt.Errorf("write: %w", err))
@@ -123,17 +128,21 @@ func (m *Machine[S]) write(ctx context.Context, s step) (watched bool, err error
 }
 
 // publish is commit for where the mutex is open.
-func (m *Machine[S]) publish(s step) (watched bool) {
+func (m *Machine[S]) publish(s step, stays bool, next *standing) (watched bool) {
 	m.turn.mu.Lock()
 	defer m.turn.mu.Unlock()
-	m.commit(s.entry, s.cause)
+	m.commit(s.entry, s.cause, stays)
+	if next != nil {
+		m.annex.standing = *next
+		m.arm()
+	}
 	return m.watch != nil
 }
 
-// commit makes a step. This is the only place where a machine changes state. It
-// needs the turn and the mutex.
-func (m *Machine[S]) commit(e entry, cause string) {
-	if e.to != e.from || !m.def.remains(e) {
+// commit makes a step, which stays if it leaves its state only to be recorded. This
+// is the only place where a machine changes state. It needs the turn and the mutex.
+func (m *Machine[S]) commit(e entry, cause string, stays bool) {
+	if !stays {
 		m.since = e.at
 	}
 	m.past.count++
@@ -143,9 +152,9 @@ func (m *Machine[S]) commit(e entry, cause string) {
 	m.state.Store(uint32(e.to))
 }
 
-// remains reports whether a step leaves its state only to be recorded.
+// remains reports whether a step stays, without a hierarchy.
 func (d *Definition[S]) remains(e entry) bool {
-	return e.from == e.to && e.event != forced && d.places[e.from].self == remaining
+	return e.from == e.to && d.places[e.from].self == remaining
 }
 
 // refusal is the error of a step that was not made from the present state.

@@ -70,8 +70,8 @@ func (m *Machine[S]) forget(w watcher[S]) {
 	}
 }
 
-// Wait returns as soon as the machine is in one of the states, or a step has led
-// to one, and says which; the machine may have moved on by then. If it is in one
+// Wait returns as soon as the machine is in one of the states or within it, or a step
+// has led there, and says in which leaf; the machine may have moved on by then. If it is in one
 // already it returns at once; otherwise it is told after the hooks of the step. It
 // fails when ctx ends, when the machine is closed, with [ErrInvalid] for a state
 // that is not in the table or for none at all, and with [ErrReentrant] inside a
@@ -91,11 +91,11 @@ func (m *Machine[S]) wait(ctx context.Context, states []S) (S, error) {
 		return none, fmt.Errorf("no state is %w", ErrInvalid)
 	}
 	for _, s := range states {
-		if _, known := m.def.graph.index[s]; !known {
+		if i, known := m.def.graph.index[s]; !known || m.def.isHistory(i) {
 			return none, fmt.Errorf("%q is %w", label(s), ErrInvalid)
 		}
 	}
-	w := &waiter[S]{states: states, met: make(chan S, 1), over: make(chan error, 1)}
+	w := &waiter[S]{def: m.def, states: states, met: make(chan S, 1), over: make(chan error, 1)}
 	if s, done, err := m.enlist(ctx, w); done {
 		return s, err
 	}
@@ -122,7 +122,7 @@ func (m *Machine[S]) enlist(ctx context.Context, w *waiter[S]) (s S, done bool, 
 	m.turn.mu.Lock()
 	defer m.turn.mu.Unlock()
 	switch now := m.State(); {
-	case slices.Contains(w.states, now):
+	case w.waitsFor(now):
 		return now, true, nil
 	case ctx.Err() != nil:
 		return s, true, ended(ctx)
@@ -138,13 +138,14 @@ func (m *Machine[S]) enlist(ctx context.Context, w *waiter[S]) (s S, done bool, 
 // waiter is a call of Wait. Each of its channels gets at most one value, and has
 // room for it.
 type waiter[S comparable] struct {
+	def    *Definition[S]
 	states []S
 	met    chan S
 	over   chan error
 }
 
 func (w *waiter[S]) see(t Transition[S]) bool {
-	if !slices.Contains(w.states, t.To) {
+	if !w.waitsFor(t.To) {
 		return true
 	}
 	w.met <- t.To
@@ -152,6 +153,10 @@ func (w *waiter[S]) see(t Transition[S]) bool {
 }
 
 func (w *waiter[S]) end(err error) { w.over <- err }
+
+func (w *waiter[S]) waitsFor(s S) bool {
+	return slices.ContainsFunc(w.states, func(around S) bool { return w.def.In(s, around) })
+}
 
 // Subscribe returns the steps that are committed from now on, resets included:
 // all of them, in order, each after its hooks have run.

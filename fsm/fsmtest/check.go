@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -22,10 +24,13 @@ func Check[S comparable](t *testing.T, def *fsm.Definition[S], args ...Argument[
 	probed, p := attach(t, def)
 	walked := make(map[string]bool)
 	rapid.Check(t, func(rt *rapid.T) {
-		w := walk[S]{rt: rt, def: def, events: events, probe: p, m: fsm.New(probed), walked: walked}
-		for range rapid.IntRange(1, 60).Draw(rt, "steps") {
-			w.step()
-		}
+		timeless(t, def, rt.Failed, func() {
+			w := walk[S]{rt: rt, def: def, events: events, probe: p, m: fsm.New(probed), walked: walked}
+			defer w.m.Close(context.Background())
+			for range rapid.IntRange(1, 60).Draw(rt, "steps") {
+				w.step()
+			}
+		})
 	})
 	t.Log(coverage(def, walked))
 }
@@ -68,7 +73,13 @@ type call[S comparable] struct {
 func (w *walk[S]) step() {
 	before := w.m.Snapshot()
 	w.probe.clear()
-	switch next := w.def.Next(before.State); rapid.IntRange(0, 9).Draw(w.rt, "call") {
+	calls := 9
+	if len(before.Timeouts) > 0 {
+		calls = 12
+	}
+	switch next := w.def.Next(before.State); rapid.IntRange(0, calls).Draw(w.rt, "call") {
+	case 10, 11, 12:
+		w.pass(before)
 	case 0:
 		err := w.m.Reset(context.Background(), "fsmtest")
 		w.done("reset", before, err).reset()
@@ -84,6 +95,19 @@ func (w *walk[S]) step() {
 		err := e.fire(w.rt, context.Background(), w.m)
 		w.done(fmt.Sprintf("event %q", e.name), before, err).event(e.name)
 	}
+}
+
+// pass lets time pass until something is due.
+func (w *walk[S]) pass(before fsm.Snapshot[S]) {
+	earlier := func(a, b fsm.Pending[S]) int { return a.Due.Compare(b.Due) }
+	due := slices.SortedStableFunc(slices.Values(before.Timeouts), earlier)
+	time.Sleep(time.Until(due[0].Due))
+	synctest.Wait()
+	c := w.done(fmt.Sprintf("timeout of %v to %v", due[0].State, due[0].To), before, w.probe.outcome)
+	if len(due) > 1 && due[1].Due.Equal(due[0].Due) {
+		return // which of them have done what cannot be told apart
+	}
+	c.timeout(due[0])
 }
 
 func (w *walk[S]) transition(before fsm.Snapshot[S], to S) {
@@ -113,6 +137,9 @@ func (c *call[S]) moved() bool {
 		last := c.after.History[len(c.after.History)-1]
 		if last.From != c.before.State || last.To != c.after.State || last.Number != c.after.Number {
 			c.fail("recorded as %+v, and now in %v", last, c.after.State)
+		}
+		for _, p := range c.after.Timeouts {
+			c.want(c.def.In(c.after.State, p.State), "the timeout of %v runs in %v", p.State, c.after.State)
 		}
 		return true
 	}

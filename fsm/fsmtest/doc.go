@@ -14,4 +14,8 @@
 // The definition's own guards and hooks run. They may refuse and fail as they
 // like; what is checked is what becomes of that. What they need has to be there,
 // and they should not mind to run often.
+//
+// If there are timeouts, all of it runs in a bubble of testing/synctest, and time
+// passes when the walk lets it: hooks should take none themselves, and a
+// [fsm.TimeoutFunc] should not say that it is due at once.
 package fsmtest

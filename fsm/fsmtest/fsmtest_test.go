@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -75,6 +77,50 @@ func TestEveryKindOfRule(t *testing.T) {
 func TestUnhandledHookMayAnswer(t *testing.T) {
 	fsmtest.Check(t, worded(fsm.Unhandled(func(context.Context, *fsm.EventError[state]) error { return nil })),
 		fsmtest.Arg[state](boot, rapid.IntRange(0, 3)))
+}
+
+// nested has states within states, history states and timeouts, and code that fails
+// now and then.
+func nested(more ...fsm.Rule[state]) *fsm.Definition[state] {
+	type tr = fsm.Transition[state]
+	rules := []fsm.Rule[state]{
+		fsm.Within[state]("running", "starting", "live"), fsm.Within[state]("live", "warming", "active"),
+		fsm.ShallowHistory[state]("resumed", "running"), fsm.DeepHistory[state]("again", "running"),
+		fsm.Self[state]("live"), fsm.Reenter[state]("running"),
+		fsm.Timeout[state]("running", time.Hour, "stopped"), fsm.Timeout[state]("warming", time.Minute, "active"),
+		fsm.Timeout[state]("starting", 2*time.Minute, "live"), fsm.Timeout[state]("starting", 2*time.Minute, "paused"),
+		fsm.TimeoutFunc("active", "jitter", func(t tr) time.Duration { return time.Duration(t.Number) * time.Second }, "live"),
+		fsm.On(boot, fsm.From[state]("idle"), "running"), fsm.On(boot, fsm.From[state]("running"), "running"),
+		fsm.On(stop, fsm.From[state]("running"), "stopped"), fsm.On(stop, fsm.From[state]("live"), "live"), fsm.Ignore(stop, fsm.From[state]("warming")),
+		fsm.On(tick, fsm.From[state]("paused"), "again"), fsm.Internal(tick, fsm.FromAny[state]()),
+	}
+	return fsm.MustDefine("idle", fsm.Table[state]{
+		"idle": {"running", "active"}, "running": {"stopped", "paused", "starting"}, "starting": {"live"}, "live": {},
+		"warming": {"active"}, "active": {"warming", "again"}, "paused": {"resumed", "again", "live"}, "stopped": {"idle"},
+		"resumed": {}, "again": {},
+	}, append(rules, more...)...)
+}
+
+func TestHierarchyAndTime(t *testing.T) {
+	fsmtest.Check(t, nested(), fsmtest.Arg[state](boot, rapid.IntRange(0, 3)))
+	type tr = fsm.Transition[state]
+	fsmtest.Check(t, nested(
+		fsm.Guard("live", "g", sometimes[tr](3)), fsm.Guard("running", "h", sometimes[tr](5)), fsm.GuardEdge("warming", "stopped", "e", sometimes[tr](2)),
+		fsm.Before(sometimes[tr](7)), fsm.Enter("live", sometimes[tr](2)), fsm.Exit("running", sometimes[tr](4)),
+	), fsmtest.Arg[state](boot, rapid.IntRange(0, 3)))
+}
+
+func TestCoverTakesTheEdgesOfLeaves(t *testing.T) {
+	fsmtest.Cover(t, nested())
+	want := [][]state{
+		{"idle", "running", "running"}, {"idle", "running", "live", "live"},
+	}
+	paths := fsmtest.Paths(nested())
+	for _, path := range want {
+		if !slices.ContainsFunc(paths, func(p []state) bool { return slices.Equal(p, path) }) {
+			t.Errorf("no path %v in %v", path, paths)
+		}
+	}
 }
 
 func TestCover(t *testing.T) { fsmtest.Cover(t, fsm.MustDefine("idle", table)) }

@@ -3,6 +3,7 @@ package fsmtest
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/leasehold-go/leasehold/fsm"
@@ -10,8 +11,10 @@ import (
 
 // probe notes what runs in the course of one call.
 type probe[S comparable] struct {
+	mu      sync.Mutex // a timeout is on a goroutine of its own
 	lines   []string
 	outcome error // what the finally hook was told
+	failed  error // what the hook for failed timeouts was told
 	lenient bool  // the definition has an unhandled hook, whose answer counts
 }
 
@@ -19,15 +22,18 @@ type probe[S comparable] struct {
 // at every point.
 func attach[S comparable](t testing.TB, def *fsm.Definition[S]) (*fsm.Definition[S], *probe[S]) {
 	p := new(probe[S])
-	rules := []fsm.Rule[S]{fsm.Before(p.note("before")), fsm.After(p.note("after")), fsm.Finally(p.end)}
+	rules := []fsm.Rule[S]{fsm.Before(p.note("before")), fsm.After(p.note("after")), fsm.Finally(p.end), fsm.TimeoutFailed(p.late)}
 	for _, from := range def.States() {
+		if _, _, history := def.Remembers(from); history {
+			continue
+		}
 		rules = append(rules,
 			fsm.Guard(from, "fsmtest", p.note(at("guard", from))),
 			fsm.Exit(from, p.note(at("exit", from))),
 			fsm.Enter(from, p.note(at("enter", from))))
-		for _, to := range def.Next(from) {
-			rules = append(rules, fsm.Along(from, to, p.note(along(from, to))))
-		}
+	}
+	for from, to := range edges(def) {
+		rules = append(rules, fsm.Along(from, to, p.note(along(from, to))))
 	}
 	probed, err := def.With(rules...)
 	if err != nil {
@@ -44,14 +50,28 @@ func along[S comparable](from, to S) string { return fmt.Sprintf("edge %v -> %v"
 
 func (p *probe[S]) note(line string) func(context.Context, fsm.Transition[S]) error {
 	return func(context.Context, fsm.Transition[S]) error {
+		p.mu.Lock()
+		defer p.mu.Unlock()
 		p.lines = append(p.lines, line)
 		return nil
 	}
 }
 
 func (p *probe[S]) end(_ context.Context, _ fsm.Transition[S], err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.lines = append(p.lines, "finally")
 	p.outcome = err
 }
 
-func (p *probe[S]) clear() { p.lines, p.outcome = nil, nil }
+func (p *probe[S]) late(_ context.Context, err *fsm.TransitionError[S]) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.failed = err
+}
+
+func (p *probe[S]) clear() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lines, p.outcome, p.failed = nil, nil, nil
+}

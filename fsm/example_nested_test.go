@@ -1,0 +1,123 @@
+package fsm_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/leasehold-go/leasehold/fsm"
+)
+
+type Door string
+
+const (
+	Open    Door = "open"
+	Shut    Door = "shut"
+	Closed  Door = "closed"
+	Locked  Door = "locked"
+	Relock  Door = "relock"
+	Slammed Door = "slammed"
+)
+
+var door = fsm.MustDefine(Open, fsm.Table[Door]{
+	Open:   {Shut, Relock},
+	Shut:   {Open}, // from whatever is within it
+	Closed: {Locked},
+	Locked: {Closed},
+	Relock: {},
+},
+	fsm.Within(Shut, Closed, Locked),
+	fsm.DeepHistory(Relock, Shut),
+	fsm.Timeout(Closed, 10*time.Second, Locked),
+)
+
+func ExampleWithin() {
+	ctx := context.Background()
+	m := fsm.New(door)
+	defer m.Close(ctx)
+	_ = m.Transition(ctx, Shut)
+	fmt.Println(m.State(), m.In(Shut), m.Next())
+	_ = m.Transition(ctx, Locked)
+	_ = m.Transition(ctx, Open) // the edge of shut
+	fmt.Println(m.State(), m.In(Shut))
+	// Output:
+	// closed true [locked open]
+	// open false
+}
+
+func ExampleDeepHistory() {
+	ctx := context.Background()
+	m := fsm.New(door)
+	defer m.Close(ctx)
+	for _, to := range []Door{Shut, Locked, Open, Relock} {
+		_ = m.Transition(ctx, to)
+	}
+	fmt.Println(m.State())
+	// Output: locked
+}
+
+func ExampleTimeout() {
+	ctx := context.Background()
+	def, err := light.With(fsm.Timeout(Red, time.Millisecond, Green))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	m := fsm.New(def)
+	defer m.Close(ctx)
+	_, _ = m.Wait(ctx, Green)
+	fmt.Println(m.History()[0].Cause)
+	// Output: timeout after 1ms in red
+}
+
+func ExampleRestore() {
+	ctx := context.Background()
+	m := fsm.New(door)
+	_ = m.Transition(ctx, Shut)
+	_ = m.Transition(ctx, Locked)
+	_ = m.Close(ctx)
+	data, _ := json.Marshal(m.Snapshot())
+
+	s, err := fsm.DecodeSnapshot[Door](data) // elsewhere
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	again, err := fsm.Restore(door, s)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer again.Close(ctx)
+	fmt.Println(again.State(), len(again.History()))
+
+	s.State = Slammed
+	_, err = fsm.Restore(door, s)
+	if bad, ok := errors.AsType[*fsm.SnapshotError](err); ok {
+		fmt.Println(bad.Problems[0])
+	}
+	// Output:
+	// locked 2
+	// state: "slammed" is not in the table
+}
+
+func ExampleDefinition_Mermaid_nested() {
+	fmt.Print(door.Mermaid())
+	// Output:
+	// stateDiagram-v2
+	//     state "open" as s0
+	//     state "shut" as s1 {
+	//         state "H#42; relock" as s2
+	//         state "closed" as s3
+	//         state "locked" as s4
+	//         [*] --> s3
+	//         s3 --> s4 : after 10s
+	//         s4 --> s3
+	//     }
+	//     [*] --> s0
+	//     s0 --> s1
+	//     s0 --> s2
+	//     s1 --> s0
+}
