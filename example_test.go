@@ -115,3 +115,28 @@ func Example_machine() {
 	// event "boot" in idle: vetoed: guard "has a disk": nothing is mounted
 	// <nil> starting
 }
+
+func Example_nested() {
+	ctx := context.Background()
+	const Running, Warming State = "running", "warming"
+	def, err := fsm.Define(Idle, fsm.Table[State]{
+		Idle:    {Running},
+		Running: {Idle}, // from whatever is within it
+		Warming: {Active},
+		Active:  {},
+	},
+		fsm.Within(Running, Warming, Active),
+		fsm.Timeout(Warming, 30*time.Second, Idle),
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	m := fsm.New(def)
+	defer m.Close(ctx)
+	fmt.Println(m.Transition(ctx, Running), m.State(), m.In(Running))
+	fmt.Println(m.Transition(ctx, Active), m.Next())
+
+	// Output:
+	// <nil> warming true
+	// <nil> [idle]
+}

@@ -32,17 +32,6 @@ func open(t testing.TB, client *clientv3.Client) *etcdstore.Store {
 	return st
 }
 
-// empty removes all data.
-func empty(t testing.TB, client *clientv3.Client) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	_, err := client.Delete(ctx, "\x00", clientv3.WithFromKey())
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // lines are connections that can be cut.
 type lines struct {
 	mu   sync.Mutex

@@ -76,7 +76,7 @@ func (s *settings) flags(url *string) *flag.FlagSet {
 	fs := flag.NewFlagSet("exchange", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.Usage = func() {}
-	fs.StringVar(url, "store", "memory:", "`URL` of the store: memory: or redis://host:port/db")
+	fs.StringVar(url, "store", "memory:", "`URL` of the store: memory:, redis://host:port/db, redis+sentinel://, redis+cluster:// or etcd://host:port,host:port")
 	fs.IntVar(&s.exchange, "exchange", 1, "id of the exchange, at least 1")
 	fs.StringVar(&s.name, "name", "coinbase", "name of the exchange")
 	fs.DurationVar(&s.ttl, "ttl", lease.DefaultTTL, "how long the record outlives its last heartbeat")
