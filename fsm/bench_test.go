@@ -89,25 +89,41 @@ func BenchmarkEventWithArgument(b *testing.B) {
 	}
 }
 
-func BenchmarkTransition(b *testing.B) {
-	m := fsm.New(lifecycle)
-	ctx := context.Background()
-	path := []state{starting, idle}
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		if err := m.Transition(ctx, path[i&1]); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
+func BenchmarkTransition(b *testing.B) { backAndForth(b, lifecycle) }
 
 func BenchmarkTransitionWithHook(b *testing.B) {
 	def, err := lifecycle.With(fsm.After(func(context.Context, fsm.Transition[state]) error { return nil }))
 	if err != nil {
 		b.Fatal(err)
 	}
+	backAndForth(b, def)
+}
+
+// With states within states: into a parent, down to its first leaf, and out of it.
+func BenchmarkTransitionAcrossLevels(b *testing.B) {
+	def, err := fsm.Define(idle, fsm.Table[state]{
+		idle: {starting}, starting: {idle}, warming: {active}, active: {},
+	}, fsm.Within(starting, warming, active))
+	if err != nil {
+		b.Fatal(err)
+	}
+	backAndForth(b, def)
+}
+
+// With a timeout that starts and ends with each second step.
+func BenchmarkTransitionWithTimeout(b *testing.B) {
+	def, err := lifecycle.With(fsm.Timeout(starting, time.Hour, idle))
+	if err != nil {
+		b.Fatal(err)
+	}
+	backAndForth(b, def)
+}
+
+// backAndForth measures a step to starting, or into it, and one back.
+func backAndForth(b *testing.B, def *fsm.Definition[state]) {
 	m := fsm.New(def)
 	ctx := context.Background()
+	defer m.Close(ctx)
 	path := []state{starting, idle}
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
