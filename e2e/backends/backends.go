@@ -21,9 +21,9 @@ var table = []struct {
 	ttl   time.Duration
 	start func(testing.TB) servers
 }{
-	{"redis", time.Second / 2, startRedis},
-	{"redis-sentinel", time.Second / 2, startSentinel},
-	{"redis-cluster", time.Second, startCluster}, // a list reads as many indices as there are slots
+	{"redis", time.Second, startRedis},
+	{"redis-sentinel", time.Second, startSentinel},
+	{"redis-cluster", 2 * time.Second, startCluster}, // a list reads as many indices as there are slots
 	{"etcd", time.Second, startEtcd},
 	{"etcd-three", time.Second, startMembers},
 	{"memory", time.Second / 2, startMemory},

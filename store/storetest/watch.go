@@ -122,10 +122,10 @@ func watchDelete(c *trial) {
 
 func watchExpiry(c *trial) {
 	c.hold("stays")
-	before, w := c.brief("before"), c.follow()
+	before, w := c.create(claim("before", 3*c.ttl)), c.follow()
 	after := c.brief("after")
 	c.await(w, "tells a create", has(after, "first"))
-	for _, t := range []term{before, after} {
+	for _, t := range []term{after, before} {
 		c.wantGone(w, t, store.Expired)
 		if early := time.Until(t.Until); early > 0 {
 			c.broke("the watch told that %q was gone %v before its ttl had passed", t.Key, early)
@@ -142,7 +142,8 @@ func watchSuccessor(c *trial) {
 }
 
 func watchRenewed(c *trial) {
-	t, w := c.brief("key"), c.follow()
+	w := c.follow() // first: it takes longer than a ttl where a list is slow
+	t := c.brief("key")
 	for range 9 {
 		time.Sleep(c.ttl / 3)
 		c.keep(&t)
