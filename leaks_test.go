@@ -19,7 +19,7 @@ func TestEveryPackageWithTestsFailsOnLeakedGoroutines(t *testing.T) {
 		text, err := os.ReadFile(path)
 		dir := filepath.Dir(path)
 		watched[dir] = watched[dir] || strings.Contains(string(text), "goleak.VerifyTestMain(") ||
-			strings.Contains(string(text), "built.Main(") // which does, in e2e
+			strings.Contains(string(text), "built.Main(") // which does
 		return err
 	})
 	if err != nil {

@@ -166,6 +166,9 @@ func (m *Machine[S]) ring() {
 // may not have come to it, or they were restored. Those that they start in turn are not
 // among them, or a circle could keep the call waiting for ever.
 func (m *Machine[S]) catchUp() {
+	if m.annex == nil {
+		return
+	}
 	now := time.Now()
 	for range len(m.annex.pending) {
 		t := m.overdue(now)

@@ -153,9 +153,7 @@ func (m *Machine[S]) take(ctx context.Context) error {
 	if err := m.turn.claim(ctx); err != nil {
 		return err
 	}
-	if m.annex != nil {
-		m.catchUp()
-	}
+	m.catchUp()
 	if m.closed {
 		m.leave()
 		return ErrClosed

@@ -25,9 +25,7 @@ func (m *Machine[S]) attend(ctx context.Context, r *request[S]) error {
 		return m.failed(r, PhaseTurn, err)
 	}
 	defer m.leave()
-	if m.annex != nil {
-		m.catchUp()
-	}
+	m.catchUp()
 	if m.closed {
 		return m.failed(r, PhaseTurn, ErrClosed)
 	}

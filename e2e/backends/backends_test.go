@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/leasehold-go/leasehold/e2e/internal/built"
+	"github.com/leasehold-go/leasehold/internal/built"
 	"github.com/leasehold-go/leasehold/store"
 )
 

@@ -1,6 +1,10 @@
 package backends
 
-import "testing"
+import (
+	"iter"
+	"sync"
+	"testing"
+)
 
 // Together starts the named backends and returns a place on each, in that order, for
 // a test that compares them.
@@ -18,4 +22,23 @@ func Together(t testing.TB, names ...string) []*Place {
 		t.Fatalf("of the backends %q there are %d", names, len(places))
 	}
 	return places
+}
+
+// turns bounds for how many tests servers run at the same time.
+var turns = make(chan struct{}, 12)
+
+// Apart runs a test on a fresh server of each of the named backends, beside other
+// tests: all wait most of the time.
+func Apart(t *testing.T, names iter.Seq[string], test func(t *testing.T, name string, p *Place)) {
+	t.Helper()
+	t.Parallel()
+	var all sync.WaitGroup
+	for name := range names {
+		all.Go(func() {
+			turns <- struct{}{}
+			defer func() { <-turns }()
+			t.Run(name, func(t *testing.T) { test(t, name, Together(t, name)[0]) })
+		})
+	}
+	all.Wait()
 }

@@ -12,7 +12,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/leasehold-go/leasehold/e2e/etcdtest"
-	"github.com/leasehold-go/leasehold/e2e/internal/built"
+	"github.com/leasehold-go/leasehold/internal/built"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
 	etcdstore "github.com/leasehold-go/leasehold/store/etcd"

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/leasehold-go/leasehold/e2e/internal/account"
+	"github.com/leasehold-go/leasehold/e2e/internal/horizon"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
 	etcdstore "github.com/leasehold-go/leasehold/store/etcd"
@@ -100,46 +101,11 @@ func wantNoQuorum(t *testing.T, call func(context.Context) error) {
 	}
 }
 
-// horizon is a store that notes how far its answers let a holder trust.
-type horizon struct {
-	store.Store
-	mu   sync.Mutex
-	last time.Time
-}
-
-func (h *horizon) note(until time.Time) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if until.After(h.last) {
-		h.last = until
-	}
-}
-
-func (h *horizon) until() time.Time {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.last
-}
-
-func (h *horizon) Create(ctx context.Context, c store.Claim) (store.Grant, error) {
-	grant, err := h.Store.Create(ctx, c)
-	h.note(grant.Until)
-	return grant, err
-}
-
-func (h *horizon) Renew(ctx context.Context, batch []store.Write) []store.Renewed {
-	answers := h.Store.Renew(ctx, batch)
-	for _, a := range answers {
-		h.note(a.Until)
-	}
-	return answers
-}
-
 func TestAHolderLearnsOfALostQuorumBeforeItsTrustEnds(t *testing.T) {
 	const ttl = 12 * time.Second
 	each(t, removals, func(t *testing.T, r removal) {
 		s := setScene(t)
-		h := &horizon{Store: s.open()}
+		h := &horizon.Store{Store: s.open()}
 		learnt := make(chan time.Time, 1000)
 		held := s.acquire(s.keep(h, lease.Config{TTL: ttl, Heartbeat: time.Second, OnBeat: func(b lease.Beat) {
 			if errors.Is(b.Err, etcdstore.ErrNoQuorum) {
@@ -148,7 +114,7 @@ func TestAHolderLearnsOfALostQuorumBeforeItsTrustEnds(t *testing.T) {
 		}}), 1)[0]
 		restore := s.loseQuorum(r)
 		trusted := s.lastTrusted(held)
-		latest := h.until().Add(-ttl / 100)
+		latest := h.Until().Add(-ttl / 100)
 		if trusted.After(latest) {
 			t.Errorf("still trusted %v after the window had ended", trusted.Sub(latest))
 		}

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/leasehold-go/leasehold/e2e/backends"
-	"github.com/leasehold-go/leasehold/e2e/internal/built"
+	"github.com/leasehold-go/leasehold/internal/built"
 )
 
 // The example's own tests of processes, each backend given to them as -store takes

@@ -4,7 +4,7 @@ import (
 	"flag"
 	"testing"
 
-	"github.com/leasehold-go/leasehold/e2e/internal/built"
+	"github.com/leasehold-go/leasehold/internal/built"
 )
 
 // TestMain has fewer programmes run than is rapid's default: they spend their time

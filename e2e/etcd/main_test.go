@@ -13,7 +13,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/leasehold-go/leasehold/e2e/etcdtest"
-	"github.com/leasehold-go/leasehold/e2e/internal/built"
+	"github.com/leasehold-go/leasehold/internal/built"
 	"github.com/leasehold-go/leasehold/store"
 	etcdstore "github.com/leasehold-go/leasehold/store/etcd"
 )

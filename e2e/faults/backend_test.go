@@ -1,7 +1,7 @@
 package faults_test
 
 import (
-	"sync"
+	"maps"
 	"testing"
 	"time"
 
@@ -49,23 +49,11 @@ type place struct {
 // open returns a further program's own store.
 func (p *place) open() store.Store { return p.servers.Open() }
 
-// turns bounds how many servers run at the same time.
-var turns = make(chan struct{}, 12)
-
-// onEach runs a test on a fresh server of each backend. All wait most of the time, so
-// they run beside each other.
+// onEach runs a test on a fresh server of each backend.
 func onEach(t *testing.T, test func(*place)) {
-	t.Parallel()
-	var all sync.WaitGroup
-	for name, row := range rows {
-		all.Go(func() {
-			turns <- struct{}{}
-			defer func() { <-turns }()
-			t.Run(name, func(t *testing.T) {
-				servers := backends.Together(t, name)[0]
-				test(&place{T: t, raw: row.beside(t, servers), short: row.short, servers: servers})
-			})
-		})
-	}
-	all.Wait()
+	t.Helper()
+	backends.Apart(t, maps.Keys(rows), func(t *testing.T, name string, servers *backends.Place) {
+		row := rows[name]
+		test(&place{T: t, raw: row.beside(t, servers), short: row.short, servers: servers})
+	})
 }

@@ -9,15 +9,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/leasehold-go/leasehold/e2e/internal/built"
 	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/internal/built"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
 )
 
 func TestMain(m *testing.M) {
-	flag.Set("test.parallel", "8") // most of the time a test waits; see also turns
+	flag.Set("test.parallel", "8") // most of the time a test waits; see also backends.Apart
 	built.Main(m)
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/leasehold-go/leasehold/e2e/backends"
 	"github.com/leasehold-go/leasehold/e2e/network"
 	"github.com/leasehold-go/leasehold/fsm"
 	"github.com/leasehold-go/leasehold/lease"
@@ -285,7 +286,7 @@ func TestReleaseIsBounded(t *testing.T) {
 // nothing. That of etcd does by itself.
 func TestClientAloneIgnoresItsContext(t *testing.T) {
 	t.Parallel()
-	l := connect(t, "redis")
+	l := connect(t, "redis", backends.Together(t, "redis")[0])
 	client := redis.NewClient(&redis.Options{Addr: l.Proxy.Addr()})
 	defer client.Close()
 	if err := client.Ping(t.Context()).Err(); err != nil {

@@ -1,76 +1,16 @@
 package network_test
 
 import (
-	"context"
 	"errors"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/leasehold-go/leasehold/e2e/internal/horizon"
 	"github.com/leasehold-go/leasehold/e2e/network"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
 )
-
-// horizon is a store that notes how far its answers let a holder trust, and how many
-// writes it was asked for after the create.
-type horizon struct {
-	store.Store
-	mu     sync.Mutex
-	last   time.Time
-	writes int
-}
-
-func (h *horizon) count() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.writes++
-}
-
-func (h *horizon) asked() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.writes
-}
-
-func (h *horizon) Update(ctx context.Context, w store.Write) error {
-	h.count()
-	return h.Store.Update(ctx, w)
-}
-
-func (h *horizon) Delete(ctx context.Context, key string, term store.Term) error {
-	h.count()
-	return h.Store.Delete(ctx, key, term)
-}
-
-func (h *horizon) note(until time.Time) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if until.After(h.last) {
-		h.last = until
-	}
-}
-
-func (h *horizon) until() time.Time {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.last
-}
-
-func (h *horizon) Create(ctx context.Context, c store.Claim) (store.Grant, error) {
-	grant, err := h.Store.Create(ctx, c)
-	h.note(grant.Until)
-	return grant, err
-}
-
-func (h *horizon) Renew(ctx context.Context, batch []store.Write) []store.Renewed {
-	h.count()
-	answers := h.Store.Renew(ctx, batch)
-	for _, a := range answers {
-		h.note(a.Until)
-	}
-	return answers
-}
 
 // beats counts a keeper's confirmed and failed heartbeats.
 type beats struct {
@@ -107,15 +47,15 @@ func TestHeartbeatsWithLostRepliesAreRetriedWithinTheWindow(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			onEach(t, func(t *testing.T, l *line) {
 				var b beats
-				h := &horizon{Store: l.far}
+				h := &horizon.Store{Store: l.far}
 				held := l.acquire(l.keep(h, lease.Config{TTL: long, Heartbeat: time.Second, OnBeat: b.on}), "mine")
-				first := h.until()
+				first := h.Until()
 				lost := l.On(network.ToServer, key, c.fate, c.times)
 				l.eventually("heartbeats fail and one is confirmed", func() bool {
 					confirmed, bad := b.counts()
 					return len(lost.Taken()) == c.times && bad >= c.times && confirmed > 0
 				})
-				l.eventually("the trust grows", func() bool { return h.until().After(first) })
+				l.eventually("the trust grows", func() bool { return h.Until().After(first) })
 				if !held.Valid() {
 					t.Errorf("lost: %v", held.Err())
 				}
@@ -158,7 +98,7 @@ func TestFrozenNetworkEndsTheTermBeforeTheRecord(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			onEach(t, func(t *testing.T, l *line) {
-				h := &horizon{Store: l.far}
+				h := &horizon.Store{Store: l.far}
 				losses := make(chan *lease.LostError, 10)
 				k := l.keep(h, lease.Config{TTL: ttl, Heartbeat: ttl / 3, OnLoss: func(e *lease.LostError) { losses <- e }})
 				held := l.acquire(k, "mine")
@@ -175,12 +115,12 @@ func TestFrozenNetworkEndsTheTermBeforeTheRecord(t *testing.T) {
 					}
 					time.Sleep(time.Millisecond)
 				}
-				t.Logf("trusted for %v, until %v before the record may go", trusted.Sub(start), h.until().Sub(trusted))
-				if latest := h.until().Add(-ttl / 100); trusted.After(latest) {
+				t.Logf("trusted for %v, until %v before the record may go", trusted.Sub(start), h.Until().Sub(trusted))
+				if latest := h.Until().Add(-ttl / 100); trusted.After(latest) {
 					t.Errorf("still trusted %v after the window had ended", trusted.Sub(latest))
 				}
 				l.checkLost(held, losses)
-				before := h.asked()
+				before := h.Asked()
 
 				// What was under way arrives now. The term stays over, and what comes late
 				// does not touch a successor.
@@ -190,7 +130,7 @@ func TestFrozenNetworkEndsTheTermBeforeTheRecord(t *testing.T) {
 				l.want("an update after the loss", held.Update(t.Context(), []byte("late")), store.ErrLost)
 				l.want("release after the loss", held.Release(t.Context()), nil)
 				time.Sleep(ttl / 2) // longer than a heartbeat
-				if n := h.asked() - before; n > 0 {
+				if n := h.Asked() - before; n > 0 {
 					t.Errorf("%d writes after the loss", n)
 				}
 				if held.Valid() || !successor.Valid() {

@@ -2,8 +2,8 @@ package network_test
 
 import (
 	"context"
+	"maps"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -52,27 +52,16 @@ type line struct {
 	short   time.Duration // a ttl to wait for
 }
 
-// turns bounds how many servers run at the same time.
-var turns = make(chan struct{}, 12)
-
-// onEach runs a test on a line of its own to each backend, at the same time.
+// onEach runs a test on a line of its own to each backend.
 func onEach(t *testing.T, test func(*testing.T, *line)) {
 	t.Helper()
-	t.Parallel()
-	var all sync.WaitGroup
-	for name := range rows {
-		all.Go(func() {
-			turns <- struct{}{}
-			defer func() { <-turns }()
-			t.Run(name, func(t *testing.T) { test(t, connect(t, name)) })
-		})
-	}
-	all.Wait()
+	backends.Apart(t, maps.Keys(rows), func(t *testing.T, name string, servers *backends.Place) {
+		test(t, connect(t, name, servers))
+	})
 }
 
-func connect(t *testing.T, name string) *line {
+func connect(t *testing.T, name string, servers *backends.Place) *line {
 	t.Helper()
-	servers := backends.Together(t, name)[0]
 	_, addr, _ := strings.Cut(servers.URL, "://")
 	l := &line{TB: t, row: rows[name], servers: servers, near: servers.Open()}
 	l.Proxy = network.Start(t, addr, l.wire)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leasehold-go/leasehold/e2e/backends"
 	"github.com/leasehold-go/leasehold/e2e/internal/account"
 	"github.com/leasehold-go/leasehold/e2e/network"
 	"github.com/leasehold-go/leasehold/store"
@@ -134,7 +135,7 @@ func TestWatchFindsWhatALostMessageWouldHaveTold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := connect(t, "redis")
+			l := connect(t, "redis", backends.Together(t, "redis")[0])
 			h := l.hand(2 * time.Second)
 			h.put("watched:a", "old")
 			keepAlive(h)

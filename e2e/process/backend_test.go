@@ -3,7 +3,6 @@ package process_test
 import (
 	"maps"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -26,17 +25,12 @@ type server struct {
 	beside func(server, string) map[string]string
 }
 
-// onEach runs a test on a server of each backend, at the same time.
+// onEach runs a test on a server of each backend.
 func onEach(t *testing.T, test func(server)) {
 	t.Helper()
-	t.Parallel()
-	var all sync.WaitGroup
-	for name, beside := range rows {
-		all.Go(func() {
-			t.Run(name, func(t *testing.T) { test(server{backends.Together(t, name)[0], beside}) })
-		})
-	}
-	all.Wait()
+	backends.Apart(t, maps.Keys(rows), func(t *testing.T, name string, p *backends.Place) {
+		test(server{p, rows[name]})
+	})
 }
 
 // raw is what any reader of the key gets; empty if there is nothing.

@@ -1,46 +1,14 @@
 package main
 
 import (
-	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"sync"
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/leasehold-go/leasehold/internal/built"
 )
 
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "exchange")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	built.dir = dir
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		os.RemoveAll(dir)
-		os.Exit(code)
-	}))
-}
-
-// built is the program as people run it, but with the race detector.
-var built struct {
-	dir  string
-	once sync.Once
-	err  error
-}
+func TestMain(m *testing.M) { built.Main(m) }
 
 func binary(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(built.dir, "exchange")
-	built.once.Do(func() {
-		if output, err := exec.Command("go", "build", "-race", "-o", path, ".").CombinedOutput(); err != nil {
-			built.err = fmt.Errorf("%w: %s", err, output)
-		}
-	})
-	if built.err != nil {
-		t.Fatal(built.err)
-	}
-	return path
+	return built.Racing(t, "examples/exchange")
 }

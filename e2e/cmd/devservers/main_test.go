@@ -16,7 +16,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 
-	"github.com/leasehold-go/leasehold/e2e/internal/built"
+	"github.com/leasehold-go/leasehold/internal/built"
 )
 
 func TestMain(m *testing.M) { built.Main(m) }

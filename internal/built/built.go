@@ -1,6 +1,6 @@
 // Package built builds programs of this repository for the tests that run them as
-// processes: as people build them, without the race detector, and once for each test
-// binary, into a directory that goes when the tests have run.
+// processes: once for each test binary, into a directory that goes when the tests have
+// run.
 package built
 
 import (
@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -42,10 +43,16 @@ func Main(m *testing.M) {
 }
 
 // Program returns the path of a program, e.g. of "examples/exchange", which it
-// builds the first time.
+// builds the first time, as people do.
 func Program(t testing.TB, name string) string {
 	t.Helper()
 	return path(t, name, "build")
+}
+
+// Racing is Program with the race detector.
+func Racing(t testing.TB, name string) string {
+	t.Helper()
+	return path(t, name, "build", "-race")
 }
 
 // Tests returns the path of the test program of a package, with the race detector,
@@ -60,7 +67,7 @@ func path(t testing.TB, name string, command ...string) string {
 	if dir == "" {
 		t.Fatal("TestMain does not call built.Main")
 	}
-	file := filepath.Join(dir, filepath.Base(name)+"-"+command[0])
+	file := filepath.Join(dir, filepath.Base(name)+"-"+strings.Join(command, ""))
 	mu.Lock()
 	build, known := programs[file]
 	if !known {

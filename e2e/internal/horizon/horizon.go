@@ -1,0 +1,72 @@
+// Package horizon stands before a store and notes what its answers promise.
+package horizon
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// Store is a store that notes how far its answers let a holder trust, and how many
+// writes it was asked for after the create.
+type Store struct {
+	store.Store
+	mu     sync.Mutex
+	last   time.Time
+	writes int
+}
+
+func (h *Store) count() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.writes++
+}
+
+// Asked is how many writes there were after the create.
+func (h *Store) Asked() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.writes
+}
+
+func (h *Store) Update(ctx context.Context, w store.Write) error {
+	h.count()
+	return h.Store.Update(ctx, w)
+}
+
+func (h *Store) Delete(ctx context.Context, key string, term store.Term) error {
+	h.count()
+	return h.Store.Delete(ctx, key, term)
+}
+
+func (h *Store) note(until time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if until.After(h.last) {
+		h.last = until
+	}
+}
+
+// Until is the latest moment that an answer has named.
+func (h *Store) Until() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.last
+}
+
+func (h *Store) Create(ctx context.Context, c store.Claim) (store.Grant, error) {
+	grant, err := h.Store.Create(ctx, c)
+	h.note(grant.Until)
+	return grant, err
+}
+
+func (h *Store) Renew(ctx context.Context, batch []store.Write) []store.Renewed {
+	h.count()
+	answers := h.Store.Renew(ctx, batch)
+	for _, a := range answers {
+		h.note(a.Until)
+	}
+	return answers
+}
