@@ -119,6 +119,53 @@ func TestACreateInDoubtThatNobodySettlesEnds(t *testing.T) {
 	}
 }
 
+// A call may come when the time is over that the holder was told, and its record still be
+// there, because the servers are late. Then either it is kept, or the term has ended: what
+// is answered has to be so.
+func TestACallThatComesTooLateIsToldTheTruth(t *testing.T) {
+	b := start(t, etcdtest.Settings{})
+	const ttl = 4 * time.Second
+	again := func(st *etcdstore.Store, c store.Claim, _ store.Token) (time.Time, error) {
+		grant, err := st.Create(t.Context(), c)
+		return grant.Until, err
+	}
+	renew := func(st *etcdstore.Store, c store.Claim, token store.Token) (time.Time, error) {
+		r := st.Renew(t.Context(), []store.Write{{Key: c.Key, Token: token}})[0]
+		return r.Until, r.Err
+	}
+	for name, c := range map[string]struct {
+		doubt bool
+		call  func(*etcdstore.Store, store.Claim, store.Token) (time.Time, error)
+	}{
+		"a renew":                           {false, renew},
+		"the create again":                  {false, again},
+		"the create again, in doubt before": {true, again},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := new(post)
+			st := open(t, p.client(b.cluster))
+			one := claim(name, ttl)
+			if c.doubt {
+				doubtful(t, p, st, one)()
+			} else if _, err := st.Create(t.Context(), one); err != nil {
+				t.Fatal(err)
+			}
+			over := time.Now().Add(ttl)
+			time.Sleep(time.Until(over) - ttl/2)
+			b.other.keepAlive(b.other.leaseOf(name)) // as a server that is late
+			time.Sleep(time.Until(over) + ttl/8)
+			r, _ := st.Get(t.Context(), name) // which keeps nothing alive
+			until, err := c.call(st, one, r.Token)
+			switch there := b.other.has(name); {
+			case err == nil && !there && time.Now().Before(until):
+				t.Errorf("it is good for %v more, and the record is gone", time.Until(until))
+			case err != nil && there || err != nil && !errors.Is(err, store.ErrEnded) && !errors.Is(err, store.ErrLost):
+				t.Errorf("got %v, and the record is there: %v", err, there)
+			}
+		})
+	}
+}
+
 // However many creates are in doubt, they do not cost the others their lease.
 func TestManyCreatesInDoubtAreSettledInAsManyTriesAsItTakes(t *testing.T) {
 	b := start(t, etcdtest.Settings{})

@@ -58,6 +58,15 @@ func (s stranger) revoke(id clientv3.LeaseID) {
 	}
 }
 
+func (s stranger) keepAlive(id clientv3.LeaseID) {
+	s.t.Helper()
+	ctx, cancel := s.context()
+	defer cancel()
+	if _, err := s.client.KeepAliveOnce(ctx, id); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 func (s stranger) has(key string) bool {
 	s.t.Helper()
 	_, left := s.get(key)

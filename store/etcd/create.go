@@ -48,6 +48,11 @@ func (s *Store) checkClaim(claim store.Claim) error {
 // create tries until the lease is there that it puts the record on, and until what
 // stands in the way stays long enough to be told of.
 func (s *Store) create(ctx context.Context, claim store.Claim) (store.Grant, error) {
+	before, late := s.want([]*deed{{key: claim.Key, term: store.ByNonce(claim.Nonce)}})
+	defer s.unwant(before)
+	if err := s.discard(ctx, late); err != nil {
+		return store.Grant{}, s.unready(claim, err)
+	}
 	for range maxTries {
 		grant, err := s.attempt(ctx, claim)
 		if !errors.Is(err, errAgain) {

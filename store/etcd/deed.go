@@ -145,7 +145,7 @@ func (s *Store) carryOut(ctx context.Context, deeds []*deed) {
 
 // learn reads what is there for the deeds that do not know.
 func (s *Store) learn(ctx context.Context, deeds []*deed) {
-	unknown := slices.DeleteFunc(slices.Clone(deeds), func(d *deed) bool { return d.revision != 0 })
+	unknown := slices.DeleteFunc(slices.Clone(deeds), func(d *deed) bool { return d.done || d.revision != 0 })
 	for chunk := range slices.Chunk(unknown, maxPairs) {
 		keys := make([]string, len(chunk))
 		for i, d := range chunk {
@@ -235,7 +235,7 @@ func (s *Store) recall(d *deed) *member {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := s.held[d.key]
-	if d.term.Token == 0 || m == nil || m.token != d.term.Token {
+	if d.term.Token == 0 || m == nil || !m.of(d.term) {
 		return nil
 	}
 	d.revision, d.lease = m.revision, m.shard.lease

@@ -46,10 +46,14 @@ func (s *Store) renewAll(ctx context.Context, deeds []*deed) {
 		return
 	}
 	defer leave()
+	wanted, late := s.want(deeds)
+	defer s.unwant(wanted)
+	err = s.discard(ctx, late)
 	members := make([]*member, len(deeds))
 	for i, d := range deeds {
-		members[i] = s.recall(d)
-		s.touch(members[i])
+		if members[i] = s.recall(d); slices.Contains(late, members[i]) {
+			d.fail(failed("renew", d.key, reads, err))
+		}
 	}
 	s.learn(ctx, deeds)
 	leases := s.renewLeases(ctx, deeds, members)
@@ -186,16 +190,6 @@ func (s *Store) shardOf(lease clientv3.LeaseID) *shard {
 		}
 	}
 	return nil
-}
-
-// touch notes that the holder of a record still wants it, whatever the time.
-func (s *Store) touch(m *member) {
-	if m == nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	m.until = later(m.until, time.Now().Add(m.shard.ttl))
 }
 
 // promise notes until when the holder of a record was told that it has it.

@@ -51,8 +51,17 @@ type member struct {
 	seq      uint64
 	size     int
 	until    time.Time // as its holder was told; then nobody wants it any more
-	unwanted bool      // its delete was not confirmed, or it is no longer its holder's
+	calls    int       // under way that want it all the same
+	unwanted bool      // it is to go: its time is over, its delete was not confirmed, or it is no longer its holder's
 	doubted  bool      // a create with its nonce was in doubt and may still be under way
+}
+
+// of reports whether the record is that of a term.
+func (m *member) of(t store.Term) bool {
+	if t.Token != 0 {
+		return m.token == t.Token
+	}
+	return m.nonce == t.Nonce
 }
 
 // until is the earliest moment at which the server may drop the lease.
@@ -84,12 +93,13 @@ func (sh *shard) takes(now time.Time) bool {
 	return sh.over == nil && now.Before(sh.until()) && len(sh.members)+sh.pending < maxMembers
 }
 
-// leftovers are the members that nobody wants any more. They must not live on because
-// others on the same lease are kept alive.
+// leftovers are the members that nobody wants any more, nor can want from here on. They
+// must not live on because others on the same lease are kept alive.
 func (sh *shard) leftovers(now time.Time) []*member {
 	var some []*member
 	for m := range sh.members {
-		if m.unwanted || now.After(m.until) {
+		if over := m.calls == 0 && now.After(m.until); m.unwanted || over {
+			m.unwanted = true
 			some = append(some, m)
 		}
 	}
@@ -251,22 +261,27 @@ func (s *Store) fly(ctx context.Context, sh *shard, count bool) error {
 	return err
 }
 
-// clear deletes the leftovers of a shard, where they are still on its lease: what another
-// store has taken over is that one's.
-func (s *Store) clear(ctx context.Context, sh *shard) (err error) {
+// clear deletes the leftovers of a shard.
+func (s *Store) clear(ctx context.Context, sh *shard) error {
 	s.mu.Lock()
 	leftovers := sh.leftovers(time.Now())
 	s.mu.Unlock()
+	return s.discard(ctx, leftovers)
+}
+
+// discard deletes what nobody wants any more, where it is still on its lease: what another
+// store has taken over is that one's.
+func (s *Store) discard(ctx context.Context, leftovers []*member) (err error) {
 	var deeds []*deed
 	var members []*member
 	for _, m := range leftovers {
 		if m.token != 0 && !m.doubted {
 			members = append(members, m)
 			deeds = append(deeds, &deed{op: "delete", key: m.key, term: store.ByToken(m.token), remove: true,
-				from: sh.lease, revision: m.revision})
+				from: m.shard.lease, revision: m.revision})
 			continue
 		}
-		if err := s.endNonce(ctx, m.key, m.nonce, sh.lease); err != nil {
+		if err := s.endNonce(ctx, m.key, m.nonce, m.shard.lease); err != nil {
 			return stuck(m.key, err)
 		}
 		s.forget(m) // now, so that many are got rid of in more than one try
@@ -304,6 +319,35 @@ func (s *Store) count(ctx context.Context, id clientv3.LeaseID) census {
 		names[string(name)] = struct{}{}
 	}
 	return census{taken, names}
+}
+
+// want has members stay that calls are about for as long as these are under way, whatever
+// the time is. Those that are late are to go: the calls have to discard them, and find out
+// what is there.
+func (s *Store) want(deeds []*deed) (wanted, late []*member) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range deeds {
+		for _, m := range []*member{s.held[d.key], s.doubts[d.term.Nonce]} {
+			switch {
+			case m == nil || !m.of(d.term):
+			case m.unwanted:
+				late = append(late, m)
+			default:
+				m.calls++
+				wanted = append(wanted, m)
+			}
+		}
+	}
+	return wanted, late
+}
+
+func (s *Store) unwant(members []*member) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range members {
+		m.calls--
+	}
 }
 
 // prune forgets shards whose leases have ended by themselves. The mutex is the

@@ -75,11 +75,37 @@ func TestLeftoversAreWhatNobodyWants(t *testing.T) {
 	sh := newShard(10 * time.Second)
 	now := t0.Add(5 * time.Second)
 	sh.with(&member{key: "wanted", until: now})
+	sh.with(&member{key: "being renewed", until: now.Add(-1), calls: 1})
 	old := sh.with(&member{key: "not renewed", until: now.Add(-1)})
-	doubt := sh.with(&member{key: "delete in doubt", until: now.Add(time.Second), unwanted: true})
+	doubt := sh.with(&member{key: "delete in doubt", until: now.Add(time.Second), unwanted: true, calls: 1})
 	got := sh.leftovers(now)
 	if len(got) != 2 || !slices.Contains(got, old) || !slices.Contains(got, doubt) {
 		t.Errorf("%d leftovers", len(got))
+	}
+}
+
+// Between the decision to delete a record and its deletion a call may come that is about
+// it, and must not answer as if it stayed.
+func TestWhatIsToGoCannotBeWantedAgain(t *testing.T) {
+	sh := newShard(10 * time.Second)
+	granted := sh.with(&member{key: "granted", nonce: store.Nonce{1}, token: 7, until: t0})
+	doubt := sh.with(&member{key: "in doubt", nonce: store.Nonce{2}, until: t0})
+	s := &Store{held: map[string]*member{"granted": granted}, doubts: map[store.Nonce]*member{{2}: doubt}}
+	calls := []*deed{
+		{key: "granted", term: store.ByToken(7)}, {key: "granted", term: store.ByNonce(store.Nonce{1})},
+		{key: "in doubt", term: store.ByNonce(store.Nonce{2})},
+	}
+	others := []*deed{{key: "granted", term: store.ByToken(6)}, {key: "other", term: store.ByToken(7)}}
+	wanted, late := s.want(append(calls, others...))
+	if len(wanted) != 3 || len(late) != 0 || len(sh.leftovers(t0.Add(1))) != 0 {
+		t.Errorf("%d wanted, %d late", len(wanted), len(late))
+	}
+	s.unwant(wanted)
+	if n := len(sh.leftovers(t0.Add(1))); n != 2 {
+		t.Errorf("%d leftovers when the calls are over", n)
+	}
+	if wanted, late := s.want(calls); len(wanted) != 0 || len(late) != 3 {
+		t.Errorf("%d wanted, %d late", len(wanted), len(late))
 	}
 }
 
