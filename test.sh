@@ -59,6 +59,8 @@ shows exchange '"to":"active"' -for 4s
 shows order 'boxing -> labelled: label'
 shows connection 'received tick' -for 3s
 
+failed=
 for module in $modules; do
-	(cd "$module" && go test -race -shuffle=on -timeout 20m "$@" ./...)
+	(cd "$module" && go test -race -shuffle=on -timeout 20m "$@" ./...) || failed=yes
 done
+[ -z "$failed" ]

@@ -112,6 +112,7 @@ func TestCloseEndsWaitingAcquires(t *testing.T) {
 		if err := k.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
+		synctest.Wait() // for goroutines to hand on what they were told
 		for _, done := range waiting {
 			select {
 			case got := <-done:
