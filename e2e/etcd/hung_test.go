@@ -74,7 +74,7 @@ func TestACallerWithoutADeadlineDoesNotHoldUpTheCreatesOfOthers(t *testing.T) {
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
 	p := new(post)
 	st := open(t, p.client(cluster))
-	deliver := p.hold("LeaseGrant", false)
+	deliver := p.delay("LeaseGrant")
 	defer deliver()
 	patient := make(chan error)
 	patience, giveUp := context.WithCancel(t.Context())

@@ -48,7 +48,7 @@ func (b *bench) busy(key string) (last store.Claim) {
 // doubtful has a create of st end in doubt, and returns what has its request arrive.
 func doubtful(t *testing.T, p *post, st *etcdstore.Store, c store.Claim) (deliver func()) {
 	t.Helper()
-	deliver = p.hold("Txn", false)
+	deliver = p.delay("Txn")
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err := st.Create(ctx, c)
@@ -166,38 +166,37 @@ func TestACallThatComesTooLateIsToldTheTruth(t *testing.T) {
 	}
 }
 
-// However many creates are in doubt, they do not cost the others their lease.
+// However many creates are in doubt, they do not cost the others their lease, and what one
+// keep-alive cannot get rid of the next goes on with.
 func TestManyCreatesInDoubtAreSettledInAsManyTriesAsItTakes(t *testing.T) {
-	b := start(t, etcdtest.Settings{})
-	const ttl = 6 * time.Second
+	cluster := etcdtest.Start(t, etcdtest.Settings{})
+	p := new(post)
+	b := &bench{TB: t, Store: open(t, p.client(cluster)), cluster: cluster}
+	const ttl, doubted, atOnce = 12 * time.Second, 60, 15
 	kept := b.create(claim("kept", ttl))
-	b.silently(func(ctx context.Context) error {
-		var all sync.WaitGroup
-		for i := range 200 {
-			all.Go(func() {
-				_, err := b.Create(ctx, claim(fmt.Sprint("key ", i), ttl))
-				want(t, "create", err, store.ErrInDoubt)
-			})
-		}
-		all.Wait()
-		return ctx.Err()
-	})
-	time.Sleep(time.Until(kept.Until) - ttl/2)
-	if kept.Until = b.renew("kept", kept.Token).Until; kept.Until.IsZero() {
-		t.Fatal("not renewed")
+	p.lose("Txn")
+	for i := range doubted {
+		_, err := b.Create(b.Context(), claim(fmt.Sprint("key ", i), ttl))
+		want(t, "create", err, store.ErrInDoubt)
 	}
-	time.Sleep(time.Until(kept.Until) - ttl/2 + 200*time.Millisecond) // then nobody wants the creates any more
-	for tries := 1; ; tries++ {
-		ctx, cancel := context.WithTimeout(t.Context(), 40*time.Millisecond)
-		r := b.Renew(ctx, []store.Write{{Key: "kept", Token: kept.Token}})[0]
-		cancel()
-		if r.Err == nil {
-			t.Logf("renewed at try %d", tries)
-			return
+	p.behave()
+	over := time.Now().Add(ttl) // then nobody wants them any more
+	time.Sleep(time.Until(kept.Until) - ttl/2)
+	if r := b.renew("kept", kept.Token); r.Err != nil {
+		t.Fatal(r.Err)
+	}
+	time.Sleep(time.Until(over))
+	tries := 0
+	for settled := false; !settled; tries++ {
+		p.ration("Txn", 2*atOnce) // to end a nonce takes two, one for its mark and one for its record
+		r := b.renew("kept", kept.Token)
+		settled = r.Err == nil
+		if tries > 2*doubted/atOnce {
+			t.Fatalf("not in %d tries: %v", tries, r.Err)
 		}
-		if errors.Is(r.Err, store.ErrLost) || time.Now().After(kept.Until) {
-			t.Fatalf("try %d: %v", tries, r.Err)
-		}
+	}
+	if tries < doubted/atOnce {
+		t.Errorf("renewed at try %d, before all that was in doubt was settled", tries)
 	}
 }
 
@@ -206,7 +205,7 @@ func TestCreatesAtOnceShareAGrant(t *testing.T) {
 	p := new(post)
 	st := open(t, p.client(cluster))
 	before := p.seen("LeaseGrant")
-	grant := p.hold("LeaseGrant", true)
+	grant := p.hold("LeaseGrant")
 	var all sync.WaitGroup
 	for i := range 64 {
 		all.Go(func() {
@@ -237,7 +236,7 @@ func TestACreateInFlightWhenItsLeaseIsLeftKeepsItsRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer := p.hold("Txn", true)
+	answer := p.hold("Txn")
 	tokens := make(chan store.Token)
 	go func() {
 		grant, err := st.Create(t.Context(), claim("app/key", ttl))
@@ -250,7 +249,7 @@ func TestACreateInFlightWhenItsLeaseIsLeftKeepsItsRecord(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	old := other.leaseOf("app/key")
-	p.rule.Store(nil) // for the calls to come
+	p.behave() // for the calls to come
 	if _, err := root.RoleRevokePermission(t.Context(), "app", "tmp/", clientv3.GetPrefixRangeEnd("tmp/")); err != nil {
 		t.Fatal(err)
 	}

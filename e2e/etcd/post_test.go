@@ -8,13 +8,14 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/leasehold-go/leasehold/e2e/etcdtest"
 )
 
-// post carries the calls of a client, and counts them. It can be told to be late with
-// those of a method.
+// post carries the calls of a client, and counts them. It can be told to be a bad one
+// with those of a method.
 type post struct {
 	mu    sync.Mutex
 	calls map[string]int // by method
@@ -22,15 +23,10 @@ type post struct {
 	rule atomic.Pointer[rule]
 }
 
-// rule is what happens to the calls of one method. Without answers only the first call
-// is concerned: it ends with its context and is sent when the gate is opened. With them
-// the calls are carried out, and answered then.
+// rule is what happens to the calls of one method.
 type rule struct {
-	method  string
-	answers bool
-	gate    chan struct{}
-	once    atomic.Bool
-	sent    sync.WaitGroup
+	method string
+	carry  func(context.Context, func(context.Context) error) error
 }
 
 func (p *post) client(cluster *etcdtest.Cluster, more ...func(*clientv3.Config)) *clientv3.Client {
@@ -42,20 +38,11 @@ func (p *post) client(cluster *etcdtest.Cluster, more ...func(*clientv3.Config))
 func (p *post) carry(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 	name := method[strings.LastIndex(method, "/")+1:]
 	p.count(name)
-	r := p.rule.Load()
-	switch {
-	case r == nil || r.method != name:
-	case r.answers:
-		defer func() { <-r.gate }()
-	case r.once.CompareAndSwap(false, true):
-		r.sent.Go(func() {
-			<-r.gate
-			invoke(context.WithoutCancel(ctx), method, req, reply, cc, opts...) // nobody waits for it
-		})
-		<-ctx.Done()
-		return status.FromContextError(ctx.Err()).Err()
+	send := func(ctx context.Context) error { return invoke(ctx, method, req, reply, cc, opts...) }
+	if r := p.rule.Load(); r != nil && r.method == name {
+		return r.carry(ctx, send)
 	}
-	return invoke(ctx, method, req, reply, cc, opts...)
+	return send(ctx)
 }
 
 func (p *post) count(name string) {
@@ -67,16 +54,70 @@ func (p *post) count(name string) {
 	p.calls[name]++
 }
 
-// hold makes a rule. The function that it returns opens the gate, and returns when the
-// calls that were late have been carried out.
-func (p *post) hold(method string, answers bool) (deliver func()) {
-	r := &rule{method: method, answers: answers, gate: make(chan struct{})}
-	p.rule.Store(r)
+// follow makes a rule, in place of that before.
+func (p *post) follow(method string, carry func(ctx context.Context, send func(context.Context) error) error) {
+	p.rule.Store(&rule{method, carry})
+}
+
+// behave ends the rule.
+func (p *post) behave() { p.rule.Store(nil) }
+
+// delay has the next call end with its context. The function that it returns has it
+// arrive, and ends the rule.
+func (p *post) delay(method string) (deliver func()) {
+	var once atomic.Bool
+	var sent sync.WaitGroup
+	gate := make(chan struct{})
+	p.follow(method, func(ctx context.Context, send func(context.Context) error) error {
+		if !once.CompareAndSwap(false, true) {
+			return send(ctx)
+		}
+		sent.Go(func() {
+			<-gate
+			send(context.WithoutCancel(ctx)) // nobody waits for it
+		})
+		<-ctx.Done()
+		return status.FromContextError(ctx.Err()).Err()
+	})
 	return func() {
-		p.rule.Store(nil)
-		close(r.gate)
-		r.sent.Wait()
+		p.behave()
+		close(gate)
+		sent.Wait()
 	}
+}
+
+// hold has the calls answered only when the function is called that it returns, which
+// ends the rule.
+func (p *post) hold(method string) (answer func()) {
+	gate := make(chan struct{})
+	p.follow(method, func(ctx context.Context, send func(context.Context) error) error {
+		defer func() { <-gate }()
+		return send(ctx)
+	})
+	return func() {
+		p.behave()
+		close(gate)
+	}
+}
+
+// lose has the answers lost.
+func (p *post) lose(method string) {
+	p.follow(method, func(ctx context.Context, send func(context.Context) error) error {
+		send(ctx)
+		return status.Error(codes.Unavailable, "the answer was lost")
+	})
+}
+
+// ration has so many calls arrive, and no more.
+func (p *post) ration(method string, n int64) {
+	var left atomic.Int64
+	left.Store(n)
+	p.follow(method, func(ctx context.Context, send func(context.Context) error) error {
+		if left.Add(-1) < 0 {
+			return status.Error(codes.Unavailable, "there is no more")
+		}
+		return send(ctx)
+	})
 }
 
 func (p *post) seen(method string) int {

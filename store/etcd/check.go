@@ -35,6 +35,9 @@ func (e *ServerError) Unwrap() []error {
 // errNotHeard is the fault of a client whose interfaces do not agree.
 var errNotHeard = errors.New("a watch does not tell what was put: is there a namespace on the client's KV and none, or another, on its Watcher?")
 
+// probing is more than the servers ever take for the probe.
+const probing = time.Minute
+
 // hearing is how long the probe's watch may take to tell of a record.
 const hearing = 5 * time.Second
 
@@ -45,13 +48,18 @@ func (s *Store) check(ctx context.Context) error {
 		return s.unable("lease", err)
 	}
 	defer leave()
-	answer, err := s.client.Grant(ctx, 1)
+	shortest, err := s.client.Grant(ctx, 1)
 	if err != nil {
 		return s.unable("lease", cause(ctx, err))
 	}
-	s.minTTL.Store(int64(max(seconds(answer.TTL), store.MinTTL)))
-	defer s.client.Revoke(ctx, answer.ID) // with all that a failed probe left behind
-	if step, err := s.probe(ctx, answer.ID); err != nil {
+	s.minTTL.Store(int64(max(seconds(shortest.TTL), store.MinTTL)))
+	s.client.Revoke(ctx, shortest.ID)
+	lease, err := s.grant(ctx, max(shortest.TTL, int64(probing/time.Second)))
+	if err != nil {
+		return s.unable("lease", err)
+	}
+	defer s.client.Revoke(ctx, lease) // with all that a failed probe left behind
+	if step, err := s.probe(ctx, lease); err != nil {
 		return s.unable(step, err)
 	}
 	_, err = s.markLease(ctx, 0) // now, so that the first create need not
