@@ -42,7 +42,11 @@ func Each(t *testing.T, test func(*testing.T, *Group)) {
 	var all sync.WaitGroup
 	for _, b := range table {
 		all.Go(func() {
-			t.Run(b.name, func(t *testing.T) { test(t, &Group{TTL: b.ttl, t: t, start: b.start}) })
+			t.Run(b.name, func(t *testing.T) {
+				g := &Group{TTL: b.ttl, start: b.start}
+				t.Cleanup(g.stop)
+				test(t, g)
+			})
 		})
 	}
 	all.Wait()
@@ -54,41 +58,53 @@ type Group struct {
 	// TTL is a time to live that is worth waiting for.
 	TTL time.Duration
 
-	t     *testing.T
 	start func(testing.TB) servers
 
 	mu   sync.Mutex
-	idle []servers
+	idle []*running
 }
 
-// Place returns servers without data, which t has to itself until it ends.
+// Place returns servers without data, which t has to itself until it ends. Those of a
+// test that failed are in no known state, and are stopped then.
 func (g *Group) Place(t testing.TB) *Place {
 	t.Helper()
 	s := g.take()
 	t.Cleanup(func() { // after those of the place
 		if t.Failed() {
-			return // with servers in no known state
+			s.stop()
+			return
 		}
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		g.idle = append(g.idle, s)
 	})
+	if s.servers == nil {
+		s.TB = t
+		s.servers = g.start(s)
+	}
 	p := s.place(t)
 	p.TTL = g.TTL
 	return p
 }
 
-func (g *Group) take() servers {
-	g.t.Helper()
+// take returns servers that are idle, or none that run.
+func (g *Group) take() *running {
 	g.mu.Lock()
-	if last := len(g.idle) - 1; last >= 0 {
-		defer g.mu.Unlock()
-		s := g.idle[last]
-		g.idle = g.idle[:last]
-		return s
+	defer g.mu.Unlock()
+	last := len(g.idle) - 1
+	if last < 0 {
+		return new(running)
 	}
-	g.mu.Unlock()
-	return g.start(g.t)
+	s := g.idle[last]
+	g.idle = g.idle[:last]
+	return s
+}
+
+// stop stops all servers, once no test has any.
+func (g *Group) stop() {
+	for _, s := range g.idle {
+		s.stop()
+	}
 }
 
 // Place is the servers of a backend for a test that has them to itself.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -117,6 +119,44 @@ func TestPlacesAtTheSameTimeAreApart(t *testing.T) {
 			if _, err := p.Open().Create(t.Context(), store.Claim{Key: "key", Value: []byte("value"), TTL: time.Hour, Nonce: store.NewNonce()}); !errors.Is(err, store.ErrHeld) {
 				t.Errorf("two stores of one place are apart: %v", err)
 			}
+		}
+	})
+}
+
+// failing is a test that has failed, and ends when it is told to.
+type failing struct{ *running }
+
+func (failing) Failed() bool { return true }
+
+func TestServersOfAPartThatFailedAreStoppedAtItsEnd(t *testing.T) {
+	Each(t, func(t *testing.T, g *Group) {
+		part := failing{&running{TB: t}}
+		address := g.Place(part).URL
+		part.stop()
+		if n := len(g.idle); n > 0 {
+			t.Errorf("%d of the part's servers are for others to have", n)
+		}
+		servers, err := url.Parse(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for addr := range strings.SplitSeq(servers.Host, ",") {
+			if conn, err := net.Dial("tcp", addr); err == nil {
+				conn.Close()
+				t.Errorf("a server still listens at %s", addr)
+			}
+		}
+	})
+}
+
+func TestServersAreStartedForWantOfIdleOnesAlone(t *testing.T) {
+	Each(t, func(t *testing.T, g *Group) {
+		var addresses []string
+		for range 2 {
+			t.Run("place", func(t *testing.T) { addresses = append(addresses, g.Place(t).URL) })
+		}
+		if addresses[0] != addresses[1] {
+			t.Errorf("servers at %s are idle, and others are started at %s", addresses[0], addresses[1])
 		}
 	})
 }

@@ -18,14 +18,14 @@ func TestKeeper(t *testing.T) {
 	rules{
 		"ATermIsARecordUntilItIsReleased":    recordUntilReleased,
 		"AHeldKeyIsRefusedWithItsRecord":     refusedWithRecord,
-		"ATermIsKeptBeyondItsTTL":            keptBeyondTTL,
+		"ATermIsKeptBeyondItsTTL":            inTime(brief, keptBeyondTTL),
 		"AWaiterTakesOverAfterARelease":      takenOverAfterRelease,
 		"AWaiterTakesOverAfterADeath":        takenOverAfterDeath,
 		"AnUpdateIsReadByOthers":             updateIsRead,
 		"ARecordThatIsTakenAwayIsALoss":      takenAwayIsALoss,
 		"ARecordThatIsOverwrittenIsALoss":    overwrittenIsALoss,
 		"NoTwoTermsAreValidAtOnce":           neverTwo,
-		"ManyTermsAreKeptWhileOthersEnd":     manyTerms,
+		"ManyTermsAreKeptWhileOthersEnd":     inTime(brief, manyTerms),
 		"CloseReleasesAll":                   closeReleases,
 		"TheSameKeyAgainIsATermOfItsOwn":     eachTermItsOwn,
 		"AForeignValueIsNeitherTakenNorHeld": foreignIsLeft,
@@ -57,7 +57,7 @@ func recordUntilReleased(s *scene) {
 
 func refusedWithRecord(s *scene) {
 	held := s.acquire(s.keep(long), "value")
-	_, err := s.keep(brief).Acquire(s.Context(), s.key, []byte("another"))
+	_, err := s.take(s.keep(long), s.key, "another")
 	refusal, ok := errors.AsType[*store.HeldError](err)
 	if !ok {
 		s.Fatalf("got %v", err)
@@ -67,14 +67,19 @@ func refusedWithRecord(s *scene) {
 	}
 }
 
-func keptBeyondTTL(s *scene) {
-	held := s.acquire(s.keep(brief), "value")
+func keptBeyondTTL(s *scene, ttl time.Duration) (slow error) {
+	held := s.acquire(s.keep(ttl), "value")
 	peer := s.Open()
-	for end := time.Now().Add(brief + time.Second); time.Now().Before(end); time.Sleep(brief / 10) {
-		if r, err := peer.Get(s.Context(), s.key); err != nil || r.Token != held.Token() || !held.Valid() {
+	for end := time.Now().Add(ttl + time.Second); time.Now().Before(end); time.Sleep(ttl / 10) {
+		r, err := peer.Get(s.Context(), s.key)
+		if slow := expired(held); slow != nil {
+			return slow
+		}
+		if err != nil || r.Token != held.Token() || !held.Valid() {
 			s.Fatalf("the record is %+v, %v; the lease: %v", r, err, held.Err())
 		}
 	}
+	return nil
 }
 
 // waiting begins to wait for the scene's key, and returns once it watches
@@ -131,10 +136,7 @@ func takenOverAfterRelease(s *scene) {
 }
 
 func takenOverAfterDeath(s *scene) {
-	dead, err := s.Open().Create(s.Context(), s.claim(fleeting))
-	if err != nil {
-		s.Fatal(err)
-	}
+	dead := s.die(fleeting)
 	held := s.taken(s.waiting())
 	if time.Now().Before(dead.Until) || held.Token() <= dead.Token {
 		s.Errorf("taken %v before its time; token %d after %d", time.Until(dead.Until), held.Token(), dead.Token)
@@ -156,7 +158,7 @@ func updateIsRead(s *scene) {
 }
 
 func takenAwayIsALoss(s *scene) {
-	held := s.acquire(s.keep(brief), "value")
+	held := s.acquire(s.keep(long), "value")
 	if err := s.Open().Delete(s.Context(), s.key, store.ByToken(held.Token())); err != nil {
 		s.Fatal(err)
 	}
@@ -183,7 +185,7 @@ func overwrittenIsALoss(s *scene) {
 	if s.Outsider == nil {
 		return
 	}
-	held := s.acquire(s.keep(brief), "value")
+	held := s.acquire(s.keep(long), "value")
 	s.Outsider.Put(s.key, []byte("mine now"), store.Forever)
 	s.lost(held)
 	s.powerless(held, "mine now")
@@ -194,7 +196,7 @@ func foreignIsLeft(s *scene) {
 		return
 	}
 	s.Outsider.Put(s.key, []byte("mine"), store.Forever)
-	k := s.keep(brief)
+	k := s.keep(long)
 	for _, opts := range [][]lease.Option{nil, {lease.Wait()}} {
 		_, err := k.Acquire(s.Context(), s.key, []byte("ours"), opts...)
 		if foreign, ok := errors.AsType[*store.ForeignError](err); !ok || string(foreign.Record.Value) != "mine" {
@@ -254,43 +256,47 @@ func neverTwo(s *scene) {
 }
 
 // manyTerms releases every other term while the rest go on.
-func manyTerms(s *scene) {
+func manyTerms(s *scene, ttl time.Duration) (slow error) {
 	const terms = 100
-	k := s.keep(brief)
+	k := s.keep(ttl)
 	var held [terms]lease.Lease
 	var all sync.WaitGroup
 	for i := range held {
 		all.Go(func() {
 			var err error
-			if held[i], err = k.Acquire(s.Context(), fmt.Sprintf("%s/%d", s.key, i), []byte("value")); err != nil {
+			if held[i], err = s.take(k, fmt.Sprintf("%s/%d", s.key, i), "value"); err != nil {
 				s.Error(err)
 			}
 		})
 	}
 	if all.Wait(); s.Failed() {
-		return
+		return nil
 	}
 	for i := 0; i < terms; i += 2 {
 		if err := held[i].Release(s.Context()); err != nil {
 			s.Error(err)
 		}
 	}
-	time.Sleep(brief + time.Second)
-	listed := 0
+	time.Sleep(ttl + time.Second)
+	listed := make(map[string]store.Token)
 	for r, err := range s.Open().List(s.Context(), s.key+"/") {
 		if err != nil {
 			s.Fatal(err)
 		}
-		listed++
-		var i int
-		fmt.Sscanf(r.Key, s.key+"/%d", &i)
-		if i%2 == 0 || r.Token != held[i].Token() || !held[i].Valid() {
-			s.Errorf("%q has token %d; the lease: %v", r.Key, r.Token, held[i].Err())
+		listed[r.Key] = r.Token
+	}
+	for i := 1; i < terms; i += 2 {
+		if slow := expired(held[i]); slow != nil {
+			return slow
+		}
+		if token := listed[held[i].Key()]; token != held[i].Token() || !held[i].Valid() {
+			s.Errorf("%q has token %d; the lease: %v", held[i].Key(), token, held[i].Err())
 		}
 	}
-	if listed != terms/2 {
-		s.Errorf("%d records of %d", listed, terms/2)
+	if len(listed) != terms/2 {
+		s.Errorf("%d records of %d", len(listed), terms/2)
 	}
+	return nil
 }
 
 func closeReleases(s *scene) {
@@ -310,8 +316,8 @@ func TestKeeperThroughFaults(t *testing.T) {
 	rules{
 		"ATermOutlivesARestart":       outlivesRestart,
 		"ALossOfDataIsNoSecondHolder": lossOfData,
-		"SilenceIsALossInTime":        silenceIsALoss,
-		"CutConnectionsCostNoTerm":    cutCostsNothing,
+		"SilenceIsALossInTime":        inTime(brief, silenceIsALoss),
+		"CutConnectionsCostNoTerm":    inTime(brief, cutCostsNothing),
 	}.holdAlone(t)
 }
 
@@ -339,29 +345,46 @@ func lossOfData(s *scene) {
 
 // silenceIsALoss checks that a holder that hears nothing stops to trust its term
 // before another can have the key.
-func silenceIsALoss(s *scene) {
-	held := s.acquire(s.keep(brief), "value")
+func silenceIsALoss(s *scene, ttl time.Duration) (slow error) {
+	held := s.acquire(s.keep(ttl), "value")
 	waiter := s.waiting()
 	s.Pause()
+	resume := sync.OnceFunc(s.Resume)
+	defer resume()
+	if !held.Valid() {
+		resume()
+		s.taken(waiter)
+		return fmt.Errorf("lost before the silence: %w", held.Err())
+	}
 	s.lost(held)
 	if !errors.Is(held.Err(), lease.ErrExpired) {
 		s.Errorf("the cause is %v", held.Err())
 	}
-	s.Resume()
+	resume()
 	s.later(s.taken(waiter), held)
 	s.powerless(held, "the waiter's")
+	return nil
 }
 
-func cutCostsNothing(s *scene) {
+// cutCostsNothing has the same ttl in each try: with a longer one there would be longer
+// to connect again.
+func cutCostsNothing(s *scene, _ time.Duration) (slow error) {
 	held := s.acquire(s.keep(brief), "value")
 	waiter := s.waiting()
 	for range 3 {
 		s.Cut()
 		time.Sleep(brief / 5)
 	}
-	s.eventually("an update arrives", func() bool { return held.Update(s.Context(), []byte("second")) == nil })
+	s.eventually("an update arrives", func() bool {
+		return held.Update(s.Context(), []byte("second")) == nil || expired(held) != nil
+	})
+	if slow := expired(held); slow != nil {
+		s.taken(waiter)
+		return slow
+	}
 	if err := held.Release(s.Context()); err != nil {
 		s.Fatal(err)
 	}
 	s.later(s.taken(waiter), held)
+	return nil
 }

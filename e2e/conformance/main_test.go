@@ -2,6 +2,8 @@ package conformance_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"iter"
 	"sync"
 	"testing"
@@ -21,10 +23,13 @@ const (
 	patience = 60 * time.Second
 	// long is a ttl that does not end within a test.
 	long = time.Hour
-	// brief is one that ends within a test, and that a busy machine keeps.
+	// brief is one that ends within a test unless it is renewed.
 	brief = 5 * time.Second
 	// fleeting is one whose end a test waits for.
 	fleeting = 2 * time.Second
+	// tries is how often a test that needs a term to live for a while is begun on a
+	// machine that is too slow for it.
+	tries = 4
 )
 
 // scene is a backend for one test, and a key of its own.
@@ -35,6 +40,33 @@ type scene struct {
 
 // rules are tests by name.
 type rules map[string]func(*scene)
+
+// inTime is a rule that relies on what a ttl ends. It says what came too late to prove
+// anything, and is tried again then, on another key and with a ttl twice as long.
+func inTime(ttl time.Duration, rule func(*scene, time.Duration) (slow error)) func(*scene) {
+	return func(s *scene) {
+		for n := 1; ; n++ {
+			slow := rule(&scene{s.Place, fmt.Sprintf("%s/try %d", s.key, n)}, ttl)
+			if slow == nil {
+				return
+			}
+			if n == tries {
+				s.Fatalf("the machine is too slow, or what it tests: %v, as in %d tries before", slow, tries-1)
+			}
+			ttl *= 2
+			s.Logf("inconclusive, once more: %v", slow)
+		}
+	}
+}
+
+// expired is the error of a term that ended because its holder did not hear from the
+// store in time, which on a slow machine proves nothing.
+func expired(held lease.Lease) error {
+	if err := held.Err(); errors.Is(err, lease.ErrExpired) {
+		return err
+	}
+	return nil
+}
 
 // hold runs all of them on every backend, those of a backend at the same time on the
 // same servers.
@@ -81,13 +113,31 @@ func (s *scene) keepOn(st store.Store, ttl time.Duration) *lease.Keeper {
 }
 
 // acquire takes the scene's key, which has to succeed.
-func (s *scene) acquire(k *lease.Keeper, value string, opts ...lease.Option) lease.Lease {
+func (s *scene) acquire(k *lease.Keeper, value string) lease.Lease {
 	s.Helper()
-	held, err := k.Acquire(s.Context(), s.key, []byte(value), opts...)
+	held, err := s.take(k, s.key, value)
 	if err != nil {
 		s.Fatal(err)
 	}
 	return held
+}
+
+// take tries to acquire a key until the servers have time to answer.
+func (s *scene) take(k *lease.Keeper, key, value string) (held lease.Lease, err error) {
+	s.Helper()
+	s.answered(func() error {
+		held, err = k.Acquire(s.Context(), key, []byte(value))
+		return err
+	})
+	return held, err
+}
+
+// answered makes a call until the servers have time to answer, if they ever do.
+func (s *scene) answered(call func() error) {
+	s.Helper()
+	for late := time.Now().Add(patience); errors.Is(call(), store.ErrUnavailable) && time.Now().Before(late); {
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 // lost waits for the end of a term against its holder's will.
@@ -145,7 +195,17 @@ func (s told) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event, e
 
 func (s told) tell() { s.once.Do(func() { close(s.synced) }) }
 
-// claim asks for the scene's key as a program that then dies.
-func (s *scene) claim(ttl time.Duration) store.Claim {
-	return store.Claim{Key: s.key, Value: []byte("of the dead"), TTL: ttl, Nonce: store.NewNonce()}
+// die takes the scene's key as a program that then dies.
+func (s *scene) die(ttl time.Duration) (grant store.Grant) {
+	s.Helper()
+	st, claim := s.Open(), store.Claim{Key: s.key, Value: []byte("of the dead"), TTL: ttl, Nonce: store.NewNonce()}
+	var err error
+	s.answered(func() error {
+		grant, err = st.Create(s.Context(), claim)
+		return err
+	})
+	if err != nil {
+		s.Fatal(err)
+	}
+	return grant
 }

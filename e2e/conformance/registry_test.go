@@ -56,7 +56,7 @@ func TestRegistry(t *testing.T) {
 		"AHeartbeatIsPublished":              heartbeatPublished,
 		"AListIsOfItsPrefix":                 listOfPrefix,
 		"AWatchTellsTheLifeOfAnInstance":     watchTellsLife,
-		"AWatchTellsADeath":                  watchTellsDeath,
+		"AWatchTellsADeath":                  inTime(fleeting, watchTellsDeath),
 		"RunLeavesInOrder":                   runLeaves,
 		"RunReturnsALoss":                    runReturnsLoss,
 		"AnInstanceTakesItsOwnKeyBackByName": reclaimByName,
@@ -202,10 +202,15 @@ func updatesInOrder(s *scene) {
 	}
 }
 
+// heartbeatPublished has a ttl of which a sixteenth is not much longer than a heartbeat: for
+// so long a store may take one renewal for the next too.
 func heartbeatPublished(s *scene) {
-	inst, reader := s.register(s.keep(brief)), s.Open()
+	inst, reader := s.register(s.keep(4*brief)), s.Open()
 	first := s.published(reader).Heartbeat
 	s.eventually("a later heartbeat is published", func() bool {
+		if err := inst.Lease().Err(); err != nil {
+			s.Fatal(err)
+		}
 		e := s.published(reader)
 		return e.Heartbeat.After(first) && e.Payload.Seen.Heartbeat.After(first)
 	})
@@ -253,15 +258,24 @@ func (s *scene) watched(k *lease.Keeper, key string) <-chan registry.Event[paylo
 // next passes over what a watch tells until it tells what is looked for.
 func (s *scene) next(what string, events <-chan registry.Event[payload], is func(registry.Event[payload]) bool) registry.Event[payload] {
 	s.Helper()
-	late := time.After(patience)
+	e, told := look(events, patience, is)
+	if !told {
+		s.Fatalf("a watch never tells %s", what)
+	}
+	return e
+}
+
+// look is next for no longer than it may take.
+func look(events <-chan registry.Event[payload], within time.Duration, is func(registry.Event[payload]) bool) (e registry.Event[payload], told bool) {
+	late := time.After(within)
 	for {
 		select {
 		case e := <-events:
 			if is(e) {
-				return e
+				return e, true
 			}
 		case <-late:
-			s.Fatalf("a watch never tells %s", what)
+			return e, false
 		}
 	}
 }
@@ -294,17 +308,18 @@ func watchTellsLife(s *scene) {
 	}
 }
 
-func watchTellsDeath(s *scene) {
+func watchTellsDeath(s *scene, ttl time.Duration) (slow error) {
 	events := s.watched(s.keep(long), s.key)
 	s.next("that it is in step", events, ofKind(store.Synced))
-	dead, err := s.Open().Create(s.Context(), s.claim(fleeting))
-	if err != nil {
-		s.Fatal(err)
+	dead := s.die(ttl)
+	if _, told := look(events, time.Until(dead.Until), ofKind(store.Put)); !told {
+		return errors.New("the record was gone before the watch told of it")
 	}
 	e := s.next("the end", events, ofKind(store.Gone))
 	if e.Entry.Key != s.key || e.Cause == store.Deleted || time.Now().Before(dead.Until) {
 		s.Errorf("the end is %+v, %v before its time", e, time.Until(dead.Until))
 	}
+	return nil
 }
 
 func runLeaves(s *scene) {
@@ -325,7 +340,7 @@ func runLeaves(s *scene) {
 }
 
 func runReturnsLoss(s *scene) {
-	k, other := s.keep(brief), s.Open()
+	k, other := s.keep(long), s.Open()
 	var inst *instance
 	err := registry.Run(s.Context(), k, lifecycle, s.config(), func(ctx context.Context, i *instance) error {
 		inst = i

@@ -108,7 +108,7 @@ func (p *programme) listAll(rt *rapid.T) {
 	p.wrote("for r, err := range st.List(ctx, %q) {}", bare(prefix))
 	var listed map[string]store.Record
 	var err error
-	if !p.ask(func() { listed, err = collect(p.Store.List(p.test.Context(), prefix)) }) {
+	if !p.ask(func() error { listed, err = collect(p.Store.List(p.test.Context(), prefix)); return err }) {
 		return
 	}
 	if err != nil {
@@ -123,12 +123,13 @@ func (p *programme) watchAll(rt *rapid.T) {
 	told := view{prefix: prefix, records: make(map[string]store.Record)}
 	ctx, cancel := context.WithTimeout(p.test.Context(), slack)
 	defer cancel()
-	inTime := p.ask(func() {
+	inTime := p.ask(func() error {
 		for e, err := range p.Store.Watch(ctx, prefix) {
 			if told.apply(e, err); told.synced > 0 {
 				break
 			}
 		}
+		return told.err
 	})
 	if !inTime {
 		return
@@ -144,26 +145,32 @@ func (p *programme) outsiderPuts(rt *rapid.T) {
 	ttl := rapid.SampledFrom([]time.Duration{p.ttl, store.Forever}).Draw(rt, "ttl")
 	p.foreign++
 	value := fmt.Sprintf("foreign %d", p.foreign)
-	p.ask(func() { p.Outsider.Put(key, []byte(value), ttl) })
+	p.ask(func() error { p.Outsider.Put(key, []byte(value), ttl); return nil })
 	p.model.put(p.now, key, value, ttl)
 	p.wrote("// another program puts %q under %q (%s)", value, bare(key), store.Left(ttl))
 }
 
 func (p *programme) outsiderOverwrites(rt *rapid.T) {
 	key := p.drawKey(rt)
-	if p.calm(); p.model.live(time.Now(), key) == nil {
+	value := fmt.Sprintf("foreign %d", p.foreign+1)
+	var there bool
+	p.ask(func() error {
+		if there = p.model.live(time.Now(), key) != nil; there {
+			p.Outsider.Overwrite(key, []byte(value))
+		}
+		return nil
+	})
+	if !there {
 		rt.Skip("nothing to overwrite")
 	}
 	p.foreign++
-	value := fmt.Sprintf("foreign %d", p.foreign)
-	p.ask(func() { p.Outsider.Overwrite(key, []byte(value)) })
 	p.model.put(p.now, key, value, 0)
 	p.wrote("// another program overwrites %q with %q and keeps its expiry", bare(key), value)
 }
 
 func (p *programme) outsiderDeletes(rt *rapid.T) {
 	key := p.drawKey(rt)
-	p.ask(func() { p.Outsider.Delete(key) })
+	p.ask(func() error { p.Outsider.Delete(key); return nil })
 	p.model.live(p.now, key)
 	p.model.end(key)
 	p.wrote("// another program deletes %q", bare(key))

@@ -21,8 +21,9 @@ type call struct {
 
 // answer is what a store said to a call.
 type answer struct {
-	token store.Token
-	errs  []error // one, or one for each write of a renew
+	token  store.Token
+	errs   []error     // one, or one for each write of a renew
+	untils []time.Time // as many, of a create and a renew
 }
 
 // owner is the try whose owner makes the call.
@@ -31,6 +32,14 @@ func (c call) owner() *try {
 		return c.try
 	}
 	return c.tries[0]
+}
+
+// keyOf is the key of one of the writes, or of the only call.
+func (c call) keyOf(i int) string {
+	if c.try != nil {
+		return c.try.key
+	}
+	return c.writes[i].Key
 }
 
 // via names the store that the call goes to.
@@ -45,11 +54,11 @@ func (c call) sendTo(ctx context.Context, st store.Store) answer {
 	switch c.verb {
 	case "create":
 		grant, err := st.Create(ctx, c.try.claim)
-		return answer{grant.Token, []error{err}}
+		return answer{grant.Token, []error{err}, []time.Time{grant.Until}}
 	case "renew":
-		a := answer{errs: make([]error, len(c.writes))}
+		a := answer{errs: make([]error, len(c.writes)), untils: make([]time.Time, len(c.writes))}
 		for i, r := range st.Renew(ctx, slices.Clone(c.writes)) {
-			a.errs[i] = r.Err
+			a.errs[i], a.untils[i] = r.Err, r.Until
 		}
 		return a
 	case "update":

@@ -131,7 +131,7 @@ func (c *trial) inSilence(what string, call func(context.Context) error) error {
 	start := time.Now()
 	err := call(ctx)
 	if took := time.Since(start); took > 50*time.Millisecond+prompt {
-		c.broke("%s with a context of 50ms took %v while the server was silent", what, took)
+		c.late("%s with a context of 50ms took %v while the server was silent", what, took)
 	}
 	return err
 }
@@ -208,7 +208,7 @@ func (c *trial) wantEnd(w *watcher, ctx context.Context) {
 	select {
 	case <-w.ended:
 	case <-time.After(prompt):
-		c.broke("a watch goes on %v after the end of its context", prompt)
+		c.late("a watch goes on %v after the end of its context", prompt)
 	}
 	err := w.view.err
 	switch {

@@ -26,6 +26,17 @@
 // to go, for the machine may be busy. What the store says of the time left is
 // held to its precision in both.
 //
+// # Tries
+//
+// In real time the machine may be too slow for a case: a record that is to live for a
+// while has rightly expired before the case comes to it. Whatever goes wrong in a
+// try of the case when the time of a record has run out on which it relies proves
+// nothing. Nor does a call that the server had no time to answer in a case of such
+// records, nor what was late by the clock. The case is then tried again, on another
+// fixture and with a ttl twice as long; only the fifth try fails for what may be the
+// machine's doing, and says so. All else fails at once. Each try is a subtest that is
+// named for its ttl, and a log line says why one was not the last.
+//
 // # What is left out
 //
 // A case needs what its harness can do. The cases that need a field of [Fixture]

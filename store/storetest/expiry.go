@@ -27,6 +27,7 @@ var expiryLaw = law{
 // wantExpiry waits until the record is gone and checks when that was.
 func (c *trial) wantExpiry(t term) {
 	c.Helper()
+	c.awaits(t)
 	latest := t.latest.Add(c.caps.Precision)
 	for {
 		asked := time.Now()
@@ -35,8 +36,8 @@ func (c *trial) wantExpiry(t term) {
 		switch {
 		case err == nil:
 			c.wantLeft(r, t, asked, answered)
-			if c.late(asked, latest) {
-				c.broke("%q is still there %v after it had to be gone", t.Key, asked.Sub(latest))
+			if c.overdue(asked, latest) {
+				c.late("%q is still there %v after it had to be gone", t.Key, asked.Sub(latest))
 			}
 		case !errors.Is(err, store.ErrNotFound):
 			c.broke("get of %q until it expires: %v", t.Key, err)
@@ -50,7 +51,7 @@ func (c *trial) wantExpiry(t term) {
 	}
 }
 
-func (c *trial) late(now, latest time.Time) bool {
+func (c *trial) overdue(now, latest time.Time) bool {
 	if c.virtual {
 		return !now.Before(latest)
 	}
@@ -176,6 +177,9 @@ func manyExpire(c *trial) {
 		c.hold(key)
 	}
 	for _, t := range terms {
+		if !c.virtual {
+			c.expire(t)
+		}
 		c.want("get of one that has expired", c.getErr(t.Key), store.ErrNotFound)
 	}
 	if got := sorted(c.list("")); !slices.Equal(got, stay) {

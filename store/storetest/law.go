@@ -59,7 +59,9 @@ func (l law) check(t *testing.T, h Harness, cases []lawcase) {
 	var all []part
 	for _, c := range cases {
 		all = append(all, part{name: c.name, run: func(t *testing.T) {
-			h.within(t, func(t *testing.T) { c.run(h.trial(t, l.text)) })
+			h.conclusively(t, func(t *testing.T, h Harness) {
+				h.within(t, func(t *testing.T) { c.run(h.trial(t, l.text)) })
+			})
 		}})
 	}
 	h.run(t, all...)

@@ -22,6 +22,7 @@ type entry struct {
 	seq      uint64
 	ttl      time.Duration
 	deadline time.Time // zero for a foreign value without expiry
+	until    time.Time // what the store said of that, zero if nothing
 	foreign  bool
 }
 
@@ -118,7 +119,7 @@ func (m *model) delete(now time.Time, key string, t store.Term) {
 func (m *model) put(now time.Time, key, value string, ttl time.Duration) {
 	e := &entry{value: value, foreign: true}
 	if was := m.live(now, key); was != nil && ttl == 0 {
-		e.deadline = was.deadline
+		e.deadline, e.until = was.deadline, was.until
 	}
 	m.end(key)
 	if ttl > 0 && ttl != store.Forever {

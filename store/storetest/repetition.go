@@ -38,6 +38,7 @@ func (c *trial) wantSameGrant(what string, t term) store.Grant {
 	if err != nil || again.Token != t.Token {
 		c.broke("%s: the create that got token %d gets token %d, %v when it comes again", what, t.Token, again.Token, err)
 	}
+	c.rely(t.Key, again.Until)
 	return again
 }
 
@@ -88,7 +89,10 @@ func createRestoresTTL(c *trial) {
 	c.wantExpiry(t)
 }
 
-func removeByNonce(c *trial, t term) { c.remove(t.Key, store.ByNonce(t.Nonce)) }
+func removeByNonce(c *trial, t term) {
+	c.remove(t.Key, store.ByNonce(t.Nonce))
+	delete(c.relied, t.Key)
+}
 
 func createAgainAfter(end func(*trial, term)) func(*trial) {
 	return func(c *trial) {

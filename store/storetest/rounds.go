@@ -84,15 +84,15 @@ func (d *rounds) begin(prefix string) *watcher {
 	return w
 }
 
-// wantQuiet waits until a watch has told what List yields. One that met with the
-// trouble after a cut before it was synced may end, and begins again.
+// wantQuiet waits until a watch has told what List yields. One that met with trouble
+// before it was synced may end, and begins again.
 func (d *rounds) wantQuiet(at **watcher) {
 	var fault string
 	equal := eventually(d.patience(), func() bool {
 		var again bool
 		(*at).look(func(v *view) {
 			fault = d.fault(v)
-			again = v.synced == 0 && errors.Is(v.err, store.ErrUnavailable) && d.Cut != nil
+			again = v.synced == 0 && errors.Is(v.err, store.ErrUnavailable)
 		})
 		if again {
 			*at = d.begin((*at).view.prefix)

@@ -37,9 +37,15 @@ func tokensAcross(end func(*trial, term)) func(*trial) {
 	}
 }
 
-func removeTerm(c *trial, t term) { c.remove(t.Key, store.ByToken(t.Token)) }
+func removeTerm(c *trial, t term) {
+	c.remove(t.Key, store.ByToken(t.Token))
+	delete(c.relied, t.Key)
+}
 
-func outsiderDeletes(c *trial, t term) { c.Outsider.Delete(t.Key) }
+func outsiderDeletes(c *trial, t term) {
+	c.Outsider.Delete(t.Key)
+	delete(c.relied, t.Key)
+}
 
 func outsiderPasses(c *trial, t term) {
 	c.Outsider.Put(t.Key, []byte("foreign"), long)
@@ -49,19 +55,20 @@ func outsiderPasses(c *trial, t term) {
 func restartAndRemove(c *trial, t term) {
 	c.Restart()
 	c.awaitService()
-	c.remove(t.Key, store.ByToken(t.Token))
+	removeTerm(c, t)
 }
 
-func loseData(c *trial, _ term) {
+func loseData(c *trial, t term) {
 	c.RestartEmpty()
 	c.awaitService()
+	delete(c.relied, t.Key)
 }
 
 // awaitService waits until the store answers again after a restart.
 func (c *trial) awaitService() {
 	c.Helper()
 	var err error
-	back := eventually(10*slack, func() bool {
+	back := eventually(c.patience(), func() bool {
 		_, err = c.Store.Get(c.Context(), "another key")
 		return errors.Is(err, store.ErrNotFound)
 	})

@@ -14,7 +14,7 @@ import (
 const (
 	// long is the ttl of records that are not to expire within a case.
 	long = time.Hour
-	// slack is what a busy machine may add in real time.
+	// slack is how late a record may go in real time.
 	slack = 2 * time.Second
 )
 
@@ -24,19 +24,15 @@ type trial struct {
 	Fixture
 	law     string
 	virtual bool
+	last    bool // if it proves nothing, none does
 	caps    store.Capabilities
-	ttl     time.Duration // of records that are to expire within the case
+	ttl     time.Duration        // of records that are to expire within the case
+	relied  map[string]time.Time // see rely; nil before the first
 }
 
 func (h Harness) trial(t *testing.T, law string) *trial {
 	f := h.Open(t)
-	return &trial{T: t, Fixture: f, law: law, virtual: h.Virtual, caps: store.CapabilitiesOf(f.Store), ttl: h.TTL}
-}
-
-// broke fails the case with what happened and the law that it broke.
-func (c *trial) broke(format string, args ...any) {
-	c.Helper()
-	c.Fatalf("%s\n\tbreaks the law: %s", fmt.Sprintf(format, args...), c.law)
+	return &trial{T: t, Fixture: f, law: law, virtual: h.Virtual, last: h.last, caps: store.CapabilitiesOf(f.Store), ttl: h.TTL}
 }
 
 // peer is the store of another process, if the fixture has one.
@@ -78,10 +74,12 @@ func (c *trial) brief(key string) term {
 
 func (c *trial) create(claim store.Claim) term {
 	c.Helper()
+	c.rely(claim.Key, time.Now().Add(claim.TTL))
 	grant, err := c.Store.Create(c.Context(), claim)
 	if err != nil {
 		c.broke("create of %q, which is free: %v", claim.Key, err)
 	}
+	c.rely(claim.Key, grant.Until)
 	return term{claim, grant, time.Now().Add(claim.TTL)}
 }
 
@@ -90,6 +88,9 @@ func (c *trial) renew(w store.Write) store.Renewed {
 	answers := c.Store.Renew(c.Context(), []store.Write{w})
 	if len(answers) != 1 {
 		c.broke("renew of a batch of one has %d answers", len(answers))
+	}
+	if answers[0].Err == nil {
+		c.rely(w.Key, answers[0].Until)
 	}
 	return answers[0]
 }
@@ -171,7 +172,7 @@ func (c *trial) want(what string, err, condition error) {
 		c.broke("%s: %v: the error %s", what, err, fault)
 	}
 	if got != condition {
-		c.broke("%s: got %v, want %v", what, err, condition)
+		c.broke("%s: got %v, want %s", what, err, fmt.Sprint(condition)) // which is no fact
 	}
 }
 
@@ -235,6 +236,7 @@ func (c *trial) changesNothing(what, key string, act func()) {
 // what has expired.
 func (c *trial) expire(t term) {
 	c.Helper()
+	c.awaits(t)
 	if c.virtual {
 		time.Sleep(time.Until(t.latest.Add(c.caps.Precision)))
 		return
@@ -245,24 +247,25 @@ func (c *trial) expire(t term) {
 			c.want("get of a record until it expires", err, store.ErrNotFound)
 			return
 		}
-		if asked.After(t.latest.Add(c.caps.Precision + slack)) {
+		if asked.After(t.latest.Add(c.caps.Precision + c.patience())) {
 			c.broke("%q is still there %v after its ttl", t.Key, asked.Sub(t.latest))
 		}
 		time.Sleep(c.ttl / 100)
 	}
 }
 
-// patience is how long a watch may take to tell what has happened.
+// patience is how long a case waits for what has to come, e.g. for a watch to tell
+// what has happened. In real time nothing takes that long unless it is broken.
 func (c *trial) patience() time.Duration {
 	if c.virtual {
 		return c.ttl / 10
 	}
-	return 10 * time.Second
+	return time.Minute
 }
 
 // eventually waits until ok, for as long as patience.
 func eventually(patience time.Duration, ok func() bool) bool {
-	for end := time.Now().Add(patience); ; time.Sleep(patience / 2000) {
+	for end := time.Now().Add(patience); ; time.Sleep(min(patience/2000, 5*time.Millisecond)) {
 		if ok() {
 			return true
 		}

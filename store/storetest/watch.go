@@ -81,7 +81,7 @@ func watchTells(change func(*trial, term) (term, string)) func(*trial) {
 		w := c.follow()
 		changed, value := change(c, t)
 		c.await(w, "tells a change as it comes", has(changed, value))
-		c.wantEqualsList(c.patience(), w)
+		c.wantEqualsList(w)
 	}
 }
 
@@ -100,6 +100,7 @@ func renewOne(c *trial, t term) (term, string) {
 // wantGone waits for the end of a record and checks its cause.
 func (c *trial) wantGone(w *watcher, t term, cause store.Cause) {
 	c.Helper()
+	c.awaits(t)
 	c.awaitFor(c.patience()+time.Until(t.latest), w, fmt.Sprintf("tells that %q is gone", t.Key), lacks(t.Key))
 	w.look(func(v *view) {
 		for _, e := range v.events {
@@ -117,12 +118,13 @@ func watchDelete(c *trial) {
 	removeTerm(c, t)
 	c.await(w, "tells a delete as it comes", lacks("key"))
 	c.wantGone(w, t, store.Deleted)
-	c.wantEqualsList(c.patience(), w)
+	c.wantEqualsList(w)
 }
 
 func watchExpiry(c *trial) {
 	c.hold("stays")
 	before, w := c.create(claim("before", 3*c.ttl)), c.follow()
+	c.await(w, "tells what is there", has(before, "first"))
 	after := c.brief("after")
 	c.await(w, "tells a create", has(after, "first"))
 	for _, t := range []term{after, before} {
@@ -131,7 +133,7 @@ func watchExpiry(c *trial) {
 			c.broke("the watch told that %q was gone %v before its ttl had passed", t.Key, early)
 		}
 	}
-	c.wantEqualsList(c.patience(), w)
+	c.wantEqualsList(w)
 }
 
 func watchSuccessor(c *trial) {
@@ -148,8 +150,9 @@ func watchRenewed(c *trial) {
 		time.Sleep(c.ttl / 3)
 		c.keep(&t)
 	}
+	c.await(w, "tells a create", has(t, "first"))
 	w.look(func(v *view) {
-		if !has(t, "first")(v) || slices.ContainsFunc(v.events, func(e store.Event) bool { return e.Kind == store.Gone }) {
+		if slices.ContainsFunc(v.events, func(e store.Event) bool { return e.Kind == store.Gone }) {
 			c.broke("of a record that is renewed the watch told %s", tale(v.events))
 		}
 	})
@@ -164,7 +167,7 @@ func watchLongSuccessor(c *trial) {
 	next := c.hold("key")
 	c.await(w, "tells a successor", has(next, "first"))
 	time.Sleep(c.ttl)
-	c.wantEqualsList(c.patience(), w)
+	c.wantEqualsList(w)
 }
 
 func watchThroughPeer(c *trial) {
@@ -206,7 +209,7 @@ func watchLeftEarly(c *trial) {
 			}
 		}
 	}
-	c.wantEqualsList(c.patience(), c.follow())
+	c.wantEqualsList(c.follow())
 }
 
 // watchBodyCalls deletes each record that the watch tells, within its loop.
@@ -279,7 +282,7 @@ func (c *trial) churn(t term, n int) {
 // once its time left has passed.
 func watchOutsider(c *trial) {
 	t, w := c.brief("key"), c.follow()
-	c.Outsider.Delete("key")
+	outsiderDeletes(c, t)
 	c.awaitFor(c.patience()+time.Until(t.latest), w, "tells that a record is gone", lacks("key"))
 }
 
@@ -296,9 +299,9 @@ func watchAcross(trouble func(*trial)) func(*trial) {
 		for range 3 {
 			trouble(c)
 			c.awaitService()
-			c.wantEqualsList(5*c.patience(), w)
+			c.wantEqualsList(w)
 			next := c.create(claim("after "+store.NewNonce().String(), long))
-			c.awaitFor(5*c.patience(), w, "tells a change after the trouble", has(next, "first"))
+			c.await(w, "tells a change after the trouble", has(next, "first"))
 		}
 	}
 }

@@ -113,9 +113,10 @@ func (c *trial) await(w *watcher, what string, ok func(*view) bool) {
 
 func (c *trial) awaitFor(patience time.Duration, w *watcher, what string, ok func(*view) bool) {
 	c.Helper()
-	done := eventually(patience, func() (done bool) {
+	var done bool
+	eventually(patience, func() bool {
 		w.look(func(v *view) { done = v.fault != "" || v.err != nil || ok(v) })
-		return done
+		return done || c.ranOut() != ""
 	})
 	w.look(func(v *view) {
 		switch {
@@ -180,15 +181,10 @@ func (v *view) differs(listed map[string]store.Record) string {
 	return ""
 }
 
-func (c *trial) wantEqualsList(patience time.Duration, w *watcher) {
+func (c *trial) wantEqualsList(w *watcher) {
 	c.Helper()
-	var diff string
-	c.awaitFor(patience, w, "equals list", func(v *view) bool {
+	c.await(w, "equals list", func(v *view) bool {
 		listed, err := collect(c.Store.List(c.Context(), v.prefix))
-		if err != nil {
-			return false
-		}
-		diff = v.differs(listed)
-		return diff == "" && v.synced > 0
+		return err == nil && v.differs(listed) == "" && v.synced > 0
 	})
 }
