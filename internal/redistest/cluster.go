@@ -19,12 +19,18 @@ const slots = 16384
 const nodeTimeout = "15000"
 
 // patience is how long servers may take to agree with each other.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // Cluster is masters that share the slots evenly.
 type Cluster struct {
 	Masters []*Server
 	t       testing.TB
+}
+
+// nodeArgs are the arguments of each node.
+var nodeArgs = []string{
+	"--cluster-enabled", "yes", "--cluster-node-timeout", nodeTimeout,
+	"--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1",
 }
 
 // StartCluster starts a number of masters and returns once all of them serve. They
@@ -33,7 +39,7 @@ func StartCluster(t testing.TB, masters int) *Cluster {
 	t.Helper()
 	c := &Cluster{t: t}
 	for i := range masters {
-		s := Start(t, "--cluster-enabled", "yes", "--cluster-node-timeout", nodeTimeout)
+		s := Start(t, nodeArgs...)
 		c.Masters = append(c.Masters, s)
 		s.join(c.Masters[0], i+1, i*slots/masters, (i+1)*slots/masters-1)
 	}
@@ -144,9 +150,9 @@ func (s *Server) do(args ...any) string {
 	return fmt.Sprint(answer)
 }
 
-// command sends one over a connection of its own.
+// command sends one over a connection of its own. A server that runs may be slow.
 func command(addr string, args ...any) (any, error) {
-	client := redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1})
+	client := redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1, ReadTimeout: patience})
 	defer client.Close()
 	return client.Do(context.Background(), args...).Result()
 }

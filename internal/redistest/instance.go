@@ -15,7 +15,7 @@ import (
 )
 
 // startLimit is how long a server may take until it answers.
-const startLimit = 10 * time.Second
+const startLimit = time.Minute
 
 // ErrMissing says what to install. It is not retried.
 var ErrMissing = errors.New("redis-server not found: install the Debian package redis-server")

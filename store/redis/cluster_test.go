@@ -57,6 +57,18 @@ func TestCluster(t *testing.T) {
 			w.expect(t, gone(key, grant.Token, store.Deleted), 0)
 		}
 	})
+	t.Run("a slot beyond one page", func(t *testing.T) {
+		b := on(t, st)
+		const records = 200
+		for i := range records {
+			b.hold(fmt.Sprintf("page:{x}:%d", i))
+		}
+		for _, prefix := range []string{"page:", "page:{x}:"} {
+			if n := len(b.list(prefix)); n != records {
+				t.Errorf("list %q yields %d of %d", prefix, n, records)
+			}
+		}
+	})
 	t.Run("moved slots", func(t *testing.T) { testMovedSlots(on(t, open(t, client)), nodes) })
 	t.Run("replicas", func(t *testing.T) {
 		_, err := open(t, client, redisstore.WaitReplicas(1, time.Millisecond)).Create(t.Context(), claim("key"))

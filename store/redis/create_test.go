@@ -66,7 +66,7 @@ func TestCreateHeld(t *testing.T) {
 func TestCreateAgainHasTheAnswerOfOnce(t *testing.T) {
 	b := start(t)
 	c := claim("key")
-	c.TTL = 5 * time.Second
+	c.TTL = 30 * time.Second
 	first := b.create(c)
 	if err := b.Update(t.Context(), store.Write{Key: "key", Token: first.Token, Seq: 1, Value: []byte("newer")}); err != nil {
 		t.Fatal(err)
@@ -149,10 +149,10 @@ func TestCreateThatComesAfterItsDelete(t *testing.T) {
 		"on a key that never was": func(*bench) {},
 		"while another holds it": func(b *bench) {
 			other := claim("key")
-			other.TTL = 300 * time.Millisecond
+			other.TTL = 3 * time.Second
 			b.create(other)
 		},
-		"while a foreign value is there": func(b *bench) { b.do("SET", "key", "theirs", "PX", 300) },
+		"while a foreign value is there": func(b *bench) { b.do("SET", "key", "theirs", "PX", 3000) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -11,6 +11,13 @@
 // server and one for each slot of a Cluster, answers List without a walk through
 // the database. The scripts in the directory scripts say it exactly.
 //
+// A List on a Cluster reads the index of every slot, 16384 in one round trip to each
+// master; one whose prefix contains a whole hash tag, such as "{eu}:", reads only
+// that tag's. No cheaper way is safe: only a command on a key is referred to the
+// server that has it, while what else tells of slots in use (SCAN,
+// CLUSTER COUNTKEYSINSLOT, a directory kept elsewhere) can be wrong about a slot that
+// moves or about a server that lost its data, and a live record would be missing.
+//
 // A value is taken for the fence's own only if it is a string, its deadline lies
 // ahead, its expiry agrees with the deadline within a second, and it is, byte for
 // byte, what was written last. Whatever else is under a key is foreign, and no
@@ -19,8 +26,8 @@
 // # What it guarantees
 //
 // The laws of package store, as long as the server keeps what it was given. Every
-// verb is one script and one round trip; a batch of renewals is one round trip to
-// each master. No write is sent twice behind the caller's back: go-redis's own
+// verb on a key is one script and one round trip; a batch of renewals is one round
+// trip to each master. No write is sent twice behind the caller's back: go-redis's own
 // retries are off for them, so that an error says whether the server may have been
 // reached.
 //
@@ -37,6 +44,14 @@
 // without the latest data, and for a clock that jumps ahead. Eviction would be
 // another such case, so a server that evicts is refused; see [AllowEviction].
 //
+// # Slots that move
+//
+// While a slot of a Cluster moves, a record that lies as a whole on either server is
+// served there. One whose names are on both is unavailable ([store.ErrUnavailable],
+// nothing happened), and so are a key that has no record, a List that comes upon
+// either, and, with [WaitReplicas], a Create or Renew on the slot's new server. All
+// that ends with the move; no term does.
+//
 // # Watching
 //
 // Every script that changes a value publishes the name of the key on the channel
@@ -52,5 +67,5 @@
 // channels leasehold:* to watch promptly, and the commands info, ping, evalsha,
 // eval, time, type, get, set, del, exists, pttl, pexpire, pexpireat, hmget, hset,
 // zadd, zrem, zscore, zrangebylex, publish and subscribe (for [WaitReplicas] also
-// wait; on a Cluster also cluster|slots).
+// wait; on a Cluster also cluster|slots and asking).
 package redisstore

@@ -100,22 +100,30 @@ func checkForeign(t testing.TB, verb string, err error, left time.Duration, opaq
 // within a second of the old deadline. Only the deadline tells.
 func TestForeignCopyAfterOurExpiry(t *testing.T) {
 	b := start(t)
-	c := claim("key")
-	c.TTL = 100 * time.Millisecond
-	token := b.create(c).Token
-	eventually(t, "expiry", func() bool { return b.value("key") == "" })
-	time.Sleep(5 * time.Millisecond)
-	b.do("SET", "key", "first", "NX", "PX", 600)
-	checkForeign(t, "renew", b.renew(store.Write{Key: "key", Token: token}).Err, 600*time.Millisecond, false)
+	var err error
+	eventually(t, "theirs lives until ours was refused", func() bool {
+		c := claim("key")
+		c.TTL = 100 * time.Millisecond
+		token := b.create(c).Token
+		eventually(t, "expiry", func() bool { return b.value("key") == "" })
+		time.Sleep(5 * time.Millisecond)
+		b.do("SET", "key", "first", "NX", "PX", 600)
+		err = b.renew(store.Write{Key: "key", Token: token}).Err
+		return !errors.Is(err, store.ErrLost) || b.value("key") != ""
+	})
+	checkForeign(t, "renew", err, 600*time.Millisecond, false)
 }
 
 // In the last second before the deadline no expiry looks like one that is near it.
 func TestOursWithoutItsExpiryIsForeignToTheEnd(t *testing.T) {
 	b := start(t)
-	c := claim("key")
-	c.TTL = 800 * time.Millisecond
-	token := b.create(c).Token
-	b.do("PERSIST", "key")
+	var token store.Token
+	eventually(t, "it is done before the record expires", func() bool {
+		c := claim("key")
+		c.TTL = 800 * time.Millisecond
+		token = b.create(c).Token
+		return b.do("PERSIST", "key") == int64(1)
+	})
 	checkForeign(t, "renew", b.renew(store.Write{Key: "key", Token: token}).Err, store.Forever, false)
 }
 

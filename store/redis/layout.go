@@ -43,14 +43,20 @@ func (l layout) index(slot int) string {
 	return l.root + "{" + tags()[slot] + "}:index"
 }
 
-// indices returns every index there can be.
-func (l layout) indices() []string {
+// indices returns every index that can have names which begin with prefix. Those of
+// slots that lie together, and so on one server, do not stand together: what is read
+// in this order has all servers at work.
+func (l layout) indices(prefix string) []string {
 	if !l.slotted {
 		return []string{l.single}
 	}
+	if tag, ok := tagOf(prefix); ok {
+		return []string{l.index(int(crc16(tag) % slots))}
+	}
+	const stride = 10_125 // odd, so that it comes to each slot once
 	all := make([]string, slots)
-	for slot := range all {
-		all[slot] = l.index(slot)
+	for i := range all {
+		all[i] = l.index(i * stride % slots)
 	}
 	return all
 }

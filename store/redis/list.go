@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	maxPage  = 1000 // names that are read from an index at once
-	maxPages = 1024 // indices that are read in a round trip
+	maxPage  = 1000    // names that are read from an index at once
+	maxNames = 1 << 20 // and from all indices in a round trip
 )
 
 // List implements [store.Store]. It reads the index and yields what is under its
@@ -80,17 +80,17 @@ type cursor struct {
 func (s *Store) pages(ctx context.Context, prefix string) iter.Seq2[[]names, error] {
 	return func(yield func([]names, error) bool) {
 		first, end := bounds(prefix)
-		var work []cursor
-		for _, index := range s.layout.indices() {
-			work = append(work, cursor{index, first})
+		indices := s.layout.indices(prefix)
+		work := make([]cursor, len(indices))
+		for i, index := range indices {
+			work[i] = cursor{index, first}
 		}
 		for len(work) > 0 {
-			wave := work[:min(len(work), maxPages)]
-			keys, rest, err := s.pageWave(ctx, wave, end)
+			keys, rest, err := s.pageWave(ctx, work, end)
 			if !yield(keys, err) || err != nil {
 				return
 			}
-			work = append(rest, work[len(wave):]...)
+			work = rest
 		}
 	}
 }
@@ -98,8 +98,9 @@ func (s *Store) pages(ctx context.Context, prefix string) iter.Seq2[[]names, err
 // pageWave makes one round trip. It returns the names, and where to go on.
 func (s *Store) pageWave(ctx context.Context, wave []cursor, end string) (all []names, rest []cursor, err error) {
 	cmds := make([]*command, len(wave))
+	page := min(maxPage, maxNames/len(wave))
 	for i, c := range wave {
-		cmds[i] = newCommandOn(ctx, listScript, []string{c.index}, c.from, end, maxPage)
+		cmds[i] = newRange(ctx, c.index, c.from, end, page)
 	}
 	if err := s.send(ctx, cmds...); err != nil {
 		return nil, nil, err
@@ -112,8 +113,8 @@ func (s *Store) pageWave(ctx context.Context, wave []cursor, end string) (all []
 		for _, key := range keys {
 			all = append(all, s.layout.of(key))
 		}
-		if len(keys) == maxPage {
-			rest = append(rest, cursor{c.index, "(" + keys[maxPage-1]})
+		if len(keys) == page {
+			rest = append(rest, cursor{c.index, "(" + keys[page-1]})
 		}
 	}
 	return all, rest, nil

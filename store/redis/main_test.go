@@ -132,10 +132,22 @@ func want(t testing.TB, what string, err, condition error) {
 // eventually waits for something that another goroutine or the server brings about.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+	const patience = time.Minute
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
 		if ok() {
 			return
 		}
 	}
-	t.Fatalf("not within 10 s: %s", what)
+	t.Fatalf("not within %v: %s", patience, what)
+}
+
+// prompt is what a call may take after its context has ended. A tenth of a second is the
+// promise; the rest is for a machine that has much else to do.
+const prompt = 20 * time.Second
+
+// patient returns a client that waits for an answer for longer than that by itself.
+func patient(t testing.TB, server *redistest.Server) *redis.Client {
+	c := redis.NewClient(&redis.Options{Addr: server.Addr(), ReadTimeout: 2 * prompt, MaxRetries: -1})
+	t.Cleanup(func() { c.Close() })
+	return c
 }

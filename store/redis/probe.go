@@ -14,7 +14,7 @@ import (
 
 const (
 	probeTTL   = 10 * time.Second
-	probeSweep = time.Second // for the removal of what a probe left
+	probeSweep = time.Second // for the removal of what a probe that failed left
 )
 
 // errDiffers is the fault of a server on which a step had not the result that it
@@ -29,10 +29,11 @@ func (c connection) probe(ctx context.Context, clustered bool) error {
 	for master, slot := range c.someSlots(ctx) {
 		key := root + "{" + tags()[slot] + "}"
 		step, err := s.exercise(ctx, key)
-		if sweep := s.sweep(ctx, key); err == nil && sweep != nil {
-			step, err = "del", sweep
+		if err == nil {
+			step, err = "del", s.sweep(ctx, key)
 		}
 		if err != nil {
+			s.sweepLate(ctx, key)
 			return unable(master.Options().Addr, step, err)
 		}
 	}
@@ -77,6 +78,9 @@ func (s *Store) exercise(ctx context.Context, key string) (step string, err erro
 	if err := s.finds(ctx, key); err != nil {
 		return "list", err
 	}
+	if err := s.mayAsk(ctx, key); err != nil {
+		return "asking", err
+	}
 	if err := s.delete(ctx, key, store.ByToken(grant.Token)); err != nil {
 		return "delete", err
 	}
@@ -114,10 +118,38 @@ func (s *Store) finds(ctx context.Context, key string) error {
 	return err
 }
 
+// mayAsk reports through its error whether the user lacks the right to go after a slot
+// that moves, which ASKING allows the next command of its connection.
+func (s *Store) mayAsk(ctx context.Context, key string) error {
+	if !s.layout.slotted {
+		return nil
+	}
+	err := s.tasks.try(ctx, func() error {
+		master, err := s.cluster.MasterForKey(ctx, key)
+		if err != nil {
+			return err
+		}
+		pipe := master.Pipeline()
+		asking := pipe.Do(ctx, "asking")
+		pipe.Time(ctx)
+		pipe.Exec(ctx)
+		return asking.Err()
+	})
+	if redis.IsPermissionError(err) {
+		return err
+	}
+	return nil // whatever else is wrong, the other steps find
+}
+
 // sweep removes everything that has the probe's name.
 func (s *Store) sweep(ctx context.Context, key string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeSweep)
-	defer cancel()
 	n := s.layout.of(key)
 	return s.tasks.try(ctx, func() error { return s.client.Del(ctx, n.key, n.fence, n.index).Err() })
+}
+
+// sweepLate tries to leave nothing behind after a step failed, though ctx may have ended.
+func (s *Store) sweepLate(ctx context.Context, key string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeSweep)
+	defer cancel()
+	s.sweep(ctx, key)
 }

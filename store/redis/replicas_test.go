@@ -23,7 +23,7 @@ func TestWaitReplicas(t *testing.T) {
 		info := b.do("INFO", "replication").(string)
 		return strings.Contains(info, "state=online") && !strings.Contains(info, "online,offset=0,")
 	})
-	b.Store = open(t, b.plain, redisstore.WaitReplicas(1, 500*time.Millisecond))
+	b.Store = open(t, patient(t, b.server), redisstore.WaitReplicas(1, 30*time.Second))
 
 	token := b.hold("key").Token
 	w := store.Write{Key: "key", Token: token}

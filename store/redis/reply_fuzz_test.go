@@ -95,8 +95,8 @@ func (d *dice) many(mark string, each, depth int) string {
 	return text
 }
 
-// actor is a connection to a server that answers the calls of scripts as it was
-// told, in turn and from the start again, and refuses all else.
+// actor is a connection to a server that answers what the verbs send as it was told,
+// in turn and from the start again, and refuses all else.
 type actor struct {
 	lines []string
 	next  int
@@ -104,7 +104,10 @@ type actor struct {
 }
 
 func (a *actor) Write(request []byte) (int, error) {
-	calls := bytes.Count(request, []byte("\r\nevalsha\r\n")) + bytes.Count(request, []byte("\r\neval\r\n"))
+	calls := 0
+	for _, name := range []string{"evalsha", "eval", "zrangebylex"} {
+		calls += bytes.Count(request, []byte("\r\n"+name+"\r\n"))
+	}
 	for range calls {
 		a.said.WriteString(a.lines[a.next%len(a.lines)])
 		a.next++

@@ -9,14 +9,14 @@ import (
 //go:embed scripts/*.lua
 var scripts embed.FS
 
-// The scripts, one a verb; their files say what they take and answer.
+// The scripts; their files say what they take and answer. List has none for the
+// index, which it reads with a command; see newRange.
 var (
 	createScript = newScript(once, "prelude", "create")
 	renewScript  = newScript(once, "prelude", "renew")
 	updateScript = newScript(once, "prelude", "update")
 	deleteScript = newScript(once, "prelude", "delete")
 	getScript    = newScript(again, "prelude", "get")
-	listScript   = newScript(again, "list")
 	dropScript   = newScript(again, "drop")
 )
 

@@ -41,15 +41,16 @@ func (s *Store) sendFor(ctx context.Context, acks replicas, cmds ...*command) er
 func (s *Store) exchange(ctx context.Context, acks replicas, cmds []*command) {
 	if len(cmds) == 1 && acks.count == 0 {
 		s.client.Process(ctx, cmds[0]) // the error is also the command's
-		return
-	}
-	var pipelines sync.WaitGroup
-	for master, cmds := range s.byMaster(ctx, cmds) {
-		pipelines.Go(func() { pipeline(ctx, master, acks, cmds) })
-	}
-	pipelines.Wait()
-	if s.cluster != nil {
+	} else {
+		var pipelines sync.WaitGroup
+		for master, cmds := range s.byMaster(ctx, cmds) {
+			pipelines.Go(func() { pipeline(ctx, master, acks, cmds) })
+		}
+		pipelines.Wait()
 		s.follow(ctx, acks, cmds)
+	}
+	if len(only(cmds, isNoReply)) > 0 {
+		s.relearn(ctx)
 	}
 }
 
@@ -72,19 +73,26 @@ func (s *Store) byMaster(ctx context.Context, cmds []*command) map[*redis.Client
 
 // follow sends commands whose slot has moved once more, each by itself, where
 // go-redis goes after it. With replicas to wait for, a command stays refused: the
-// wait must be on the connection that carried it. Whatever failed, the client
-// learns anew who has which slots.
+// wait must be on the connection that carried it.
 func (s *Store) follow(ctx context.Context, acks replicas, cmds []*command) {
 	moved := only(cmds, isRedirect)
-	if len(moved) == 0 && len(only(cmds, isNoReply)) == 0 {
-		return
+	if len(moved) > 0 {
+		s.relearn(ctx)
 	}
-	s.cluster.ReloadState(ctx)
 	if acks.count > 0 {
 		return
 	}
 	for _, c := range moved {
 		s.client.Process(ctx, c) // the error is also the command's
+	}
+}
+
+// relearn has a Cluster's client ask anew who has which slots, in the background. By
+// itself it does so only once a minute and when a server refers it to another, which
+// one that has died does not.
+func (s *Store) relearn(ctx context.Context) {
+	if s.cluster != nil {
+		s.cluster.ReloadState(ctx)
 	}
 }
 

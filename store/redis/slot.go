@@ -9,16 +9,22 @@ import (
 // slots is how many slots a Redis Cluster spreads its keys over.
 const slots = 16384
 
-// slotOf returns the slot of a key: a checksum of what stands between the first
-// "{" and the next "}", if there is something, else of the whole key. See the
-// Redis Cluster specification, "Hash tags".
+// slotOf returns the slot of a key: a checksum of its tag, if it has one, else of the
+// whole key.
 func slotOf(key string) int {
-	if _, rest, ok := strings.Cut(key, "{"); ok {
-		if tag, _, ok := strings.Cut(rest, "}"); ok && tag != "" {
-			key = tag
-		}
+	if tag, ok := tagOf(key); ok {
+		key = tag
 	}
 	return int(crc16(key) % slots)
+}
+
+// tagOf returns what stands between the first "{" and the next "}", if there is
+// something. All keys that begin with that have the same tag. See the Redis Cluster
+// specification, "Hash tags".
+func tagOf(key string) (tag string, ok bool) {
+	_, rest, _ := strings.Cut(key, "{")
+	tag, _, ok = strings.Cut(rest, "}")
+	return tag, ok && tag != ""
 }
 
 // tags holds for each slot the shortest text that hashes to it. With one of them

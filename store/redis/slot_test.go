@@ -45,6 +45,28 @@ func TestEachSlotHasATag(t *testing.T) {
 	}
 }
 
+// A list reads every index once, whatever their order.
+func TestIndicesOfAllSlots(t *testing.T) {
+	l := newLayout("leasehold:", 0, true)
+	seen := make(map[string]bool)
+	for _, index := range l.indices("") {
+		seen[index] = true
+	}
+	for slot := range slots {
+		if !seen[l.index(slot)] {
+			t.Fatalf("the index of slot %d is not read", slot)
+		}
+	}
+	if n := len(l.indices("")); n != slots {
+		t.Errorf("%d indices are read, want %d", n, slots)
+	}
+	for prefix, want := range map[string]int{"a{b}": 1, "{b}c": 1, "{b": slots, "b}": slots, "{}b": slots, "{}{b}": slots} {
+		if n := len(l.indices(prefix)); n != want {
+			t.Errorf("%d indices are read for %q, want %d", n, prefix, want)
+		}
+	}
+}
+
 // specified is the slot of a key as the Redis Cluster specification tells it, a bit at
 // a time: CRC-16 with the polynomial 0x1021, from zero, nothing reflected.
 func specified(key string) int {
@@ -87,6 +109,11 @@ func FuzzTag(f *testing.F) {
 		for _, name := range []string{n.key, n.fence, n.index} {
 			if slotOf(name) != slot {
 				t.Errorf("%q is in slot %d, its key in %d", name, slotOf(name), slot)
+			}
+		}
+		for end := range len(key) {
+			if _, ok := tagOf(key[:end]); ok && l.indices(key[:end])[0] != n.index {
+				t.Errorf("a list of %q does not read the index of %q", key[:end], key)
 			}
 		}
 		if !strings.HasSuffix(n.fence, key) {

@@ -131,6 +131,7 @@ func (s *Store) listen(ctx context.Context, e *ear) {
 		if failures++; e.hears() {
 			failures = 1 // the connection was a good one
 		}
+		s.relearn(ctx)
 		noRight := redis.IsPermissionError(err)
 		if failures >= tries || noRight || e.hasSettled() {
 			e.settle(err)

@@ -114,7 +114,7 @@ func TestWatchTellsOfEachChange(t *testing.T) {
 	w.expect(t, put("app:before", before.Token, "first"), 0)
 
 	c := claim("app:new")
-	c.TTL = 300 * time.Millisecond
+	c.TTL = 2 * time.Second
 	grant := b.create(c)
 	w.expect(t, put("app:new", grant.Token, "first"), 0)
 	want(t, "update", b.Update(t.Context(), store.Write{Key: "app:new", Token: grant.Token, Seq: 1, Value: []byte("second")}), nil)
@@ -219,7 +219,7 @@ func TestWatchWithoutMessages(t *testing.T) {
 	mute := *b
 	mute.Store = open(t, grant(t, b, "mute", "resetchannels"))
 	c := claim("app:key")
-	c.TTL = time.Second
+	c.TTL = 3 * time.Second
 	first := mute.create(c)
 	w := watch(b, "app:") // may listen, but hears nothing
 	deaf := watch(&mute, "app:")
@@ -245,7 +245,7 @@ func TestWatchTellsOfForeignValues(t *testing.T) {
 	grant := b.hold("key")
 	w := watch(b, "")
 	w.expect(t, synced, 0)
-	b.do("SET", "key", "theirs", "PX", 400)
+	b.do("SET", "key", "theirs", "PX", 2000)
 	b.do("PUBLISH", "leasehold:0:changes", "+key")
 	w.expect(t, put("key", 0, "theirs"), 0)
 	w.expect(t, gone("key", 0, store.Expired), 0)
@@ -287,14 +287,15 @@ func TestWatchAgreesWithListUnderLoad(t *testing.T) {
 
 func TestWatchReturnsWhileTheServerIsSilent(t *testing.T) {
 	b := start(t)
+	st := open(t, patient(t, b.server))
 	b.server.Pause()
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	start := time.Now()
-	for _, err := range b.Watch(ctx, "") {
+	for _, err := range st.Watch(ctx, "") {
 		want(t, "watch", err, context.DeadlineExceeded)
 	}
-	if took := time.Since(start); took > 2*time.Second {
+	if took := time.Since(start); took > prompt {
 		t.Errorf("it took %v after its context had ended at 100ms", took)
 	}
 	b.server.Resume()
@@ -321,7 +322,7 @@ func TestCloseDoesNotWaitForMessages(t *testing.T) {
 	b.server.Pause()
 	start := time.Now()
 	b.Close()
-	if took := time.Since(start); took > 2*time.Second {
+	if took := time.Since(start); took > 4*time.Second {
 		t.Errorf("it took %v", took)
 	}
 	b.server.Resume()
