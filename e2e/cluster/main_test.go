@@ -12,6 +12,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/leasehold-go/leasehold/e2e/etcdtest"
+	"github.com/leasehold-go/leasehold/e2e/internal/answered"
 	"github.com/leasehold-go/leasehold/internal/built"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
@@ -102,7 +103,10 @@ func (s *scene) acquire(k *lease.Keeper, n int) []lease.Lease {
 	for i := range n {
 		turns <- struct{}{}
 		all.Go(func() {
-			held[i], errs[i] = k.Acquire(s.Context(), keyOf(i), []byte("first"))
+			errs[i] = answered.Acquire(s.Context(), func() (err error) {
+				held[i], err = k.Acquire(s.Context(), keyOf(i), []byte("first"))
+				return err
+			})
 			<-turns
 		})
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/leasehold-go/leasehold/e2e/backends"
+	"github.com/leasehold-go/leasehold/e2e/internal/answered"
 	"github.com/leasehold-go/leasehold/internal/built"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
@@ -124,20 +125,11 @@ func (s *scene) acquire(k *lease.Keeper, value string) lease.Lease {
 
 // take tries to acquire a key until the servers have time to answer.
 func (s *scene) take(k *lease.Keeper, key, value string) (held lease.Lease, err error) {
-	s.Helper()
-	s.answered(func() error {
+	err = answered.Acquire(s.Context(), func() (err error) {
 		held, err = k.Acquire(s.Context(), key, []byte(value))
 		return err
 	})
 	return held, err
-}
-
-// answered makes a call until the servers have time to answer, if they ever do.
-func (s *scene) answered(call func() error) {
-	s.Helper()
-	for late := time.Now().Add(patience); errors.Is(call(), store.ErrUnavailable) && time.Now().Before(late); {
-		time.Sleep(10 * time.Millisecond)
-	}
 }
 
 // lost waits for the end of a term against its holder's will.
@@ -199,8 +191,7 @@ func (s told) tell() { s.once.Do(func() { close(s.synced) }) }
 func (s *scene) die(ttl time.Duration) (grant store.Grant) {
 	s.Helper()
 	st, claim := s.Open(), store.Claim{Key: s.key, Value: []byte("of the dead"), TTL: ttl, Nonce: store.NewNonce()}
-	var err error
-	s.answered(func() error {
+	err := answered.Acquire(s.Context(), func() (err error) {
 		grant, err = st.Create(s.Context(), claim)
 		return err
 	})

@@ -23,7 +23,7 @@ const (
 	// margin is how long a call may take for it to be certain what had expired.
 	margin = brief / 10
 	// slack is what a busy machine may add to the time after which a record goes.
-	slack = 5 * time.Second
+	slack = time.Minute
 	// lastly is the time left with which a record is about to go: no call is made
 	// then.
 	lastly = 2 * margin
@@ -219,10 +219,10 @@ func (p *programme) note(do func(*programme), format string, args ...any) {
 func (p *programme) call(on func(context.Context, *side) []said) {
 	limit := p.limit
 	p.limit = nil
-	if p.calm(); p.over {
+	began := p.calm()
+	if p.over {
 		return
 	}
-	began := time.Now()
 	var first [][]said
 	if limit != nil {
 		first = p.ask(func(s *side) []said {
@@ -327,21 +327,21 @@ func (p *programme) String() string {
 }
 
 // calm has no call made when a record may be gone on one side and not yet on another:
-// it waits until those that are due are gone on all.
-func (p *programme) calm() {
-	if !p.mortal || p.over {
-		return
-	}
+// it waits until those that are due are gone on all, and returns since when none is due.
+func (p *programme) calm() time.Time {
 	for {
 		began := time.Now()
+		if !p.mortal || p.over {
+			return began
+		}
 		for _, key := range keys {
 			if left := p.sides[0].left(key); left <= lastly {
 				time.Sleep(left)
 				p.compare(p.ask(func(s *side) []said { return s.awaitEnd(key) }))
 			}
 		}
-		if p.over || time.Since(began) < margin {
-			return
+		if time.Since(began) < margin {
+			return began
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // patience is how long a watch may take to tell what has happened.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // view is what a reader of a watch holds who applies each event in order.
 type view struct {
@@ -86,7 +86,7 @@ func (s *side) converge(ctx context.Context) []said {
 }
 
 func (v *view) converge(ctx context.Context, s *side) (fault string) {
-	for late := time.Now().Add(patience); time.Now().Before(late); time.Sleep(patience / 2000) {
+	for late := time.Now().Add(patience); time.Now().Before(late); time.Sleep(5 * time.Millisecond) {
 		told, ended := v.tells()
 		listed, err := v.has(ctx, s)
 		switch {

@@ -19,7 +19,7 @@ import (
 
 const (
 	// startLimit is how long a cluster may take until it serves.
-	startLimit = 30 * time.Second
+	startLimit = time.Minute
 	// stopLimit is how long a member may take to end in order.
 	stopLimit = 10 * time.Second
 )

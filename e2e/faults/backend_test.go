@@ -34,8 +34,8 @@ var rows = map[string]struct {
 	short  time.Duration
 	beside func(*testing.T, *backends.Place) raw
 }{
-	"redis": {time.Second, besideRedis},
-	"etcd":  {2 * time.Second, besideEtcd}, // whole seconds, and one more for what is a little less
+	"redis": {2 * time.Second, besideRedis},
+	"etcd":  {3 * time.Second, besideEtcd}, // whole seconds, and one more for what is a little less
 }
 
 // place is one server of one test.

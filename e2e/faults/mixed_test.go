@@ -40,7 +40,7 @@ func TestOursLeavesAKeyThatTheirsHolds(t *testing.T) {
 				ctx, cancel := context.WithTimeout(p.Context(), patience) // none is to wait
 				defer cancel()
 				st := p.open()
-				k := p.keep(st, beating)
+				k := p.keep(st, calm)
 				// Waiting too: who knows when another protocol lets go.
 				for what, acquire := range map[string]func() error{
 					"Create":            func() error { _, err := st.Create(ctx, claim("ours", long)); return err },
@@ -84,7 +84,7 @@ func TestWaiterSaysForeignWhenTheirsTookTheKeyMeanwhile(t *testing.T) {
 	onEach(t, func(p *place) {
 		p.register(p.keep(p.open(), lease.Config{TTL: 2 * p.short}), config("host-a"))
 		waited := make(chan error, 1)
-		k := p.keep(p.open(), lease.Config{TTL: long})
+		k := p.keep(p.open(), calm)
 		go func() {
 			_, err := k.Acquire(p.Context(), key, []byte("ours"), lease.Wait())
 			waited <- err
@@ -198,7 +198,7 @@ func TestOldHeartbeatOverOursEndsOurs(t *testing.T) {
 		p.wantUntouched("after the loss", was)
 		for range 3 {
 			old.heartbeat()
-			_, err := p.keep(p.open(), beating).Acquire(p.Context(), key, []byte("ours"))
+			_, err := p.keep(p.open(), calm).Acquire(p.Context(), key, []byte("ours"))
 			p.wantForeign("acquire", err, was.value)
 		}
 		old.stop()
@@ -232,7 +232,7 @@ func TestOurWordsFromAnotherHandAreForeign(t *testing.T) {
 func TestWhatOldProgramsSeeOfOurs(t *testing.T) {
 	onEach(t, func(p *place) {
 		s := newSleeper(p.open())
-		k := p.keep(s, lease.Config{TTL: 2 * p.short})
+		k := p.keep(s, calm)
 		i := p.register(k, config("host-a"))
 		for _, state := range []string{"idle", "starting", "active"} {
 			if state != "idle" {
@@ -262,7 +262,7 @@ func TestWhatOldProgramsSeeOfOurs(t *testing.T) {
 		p.want("their claim", p.old("host-b", long).claim(), nil)
 		p.Del(key)
 		// Dead, it is free for theirs after the ttl; ours, should it live, takes note.
-		i = p.register(k, config("host-a"))
+		i = p.register(p.keep(s, lease.Config{TTL: 2 * p.short}), config("host-a"))
 		s.sleep()
 		p.untilGone()
 		if i.Lease().Valid() {
@@ -281,7 +281,7 @@ func TestWhatOldProgramsSeeOfOurs(t *testing.T) {
 // Old programs that keep to their own rules, and ours, take turns at one key. An old
 // one that holds must find its own words there every time it looks.
 func TestMixedFleetTakesTurns(t *testing.T) {
-	const each, programs = 25, 3
+	const each, programs, limit = 25, 3, 5 * time.Minute
 	onEach(t, func(p *place) {
 		var holders atomic.Int32
 		var turns [2]atomic.Int32
@@ -291,7 +291,7 @@ func TestMixedFleetTakesTurns(t *testing.T) {
 			}
 			turns[kind].Add(1)
 		}
-		ctx, cancel := context.WithTimeout(p.Context(), patience)
+		ctx, cancel := context.WithTimeout(p.Context(), limit)
 		defer cancel()
 		var all sync.WaitGroup
 		for n := range programs {
@@ -313,7 +313,7 @@ func TestMixedFleetTakesTurns(t *testing.T) {
 					done++
 				}
 			})
-			k := p.keep(p.open(), lease.Config{TTL: long})
+			k := p.keep(p.open(), calm)
 			all.Go(func() {
 				for done := 0; done < each && ctx.Err() == nil; {
 					held, err := k.Acquire(ctx, key, []byte("ours"))
@@ -334,7 +334,7 @@ func TestMixedFleetTakesTurns(t *testing.T) {
 		}
 		all.Wait()
 		if a, b := turns[0].Load(), turns[1].Load(); a != each*programs || b != each*programs {
-			p.Errorf("in %v theirs had %d turns and ours %d, each was to have %d", patience, a, b, each*programs)
+			p.Errorf("in %v theirs had %d turns and ours %d, each was to have %d", limit, a, b, each*programs)
 		}
 	})
 }

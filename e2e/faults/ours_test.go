@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leasehold-go/leasehold/e2e/internal/answered"
 	"github.com/leasehold-go/leasehold/fsm"
 	"github.com/leasehold-go/leasehold/internal/built"
 	"github.com/leasehold-go/leasehold/lease"
@@ -24,7 +25,7 @@ func TestMain(m *testing.M) {
 const (
 	key      = "exchange:1:status"
 	long     = 45 * time.Second // does not end within a test
-	patience = 30 * time.Second
+	patience = time.Minute
 )
 
 func (p *place) eventually(what string, ok func() bool) {
@@ -113,17 +114,25 @@ func (p *place) keep(st store.Store, cfg lease.Config) *lease.Keeper {
 	return k
 }
 
-func (p *place) acquire(k *lease.Keeper, value string, opts ...lease.Option) lease.Lease {
+func (p *place) acquire(k *lease.Keeper, value string, opts ...lease.Option) (held lease.Lease) {
 	p.Helper()
-	held, err := k.Acquire(p.Context(), key, []byte(value), opts...)
+	err := answered.Acquire(p.Context(), func() (err error) {
+		held, err = k.Acquire(p.Context(), key, []byte(value), opts...)
+		return err
+	})
 	if err != nil {
 		p.Fatal(err)
 	}
 	return held
 }
 
-// beating is a configuration with heartbeats that a test can wait for.
-var beating = lease.Config{TTL: long, Heartbeat: 250 * time.Millisecond}
+var (
+	// beating is a configuration with heartbeats that a test can wait for. The time for
+	// one request is short with it.
+	beating = lease.Config{TTL: long, Heartbeat: 250 * time.Millisecond}
+	// calm is one for what is to be refused.
+	calm = lease.Config{TTL: long}
+)
 
 // ended waits for the end of a term and returns the reason.
 func (p *place) ended(held lease.Lease) error {
@@ -161,7 +170,11 @@ func config(host string) registry.Config[string, record] {
 
 func (p *place) register(k *lease.Keeper, cfg registry.Config[string, record]) *registry.Instance[string, record] {
 	p.Helper()
-	i, err := registry.Register(p.Context(), k, lifecycle, cfg)
+	var i *registry.Instance[string, record]
+	err := answered.Acquire(p.Context(), func() (err error) {
+		i, err = registry.Register(p.Context(), k, lifecycle, cfg)
+		return err
+	})
 	if err != nil {
 		p.Fatal(err)
 	}

@@ -42,7 +42,7 @@ func TestHeartbeatAfterAPauseLeavesASuccessor(t *testing.T) {
 		paused := p.acquire(p.keep(s, lease.Config{TTL: p.short}), "mine", lease.WithBeat(value))
 		p.eventually("a heartbeat is on its way", func() bool { return s.waiting() > 0 })
 		p.untilGone()
-		successor := p.acquire(p.keep(p.open(), lease.Config{TTL: long}), "successor")
+		successor := p.acquire(p.keep(p.open(), calm), "successor")
 		was := p.snapshot()
 		if paused.Valid() {
 			p.Error("still trusted while another holds the key")
@@ -175,7 +175,7 @@ func TestReleaseLeavesASuccessorsClaim(t *testing.T) {
 		go func() { released <- paused.Release(p.Context()) }()
 		p.eventually("a delete is on its way", func() bool { return s.waiting() > 0 })
 		p.untilGone()
-		successor := p.acquire(p.keep(p.open(), lease.Config{TTL: long}), "successor")
+		successor := p.acquire(p.keep(p.open(), calm), "successor")
 		was := p.snapshot()
 		s.wake()
 		p.want("the late release", <-released, nil)
@@ -211,7 +211,7 @@ func TestSameHostnameIsNoClaim(t *testing.T) {
 		one := p.register(p.keep(p.open(), beating), cfg)
 		for name, reclaim := range map[string]registry.Reclaim{"never": registry.ReclaimNever, "dead": registry.ReclaimDead} {
 			cfg.Reclaim = reclaim
-			_, err := registry.Register(p.Context(), p.keep(p.open(), beating), lifecycle, cfg)
+			_, err := registry.Register(p.Context(), p.keep(p.open(), calm), lifecycle, cfg)
 			conflict := new(registry.ConflictError)
 			if !errors.As(err, &conflict) || conflict.Host != "host-a" || conflict.Token != one.Lease().Token() {
 				p.Errorf("reclaim %s: %v", name, err)
@@ -297,12 +297,12 @@ func TestOldConflictHasNoSince(t *testing.T) {
 func TestConflictSaysSinceWhenWhateverTheState(t *testing.T) {
 	onEach(t, func(p *place) {
 		before := time.Now().Add(-time.Second)
-		one := p.register(p.keep(p.open(), lease.Config{TTL: long}), config("host-a"))
+		one := p.register(p.keep(p.open(), calm), config("host-a"))
 		for _, state := range []string{"idle", "starting", "active"} {
 			if state != "idle" {
 				p.want("transition", one.Transition(p.Context(), state), nil)
 			}
-			_, err := registry.Register(p.Context(), p.keep(p.open(), beating), lifecycle, config("host-b"))
+			_, err := registry.Register(p.Context(), p.keep(p.open(), calm), lifecycle, config("host-b"))
 			conflict := new(registry.ConflictError)
 			if !errors.As(err, &conflict) {
 				p.Fatalf("%s: %v", state, err)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leasehold-go/leasehold/e2e/internal/answered"
 	"github.com/leasehold-go/leasehold/e2e/network"
 	"github.com/leasehold-go/leasehold/internal/built"
 	"github.com/leasehold-go/leasehold/lease"
@@ -24,7 +25,7 @@ const (
 	// long is a ttl that does not end within a test.
 	long = time.Minute
 	// patience is how long a test waits for what has to happen some time.
-	patience = 30 * time.Second
+	patience = time.Minute
 )
 
 // keep returns a keeper that is closed, on a sound network, when the test ends.
@@ -48,9 +49,12 @@ var slow = lease.Config{TTL: long, Heartbeat: long / 3}
 // for what a test does at once.
 var brisk = lease.Config{TTL: long, Heartbeat: 4 * time.Second}
 
-func (l *line) acquire(k *lease.Keeper, value string, opts ...lease.Option) lease.Lease {
+func (l *line) acquire(k *lease.Keeper, value string, opts ...lease.Option) (held lease.Lease) {
 	l.Helper()
-	held, err := k.Acquire(l.Context(), key, []byte(value), opts...)
+	err := answered.Acquire(l.Context(), func() (err error) {
+		held, err = k.Acquire(l.Context(), key, []byte(value), opts...)
+		return err
+	})
 	if err != nil {
 		l.Fatal(err)
 	}

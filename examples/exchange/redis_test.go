@@ -31,7 +31,7 @@ func (r rival) put(value string) {
 
 func TestADeletedKeyIsALoss(t *testing.T) {
 	p := newRival(t)
-	s, registered := p.active("-ttl", "1s")
+	s, registered := p.active("-ttl", "1h", "-heartbeat", "500ms")
 	if err := p.client.Del(t.Context(), p.key()).Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestADeletedKeyIsALoss(t *testing.T) {
 
 func TestAStoreThatFallsSilentIsALoss(t *testing.T) {
 	p := newRival(t)
-	s, registered := p.active("-ttl", "1s")
+	s, registered := p.active("-ttl", "3s")
 	p.Pause()
 	s.expect("lost", "token", registered.text("token"))
 	p.Resume() // or the release would take its time
@@ -79,7 +79,7 @@ func TestAForeignValueIsAConflictAndNeverOverwritten(t *testing.T) {
 
 func TestAForeignValueThatReplacesTheRecordIsALoss(t *testing.T) {
 	p := newRival(t)
-	s, _ := p.active("-ttl", "1s")
+	s, _ := p.active("-ttl", "1h", "-heartbeat", "500ms")
 	p.put("mine now")
 	s.expect("lost")
 	s.expect("transition", "to", "stopped")

@@ -15,7 +15,7 @@ import (
 )
 
 // patience is how long a watch may take to tell of what was listed.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // Account is what a reader has been told by a watch.
 type Account struct {

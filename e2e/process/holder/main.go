@@ -24,6 +24,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/leasehold-go/leasehold/e2e/internal/answered"
 	"github.com/leasehold-go/leasehold/lease"
 )
 
@@ -108,7 +109,11 @@ func (s settings) serve(ctx context.Context, k *lease.Keeper) error {
 		opts = append(opts, lease.Wait())
 	}
 	say("waiting")
-	held, err := k.Acquire(ctx, s.key, fmt.Appendf(nil, "of process %d", os.Getpid()), opts...)
+	var held lease.Lease
+	err := answered.Acquire(ctx, func() (err error) {
+		held, err = k.Acquire(ctx, s.key, fmt.Appendf(nil, "of process %d", os.Getpid()), opts...)
+		return err
+	})
 	if err != nil {
 		return err
 	}
