@@ -93,11 +93,11 @@ func TestACreateThatIsLateFindsItsNonceEndedHoweverManyCameAfter(t *testing.T) {
 // to keep alive, whether its request comes before or after it was given up.
 func TestACreateInDoubtThatNobodySettlesEnds(t *testing.T) {
 	b := start(t, etcdtest.Settings{})
-	const ttl = 2 * time.Second
+	const ttl = brief
 	for name, early := range map[string]bool{"comes before": true, "comes after": false} {
 		p := new(post)
 		st := open(t, p.client(b.cluster))
-		kept, err := st.Create(t.Context(), claim("kept "+name, ttl))
+		beside, err := st.Create(t.Context(), claim("beside "+name, ttl))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,8 +106,8 @@ func TestACreateInDoubtThatNobodySettlesEnds(t *testing.T) {
 			deliver()
 		}
 		for began := time.Now(); time.Since(began) < 2*ttl; time.Sleep(ttl / 4) {
-			if r := st.Renew(t.Context(), []store.Write{{Key: "kept " + name, Token: kept.Token}})[0]; r.Err != nil {
-				t.Fatal(r.Err)
+			if err := kept(st, "beside "+name, beside.Token); err != nil {
+				t.Fatal(err)
 			}
 		}
 		if !early {
@@ -231,7 +231,7 @@ func TestACreateInFlightWhenItsLeaseIsLeftKeepsItsRecord(t *testing.T) {
 	other := stranger{t, root}
 	p := new(post)
 	st := open(t, p.client(cluster, asUser("app", "secret")))
-	const ttl = 3 * time.Second
+	const ttl = brief
 	stuck, err := st.Create(t.Context(), claim("tmp/stuck", ttl))
 	if err != nil {
 		t.Fatal(err)
@@ -261,8 +261,8 @@ func TestACreateInFlightWhenItsLeaseIsLeftKeepsItsRecord(t *testing.T) {
 	answer()
 	token := <-tokens
 	for began := time.Now(); time.Since(began) < 3*ttl; time.Sleep(ttl / 6) {
-		if r := st.Renew(t.Context(), []store.Write{{Key: "app/key", Token: token}})[0]; r.Err != nil {
-			t.Fatal(r.Err)
+		if err := kept(st, "app/key", token); err != nil {
+			t.Fatal(err)
 		}
 	}
 	if other.has("tmp/stuck") {
@@ -277,23 +277,18 @@ func TestACreateInFlightWhenItsLeaseIsLeftKeepsItsRecord(t *testing.T) {
 func TestARecordRenewedByAnotherStoreIsItsAlone(t *testing.T) {
 	b := start(t, etcdtest.Settings{})
 	heir := open(t, b.cluster.Client())
-	const ttl = 2 * time.Second
-	taken, kept := b.create(claim("taken", ttl)), b.create(claim("kept", ttl))
+	const ttl = brief
+	taken, beside := b.create(claim("taken", ttl)), b.create(claim("beside", ttl))
 	for began := time.Now(); time.Since(began) < 3*ttl; time.Sleep(ttl / 4) {
-		for key, r := range map[string]store.Renewed{
-			"taken": heir.Renew(t.Context(), []store.Write{{Key: "taken", Token: taken.Token}})[0],
-			"kept":  b.renew("kept", kept.Token),
-		} {
-			if r.Err != nil {
-				t.Fatalf("%q after %v: %v", key, time.Since(began), r.Err)
-			}
+		if err := errors.Join(kept(heir, "taken", taken.Token), kept(b, "beside", beside.Token)); err != nil {
+			t.Fatalf("after %v: %v", time.Since(began), err)
 		}
 	}
-	if b.other.leaseOf("taken") == b.other.leaseOf("kept") {
+	if b.other.leaseOf("taken") == b.other.leaseOf("beside") {
 		t.Error("two stores keep one lease alive")
 	}
-	if r := b.renew("taken", taken.Token); r.Err != nil {
-		t.Errorf("the first store, which knows another revision: %v", r.Err)
+	if err := kept(b, "taken", taken.Token); err != nil {
+		t.Errorf("the first store, which knows another revision: %v", err)
 	}
 }
 
@@ -302,7 +297,7 @@ func TestARecordRenewedByAnotherStoreIsItsAlone(t *testing.T) {
 func TestALeaseIsNotKeptAliveByWhoTookOverOneOfItsRecords(t *testing.T) {
 	b := start(t, etcdtest.Settings{})
 	heir := open(t, b.cluster.Client())
-	const ttl = 2 * time.Second
+	const ttl = brief
 	taken, repeated := b.create(claim("taken", ttl)), claim("repeated", ttl)
 	b.create(repeated)
 	b.create(claim("abandoned", ttl))
@@ -393,7 +388,7 @@ func TestAHeartbeatDoesNotAuthenticateEachTime(t *testing.T) {
 	secure(t, cluster.Client(), "app/", "leasehold:")
 	p := new(post)
 	st := open(t, p.client(cluster, asUser("app", "secret")))
-	const ttl = 4 * time.Second
+	const ttl = 10 * time.Second
 	grant, err := st.Create(t.Context(), claim("app/key", ttl))
 	if err != nil {
 		t.Fatal(err)
@@ -414,7 +409,7 @@ func TestAHeartbeatDoesNotAuthenticateEachTime(t *testing.T) {
 
 func TestAKeepAliveOutlivesItsConnection(t *testing.T) {
 	b := start(t, etcdtest.Settings{})
-	grant := b.create(claim("key", 4*time.Second))
+	grant := b.create(claim("key", 8*time.Second)) // so that half a second later the keep-alive is not recent any more
 	for range 3 {
 		time.Sleep(500 * time.Millisecond)
 		b.lines.cut()

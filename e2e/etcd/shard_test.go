@@ -89,7 +89,10 @@ func start(t testing.TB, s etcdtest.Settings) *bench {
 	return &bench{t, cluster, l, stranger{t, cluster.Client()}, open(t, l.client(cluster))}
 }
 
-const long = time.Hour
+const (
+	long  = time.Hour
+	brief = 4 * time.Second // that a machine which is busy keeps
+)
 
 func claim(key string, ttl time.Duration) store.Claim {
 	return store.Claim{Key: key, Value: []byte("first"), TTL: ttl, Nonce: store.NewNonce()}
@@ -107,6 +110,17 @@ func (b *bench) create(c store.Claim) store.Grant {
 func (b *bench) renew(key string, token store.Token) store.Renewed {
 	b.Helper()
 	return b.Renew(b.Context(), []store.Write{{Key: key, Token: token}})[0]
+}
+
+// kept renews a term, and asks again what the servers had no time to answer.
+func kept(st store.Store, key string, token store.Token) (err error) {
+	for range 20 {
+		err = st.Renew(context.Background(), []store.Write{{Key: key, Token: token}})[0].Err
+		if !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrInDoubt) {
+			break
+		}
+	}
+	return err
 }
 
 // want fails the test unless err is all of these.
@@ -135,7 +149,7 @@ func TestRecordsOfOneTTLShareALease(t *testing.T) {
 func TestAShardEmptiedWhileACreateIsInFlightKeepsTheRecord(t *testing.T) {
 	b := start(t, etcdtest.Settings{})
 	for i := range 100 {
-		last := b.create(claim("last", 2*time.Second))
+		last := b.create(claim("last", brief))
 		next := fmt.Sprint("next ", i)
 		var both sync.WaitGroup
 		both.Go(func() {
@@ -146,13 +160,13 @@ func TestAShardEmptiedWhileACreateIsInFlightKeepsTheRecord(t *testing.T) {
 		var grant store.Grant
 		both.Go(func() {
 			var err error
-			if grant, err = b.Create(b.Context(), claim(next, 2*time.Second)); err != nil {
+			if grant, err = b.Create(b.Context(), claim(next, brief)); err != nil {
 				t.Error(err)
 			}
 		})
 		both.Wait()
-		if r := b.renew(next, grant.Token); r.Err != nil {
-			t.Fatalf("round %d: %v", i, r.Err)
+		if err := kept(b, next, grant.Token); err != nil {
+			t.Fatalf("round %d: %v", i, err)
 		}
 		if err := b.Delete(b.Context(), next, store.ByToken(grant.Token)); err != nil {
 			t.Fatal(err)
@@ -191,18 +205,17 @@ func TestACreateOutlivesTheRevokeOfItsShard(t *testing.T) {
 // What shares a lease with others must not live on because they do.
 func TestARecordThatNobodyRenewsDoesNotLiveOnWithTheOthers(t *testing.T) {
 	b := start(t, etcdtest.Settings{})
-	const ttl = 2 * time.Second
-	b.create(claim("abandoned", ttl))
-	kept := b.create(claim("kept", ttl))
-	for began := time.Now(); time.Since(began) < 3*ttl; time.Sleep(ttl / 4) {
-		if r := b.renew("kept", kept.Token); r.Err != nil {
-			t.Fatal(r.Err)
+	b.create(claim("abandoned", brief))
+	beside := b.create(claim("beside", brief))
+	for began := time.Now(); time.Since(began) < 3*brief; time.Sleep(brief / 4) {
+		if err := kept(b, "beside", beside.Token); err != nil {
+			t.Fatal(err)
 		}
 	}
 	if b.other.has("abandoned") {
 		t.Error("a record that nobody has renewed for three ttls is still there")
 	}
-	if !b.other.has("kept") {
+	if !b.other.has("beside") {
 		t.Error("the record beside it is gone")
 	}
 }
@@ -262,7 +275,7 @@ func TestARenewThatGotNoAnswerDoesNotEndTheTerm(t *testing.T) {
 
 func TestAKeeperOfAThousandKeysReleasesHalf(t *testing.T) {
 	b := start(t, etcdtest.Settings{})
-	k, err := lease.NewKeeper(b.Store, lease.Config{TTL: 3 * time.Second, Heartbeat: time.Second})
+	k, err := lease.NewKeeper(b.Store, lease.Config{TTL: 2 * brief, Heartbeat: brief / 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,7 +306,7 @@ func TestAKeeperOfAThousandKeysReleasesHalf(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	time.Sleep(9 * time.Second)
+	time.Sleep(5 * brief)
 	n := 0
 	for _, err := range b.List(b.Context(), "key/") {
 		if err != nil {
@@ -319,10 +332,9 @@ func TestWhatCannotBeDeletedIsLeftBehindOnItsLease(t *testing.T) {
 	root := cluster.Client(asUser("root", "secret"))
 	other := stranger{t, root}
 	st := open(t, cluster.Client(asUser("app", "secret")))
-	const ttl = 3 * time.Second
 	terms := make(map[string]store.Token)
 	for _, key := range []string{"app/a", "app/b", "tmp/stuck"} {
-		grant, err := st.Create(t.Context(), claim(key, ttl))
+		grant, err := st.Create(t.Context(), claim(key, brief))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -334,12 +346,12 @@ func TestWhatCannotBeDeletedIsLeftBehindOnItsLease(t *testing.T) {
 	}
 	err := st.Delete(t.Context(), "tmp/stuck", store.ByToken(terms["tmp/stuck"]))
 	want(t, "delete", err, store.ErrUnavailable, etcdstore.ErrDenied)
-	for began := time.Now(); time.Since(began) < 3*ttl; time.Sleep(ttl / 6) {
+	for began := time.Now(); time.Since(began) < 3*brief; time.Sleep(brief / 6) {
 		var both sync.WaitGroup
 		for _, key := range []string{"app/a", "app/b"} { // one finds the lease left by the other
 			both.Go(func() {
-				if r := st.Renew(t.Context(), []store.Write{{Key: key, Token: terms[key]}})[0]; r.Err != nil {
-					t.Error(r.Err)
+				if err := kept(st, key, terms[key]); err != nil {
+					t.Error(err)
 				}
 			})
 		}
