@@ -39,7 +39,9 @@
 // Done is closed at the window's end whether or not the store can be reached.
 // A lost term never writes again and never comes back. A renew that fails for a
 // passing reason is tried again within the window, with backoff and jitter; only
-// a definite "not yours" ends a term before its time.
+// a definite "not yours" ends a term before its time. Where the store tells of
+// deletes ([store.Alerter]), one that took a term's record away is looked into at once,
+// and else found by the next heartbeat.
 //
 // The writes of a term are serialised and numbered. A heartbeat never publishes
 // a value older than that of the last update, and carries none while an update is
@@ -57,6 +59,6 @@
 //
 // A keeper runs a fixed number of goroutines, however many terms it holds, and
 // a few more for a while: for renewals under way, and for each create that is in
-// doubt until it is settled. There is no goroutine and no timer per term.
+// doubt until it is settled. To hear of deletes a store may use a connection. There is no goroutine and no timer per term.
 // [Keeper.Close] joins them all.
 package lease

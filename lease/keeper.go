@@ -88,6 +88,9 @@ func NewKeeper(st store.Store, cfg Config) (*Keeper, error) {
 		k.shards[i] = s
 		k.runs.Go(func() { s.run(k.life) })
 	}
+	if st, ok := st.(store.Alerter); ok {
+		k.runs.Go(func() { k.listen(st) })
+	}
 	return k, nil
 }
 
@@ -175,6 +178,14 @@ func (k *Keeper) enter() bool {
 	}
 	k.calls.Add(1)
 	return true
+}
+
+// listen has a term renewed at once whose record may have been deleted: the store then
+// says whether it was.
+func (k *Keeper) listen(st store.Alerter) {
+	for key := range st.Alerts(k.life) {
+		k.shardOf(key).hurry(key)
+	}
 }
 
 func (k *Keeper) shardOf(key string) *shard {

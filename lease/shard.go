@@ -25,6 +25,7 @@ type shard struct {
 	mu     sync.Mutex
 	closed bool
 	terms  map[*term]struct{}
+	byKey  map[string]*term // the newest of each
 }
 
 func newShard(k *Keeper) *shard {
@@ -33,6 +34,7 @@ func newShard(k *Keeper) *shard {
 		signal: make(chan struct{}, 1),
 		pauses: newBackoff(k.cfg.Heartbeat),
 		terms:  make(map[*term]struct{}),
+		byKey:  make(map[string]*term),
 	}
 }
 
@@ -43,6 +45,7 @@ func (s *shard) add(t *term) bool {
 	if s.closed {
 		return false
 	}
+	s.byKey[t.key] = t
 	s.terms[t] = struct{}{} // needs no wake: its window is longer than the time to the next round
 	return true
 }
@@ -63,6 +66,16 @@ func (s *shard) all() []*term {
 		all = append(all, t)
 	}
 	return all
+}
+
+// hurry asks for a heartbeat of the term of a key at once, if there is one.
+func (s *shard) hurry(key string) {
+	s.mu.Lock()
+	t := s.byKey[key]
+	s.mu.Unlock()
+	if t != nil {
+		t.hurry()
+	}
 }
 
 func (s *shard) wake() {
@@ -152,6 +165,9 @@ func earlier(a, b time.Time) time.Time {
 func (s *shard) forget(t *term) {
 	s.mu.Lock()
 	delete(s.terms, t)
+	if s.byKey[t.key] == t {
+		delete(s.byKey, t.key)
+	}
 	s.mu.Unlock()
 	if lost := new(LostError); errors.As(t.Err(), &lost) && s.keeper.cfg.OnLoss != nil {
 		s.keeper.cfg.OnLoss(lost)

@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -23,6 +24,7 @@ func TestKeeper(t *testing.T) {
 		"AWaiterTakesOverAfterADeath":        takenOverAfterDeath,
 		"AnUpdateIsReadByOthers":             updateIsRead,
 		"ARecordThatIsTakenAwayIsALoss":      takenAwayIsALoss,
+		"AForcedReleaseIsALossAtOnce":        forcedIsALossAtOnce,
 		"ARecordThatIsOverwrittenIsALoss":    overwrittenIsALoss,
 		"NoTwoTermsAreValidAtOnce":           neverTwo,
 		"ManyTermsAreKeptWhileOthersEnd":     inTime(brief, manyTerms),
@@ -165,6 +167,29 @@ func takenAwayIsALoss(s *scene) {
 	s.lost(held)
 	s.later(s.acquire(s.keep(long), "next"), held)
 	s.powerless(held, "next")
+}
+
+// forcedIsALossAtOnce has nothing but an alert that can tell. A store may miss some, as
+// before it is connected.
+func forcedIsALossAtOnce(s *scene) {
+	k, err := lease.NewKeeper(s.Open(), lease.Config{TTL: long})
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer k.Close(context.Background())
+	peer := s.Open()
+	s.eventually("a loss is known long before the next heartbeat", func() bool {
+		held := s.acquire(k, "value")
+		if err := peer.Delete(s.Context(), s.key, store.ByToken(held.Token())); err != nil {
+			s.Fatal(err)
+		}
+		select {
+		case <-held.Done():
+			return errors.Is(held.Err(), store.ErrLost)
+		case <-time.After(time.Second):
+			return false
+		}
+	})
 }
 
 // powerless checks that a term that was lost changes nothing.

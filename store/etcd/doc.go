@@ -109,6 +109,9 @@
 // expiry and a delete look alike: the cause is Unknown, or Expired when the time left had
 // passed.
 //
+// [Store.Alerts] is a watch of the deletes of all notes: a holder whose record is deleted by
+// a store hears of it in milliseconds, and of what another program deletes when it renews.
+//
 // A member that hangs keeps its connections, and nothing says that it does. A read gives it
 // up after five seconds, the grant of a lease too, a keep-alive after a quarter of the ttl if
 // that is less, and a watch after ten, which is then opened anew; a write takes as long as

@@ -33,6 +33,7 @@ type Store struct {
 var (
 	_ store.Store     = (*Store)(nil)
 	_ store.Describer = (*Store)(nil)
+	_ store.Alerter   = (*Store)(nil)
 	_ feed.Source     = source{}
 )
 

@@ -47,12 +47,26 @@ func (s *Store) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event,
 	}
 }
 
-// watch is what one Watch hears.
+// Alerts implements [store.Alerter]. It is one watch of etcd's own, of deletes of notes:
+// what expires is told too, and what another program deletes is not.
+func (s *Store) Alerts(ctx context.Context) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		w := &watch{store: s, deletes: true}
+		if w.start(ctx) {
+			w.hub.Keys(ctx)(yield)
+		}
+	}
+}
+
+// watch is what one Watch hears, or one Alerts.
 type watch struct {
 	store   *Store
 	prefix  string
+	deletes bool // of notes, and nothing else
 	hub     feed.Hub
-	settled chan error // the listening goroutine sends one element: how the first try to hear went
+	settled chan error // the listening goroutine sends one element, if anybody waits for it: how the first try to hear went
 }
 
 // begin returns once the watch hears, or it is known that it does not. Listening comes
@@ -62,13 +76,7 @@ func (w *watch) begin(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	settled := w.settled // the listening goroutine's, from here on
-	started := w.store.tasks.start(func(life context.Context) {
-		life, stop := context.WithCancel(life)
-		defer stop()
-		defer context.AfterFunc(ctx, stop)()
-		w.listen(life)
-	})
-	if !started {
+	if !w.start(ctx) {
 		return store.ErrClosed
 	}
 	select {
@@ -77,6 +85,16 @@ func (w *watch) begin(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// start has a goroutine listen until ctx ends, unless the store is closed.
+func (w *watch) start(ctx context.Context) bool {
+	return w.store.tasks.start(func(life context.Context) {
+		life, stop := context.WithCancel(life)
+		defer stop()
+		defer context.AfterFunc(ctx, stop)()
+		w.listen(life)
+	})
 }
 
 // listen hears of changes, over one pair of watches after another, until ctx ends.
@@ -106,28 +124,42 @@ func (w *watch) unsettled(err error) bool {
 	return true
 }
 
-// hear opens both watches and relays what they tell. They have a stream of their own:
+// hear opens the watches and relays what they tell. They have a stream of their own:
 // the client would put them on one that it has already, though a member hangs there.
 func (w *watch) hear(ctx context.Context) (heard bool, err error) {
 	ctx, stop := context.WithCancel(metadata.AppendToOutgoingContext(ctx, streamKey, store.NewNonce().String()))
 	defer stop()
 	_, broken := w.store.history.now()
-	opts := []clientv3.OpOption{clientv3.WithPrefix(), clientv3.WithCreatedNotify()}
-	beside := w.store.client.Watch(ctx, noteOf(w.prefix), opts...)
-	gone := w.store.client.Watch(ctx, w.prefix, append(opts, clientv3.WithFilterPut())...)
-	if err := first(ctx, beside); err != nil {
-		return false, err
-	}
-	switch err := first(ctx, gone); {
-	case isDenied(err):
-		gone = nil // whoever has no right to the whole range hears of the notes alone
-	case err != nil:
+	beside, gone, err := w.open(ctx)
+	if err != nil {
 		return false, err
 	}
 	if !w.unsettled(nil) {
 		w.hub.Missed() // whatever happened between the watches
 	}
 	return true, w.relay(ctx, beside, gone, broken)
+}
+
+// open opens the watches, both before it waits for either. There is no second for those who
+// want none, or have no right to the whole range: they hear of the notes alone.
+func (w *watch) open(ctx context.Context) (beside, gone clientv3.WatchChan, err error) {
+	opts := []clientv3.OpOption{clientv3.WithPrefix(), clientv3.WithCreatedNotify()}
+	deletes := append(slices.Clone(opts), clientv3.WithFilterPut())
+	if w.deletes {
+		beside = w.store.client.Watch(ctx, noteOf(""), deletes...)
+		return beside, nil, first(ctx, beside)
+	}
+	beside = w.store.client.Watch(ctx, noteOf(w.prefix), opts...)
+	gone = w.store.client.Watch(ctx, w.prefix, deletes...)
+	if err := first(ctx, beside); err != nil {
+		return nil, nil, err
+	}
+	if err := first(ctx, gone); isDenied(err) {
+		return beside, nil, nil
+	} else if err != nil {
+		return nil, nil, err
+	}
+	return beside, gone, nil
 }
 
 // streamKey tells the client's streams apart. The servers take no notice of it.

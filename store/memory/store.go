@@ -25,11 +25,15 @@ import (
 	"github.com/leasehold-go/leasehold/store/internal/feed"
 )
 
-var _ store.Store = (*Store)(nil)
+var (
+	_ store.Store   = (*Store)(nil)
+	_ store.Alerter = (*Store)(nil)
+)
 
 // Store is a [store.Store] in memory. Make one with [New].
 type Store struct {
-	hub feed.Hub
+	hub     feed.Hub
+	deletes feed.Hub // marked by Delete alone
 
 	mu      sync.Mutex
 	closed  bool
@@ -60,6 +64,7 @@ func (s *Store) Close() error {
 	s.closed = true
 	s.mu.Unlock()
 	s.hub.Close()
+	s.deletes.Close()
 	return nil
 }
 
@@ -161,6 +166,7 @@ func (s *Store) Delete(ctx context.Context, key string, t store.Term) error {
 	if r := s.live(key); r != nil && (r.token == t.Token || r.nonce == t.Nonce) {
 		s.drop(key, r)
 		s.hub.Mark(key, store.Deleted)
+		s.deletes.Mark(key, store.Deleted)
 	} else if t.Nonce != (store.Nonce{}) {
 		s.ended.add(t.Nonce) // its create, if it is still on its way, comes too late
 	}
@@ -218,6 +224,9 @@ func (s *Store) list(ctx context.Context, prefix string) ([]store.Record, error)
 	}
 	return records, nil
 }
+
+// Alerts implements [store.Alerter].
+func (s *Store) Alerts(ctx context.Context) iter.Seq[string] { return s.deletes.Keys(ctx) }
 
 // Watch implements [store.Store].
 func (s *Store) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event, error] {

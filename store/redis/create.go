@@ -18,7 +18,7 @@ func (s *Store) Create(ctx context.Context, claim store.Claim) (store.Grant, err
 func (s *Store) create(ctx context.Context, claim store.Claim) (store.Grant, error) {
 	start := time.Now()
 	cmd := newCommand(ctx, createScript, s.layout.of(claim.Key),
-		claim.Nonce.String(), claim.Value, milliseconds(claim.TTL), s.layout.channel)
+		claim.Nonce.String(), claim.Value, milliseconds(claim.TTL), s.layout.changes)
 	if err := s.sendFor(ctx, s.replicas, cmd); err != nil {
 		return store.Grant{}, failed("create", claim.Key, writes, err)
 	}

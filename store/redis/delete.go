@@ -25,7 +25,7 @@ func (s *Store) delete(ctx context.Context, key string, term store.Term) error {
 	} else {
 		nonce = term.Nonce.String()
 	}
-	cmd := newCommand(ctx, deleteScript, s.layout.of(key), token, nonce, s.layout.channel)
+	cmd := newCommand(ctx, deleteScript, s.layout.of(key), token, nonce, s.layout.changes, s.layout.deletes)
 	if err := s.send(ctx, cmd); err != nil {
 		return failed("delete", key, writes, err)
 	}

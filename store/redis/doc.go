@@ -61,6 +61,9 @@
 // Where the server's user has no right to the channel a watch therefore still
 // works, but hears of changes only so late; see [Store.Subscription].
 //
+// What a delete removes is published on "leasehold:<database>:deletes" too, for
+// [Store.Alerts]: a holder that listens there is not told of every heartbeat of others.
+//
 // # Rights
 //
 // A user with an access control list needs its own keys and leasehold:*, the

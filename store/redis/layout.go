@@ -7,7 +7,8 @@ type layout struct {
 	root    string // begins every name
 	slotted bool   // one index for each slot, and not one for all
 	single  string // that one
-	channel any    // a string, boxed once and not for each call; see doc.go, "Watching"
+
+	changes, deletes any // names of channels, boxed once and not for each call; see doc.go, "Watching"
 }
 
 // names are the three names of a record.
@@ -22,7 +23,8 @@ func newLayout(root string, database int, clustered bool) layout {
 		root:    root,
 		slotted: clustered,
 		single:  root + "index",
-		channel: root + strconv.Itoa(database) + ":changes",
+		changes: root + strconv.Itoa(database) + ":changes",
+		deletes: root + strconv.Itoa(database) + ":deletes",
 	}
 }
 

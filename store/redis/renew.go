@@ -44,7 +44,7 @@ func (s *Store) renew(ctx context.Context, batch []store.Write) []store.Renewed 
 
 func (s *Store) renewal(ctx context.Context, w store.Write) *command {
 	return newCommand(ctx, renewScript, s.layout.of(w.Key),
-		uint64(w.Token), w.Seq, w.Value, s.layout.channel)
+		uint64(w.Token), w.Seq, w.Value, s.layout.changes)
 }
 
 func renewed(key string, start time.Time, c *command) store.Renewed {

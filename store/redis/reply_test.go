@@ -59,6 +59,6 @@ func FuzzMessage(f *testing.F) {
 		f.Add(payload)
 	}
 	f.Fuzz(func(t *testing.T, payload string) {
-		new(Store).heard(payload)
+		new(subscription).heard(payload)
 	})
 }

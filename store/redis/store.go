@@ -13,16 +13,17 @@ import (
 // Store is a [store.Store] on Redis. [New] makes one; the zero Store is of no use.
 type Store struct {
 	connection
-	layout       layout
-	replicas     replicas
-	hub          feed.Hub
-	subscription subscription
-	tasks        tasks
+	layout   layout
+	replicas replicas
+	changes  subscription
+	deletes  subscription
+	tasks    tasks
 }
 
 var (
 	_ store.Store     = (*Store)(nil)
 	_ store.Describer = (*Store)(nil)
+	_ store.Alerter   = (*Store)(nil)
 	_ feed.Source     = source{}
 )
 
@@ -55,7 +56,11 @@ func New(ctx context.Context, client redis.UniversalClient, opts ...Option) (*St
 }
 
 func newStore(conn connection, l layout) *Store {
-	return &Store{connection: conn, layout: l, hub: feed.Hub{Lossy: true}}
+	return &Store{
+		connection: conn, layout: l,
+		changes: subscription{channel: l.changes.(string), hub: feed.Hub{Lossy: true}},
+		deletes: subscription{channel: l.deletes.(string)},
+	}
 }
 
 // Close ends every watch, waits for calls in flight, and joins what the store
@@ -63,8 +68,8 @@ func newStore(conn connection, l layout) *Store {
 // timeouts. Afterwards every verb returns [store.ErrClosed]. Close may be called
 // again. It does not close the client.
 func (s *Store) Close() error {
-	s.hub.Close()
-	s.subscription.close()
+	s.changes.close()
+	s.deletes.close()
 	s.tasks.close()
 	return nil
 }
@@ -85,9 +90,9 @@ func (s *Store) Capabilities() store.Capabilities {
 // to wait for their next full read. A cause that does not go away is that the
 // server's user has no right to the channel; see the package's doc.
 func (s *Store) Subscription() error {
-	s.subscription.mu.Lock()
-	e := s.subscription.ear
-	s.subscription.mu.Unlock()
+	s.changes.mu.Lock()
+	e := s.changes.ear
+	s.changes.mu.Unlock()
 	if e == nil {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/leasehold-go/leasehold/store"
+	"github.com/leasehold-go/leasehold/store/internal/feed"
 )
 
 const (
@@ -24,13 +25,16 @@ const (
 // errSilent is the end of a connection that does not answer a ping.
 var errSilent = errors.New("the connection for messages does not answer")
 
-// subscription is what a store hears of changes. It has one connection, shared by
-// all watches, while there are any.
+// subscription is what a store hears on a channel. It has one connection, shared by
+// all who listen, while there are any.
 type subscription struct {
-	mu       sync.Mutex
-	watches  int
-	ear      *ear // nil while there is no watch
-	shutdown bool
+	channel string
+	hub     feed.Hub // where the keys are marked that messages name
+
+	mu        sync.Mutex
+	listeners int
+	ear       *ear // nil while nobody listens
+	shutdown  bool
 }
 
 // ear is one life of the subscription.
@@ -42,7 +46,7 @@ type ear struct {
 	err error // why nothing is heard at present; set before settled is closed
 }
 
-// join counts a watch in. It returns nil if the store was closed.
+// join counts a listener in. It returns nil if the store was closed.
 func (s *subscription) join(st *Store) *ear {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -52,21 +56,21 @@ func (s *subscription) join(st *Store) *ear {
 	if s.ear == nil {
 		ctx, stop := context.WithCancel(context.Background())
 		e := &ear{stop: stop, settled: make(chan struct{})}
-		if !st.tasks.start(func() { st.listen(ctx, e) }) {
+		if !st.tasks.start(func() { s.listen(ctx, st, e) }) {
 			stop()
 			return nil
 		}
 		s.ear = e
 	}
-	s.watches++
+	s.listeners++
 	return s.ear
 }
 
-// leave counts a watch out. It does not wait for the connection to close.
+// leave counts a listener out. It does not wait for the connection to close.
 func (s *subscription) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.watches--; s.watches == 0 {
+	if s.listeners--; s.listeners == 0 {
 		s.ear.stop()
 		s.ear = nil
 	}
@@ -74,6 +78,7 @@ func (s *subscription) leave() {
 
 // close stops listening for good.
 func (s *subscription) close() {
+	s.hub.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.shutdown = true
@@ -125,13 +130,13 @@ func (e *ear) hasSettled() bool {
 }
 
 // listen keeps listening, over one connection after another, until ctx ends.
-func (s *Store) listen(ctx context.Context, e *ear) {
+func (s *subscription) listen(ctx context.Context, st *Store, e *ear) {
 	for failures := 0; ctx.Err() == nil; {
-		err := s.hear(ctx, e)
+		err := s.hear(ctx, st.client, e)
 		if failures++; e.hears() {
 			failures = 1 // the connection was a good one
 		}
-		s.relearn(ctx)
+		st.relearn(ctx)
 		noRight := redis.IsPermissionError(err)
 		if failures >= tries || noRight || e.hasSettled() {
 			e.settle(err)
@@ -151,12 +156,12 @@ func pauseAfter(failures int, noRight bool) time.Duration {
 
 // hear listens over one connection until it breaks. go-redis could reconnect by
 // itself, but hides why it has to, and cannot be interrupted while it does.
-func (s *Store) hear(ctx context.Context, e *ear) error {
-	messages := s.client.Subscribe(ctx)
+func (s *subscription) hear(ctx context.Context, client redis.UniversalClient, e *ear) error {
+	messages := client.Subscribe(ctx)
 	defer messages.Close()
 	defer context.AfterFunc(ctx, func() { messages.Close() })()
 
-	if err := messages.Subscribe(ctx, s.layout.channel.(string)); err != nil {
+	if err := messages.Subscribe(ctx, s.channel); err != nil {
 		return err
 	}
 	for pinged := false; ; {
@@ -180,7 +185,7 @@ func (s *Store) hear(ctx context.Context, e *ear) error {
 
 // take acts on what came over the connection. Whatever was published before the
 // subscription was confirmed is missed.
-func (s *Store) take(message any, e *ear) {
+func (s *subscription) take(message any, e *ear) {
 	switch m := message.(type) {
 	case *redis.Subscription:
 		s.hub.Missed()
@@ -188,6 +193,18 @@ func (s *Store) take(message any, e *ear) {
 	case *redis.Message:
 		s.heard(m.Payload)
 	}
+}
+
+// heard passes on what a message says.
+func (s *subscription) heard(payload string) {
+	if len(payload) < 2 {
+		return
+	}
+	cause := store.Unknown
+	if payload[0] == '-' {
+		cause = store.Deleted
+	}
+	s.hub.Mark(payload[1:], cause)
 }
 
 func isTimeout(err error) bool {

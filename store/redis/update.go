@@ -16,7 +16,7 @@ func (s *Store) Update(ctx context.Context, write store.Write) error {
 
 func (s *Store) update(ctx context.Context, w store.Write) error {
 	cmd := newCommand(ctx, updateScript, s.layout.of(w.Key),
-		uint64(w.Token), w.Seq, w.Value, s.layout.channel)
+		uint64(w.Token), w.Seq, w.Value, s.layout.changes)
 	if err := s.send(ctx, cmd); err != nil {
 		return failed("update", w.Key, writes, err)
 	}

@@ -21,8 +21,20 @@ func (s *Store) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event,
 			yield(store.Event{}, err)
 			return
 		}
-		defer s.subscription.leave()
-		s.hub.Watch(ctx, source{s}, prefix)(yield)
+		defer s.changes.leave()
+		s.changes.hub.Watch(ctx, source{s}, prefix)(yield)
+	}
+}
+
+// Alerts implements [store.Alerter]. It is a connection that listens on a channel of deletes
+// alone.
+func (s *Store) Alerts(ctx context.Context) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if s.deletes.join(s) == nil {
+			return
+		}
+		defer s.deletes.leave()
+		s.deletes.hub.Keys(ctx)(yield)
 	}
 }
 
@@ -30,7 +42,7 @@ func (s *Store) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event,
 // Listening comes before the first list: what happens in between is then told
 // twice and not missed.
 func (s *Store) join(ctx context.Context, prefix string) error {
-	e := s.subscription.join(s)
+	e := s.changes.join(s)
 	if e == nil {
 		return &store.Error{Op: "watch", Key: prefix, Condition: store.ErrClosed}
 	}
@@ -43,7 +55,7 @@ func (s *Store) join(ctx context.Context, prefix string) error {
 	default:
 		err = failed("watch", prefix, reads, err)
 	}
-	s.subscription.leave()
+	s.changes.leave()
 	return err
 }
 
@@ -68,16 +80,4 @@ func (s source) Read(ctx context.Context, keys []string) (map[string]store.Recor
 		}
 	}
 	return live, nil
-}
-
-// heard passes a published message on to the feeds.
-func (s *Store) heard(payload string) {
-	if len(payload) < 2 {
-		return
-	}
-	cause := store.Unknown
-	if payload[0] == '-' {
-		cause = store.Deleted
-	}
-	s.hub.Mark(payload[1:], cause)
 }

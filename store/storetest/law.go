@@ -74,6 +74,6 @@ func laws() []law {
 		exclusionLaw, tokenLaw, staleTokenLaw, mortalityLaw, expiryLaw,
 		namesLaw, contextLaw, repetitionLaw, foreignLaw,
 		heldLaw, untilLaw, seqLaw, batchLaw, deleteLaw, getLaw, listLaw,
-		watchLaw, restartLaw, ownershipLaw, closingLaw,
+		watchLaw, alertLaw, restartLaw, ownershipLaw, closingLaw,
 	}
 }

@@ -92,6 +92,30 @@ func (h *Hub) Watch(ctx context.Context, src Source, prefix string) iter.Seq2[st
 	}
 }
 
+// Keys yields the keys that are marked from now on, until ctx ends or the hub is closed.
+func (h *Hub) Keys(ctx context.Context) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		m := newMarks("")
+		h.join(m)
+		defer h.leave(m)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-m.closed:
+				return
+			case <-m.signal:
+			}
+			keys, _ := m.take()
+			for key := range keys {
+				if !yield(key) {
+					return
+				}
+			}
+		}
+	}
+}
+
 func (h *Hub) join(m *marks) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -1,0 +1,74 @@
+package lease_test
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/store"
+	memstore "github.com/leasehold-go/leasehold/store/memory"
+)
+
+// A holder whose record an operator deletes learns of it at once where the store tells of
+// deletes, and else at its next heartbeat.
+func TestAForcedReleaseIsKnown(t *testing.T) {
+	const later = ttl / 100
+	for name, c := range map[string]struct {
+		hide  func(*memstore.Store) store.Store
+		after time.Duration // at most
+	}{
+		"at once":               {func(st *memstore.Store) store.Store { return st }, later},
+		"at the next heartbeat": {func(st *memstore.Store) store.Store { return struct{ store.Store }{st} }, heartbeat},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				st := memstore.New()
+				start := time.Now()
+				k := keep(t, c.hide(st))
+				held, other := acquire(t, k, "k"), acquire(t, k, "other")
+				time.Sleep(later)
+				if err := st.Delete(t.Context(), "k", store.ByToken(held.Token())); err != nil {
+					t.Fatal(err)
+				}
+				if after := ended(held, start); after > c.after || !errors.Is(held.Err(), store.ErrLost) {
+					t.Errorf("known after %v: %v", after, held.Err())
+				}
+				if !other.Valid() {
+					t.Errorf("another term: %v", other.Err())
+				}
+			})
+		})
+	}
+}
+
+// liar tells of a delete again and again that never was.
+type liar struct{ store.Store }
+
+func (liar) Alerts(ctx context.Context) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for ctx.Err() == nil && yield("k") {
+			select {
+			case <-ctx.Done():
+			case <-time.After(heartbeat / 10):
+			}
+		}
+	}
+}
+
+func TestAnAlertAloneEndsNoTerm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := memstore.New()
+		var beats atomic.Int32
+		k := keep(t, liar{st}, func(c *lease.Config) { c.OnBeat = func(lease.Beat) { beats.Add(1) } })
+		held := acquire(t, k, "k")
+		time.Sleep(heartbeat / 2)
+		if n := beats.Load(); n < 3 || !held.Valid() {
+			t.Errorf("%d heartbeats; %v", n, held.Err())
+		}
+	})
+}
