@@ -185,15 +185,20 @@ func (k *Keeper) settle(claim store.Claim) {
 	})
 }
 
-// await tries again each time the record that stands in the way may be gone.
+// await tries again each time the record that stands in the way may be gone, and while it
+// has no answer: a watch that cannot be had must not keep from a key that can.
 func (k *Keeper) await(ctx context.Context, claim store.Claim, o options, held *store.HeldError) (*term, error) {
 	pauses := newBackoff(k.cfg.Heartbeat)
-	for {
+	for answered := true; ; {
 		var t *term
+		var err error
 		began, token := time.Now(), held.Record.Token
-		err := k.untilGone(ctx, held.Record)
-		if err == nil {
+		if answered {
+			err = k.untilGone(ctx, held.Record)
+		}
+		if err == nil || passing(err) {
 			t, err = k.claim(ctx, claim, o)
+			answered = !passing(err)
 		}
 		switch {
 		case err == nil:

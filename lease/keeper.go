@@ -184,7 +184,7 @@ func (k *Keeper) enter() bool {
 // says whether it was.
 func (k *Keeper) listen(st store.Alerter) {
 	for key := range st.Alerts(k.life) {
-		k.shardOf(key).hurry(key)
+		k.shardOf(key).alert(key)
 	}
 }
 

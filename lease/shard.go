@@ -45,7 +45,9 @@ func (s *shard) add(t *term) bool {
 	if s.closed {
 		return false
 	}
-	s.byKey[t.key] = t
+	if before := s.byKey[t.key]; before == nil || before.token < t.token {
+		s.byKey[t.key] = t
+	}
 	s.terms[t] = struct{}{} // needs no wake: its window is longer than the time to the next round
 	return true
 }
@@ -68,13 +70,13 @@ func (s *shard) all() []*term {
 	return all
 }
 
-// hurry asks for a heartbeat of the term of a key at once, if there is one.
-func (s *shard) hurry(key string) {
+// alert has the record of a key looked at, if there is a term.
+func (s *shard) alert(key string) {
 	s.mu.Lock()
 	t := s.byKey[key]
 	s.mu.Unlock()
 	if t != nil {
-		t.hurry()
+		t.alert()
 	}
 }
 
@@ -155,6 +157,13 @@ func (s *shard) survey(now, beat time.Time, busy bool) (due []*term, next time.T
 
 func earlier(a, b time.Time) time.Time {
 	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
 		return b
 	}
 	return a

@@ -30,6 +30,7 @@ type term struct {
 	due    time.Time // when to try the next renew, if not with the others
 	asked  bool      // whether the next heartbeat is to have the turn once it is given back
 	given  bool      // whether the turn is kept for the next heartbeat
+	look   time.Time // when a heartbeat is or was due because of an alert
 
 	mute bool // whether the last heartbeat had to go without its value; of the round under way
 
@@ -269,6 +270,18 @@ func (t *term) confirm(value []byte) {
 func (t *term) hurry() {
 	t.mu.Lock()
 	t.due = time.Now()
+	t.mu.Unlock()
+	t.shard.wake()
+}
+
+// alert asks for a heartbeat at once or, as alerts can be many and wrong, a moment after the
+// last that one asked for. If one is due by itself that is soon enough.
+func (t *term) alert() {
+	t.mu.Lock()
+	if t.due.IsZero() {
+		t.look = later(time.Now(), t.look.Add(t.shard.keeper.cfg.Heartbeat/16))
+		t.due = t.look
+	}
 	t.mu.Unlock()
 	t.shard.wake()
 }

@@ -166,6 +166,64 @@ func TestACallThatComesTooLateIsToldTheTruth(t *testing.T) {
 	}
 }
 
+// A record has one end for the store that keeps it, however often its create came.
+func TestACreateAgainThatEndsInDoubtLeavesTheTermAlone(t *testing.T) {
+	b := start(t, etcdtest.Settings{})
+	p := new(post)
+	st := open(t, p.client(b.cluster))
+	c := claim("key", brief)
+	grant, err := st.Create(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.lose("Txn")
+	_, err = st.Create(t.Context(), c)
+	want(t, "the create again", err, store.ErrInDoubt)
+	p.behave()
+	for began := time.Now(); time.Since(began) < 2*brief; time.Sleep(brief / 8) {
+		if err := kept(st, "key", grant.Token); err != nil || !b.other.has("key") {
+			t.Fatalf("after %v: %v", time.Since(began), err)
+		}
+	}
+}
+
+func TestAnAnswerThatComesLateDoesNotEndTheTermAfterIt(t *testing.T) {
+	b := start(t, etcdtest.Settings{})
+	p := new(post)
+	st := open(t, p.client(b.cluster))
+	if _, err := st.Create(t.Context(), claim("beside", brief)); err != nil { // so that the leases are there
+		t.Fatal(err)
+	}
+	answer := p.hold("Txn")
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		st.Create(t.Context(), claim("key", brief)) // what it says is of no use to anybody
+	}()
+	for !b.other.has("key") {
+		time.Sleep(10 * time.Millisecond)
+	}
+	p.behave() // for the calls to come
+	r, err := b.Get(t.Context(), "key")
+	if err == nil {
+		err = b.Delete(t.Context(), "key", store.ByToken(r.Token))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := st.Create(t.Context(), claim("key", brief))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer()
+	<-answered
+	for began := time.Now(); time.Since(began) < brief; time.Sleep(brief / 8) {
+		if err := kept(st, "key", next.Token); err != nil {
+			t.Fatalf("after %v: %v", time.Since(began), err)
+		}
+	}
+}
+
 // However many creates are in doubt, they do not cost the others their lease, and what one
 // keep-alive cannot get rid of the next goes on with.
 func TestManyCreatesInDoubtAreSettledInAsManyTriesAsItTakes(t *testing.T) {

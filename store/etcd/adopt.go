@@ -27,8 +27,11 @@ func (s *Store) adopt(ctx context.Context, deeds []*deed) {
 			renewal{err: &unsentError{err}}.answer(d)
 			continue
 		}
-		movers = append(movers, &deed{op: d.op, key: d.key, term: d.term, revision: d.revision,
-			note: d.note, lease: d.lease, onto: sh.lease, done: d.lease == sh.lease})
+		m := &deed{op: d.op, key: d.key, term: d.term, revision: d.revision, note: d.note, lease: d.lease}
+		if d.lease != sh.lease {
+			m.onto = sh.lease // else it is only seen to, for it may be gone meanwhile
+		}
+		movers = append(movers, m)
 		moved, homes = append(moved, d), append(homes, sh)
 	}
 	s.carryOut(ctx, movers)

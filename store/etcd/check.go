@@ -38,7 +38,7 @@ var errNotHeard = errors.New("a watch does not tell what was put: is there a nam
 // probing is more than the servers ever take for the probe.
 const probing = time.Minute
 
-// hearing is how long the probe's watch may take to tell of a record.
+// hearing is how long a watch may take to begin, and the probe's to tell of a record.
 const hearing = 5 * time.Second
 
 // check learns the smallest ttl and tries what the verbs do.
@@ -81,8 +81,12 @@ func (s *Store) probe(ctx context.Context, lease clientv3.LeaseID) (step string,
 	defer stop()
 	n := store.NewNonce()
 	key := store.Reserved + "probe:" + n.String()
-	heard := s.client.Watch(ctx, noteOf(key), clientv3.WithCreatedNotify())
-	if err := first(ctx, heard); err != nil {
+	var heard clientv3.WatchChan
+	err = inTime(stop, func() error {
+		heard = s.client.Watch(ctx, noteOf(key), clientv3.WithCreatedNotify())
+		return first(ctx, heard)
+	})
+	if err != nil {
 		return "watch", err
 	}
 	m := &member{key: key, nonce: n, shard: &shard{lease: lease, ttl: time.Duration(s.minTTL.Load())}}

@@ -112,11 +112,11 @@
 // [Store.Alerts] is a watch of the deletes of all notes: a holder whose record is deleted by
 // a store hears of it in milliseconds, and of what another program deletes when it renews.
 //
-// A member that hangs keeps its connections, and nothing says that it does. A read gives it
-// up after five seconds, the grant of a lease too, a keep-alive after a quarter of the ttl if
-// that is less, and a watch after ten, which is then opened anew; a write takes as long as
-// its context allows. A client that pings notices sooner: see DialKeepAliveTime
-// in clientv3.Config.
+// A member that hangs keeps its connections, and nothing says that it does. A read asks
+// another after five seconds at most, three in all. The grant of a lease is given up after
+// five seconds, a keep-alive after a quarter of the ttl if that is less, and a watch after ten,
+// which is then opened anew; a write takes as long as its context allows. A client that
+// pings notices sooner: see DialKeepAliveTime in clientv3.Config.
 //
 // # Rights
 //

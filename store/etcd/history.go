@@ -3,6 +3,7 @@ package etcdstore
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -60,9 +61,21 @@ func (h *history) due(now time.Time) bool {
 
 // patiently bounds a read, or the grant of a lease that others wait for too. A member that
 // hangs keeps its connections, and the client would wait for it for ever; the next try goes
-// to another.
+// to another. How long a try takes is random: the client sends its requests to the members
+// in turn, and of several that are tried again in step one could meet the same each time.
 func patiently(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, pulse, errHung)
+	return context.WithTimeoutCause(ctx, pulse-rand.N(pulse/2), errHung)
+}
+
+// insistently makes a read again while the members hang that it is sent to: the client sends
+// each request to the next.
+func insistently(read func() error) (err error) {
+	for range 3 {
+		if err = read(); !errors.Is(err, errHung) {
+			break
+		}
+	}
+	return err
 }
 
 var errHung = errors.New("an etcd member has not answered for long")
@@ -73,11 +86,19 @@ const pulse = 5 * time.Second
 
 // peek reads nothing but the revision.
 func (s *Store) peek(ctx context.Context) {
-	s.get(ctx, store.Reserved, clientv3.WithCountOnly()) // a failure shows nothing
+	s.getOnce(ctx, store.Reserved, clientv3.WithCountOnly()) // a failure shows nothing
 }
 
-// get reads, and sees the revision.
-func (s *Store) get(ctx context.Context, key string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
+func (s *Store) get(ctx context.Context, key string, opts ...clientv3.OpOption) (answer *clientv3.GetResponse, err error) {
+	err = insistently(func() error {
+		answer, err = s.getOnce(ctx, key, opts...)
+		return err
+	})
+	return answer, err
+}
+
+// getOnce reads, and sees the revision.
+func (s *Store) getOnce(ctx context.Context, key string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
 	ctx, cancel := patiently(ctx)
 	defer cancel()
 	before, _ := s.history.now()

@@ -31,6 +31,7 @@ type shard struct {
 	suspect bool          // the server said so of this lease or of another
 	flight  chan struct{} // closed when the keep-alive under way is over; nil while there is none
 	census  census
+	deletes int // heard of, of records on it
 }
 
 // census is what the server says is on a lease. A key that was deleted, or put by
@@ -54,6 +55,7 @@ type member struct {
 	calls    int       // under way that want it all the same
 	unwanted bool      // it is to go: its time is over, its delete was not confirmed, or it is no longer its holder's
 	doubted  bool      // a create with its nonce was in doubt and may still be under way
+	astray   bool      // and may have put the record on another lease of this store
 }
 
 // of reports whether the record is that of a term.
@@ -62,6 +64,15 @@ func (m *member) of(t store.Term) bool {
 		return m.token == t.Token
 	}
 	return m.nonce == t.Nonce
+}
+
+// leaseAlone is the lease on which alone the record is to be deleted, or zero if it can be
+// on another.
+func (m *member) leaseAlone() clientv3.LeaseID {
+	if m.astray {
+		return 0
+	}
+	return m.shard.lease
 }
 
 // until is the earliest moment at which the server may drop the lease.
@@ -235,6 +246,7 @@ func (s *Store) fly(ctx context.Context, sh *shard, count bool) error {
 	defer cancel() // others wait for this, who may have less time than the caller
 	var sent time.Time
 	var found census
+	deletes := s.deletesOf(sh)
 	err := s.clear(ctx, sh)
 	if err == nil {
 		sent = time.Now()
@@ -250,7 +262,7 @@ func (s *Store) fly(ctx context.Context, sh *shard, count bool) error {
 	switch {
 	case err == nil:
 		sh.sent, sh.suspect = sent, false
-		if count {
+		if count && deletes == sh.deletes {
 			sh.census = found
 		}
 	case isGone(err):
@@ -259,6 +271,12 @@ func (s *Store) fly(ctx context.Context, sh *shard, count bool) error {
 		s.bury(sh, errLeft)
 	}
 	return err
+}
+
+func (s *Store) deletesOf(sh *shard) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return sh.deletes
 }
 
 // clear deletes the leftovers of a shard.
@@ -281,7 +299,7 @@ func (s *Store) discard(ctx context.Context, leftovers []*member) (err error) {
 				from: m.shard.lease, revision: m.revision})
 			continue
 		}
-		if err := s.endNonce(ctx, m.key, m.nonce, m.shard.lease); err != nil {
+		if err := s.endNonce(ctx, m.key, m.nonce, m.leaseAlone()); err != nil {
 			return stuck(m.key, err)
 		}
 		s.forget(m) // now, so that many are got rid of in more than one try
@@ -401,32 +419,57 @@ func (s *Store) board(m *member) (until time.Time) {
 	m.since, m.until = time.Now(), m.shard.until()
 	if before := s.doubts[m.nonce]; before != nil {
 		m.doubted = true
+		m.astray = before.astray || before.shard != m.shard
 		s.drop(before)
-	}
-	if m.token != 0 {
-		s.replace(m)
 	}
 	switch {
 	case m.shard.over != nil:
 		return m.until
 	case m.token == 0:
-		s.doubts[m.nonce] = m
+		s.boardDoubt(m)
 	default:
-		s.held[m.key] = m
+		s.boardHeld(m)
 	}
-	m.shard.members[m] = struct{}{}
 	return m.until
 }
 
-// replace ends what was known of the key of a new member. The mutex is the caller's.
-func (s *Store) replace(m *member) {
-	switch before := s.held[m.key]; {
+// boardDoubt is board for a create in doubt, which may be one that was answered and has come
+// again. The mutex is the caller's.
+func (s *Store) boardDoubt(m *member) {
+	if held := s.held[m.key]; held != nil && held.nonce == m.nonce {
+		held.doubted = true
+		return
+	}
+	s.doubts[m.nonce] = m
+	m.shard.members[m] = struct{}{}
+}
+
+// boardHeld is board for a record. Answers can overtake each other: of two terms the later
+// is the one that may be there. The mutex is the caller's.
+func (s *Store) boardHeld(m *member) {
+	before := s.held[m.key]
+	m.shard.members[m] = struct{}{}
+	switch {
 	case before == nil:
 	case before.token == m.token:
-		m.doubted = m.doubted || before.doubted
+		m.doubted, m.astray = m.doubted || before.doubted, m.astray || before.astray
 		s.drop(before)
+	case before.token > m.token:
+		m.unwanted = true
+		return
 	default:
-		before.unwanted = true // its record is gone, or the create would not have succeeded
+		before.unwanted = true
+	}
+	s.held[m.key] = m
+}
+
+// heard takes in that a record was deleted: what a census said of it is no longer so.
+func (s *Store) heard(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if m := s.held[key]; m != nil {
+		m.shard.deletes++
+		m.shard.census = census{}
 	}
 }
 

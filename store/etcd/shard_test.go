@@ -259,6 +259,55 @@ func TestTheSameTermBoardedAgainIsNotUnwanted(t *testing.T) {
 	}
 }
 
+func TestAnAnswerThatWasOvertakenEndsNoLaterTerm(t *testing.T) {
+	sh := newShard(10 * time.Second)
+	s := &Store{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
+	later, earlier := &member{shard: sh, key: "key", token: 9}, &member{shard: sh, key: "key", token: 7}
+	s.board(later)
+	s.board(earlier)
+	if s.held["key"] != later || later.unwanted || !earlier.unwanted {
+		t.Errorf("held is %+v; the later is unwanted: %v, the earlier: %v", s.held["key"], later.unwanted, earlier.unwanted)
+	}
+}
+
+// Two members of one record could each have it deleted when its own time is over.
+func TestACreateThatWasAnsweredAndIsThenInDoubtIsOneMember(t *testing.T) {
+	sh := newShard(10 * time.Second)
+	s := &Store{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
+	answered := &member{shard: sh, key: "key", nonce: store.Nonce{1}, token: 7}
+	s.board(answered)
+	s.board(&member{shard: sh, key: "key", nonce: store.Nonce{1}})
+	if len(sh.members) != 1 || len(s.doubts) != 0 || !answered.doubted {
+		t.Errorf("%d members, %d in doubt", len(sh.members), len(s.doubts))
+	}
+}
+
+func TestADoubtThatCanBeOnTwoLeasesIsLookedForOnBoth(t *testing.T) {
+	s := &Store{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
+	first, second, again := &member{shard: newShard(time.Second)}, &member{shard: newShard(time.Second)}, &member{}
+	s.board(first)
+	s.board(second)
+	again.shard = second.shard
+	s.board(again)
+	if first.leaseAlone() == 0 || second.leaseAlone() != 0 || again.leaseAlone() != 0 {
+		t.Errorf("%d, %d, %d", first.leaseAlone(), second.leaseAlone(), again.leaseAlone())
+	}
+}
+
+func TestADeleteThatIsHeardOfEndsTheCensus(t *testing.T) {
+	sh := newShard(16 * time.Second)
+	m := sh.with(&member{key: "key", since: t0.Add(-1)})
+	s := &Store{held: map[string]*member{"key": m}}
+	sh.census = census{taken: t0, names: map[string]struct{}{"key": {}, noteOf("key"): {}}}
+	before := s.deletesOf(sh)
+	if s.heard("other"); !sh.vouches(m) || s.deletesOf(sh) != before {
+		t.Error("nothing is known of another key")
+	}
+	if s.heard("key"); sh.vouches(m) || sh.counted(t0) || s.deletesOf(sh) == before {
+		t.Error("the record is vouched for")
+	}
+}
+
 func TestWhatAnotherStoreTookOverIsLeftToIt(t *testing.T) {
 	value, beside := pairOf()
 	f := inspect("key", value, beside)

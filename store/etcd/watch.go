@@ -130,7 +130,11 @@ func (w *watch) hear(ctx context.Context) (heard bool, err error) {
 	ctx, stop := context.WithCancel(metadata.AppendToOutgoingContext(ctx, streamKey, store.NewNonce().String()))
 	defer stop()
 	_, broken := w.store.history.now()
-	beside, gone, err := w.open(ctx)
+	var beside, gone clientv3.WatchChan
+	err = inTime(stop, func() (err error) {
+		beside, gone, err = w.open(ctx)
+		return err
+	})
 	if err != nil {
 		return false, err
 	}
@@ -211,13 +215,20 @@ var (
 	errBroken = errors.New("the cluster's revision has gone back")
 )
 
+// inTime opens watches. The client would wait for a member that hangs for as long as the
+// context of the watches allows, which stop ends.
+func inTime(stop context.CancelFunc, open func() error) error {
+	late := time.AfterFunc(hearing, stop)
+	err := open()
+	if !late.Stop() {
+		return errHung
+	}
+	return err
+}
+
 // first waits until a watch is there.
 func first(ctx context.Context, c clientv3.WatchChan) error {
-	late := time.NewTimer(hearing)
-	defer late.Stop()
 	select {
-	case <-late.C:
-		return errHung
 	case r, open := <-c:
 		if !open {
 			return errSilent
@@ -248,9 +259,13 @@ func (w *watch) mark(r clientv3.WatchResponse) {
 		if key, ok := keyOf(name); ok {
 			name = key
 		}
-		if store.CheckKey(name) == nil {
-			w.hub.Mark(name, store.Unknown)
+		if store.CheckKey(name) != nil {
+			continue
 		}
+		if w.deletes {
+			w.store.heard(name)
+		}
+		w.hub.Mark(name, store.Unknown)
 	}
 }
 

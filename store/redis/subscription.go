@@ -136,7 +136,9 @@ func (s *subscription) listen(ctx context.Context, st *Store, e *ear) {
 		if failures++; e.hears() {
 			failures = 1 // the connection was a good one
 		}
-		st.relearn(ctx)
+		if ctx.Err() == nil {
+			st.relearn(ctx)
+		}
 		noRight := redis.IsPermissionError(err)
 		if failures >= tries || noRight || e.hasSettled() {
 			e.settle(err)
