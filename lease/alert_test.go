@@ -47,28 +47,32 @@ func TestAForcedReleaseIsKnown(t *testing.T) {
 }
 
 // liar tells of a delete again and again that never was.
-type liar struct{ store.Store }
+type liar struct {
+	store.Store
+	pause time.Duration
+}
 
-func (liar) Alerts(ctx context.Context) iter.Seq[string] {
+func (l liar) Alerts(ctx context.Context) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for ctx.Err() == nil && yield("k") {
 			select {
 			case <-ctx.Done():
-			case <-time.After(heartbeat / 10):
+			case <-time.After(l.pause):
 			}
 		}
 	}
 }
 
-func TestAnAlertAloneEndsNoTerm(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		st := memstore.New()
-		var beats atomic.Int32
-		k := keep(t, liar{st}, func(c *lease.Config) { c.OnBeat = func(lease.Beat) { beats.Add(1) } })
-		held := acquire(t, k, "k")
-		time.Sleep(heartbeat / 2)
-		if n := beats.Load(); n < 3 || !held.Valid() {
-			t.Errorf("%d heartbeats; %v", n, held.Err())
-		}
-	})
+func TestAlertsAloneEndNoTermAndMakeFewHeartbeats(t *testing.T) {
+	for _, pause := range []time.Duration{heartbeat / 10, time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			var beats atomic.Int32
+			k := keep(t, liar{memstore.New(), pause}, func(c *lease.Config) { c.OnBeat = func(lease.Beat) { beats.Add(1) } })
+			held := acquire(t, k, "k")
+			time.Sleep(heartbeat / 2)
+			if n := beats.Load(); n < 3 || n > 9 || !held.Valid() {
+				t.Errorf("%d heartbeats; %v", n, held.Err())
+			}
+		})
+	}
 }

@@ -217,6 +217,26 @@ func TestForeignValueEndsAWait(t *testing.T) {
 	})
 }
 
+// A member of a store's servers that hangs can have the watch and not what is written.
+func TestWaiterWhoCannotWatchTakesOverAllTheSame(t *testing.T) {
+	for name, f := range map[string]fault{"refused": refuse, "no answer": hang(time.Second)} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newProxy()
+				first := acquire(t, keep(t, p.Store), "k")
+				p.suffer(f, watch)
+				done := waiter(t.Context(), keep(t, p), "k")
+				time.Sleep(ttl)
+				_ = first.Release(t.Context())
+				start := time.Now()
+				if got := <-done; got.err != nil || time.Since(start) > 2*heartbeat {
+					t.Errorf("%+v, %v after the release", got, time.Since(start))
+				}
+			})
+		})
+	}
+}
+
 func TestStoreThatIsAwayAtFirstEndsAcquireEvenIfItWouldWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProxy()
