@@ -41,40 +41,6 @@ type census struct {
 	names map[string]struct{}
 }
 
-// member is a record that this store put on a shard.
-type member struct {
-	shard    *shard
-	key      string
-	nonce    store.Nonce
-	token    store.Token // zero while the create is in doubt
-	since    time.Time   // when the create was answered
-	revision int64       // at which record and note were last written
-	seq      uint64
-	size     int
-	until    time.Time // as its holder was told; then nobody wants it any more
-	calls    int       // under way that want it all the same
-	unwanted bool      // it is to go: its time is over, its delete was not confirmed, or it is no longer its holder's
-	doubted  bool      // a create with its nonce was in doubt and may still be under way
-	astray   bool      // and may have put the record on another lease of this store
-}
-
-// of reports whether the record is that of a term.
-func (m *member) of(t store.Term) bool {
-	if t.Token != 0 {
-		return m.token == t.Token
-	}
-	return m.nonce == t.Nonce
-}
-
-// leaseAlone is the lease on which alone the record is to be deleted, or zero if it can be
-// on another.
-func (m *member) leaseAlone() clientv3.LeaseID {
-	if m.astray {
-		return 0
-	}
-	return m.shard.lease
-}
-
 // until is the earliest moment at which the server may drop the lease.
 func (sh *shard) until() time.Time { return sh.sent.Add(sh.ttl) }
 
@@ -287,43 +253,6 @@ func (s *Store) clear(ctx context.Context, sh *shard) error {
 	return s.discard(ctx, leftovers)
 }
 
-// discard deletes what nobody wants any more, where it is still on its lease: what another
-// store has taken over is that one's.
-func (s *Store) discard(ctx context.Context, leftovers []*member) (err error) {
-	var deeds []*deed
-	var members []*member
-	for _, m := range leftovers {
-		if m.token != 0 && !m.doubted {
-			members = append(members, m)
-			deeds = append(deeds, &deed{op: "delete", key: m.key, term: store.ByToken(m.token), remove: true,
-				from: m.shard.lease, revision: m.revision})
-			continue
-		}
-		if err := s.endNonce(ctx, m.key, m.nonce, m.leaseAlone()); err != nil {
-			return stuck(m.key, err)
-		}
-		s.forget(m) // now, so that many are got rid of in more than one try
-	}
-	s.carryOut(ctx, deeds)
-	for i, d := range deeds {
-		if d.err != nil {
-			err = stuck(d.key, d.err)
-		} else {
-			s.forget(members[i])
-		}
-	}
-	return err
-}
-
-// stuck is the error of a keep-alive before which key had to go and did not. If the
-// servers refuse that for good, as after a change of the user's rights, the lease is left.
-func stuck(key string, err error) error {
-	if isDenied(err) || errors.Is(err, errBusy) {
-		return errLeft
-	}
-	return &unsentError{fmt.Errorf("%q is to go before its etcd lease is renewed: %w", key, bare(err))}
-}
-
 // count takes a census. If it cannot be had nothing is vouched for, and each record is
 // checked by itself.
 func (s *Store) count(ctx context.Context, id clientv3.LeaseID) census {
@@ -337,35 +266,6 @@ func (s *Store) count(ctx context.Context, id clientv3.LeaseID) census {
 		names[string(name)] = struct{}{}
 	}
 	return census{taken, names}
-}
-
-// want has members stay that calls are about for as long as these are under way, whatever
-// the time is. Those that are late are to go: the calls have to discard them, and find out
-// what is there.
-func (s *Store) want(deeds []*deed) (wanted, late []*member) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, d := range deeds {
-		for _, m := range []*member{s.held[d.key], s.doubts[d.term.Nonce]} {
-			switch {
-			case m == nil || !m.of(d.term):
-			case m.unwanted:
-				late = append(late, m)
-			default:
-				m.calls++
-				wanted = append(wanted, m)
-			}
-		}
-	}
-	return wanted, late
-}
-
-func (s *Store) unwant(members []*member) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, m := range members {
-		m.calls--
-	}
 }
 
 // prune forgets shards whose leases have ended by themselves. The mutex is the
@@ -390,77 +290,6 @@ func (s *Store) bury(sh *shard, why error) {
 	for m := range sh.members {
 		s.drop(m)
 	}
-}
-
-// forget is drop for a caller without the mutex.
-func (s *Store) forget(m *member) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.drop(m)
-}
-
-// drop forgets a member. The mutex is the caller's.
-func (s *Store) drop(m *member) {
-	delete(m.shard.members, m)
-	if s.held[m.key] == m {
-		delete(s.held, m.key)
-	}
-	if s.doubts[m.nonce] == m {
-		delete(s.doubts, m.nonce)
-	}
-}
-
-// board notes that a create in flight has put its record on the shard, or may have: then
-// the member has no token. It returns the earliest moment at which the record may go.
-func (s *Store) board(m *member) (until time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	m.shard.pending--
-	m.since, m.until = time.Now(), m.shard.until()
-	if before := s.doubts[m.nonce]; before != nil {
-		m.doubted = true
-		m.astray = before.astray || before.shard != m.shard
-		s.drop(before)
-	}
-	switch {
-	case m.shard.over != nil:
-		return m.until
-	case m.token == 0:
-		s.boardDoubt(m)
-	default:
-		s.boardHeld(m)
-	}
-	return m.until
-}
-
-// boardDoubt is board for a create in doubt, which may be one that was answered and has come
-// again. The mutex is the caller's.
-func (s *Store) boardDoubt(m *member) {
-	if held := s.held[m.key]; held != nil && held.nonce == m.nonce {
-		held.doubted = true
-		return
-	}
-	s.doubts[m.nonce] = m
-	m.shard.members[m] = struct{}{}
-}
-
-// boardHeld is board for a record. Answers can overtake each other: of two terms the later
-// is the one that may be there. The mutex is the caller's.
-func (s *Store) boardHeld(m *member) {
-	before := s.held[m.key]
-	m.shard.members[m] = struct{}{}
-	switch {
-	case before == nil:
-	case before.token == m.token:
-		m.doubted, m.astray = m.doubted || before.doubted, m.astray || before.astray
-		s.drop(before)
-	case before.token > m.token:
-		m.unwanted = true
-		return
-	default:
-		before.unwanted = true
-	}
-	s.held[m.key] = m
 }
 
 // heard takes in that a record was deleted: what a census said of it is no longer so.
