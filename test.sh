@@ -27,9 +27,9 @@ command -v go >/dev/null || {
 need gcc build-essential # for the race detector
 need redis-server redis-server
 
-# The modules of the workspace, and the tools, which stand apart so that importers
-# never see them.
-modules=$(go list -m -f '{{.Dir}}')
+# Those of all modules of the workspace. The tools stand apart, so that importers never
+# see them.
+packages=github.com/leasehold-go/leasehold/...
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 (cd tools && GOWORK=off go build -o "$scratch/staticcheck" honnef.co/go/tools/cmd/staticcheck)
@@ -39,9 +39,8 @@ if [ -n "$unformatted" ]; then
 	echo "gofmt would change: $unformatted" >&2
 	exit 1
 fi
-for module in $modules; do
-	(cd "$module" && go vet ./... && "$scratch/staticcheck" ./...)
-done
+go vet "$packages"
+"$scratch/staticcheck" "$packages"
 
 # shows EXAMPLE TEXT ARGUMENTS: runs an example on its own, as a newcomer would, and
 # fails unless it says TEXT.
@@ -59,8 +58,4 @@ shows exchange '"to":"active"' -for 4s
 shows order 'boxing -> labelled: label'
 shows connection 'received tick' -for 3s
 
-failed=
-for module in $modules; do
-	(cd "$module" && go test -race -shuffle=on -timeout 20m "$@" ./...) || failed=yes
-done
-[ -z "$failed" ]
+go test -race -shuffle=on -timeout 20m "$@" "$packages"
