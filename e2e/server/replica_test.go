@@ -59,6 +59,7 @@ func TestAMasterThatTurnsReplicaIsUnavailableAndThenALoss(t *testing.T) {
 	a := master.party(5*time.Second, 500*time.Millisecond)
 	held := a.acquire("job", "a")
 	a.renewed(held)
+	eventually(t, "the replica has the record", func() bool { return replica.raw("job") != "" })
 	replica.do("REPLICAOF", "NO", "ONE")
 	turned := time.Now()
 	master.follow(replica)
