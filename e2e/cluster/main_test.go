@@ -103,9 +103,8 @@ func (s *scene) acquire(k *lease.Keeper, n int) []lease.Lease {
 	for i := range n {
 		turns <- struct{}{}
 		all.Go(func() {
-			errs[i] = answered.Acquire(s.Context(), func() (err error) {
-				held[i], err = k.Acquire(s.Context(), keyOf(i), []byte("first"))
-				return err
+			held[i], errs[i] = answered.Acquire(s.Context(), func() (lease.Lease, error) {
+				return k.Acquire(s.Context(), keyOf(i), []byte("first"))
 			})
 			<-turns
 		})

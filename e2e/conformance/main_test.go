@@ -124,12 +124,8 @@ func (s *scene) acquire(k *lease.Keeper, value string) lease.Lease {
 }
 
 // take tries to acquire a key until the servers have time to answer.
-func (s *scene) take(k *lease.Keeper, key, value string) (held lease.Lease, err error) {
-	err = answered.Acquire(s.Context(), func() (err error) {
-		held, err = k.Acquire(s.Context(), key, []byte(value))
-		return err
-	})
-	return held, err
+func (s *scene) take(k *lease.Keeper, key, value string) (lease.Lease, error) {
+	return answered.Acquire(s.Context(), func() (lease.Lease, error) { return k.Acquire(s.Context(), key, []byte(value)) })
 }
 
 // lost waits for the end of a term against its holder's will.
@@ -188,13 +184,10 @@ func (s told) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event, e
 func (s told) tell() { s.once.Do(func() { close(s.synced) }) }
 
 // die takes the scene's key as a program that then dies.
-func (s *scene) die(ttl time.Duration) (grant store.Grant) {
+func (s *scene) die(ttl time.Duration) store.Grant {
 	s.Helper()
 	st, claim := s.Open(), store.Claim{Key: s.key, Value: []byte("of the dead"), TTL: ttl, Nonce: store.NewNonce()}
-	err := answered.Acquire(s.Context(), func() (err error) {
-		grant, err = st.Create(s.Context(), claim)
-		return err
-	})
+	grant, err := answered.Acquire(s.Context(), func() (store.Grant, error) { return st.Create(s.Context(), claim) })
 	if err != nil {
 		s.Fatal(err)
 	}

@@ -40,9 +40,8 @@ func newBeating(t *testing.T, cluster *etcdtest.Cluster, keys int) *beating {
 	for part := range parts {
 		all.Go(func() {
 			for i := part; i < keys; i += parts {
-				err := answered.Acquire(t.Context(), func() error {
-					_, err := k.Acquire(t.Context(), fmt.Sprintf("%d/%d", keys, i), []byte("value"))
-					return err
+				_, err := answered.Acquire(t.Context(), func() (lease.Lease, error) {
+					return k.Acquire(t.Context(), fmt.Sprintf("%d/%d", keys, i), []byte("value"))
 				})
 				if err != nil {
 					t.Error(err)

@@ -114,11 +114,10 @@ func (p *place) keep(st store.Store, cfg lease.Config) *lease.Keeper {
 	return k
 }
 
-func (p *place) acquire(k *lease.Keeper, value string, opts ...lease.Option) (held lease.Lease) {
+func (p *place) acquire(k *lease.Keeper, value string, opts ...lease.Option) lease.Lease {
 	p.Helper()
-	err := answered.Acquire(p.Context(), func() (err error) {
-		held, err = k.Acquire(p.Context(), key, []byte(value), opts...)
-		return err
+	held, err := answered.Acquire(p.Context(), func() (lease.Lease, error) {
+		return k.Acquire(p.Context(), key, []byte(value), opts...)
 	})
 	if err != nil {
 		p.Fatal(err)
@@ -170,10 +169,8 @@ func config(host string) registry.Config[string, record] {
 
 func (p *place) register(k *lease.Keeper, cfg registry.Config[string, record]) *registry.Instance[string, record] {
 	p.Helper()
-	var i *registry.Instance[string, record]
-	err := answered.Acquire(p.Context(), func() (err error) {
-		i, err = registry.Register(p.Context(), k, lifecycle, cfg)
-		return err
+	i, err := answered.Acquire(p.Context(), func() (*registry.Instance[string, record], error) {
+		return registry.Register(p.Context(), k, lifecycle, cfg)
 	})
 	if err != nil {
 		p.Fatal(err)

@@ -49,11 +49,10 @@ var slow = lease.Config{TTL: long, Heartbeat: long / 3}
 // for what a test does at once.
 var brisk = lease.Config{TTL: long, Heartbeat: 4 * time.Second}
 
-func (l *line) acquire(k *lease.Keeper, value string, opts ...lease.Option) (held lease.Lease) {
+func (l *line) acquire(k *lease.Keeper, value string, opts ...lease.Option) lease.Lease {
 	l.Helper()
-	err := answered.Acquire(l.Context(), func() (err error) {
-		held, err = k.Acquire(l.Context(), key, []byte(value), opts...)
-		return err
+	held, err := answered.Acquire(l.Context(), func() (lease.Lease, error) {
+		return k.Acquire(l.Context(), key, []byte(value), opts...)
 	})
 	if err != nil {
 		l.Fatal(err)

@@ -171,11 +171,10 @@ func (p *party) told() []lease.Beat {
 }
 
 // acquire takes a key, which has to succeed.
-func (p *party) acquire(key, value string, opts ...lease.Option) (held lease.Lease) {
+func (p *party) acquire(key, value string, opts ...lease.Option) lease.Lease {
 	p.t.Helper()
-	err := answered.Acquire(p.t.Context(), func() (err error) {
-		held, err = p.Acquire(p.t.Context(), key, []byte(value), opts...)
-		return err
+	held, err := answered.Acquire(p.t.Context(), func() (lease.Lease, error) {
+		return p.Acquire(p.t.Context(), key, []byte(value), opts...)
 	})
 	if err != nil {
 		p.t.Fatal(err)
@@ -199,9 +198,8 @@ func (p *party) await(key, value string) *claim {
 	leave := lease.WithReclaim(func(store.Record) bool { refused(); return false })
 	go func() {
 		defer close(c.done)
-		c.err = answered.Acquire(p.t.Context(), func() (err error) {
-			c.held, err = p.Acquire(p.t.Context(), key, []byte(value), lease.Wait(), leave)
-			return err
+		c.held, c.err = answered.Acquire(p.t.Context(), func() (lease.Lease, error) {
+			return p.Acquire(p.t.Context(), key, []byte(value), lease.Wait(), leave)
 		})
 	}()
 	p.t.Cleanup(func() { <-c.done }) // the test's context has ended by then

@@ -69,13 +69,13 @@ func patiently(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // insistently makes a read again while the members hang that it is sent to: the client sends
 // each request to the next.
-func insistently(read func() error) (err error) {
+func insistently[T any](read func() (T, error)) (answer T, err error) {
 	for range 3 {
-		if err = read(); !errors.Is(err, errHung) {
+		if answer, err = read(); !errors.Is(err, errHung) {
 			break
 		}
 	}
-	return err
+	return answer, err
 }
 
 var errHung = errors.New("an etcd member has not answered for long")
@@ -89,12 +89,8 @@ func (s *Store) peek(ctx context.Context) {
 	s.getOnce(ctx, store.Reserved, clientv3.WithCountOnly()) // a failure shows nothing
 }
 
-func (s *Store) get(ctx context.Context, key string, opts ...clientv3.OpOption) (answer *clientv3.GetResponse, err error) {
-	err = insistently(func() error {
-		answer, err = s.getOnce(ctx, key, opts...)
-		return err
-	})
-	return answer, err
+func (s *Store) get(ctx context.Context, key string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
+	return insistently(func() (*clientv3.GetResponse, error) { return s.getOnce(ctx, key, opts...) })
 }
 
 // getOnce reads, and sees the revision.

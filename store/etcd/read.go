@@ -63,12 +63,8 @@ func decode(key string, answers []response) found {
 
 // read returns what is under keys, of which there may be maxPairs at most, all at one
 // revision.
-func (s *Store) read(ctx context.Context, keys ...string) (all []found, err error) {
-	err = insistently(func() error {
-		all, err = s.readOnce(ctx, keys)
-		return err
-	})
-	return all, err
+func (s *Store) read(ctx context.Context, keys ...string) ([]found, error) {
+	return insistently(func() ([]found, error) { return s.readOnce(ctx, keys) })
 }
 
 func (s *Store) readOnce(ctx context.Context, keys []string) ([]found, error) {

@@ -15,14 +15,14 @@ const patience = time.Minute
 
 // Acquire calls acquire until the store has answered it, or ctx ends. What was in doubt
 // may then be in its own way, until it is settled.
-func Acquire(ctx context.Context, acquire func() error) error {
+func Acquire[T any](ctx context.Context, acquire func() (T, error)) (T, error) {
 	doubt := false
 	for late := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		err := acquire()
+		held, err := acquire()
 		again := errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrInDoubt) ||
 			doubt && errors.Is(err, store.ErrHeld)
 		if !again || ctx.Err() != nil || time.Now().After(late) {
-			return err
+			return held, err
 		}
 		doubt = doubt || errors.Is(err, store.ErrInDoubt)
 	}

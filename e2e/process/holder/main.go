@@ -109,10 +109,8 @@ func (s settings) serve(ctx context.Context, k *lease.Keeper) error {
 		opts = append(opts, lease.Wait())
 	}
 	say("waiting")
-	var held lease.Lease
-	err := answered.Acquire(ctx, func() (err error) {
-		held, err = k.Acquire(ctx, s.key, fmt.Appendf(nil, "of process %d", os.Getpid()), opts...)
-		return err
+	held, err := answered.Acquire(ctx, func() (lease.Lease, error) {
+		return k.Acquire(ctx, s.key, fmt.Appendf(nil, "of process %d", os.Getpid()), opts...)
 	})
 	if err != nil {
 		return err
