@@ -31,7 +31,7 @@ type shard struct {
 	suspect bool          // the server said so of this lease or of another
 	flight  chan struct{} // closed when the keep-alive under way is over; nil while there is none
 	census  census
-	deletes int // heard of, of records on it
+	heard   time.Time // when a delete of a record on it was last heard of
 }
 
 // census is what the server says is on a lease. A key that was deleted, or put by
@@ -51,14 +51,14 @@ func (sh *shard) fresh(now time.Time) bool {
 
 // counted reports whether the last census is recent enough for another call.
 func (sh *shard) counted(now time.Time) bool {
-	return now.Before(sh.census.taken.Add(sh.ttl / freshness))
+	return sh.census.taken.After(sh.heard) && now.Before(sh.census.taken.Add(sh.ttl/freshness))
 }
 
 // vouches reports whether the last census found a record in its place.
 func (sh *shard) vouches(m *member) bool {
 	_, there := sh.census.names[m.key]
 	_, noted := sh.census.names[noteOf(m.key)]
-	return there && noted && m.since.Before(sh.census.taken)
+	return there && noted && sh.census.taken.After(m.since) && sh.census.taken.After(sh.heard)
 }
 
 // empty reports whether the lease can be revoked: nothing is on it, nor about to be.
@@ -212,7 +212,6 @@ func (s *Store) fly(ctx context.Context, sh *shard, count bool) error {
 	defer cancel() // others wait for this, who may have less time than the caller
 	var sent time.Time
 	var found census
-	deletes := s.deletesOf(sh)
 	err := s.clear(ctx, sh)
 	if err == nil {
 		sent = time.Now()
@@ -228,7 +227,7 @@ func (s *Store) fly(ctx context.Context, sh *shard, count bool) error {
 	switch {
 	case err == nil:
 		sh.sent, sh.suspect = sent, false
-		if count && deletes == sh.deletes {
+		if count {
 			sh.census = found
 		}
 	case isGone(err):
@@ -237,12 +236,6 @@ func (s *Store) fly(ctx context.Context, sh *shard, count bool) error {
 		s.bury(sh, errLeft)
 	}
 	return err
-}
-
-func (s *Store) deletesOf(sh *shard) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return sh.deletes
 }
 
 // clear deletes the leftovers of a shard.
@@ -292,13 +285,12 @@ func (s *Store) bury(sh *shard, why error) {
 	}
 }
 
-// heard takes in that a record was deleted: what a census said of it is no longer so.
-func (s *Store) heard(key string) {
+// hear takes in that a record was deleted: what a census said of it is no longer so.
+func (s *Store) hear(key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if m := s.held[key]; m != nil {
-		m.shard.deletes++
-		m.shard.census = census{}
+		m.shard.heard = time.Now()
 	}
 }
 

@@ -295,16 +295,26 @@ func TestADoubtThatCanBeOnTwoLeasesIsLookedForOnBoth(t *testing.T) {
 }
 
 func TestADeleteThatIsHeardOfEndsTheCensus(t *testing.T) {
-	sh := newShard(16 * time.Second)
-	m := sh.with(&member{key: "key", since: t0.Add(-1)})
+	sh := newShard(time.Hour)
+	before := time.Now()
+	m := sh.with(&member{key: "key", since: before.Add(-1)})
 	s := &Store{held: map[string]*member{"key": m}}
-	sh.census = census{taken: t0, names: map[string]struct{}{"key": {}, noteOf("key"): {}}}
-	before := s.deletesOf(sh)
-	if s.heard("other"); !sh.vouches(m) || s.deletesOf(sh) != before {
+	names := map[string]struct{}{"key": {}, noteOf("key"): {}}
+	sh.census = census{taken: before, names: names}
+	if s.hear("other"); !sh.vouches(m) || !sh.counted(before) {
 		t.Error("nothing is known of another key")
 	}
-	if s.heard("key"); sh.vouches(m) || sh.counted(t0) || s.deletesOf(sh) == before {
+	if s.hear("key"); sh.vouches(m) || sh.counted(before) {
 		t.Error("the record is vouched for")
+	}
+	sh.census = census{taken: before, names: names} // its answer came after the delete was heard of
+	if sh.vouches(m) || sh.counted(before) {
+		t.Error("the record is vouched for by a census that was asked for before")
+	}
+	after := time.Now().Add(time.Second)
+	sh.census = census{taken: after, names: names}
+	if !sh.vouches(m) || !sh.counted(after) {
+		t.Error("a later census counts")
 	}
 }
 

@@ -263,7 +263,7 @@ func (w *watch) mark(r clientv3.WatchResponse) {
 			continue
 		}
 		if w.deletes {
-			w.store.heard(name)
+			w.store.hear(name)
 		}
 		w.hub.Mark(name, store.Unknown)
 	}
