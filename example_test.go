@@ -125,7 +125,7 @@ func Example_nested() {
 		Warming: {Active},
 		Active:  {},
 	},
-		fsm.Within(Running, Warming, Active),
+		fsm.Substates(Running, Warming, Active),
 		fsm.Timeout(Warming, 30*time.Second, Idle),
 	)
 	if err != nil {

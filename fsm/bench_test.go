@@ -103,7 +103,7 @@ func BenchmarkTransitionWithHook(b *testing.B) {
 func BenchmarkTransitionAcrossLevels(b *testing.B) {
 	def, err := fsm.Define(idle, fsm.Table[state]{
 		idle: {starting}, starting: {idle}, warming: {active}, active: {},
-	}, fsm.Within(starting, warming, active))
+	}, fsm.Substates(starting, warming, active))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -78,7 +78,7 @@ type hook[S comparable] = func(context.Context, Transition[S]) error
 //     that print alike, more than 65535 states;
 //   - of rules: one for an unknown state or for an edge that the table has not,
 //     one without a function, a guard without a name or with the name of another
-//     guard of its state, edge or candidate, a second Encode or Unhandled, a
+//     guard of its state, edge or candidate, a second Encode or OnUnhandled, a
 //     state with both Self and Reenter;
 //   - of events: one without a name or with the name of another, without a source,
 //     with an edge that the table has not, with a rule that is given twice or that

@@ -30,14 +30,14 @@ func TestDefineRefuses(t *testing.T) {
 		"nameless guard":   {"a", fsm.Table[state]{"a": {}}, []ruled{fsm.Guard("a", "", pass)}, []string{`a guard of "a" has no name`}},
 		"same guard twice": {"a", fsm.Table[state]{"a": {}}, []ruled{fsm.Guard("a", "g", pass), fsm.Guard("a", "g", pass)}, []string{`guard "g" is given more than once for "a"`}},
 		"nil functions": {"a", fsm.Table[state]{"a": {}},
-			[]ruled{fsm.Guard[state]("a", "g", nil), fsm.Before[state](nil), fsm.Exit[state]("a", nil), fsm.Enter[state]("a", nil), fsm.After[state](nil), fsm.Encode[state](nil)},
-			[]string{"after hook has no function", "before hook has no function", "enter hook has no function", "exit hook has no function", `guard "g" has no function`, "the encode rule has no function"}},
+			[]ruled{fsm.Guard[state]("a", "g", nil), fsm.Before[state](nil), fsm.OnExit[state]("a", nil), fsm.OnEntry[state]("a", nil), fsm.After[state](nil), fsm.Encode[state](nil)},
+			[]string{"after hook has no function", "before hook has no function", "entry hook has no function", "exit hook has no function", `guard "g" has no function`, "the encode rule has no function"}},
 		"rules on unknown states": {"a", fsm.Table[state]{"a": {}},
-			[]ruled{fsm.Guard("x", "g", pass), fsm.Exit("y", pass), fsm.Enter("z", pass)},
-			[]string{`enter hook is for "z", which is not in the table`, `exit hook is for "y", which is not in the table`, `guard "g" is for "x", which is not in the table`}},
+			[]ruled{fsm.Guard("x", "g", pass), fsm.OnExit("y", pass), fsm.OnEntry("z", pass)},
+			[]string{`entry hook is for "z", which is not in the table`, `exit hook is for "y", which is not in the table`, `guard "g" is for "x", which is not in the table`}},
 		"two encodings": {"a", fsm.Table[state]{"a": {}}, []ruled{fsm.Encode(raw), fsm.Encode(raw)}, []string{"there is more than one encode rule"}},
 		"everything at once": {"a", fsm.Table[state]{"a": {"b", "b", "c", "a"}, "b": {}, "d": {}},
-			[]ruled{fsm.Enter("d", pass), fsm.Exit[state]("e", nil)},
+			[]ruled{fsm.OnEntry("d", pass), fsm.OnExit[state]("e", nil)},
 			[]string{`"a" leads to "b" more than once`, `"a" leads to "c", which is not in the table`, `"a" leads to itself`, `"d" cannot be reached from "a"`,
 				"exit hook has no function", `exit hook is for "e", which is not in the table`}},
 	}
@@ -154,9 +154,9 @@ func TestWithLeavesTheOriginalAlone(t *testing.T) {
 
 func TestWithChecksAgainstTheRulesBefore(t *testing.T) {
 	first := with(t, fsm.Encode(raw), fsm.Guard(idle, "g", returns(nil)))
-	def, err := first.With(fsm.Encode(raw), fsm.Guard(idle, "g", returns(nil)), fsm.Enter("bogus", returns(nil)))
+	def, err := first.With(fsm.Encode(raw), fsm.Guard(idle, "g", returns(nil)), fsm.OnEntry("bogus", returns(nil)))
 	wantProblems(t, def == nil, err,
-		`enter hook is for "bogus", which is not in the table`,
+		`entry hook is for "bogus", which is not in the table`,
 		`guard "g" is given more than once for "idle"`,
 		"there is more than one encode rule")
 }

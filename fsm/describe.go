@@ -76,18 +76,18 @@ func (d *Definition[S]) Guards(from, to S) []string {
 	return names
 }
 
-// Limit is what a [Timeout] rule says. Name is its duration, or what a [TimeoutFunc]
+// TimeoutSpec is what a [Timeout] rule says. Name is its duration, or what a [TimeoutFunc]
 // was given.
-type Limit[S comparable] struct {
+type TimeoutSpec[S comparable] struct {
 	State, To S
 	Name      string
 }
 
 // Timeouts returns the definition's timeouts, in the order in which they were given.
-func (d *Definition[S]) Timeouts() []Limit[S] {
-	var all []Limit[S]
+func (d *Definition[S]) Timeouts() []TimeoutSpec[S] {
+	var all []TimeoutSpec[S]
 	for _, t := range d.timeouts {
-		all = append(all, Limit[S]{State: d.graph.states[t.state], To: t.to, Name: t.name})
+		all = append(all, TimeoutSpec[S]{State: d.graph.states[t.state], To: t.to, Name: t.name})
 	}
 	return all
 }

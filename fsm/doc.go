@@ -10,7 +10,7 @@
 //		Stopped:  {},
 //	})
 //
-//	m := fsm.New(lifecycle, fsm.WithLease(held))
+//	m := fsm.New(lifecycle, fsm.WithWriter(held))
 //	err := m.Transition(ctx, Starting)
 //
 // The table is all that a machine needs. What else there is stands beside it, as
@@ -32,7 +32,7 @@
 //
 // States may lie within each other, and may not last. The table stays what it is:
 //
-//	fsm.Within(Running, Warming, Active),         // Running is left from either
+//	fsm.Substates(Running, Warming, Active),      // Running is left from either
 //	fsm.Timeout(Warming, 30*time.Second, Idle),   // along an edge like any
 //
 // # Parts
@@ -44,16 +44,16 @@
 //     [Definition.DOT]).
 //   - [Event] and [Signal] are what may happen. [On], [Choose], [Internal] and
 //     [Ignore] say what that does in which state; [If] and [Do] add code that
-//     sees the argument; [Unhandled] hears of the rest.
-//   - [Within] puts states into another, their parent; [ShallowHistory] and
+//     sees the argument; [OnUnhandled] hears of the rest.
+//   - [Substates] puts states into another, their parent; [ShallowHistory] and
 //     [DeepHistory] go back to where that was left. [Machine.In] asks for parents.
-//   - [Timeout] and [TimeoutFunc] move on by themselves; [TimeoutFailed] hears of those
+//   - [Timeout] and [TimeoutFunc] move on by themselves; [OnTimeoutError] hears of those
 //     that cannot.
-//   - [Guard] and [GuardEdge] may refuse, and so may [Before]. [Exit], [Along],
-//     [Enter] and [After] run once the machine has moved, [Finally] whatever the
+//   - [Guard] and [GuardEdge] may refuse, and so may [Before]. [OnExit], [OnEdge],
+//     [OnEntry] and [After] run once the machine has moved, [Finally] whatever the
 //     outcome. [Self] and [Reenter] let a state lead to itself. [Final] has the
 //     ends checked. [Encode] makes the value for the lease.
-//   - [New] makes a [Machine]; [WithLease], [WithHistory] and [WithQueue] are its
+//   - [New] makes a [Machine]; [WithWriter], [WithHistory] and [WithQueue] are its
 //     options.
 //   - [Machine.Transition] and [Fire] move it. [TransitionError] and [EventError]
 //     say what a refusal was about.
@@ -106,7 +106,7 @@
 //     settled it, which it does before it writes anything else.
 //   - Hooks after the commit cannot undo it. Their errors say that the machine
 //     moved.
-//   - [Machine.Can] and [Machine.Events] say what is possible now. By the time
+//   - [Machine.Can] and [Machine.PermittedEvents] say what is possible now. By the time
 //     that the answer is used it may not be.
 //   - Hooks that queue for ever keep their first caller for ever.
 //   - A timeout is tried once. If it is refused the machine stays where it is.

@@ -8,8 +8,8 @@ import (
 
 // The conditions that are the machine's own. Compare with [errors.Is].
 var (
-	// ErrInvalid: the step is not in the table.
-	ErrInvalid = errors.New("not in the table")
+	// ErrInvalidTransition: the step is not in the table.
+	ErrInvalidTransition = errors.New("not in the table")
 	// ErrUnknownEvent: no rule of the definition is for the event.
 	ErrUnknownEvent = errors.New("unknown event")
 	// ErrUnhandled: there are rules for the event, but not in the present state.
@@ -24,8 +24,8 @@ var (
 	ErrReentrant = errors.New("called from a guard or hook of the same machine")
 	// ErrQueueFull: too many changes wait for the one in progress: see [WithQueue].
 	ErrQueueFull = errors.New("queue is full")
-	// ErrOverflow: a subscriber was too slow for its buffer.
-	ErrOverflow = errors.New("subscriber fell behind")
+	// ErrSlowSubscriber: a subscriber was too slow for its buffer.
+	ErrSlowSubscriber = errors.New("subscriber fell behind")
 	// ErrClosed: the machine was closed.
 	ErrClosed = errors.New("machine closed")
 	// ErrAttached: the machine's term is still good, so it may not leave it.
@@ -38,7 +38,7 @@ type TransitionError[S comparable] struct {
 	From, To S
 	// Allowed is where From may lead, in the order of the table; empty for a
 	// final state. It is shared: it must not be changed.
-	Allowed []S
+	Permitted []S
 	// Phase is the point that was reached. After the commit it is the first
 	// one at which a hook failed.
 	Phase Phase
@@ -53,10 +53,10 @@ type TransitionError[S comparable] struct {
 func (e *TransitionError[S]) Error() string {
 	edge := fmt.Sprintf("%v -> %v", e.From, e.To)
 	switch {
-	case e.Phase == PhaseTable && len(e.Allowed) == 0:
+	case e.Phase == PhaseTable && len(e.Permitted) == 0:
 		return fmt.Sprintf("%s is %v; %v is final", edge, e.Err, e.From)
 	case e.Phase == PhaseTable:
-		return fmt.Sprintf("%s is %v; from %v: %s", edge, e.Err, e.From, names(e.Allowed))
+		return fmt.Sprintf("%s is %v; from %v: %s", edge, e.Err, e.From, names(e.Permitted))
 	case e.Moved:
 		return fmt.Sprintf("%s moved, but %s", edge, strings.ReplaceAll(e.Err.Error(), "\n", "; "))
 	}
@@ -77,7 +77,7 @@ type EventError[S comparable] struct {
 	State S // the one in which it was fired
 	// Allowed are the names of the events that have a rule in State, in the order
 	// of the definition. It is shared: it must not be changed.
-	Allowed []string
+	Permitted []string
 	// Err wraps [ErrUnknownEvent], [ErrUnhandled], or [ErrVetoed] with the
 	// *[GuardError] of each candidate; or what [Choose] failed with; or what the
 	// context, the machine or the term refused it with. Once there is a target it
@@ -90,10 +90,10 @@ func (e *EventError[S]) Error() string {
 	if e.Err != ErrUnknownEvent && e.Err != ErrUnhandled {
 		return message
 	}
-	if len(e.Allowed) == 0 {
+	if len(e.Permitted) == 0 {
 		return message + "; no event is possible"
 	}
-	return message + "; possible: " + strings.Join(e.Allowed, ", ")
+	return message + "; possible: " + strings.Join(e.Permitted, ", ")
 }
 
 // Unwrap returns Err.

@@ -14,10 +14,10 @@ import (
 type Event[A any] struct{ *event }
 
 // Signal is an event without an argument.
-type Signal = Event[None]
+type Signal = Event[NoArg]
 
-// None is the argument of an event that has none.
-type None = struct{}
+// NoArg is the argument of an event that has none.
+type NoArg = struct{}
 
 // event is an event without the type of its argument.
 type event struct {
@@ -34,7 +34,7 @@ type event struct {
 func NewEvent[A any](name string) Event[A] { return Event[A]{&event{name: name}} }
 
 // NewSignal returns a new event without an argument.
-func NewSignal(name string) Signal { return Signal{&event{name: name, alone: &box[None]{}}} }
+func NewSignal(name string) Signal { return Signal{&event{name: name, alone: &box[NoArg]{}}} }
 
 // Name returns the name that the event was given; the zero Event has none.
 func (e Event[A]) Name() string {
@@ -84,7 +84,7 @@ func (m *Machine[S]) Fire(ctx context.Context, s Signal) error {
 	return m.fire(ctx, s.event, s.alone)
 }
 
-// fire is like TransitionBecause: where nothing can refuse or take time it is
+// fire is like TransitionWithCause: where nothing can refuse or take time it is
 // done under one lock, and allocates nothing.
 func (m *Machine[S]) fire(ctx context.Context, e *event, arg argument) error {
 	if ctx.Err() != nil {
@@ -122,7 +122,7 @@ func (m *Machine[S]) fire(ctx context.Context, e *event, arg argument) error {
 // its turn, or, from inside a hook with the hook's context, is part of it. It
 // fails like a change if ctx ends first, the machine is closed, or its term has
 // ended.
-func (m *Machine[S]) Events(ctx context.Context) ([]string, error) {
+func (m *Machine[S]) PermittedEvents(ctx context.Context) ([]string, error) {
 	inside, err := m.look(ctx)
 	if err != nil {
 		return nil, wrapped("events", err)
@@ -190,7 +190,7 @@ func (m *Machine[S]) possible(v *visit, from uint16, h *handler[S], c *candidate
 // unhandled is the error of an event about which nothing is said.
 func (m *Machine[S]) unhandled(e *event) *EventError[S] {
 	p := &m.def.places[m.present()]
-	err := &EventError[S]{Event: Event[None]{e}.Name(), State: m.State(), Allowed: p.handled, Err: ErrUnhandled}
+	err := &EventError[S]{Event: Event[NoArg]{e}.Name(), State: m.State(), Permitted: p.handled, Err: ErrUnhandled}
 	if !slices.Contains(m.def.events, e) {
 		err.Err = ErrUnknownEvent
 	}

@@ -42,7 +42,7 @@ func toName(_ context.Context, _ moved, name string) (state, error) {
 	return state(name), nil
 }
 
-func silent(context.Context, moved, fsm.None) error { return nil }
+func silent(context.Context, moved, fsm.NoArg) error { return nil }
 
 // wantEvent checks the failure of an event that had no target.
 func wantEvent(t testing.TB, err error, event string, in state, allowed []string, causes ...error) *fsm.EventError[state] {
@@ -51,8 +51,8 @@ func wantEvent(t testing.TB, err error, event string, in state, allowed []string
 	if !ok {
 		t.Fatalf("got %v (%T), want an EventError", err, err)
 	}
-	if failed.Event != event || failed.State != in || !slices.Equal(failed.Allowed, allowed) {
-		t.Errorf("error is about %q in %v with %q allowed, want %q in %v with %q", failed.Event, failed.State, failed.Allowed, event, in, allowed)
+	if failed.Event != event || failed.State != in || !slices.Equal(failed.Permitted, allowed) {
+		t.Errorf("error is about %q in %v with %q allowed, want %q in %v with %q", failed.Event, failed.State, failed.Permitted, event, in, allowed)
 	}
 	for _, cause := range causes {
 		if !errors.Is(err, cause) {
@@ -187,7 +187,7 @@ func TestChoiceHasToBeDeclaredAndInTheTable(t *testing.T) {
 		fsm.Choose(route, fsm.FromAny[state](), toName, []state{stopping, idle}),
 	))
 	walk(t, m, starting)
-	for name, want := range map[string]error{"": errBoom, "stopping": fsm.ErrInvalid, "active": fsm.ErrInvalid, "bogus": fsm.ErrInvalid, "idle": fsm.ErrVetoed} {
+	for name, want := range map[string]error{"": errBoom, "stopping": fsm.ErrInvalidTransition, "active": fsm.ErrInvalidTransition, "bogus": fsm.ErrInvalidTransition, "idle": fsm.ErrVetoed} {
 		wantEvent(t, fsm.Fire(ctx, m, route, name), "route", starting, []string{"route"}, want)
 	}
 	wantState(t, m, starting, 1)
@@ -234,7 +234,7 @@ func TestFailedChoiceEndsTheEvent(t *testing.T) {
 func TestRuleThatNamesTheStateWinsOverAnyState(t *testing.T) {
 	def := with(t,
 		fsm.On(stop, fsm.FromAny[state](), stopping),
-		fsm.On(stop, fsm.From(warming), idle, fsm.If("never", func(context.Context, moved, fsm.None) error { return errBoom })),
+		fsm.On(stop, fsm.From(warming), idle, fsm.If("never", func(context.Context, moved, fsm.NoArg) error { return errBoom })),
 		fsm.Ignore(stop, fsm.From(idle)),
 	)
 	m := fsm.New(def)
@@ -254,8 +254,8 @@ func TestIgnoredEventDoesNothing(t *testing.T) {
 	ran := func(context.Context, moved) error { t.Error("user code ran"); return nil }
 	m := fsm.New(with(t, fsm.Ignore(boot, fsm.From(idle)), fsm.Before(ran), fsm.After(ran),
 		fsm.Finally(func(context.Context, moved, error) { heard++ }),
-		fsm.Unhandled(func(context.Context, *fsm.EventError[state]) error { t.Error("it is handled"); return nil }),
-	), fsm.WithLease(held))
+		fsm.OnUnhandled(func(context.Context, *fsm.EventError[state]) error { t.Error("it is handled"); return nil }),
+	), fsm.WithWriter(held))
 	if err := fsm.Fire(context.Background(), m, boot, disk{}); err != nil {
 		t.Error(err)
 	}
@@ -292,13 +292,13 @@ func TestInternalSelfAndReentryAreThreeThings(t *testing.T) {
 			var log trace
 			rules := append(log.everywhere(idle, idle), test.rule)
 			if name == "internal" {
-				rules = append(log.about(idle), fsm.Internal(tick, fsm.From(idle), fsm.If("own", func(context.Context, moved, fsm.None) error { log.add("guard -"); return nil }),
-					fsm.Do(func(context.Context, moved, fsm.None) error { log.add("do"); return nil })))
+				rules = append(log.about(idle), fsm.Internal(tick, fsm.From(idle), fsm.If("own", func(context.Context, moved, fsm.NoArg) error { log.add("guard -"); return nil }),
+					fsm.Do(func(context.Context, moved, fsm.NoArg) error { log.add("do"); return nil })))
 			} else {
-				rules = append(rules, fsm.On(tick, fsm.From(idle), idle, fsm.Do(func(context.Context, moved, fsm.None) error { log.add("do"); return nil })))
+				rules = append(rules, fsm.On(tick, fsm.From(idle), idle, fsm.Do(func(context.Context, moved, fsm.NoArg) error { log.add("do"); return nil })))
 			}
 			held := newLease()
-			m := fsm.New(with(t, rules...), fsm.WithLease(held))
+			m := fsm.New(with(t, rules...), fsm.WithWriter(held))
 			since := m.Snapshot().Since
 			fire(t, m, tick)
 			if diff := cmp.Diff(test.want, log.lines); diff != "" {
@@ -366,7 +366,7 @@ func TestEventsThatMayBeFired(t *testing.T) {
 	var m *fsm.Machine[state]
 	open := func(context.Context, moved) error { return closed }
 	m = fsm.New(with(t,
-		fsm.On(tick, fsm.From(idle), starting, fsm.If("due", func(context.Context, moved, fsm.None) error { return closed })),
+		fsm.On(tick, fsm.From(idle), starting, fsm.If("due", func(context.Context, moved, fsm.NoArg) error { return closed })),
 		fsm.On(boot, fsm.From(idle), starting, fsm.If("disk", bootable)), // not asked: it has no argument yet
 		fsm.On(boot, fsm.From(idle), starting),
 		fsm.Choose(route, fsm.From(idle), toName, []state{starting}),
@@ -377,7 +377,7 @@ func TestEventsThatMayBeFired(t *testing.T) {
 		fsm.Internal(route, fsm.From(starting)),
 		fsm.After(func(ctx context.Context, _ moved) error {
 			var err error
-			inside, err = m.Events(ctx)
+			inside, err = m.PermittedEvents(ctx)
 			return err
 		}),
 	))
@@ -395,7 +395,7 @@ func TestEventsThatMayBeFired(t *testing.T) {
 
 func wantEvents(t *testing.T, m *fsm.Machine[state], want ...string) {
 	t.Helper()
-	got, err := m.Events(context.Background())
+	got, err := m.PermittedEvents(context.Background())
 	if err != nil {
 		t.Error(err)
 	}
@@ -406,22 +406,22 @@ func wantEvents(t *testing.T, m *fsm.Machine[state], want ...string) {
 
 func TestEventsFailsLikeAChange(t *testing.T) {
 	held := newLease()
-	m := fsm.New(with(t, fsm.On(stop, fsm.From(idle), starting)), fsm.WithLease(held))
+	m := fsm.New(with(t, fsm.On(stop, fsm.From(idle), starting)), fsm.WithWriter(held))
 	wantEvents(t, m, "stop")
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := m.Events(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := m.PermittedEvents(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	held.end(lost())
-	if names, err := m.Events(context.Background()); err == nil || names != nil {
+	if names, err := m.PermittedEvents(context.Background()); err == nil || names != nil {
 		t.Errorf("after loss: %v, %v", names, err)
 	}
 	if err := m.Fire(context.Background(), stop); err == nil || errors.Is(err, fsm.ErrUnhandled) {
 		t.Errorf("after loss: %v", err)
 	}
 	_ = m.Close(context.Background())
-	if _, err := m.Events(context.Background()); !errors.Is(err, fsm.ErrClosed) {
+	if _, err := m.PermittedEvents(context.Background()); !errors.Is(err, fsm.ErrClosed) {
 		t.Errorf("closed: %v", err)
 	}
 	wantEvent(t, m.Fire(context.Background(), stop), "stop", idle, []string{"stop"}, fsm.ErrClosed)
@@ -432,7 +432,7 @@ func TestUnhandledHookHasTheLastWord(t *testing.T) {
 	var heard []string
 	var answer error
 	m := fsm.New(with(t, fsm.On(stop, fsm.From(starting), stopping),
-		fsm.Unhandled(func(_ context.Context, e *fsm.EventError[state]) error {
+		fsm.OnUnhandled(func(_ context.Context, e *fsm.EventError[state]) error {
 			heard = append(heard, fmt.Sprint(e.Event, " ", e.State, " ", errors.Is(e, fsm.ErrUnknownEvent)))
 			return answer
 		})))
@@ -471,7 +471,7 @@ func TestEventArgumentReachesItsCode(t *testing.T) {
 }
 
 func TestFailedDoOfAnInternalRuleDidNotMove(t *testing.T) {
-	m := fsm.New(with(t, fsm.Internal(tick, fsm.From(idle), fsm.Do(func(context.Context, moved, fsm.None) error { return errBoom }))))
+	m := fsm.New(with(t, fsm.Internal(tick, fsm.From(idle), fsm.Do(func(context.Context, moved, fsm.NoArg) error { return errBoom }))))
 	wantRefusal(t, m.Fire(context.Background(), tick), fsm.PhaseEdge, errBoom)
 	wantState(t, m, idle, 0)
 }

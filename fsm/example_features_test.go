@@ -89,7 +89,7 @@ func ExampleFire() {
 func ExampleEventError() {
 	err := fsm.New(jobs).Fire(context.Background(), Resume)
 	if failed, ok := errors.AsType[*fsm.EventError[Job]](err); ok {
-		fmt.Println(failed.State, failed.Event, failed.Allowed, errors.Is(err, fsm.ErrUnhandled))
+		fmt.Println(failed.State, failed.Event, failed.Permitted, errors.Is(err, fsm.ErrUnhandled))
 	}
 	// Output: new resume [begin] true
 }
@@ -97,7 +97,7 @@ func ExampleEventError() {
 // The first candidate is taken all of whose guards pass.
 func ExampleIf() {
 	type tr = fsm.Transition[Job]
-	atLeast := func(n int) fsm.Detail[Job, int] {
+	atLeast := func(n int) fsm.RuleOption[Job, int] {
 		return fsm.If(fmt.Sprint("at least ", n), func(_ context.Context, _ tr, left int) error {
 			if left < n {
 				return fmt.Errorf("%d left", left)
@@ -152,19 +152,19 @@ func ExampleFromAny() {
 	// <nil> failed
 }
 
-func ExampleMachine_Events() {
+func ExampleMachine_PermittedEvents() {
 	ctx := context.Background()
 	m := fsm.New(jobs)
-	fmt.Println(m.Events(ctx))
+	fmt.Println(m.PermittedEvents(ctx))
 	_ = m.Transition(ctx, Running)
-	fmt.Println(m.Events(ctx))
+	fmt.Println(m.PermittedEvents(ctx))
 	// Output:
 	// [begin] <nil>
 	// [pause abort finish] <nil>
 }
 
-func ExampleUnhandled() {
-	def, err := jobs.With(fsm.Unhandled(func(_ context.Context, e *fsm.EventError[Job]) error {
+func ExampleOnUnhandled() {
+	def, err := jobs.With(fsm.OnUnhandled(func(_ context.Context, e *fsm.EventError[Job]) error {
 		fmt.Println("noted:", e)
 		return nil
 	}))
@@ -187,9 +187,9 @@ func ExampleMachine_Transition() {
 	def, err := jobs.With(
 		fsm.Finally(func(_ context.Context, t fsm.Transition[Job], err error) { fmt.Println("finally:", err) }),
 		fsm.After[Job](says("after")),
-		fsm.Enter(Running, says("enter running")),
-		fsm.Along(New, Running, says("along new -> running")),
-		fsm.Exit(New, says("exit new")),
+		fsm.OnEntry(Running, says("enter running")),
+		fsm.OnEdge(New, Running, says("along new -> running")),
+		fsm.OnExit(New, says("exit new")),
 		fsm.Before[Job](says("before")),
 		fsm.Guard(Running, "open", says("guard of running")),
 		fsm.GuardEdge(New, Running, "open", says("guard of new -> running")),
@@ -221,7 +221,7 @@ func ExampleReenter() {
 		{fsm.Self(New), fsm.On(refresh, fsm.From(New), New)},
 		{fsm.Reenter(New), fsm.On(refresh, fsm.From(New), New)},
 	} {
-		def, err := jobs.With(append(rules, fsm.Exit(New, says("exit")), fsm.Enter(New, says("enter")), fsm.After[Job](says("after")))...)
+		def, err := jobs.With(append(rules, fsm.OnExit(New, says("exit")), fsm.OnEntry(New, says("enter")), fsm.After[Job](says("after")))...)
 		if err != nil {
 			panic(err)
 		}
@@ -242,7 +242,7 @@ func ExampleReenter() {
 // With a queue, what a hook asks for runs after the step whose hook it is.
 func ExampleWithQueue() {
 	var m *fsm.Machine[Job]
-	def, err := jobs.With(fsm.Enter(Running, func(ctx context.Context, _ fsm.Transition[Job]) error {
+	def, err := jobs.With(fsm.OnEntry(Running, func(ctx context.Context, _ fsm.Transition[Job]) error {
 		fmt.Println("queued:", m.Transition(ctx, Done), m.Transition(ctx, Paused))
 		return nil
 	}))
@@ -294,7 +294,7 @@ func ExampleDefinition_With_problems() {
 		fsm.On(Pause, fsm.From(New), Paused),
 		fsm.On(Pause, fsm.From(Running), Done),
 		fsm.On(fsm.NewSignal("abort"), fsm.From(Paused), Running),
-		fsm.Along(Done, Running, says("back")),
+		fsm.OnEdge(Done, Running, says("back")),
 		fsm.Final(Done),
 	)
 	if bad, ok := errors.AsType[*fsm.DefinitionError](err); ok {

@@ -28,12 +28,12 @@ var door = fsm.MustDefine(Open, fsm.Table[Door]{
 	Locked: {Closed},
 	Relock: {},
 },
-	fsm.Within(Shut, Closed, Locked),
+	fsm.Substates(Shut, Closed, Locked),
 	fsm.DeepHistory(Relock, Shut),
 	fsm.Timeout(Closed, 10*time.Second, Locked),
 )
 
-func ExampleWithin() {
+func ExampleSubstates() {
 	ctx := context.Background()
 	m := fsm.New(door)
 	defer m.Close(ctx)

@@ -80,7 +80,7 @@ func ExampleDefinition_With() {
 }
 
 func ExampleTransitionError() {
-	def, err := light.With(fsm.Enter(Green, func(context.Context, fsm.Transition[Light]) error {
+	def, err := light.With(fsm.OnEntry(Green, func(context.Context, fsm.Transition[Light]) error {
 		return errors.New("lamp is broken")
 	}))
 	if err != nil {
@@ -93,14 +93,14 @@ func ExampleTransitionError() {
 		fmt.Println(failed.Phase, failed.Moved, m.State())
 	}
 	// Output:
-	// red -> green moved, but enter hook: lamp is broken
-	// enter true green
+	// red -> green moved, but entry hook: lamp is broken
+	// entry true green
 }
 
 func ExampleMachine_Reset() {
 	ctx := context.Background()
 	m := fsm.New(light)
-	_ = m.TransitionBecause(ctx, Green, "traffic from the north")
+	_ = m.TransitionWithCause(ctx, Green, "traffic from the north")
 	_ = m.Reset(ctx, "sensor failed")
 	for _, tr := range m.History() {
 		fmt.Printf("%d: %v -> %v (%s) forced: %v\n", tr.Number, tr.From, tr.To, tr.Cause, tr.Forced)
@@ -110,7 +110,7 @@ func ExampleMachine_Reset() {
 	// 2: green -> red (sensor failed) forced: true
 }
 
-func ExampleWithLease() {
+func ExampleWithWriter() {
 	held := newLease() // in a program: held, err := keeper.Acquire(ctx, key, value)
 	def, err := light.With(fsm.Encode(func(s fsm.Snapshot[Light]) ([]byte, error) {
 		return []byte(s.State), nil
@@ -118,7 +118,7 @@ func ExampleWithLease() {
 	if err != nil {
 		panic(err)
 	}
-	m := fsm.New(def, fsm.WithLease(held))
+	m := fsm.New(def, fsm.WithWriter(held))
 	fmt.Println(m.Transition(context.Background(), Green))
 	fmt.Printf("%v here, %s in the store\n", m.State(), held.value)
 

@@ -37,8 +37,8 @@ var nestedTable = fsm.Table[state]{
 }
 
 var nesting = []ruled{
-	fsm.Within(running, starting, live),
-	fsm.Within(live, warming, active),
+	fsm.Substates(running, starting, live),
+	fsm.Substates(live, warming, active),
 	fsm.ShallowHistory(resumed, running),
 	fsm.DeepHistory(again, running),
 }
@@ -56,8 +56,8 @@ func nested(t testing.TB, rules ...ruled) *fsm.Definition[state] {
 func (l *trace) all(states ...state) (rules []ruled) {
 	for _, s := range states {
 		rules = append(rules,
-			fsm.Guard(s, "noted", l.notes(fmt.Sprint("guard ", s))), fsm.Exit(s, l.notes(fmt.Sprint("exit ", s))),
-			fsm.Enter(s, l.notes(fmt.Sprint("enter ", s))))
+			fsm.Guard(s, "noted", l.notes(fmt.Sprint("guard ", s))), fsm.OnExit(s, l.notes(fmt.Sprint("exit ", s))),
+			fsm.OnEntry(s, l.notes(fmt.Sprint("enter ", s))))
 	}
 	return rules
 }
@@ -81,7 +81,7 @@ func TestStepToAParentEndsInALeaf(t *testing.T) {
 }
 
 func TestInitialStateMayBeAParent(t *testing.T) {
-	def := fsm.MustDefine("a", fsm.Table[string]{"a": {"d"}, "b": {}, "c": {}, "d": {"a"}}, fsm.Within("a", "b"), fsm.Within("b", "c"))
+	def := fsm.MustDefine("a", fsm.Table[string]{"a": {"d"}, "b": {}, "c": {}, "d": {"a"}}, fsm.Substates("a", "b"), fsm.Substates("b", "c"))
 	m := fsm.New(def)
 	if def.Initial() != "c" || m.State() != "c" || m.Snapshot().State != "c" {
 		t.Errorf("begins in %s and %s, want c", def.Initial(), m.State())
@@ -147,7 +147,7 @@ func TestEdgesOfAParentToItsOwn(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			var ran trace
-			rules := append(ran.all(running, warming, active), fsm.Within(running, warming, active))
+			rules := append(ran.all(running, warming, active), fsm.Substates(running, warming, active))
 			if name != "child" {
 				rules = append(rules, test.rule)
 			}
@@ -170,7 +170,7 @@ func TestEdgesOfAParentToItsOwn(t *testing.T) {
 // A Self rule of one level does not make a step of another one stay.
 func TestStepsThatEndWhereTheyBeganAreToldApart(t *testing.T) {
 	def := fsm.MustDefine(running, fsm.Table[state]{running: {}, warming: {active}, active: {warming}},
-		fsm.Within(running, warming, active), fsm.Self(warming), fsm.Reenter(running))
+		fsm.Substates(running, warming, active), fsm.Self(warming), fsm.Reenter(running))
 	m := fsm.New(def)
 	began := m.Snapshot().Since
 	walk(t, m, warming)
@@ -202,7 +202,7 @@ func TestHistoryStates(t *testing.T) {
 
 func TestHistoryOfWhatWasNeverLeftIsItsBeginning(t *testing.T) {
 	table := fsm.Table[state]{idle: {again}, running: {idle}, starting: {}, live: {starting}, warming: {}, again: {}}
-	def := fsm.MustDefine(idle, table, fsm.Within(running, live, starting), fsm.Within(live, warming), fsm.DeepHistory(again, running),
+	def := fsm.MustDefine(idle, table, fsm.Substates(running, live, starting), fsm.Substates(live, warming), fsm.DeepHistory(again, running),
 		fsm.On(stop, fsm.From(running), idle))
 	if m := fsm.New(def); m.Transition(context.Background(), again) != nil || m.State() != warming {
 		t.Errorf("in %s, want warming", m.State())
@@ -212,7 +212,7 @@ func TestHistoryOfWhatWasNeverLeftIsItsBeginning(t *testing.T) {
 // Leaving by the step that goes back: what was left last is where it is.
 func TestHistoryOfTheParentThatIsLeft(t *testing.T) {
 	table := fsm.Table[state]{idle: {running}, running: {again}, warming: {active}, active: {resumed}, again: {}, resumed: {}}
-	def := fsm.MustDefine(idle, table, fsm.Within(running, warming, active), fsm.DeepHistory(again, running), fsm.ShallowHistory(resumed, running))
+	def := fsm.MustDefine(idle, table, fsm.Substates(running, warming, active), fsm.DeepHistory(again, running), fsm.ShallowHistory(resumed, running))
 	m := fsm.New(def)
 	walk(t, m, running, active, again)
 	wantState(t, m, active, 3)
@@ -258,10 +258,10 @@ func TestWhatARefusedStepRemembers(t *testing.T) {
 // The narrowest rule for an event holds alone, and edges add up.
 func TestRulesOfParentsHoldInTheirChildren(t *testing.T) {
 	ctx, note := context.Background(), ""
-	noting := func(s string) fsm.Detail[state, fsm.None] {
-		return fsm.Do(func(context.Context, moved, fsm.None) error { note = s; return nil })
+	noting := func(s string) fsm.RuleOption[state, fsm.NoArg] {
+		return fsm.Do(func(context.Context, moved, fsm.NoArg) error { note = s; return nil })
 	}
-	refusing := fsm.If("never", func(context.Context, moved, fsm.None) error { return errBoom })
+	refusing := fsm.If("never", func(context.Context, moved, fsm.NoArg) error { return errBoom })
 	m := fsm.New(nested(t,
 		fsm.On(stop, fsm.From(running), stopped, noting("running")),
 		fsm.Internal(stop, fsm.From(live), noting("live")),
@@ -277,7 +277,7 @@ func TestRulesOfParentsHoldInTheirChildren(t *testing.T) {
 		t.Errorf("in a child of live: %v, %q ran", err, note)
 	}
 	walk(t, m, starting)
-	if events, err := m.Events(ctx); err != nil || !slices.Equal(events, []string{"stop", "tick"}) {
+	if events, err := m.PermittedEvents(ctx); err != nil || !slices.Equal(events, []string{"stop", "tick"}) {
 		t.Errorf("events %q, %v", events, err)
 	}
 	if err := m.Fire(ctx, tick); err != nil || m.State() != paused {
@@ -293,7 +293,7 @@ func TestEdgeRulesOfParentsHoldInTheirChildren(t *testing.T) {
 	var ran trace
 	def := nested(t,
 		fsm.GuardEdge(running, stopped, "outer", ran.notes("outer guard")), fsm.GuardEdge(active, stopped, "own", ran.notes("own guard")),
-		fsm.Along(running, stopped, ran.notes("outer edge")), fsm.Along(live, stopped, ran.notes("inner edge")),
+		fsm.OnEdge(running, stopped, ran.notes("outer edge")), fsm.OnEdge(live, stopped, ran.notes("inner edge")),
 	)
 	m := fsm.New(def)
 	walk(t, m, active, stopped)
@@ -323,7 +323,7 @@ func TestWaitForAParent(t *testing.T) {
 	if s, err := m.Wait(context.Background(), running); s != active || err != nil {
 		t.Errorf("waited for %s, %v", s, err)
 	}
-	if _, err := m.Wait(context.Background(), again); !errors.Is(err, fsm.ErrInvalid) {
+	if _, err := m.Wait(context.Background(), again); !errors.Is(err, fsm.ErrInvalidTransition) {
 		t.Errorf("a history state is nothing to wait for: %v", err)
 	}
 	synctest.Test(t, func(t *testing.T) {
@@ -351,11 +351,11 @@ func TestHierarchyAsAsked(t *testing.T) {
 			t.Errorf("parent of %s: %s", s, p)
 		}
 	}
-	if of, deep, ok := def.Remembers(again); of != running || !deep || !ok {
+	if of, deep, ok := def.HistoryState(again); of != running || !deep || !ok {
 		t.Errorf("%s, %v, %v", of, deep, ok)
 	}
 	for _, s := range []state{running, "x"} {
-		if _, _, ok := def.Remembers(s); ok {
+		if _, _, ok := def.HistoryState(s); ok {
 			t.Errorf("%s is no history state", s)
 		}
 	}
@@ -379,7 +379,7 @@ var ring = fsm.MustDefine(idle, fsm.Table[state]{
 })
 
 func TestDefineRefusesTrees(t *testing.T) {
-	within, shallow := fsm.Within[state], fsm.ShallowHistory[state]
+	within, shallow := fsm.Substates[state], fsm.ShallowHistory[state]
 	tests := map[string]struct {
 		rules []ruled
 		want  []string
@@ -411,8 +411,8 @@ func TestDefineRefusesRulesInATree(t *testing.T) {
 		rules []ruled
 		want  []string
 	}{
-		"rules for a history state": {[]ruled{fsm.Guard(again, "g", pass), fsm.Enter(again, pass), fsm.On(stop, fsm.From(again), idle), fsm.Final(stopped, again)},
-			[]string{`enter hook is for "again", which is a history state`, `event "stop" from ["again"] names "again", which is a history state`, `guard "g" is for "again", which is a history state`, `the final rule is for "again", which is a history state`}},
+		"rules for a history state": {[]ruled{fsm.Guard(again, "g", pass), fsm.OnEntry(again, pass), fsm.On(stop, fsm.From(again), idle), fsm.Final(stopped, again)},
+			[]string{`entry hook is for "again", which is a history state`, `event "stop" from ["again"] names "again", which is a history state`, `guard "g" is for "again", which is a history state`, `the final rule is for "again", which is a history state`}},
 		"self of a history state": {[]ruled{fsm.Self(again)}, []string{`history state "again" leads to again, but stands for what it remembers`}},
 		"applies nowhere": {[]ruled{fsm.Ignore(stop, fsm.From(live)), fsm.Ignore(stop, fsm.From(warming)), fsm.Ignore(stop, fsm.From(active))},
 			[]string{`event "stop" from ["live"] applies nowhere`}},
@@ -431,14 +431,14 @@ func TestDefineRefusesRulesInATree(t *testing.T) {
 
 // What two levels lead to is ambiguous, over any number of levels between them.
 func TestDefineRefusesAnEdgeOfTwoLevels(t *testing.T) {
-	def, err := lifecycle.With(fsm.Within(starting, warming), fsm.Within(warming, active))
+	def, err := lifecycle.With(fsm.Substates(starting, warming), fsm.Substates(warming, active))
 	wantProblems(t, def == nil, err, `"active" leads to "stopping", and so does "starting" around it`, `"active" leads to "stopping", and so does "warming" around it`,
 		`"warming" leads to "idle", and so does "starting" around it`, `"warming" leads to "stopping", and so does "starting" around it`)
 }
 
 func TestFinalInATree(t *testing.T) {
 	table := fsm.Table[string]{"a": {"b"}, "b": {}, "c": {"d"}, "d": {}}
-	within := fsm.Within("b", "c", "d")
+	within := fsm.Substates("b", "c", "d")
 	if _, err := fsm.Define("a", table, within, fsm.Final("d")); err != nil {
 		t.Error(err)
 	}
@@ -449,6 +449,6 @@ func TestFinalInATree(t *testing.T) {
 // What no step leads to is not reached by lying somewhere.
 func TestUnreachableInATree(t *testing.T) {
 	table := fsm.Table[string]{"a": {"b"}, "b": {}, "c": {}, "d": {}, "e": {"h"}, "f": {}, "h": {}}
-	def, err := fsm.Define("a", table, fsm.Within("b", "c", "d"), fsm.Within("e", "f"), fsm.DeepHistory("h", "b"))
+	def, err := fsm.Define("a", table, fsm.Substates("b", "c", "d"), fsm.Substates("e", "f"), fsm.DeepHistory("h", "b"))
 	wantProblems(t, def == nil, err, `"d" cannot be reached from "a"`, `"e" cannot be reached from "a"`, `"f" cannot be reached from "a"`, `"h" cannot be reached from "a"`)
 }

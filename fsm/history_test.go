@@ -13,7 +13,7 @@ func TestHistoryKeepsTheNewestAtTheCap(t *testing.T) {
 		for _, steps := range []int{0, 1, 2, 6, 7, 8, 49, 50, 51, 173} {
 			t.Run(fmt.Sprintf("%d of %d", limit, steps), func(t *testing.T) {
 				held := newLease()
-				m := fsm.New(lifecycle, fsm.WithHistory(limit), fsm.WithLease(held))
+				m := fsm.New(lifecycle, fsm.WithHistory(limit), fsm.WithWriter(held))
 				pendulum(t, m, steps)
 				wantNewest(t, m, min(limit, steps), steps)
 				if steps > 0 {
@@ -28,7 +28,7 @@ func TestHistoryKeepsTheNewestAtTheCap(t *testing.T) {
 func pendulum(t *testing.T, m *fsm.Machine[state], steps int) {
 	t.Helper()
 	for number := 1; number <= steps; number++ {
-		if err := m.TransitionBecause(context.Background(), swing(number), because(number)); err != nil {
+		if err := m.TransitionWithCause(context.Background(), swing(number), because(number)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -21,7 +21,7 @@ func lost() error {
 
 func TestWriteThroughStoresTheStateAfterTheTransition(t *testing.T) {
 	held := newLease()
-	m := fsm.New(lifecycle, fsm.WithLease(held), fsm.WithHistory(2))
+	m := fsm.New(lifecycle, fsm.WithWriter(held), fsm.WithHistory(2))
 	var cached state
 	for i, to := range []state{starting, warming, active} {
 		held.wrote = func() { cached = m.State() }
@@ -58,7 +58,7 @@ func wantStored(t *testing.T, held *scripted, m *fsm.Machine[state]) {
 func TestCommitComesBeforeWriteReturns(t *testing.T) {
 	held := newLease()
 	after := &returning{Lease: held}
-	m := fsm.New(lifecycle, fsm.WithLease(after))
+	m := fsm.New(lifecycle, fsm.WithWriter(after))
 	after.check = func() { wantState(t, m, starting, 1) }
 	walk(t, m, starting)
 }
@@ -78,7 +78,7 @@ func TestEncodeRuleMakesTheValue(t *testing.T) {
 	held := newLease()
 	m := fsm.New(with(t, fsm.Encode(func(s fsm.Snapshot[state]) ([]byte, error) {
 		return []byte(s.State + "!"), nil
-	})), fsm.WithLease(held))
+	})), fsm.WithWriter(held))
 	walk(t, m, starting)
 	if got := string(held.value); got != "starting!" {
 		t.Errorf("stored %q", got)
@@ -92,7 +92,7 @@ func TestRefusedWriteLeavesTheMachine(t *testing.T) {
 			m := fsm.New(with(t, fsm.After(func(context.Context, moved) error {
 				t.Error("a hook ran for what was not written")
 				return nil
-			})), fsm.WithLease(held))
+			})), fsm.WithWriter(held))
 			before := m.Snapshot()
 			held.answer = func() error { return cause }
 			for _, change := range []error{m.Transition(context.Background(), starting), m.Reset(context.Background(), "try")} {
@@ -110,7 +110,7 @@ func TestRefusedWriteLeavesTheMachine(t *testing.T) {
 
 func TestMachineGoesOnAfterAWriteInDoubt(t *testing.T) {
 	held := newLease()
-	m := fsm.New(lifecycle, fsm.WithLease(held))
+	m := fsm.New(lifecycle, fsm.WithWriter(held))
 	held.answer = func() error { return store.ErrInDoubt }
 	err := m.Transition(context.Background(), starting)
 	if want := "idle -> starting: write: outcome in doubt"; err == nil || err.Error() != want {
@@ -124,7 +124,7 @@ func TestMachineGoesOnAfterAWriteInDoubt(t *testing.T) {
 
 func TestFailingEncodeRefuses(t *testing.T) {
 	held := newLease()
-	m := fsm.New(with(t, fsm.Encode(func(fsm.Snapshot[state]) ([]byte, error) { return nil, errBoom })), fsm.WithLease(held))
+	m := fsm.New(with(t, fsm.Encode(func(fsm.Snapshot[state]) ([]byte, error) { return nil, errBoom })), fsm.WithWriter(held))
 	wantRefusal(t, m.Transition(context.Background(), starting), fsm.PhaseWrite, errBoom)
 	wantState(t, m, idle, 0)
 }
@@ -145,7 +145,7 @@ func TestEndedTermRefusesBeforeAnythingElse(t *testing.T) {
 			m := fsm.New(with(t, fsm.Guard(starting, "g", func(context.Context, moved) error {
 				t.Error("a guard was asked")
 				return nil
-			})), fsm.WithLease(held))
+			})), fsm.WithWriter(held))
 			test.end(held)
 			for _, to := range []state{starting, active} { // one that the table has, one that it has not
 				wantRefusal(t, m.Transition(context.Background(), to), fsm.PhaseLease, test.want)
@@ -165,7 +165,7 @@ func TestTermThatEndsDuringAGuard(t *testing.T) {
 		held.end(lost())
 		held.answer = lost
 		return nil
-	})), fsm.WithLease(held))
+	})), fsm.WithWriter(held))
 	wantRefusal(t, m.Transition(context.Background(), starting), fsm.PhaseWrite, store.ErrLost)
 	wantRefusal(t, m.Transition(context.Background(), starting), fsm.PhaseLease, store.ErrLost)
 	wantState(t, m, idle, 0)
@@ -180,12 +180,12 @@ func TestRejectedCallsNeverReachTheLease(t *testing.T) {
 				return errBoom
 			}
 			return nil
-		})), fsm.WithLease(held))
+		})), fsm.WithWriter(held))
 	walk(t, m, starting)
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	wantRefusal(t, m.Transition(ended, warming), fsm.PhaseTurn, context.Canceled)
-	wantRefusal(t, m.Transition(context.Background(), active), fsm.PhaseTable, fsm.ErrInvalid)
+	wantRefusal(t, m.Transition(context.Background(), active), fsm.PhaseTable, fsm.ErrInvalidTransition)
 	wantRefusal(t, m.Transition(context.Background(), stopping), fsm.PhaseGuard, errBoom)
 	wantRefusal(t, m.Transition(context.Background(), idle), fsm.PhaseBefore, errBoom)
 	if writes, _ := held.counts(); writes != 1 {
@@ -197,7 +197,7 @@ func TestRejectedCallsNeverReachTheLease(t *testing.T) {
 func TestReadersDoNotWaitForAWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		held := newLease()
-		m := fsm.New(lifecycle, fsm.WithLease(held))
+		m := fsm.New(lifecycle, fsm.WithWriter(held))
 		confirm := make(chan struct{})
 		held.answer = func() error { <-confirm; return nil }
 		result := make(chan error)
@@ -218,7 +218,7 @@ func TestReadersDoNotWaitForAWrite(t *testing.T) {
 
 func TestDetachOnlyOnceTheTermHasEnded(t *testing.T) {
 	held := newLease()
-	m := fsm.New(lifecycle, fsm.WithLease(held))
+	m := fsm.New(lifecycle, fsm.WithWriter(held))
 	walk(t, m, starting)
 	err := m.Detach(context.Background())
 	if want := `detach from "job" (token 7): the lease is still held`; !errors.Is(err, fsm.ErrAttached) || err.Error() != want {
@@ -242,7 +242,7 @@ func TestDetachOnlyOnceTheTermHasEnded(t *testing.T) {
 
 func TestDetachAfterARelease(t *testing.T) {
 	held := newLease()
-	m := fsm.New(lifecycle, fsm.WithLease(held))
+	m := fsm.New(lifecycle, fsm.WithWriter(held))
 	if err := held.Release(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -262,7 +262,7 @@ func TestDetachWithoutALeaseDoesNothing(t *testing.T) {
 
 func TestHooksRunOnAfterDetach(t *testing.T) {
 	held, ran := newLease(), 0
-	m := fsm.New(with(t, fsm.After(func(context.Context, moved) error { ran++; return nil })), fsm.WithLease(held))
+	m := fsm.New(with(t, fsm.After(func(context.Context, moved) error { ran++; return nil })), fsm.WithWriter(held))
 	held.end(lost())
 	if err := m.Detach(context.Background()); err != nil {
 		t.Fatal(err)
@@ -277,14 +277,14 @@ func TestHooksRunOnAfterDetach(t *testing.T) {
 // nothing else.
 func TestWatchersOfALeasedMachine(t *testing.T) {
 	held := newLease()
-	m := fsm.New(lifecycle, fsm.WithLease(held))
+	m := fsm.New(lifecycle, fsm.WithWriter(held))
 	limited, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	steps := m.Subscribe(limited, 4)
 	held.answer = func() error { return store.ErrInDoubt }
 	wantRefusal(t, m.Transition(context.Background(), starting), fsm.PhaseWrite, store.ErrInDoubt)
 	held.answer = nil
-	if err := m.TransitionBecause(context.Background(), starting, "again"); err != nil {
+	if err := m.TransitionWithCause(context.Background(), starting, "again"); err != nil {
 		t.Fatal(err)
 	}
 	for tr, err := range steps {

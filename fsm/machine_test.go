@@ -41,7 +41,7 @@ func TestBadArgumentsPanic(t *testing.T) {
 		"zero definition":    {func() { fsm.New(new(fsm.Definition[state])) }, "fsm: New needs a definition made by Define"},
 		"nil to restore":     {func() { _, _ = fsm.Restore(nil, fsm.Snapshot[state]{}) }, "fsm: Restore needs a definition made by Define"},
 		"zero to restore":    {func() { _, _ = fsm.Restore(new(fsm.Definition[state]), fsm.Snapshot[state]{}) }, "fsm: Restore needs a definition made by Define"},
-		"nil lease":          {func() { fsm.WithLease(lease.Lease(nil)) }, "fsm: WithLease needs a lease"},
+		"nil lease":          {func() { fsm.WithWriter(lease.Lease(nil)) }, "fsm: WithWriter needs a lease"},
 		"negative remembers": {func() { fsm.WithHistory(-1) }, "fsm: WithHistory(-1): must not be negative"},
 	}
 	for name, test := range tests {

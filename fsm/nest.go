@@ -2,7 +2,7 @@ package fsm
 
 import "slices"
 
-// Within puts states into another one, which is their parent then. All of them are
+// Substates puts states into another one, which is their parent then. All of them are
 // keys of the table, which stays as it is:
 //
 //	fsm.Table[State]{
@@ -11,7 +11,7 @@ import "slices"
 //		Warming: {Active},
 //		Active:  {},
 //	}
-//	fsm.Within(Running, Warming, Active)
+//	fsm.Substates(Running, Warming, Active)
 //
 // A machine is always in a leaf, a state with nothing within it. What is said about
 // a parent holds in its children:
@@ -27,7 +27,7 @@ import "slices"
 //     between its children.
 //
 // A step to a parent enters the first of its children with it, and so on down to a
-// leaf. Guards, exit and enter hooks of a parent run when it is entered or left, not
+// leaf. Guards, exit and entry hooks of a parent run when it is entered or left, not
 // for steps within it.
 //
 // What is left and entered is as for the external transitions of UML and SCXML:
@@ -35,7 +35,7 @@ import "slices"
 // neither, and from there down. The source is the state in whose list the edge
 // stands. So where Running lists Active, that step leaves Running and enters it
 // again; where Warming lists Active it does not.
-func Within[S comparable](parent S, children ...S) Rule[S] {
+func Substates[S comparable](parent S, children ...S) Rule[S] {
 	children = slices.Clone(children)
 	return Rule[S]{
 		order: func(inner map[S][]S) { inner[parent] = append(inner[parent], children...) },
@@ -208,8 +208,8 @@ func (d *Definition[S]) Children(state S) []S {
 	return children
 }
 
-// Remembers returns what a history state remembers, and whether it is one.
-func (d *Definition[S]) Remembers(state S) (of S, deep, ok bool) {
+// HistoryState returns what a history state remembers, and whether it is one.
+func (d *Definition[S]) HistoryState(state S) (of S, deep, ok bool) {
 	i, known := d.graph.index[state]
 	if !known {
 		return of, false, false

@@ -200,7 +200,7 @@ func (in *interpreted) nest(rt *rapid.T, def **fsm.Definition[int]) {
 			continue
 		}
 		children := rapid.SliceOfNDistinct(rapid.SampledFrom(free), 1, min(3, len(free)), rapid.ID[int]).Draw(rt, "children")
-		if in.add(def, fsm.Within(parent, children...), "within") {
+		if in.add(def, fsm.Substates(parent, children...), "within") {
 			in.inner[parent] = children
 			for _, child := range children {
 				in.around[child] = parent

@@ -20,8 +20,8 @@ func From[S comparable](states ...S) Source[S] { return Source[S]{states: states
 // only that one counts. An [Internal] or [Ignore] rule needs no edge.
 func FromAny[S comparable]() Source[S] { return Source[S]{any: true} }
 
-// Detail adds typed user code to a rule for an event: [If] and [Do].
-type Detail[S comparable, A any] struct {
+// RuleOption adds typed user code to a rule for an event: [If] and [Do].
+type RuleOption[S comparable, A any] struct {
 	name  string
 	check call[S]
 	act   call[S]
@@ -33,30 +33,30 @@ type Detail[S comparable, A any] struct {
 // given, and the first is taken all of whose guards pass: its own, then those of
 // its edge ([GuardEdge]), then those of its target ([Guard]). If none is left
 // the event is vetoed, and the error names the guard that refused each.
-func If[S comparable, A any](name string, check func(context.Context, Transition[S], A) error) Detail[S, A] {
-	return Detail[S, A]{name: name, check: carried(check)}
+func If[S comparable, A any](name string, check func(context.Context, Transition[S], A) error) RuleOption[S, A] {
+	return RuleOption[S, A]{name: name, check: carried(check)}
 }
 
 // Do runs when the event has moved the machine, after the exit and edge hooks
-// and before the enter hooks; for an [Internal] rule, in place of the move. An
-// error is like that of [Exit].
-func Do[S comparable, A any](run func(context.Context, Transition[S], A) error) Detail[S, A] {
-	return Detail[S, A]{act: carried(run), isDo: true}
+// and before the entry hooks; for an [Internal] rule, in place of the move. An
+// error is like that of [OnExit].
+func Do[S comparable, A any](run func(context.Context, Transition[S], A) error) RuleOption[S, A] {
+	return RuleOption[S, A]{act: carried(run), isDo: true}
 }
 
 // On lets an event lead to a state. The table has to have the edge from every
 // source; for a state as its own target, by a [Self] or [Reenter] rule.
 // Different targets for different sources are several rules.
-func On[S comparable, A any](e Event[A], from Source[S], to S, details ...Detail[S, A]) Rule[S] {
+func On[S comparable, A any](e Event[A], from Source[S], to S, details ...RuleOption[S, A]) Rule[S] {
 	return bound(binding[S]{event: e.event, from: from, kind: leads, to: []S{to}}, details)
 }
 
 // Choose lets an event lead to the state that choose returns, which has to be
 // one of those in to, and to be an edge of the table. If it fails the event fails
-// with its error, if it returns anything else with [ErrInvalid], and no further
+// with its error, if it returns anything else with [ErrInvalidTransition], and no further
 // candidate is asked. Guards of the edge and of the state that it returns may
 // refuse like any other. To choose, its [Transition] leads from the state to itself.
-func Choose[S comparable, A any](e Event[A], from Source[S], choose func(context.Context, Transition[S], A) (S, error), to []S, details ...Detail[S, A]) Rule[S] {
+func Choose[S comparable, A any](e Event[A], from Source[S], choose func(context.Context, Transition[S], A) (S, error), to []S, details ...RuleOption[S, A]) Rule[S] {
 	b := binding[S]{event: e.event, from: from, kind: chooses, to: to}
 	if choose != nil {
 		b.choose = func(ctx context.Context, t Transition[S], a argument) (S, error) {
@@ -67,11 +67,11 @@ func Choose[S comparable, A any](e Event[A], from Source[S], choose func(context
 }
 
 // Internal lets a state handle an event and stay as it is: guards, before hooks,
-// the rule's own [Do] and after hooks run, but no exit, edge or enter hook, and
+// the rule's own [Do] and after hooks run, but no exit, edge or entry hook, and
 // nothing is committed: no number, no entry in the history, no write, nothing for
 // subscribers. To its hooks it is a [Transition] with number 0 from the state to
 // itself. Compare [Self] and [Reenter].
-func Internal[S comparable, A any](e Event[A], in Source[S], details ...Detail[S, A]) Rule[S] {
+func Internal[S comparable, A any](e Event[A], in Source[S], details ...RuleOption[S, A]) Rule[S] {
 	return bound(binding[S]{event: e.event, from: in, kind: stays}, details)
 }
 
@@ -109,7 +109,7 @@ type check[S comparable] struct {
 	ask  call[S]
 }
 
-func bound[S comparable, A any](b binding[S], details []Detail[S, A]) Rule[S] {
+func bound[S comparable, A any](b binding[S], details []RuleOption[S, A]) Rule[S] {
 	for _, detail := range details {
 		if detail.isDo {
 			b.acts = append(b.acts, detail.act)
@@ -131,5 +131,5 @@ func (b *binding[S]) String() string {
 	if !b.from.any {
 		from = fmt.Sprintf("%q", printed(b.from.states))
 	}
-	return fmt.Sprintf("event %q from %s", Event[None]{b.event}.Name(), from)
+	return fmt.Sprintf("event %q from %s", Event[NoArg]{b.event}.Name(), from)
 }

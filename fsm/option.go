@@ -28,12 +28,12 @@ func configured(opts []Option) config {
 	return c
 }
 
-// WithLease puts a machine on a term: every change is written through held
+// WithWriter puts a machine on a term: every change is written through held
 // before it is made, and refused once the term has ended. The lease stays the
 // caller's, who releases it. It panics if held is nil.
-func WithLease(held lease.Lease) Option {
+func WithWriter(held lease.Lease) Option {
 	if held == nil {
-		panic("fsm: WithLease needs a lease")
+		panic("fsm: WithWriter needs a lease")
 	}
 	return func(c config) config {
 		c.lease = held

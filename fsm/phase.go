@@ -14,11 +14,11 @@ const (
 	PhaseWrite                   // the value could not be made or written
 	PhaseExit                    // moved; an exit hook failed
 	PhaseEdge                    // moved; an edge hook or a Do failed
-	PhaseEnter                   // moved; an enter hook failed
+	PhaseEntry                   // moved; an entry hook failed
 	PhaseAfter                   // moved; an after hook failed
 )
 
-var phases = [...]string{"invalid", "turn", "lease", "table", "guard", "before", "write", "exit", "edge", "enter", "after"}
+var phases = [...]string{"invalid", "turn", "lease", "table", "guard", "before", "write", "exit", "edge", "entry", "after"}
 
 // String returns the phase in lower case.
 func (p Phase) String() string {

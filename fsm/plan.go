@@ -26,7 +26,7 @@ func (m *Machine[S]) begin(p *plan[S], r *request[S]) {
 	p.entry = entry{at: now(), from: m.present(), to: m.present()}
 	p.cause, p.arg = r.cause, r.arg
 	if r.fires {
-		p.name = Event[None]{r.event}.Name()
+		p.name = Event[NoArg]{r.event}.Name()
 	}
 }
 
@@ -111,7 +111,7 @@ func (m *Machine[S]) choose(v *visit, p *plan[S]) error {
 	}
 	at, _, ok := m.def.graph.edge(p.from, to)
 	if !ok || !slices.Contains(p.by.among, to) {
-		return fmt.Errorf("%q is %w, or not declared", label(to), ErrInvalid)
+		return fmt.Errorf("%q is %w, or not declared", label(to), ErrInvalidTransition)
 	}
 	m.lead(p, at)
 	return nil
@@ -189,7 +189,7 @@ func (d *Definition[S]) follow(ctx context.Context, p *plan[S]) (Phase, error) {
 		}
 	}
 	if left {
-		run(PhaseEnter, d.entries(p.way.top, p.to))
+		run(PhaseEntry, d.entries(p.way.top, p.to))
 	}
 	run(PhaseAfter, d.after)
 	return f.first, errors.Join(f.failed...)

@@ -41,7 +41,7 @@ func TestRandomWalkStaysInTheTable(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		table, held := tables(rt), newLease()
 		limit := rapid.IntRange(0, 6).Draw(rt, "history")
-		m := fsm.New(fsm.MustDefine(0, table), fsm.WithLease(held), fsm.WithHistory(limit))
+		m := fsm.New(fsm.MustDefine(0, table), fsm.WithWriter(held), fsm.WithHistory(limit))
 		path := []int{0}
 		for range rapid.IntRange(0, 40).Draw(rt, "steps") {
 			ask := rapid.IntRange(-1, len(table)).Draw(rt, "ask") // both ends are no states
@@ -64,8 +64,8 @@ func stepOrNot(rt *rapid.T, m *fsm.Machine[int], table fsm.Table[int], held *scr
 		}
 		return append(path, ask)
 	}
-	if !errors.Is(err, fsm.ErrInvalid) {
-		rt.Fatalf("%d -> %d: got %v, want %v", from, ask, err, fsm.ErrInvalid)
+	if !errors.Is(err, fsm.ErrInvalidTransition) {
+		rt.Fatalf("%d -> %d: got %v, want %v", from, ask, err, fsm.ErrInvalidTransition)
 	}
 	again, _ := held.counts()
 	if diff := cmp.Diff(before, m.Snapshot()); diff != "" || writes != again || string(stored) != string(held.value) {
@@ -102,7 +102,7 @@ func (w *wish) ask(m *fsm.Machine[int]) {
 		w.err = m.Reset(context.Background(), w.cause)
 		return
 	}
-	w.err = m.TransitionBecause(context.Background(), w.to, w.cause)
+	w.err = m.TransitionWithCause(context.Background(), w.to, w.cause)
 }
 
 // Whoever asks for what at the same time: the history is one walk in the table,
@@ -138,7 +138,7 @@ func machines(rt *rapid.T, table fsm.Table[int], held *scripted) *fsm.Machine[in
 	}
 	opts := []fsm.Option{fsm.WithHistory(1000)}
 	if rapid.Bool().Draw(rt, "lease") {
-		opts = append(opts, fsm.WithLease(held))
+		opts = append(opts, fsm.WithWriter(held))
 	}
 	return fsm.New(def, opts...)
 }
@@ -184,7 +184,7 @@ func wantOwnAnswers(rt *rapid.T, all []wish, past []fsm.Transition[int]) {
 			rt.Fatalf("wish %+v got %v, but history says %+v", w, w.err, tr)
 		case ok && (tr.Forced != w.reset || !w.reset && tr.To != w.to):
 			rt.Fatalf("wish %+v became %+v", w, tr)
-		case !ok && !errors.Is(w.err, fsm.ErrInvalid):
+		case !ok && !errors.Is(w.err, fsm.ErrInvalidTransition):
 			rt.Fatalf("wish %+v failed with %v", w, w.err)
 		case ok:
 			succeeded++
@@ -258,7 +258,7 @@ func TestRandomVetoesLeaveNoTrace(t *testing.T) {
 			}
 		}
 		held.answer = func() error { return write }
-		m := fsm.New(def, fsm.WithLease(held))
+		m := fsm.New(def, fsm.WithWriter(held))
 		for range rapid.IntRange(0, 30).Draw(rt, "steps") {
 			guard, before, write = maybe(rt, "guard"), maybe(rt, "before"), maybe(rt, "write")
 			was, stored, to := m.Snapshot(), held.value, pick(rt, len(table))

@@ -27,7 +27,7 @@ func TestQueuedChangesRunAfterTheOneInProgress(t *testing.T) {
 		var failed failures
 		m = fsm.New(with(t,
 			fsm.On(stop, fsm.From(warming), stopping),
-			fsm.Enter(starting, func(ctx context.Context, _ moved) error {
+			fsm.OnEntry(starting, func(ctx context.Context, _ moved) error {
 				for _, err := range []error{m.Transition(ctx, warming), m.Transition(ctx, active), m.Fire(ctx, stop)} {
 					if err != nil {
 						t.Errorf("refused: %v", err)
@@ -37,7 +37,7 @@ func TestQueuedChangesRunAfterTheOneInProgress(t *testing.T) {
 				return errBoom
 			}),
 			fsm.After(func(_ context.Context, tr moved) error { log.add(fmt.Sprint(tr.From, " -> ", tr.To)); return nil }),
-			fsm.Enter(active, func(ctx context.Context, tr moved) error {
+			fsm.OnEntry(active, func(ctx context.Context, tr moved) error {
 				if err := m.Reset(ctx, "from the queue"); err != nil { // queued behind stop
 					t.Error(err)
 				}
@@ -95,7 +95,7 @@ func TestQueueRunsAlsoAfterARefusal(t *testing.T) {
 		if tr.Cause == "queued" {
 			return nil
 		}
-		return errors.Join(m.TransitionBecause(ctx, starting, "queued"), errBoom)
+		return errors.Join(m.TransitionWithCause(ctx, starting, "queued"), errBoom)
 	})), fsm.WithQueue(1, failed.tell))
 	wantRefusal(t, m.Transition(context.Background(), starting), fsm.PhaseBefore, errBoom)
 	wantState(t, m, starting, 1)
@@ -106,7 +106,7 @@ func TestQueueRunsAlsoAfterARefusal(t *testing.T) {
 
 func TestQueueHasALimit(t *testing.T) {
 	var m *fsm.Machine[state]
-	m = fsm.New(with(t, fsm.Enter(starting, func(ctx context.Context, _ moved) error {
+	m = fsm.New(with(t, fsm.OnEntry(starting, func(ctx context.Context, _ moved) error {
 		_ = m.Transition(ctx, warming)
 		wantRefusal(t, m.Transition(ctx, active), fsm.PhaseTurn, fsm.ErrQueueFull)
 		wantRefusal(t, m.Reset(ctx, "x"), fsm.PhaseTurn, fsm.ErrQueueFull)
@@ -127,12 +127,12 @@ func TestQueuedChangeObeysItsContextAndClose(t *testing.T) {
 		var m *fsm.Machine[state]
 		var failed failures
 		closing := make(chan error, 1)
-		m = fsm.New(with(t, fsm.Enter(starting, func(ctx context.Context, _ moved) error {
+		m = fsm.New(with(t, fsm.OnEntry(starting, func(ctx context.Context, _ moved) error {
 			short, cancel := context.WithCancel(ctx)
 			_ = m.Transition(short, warming)
 			cancel()
 			return m.Transition(ctx, stopping)
-		}), fsm.Enter(stopping, func(ctx context.Context, _ moved) error {
+		}), fsm.OnEntry(stopping, func(ctx context.Context, _ moved) error {
 			go func() { closing <- m.Close(context.Background()) }()
 			synctest.Wait()
 			return m.Transition(ctx, stopped)
@@ -155,7 +155,7 @@ func TestNothingQueuedSurvivesCodeThatDoesNotReturn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var m *fsm.Machine[state]
 			var failed failures
-			m = fsm.New(with(t, fsm.Enter(starting, func(ctx context.Context, _ moved) error {
+			m = fsm.New(with(t, fsm.OnEntry(starting, func(ctx context.Context, _ moved) error {
 				_, _ = m.Transition(ctx, warming), m.Transition(ctx, stopping)
 				leave()
 				return nil
@@ -185,9 +185,9 @@ func TestNothingQueuedSurvivesCodeThatDoesNotReturn(t *testing.T) {
 
 func TestFailedMayQueueMore(t *testing.T) {
 	var m *fsm.Machine[state]
-	m = fsm.New(with(t, fsm.Enter(starting, func(ctx context.Context, _ moved) error { return m.Transition(ctx, stopped) })),
+	m = fsm.New(with(t, fsm.OnEntry(starting, func(ctx context.Context, _ moved) error { return m.Transition(ctx, stopped) })),
 		fsm.WithQueue(1, func(ctx context.Context, err error) {
-			wantRefusal(t, err, fsm.PhaseTable, fsm.ErrInvalid)
+			wantRefusal(t, err, fsm.PhaseTable, fsm.ErrInvalidTransition)
 			if err := m.Transition(ctx, stopping); err != nil {
 				t.Error(err)
 			}
@@ -202,7 +202,7 @@ func TestQueueingAtTheEndOfATurnIsNeverLost(t *testing.T) {
 	for range 500 {
 		var m *fsm.Machine[state]
 		var done sync.WaitGroup
-		m = fsm.New(with(t, fsm.Enter(starting, func(ctx context.Context, _ moved) error {
+		m = fsm.New(with(t, fsm.OnEntry(starting, func(ctx context.Context, _ moved) error {
 			done.Go(func() {
 				if err := m.Transition(ctx, warming); err != nil {
 					t.Error(err)

@@ -34,7 +34,7 @@ func randomDefinition(rt *rapid.T, w *world, timed bool) (*fsm.Definition[int], 
 	in := &interpreted{table: table, self: make(map[int]string), code: make(map[string]bool), world: w}
 	def := fsm.MustDefine(0, table, fsm.Finally(func(_ context.Context, _ number, err error) {
 		w.add("finally " + said(err))
-	}), fsm.TimeoutFailed(func(_ context.Context, err *fsm.TransitionError[int]) { w.add("late " + said(err)) }))
+	}), fsm.OnTimeoutError(func(_ context.Context, err *fsm.TransitionError[int]) { w.add("late " + said(err)) }))
 	in.nest(rt, &def)
 	in.draw(rt, &def)
 	if timed {
@@ -84,9 +84,9 @@ func (in *interpreted) draw(rt *rapid.T, def **fsm.Definition[int]) {
 		rules := map[string]func(string) fsm.Rule[int]{
 			fmt.Sprint("guard ", to):            func(n string) fsm.Rule[int] { return fsm.Guard(to, n, in.does(n)) },
 			fmt.Sprint("edge guard ", from, to): func(n string) fsm.Rule[int] { return fsm.GuardEdge(from, to, n, in.does(n)) },
-			fmt.Sprint("edge ", from, to):       func(n string) fsm.Rule[int] { return fsm.Along(from, to, in.does(n)) },
-			fmt.Sprint("exit ", from):           func(n string) fsm.Rule[int] { return fsm.Exit(from, in.does(n)) },
-			fmt.Sprint("enter ", to):            func(n string) fsm.Rule[int] { return fsm.Enter(to, in.does(n)) },
+			fmt.Sprint("edge ", from, to):       func(n string) fsm.Rule[int] { return fsm.OnEdge(from, to, in.does(n)) },
+			fmt.Sprint("exit ", from):           func(n string) fsm.Rule[int] { return fsm.OnExit(from, in.does(n)) },
+			fmt.Sprint("enter ", to):            func(n string) fsm.Rule[int] { return fsm.OnEntry(to, in.does(n)) },
 			"before":                            func(n string) fsm.Rule[int] { return fsm.Before(in.does(n)) },
 			"after":                             func(n string) fsm.Rule[int] { return fsm.After(in.does(n)) },
 		}
@@ -107,8 +107,8 @@ func (in *interpreted) bind(rt *rapid.T, def **fsm.Definition[int], events map[s
 		b.from = rapid.SliceOfNDistinct(rapid.IntRange(0, states-1), 1, min(3, states), rapid.ID[int]).Draw(rt, "from")
 		from = fsm.From(b.from...)
 	}
-	var details []fsm.Detail[int, string]
-	detail := func(what string, wrap func(func(context.Context, number, string) error) fsm.Detail[int, string]) {
+	var details []fsm.RuleOption[int, string]
+	detail := func(what string, wrap func(func(context.Context, number, string) error) fsm.RuleOption[int, string]) {
 		if b.kind != "ignore" && rapid.Bool().Draw(rt, what) {
 			name := what + b.name
 			details = append(details, wrap(in.typed(rt, b.event, name)))
@@ -116,7 +116,9 @@ func (in *interpreted) bind(rt *rapid.T, def **fsm.Definition[int], events map[s
 		}
 	}
 	detail("do ", fsm.Do[int, string])
-	detail("if ", func(f func(context.Context, number, string) error) fsm.Detail[int, string] { return fsm.If("own", f) })
+	detail("if ", func(f func(context.Context, number, string) error) fsm.RuleOption[int, string] {
+		return fsm.If("own", f)
+	})
 	in.code["choose "+b.name] = b.kind == "choose"
 	rule := fsm.Ignore(e, from)
 	switch b.kind {
@@ -160,7 +162,7 @@ func said(err error) string {
 		return "unhandled"
 	case errors.Is(err, fsm.ErrVetoed):
 		return "vetoed"
-	case errors.Is(err, fsm.ErrInvalid):
+	case errors.Is(err, fsm.ErrInvalidTransition):
 		return "invalid"
 	case failed != nil && failed.Phase < fsm.PhaseExit:
 		return failed.Phase.String()
@@ -190,7 +192,7 @@ func TestMachineAgreesWithTheInterpreter(t *testing.T) {
 			w.panic = len(r.in.limits) == 0 && rapid.Bool().Draw(rt, "panics") // of a timeout nobody could recover
 			r.opts = []fsm.Option{fsm.WithHistory(1000)}
 			if rapid.Bool().Draw(rt, "lease") {
-				r.opts = append(r.opts, fsm.WithLease(newLease()))
+				r.opts = append(r.opts, fsm.WithWriter(newLease()))
 			}
 			r.m = fsm.New(r.def, r.opts...)
 			defer func() { _ = r.m.Close(context.Background()) }()
@@ -291,7 +293,7 @@ func wantSameStanding(rt *rapid.T, in *interpreted, m *fsm.Machine[int]) {
 		running = append(running, fmt.Sprint(p.State, ">", p.To, " in ", time.Until(p.Due)))
 	}
 	remembered := make(map[int]int)
-	for _, each := range s.Memory {
+	for _, each := range s.HistoryStates {
 		remembered[each.State] = each.Last
 	}
 	if diff := cmp.Diff(in.dues(), running) + cmp.Diff(in.remembered(), remembered); diff != "" {

@@ -89,7 +89,7 @@ func (m *Machine[S]) make(v *visit, r *request[S], p *plan[S]) error {
 	}
 	at, _, ok := m.def.graph.edge(p.from, r.to)
 	if !ok {
-		return m.refusal(r.to, PhaseTable, ErrInvalid)
+		return m.refusal(r.to, PhaseTable, ErrInvalidTransition)
 	}
 	m.lead(p, at)
 	if refused := m.def.admit(v, p); refused != nil {
@@ -155,9 +155,9 @@ func (m *Machine[S]) ofEvent(r *request[S], from uint16, err error) error {
 		return nil
 	}
 	return &EventError[S]{
-		Event:   Event[None]{r.event}.Name(),
-		State:   m.def.graph.states[from],
-		Allowed: m.def.places[from].handled,
-		Err:     err,
+		Event:     Event[NoArg]{r.event}.Name(),
+		State:     m.def.graph.states[from],
+		Permitted: m.def.places[from].handled,
+		Err:       err,
 	}
 }

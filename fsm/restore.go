@@ -206,7 +206,7 @@ func (r *restoring[S]) memory() []uint16 {
 	if t != nil {
 		memory = slices.Repeat([]uint16{none}, len(t.kept))
 	}
-	for _, each := range r.of.Memory {
+	for _, each := range r.of.HistoryStates {
 		state, last := r.state("memory", each.State), r.leaf("memory", each.Last)
 		at := -1
 		if t != nil {

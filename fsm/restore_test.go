@@ -72,7 +72,7 @@ func TestRestoreOfASnapshotIsTheIdentity(t *testing.T) {
 		def := everything(t)
 		m := busy(t, def)
 		s := m.Snapshot()
-		if len(s.History) != 6 || len(s.Timeouts) != 2 || len(s.Memory) != 1 {
+		if len(s.History) != 6 || len(s.Timeouts) != 2 || len(s.HistoryStates) != 1 {
 			t.Fatalf("it has too little: %+v", s)
 		}
 		time.Sleep(10 * time.Second)
@@ -89,7 +89,7 @@ func TestRestoreOfASnapshotIsTheIdentity(t *testing.T) {
 func TestRestoredMachineGoesOn(t *testing.T) {
 	m := fsm.New(lifecycle)
 	pendulum(t, m, 49)
-	if err := m.TransitionBecause(context.Background(), warming, "at last"); err != nil {
+	if err := m.TransitionWithCause(context.Background(), warming, "at last"); err != nil {
 		t.Fatal(err)
 	}
 	for _, limit := range []int{0, 3, 50, 100} {
@@ -119,7 +119,7 @@ func TestRestoreRunsNothing(t *testing.T) {
 	def := everything(t, append(ran.all(everyNested...), fsm.Before(ran.notes("before")), fsm.After(ran.notes("after")),
 		fsm.Finally(func(context.Context, moved, error) { ran.add("finally") }))...)
 	held := newLease()
-	m := restored(t, def, s, fsm.WithLease(held))
+	m := restored(t, def, s, fsm.WithWriter(held))
 	if writes, _ := held.counts(); len(ran.lines) > 0 || writes > 0 {
 		t.Errorf("%d writes, and ran %q", writes, ran.lines)
 	}
@@ -175,7 +175,7 @@ func TestAnOverdueTimeoutComesBeforeWhatIsAskedFor(t *testing.T) {
 		"a state":    func(m *fsm.Machine[state]) { _ = m.Transition(context.Background(), stopped) },
 		"a reset":    func(m *fsm.Machine[state]) { _ = m.Reset(context.Background(), "") },
 		"an event":   func(m *fsm.Machine[state]) { _ = m.Fire(context.Background(), stop) },
-		"its events": func(m *fsm.Machine[state]) { _, _ = m.Events(context.Background()) },
+		"its events": func(m *fsm.Machine[state]) { _, _ = m.PermittedEvents(context.Background()) },
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			m := busy(t, everything(t))
@@ -196,7 +196,7 @@ func TestAnOverdueTimeoutComesBeforeWhatIsAskedFor(t *testing.T) {
 // Centuries overdue is overdue.
 func TestRestoreOfAnOldDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := taken{State: paused, Since: time.Now(), Timeouts: []fsm.Pending[state]{{State: paused, To: again, Due: time.Date(1700, 1, 1, 0, 0, 0, 0, time.UTC)}}}
+		s := taken{State: paused, Since: time.Now(), Timeouts: []fsm.PendingTimeout[state]{{State: paused, To: again, Due: time.Date(1700, 1, 1, 0, 0, 0, 0, time.UTC)}}}
 		m := restored(t, everything(t), s)
 		wantAt(t, m, 0, starting)
 	})
@@ -228,23 +228,23 @@ func TestRestoreRefuses(t *testing.T) {
 		"unknown event":     {func(s *taken) { s.History[0].Event = "x" }, `history: event "x" is unknown`},
 		"forced event":      {func(s *taken) { s.History[0].Event, s.History[0].Forced = "boot", true }, `history: event "boot" is unknown`},
 		"unknown timeout":   {func(s *taken) { s.Timeouts[0].To = "x" }, `timeouts: there is none of "running" to "x"`},
-		"timeout elsewhere": {func(s *taken) { s.Timeouts[0] = fsm.Pending[state]{State: paused, To: again} }, `timeouts: that of "paused" to "again" cannot run in "active"`},
+		"timeout elsewhere": {func(s *taken) { s.Timeouts[0] = fsm.PendingTimeout[state]{State: paused, To: again} }, `timeouts: that of "paused" to "again" cannot run in "active"`},
 		"timeout twice":     {func(s *taken) { s.Timeouts[1] = s.Timeouts[0] }, `timeouts: that of "running" to "stopped" is there more than once`},
 		"timeout when":      {func(s *taken) { s.Timeouts[0].Due = time.Time{} }, "timeouts: year 1 is out of range"},
-		"unknown memory":    {func(s *taken) { s.Memory[0].State = "x" }, `memory: "x" is not in the table`},
-		"memory of none":    {func(s *taken) { s.Memory[0].State = live }, `memory: "live" is not remembered`},
-		"memory of another": {func(s *taken) { s.Memory[0].Last = idle }, `memory: "idle" does not lie within "running"`},
-		"memory of parents": {func(s *taken) { s.Memory[0].Last = live }, `memory: no machine can be in "live" itself`},
-		"memory twice":      {func(s *taken) { s.Memory = append(s.Memory, s.Memory[0]) }, `memory: "running" is there more than once`},
+		"unknown memory":    {func(s *taken) { s.HistoryStates[0].State = "x" }, `memory: "x" is not in the table`},
+		"memory of none":    {func(s *taken) { s.HistoryStates[0].State = live }, `memory: "live" is not remembered`},
+		"memory of another": {func(s *taken) { s.HistoryStates[0].Last = idle }, `memory: "idle" does not lie within "running"`},
+		"memory of parents": {func(s *taken) { s.HistoryStates[0].Last = live }, `memory: no machine can be in "live" itself`},
+		"memory twice":      {func(s *taken) { s.HistoryStates = append(s.HistoryStates, s.HistoryStates[0]) }, `memory: "running" is there more than once`},
 		"several":           {func(s *taken) { s.Version, s.State = 9, "x" }, `version 9, and not one up to 1; state: "x" is not in the table; history: transition 2, "paused" to "active", does not lead to what follows`},
 	}
 	def := everything(t)
 	sound := func() taken {
 		return taken{
 			Version: 1, Table: def.Fingerprint(), State: active, Since: at, Number: 2,
-			History:  []moved{step(1, idle, paused), step(2, paused, active)},
-			Timeouts: []fsm.Pending[state]{{State: running, To: stopped, Due: time.Now().Add(time.Hour)}, {State: active, To: warming, Due: time.Now().Add(time.Hour)}},
-			Memory:   []fsm.Memory[state]{{State: running, Last: warming}},
+			History:       []moved{step(1, idle, paused), step(2, paused, active)},
+			Timeouts:      []fsm.PendingTimeout[state]{{State: running, To: stopped, Due: time.Now().Add(time.Hour)}, {State: active, To: warming, Due: time.Now().Add(time.Hour)}},
+			HistoryStates: []fsm.HistoryState[state]{{State: running, Last: warming}},
 		}
 	}
 	restored(t, def, sound())
@@ -278,12 +278,12 @@ func TestFingerprint(t *testing.T) {
 		of("a", fsm.Table[string]{"a": {"c", "b"}, "b": {"a"}, "c": {"b"}}), of("a", table, fsm.Reenter("b")), of("a", table, fsm.Timeout("a", 1, "b")),
 	}
 	others := []string{
-		of("b", table), of("a", fsm.Table[string]{"a": {"b", "c"}, "b": {"a"}, "c": {}}), of("a", table, fsm.Within("b", "c")), of("a", table, fsm.Within("c", "b")),
-		of("a", fsm.Table[string]{"a": {"b", "c"}, "b": {"a"}, "c": {"b"}, "d": {}}, fsm.Within("a", "d")),
+		of("b", table), of("a", fsm.Table[string]{"a": {"b", "c"}, "b": {"a"}, "c": {}}), of("a", table, fsm.Substates("b", "c")), of("a", table, fsm.Substates("c", "b")),
+		of("a", fsm.Table[string]{"a": {"b", "c"}, "b": {"a"}, "c": {"b"}, "d": {}}, fsm.Substates("a", "d")),
 	}
 	recalls := fsm.Table[string]{"a": {"h"}, "b": {"c"}, "c": {"b"}, "h": {}}
-	within := fsm.Within("a", "b", "c")
-	others = append(others, of("a", recalls, within, fsm.DeepHistory("h", "a")), of("a", recalls, within, fsm.ShallowHistory("h", "a")), of("a", recalls, fsm.Within("a", "c", "b")), of("a", recalls, within))
+	within := fsm.Substates("a", "b", "c")
+	others = append(others, of("a", recalls, within, fsm.DeepHistory("h", "a")), of("a", recalls, within, fsm.ShallowHistory("h", "a")), of("a", recalls, fsm.Substates("a", "c", "b")), of("a", recalls, within))
 	for i, other := range same {
 		if other != mark {
 			t.Errorf("%d: %s, want %s", i, other, mark)
@@ -320,7 +320,7 @@ func TestSuccessorGoesOnWhereTheHolderWas(t *testing.T) {
 		st := memstore.New()
 		def := with(t, fsm.Timeout(warming, time.Minute, idle), fsm.Timeout(starting, time.Hour, idle))
 		died, first := hold(t, st, []byte("{}"))
-		m := fsm.New(def, fsm.WithLease(first))
+		m := fsm.New(def, fsm.WithWriter(first))
 		defer m.Close(ctx)
 		walk(t, m, starting, warming)
 
@@ -346,7 +346,7 @@ func TestSuccessorGoesOnWhereTheHolderWas(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 
 		_, second := hold(t, st, r.Value)
-		on := restored(t, def, s, fsm.WithLease(second))
+		on := restored(t, def, s, fsm.WithWriter(second))
 		later(0)
 		wantState(t, on, idle, 3) // overdue, through the new term
 		r, err = st.Get(ctx, "job")
@@ -430,7 +430,7 @@ func normal(s taken) taken {
 	for i := range s.History {
 		s.History[i].At = s.History[i].At.UTC()
 	}
-	var left []fsm.Pending[state]
+	var left []fsm.PendingTimeout[state]
 	for _, p := range s.Timeouts {
 		if p.Due = p.Due.UTC(); time.Until(p.Due) > time.Minute {
 			left = append(left, p)
@@ -440,8 +440,8 @@ func normal(s taken) taken {
 	if len(s.History) == 0 {
 		s.History = nil
 	}
-	if len(s.Memory) == 0 {
-		s.Memory = nil
+	if len(s.HistoryStates) == 0 {
+		s.HistoryStates = nil
 	}
 	return s
 }

@@ -64,34 +64,34 @@ func Before[S comparable](run func(context.Context, Transition[S]) error) Rule[S
 	}}
 }
 
-// Exit runs when a state has been left. The transition is done by then; an
+// OnExit runs when a state has been left. The transition is done by then; an
 // error is told to its caller, and no more.
-func Exit[S comparable](state S, run func(context.Context, Transition[S]) error) Rule[S] {
+func OnExit[S comparable](state S, run func(context.Context, Transition[S]) error) Rule[S] {
 	return Rule[S]{bind: func(d *Definition[S], found *problems) {
 		p := d.place("exit hook", state, found)
 		p.exit = append(p.exit, d.code("exit hook", run, found))
 	}}
 }
 
-// Along runs when an edge has been taken, between the exit hooks of its source
-// and the enter hooks of its target. An error is like that of [Exit].
-func Along[S comparable](from, to S, run func(context.Context, Transition[S]) error) Rule[S] {
+// OnEdge runs when an edge has been taken, between the exit hooks of its source
+// and the entry hooks of its target. An error is like that of [OnExit].
+func OnEdge[S comparable](from, to S, run func(context.Context, Transition[S]) error) Rule[S] {
 	return Rule[S]{bind: func(d *Definition[S], found *problems) {
 		e := d.along("edge hook", from, to, found)
 		e.along = append(e.along, d.code("edge hook", run, found))
 	}}
 }
 
-// Enter runs when a state has been entered, after the exit hooks of the one
-// that was left. An error is like that of [Exit].
-func Enter[S comparable](state S, run func(context.Context, Transition[S]) error) Rule[S] {
+// OnEntry runs when a state has been entered, after the exit hooks of the one
+// that was left. An error is like that of [OnExit].
+func OnEntry[S comparable](state S, run func(context.Context, Transition[S]) error) Rule[S] {
 	return Rule[S]{bind: func(d *Definition[S], found *problems) {
-		p := d.place("enter hook", state, found)
-		p.enter = append(p.enter, d.code("enter hook", run, found))
+		p := d.place("entry hook", state, found)
+		p.enter = append(p.enter, d.code("entry hook", run, found))
 	}}
 }
 
-// After runs at the end of every transition. An error is like that of [Exit].
+// After runs at the end of every transition. An error is like that of [OnExit].
 func After[S comparable](run func(context.Context, Transition[S]) error) Rule[S] {
 	return Rule[S]{bind: func(d *Definition[S], found *problems) {
 		d.after = append(d.after, d.code("after hook", run, found))
@@ -115,10 +115,10 @@ func Finally[S comparable](run func(context.Context, Transition[S], error)) Rule
 	}}
 }
 
-// Unhandled runs when an event is fired for which there is no rule in the present
+// OnUnhandled runs when an event is fired for which there is no rule in the present
 // state ([ErrUnhandled]) or in the definition ([ErrUnknownEvent]). What it returns
 // is the event's outcome; nil is success.
-func Unhandled[S comparable](run func(context.Context, *EventError[S]) error) Rule[S] {
+func OnUnhandled[S comparable](run func(context.Context, *EventError[S]) error) Rule[S] {
 	return Rule[S]{bind: func(d *Definition[S], found *problems) {
 		switch {
 		case run == nil:
@@ -132,14 +132,14 @@ func Unhandled[S comparable](run func(context.Context, *EventError[S]) error) Ru
 }
 
 // Self adds an edge from a state to itself which does not leave it: the step is
-// guarded, written, counted and recorded like any, but no exit and no enter hook
+// guarded, written, counted and recorded like any, but no exit and no entry hook
 // runs, and [Snapshot.Since] stays. [Reenter] leaves the state and enters it
 // again; an [Internal] rule makes no step at all. A table cannot say which of the
 // three is meant, and so it may not list a state under itself.
 func Self[S comparable](state S) Rule[S] { return selfRule(state, "self", remaining) }
 
 // Reenter adds an edge from a state to itself that leaves it and enters it again:
-// exit and enter hooks run. Compare [Self].
+// exit and entry hooks run. Compare [Self].
 func Reenter[S comparable](state S) Rule[S] { return selfRule(state, "reenter", reentered) }
 
 func selfRule[S comparable](state S, name string, kind selfKind) Rule[S] {

@@ -26,7 +26,7 @@ func TestOrderOfEverything(t *testing.T) {
 	}, log.everywhere(idle, starting)...)
 	rules = append(rules, fsm.GuardEdge(idle, starting, "e", log.notes("edge guard")))
 	rules = append(rules, log.everywhere(starting, warming)...) // none of it is on this edge, but for the rules for all
-	m := fsm.New(with(t, rules...), fsm.WithLease(held))
+	m := fsm.New(with(t, rules...), fsm.WithWriter(held))
 	if err := fsm.Fire(context.Background(), m, boot, disk{}); err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestFinallyHearsOfCodeThatDidNotReturn(t *testing.T) {
 				t.Errorf("heard (-want +got):\n%s", diff)
 			}
 			wantState(t, m, idle, 0)
-			if err := m.Transition(context.Background(), active); !errors.Is(err, fsm.ErrInvalid) {
+			if err := m.Transition(context.Background(), active); !errors.Is(err, fsm.ErrInvalidTransition) {
 				t.Errorf("it does not go on: %v", err)
 			}
 		})
@@ -115,7 +115,7 @@ func TestEdgeRulesHoldOnTheirEdgeOnly(t *testing.T) {
 	var log trace
 	m := fsm.New(with(t,
 		fsm.GuardEdge(starting, idle, "g", returns(errBoom)),
-		fsm.Along(idle, starting, log.notes("up")), fsm.Along(idle, starting, returns(errBoom)), fsm.Along(starting, stopping, log.notes("down"))))
+		fsm.OnEdge(idle, starting, log.notes("up")), fsm.OnEdge(idle, starting, returns(errBoom)), fsm.OnEdge(starting, stopping, log.notes("down"))))
 	err := m.Transition(context.Background(), starting)
 	failed, ok := errors.AsType[*fsm.TransitionError[state]](err)
 	if !ok || failed.Phase != fsm.PhaseEdge || !failed.Moved || err.Error() != "idle -> starting moved, but edge hook: boom" {
@@ -140,7 +140,7 @@ func TestEveryHookMayReadAndAskWithoutDeadlock(t *testing.T) {
 		ask := func(ctx context.Context, _ moved) error {
 			asked++
 			_, _, _, _, _ = m.State(), m.Can(idle), m.Next(), m.History(), m.Snapshot()
-			if _, err := m.Events(ctx); err != nil {
+			if _, err := m.PermittedEvents(ctx); err != nil {
 				t.Error(err)
 			}
 			if err := m.Fire(ctx, stop); !errors.Is(err, fsm.ErrReentrant) {
@@ -154,7 +154,7 @@ func TestEveryHookMayReadAndAskWithoutDeadlock(t *testing.T) {
 			}
 			return nil
 		}
-		asks := func(ctx context.Context, tr moved, _ fsm.None) error { return ask(ctx, tr) }
+		asks := func(ctx context.Context, tr moved, _ fsm.NoArg) error { return ask(ctx, tr) }
 		var guarded bool
 		m = fsm.New(with(t,
 			fsm.Guard(starting, "g", func(ctx context.Context, tr moved) error {
@@ -164,7 +164,7 @@ func TestEveryHookMayReadAndAskWithoutDeadlock(t *testing.T) {
 				guarded = true
 				return ask(ctx, tr)
 			}),
-			fsm.Before(ask), fsm.Exit(idle, ask), fsm.Along(idle, starting, ask), fsm.Enter(starting, ask), fsm.After(ask),
+			fsm.Before(ask), fsm.OnExit(idle, ask), fsm.OnEdge(idle, starting, ask), fsm.OnEntry(starting, ask), fsm.After(ask),
 			fsm.On(stop, fsm.From(idle), starting, fsm.Do(asks)),
 			fsm.Finally(func(ctx context.Context, tr moved, _ error) { _ = ask(ctx, tr) })))
 		fire(t, m, stop)

@@ -23,20 +23,20 @@ type Snapshot[S comparable] struct {
 	// History is as in [Machine.History].
 	History []Transition[S] `json:"history,omitempty"`
 	// Timeouts are those that run.
-	Timeouts []Pending[S] `json:"timeouts,omitempty"`
-	// Memory is what history states would go back to.
-	Memory []Memory[S] `json:"memory,omitempty"`
+	Timeouts []PendingTimeout[S] `json:"timeouts,omitempty"`
+	// HistoryStates are what history states would go back to.
+	HistoryStates []HistoryState[S] `json:"memory,omitempty"`
 }
 
-// Pending is a [Timeout] that runs.
-type Pending[S comparable] struct {
+// PendingTimeout is a [Timeout] that runs.
+type PendingTimeout[S comparable] struct {
 	State S         `json:"state"` // whose it is: the present one, or one around it
 	To    S         `json:"to"`
 	Due   time.Time `json:"due"`
 }
 
-// Memory is the leaf from which a state was left last.
-type Memory[S comparable] struct {
+// HistoryState is the leaf from which a state was left last.
+type HistoryState[S comparable] struct {
 	State S `json:"state"`
 	Last  S `json:"last"`
 }
@@ -90,11 +90,11 @@ func (d *Definition[S]) show(from *standing, s *Snapshot[S]) {
 	states := d.graph.states
 	for _, p := range from.pending {
 		t := &d.timeouts[p.timeout]
-		s.Timeouts = append(s.Timeouts, Pending[S]{State: states[t.state], To: t.to, Due: moment(p.deadline)})
+		s.Timeouts = append(s.Timeouts, PendingTimeout[S]{State: states[t.state], To: t.to, Due: moment(p.deadline)})
 	}
 	for i, last := range from.memory {
 		if last != none {
-			s.Memory = append(s.Memory, Memory[S]{State: states[d.graph.tree.kept[i]], Last: states[last]})
+			s.HistoryStates = append(s.HistoryStates, HistoryState[S]{State: states[d.graph.tree.kept[i]], Last: states[last]})
 		}
 	}
 }

@@ -21,7 +21,7 @@ import (
 // still hold.
 //
 // It is tried once. If it is refused (by a guard, by the store, because the term has
-// ended) the machine stays, [TimeoutFailed] is told, and this timeout is over until
+// ended) the machine stays, [OnTimeoutError] is told, and this timeout is over until
 // the state is entered again. After a loss others run on; once the machine is
 // detached they move it in this process alone. [Machine.Reset] ends all, and starts
 // those of the initial state; [New] starts those too.
@@ -65,12 +65,12 @@ func TimeoutFunc[S comparable](state S, name string, after func(Transition[S]) t
 	}}
 }
 
-// TimeoutFailed is told of timeouts that were refused, or that moved the machine and
+// OnTimeoutError is told of timeouts that were refused, or that moved the machine and
 // a hook failed: of what a caller would get as an error. (The [Finally] hooks hear of
 // them too, as of every change, and before.) It runs like a hook, in the same turn: it may
 // ask for another change with [WithQueue]. A timeout of a machine that was closed
 // meanwhile is none.
-func TimeoutFailed[S comparable](run func(context.Context, *TransitionError[S])) Rule[S] {
+func OnTimeoutError[S comparable](run func(context.Context, *TransitionError[S])) Rule[S] {
 	return Rule[S]{bind: func(d *Definition[S], found *problems) {
 		if run == nil {
 			found.add("timeout failed hook has no function")

@@ -21,7 +21,7 @@ import (
 func timed(t *testing.T, def *fsm.Definition[state], opts ...fsm.Option) (*fsm.Machine[state], *[]error) {
 	t.Helper()
 	var failed []error
-	def, err := def.With(fsm.TimeoutFailed(func(_ context.Context, e *fsm.TransitionError[state]) { failed = append(failed, e) }))
+	def, err := def.With(fsm.OnTimeoutError(func(_ context.Context, e *fsm.TransitionError[state]) { failed = append(failed, e) }))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func TestTimeoutsAtOnce(t *testing.T) {
 	table := fsm.Table[state]{idle: {running}, running: {stopped}, warming: {active, starting}, active: {warming}, starting: {}, stopped: {}}
 	synctest.Test(t, func(t *testing.T) {
 		var order trace
-		def := fsm.MustDefine(idle, table, fsm.Within(running, warming, active, starting),
+		def := fsm.MustDefine(idle, table, fsm.Substates(running, warming, active, starting),
 			fsm.Timeout(warming, time.Minute, active), fsm.Timeout(warming, time.Minute+1, starting), fsm.Timeout(running, time.Minute, stopped),
 			fsm.Guard(stopped, "no", func(context.Context, moved) error { order.add("running"); return errBoom }),
 			fsm.Guard(active, "no", func(context.Context, moved) error { order.add("warming"); return errBoom }))
@@ -232,7 +232,7 @@ func TestTimeoutOnALease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		held := newLease()
 		m, failed := timed(t, with(t, fsm.Timeout(warming, 30*time.Second, idle), fsm.Timeout(warming, time.Minute, stopping),
-			fsm.Timeout(starting, time.Minute, idle)), fsm.WithLease(held))
+			fsm.Timeout(starting, time.Minute, idle)), fsm.WithWriter(held))
 		walk(t, m, starting)
 		wantAt(t, m, time.Minute, idle)
 		wantStored(t, held, m)
@@ -258,7 +258,7 @@ func TestTimeoutOnALease(t *testing.T) {
 func TestTimeoutThatTheStoreRefusesIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		held := newLease()
-		m, failed := timed(t, with(t, fsm.Timeout(warming, time.Minute, idle)), fsm.WithLease(held))
+		m, failed := timed(t, with(t, fsm.Timeout(warming, time.Minute, idle)), fsm.WithWriter(held))
 		down := time.Now().Add(time.Minute)
 		held.answer = func() error {
 			if time.Now().Equal(down) {
@@ -306,7 +306,7 @@ func TestCloseStopsTimeouts(t *testing.T) {
 func TestCloseInterruptsATimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began, done := time.Now(), false
-		m, failed := timed(t, with(t, fsm.Timeout(warming, time.Minute, idle), fsm.Timeout(idle, time.Hour, starting), fsm.Enter(idle, func(ctx context.Context, _ moved) error {
+		m, failed := timed(t, with(t, fsm.Timeout(warming, time.Minute, idle), fsm.Timeout(idle, time.Hour, starting), fsm.OnEntry(idle, func(ctx context.Context, _ moved) error {
 			<-ctx.Done()
 			time.Sleep(time.Second)
 			done = true
@@ -356,8 +356,8 @@ func TestHooksOfATimeoutAreInsideItsTurn(t *testing.T) {
 		var m *fsm.Machine[state]
 		try := func(ctx context.Context) { errs = append(errs, m.Transition(ctx, starting), m.Close(ctx)) }
 		m = fsm.New(with(t, fsm.Timeout(warming, time.Minute, idle),
-			fsm.Enter(idle, func(ctx context.Context, _ moved) error { try(ctx); return errBoom }),
-			fsm.TimeoutFailed(func(ctx context.Context, _ *fsm.TransitionError[state]) { try(ctx) })))
+			fsm.OnEntry(idle, func(ctx context.Context, _ moved) error { try(ctx); return errBoom }),
+			fsm.OnTimeoutError(func(ctx context.Context, _ *fsm.TransitionError[state]) { try(ctx) })))
 		defer m.Close(context.Background())
 		walk(t, m, starting, warming)
 		later(time.Minute)
@@ -376,7 +376,7 @@ func TestHooksOfATimeoutAreInsideItsTurn(t *testing.T) {
 }
 
 // Who wants a second try asks for it in the queue.
-func TestTimeoutFailedMayQueue(t *testing.T) {
+func TestOnTimeoutErrorMayQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m *fsm.Machine[state]
 		var order trace
@@ -389,9 +389,9 @@ func TestTimeoutFailedMayQueue(t *testing.T) {
 				return nil
 			}),
 			fsm.Finally(func(_ context.Context, tr moved, err error) { order.add(fmt.Sprint("finally ", err != nil)) }),
-			fsm.TimeoutFailed(func(ctx context.Context, e *fsm.TransitionError[state]) {
+			fsm.OnTimeoutError(func(ctx context.Context, e *fsm.TransitionError[state]) {
 				order.add("failed")
-				if err := m.TransitionBecause(ctx, e.To, "again"); err != nil {
+				if err := m.TransitionWithCause(ctx, e.To, "again"); err != nil {
 					t.Error(err)
 				}
 			}))
@@ -450,7 +450,7 @@ func TestNegativeTimeoutIsDueOnEntry(t *testing.T) {
 					due = append(due, p.Due)
 				}
 				return []byte("x"), nil
-			})), fsm.WithLease(newLease()))
+			})), fsm.WithWriter(newLease()))
 		walk(t, m, starting)
 		wantAt(t, m, 0, idle)
 		if len(due) != 1 || !due[0].Equal(time.Now()) {
@@ -504,7 +504,7 @@ func TestDefineRefusesTimeouts(t *testing.T) {
 		"unknown":      {[]ruled{fsm.Timeout("x", time.Hour, idle), fsm.Timeout(idle, 61*time.Minute, "y")}, []string{`the timeout after 1h is for "x", which is not in the table`, `the timeout after 1h1m is for "y", which is not in the table`}},
 		"not an edge":  {[]ruled{fsm.Timeout(idle, time.Second, active)}, []string{`the timeout after 1s leads from "idle" to "active", which the table does not`}},
 		"twice":        {[]ruled{fsm.Timeout(warming, time.Second, idle), fsm.Timeout(warming, time.Minute, idle)}, []string{`"warming" has more than one timeout to "idle"`}},
-		"no func":      {[]ruled{fsm.TimeoutFunc(warming, "", nil, idle), fsm.TimeoutFailed[state](nil)}, []string{`the timeout of "warming" to "idle" has no function`, `the timeout of "warming" to "idle" has no name`, "timeout failed hook has no function"}},
+		"no func":      {[]ruled{fsm.TimeoutFunc(warming, "", nil, idle), fsm.OnTimeoutError[state](nil)}, []string{`the timeout of "warming" to "idle" has no function`, `the timeout of "warming" to "idle" has no name`, "timeout failed hook has no function"}},
 		"circle":       {[]ruled{fsm.Timeout(active, 1, stopping), fsm.Timeout(stopping, 1, stopped), fsm.Timeout(stopped, 1, idle), fsm.Timeout(idle, 1, starting), fsm.Timeout(starting, 1, warming), fsm.Timeout(starting, 1, stopping), fsm.Timeout(starting, 1, idle)}, []string{"nothing but timeouts leads from idle, starting, stopping, stopped: they would go round for ever"}},
 	}
 	for name, test := range tests {
@@ -523,7 +523,7 @@ func TestCirclesOfTimeouts(t *testing.T) {
 		t.Error(err)
 	}
 	table = fsm.Table[string]{"a": {"b"}, "a1": {"a2"}, "a2": {}, "b": {"a"}, "c": {"a"}}
-	within := fsm.Within("a", "a1", "a2")
+	within := fsm.Substates("a", "a1", "a2")
 	rules := []fsm.Rule[string]{within, fsm.Timeout("a", time.Second, "b"), fsm.Timeout("a1", time.Second, "a2"), fsm.Timeout("b", time.Second, "a"), fsm.Timeout("c", time.Second, "a")}
 	def, err := fsm.Define("c", table, rules...)
 	wantProblems(t, def == nil, err, "nothing but timeouts leads from a1, a2, b: they would go round for ever")

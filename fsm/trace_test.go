@@ -34,15 +34,15 @@ func (l *trace) notes(line string) code {
 // about are noting rules for a state and for all.
 func (l *trace) about(s state) []ruled {
 	return []ruled{
-		fsm.Guard(s, "g", l.notes("guard")), fsm.Before(l.notes("before")), fsm.Exit(s, l.notes("exit")),
-		fsm.Enter(s, l.notes("enter")), fsm.After(l.notes("after")),
+		fsm.Guard(s, "g", l.notes("guard")), fsm.Before(l.notes("before")), fsm.OnExit(s, l.notes("exit")),
+		fsm.OnEntry(s, l.notes("enter")), fsm.After(l.notes("after")),
 	}
 }
 
 // everywhere are noting rules for an edge and all that lies on it.
 func (l *trace) everywhere(from, to state) []ruled {
 	return []ruled{
-		fsm.Along(from, to, l.notes("edge")), fsm.After(l.notes("after")), fsm.Enter(to, l.notes("enter")),
-		fsm.Exit(from, l.notes("exit")), fsm.Before(l.notes("before")), fsm.Guard(to, "g", l.notes("guard")),
+		fsm.OnEdge(from, to, l.notes("edge")), fsm.After(l.notes("after")), fsm.OnEntry(to, l.notes("enter")),
+		fsm.OnExit(from, l.notes("exit")), fsm.Before(l.notes("before")), fsm.Guard(to, "g", l.notes("guard")),
 	}
 }

@@ -31,15 +31,15 @@ type Transition[S comparable] struct {
 }
 
 // Transition moves the machine to a state (with a hierarchy to the leaf that is entered
-// with it: see [Within]), or says in a *[TransitionError] why
+// with it: see [Substates]), or says in a *[TransitionError] why
 // not. This is the order, for an event ([Fire]) as well:
 //
 //  1. A ctx that has ended is refused. The call waits for its turn; if ctx ends
 //     first it leaves. A closed machine refuses.
 //  2. A machine whose term has ended refuses.
-//  3. An edge that is not in the table is refused: [ErrInvalid]. An event has to
+//  3. An edge that is not in the table is refused: [ErrInvalidTransition]. An event has to
 //     have a rule for the state: [ErrUnhandled], [ErrUnknownEvent]; the
-//     [Unhandled] hook has its say here. An ignored one is done.
+//     [OnUnhandled] hook has its say here. An ignored one is done.
 //  4. The guards are asked until one refuses: of the event's candidate ([If]),
 //     then of the edge ([GuardEdge]), then of the target ([Guard]; with a hierarchy of
 //     each state that would be entered, the outermost first), in the order in which
@@ -51,8 +51,8 @@ type Transition[S comparable] struct {
 //     doubt before it writes again.
 //  7. The transition is committed: readers see the new state and the history.
 //  8. The exit hooks of the source (and of the states around it that are left, the
-//     innermost first: see [Within]), those along the edge, the event's [Do], the
-//     enter hooks of the target (and before them of those around it that are entered,
+//     innermost first: see [Substates]), those along the edge, the event's [Do], the
+//     entry hooks of the target (and before them of those around it that are entered,
 //     the outermost first) and the after hooks run, all of them. The errors
 //     of those that fail are returned, joined; the machine has moved, and the
 //     error says so. Without [Reenter] a state that is its own target has neither
@@ -68,14 +68,14 @@ type Transition[S comparable] struct {
 // were. A ctx that ends after step 1 ends nothing by itself; guards, hooks and
 // the write get it.
 func (m *Machine[S]) Transition(ctx context.Context, to S) error {
-	return m.TransitionBecause(ctx, to, "")
+	return m.TransitionWithCause(ctx, to, "")
 }
 
-// TransitionBecause is [Machine.Transition] with a cause for the history.
+// TransitionWithCause is [Machine.Transition] with a cause for the history.
 //
 // This is the hot path. A machine without user code and without a lease goes
 // through it under one lock, reading the clock once and allocating nothing.
-func (m *Machine[S]) TransitionBecause(ctx context.Context, to S, cause string) error {
+func (m *Machine[S]) TransitionWithCause(ctx context.Context, to S, cause string) error {
 	if ctx.Err() != nil {
 		return m.failed(&request[S]{to: to}, PhaseTurn, ended(ctx))
 	}
@@ -86,7 +86,7 @@ func (m *Machine[S]) TransitionBecause(ctx context.Context, to S, cause string) 
 	defer m.turn.mu.Unlock()
 	_, target, ok := m.def.graph.edge(m.present(), to)
 	if !ok {
-		return m.refusal(to, PhaseTable, ErrInvalid)
+		return m.refusal(to, PhaseTable, ErrInvalidTransition)
 	}
 	e := entry{at: now(), from: m.present(), to: target}
 	m.commit(e, cause, m.def.remains(e))
@@ -164,5 +164,5 @@ func (m *Machine[S]) refusal(to S, phase Phase, err error) error {
 
 func (m *Machine[S]) failure(from uint16, to S, phase Phase, err error, moved bool) error {
 	g := m.def.graph
-	return &TransitionError[S]{From: g.states[from], To: to, Allowed: g.next[from], Phase: phase, Err: err, Moved: moved}
+	return &TransitionError[S]{From: g.states[from], To: to, Permitted: g.next[from], Phase: phase, Err: err, Moved: moved}
 }

@@ -25,8 +25,8 @@ func TestEveryPairOfStatesFollowsTheTable(t *testing.T) {
 				}
 				continue
 			}
-			refused := wantRefusal(t, err, fsm.PhaseTable, fsm.ErrInvalid)
-			if diff := cmp.Diff(table[from], refused.Allowed); diff != "" || refused.From != from || refused.To != to {
+			refused := wantRefusal(t, err, fsm.PhaseTable, fsm.ErrInvalidTransition)
+			if diff := cmp.Diff(table[from], refused.Permitted); diff != "" || refused.From != from || refused.To != to {
 				t.Errorf("%v -> %v: error says %+v; allowed (-want +got):\n%s", from, to, refused, diff)
 			}
 			if diff := cmp.Diff(before, m.Snapshot()); diff != "" {
@@ -37,12 +37,12 @@ func TestEveryPairOfStatesFollowsTheTable(t *testing.T) {
 }
 
 // Errors of one state share what they show, but not what a caller appends.
-func TestAllowedMayBeAppendedTo(t *testing.T) {
+func TestPermittedMayBeAppendedTo(t *testing.T) {
 	m := at(t, starting)
-	first := wantRefusal(t, m.Transition(context.Background(), active), fsm.PhaseTable, fsm.ErrInvalid)
-	second := wantRefusal(t, m.Transition(context.Background(), active), fsm.PhaseTable, fsm.ErrInvalid)
-	mine := append(first.Allowed, "mine")
-	_ = append(second.Allowed, "yours")
+	first := wantRefusal(t, m.Transition(context.Background(), active), fsm.PhaseTable, fsm.ErrInvalidTransition)
+	second := wantRefusal(t, m.Transition(context.Background(), active), fsm.PhaseTable, fsm.ErrInvalidTransition)
+	mine := append(first.Permitted, "mine")
+	_ = append(second.Permitted, "yours")
 	if diff := cmp.Diff([]state{warming, stopping, idle, "mine"}, mine); diff != "" {
 		t.Errorf("after an append by another (-want +got):\n%s", diff)
 	}
@@ -75,9 +75,9 @@ func TestErrorMessages(t *testing.T) {
 		"context":      {fsm.New(lifecycle).Transition(ended, starting), "idle -> starting: context canceled: deadline of the request"},
 		"guard":        {try(with(t, fsm.Guard(starting, "feed is fresh", failing("12s old"))), starting), `idle -> starting: guard "feed is fresh": 12s old`},
 		"before":       {try(with(t, fsm.Before(failing("no"))), starting), "idle -> starting: before hook: no"},
-		"exit":         {try(with(t, fsm.Exit(idle, failing("no"))), starting), "idle -> starting moved, but exit hook: no"},
-		"all hooks": {try(with(t, fsm.After(failing("c")), fsm.Enter(starting, failing("b")), fsm.Exit(idle, failing("a"))), starting),
-			"idle -> starting moved, but exit hook: a; enter hook: b; after hook: c"},
+		"exit":         {try(with(t, fsm.OnExit(idle, failing("no"))), starting), "idle -> starting moved, but exit hook: no"},
+		"all hooks": {try(with(t, fsm.After(failing("c")), fsm.OnEntry(starting, failing("b")), fsm.OnExit(idle, failing("a"))), starting),
+			"idle -> starting moved, but exit hook: a; entry hook: b; after hook: c"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -111,10 +111,10 @@ func TestOrderOfATransition(t *testing.T) {
 	// Declared in an order that is not the one in which they run.
 	def := with(t,
 		fsm.After(j.note("after")),
-		fsm.Enter(starting, j.note("enter 1")),
-		fsm.Enter(idle, j.note("wrong enter")),
-		fsm.Exit(idle, j.note("exit")),
-		fsm.Exit(starting, j.note("wrong exit")),
+		fsm.OnEntry(starting, j.note("enter 1")),
+		fsm.OnEntry(idle, j.note("wrong enter")),
+		fsm.OnExit(idle, j.note("exit")),
+		fsm.OnExit(starting, j.note("wrong exit")),
 		fsm.Before(j.note("before")),
 		fsm.Guard(starting, "g1", j.note("guard 1")),
 		fsm.Guard(idle, "g", j.note("wrong guard")),
@@ -123,11 +123,11 @@ func TestOrderOfATransition(t *testing.T) {
 			return raw(s)
 		}),
 		fsm.Guard(starting, "g2", j.note("guard 2")),
-		fsm.Enter(starting, j.note("enter 2")),
+		fsm.OnEntry(starting, j.note("enter 2")),
 	)
 	held := newLease()
 	held.wrote = func() { j.lines = append(j.lines, fmt.Sprintf("written in %v", j.machine.State())) }
-	j.machine = fsm.New(def, fsm.WithLease(held))
+	j.machine = fsm.New(def, fsm.WithWriter(held))
 	walk(t, j.machine, starting)
 
 	want := []string{
@@ -160,7 +160,7 @@ func TestVetoStopsWhatComesAfterIt(t *testing.T) {
 			ran := 0
 			count := func(context.Context, moved) error { ran++; return nil }
 			m := fsm.New(with(t, fsm.Guard(starting, "first", count), test.veto, fsm.Guard(starting, "second", count),
-				fsm.Before(count), fsm.Exit(idle, count), fsm.Enter(starting, count), fsm.After(count)))
+				fsm.Before(count), fsm.OnExit(idle, count), fsm.OnEntry(starting, count), fsm.After(count)))
 			wantRefusal(t, m.Transition(context.Background(), starting), test.phase, errBoom)
 			wantState(t, m, idle, 0)
 			if ran != test.want {
@@ -180,8 +180,8 @@ func TestGuardErrorNamesTheGuard(t *testing.T) {
 
 func TestHookErrorAfterTheCommitSaysThatItMoved(t *testing.T) {
 	tests := map[fsm.Phase]ruled{
-		fsm.PhaseExit:  fsm.Exit(idle, returns(errBoom)),
-		fsm.PhaseEnter: fsm.Enter(starting, returns(errBoom)),
+		fsm.PhaseExit:  fsm.OnExit(idle, returns(errBoom)),
+		fsm.PhaseEntry: fsm.OnEntry(starting, returns(errBoom)),
 		fsm.PhaseAfter: fsm.After(returns(errBoom)),
 	}
 	for phase, rule := range tests {
@@ -193,7 +193,7 @@ func TestHookErrorAfterTheCommitSaysThatItMoved(t *testing.T) {
 			if failed == nil || !failed.Moved || failed.Phase != phase || failed.From != idle || failed.To != starting || !errors.Is(err, errBoom) {
 				t.Errorf("got %+v, want a move from idle to starting with a failure at %v", failed, phase)
 			}
-			if diff := cmp.Diff([]state{starting}, failed.Allowed); diff != "" {
+			if diff := cmp.Diff([]state{starting}, failed.Permitted); diff != "" {
 				t.Errorf("allowed belongs to from (-want +got):\n%s", diff)
 			}
 			wantState(t, m, starting, 1)
@@ -205,11 +205,11 @@ func TestHookErrorAfterTheCommitSaysThatItMoved(t *testing.T) {
 }
 
 func TestFirstHookThatFailsGivesThePhase(t *testing.T) {
-	def := with(t, fsm.Exit(idle, returns(nil)), fsm.Enter(starting, returns(errBoom)), fsm.After(returns(context.Canceled)))
+	def := with(t, fsm.OnExit(idle, returns(nil)), fsm.OnEntry(starting, returns(errBoom)), fsm.After(returns(context.Canceled)))
 	err := try(def, starting)
 	failed, _ := errors.AsType[*fsm.TransitionError[state]](err)
-	if failed == nil || failed.Phase != fsm.PhaseEnter || !errors.Is(err, errBoom) || !errors.Is(err, context.Canceled) {
-		t.Errorf("got %+v, want both errors at %v", failed, fsm.PhaseEnter)
+	if failed == nil || failed.Phase != fsm.PhaseEntry || !errors.Is(err, errBoom) || !errors.Is(err, context.Canceled) {
+		t.Errorf("got %+v, want both errors at %v", failed, fsm.PhaseEntry)
 	}
 }
 
@@ -227,7 +227,7 @@ func TestUserCodeGetsTheTransitionAndTheCallersContext(t *testing.T) {
 		}
 		m := fsm.New(with(t, fsm.Guard(starting, "g", look), fsm.After(look)))
 		time.Sleep(time.Minute)
-		if err := m.TransitionBecause(ctx, starting, "operator"); err != nil {
+		if err := m.TransitionWithCause(ctx, starting, "operator"); err != nil {
 			t.Fatal(err)
 		}
 		want := moved{Number: 1, From: idle, To: starting, At: time.Now().UTC(), Cause: "operator"}
@@ -280,7 +280,7 @@ func TestResetGoesAroundTheTable(t *testing.T) {
 }
 
 func TestPhaseNames(t *testing.T) {
-	want := []string{"invalid", "turn", "lease", "table", "guard", "before", "write", "exit", "edge", "enter", "after", "invalid"}
+	want := []string{"invalid", "turn", "lease", "table", "guard", "before", "write", "exit", "edge", "entry", "after", "invalid"}
 	for i, name := range want {
 		if got := fsm.Phase(i).String(); got != name {
 			t.Errorf("phase %d is %q, want %q", i, got, name)

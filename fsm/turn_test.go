@@ -34,7 +34,7 @@ func TestWaitersAreServedInOrderAndGetTheirOwnResults(t *testing.T) {
 		var results []<-chan error
 		for i, to := range []state{starting, active, warming, idle} { // the second is not in the table then
 			results = append(results, start(func() error {
-				return m.TransitionBecause(context.Background(), to, fmt.Sprint(i))
+				return m.TransitionWithCause(context.Background(), to, fmt.Sprint(i))
 			}))
 		}
 		for _, answer := range []error{nil, nil, errBoom} {
@@ -43,7 +43,7 @@ func TestWaitersAreServedInOrderAndGetTheirOwnResults(t *testing.T) {
 		if err := <-results[0]; err != nil {
 			t.Error(err)
 		}
-		wantRefusal(t, <-results[1], fsm.PhaseTable, fsm.ErrInvalid)
+		wantRefusal(t, <-results[1], fsm.PhaseTable, fsm.ErrInvalidTransition)
 		if err := <-results[2]; err != nil {
 			t.Error(err)
 		}
@@ -118,10 +118,10 @@ func TestCodeThatNeverReturnsLeavesTheMachineUsable(t *testing.T) {
 		"guard":  {func(c code) ruled { return fsm.Guard(starting, "g", c) }, idle},
 		"before": {fsm.Before[state], idle},
 		"encode": {encodeBy, idle},
-		"exit":   {func(c code) ruled { return fsm.Exit(idle, c) }, starting},
-		"enter":  {func(c code) ruled { return fsm.Enter(starting, c) }, starting},
+		"exit":   {func(c code) ruled { return fsm.OnExit(idle, c) }, starting},
+		"enter":  {func(c code) ruled { return fsm.OnEntry(starting, c) }, starting},
 		"after":  {fsm.After[state], starting},
-		"edge":   {func(c code) ruled { return fsm.Along(idle, starting, c) }, starting},
+		"edge":   {func(c code) ruled { return fsm.OnEdge(idle, starting, c) }, starting},
 		"narrow": {func(c code) ruled { return fsm.GuardEdge(idle, starting, "g", c) }, idle},
 		"finally": {func(c code) ruled {
 			return fsm.Finally(func(ctx context.Context, tr moved, _ error) { _ = c(ctx, tr) })
@@ -153,7 +153,7 @@ func leaveFrom(t *testing.T, rule func(code) ruled, leave func(), want state) {
 				leave()
 			}
 			return nil
-		})), fsm.WithLease(held))
+		})), fsm.WithWriter(held))
 
 		ended := make(chan any)
 		go func() {

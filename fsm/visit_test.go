@@ -22,8 +22,8 @@ func TestUserCodeMayNotChangeItsOwnMachine(t *testing.T) {
 	places := map[string]func(code) ruled{
 		"guard":  func(c code) ruled { return fsm.Guard(starting, "g", c) },
 		"before": fsm.Before[state],
-		"exit":   func(c code) ruled { return fsm.Exit(idle, c) },
-		"enter":  func(c code) ruled { return fsm.Enter(starting, c) },
+		"exit":   func(c code) ruled { return fsm.OnExit(idle, c) },
+		"enter":  func(c code) ruled { return fsm.OnEntry(starting, c) },
 		"after":  fsm.After[state],
 	}
 	for place, rule := range places {
@@ -86,7 +86,7 @@ func TestContextThatOutlivesItsHookIsNoLongerInside(t *testing.T) {
 		var kept context.Context
 		open := make(gate)
 		m := fsm.New(with(t,
-			fsm.Enter(starting, func(ctx context.Context, _ moved) error { kept = ctx; return nil }),
+			fsm.OnEntry(starting, func(ctx context.Context, _ moved) error { kept = ctx; return nil }),
 			fsm.Before(open.pass)))
 		first := start(func() error { return m.Transition(context.Background(), starting) })
 		open <- nil

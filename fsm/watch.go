@@ -73,7 +73,7 @@ func (m *Machine[S]) forget(w watcher[S]) {
 // Wait returns as soon as the machine is in one of the states or within it, or a step
 // has led there, and says in which leaf; the machine may have moved on by then. If it is in one
 // already it returns at once; otherwise it is told after the hooks of the step. It
-// fails when ctx ends, when the machine is closed, with [ErrInvalid] for a state
+// fails when ctx ends, when the machine is closed, with [ErrInvalidTransition] for a state
 // that is not in the table or for none at all, and with [ErrReentrant] inside a
 // hook of the same machine: the step it waits for would have to wait for it. It
 // starts no goroutine.
@@ -88,11 +88,11 @@ func (m *Machine[S]) Wait(ctx context.Context, states ...S) (S, error) {
 func (m *Machine[S]) wait(ctx context.Context, states []S) (S, error) {
 	var none S
 	if len(states) == 0 {
-		return none, fmt.Errorf("no state is %w", ErrInvalid)
+		return none, fmt.Errorf("no state is %w", ErrInvalidTransition)
 	}
 	for _, s := range states {
 		if i, known := m.def.graph.index[s]; !known || m.def.isHistory(i) {
-			return none, fmt.Errorf("%q is %w", label(s), ErrInvalid)
+			return none, fmt.Errorf("%q is %w", label(s), ErrInvalidTransition)
 		}
 	}
 	w := &waiter[S]{def: m.def, states: states, met: make(chan S, 1), over: make(chan error, 1)}
@@ -165,7 +165,7 @@ func (w *waiter[S]) waitsFor(s S) bool {
 //
 // The machine does not wait for a subscriber. Up to buffer steps are kept for one
 // that is slow; when one more comes the subscription ends, so that a gap is never
-// taken for none: what was kept is still yielded, and then [ErrOverflow]. In the
+// taken for none: what was kept is still yielded, and then [ErrSlowSubscriber]. In the
 // same way it ends with the error of ctx, or with [ErrClosed]. The error is the
 // last thing that is yielded, with a zero Transition. The sequence can be ranged
 // over once; leaving the loop ends the subscription. One that is never ranged over
@@ -207,7 +207,7 @@ func (s *subscription[S]) see(t Transition[S]) bool {
 	case t.Number <= s.after: // committed before it began, and only its hooks ran on
 		return true
 	case len(s.kept) == s.limit:
-		s.end(ErrOverflow)
+		s.end(ErrSlowSubscriber)
 		return false
 	}
 	s.kept = append(s.kept, t)

@@ -102,10 +102,10 @@ func TestWaitFails(t *testing.T) {
 		if _, err := m.Wait(ctx, active); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
-		if _, err := m.Wait(context.Background(), "bogus"); !errors.Is(err, fsm.ErrInvalid) {
+		if _, err := m.Wait(context.Background(), "bogus"); !errors.Is(err, fsm.ErrInvalidTransition) {
 			t.Errorf("unknown state: %v", err)
 		}
-		if _, err := m.Wait(context.Background()); !errors.Is(err, fsm.ErrInvalid) {
+		if _, err := m.Wait(context.Background()); !errors.Is(err, fsm.ErrInvalidTransition) {
 			t.Errorf("no state: %v", err)
 		}
 		_, result := waits(context.Background(), m, active)
@@ -166,7 +166,7 @@ func TestSubscriberSeesEveryStepInOrder(t *testing.T) {
 func TestSubscriberGetsTheWholeTransition(t *testing.T) {
 	m := fsm.New(lifecycle)
 	steps := m.Subscribe(context.Background(), 1)
-	if err := m.TransitionBecause(context.Background(), starting, "why"); err != nil {
+	if err := m.TransitionWithCause(context.Background(), starting, "why"); err != nil {
 		t.Fatal(err)
 	}
 	for tr, err := range steps {
@@ -189,7 +189,7 @@ func TestSlowSubscriberEndsWithWhatFitted(t *testing.T) {
 		fast, result := collect(m.Subscribe(context.Background(), 9))
 		walk(t, m, starting, warming, active, stopping)
 		got, ended := collect(slow)
-		if err := <-ended; !errors.Is(err, fsm.ErrOverflow) {
+		if err := <-ended; !errors.Is(err, fsm.ErrSlowSubscriber) {
 			t.Errorf("ended with %v", err)
 		}
 		if diff := cmp.Diff([]state{starting, warming}, *got); diff != "" {
@@ -212,7 +212,7 @@ func TestSubscriptionBeginsWithTheNextStep(t *testing.T) {
 		var m *fsm.Machine[state]
 		var got *[]state
 		var result <-chan error
-		m = fsm.New(with(t, fsm.Enter(starting, func(context.Context, moved) error {
+		m = fsm.New(with(t, fsm.OnEntry(starting, func(context.Context, moved) error {
 			got, result = collect(m.Subscribe(context.Background(), 4))
 			return nil
 		})))

@@ -153,7 +153,7 @@ func (w *walker) ask(ctx context.Context, s step) (face, error) {
 // answer checks that a step failed if it had to, and for no other reason than the
 // store's.
 func (w *walker) answer(s step, err error) error {
-	invalid := s.What == "stray" && errors.Is(err, fsm.ErrInvalid) || s.What == "bad update" && errors.Is(err, errBoom)
+	invalid := s.What == "stray" && errors.Is(err, fsm.ErrInvalidTransition) || s.What == "bad update" && errors.Is(err, errBoom)
 	trouble := errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrInDoubt) || errors.Is(err, store.ErrLost)
 	if s.What == "bad update" && err == nil || err != nil && !invalid && !trouble {
 		return fmt.Errorf("answered %w", err)

@@ -59,9 +59,9 @@ func (i *Instance[S, P]) Transition(ctx context.Context, to S) error {
 	return i.machine.Transition(ctx, to)
 }
 
-// TransitionBecause is Transition with a cause that the history keeps.
-func (i *Instance[S, P]) TransitionBecause(ctx context.Context, to S, cause string) error {
-	return i.machine.TransitionBecause(ctx, to, cause)
+// TransitionWithCause is Transition with a cause that the history keeps.
+func (i *Instance[S, P]) TransitionWithCause(ctx context.Context, to S, cause string) error {
+	return i.machine.TransitionWithCause(ctx, to, cause)
 }
 
 // Update changes the user's payload and publishes it. change gets a copy made by

@@ -107,7 +107,7 @@ func TestLeaveThatIsVetoedLetsGoAllTheSame(t *testing.T) {
 func TestLeaveGoesOnAfterAHookThatFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := newProxy()
-		inst := ruled(t, st, configure(), fsm.Enter(Stopping, func(context.Context, fsm.Transition[State]) error { return errBoom }))
+		inst := ruled(t, st, configure(), fsm.OnEntry(Stopping, func(context.Context, fsm.Transition[State]) error { return errBoom }))
 		climb(t, inst, Starting)
 		if err := inst.Leave(t.Context()); !errors.Is(err, errBoom) {
 			t.Errorf("got %v, want %v", err, errBoom)
@@ -121,7 +121,7 @@ func TestLeaveTellsOfAHookThatFailedWhileTheTermWasLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := newProxy()
 		var inst *instance
-		inst = ruled(t, st, configure(), fsm.Enter(Stopping, func(context.Context, fsm.Transition[State]) error {
+		inst = ruled(t, st, configure(), fsm.OnEntry(Stopping, func(context.Context, fsm.Transition[State]) error {
 			st.evict()
 			<-inst.Lease().Done()
 			return errBoom
@@ -137,7 +137,7 @@ func TestLeaveTellsOfAHookThatFailedWhileTheTermWasLost(t *testing.T) {
 func TestLeaveLetsGoThoughAHookPanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := newProxy()
-		inst := ruled(t, st, configure(), fsm.Enter(Stopping, func(context.Context, fsm.Transition[State]) error { panic(errBoom) }))
+		inst := ruled(t, st, configure(), fsm.OnEntry(Stopping, func(context.Context, fsm.Transition[State]) error { panic(errBoom) }))
 		climb(t, inst, Starting)
 		func() {
 			defer func() {
@@ -171,7 +171,7 @@ func TestLeaveKeepsTheValuesOfTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		type trace struct{}
 		var got any
-		inst := ruled(t, newProxy(), configure(), fsm.Enter(Stopping, func(ctx context.Context, _ fsm.Transition[State]) error {
+		inst := ruled(t, newProxy(), configure(), fsm.OnEntry(Stopping, func(ctx context.Context, _ fsm.Transition[State]) error {
 			got = ctx.Value(trace{})
 			return nil
 		}))
@@ -207,7 +207,7 @@ func TestLeaveIsBoundedWhenTheStoreHangs(t *testing.T) {
 func TestLeaveHasTenSecondsUnlessToldOtherwise(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var left time.Duration
-		inst := ruled(t, newProxy(), configure(), fsm.Enter(Stopping, func(ctx context.Context, _ fsm.Transition[State]) error {
+		inst := ruled(t, newProxy(), configure(), fsm.OnEntry(Stopping, func(ctx context.Context, _ fsm.Transition[State]) error {
 			deadline, _ := ctx.Deadline()
 			left = time.Until(deadline)
 			return nil
@@ -267,7 +267,7 @@ func TestLeaveGoesOnLocallyWhenTheTermIsLostOnTheWay(t *testing.T) {
 				st := newProxy()
 				var inst *instance
 				cfg := configure(func(c *config) { c.LeaveWithin = time.Minute })
-				inst = ruled(t, st, cfg, fsm.Enter(Stopping, func(context.Context, fsm.Transition[State]) error {
+				inst = ruled(t, st, cfg, fsm.OnEntry(Stopping, func(context.Context, fsm.Transition[State]) error {
 					lose(st, inst)
 					return nil
 				}))

@@ -74,8 +74,8 @@ func TestRefusedTransitionIsNotPublished(t *testing.T) {
 		st := newProxy()
 		inst := register(t, keep(t, st))
 		before := inst.Status()
-		if err := inst.Transition(t.Context(), Active); !errors.Is(err, fsm.ErrInvalid) {
-			t.Errorf("got %v, want %v", err, fsm.ErrInvalid)
+		if err := inst.Transition(t.Context(), Active); !errors.Is(err, fsm.ErrInvalidTransition) {
+			t.Errorf("got %v, want %v", err, fsm.ErrInvalidTransition)
 		}
 		if d := diff(before, inst.Status()); d != "" || len(st.sent(update)) != 0 {
 			t.Errorf("it left a trace: %s", d)
@@ -183,7 +183,7 @@ func TestRecordShowsTheMostRecentTransitions(t *testing.T) {
 		for range 15 {
 			climb(t, inst, Starting, Idle)
 		}
-		if err := inst.TransitionBecause(t.Context(), Starting, "told to"); err != nil {
+		if err := inst.TransitionWithCause(t.Context(), Starting, "told to"); err != nil {
 			t.Fatal(err)
 		}
 		shown, kept := published(t, st).History, inst.Machine().History()

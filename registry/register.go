@@ -98,5 +98,5 @@ func (i *Instance[S, P]) begin(held lease.Lease, def *fsm.Definition[S]) {
 	i.token = held.Token()
 	i.mu.Unlock()
 	i.lease = held
-	i.machine = fsm.New(def, fsm.WithLease(written{held, i.commit}), fsm.WithHistory(i.cfg.History))
+	i.machine = fsm.New(def, fsm.WithWriter(written{held, i.commit}), fsm.WithHistory(i.cfg.History))
 }

@@ -80,7 +80,7 @@ func TestTimeoutsEndWithTheInstance(t *testing.T) {
 func TestConnectedMayNameAParent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := newProxy()
-		def := fsm.MustDefine(Idle, fsm.Table[State]{Idle: {Active}, Active: {Idle}, Warming: {Starting}, Starting: {}}, fsm.Within(Active, Warming, Starting))
+		def := fsm.MustDefine(Idle, fsm.Table[State]{Idle: {Active}, Active: {Idle}, Warming: {Starting}, Starting: {}}, fsm.Substates(Active, Warming, Starting))
 		inst, err := registry.Register(t.Context(), keep(t, st), def, configure(func(c *config) { c.Leave = nil }))
 		if err != nil {
 			t.Fatal(err)

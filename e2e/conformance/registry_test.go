@@ -159,7 +159,7 @@ func refusedLeaves(s *scene) {
 		s.Fatal(err)
 	}
 	for _, to := range []State{Starting, Stopped, "nowhere"} {
-		if err := inst.Transition(s.Context(), to); !errors.Is(err, fsm.ErrInvalid) {
+		if err := inst.Transition(s.Context(), to); !errors.Is(err, fsm.ErrInvalidTransition) {
 			s.Errorf("to %s: %v", to, err)
 		}
 	}

@@ -47,7 +47,7 @@ func setScene(t *testing.T, l *line) *scene {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.held, s.machine = held, fsm.New(traffic, fsm.WithLease(held))
+	s.held, s.machine = held, fsm.New(traffic, fsm.WithWriter(held))
 	for key, st := range map[string]store.Store{theirs: l.near, bare: l.far} {
 		c := claim("mine", long)
 		c.Key = key

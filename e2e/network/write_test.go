@@ -178,7 +178,7 @@ func TestTransitionInDoubtIsRestatedBeforeAnythingElse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			onEach(t, func(t *testing.T, l *line) {
 				held := l.acquire(l.keep(l.far, slow), "light is red")
-				m := fsm.New(traffic, fsm.WithLease(held))
+				m := fsm.New(traffic, fsm.WithWriter(held))
 				seen := l.On(network.ToServer, "light is ", network.Pass, -1)
 				lost := l.On(network.ToServer, "light is green", fate, 1)
 
@@ -207,7 +207,7 @@ func TestTransitionInDoubtIsRestatedBeforeAnythingElse(t *testing.T) {
 func TestNothingIsAcceptedUntilTheDoubtIsSettled(t *testing.T) {
 	onEach(t, func(t *testing.T, l *line) {
 		held := l.acquire(l.keep(l.far, slow), "light is red")
-		m := fsm.New(traffic, fsm.WithLease(held))
+		m := fsm.New(traffic, fsm.WithWriter(held))
 		lost := l.On(network.ToServer, "light is ", network.LoseReply, -1)
 		l.want("the transition", m.Transition(t.Context(), "green"), store.ErrInDoubt)
 		for range 3 {
@@ -230,7 +230,7 @@ func TestNothingIsAcceptedUntilTheDoubtIsSettled(t *testing.T) {
 func TestTransitionInDoubtIsSettledByTheHeartbeat(t *testing.T) {
 	onEach(t, func(t *testing.T, l *line) {
 		held := l.acquire(l.keep(l.far, slow), "light is red")
-		m := fsm.New(traffic, fsm.WithLease(held))
+		m := fsm.New(traffic, fsm.WithWriter(held))
 		l.On(network.ToServer, "light is green", network.LoseReply, 1)
 		l.want("the transition", m.Transition(t.Context(), "green"), store.ErrInDoubt)
 		l.eventually("the record is the machine's state again", func() bool { return l.value() == "light is red" })

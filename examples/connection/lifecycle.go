@@ -57,10 +57,10 @@ var lifecycle = fsm.MustDefine(Open, fsm.Table[State]{
 	Waiting:      {Attempt},
 	Closed:       {},
 },
-	fsm.Within(Open, Disconnected, Attempt, Waiting),
-	fsm.Within(Attempt, Connecting, Online),
-	fsm.Within(Online, Handshaking, Ready),
-	fsm.Within(Ready, Quiet, Subscribed),
+	fsm.Substates(Open, Disconnected, Attempt, Waiting),
+	fsm.Substates(Attempt, Connecting, Online),
+	fsm.Substates(Online, Handshaking, Ready),
+	fsm.Substates(Ready, Quiet, Subscribed),
 	fsm.ShallowHistory(Resumed, Ready),
 	fsm.Final(Closed),
 
@@ -81,10 +81,10 @@ func (c *client) rules() []fsm.Rule[State] {
 		fsm.On(Lost, fsm.From(Attempt), Waiting, ours, fsm.Do(c.mourn)),
 		fsm.TimeoutFunc(Waiting, "backoff", c.pause, Attempt),
 
-		fsm.Enter(Attempt, c.begin),
-		fsm.Exit(Attempt, c.end),
-		fsm.Enter(Ready, c.relax),
-		fsm.Enter(Subscribed, c.subscribe),
+		fsm.OnEntry(Attempt, c.begin),
+		fsm.OnExit(Attempt, c.end),
+		fsm.OnEntry(Ready, c.relax),
+		fsm.OnEntry(Subscribed, c.subscribe),
 		fsm.After(c.tell),
 	}
 }

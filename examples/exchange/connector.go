@@ -185,7 +185,7 @@ func (c *connector) open(ctx context.Context) *reading {
 func (c *connector) advance(ctx context.Context, to State) {
 	for ctx.Err() == nil {
 		err := c.instance.Transition(ctx, to)
-		if err == nil || errors.Is(err, fsm.ErrInvalid) {
+		if err == nil || errors.Is(err, fsm.ErrInvalidTransition) {
 			return
 		}
 		if ctx.Err() == nil {

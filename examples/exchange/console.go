@@ -158,7 +158,7 @@ func (p *program) to(ctx context.Context, state State) error {
 	err := i.Transition(ctx, state)
 	refused := new(fsm.TransitionError[State])
 	switch {
-	case errors.Is(err, fsm.ErrInvalid) && errors.As(err, &refused):
+	case errors.Is(err, fsm.ErrInvalidTransition) && errors.As(err, &refused):
 		p.journal.rejected(i.Lease().Token(), refused)
 	case err != nil:
 		p.answer(err)

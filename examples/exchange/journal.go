@@ -51,7 +51,7 @@ func (j journal) transition(token store.Token, t fsm.Transition[State]) {
 // rejected is a transition that the table does not have. The token is zero while
 // nothing is claimed.
 func (j journal) rejected(token store.Token, err *fsm.TransitionError[State]) {
-	allowed := append([]State{}, err.Allowed...) // an empty list, not null
+	allowed := append([]State{}, err.Permitted...) // an empty list, not null
 	j.out.Warn("rejected", "token", token, "from", err.From, "to", err.To, "allowed", allowed, "error", err.Error())
 }
 

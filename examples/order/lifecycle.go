@@ -42,8 +42,8 @@ var lifecycle = fsm.MustDefine(Open, fsm.Table[State]{
 	Shipped:   {},
 	Cancelled: {},
 },
-	fsm.Within(Open, Placed, Paid, Packing),
-	fsm.Within(Packing, Picking, Boxing, Labelled),
+	fsm.Substates(Open, Placed, Paid, Packing),
+	fsm.Substates(Packing, Picking, Boxing, Labelled),
 	fsm.Final(Shipped, Cancelled),
 
 	fsm.Timeout(Placed, 15*time.Minute, Cancelled),

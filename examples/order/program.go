@@ -94,7 +94,7 @@ func (p *program) fire(ctx context.Context, m *machine) error {
 
 // show says where the order is, and what may happen to it.
 func (p *program) show(ctx context.Context, m *machine) error {
-	events, err := m.Events(ctx)
+	events, err := m.PermittedEvents(ctx)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (p *program) show(ctx context.Context, m *machine) error {
 // draw draws the order's life, with where it is and how it came there. A snapshot by
 // itself waits for nothing; asked for its events, the machine does what is overdue first.
 func (p *program) draw(ctx context.Context, m *machine) error {
-	if _, err := m.Events(ctx); err != nil {
+	if _, err := m.PermittedEvents(ctx); err != nil {
 		return err
 	}
 	s := m.Snapshot()

@@ -99,7 +99,7 @@ func (w *walk[S]) step() {
 
 // pass lets time pass until something is due.
 func (w *walk[S]) pass(before fsm.Snapshot[S]) {
-	earlier := func(a, b fsm.Pending[S]) int { return a.Due.Compare(b.Due) }
+	earlier := func(a, b fsm.PendingTimeout[S]) int { return a.Due.Compare(b.Due) }
 	due := slices.SortedStableFunc(slices.Values(before.Timeouts), earlier)
 	time.Sleep(time.Until(due[0].Due))
 	synctest.Wait()

@@ -63,9 +63,9 @@ func worded(more ...fsm.Rule[state]) *fsm.Definition[state] {
 		fsm.On(stop, fsm.FromAny[state](), "stopping"), fsm.Internal(stop, fsm.From[state]("stopping")),
 		fsm.On(tick, fsm.From[state]("active"), "active"), fsm.Self[state]("active"),
 		fsm.On(tick, fsm.From[state]("warming"), "warming"), fsm.Reenter[state]("warming"),
-		fsm.Internal(tick, fsm.From[state]("idle"), fsm.Do(func(ctx context.Context, _ tr, _ fsm.None) error { return nil })),
+		fsm.Internal(tick, fsm.From[state]("idle"), fsm.Do(func(ctx context.Context, _ tr, _ fsm.NoArg) error { return nil })),
 		fsm.Guard("warming", "g", sometimes[tr](3)), fsm.GuardEdge("stopped", "idle", "e", sometimes[tr](2)),
-		fsm.Before(sometimes[tr](7)), fsm.Enter("active", sometimes[tr](2)), fsm.After(sometimes[tr](5)),
+		fsm.Before(sometimes[tr](7)), fsm.OnEntry("active", sometimes[tr](2)), fsm.After(sometimes[tr](5)),
 	}
 	return fsm.MustDefine("idle", table, append(rules, more...)...)
 }
@@ -75,7 +75,7 @@ func TestEveryKindOfRule(t *testing.T) {
 }
 
 func TestUnhandledHookMayAnswer(t *testing.T) {
-	fsmtest.Check(t, worded(fsm.Unhandled(func(context.Context, *fsm.EventError[state]) error { return nil })),
+	fsmtest.Check(t, worded(fsm.OnUnhandled(func(context.Context, *fsm.EventError[state]) error { return nil })),
 		fsmtest.Arg[state](boot, rapid.IntRange(0, 3)))
 }
 
@@ -84,7 +84,7 @@ func TestUnhandledHookMayAnswer(t *testing.T) {
 func nested(more ...fsm.Rule[state]) *fsm.Definition[state] {
 	type tr = fsm.Transition[state]
 	rules := []fsm.Rule[state]{
-		fsm.Within[state]("running", "starting", "live"), fsm.Within[state]("live", "warming", "active"),
+		fsm.Substates[state]("running", "starting", "live"), fsm.Substates[state]("live", "warming", "active"),
 		fsm.ShallowHistory[state]("resumed", "running"), fsm.DeepHistory[state]("again", "running"),
 		fsm.Self[state]("live"), fsm.Reenter[state]("running"),
 		fsm.Timeout[state]("running", time.Hour, "stopped"), fsm.Timeout[state]("warming", time.Minute, "active"),
@@ -106,7 +106,7 @@ func TestHierarchyAndTime(t *testing.T) {
 	type tr = fsm.Transition[state]
 	fsmtest.Check(t, nested(
 		fsm.Guard("live", "g", sometimes[tr](3)), fsm.Guard("running", "h", sometimes[tr](5)), fsm.GuardEdge("warming", "stopped", "e", sometimes[tr](2)),
-		fsm.Before(sometimes[tr](7)), fsm.Enter("live", sometimes[tr](2)), fsm.Exit("running", sometimes[tr](4)),
+		fsm.Before(sometimes[tr](7)), fsm.OnEntry("live", sometimes[tr](2)), fsm.OnExit("running", sometimes[tr](4)),
 	), fsmtest.Arg[state](boot, rapid.IntRange(0, 3)))
 }
 

@@ -16,7 +16,7 @@ func (c *call[S]) reset() {
 
 // timeout judges what became of a timeout that was due: it is a transition, of which
 // the hooks were told instead of a caller, and it is over.
-func (c *call[S]) timeout(p fsm.Pending[S]) {
+func (c *call[S]) timeout(p fsm.PendingTimeout[S]) {
 	c.want(!slices.Contains(c.after.Timeouts, p), "it still runs")
 	if c.err != nil {
 		c.want(c.err == c.probe.failed, "the hook for failed timeouts was told %v", c.probe.failed)
@@ -38,7 +38,7 @@ func (c *call[S]) transition(to S) {
 	case possible:
 		c.refusedByCode(c.guarded(c.before.State, to))
 	default:
-		c.want(errors.Is(c.err, fsm.ErrInvalid), "it is not in the table")
+		c.want(errors.Is(c.err, fsm.ErrInvalidTransition), "it is not in the table")
 		c.ran("finally")
 	}
 }
@@ -127,7 +127,7 @@ func (c *call[S]) refusedByCode(guards bool) {
 // guarded reports whether guards may be in the way along an edge. To a history state
 // that depends on what it remembers.
 func (c *call[S]) guarded(from, to S) bool {
-	_, _, history := c.def.Remembers(to)
+	_, _, history := c.def.HistoryState(to)
 	return history || len(c.def.Guards(from, to)) > 0
 }
 
@@ -148,7 +148,7 @@ func (c *call[S]) target() S {
 
 // led reports whether the machine is where asking for a state leads.
 func (c *call[S]) led(ask S) bool {
-	of, _, history := c.def.Remembers(ask)
+	of, _, history := c.def.HistoryState(ask)
 	if history {
 		return c.def.In(c.after.State, of)
 	}
@@ -190,7 +190,7 @@ func (c *call[S]) source(from, ask S) S {
 // outermost first: all but the states that hold both its ends and are neither.
 func (c *call[S]) way(from, to, ask S) (up, down []S) {
 	goal := ask
-	if of, deep, history := c.def.Remembers(ask); deep {
+	if of, deep, history := c.def.HistoryState(ask); deep {
 		goal = to
 	} else if history {
 		goal = lineage(c.def, to)[slices.Index(lineage(c.def, to), of)-1]

@@ -56,7 +56,7 @@ func steps[S comparable](def *fsm.Definition[S], path []S) (all []step[S]) {
 
 // entered is the leaf that is entered with a state, if nothing is remembered.
 func entered[S comparable](def *fsm.Definition[S], s S) S {
-	if of, _, history := def.Remembers(s); history {
+	if of, _, history := def.HistoryState(s); history {
 		s = of
 	}
 	for len(def.Children(s)) > 0 {
@@ -119,7 +119,7 @@ func title[S comparable](path []S) string {
 func edges[S comparable](def *fsm.Definition[S]) iter.Seq2[S, S] {
 	return func(yield func(S, S) bool) {
 		for _, from := range def.States() {
-			if _, _, history := def.Remembers(from); history || len(def.Children(from)) > 0 {
+			if _, _, history := def.HistoryState(from); history || len(def.Children(from)) > 0 {
 				continue
 			}
 			for _, to := range def.Next(from) {

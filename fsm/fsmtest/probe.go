@@ -22,24 +22,24 @@ type probe[S comparable] struct {
 // at every point.
 func attach[S comparable](t testing.TB, def *fsm.Definition[S]) (*fsm.Definition[S], *probe[S]) {
 	p := new(probe[S])
-	rules := []fsm.Rule[S]{fsm.Before(p.note("before")), fsm.After(p.note("after")), fsm.Finally(p.end), fsm.TimeoutFailed(p.late)}
+	rules := []fsm.Rule[S]{fsm.Before(p.note("before")), fsm.After(p.note("after")), fsm.Finally(p.end), fsm.OnTimeoutError(p.late)}
 	for _, from := range def.States() {
-		if _, _, history := def.Remembers(from); history {
+		if _, _, history := def.HistoryState(from); history {
 			continue
 		}
 		rules = append(rules,
 			fsm.Guard(from, "fsmtest", p.note(at("guard", from))),
-			fsm.Exit(from, p.note(at("exit", from))),
-			fsm.Enter(from, p.note(at("enter", from))))
+			fsm.OnExit(from, p.note(at("exit", from))),
+			fsm.OnEntry(from, p.note(at("enter", from))))
 	}
 	for from, to := range edges(def) {
-		rules = append(rules, fsm.Along(from, to, p.note(along(from, to))))
+		rules = append(rules, fsm.OnEdge(from, to, p.note(along(from, to))))
 	}
 	probed, err := def.With(rules...)
 	if err != nil {
 		t.Fatalf("fsmtest: %v", err)
 	}
-	_, err = def.With(fsm.Unhandled(func(_ context.Context, e *fsm.EventError[S]) error { return e }))
+	_, err = def.With(fsm.OnUnhandled(func(_ context.Context, e *fsm.EventError[S]) error { return e }))
 	p.lenient = err != nil // there is one already
 	return probed, p
 }
