@@ -57,7 +57,7 @@ func openRedis(t *testing.T, server *redistest.Server) store.Store {
 // careless deletes whatever is there, as an unconditional DEL does.
 type careless struct{ store.Store }
 
-func (c careless) Delete(ctx context.Context, key string, _ store.Term) error {
+func (c careless) Delete(ctx context.Context, key string, _ store.LeaseRef) error {
 	r, err := c.Store.Get(ctx, key)
 	if err != nil {
 		return nil
@@ -237,12 +237,12 @@ func (c *client) delete(key string, h *holding) {
 
 func (c *client) write(key string, h *holding) {
 	h.seq++
-	w := store.Write{Key: key, Token: h.token, Seq: h.seq, Value: fmt.Appendf(nil, "attempt %d value %d", h.attempt, h.seq)}
+	w := store.Renewal{Key: key, Token: h.token, Seq: h.seq, Value: fmt.Appendf(nil, "attempt %d value %d", h.attempt, h.seq)}
 	in := input{verb: update, key: key, token: h.token, value: string(w.Value)}
-	call := func() error { return c.Store.Update(c.t.Context(), w) }
+	call := func() error { return c.Store.Update(c.t.Context(), store.Update(w)) }
 	if rand.IntN(2) == 0 {
 		in.verb = renew
-		call = func() error { return c.Store.Renew(c.t.Context(), []store.Write{w})[0].Err }
+		call = func() error { return c.Store.Renew(c.t.Context(), []store.Renewal{w})[0].Err }
 	}
 	called := c.now()
 	err := c.until(call)

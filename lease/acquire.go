@@ -228,10 +228,10 @@ func (k *Keeper) untilGone(ctx context.Context, r store.Record) error {
 		case err != nil:
 			return err
 		case e.Record.Key == r.Key:
-			if there = e.Kind == store.Put && e.Record.Token == r.Token; !there {
+			if there = e.Kind == store.EventPut && e.Record.Token == r.Token; !there {
 				return nil
 			}
-		case e.Kind == store.Synced && !there:
+		case e.Kind == store.EventSynced && !there:
 			return nil
 		}
 	}

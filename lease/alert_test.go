@@ -52,7 +52,7 @@ type liar struct {
 	pause time.Duration
 }
 
-func (l liar) Alerts(ctx context.Context) iter.Seq[string] {
+func (l liar) Deletions(ctx context.Context) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for ctx.Err() == nil && yield("k") {
 			select {

@@ -11,7 +11,7 @@ import (
 type beat struct {
 	term   *term
 	at     time.Time
-	write  store.Write
+	write  store.Renewal
 	commit func() // to run once a value is confirmed; may be nil
 	turn   bool   // whether it has the term's turn to write
 	mute   bool   // whether it goes out without a value because another write had the turn
@@ -23,7 +23,7 @@ type beat struct {
 // under way, since the two could arrive in either order. One that should have
 // carried a value is followed by one that does; see [shard.start].
 func (t *term) prepare(at time.Time) *beat {
-	b := &beat{term: t, at: at, write: store.Write{Key: t.key, Token: t.token}}
+	b := &beat{term: t, at: at, write: store.Renewal{Key: t.key, Token: t.token}}
 	t.undue()
 	if b.turn = t.handed() || t.tryTake(); b.turn {
 		b.fill()
@@ -82,7 +82,7 @@ func (b *beat) giveTurn() {
 }
 
 // finish takes in the store's answer; again is when to try again if it is none.
-func (b *beat) finish(answer store.Renewed, again time.Time) {
+func (b *beat) finish(answer store.RenewResult, again time.Time) {
 	switch t := b.term; {
 	case answer.Err == nil:
 		t.extend(answer.Until)

@@ -305,7 +305,7 @@ type sloppy struct {
 	more int
 }
 
-func (s sloppy) Renew(ctx context.Context, batch []store.Write) []store.Renewed {
+func (s sloppy) Renew(ctx context.Context, batch []store.Renewal) []store.RenewResult {
 	answers := s.Store.Renew(ctx, batch)
 	return append(answers, answers...)[:max(len(answers)+s.more, 0)]
 }

@@ -40,7 +40,7 @@
 // A lost term never writes again and never comes back. A renew that fails for a
 // passing reason is tried again within the window, with backoff and jitter; only
 // a definite "not yours" ends a term before its time. Where the store tells of
-// deletes ([store.Alerter]), one that took a term's record away is looked into at once,
+// deletes ([store.DeleteNotifier]), one that took a term's record away is looked into at once,
 // and else found by the next heartbeat.
 //
 // The writes of a term are serialised and numbered. A heartbeat never publishes

@@ -88,7 +88,7 @@ func NewKeeper(st store.Store, cfg Config) (*Keeper, error) {
 		k.shards[i] = s
 		k.runs.Go(func() { s.run(k.life) })
 	}
-	if st, ok := st.(store.Alerter); ok {
+	if st, ok := st.(store.DeleteNotifier); ok {
 		k.runs.Go(func() { k.listen(st) })
 	}
 	return k, nil
@@ -182,8 +182,8 @@ func (k *Keeper) enter() bool {
 
 // listen has a term renewed at once whose record may have been deleted: the store then
 // says whether it was.
-func (k *Keeper) listen(st store.Alerter) {
-	for key := range st.Alerts(k.life) {
+func (k *Keeper) listen(st store.DeleteNotifier) {
+	for key := range st.Deletions(k.life) {
 		k.shardOf(key).alert(key)
 	}
 }
@@ -198,20 +198,20 @@ func (k *Keeper) limit() time.Duration {
 }
 
 // remove deletes until that succeeds, fails for good, or ctx ends.
-func (k *Keeper) remove(ctx context.Context, key string, term store.Term) error {
+func (k *Keeper) remove(ctx context.Context, key string, ref store.LeaseRef) error {
 	pauses := newBackoff(min(k.cfg.Heartbeat, maxTry)) // a release has not much more time than that
 	for {
-		err := k.removeOnce(ctx, key, term)
+		err := k.removeOnce(ctx, key, ref)
 		if err == nil || !passing(err) || !pauses.sleep(ctx) {
 			return err
 		}
 	}
 }
 
-func (k *Keeper) removeOnce(ctx context.Context, key string, term store.Term) error {
+func (k *Keeper) removeOnce(ctx context.Context, key string, ref store.LeaseRef) error {
 	ctx, cancel := context.WithTimeout(ctx, k.limit())
 	defer cancel()
-	return sound("delete", key, k.store.Delete(ctx, key, term))
+	return sound("delete", key, k.store.Delete(ctx, key, ref))
 }
 
 // passing reports whether the same call may succeed later.

@@ -100,11 +100,11 @@ func inDoubt(ctx context.Context) error {
 // request is one that left a keeper.
 type request struct {
 	verb   verb
-	at     time.Duration // since the proxy was made
-	key    string        // of all but a renew
-	nonce  store.Nonce   // of a create, and of a delete by nonce
-	token  store.Token   // of an update, and of a delete by token
-	writes []store.Write // of a renew and an update
+	at     time.Duration   // since the proxy was made
+	key    string          // of all but a renew
+	nonce  store.Nonce     // of a create, and of a delete by nonce
+	token  store.Token     // of an update, and of a delete by token
+	writes []store.Renewal // of a renew and an update
 }
 
 // proxy stands between a keeper and its store: it records every request and
@@ -169,8 +169,8 @@ func (p *proxy) Create(ctx context.Context, c store.Claim) (store.Grant, error) 
 	return <-answer, nil
 }
 
-func (p *proxy) Renew(ctx context.Context, batch []store.Write) []store.Renewed {
-	answer := make(chan []store.Renewed, 1)
+func (p *proxy) Renew(ctx context.Context, batch []store.Renewal) []store.RenewResult {
+	answer := make(chan []store.RenewResult, 1)
 	err := p.pass(ctx, request{verb: renew, writes: slices.Clone(batch)}, func(ctx context.Context) error {
 		answer <- p.Store.Renew(ctx, batch)
 		return nil
@@ -178,19 +178,19 @@ func (p *proxy) Renew(ctx context.Context, batch []store.Write) []store.Renewed 
 	if err == nil {
 		return <-answer
 	}
-	answers := make([]store.Renewed, len(batch))
+	answers := make([]store.RenewResult, len(batch))
 	for i := range answers {
 		answers[i].Err = err
 	}
 	return answers
 }
 
-func (p *proxy) Update(ctx context.Context, w store.Write) error {
-	r := request{verb: update, key: w.Key, token: w.Token, writes: []store.Write{w}}
+func (p *proxy) Update(ctx context.Context, w store.Update) error {
+	r := request{verb: update, key: w.Key, token: w.Token, writes: []store.Renewal{store.Renewal(w)}}
 	return p.pass(ctx, r, func(ctx context.Context) error { return p.Store.Update(ctx, w) })
 }
 
-func (p *proxy) Delete(ctx context.Context, key string, t store.Term) error {
+func (p *proxy) Delete(ctx context.Context, key string, t store.LeaseRef) error {
 	r := request{verb: remove, key: key, nonce: t.Nonce, token: t.Token}
 	return p.pass(ctx, r, func(ctx context.Context) error { return p.Store.Delete(ctx, key, t) })
 }

@@ -223,7 +223,7 @@ func (s *shard) renew(ctx context.Context, terms []*term) (again time.Time, answ
 	if len(beats) == 0 {
 		return time.Time{}, true
 	}
-	batch := make([]store.Write, len(beats))
+	batch := make([]store.Renewal, len(beats))
 	for i, b := range beats {
 		batch[i] = b.write
 	}
@@ -232,7 +232,7 @@ func (s *shard) renew(ctx context.Context, terms []*term) (again time.Time, answ
 	answers := s.keeper.store.Renew(ctx, batch)
 	again = time.Now().Add(s.pauses.next())
 	for i, b := range beats {
-		answer := store.Renewed{Err: errNoAnswer}
+		answer := store.RenewResult{Err: errNoAnswer}
 		if i < len(answers) {
 			answer = answers[i]
 		}

@@ -247,7 +247,7 @@ func (t *term) put(ctx context.Context, value []byte) error {
 		return t.Err()
 	}
 	t.seq++
-	err := sound("update", t.key, t.shard.keeper.store.Update(ctx, store.Write{Key: t.key, Token: t.token, Seq: t.seq, Value: value}))
+	err := sound("update", t.key, t.shard.keeper.store.Update(ctx, store.Update{Key: t.key, Token: t.token, Seq: t.seq, Value: value}))
 	switch {
 	case err == nil:
 		t.confirm(value)

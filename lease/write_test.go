@@ -265,7 +265,7 @@ func TestLateDuplicateOfAnUpdateIsRefused(t *testing.T) {
 		if err := held.Update(t.Context(), []byte("third")); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.Store.Update(t.Context(), late); !errors.Is(err, store.ErrStale) {
+		if err := p.Store.Update(t.Context(), store.Update(late)); !errors.Is(err, store.ErrStale) {
 			t.Errorf("the late one: %v", err)
 		}
 		if got := value(t, p.Store, "k"); got != "third" {
@@ -356,7 +356,7 @@ type journal struct {
 	all []int
 }
 
-func (j *journal) take(w store.Write, err error) {
+func (j *journal) take(w store.Renewal, err error) {
 	if err != nil || len(w.Value) == 0 {
 		return
 	}
@@ -366,15 +366,15 @@ func (j *journal) take(w store.Write, err error) {
 	j.all = append(j.all, n)
 }
 
-func (j *journal) Update(ctx context.Context, w store.Write) error {
+func (j *journal) Update(ctx context.Context, w store.Update) error {
 	time.Sleep(time.Millisecond)
 	err := j.Store.Update(ctx, w)
-	j.take(w, err)
+	j.take(store.Renewal(w), err)
 	time.Sleep(time.Millisecond)
 	return err
 }
 
-func (j *journal) Renew(ctx context.Context, batch []store.Write) []store.Renewed {
+func (j *journal) Renew(ctx context.Context, batch []store.Renewal) []store.RenewResult {
 	time.Sleep(time.Millisecond)
 	answers := j.Store.Renew(ctx, batch)
 	for i, w := range batch {

@@ -213,7 +213,7 @@ func (c *crowd) follow(ctx context.Context, st store.Store) (values int) {
 		if err != nil {
 			return values
 		}
-		if e.Kind != store.Put {
+		if e.Kind != store.EventPut {
 			continue
 		}
 		was, is := faceOf(last), faceOf(e.Entry)

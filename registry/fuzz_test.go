@@ -23,7 +23,7 @@ func (h held) Create(context.Context, store.Claim) (store.Grant, error) {
 
 // Delete is what a reclaim would do. None is due: no record of a test tells of a process
 // of this boot.
-func (h held) Delete(context.Context, string, store.Term) error {
+func (h held) Delete(context.Context, string, store.LeaseRef) error {
 	return errors.New("somebody's record was deleted")
 }
 

@@ -128,14 +128,14 @@ func (p *proxy) Create(ctx context.Context, c store.Claim) (grant store.Grant, e
 	return grant, err
 }
 
-func (p *proxy) Renew(ctx context.Context, batch []store.Write) []store.Renewed {
+func (p *proxy) Renew(ctx context.Context, batch []store.Renewal) []store.RenewResult {
 	r := request{verb: renew}
 	for _, w := range batch {
 		if len(w.Value) > 0 {
 			r.values = append(r.values, w.Value)
 		}
 	}
-	var answers atomic.Pointer[[]store.Renewed] // a request that arrives late answers beside the reader
+	var answers atomic.Pointer[[]store.RenewResult] // a request that arrives late answers beside the reader
 	err := p.pass(ctx, r, func(ctx context.Context) error {
 		renewed := p.Store.Renew(ctx, batch)
 		answers.Store(&renewed)
@@ -144,18 +144,18 @@ func (p *proxy) Renew(ctx context.Context, batch []store.Write) []store.Renewed 
 	if err == nil {
 		return *answers.Load()
 	}
-	lost := make([]store.Renewed, len(batch))
+	lost := make([]store.RenewResult, len(batch))
 	for i := range lost {
 		lost[i].Err = err
 	}
 	return lost
 }
 
-func (p *proxy) Update(ctx context.Context, w store.Write) error {
+func (p *proxy) Update(ctx context.Context, w store.Update) error {
 	return p.pass(ctx, request{update, [][]byte{w.Value}}, func(ctx context.Context) error { return p.Store.Update(ctx, w) })
 }
 
-func (p *proxy) Delete(ctx context.Context, key string, t store.Term) error {
+func (p *proxy) Delete(ctx context.Context, key string, t store.LeaseRef) error {
 	return p.pass(ctx, request{verb: remove}, func(ctx context.Context) error { return p.Store.Delete(ctx, key, t) })
 }
 

@@ -35,7 +35,7 @@ func List[P any](ctx context.Context, st store.Store, prefix string) iter.Seq2[E
 
 // Event is a [store.Event] with the record read.
 type Event[P any] struct {
-	Kind  store.Kind
+	Kind  store.EventKind
 	Entry Entry[P]    // of a put; of a gone it has key and token only
 	Cause store.Cause // of a gone
 }
@@ -57,7 +57,7 @@ func Watch[P any](ctx context.Context, st store.Store, prefix string) iter.Seq2[
 }
 
 func newEvent[P any](e store.Event) Event[P] {
-	if e.Kind != store.Put {
+	if e.Kind != store.EventPut {
 		return Event[P]{Kind: e.Kind, Cause: e.Cause, Entry: Entry[P]{Key: e.Record.Key, Token: e.Record.Token}}
 	}
 	return Event[P]{Kind: e.Kind, Entry: newEntry[P](e.Record)}

@@ -37,7 +37,7 @@ func (s shelf) List(context.Context, string) iter.Seq2[store.Record, error] {
 func (s shelf) Watch(context.Context, string) iter.Seq2[store.Event, error] {
 	return func(yield func(store.Event, error) bool) {
 		for _, r := range s.records {
-			if !yield(store.Event{Kind: store.Put, Record: r}, nil) {
+			if !yield(store.Event{Kind: store.EventPut, Record: r}, nil) {
 				return
 			}
 		}
@@ -235,22 +235,22 @@ func TestWatchTellsTheLifeOfAnInstance(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		events := watched(ctx, st)
-		if e := <-events; e.Kind != store.Synced {
+		if e := <-events; e.Kind != store.EventSynced {
 			t.Fatalf("got %+v, want a mark", e)
 		}
 		inst := register(t, keep(t, st))
-		if e := <-events; e.Kind != store.Put || e.Entry.State != "idle" || e.Entry.Token != inst.Lease().Token() {
+		if e := <-events; e.Kind != store.EventPut || e.Entry.State != "idle" || e.Entry.Token != inst.Lease().Token() {
 			t.Errorf("got %+v, want idle", e)
 		}
 		climb(t, inst, Starting)
-		if e := <-events; e.Kind != store.Put || e.Entry.State != "starting" || e.Entry.Payload.Seen.State != Starting {
+		if e := <-events; e.Kind != store.EventPut || e.Entry.State != "starting" || e.Entry.Payload.Seen.State != Starting {
 			t.Errorf("got %+v, want starting", e)
 		}
 		if err := inst.Deregister(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		e := <-events
-		if e.Kind != store.Gone || e.Cause != store.Deleted || e.Entry.Key != key || e.Entry.Token != inst.Lease().Token() || e.Entry.Err != nil {
+		if e.Kind != store.EventGone || e.Cause != store.CauseDeleted || e.Entry.Key != key || e.Entry.Token != inst.Lease().Token() || e.Entry.Err != nil {
 			t.Errorf("got %+v, want it gone", e)
 		}
 	})
@@ -263,15 +263,15 @@ func TestWatchTellsADeath(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		events := watched(ctx, st)
-		if first, mark := <-events, <-events; first.Kind != store.Put || first.Entry.State != "idle" || mark.Kind != store.Synced {
+		if first, mark := <-events, <-events; first.Kind != store.EventPut || first.Entry.State != "idle" || mark.Kind != store.EventSynced {
 			t.Fatalf("got %+v and %+v, want the entry and a mark", first, mark)
 		}
 		st.suffer(silence, renew, remove)
 		for e := range events {
-			if e.Kind == store.Put {
+			if e.Kind == store.EventPut {
 				continue // a heartbeat
 			}
-			if e.Kind != store.Gone || e.Cause != store.Expired {
+			if e.Kind != store.EventGone || e.Cause != store.CauseExpired {
 				t.Errorf("got %+v, want it expired", e)
 			}
 			return

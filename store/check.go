@@ -84,36 +84,52 @@ func (c Claim) Check(least time.Duration) error {
 	return CheckTTL(c.TTL, least)
 }
 
-// Check refuses an update that breaks a rule.
-func (w Write) Check() error {
-	if err := CheckValue(w.Value); err != nil {
+// Check refuses a renewal that breaks a rule. Without a value its sequence may be
+// zero.
+func (r Renewal) Check() error {
+	if err := checkTarget(r.Key, r.Token); err != nil {
 		return err
 	}
-	return w.CheckRenewal()
-}
-
-// CheckRenewal refuses a renewal that breaks a rule: as [Write.Check], but the
-// value may be empty, and then the sequence may be zero.
-func (w Write) CheckRenewal() error {
-	if err := CheckKey(w.Key); err != nil {
-		return err
-	}
-	if w.Token == 0 {
-		return &InvalidError{What: "token", Rule: "must not be zero"}
-	}
-	if len(w.Value) == 0 {
+	if len(r.Value) == 0 {
 		return nil
 	}
-	if w.Seq == 0 {
-		return &InvalidError{What: "sequence", Rule: "must not be zero"}
-	}
-	return CheckValue(w.Value)
+	return checkNext(r.Seq, r.Value)
 }
 
-// Check refuses a term that does not have exactly one of token and nonce.
-func (t Term) Check() error {
-	if (t.Token == 0) == (t.Nonce == Nonce{}) {
-		return &InvalidError{What: "term", Rule: "must have either a token or a nonce"}
+// Check refuses an update that breaks a rule.
+func (u Update) Check() error {
+	if err := CheckValue(u.Value); err != nil {
+		return err
+	}
+	if err := checkTarget(u.Key, u.Token); err != nil {
+		return err
+	}
+	return checkNext(u.Seq, u.Value)
+}
+
+// checkTarget checks the lease that a renewal or an update names.
+func checkTarget(key string, token Token) error {
+	if err := CheckKey(key); err != nil {
+		return err
+	}
+	if token == 0 {
+		return &InvalidError{What: "token", Rule: "must not be zero"}
+	}
+	return nil
+}
+
+// checkNext checks a value that replaces another, and its sequence.
+func checkNext(seq uint64, value []byte) error {
+	if seq == 0 {
+		return &InvalidError{What: "sequence", Rule: "must not be zero"}
+	}
+	return CheckValue(value)
+}
+
+// Check refuses a reference that does not have exactly one of token and nonce.
+func (r LeaseRef) Check() error {
+	if (r.Token == 0) == (r.Nonce == Nonce{}) {
+		return &InvalidError{What: "lease reference", Rule: "must have either a token or a nonce"}
 	}
 	return nil
 }

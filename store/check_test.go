@@ -134,38 +134,39 @@ func TestClaims(t *testing.T) {
 }
 
 func TestWrites(t *testing.T) {
-	good := store.Write{Key: "k", Token: 1, Seq: 1, Value: []byte("v")}
-	with := func(check func(store.Write) error, change func(*store.Write)) error {
+	good := store.Renewal{Key: "k", Token: 1, Seq: 1, Value: []byte("v")}
+	with := func(check func(store.Renewal) error, change func(*store.Renewal)) error {
 		w := good
 		change(&w)
 		return check(w)
 	}
-	bare := func(w *store.Write) { w.Seq, w.Value = 0, nil }
+	update := func(w store.Renewal) error { return store.Update(w).Check() }
+	bare := func(w *store.Renewal) { w.Seq, w.Value = 0, nil }
 	both := []rule{
-		{"an update without a value", with(store.Write.Check, bare), `invalid value: must not be empty`},
-		{"a renew without a value", with(store.Write.CheckRenewal, bare), ""},
-		{"a renew without a value, numbered", with(store.Write.CheckRenewal, func(w *store.Write) { w.Value = nil }), ""},
-		{"a bare renew without a token", store.Write{Key: "k"}.CheckRenewal(), `invalid token: must not be zero`},
+		{"an update without a value", with(update, bare), `invalid value: must not be empty`},
+		{"a renew without a value", with(store.Renewal.Check, bare), ""},
+		{"a renew without a value, numbered", with(store.Renewal.Check, func(w *store.Renewal) { w.Value = nil }), ""},
+		{"a bare renew without a token", store.Renewal{Key: "k"}.Check(), `invalid token: must not be zero`},
 	}
-	for name, check := range map[string]func(store.Write) error{"update": store.Write.Check, "renew": store.Write.CheckRenewal} {
+	for name, check := range map[string]func(store.Renewal) error{"update": update, "renew": store.Renewal.Check} {
 		both = append(both,
 			rule{name, check(good), ""},
-			rule{name + " key", with(check, func(w *store.Write) { w.Key = "leasehold:" }), `invalid key "leasehold:": names that begin with "leasehold:" are the library's own`},
-			rule{name + " token", with(check, func(w *store.Write) { w.Token = 0 }), `invalid token: must not be zero`},
-			rule{name + " sequence", with(check, func(w *store.Write) { w.Seq = 0 }), `invalid sequence: must not be zero`},
-			rule{name + " value", with(check, func(w *store.Write) { w.Value = make([]byte, store.MaxValue+1) }), `invalid value: is 1048577 bytes long, more than 1048576`},
+			rule{name + " key", with(check, func(w *store.Renewal) { w.Key = "leasehold:" }), `invalid key "leasehold:": names that begin with "leasehold:" are the library's own`},
+			rule{name + " token", with(check, func(w *store.Renewal) { w.Token = 0 }), `invalid token: must not be zero`},
+			rule{name + " sequence", with(check, func(w *store.Renewal) { w.Seq = 0 }), `invalid sequence: must not be zero`},
+			rule{name + " value", with(check, func(w *store.Renewal) { w.Value = make([]byte, store.MaxValue+1) }), `invalid value: is 1048577 bytes long, more than 1048576`},
 		)
 	}
 	checkRules(t, both)
 }
 
-func TestTerms(t *testing.T) {
-	const want = `invalid term: must have either a token or a nonce`
+func TestLeaseRefs(t *testing.T) {
+	const want = `invalid lease reference: must have either a token or a nonce`
 	checkRules(t, []rule{
 		{"by token", store.ByToken(1).Check(), ""},
 		{"by nonce", store.ByNonce(store.NewNonce()).Check(), ""},
-		{"neither", store.Term{}.Check(), want},
-		{"both", store.Term{Token: 1, Nonce: store.NewNonce()}.Check(), want},
+		{"neither", store.LeaseRef{}.Check(), want},
+		{"both", store.LeaseRef{Token: 1, Nonce: store.NewNonce()}.Check(), want},
 		{"by token zero", store.ByToken(0).Check(), want},
 		{"by the zero nonce", store.ByNonce(store.Nonce{}).Check(), want},
 	})

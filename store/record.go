@@ -41,25 +41,25 @@ type Record struct {
 // at it; no verb of a store writes over it.
 func (r Record) Foreign() bool { return r.Token == 0 }
 
-// Kind says what an [Event] is about.
-type Kind uint8
+// EventKind says what an [Event] is about.
+type EventKind uint8
 
 const (
-	// Put is a record as it now is: new, or with a new value.
-	Put Kind = iota + 1
-	// Gone is the end of a record. Its Record has key and token only.
-	Gone
-	// Synced is the mark after a full account of the records.
-	Synced
-	// Resync says that changes may have been missed; what differs from what
-	// was told follows, then Synced.
-	Resync
+	// EventPut is a record as it now is: new, or with a new value.
+	EventPut EventKind = iota + 1
+	// EventGone is the end of a record. Its Record has key and token only.
+	EventGone
+	// EventSynced is the mark after a full account of the records.
+	EventSynced
+	// EventResync says that changes may have been missed. What differs from the
+	// events before it follows, then EventSynced.
+	EventResync
 )
 
 // String returns the kind in lower case.
-func (k Kind) String() string {
-	names := [...]string{Put: "put", Gone: "gone", Synced: "synced", Resync: "resync"}
-	if k < Put || k > Resync {
+func (k EventKind) String() string {
+	names := [...]string{EventPut: "put", EventGone: "gone", EventSynced: "synced", EventResync: "resync"}
+	if k < EventPut || k > EventResync {
 		return "invalid"
 	}
 	return names[k]
@@ -69,23 +69,23 @@ func (k Kind) String() string {
 type Cause uint8
 
 const (
-	Unknown Cause = iota // the backend cannot tell
-	Deleted              // released by its holder, or taken away
-	Expired              // its time to live passed without a renew
+	CauseUnknown Cause = iota // the backend cannot tell
+	CauseDeleted              // released by its holder, or taken away
+	CauseExpired              // its time to live passed without a renew
 )
 
 // String returns the cause in lower case.
 func (c Cause) String() string {
-	names := [...]string{Unknown: "unknown", Deleted: "deleted", Expired: "expired"}
-	if c > Expired {
+	names := [...]string{CauseUnknown: "unknown", CauseDeleted: "deleted", CauseExpired: "expired"}
+	if c > CauseExpired {
 		return "invalid"
 	}
 	return names[c]
 }
 
-// Event is one thing that a watch tells.
+// Event is one item of a watch.
 type Event struct {
-	Kind   Kind
-	Record Record // of a Put and a Gone
-	Cause  Cause  // of a Gone
+	Kind   EventKind
+	Record Record // of an EventPut and an EventGone
+	Cause  Cause  // of an EventGone
 }

@@ -10,18 +10,18 @@ import (
 
 func TestKindsAndCausesHaveNames(t *testing.T) {
 	for got, want := range map[string]string{
-		store.Put.String():        "put",
-		store.Gone.String():       "gone",
-		store.Synced.String():     "synced",
-		store.Resync.String():     "resync",
-		store.Unknown.String():    "unknown",
-		store.Deleted.String():    "deleted",
-		store.Expired.String():    "expired",
-		store.Kind(0).String():    "invalid",
-		store.Kind(5).String():    "invalid",
-		store.Kind(255).String():  "invalid",
-		store.Cause(3).String():   "invalid",
-		store.Cause(255).String(): "invalid",
+		store.EventPut.String():       "put",
+		store.EventGone.String():      "gone",
+		store.EventSynced.String():    "synced",
+		store.EventResync.String():    "resync",
+		store.CauseUnknown.String():   "unknown",
+		store.CauseDeleted.String():   "deleted",
+		store.CauseExpired.String():   "expired",
+		store.EventKind(0).String():   "invalid",
+		store.EventKind(5).String():   "invalid",
+		store.EventKind(255).String(): "invalid",
+		store.Cause(3).String():       "invalid",
+		store.Cause(255).String():     "invalid",
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)

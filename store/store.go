@@ -24,25 +24,25 @@ type Store interface {
 	// which may have been updated since.
 	Create(ctx context.Context, claim Claim) (Grant, error)
 
-	// Renew restarts, for each write of the batch, the ttl that was fixed at
-	// create, and replaces the value where the write has one. The answers are
-	// in the order of the batch, as many as there are writes; none fails
-	// another. Seq counts only for a write that has a value.
+	// Renew restarts, for each item of the batch, the ttl that was fixed at
+	// create, and replaces the value where the item has one. The results are in
+	// the order of the batch, as many as there are items. An item that fails does
+	// not fail another.
 	//
 	// An item fails with [ErrLost], *[ForeignError] or [ErrStale].
-	Renew(ctx context.Context, batch []Write) []Renewed
+	Renew(ctx context.Context, batch []Renewal) []RenewResult
 
 	// Update replaces the value and leaves the expiry where it is, to the
 	// backend's precision. It never makes a record where there is none.
 	//
 	// It fails with [ErrLost], *[ForeignError] or [ErrStale].
-	Update(ctx context.Context, write Write) error
+	Update(ctx context.Context, update Update) error
 
-	// Delete ends a term. It returns nil once no live record of that term
-	// exists, whoever ended it, and never touches a record of another term or
+	// Delete ends a lease. It returns nil once no live record of that lease
+	// exists, whoever ended it, and never touches a record of another lease or
 	// of another program. A delete by nonce settles a create that is in doubt:
 	// once it has returned nil, that create can have no effect any more.
-	Delete(ctx context.Context, key string, term Term) error
+	Delete(ctx context.Context, key string, ref LeaseRef) error
 
 	// Get returns the live record under a key, or [ErrNotFound]. A value that
 	// another program put there comes back as a record that is
@@ -55,16 +55,16 @@ type Store interface {
 	// the backend knows of them. An error is the last thing that it yields.
 	List(ctx context.Context, prefix string) iter.Seq2[Record, error]
 
-	// Watch yields the records under a prefix as they are, each as a [Put],
-	// then one [Synced], then changes as they come, until the loop is left or
+	// Watch yields the records under a prefix as they are, each as an [EventPut],
+	// then one [EventSynced], then changes as they come, until the loop is left or
 	// the context ends. It reports states, not writes: a reader that is slower
 	// than the writers sees the newest value of a key and may miss one between.
 	//
-	// Where the backend can have missed something it says [Resync], then what
-	// differs, then [Synced] again; so whoever applies each put and each gone
+	// Where the backend can have missed something it says [EventResync], then what
+	// differs, then [EventSynced] again; so whoever applies each put and each gone
 	// in order holds what List would yield. It never ends silently: the last
 	// thing that it yields is an error, which is the context's own when that
-	// has ended. Trouble with the store after the first Synced does not end it;
+	// has ended. Trouble with the store after the first EventSynced does not end it;
 	// it resyncs when the store is back.
 	Watch(ctx context.Context, prefix string) iter.Seq2[Event, error]
 }
@@ -85,32 +85,42 @@ type Grant struct {
 	Until time.Time
 }
 
-// Write is a write of a term that exists.
-type Write struct {
+// Renewal is one item of a [Store.Renew] batch: it restarts the ttl of a record.
+// With a value it also replaces the record's value.
+type Renewal struct {
 	Key   string
 	Token Token
-	// Seq numbers the values written in a term, from 1. A write with a smaller
-	// number than the last one that arrived is refused with [ErrStale]; one
-	// with the same number is the same write come twice.
-	Seq   uint64
-	Value []byte // empty in a renew that leaves the value as it is
+	Seq   uint64 // as in [Update]; not looked at without a value
+	Value []byte // see [CheckValue]; empty to leave the value as it is
 }
 
-// Renewed is the answer to one write of a batch.
-type Renewed struct {
+// Update is the argument of [Store.Update]: it replaces the value of a record and
+// leaves its expiry where it is.
+type Update struct {
+	Key   string
+	Token Token
+	// Seq numbers the values written in a lease, by renewals and updates alike,
+	// from 1. A value with a smaller number than the last one that arrived is
+	// refused with [ErrStale]; one with the same number is the same write come twice.
+	Seq   uint64
+	Value []byte // see [CheckValue]; required
+}
+
+// RenewResult is the answer to one [Renewal].
+type RenewResult struct {
 	Until time.Time // as in [Grant]; zero with an error
 	Err   error
 }
 
-// Term names the term that a delete ends: by its token, or, while the token is
-// not known because the create is in doubt, by its nonce. Exactly one is set.
-type Term struct {
+// LeaseRef names a lease of a key: by its token, or by the nonce of its create while
+// the token is not known because that create is in doubt. Exactly one is set.
+type LeaseRef struct {
 	Token Token
 	Nonce Nonce
 }
 
-// ByToken names the term that has token t.
-func ByToken(t Token) Term { return Term{Token: t} }
+// ByToken refers to the lease that has token t.
+func ByToken(t Token) LeaseRef { return LeaseRef{Token: t} }
 
-// ByNonce names the term, if there is one, that a create with nonce n began.
-func ByNonce(n Nonce) Term { return Term{Nonce: n} }
+// ByNonce refers to the lease, if there is one, that a create with nonce n began.
+func ByNonce(n Nonce) LeaseRef { return LeaseRef{Nonce: n} }

@@ -22,12 +22,12 @@ type writer struct {
 	*scene
 	store  store.Store
 	prefix string
-	held   map[string]*store.Write
+	held   map[string]*store.Renewal
 	n      int
 }
 
 func (s *scene) writer(prefix string) *writer {
-	return &writer{scene: s, store: s.open(), prefix: prefix, held: make(map[string]*store.Write)}
+	return &writer{scene: s, store: s.open(), prefix: prefix, held: make(map[string]*store.Renewal)}
 }
 
 func (w *writer) scribble(changes int) {
@@ -40,14 +40,14 @@ func (w *writer) scribble(changes int) {
 		case held == nil:
 			c := claim(key, long)
 			c.Value = fmt.Append(nil, "value ", w.n)
-			w.held[key] = &store.Write{Key: key, Token: w.create(w.store, c).Token}
+			w.held[key] = &store.Renewal{Key: key, Token: w.create(w.store, c).Token}
 		case rand.IntN(3) == 0:
 			delete(w.held, key)
 			err = w.store.Delete(w.Context(), key, store.ByToken(held.Token))
 		default:
 			held.Seq++
 			held.Value = fmt.Append(nil, "value ", w.n)
-			err = w.store.Update(w.Context(), *held)
+			err = w.store.Update(w.Context(), store.Update(*held))
 		}
 		if err != nil {
 			w.Error(err)

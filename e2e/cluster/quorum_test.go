@@ -27,13 +27,13 @@ var verbs = map[string]func(context.Context, store.Store, store.Token) error{
 		return err
 	},
 	"Renew": func(ctx context.Context, st store.Store, token store.Token) error {
-		return st.Renew(ctx, []store.Write{{Key: "job", Token: token}})[0].Err
+		return st.Renew(ctx, []store.Renewal{{Key: "job", Token: token}})[0].Err
 	},
 	"Renew with a value": func(ctx context.Context, st store.Store, token store.Token) error {
-		return st.Renew(ctx, []store.Write{{Key: "job", Token: token, Seq: 1, Value: []byte("second")}})[0].Err
+		return st.Renew(ctx, []store.Renewal{{Key: "job", Token: token, Seq: 1, Value: []byte("second")}})[0].Err
 	},
 	"Update": func(ctx context.Context, st store.Store, token store.Token) error {
-		return st.Update(ctx, store.Write{Key: "job", Token: token, Seq: 2, Value: []byte("third")})
+		return st.Update(ctx, store.Update{Key: "job", Token: token, Seq: 2, Value: []byte("third")})
 	},
 	"Delete": func(ctx context.Context, st store.Store, _ store.Token) error {
 		return st.Delete(ctx, "other", store.ByNonce(store.NewNonce()))
@@ -74,7 +74,7 @@ func TestEveryVerbSaysThatTheQuorumIsLost(t *testing.T) {
 		all.Wait()
 		restore()
 		s.eventually("the record is renewed", func() bool {
-			return st.Renew(t.Context(), []store.Write{{Key: "job", Token: token, Seq: 3, Value: []byte("fourth")}})[0].Err == nil
+			return st.Renew(t.Context(), []store.Renewal{{Key: "job", Token: token, Seq: 3, Value: []byte("fourth")}})[0].Err == nil
 		})
 		if r, err := s.open().Get(t.Context(), "job"); err != nil || r.Token != token || string(r.Value) != "fourth" {
 			t.Errorf("%+v, %v", r, err)

@@ -171,7 +171,7 @@ func (s told) Capabilities() store.Capabilities { return store.CapabilitiesOf(s.
 func (s told) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event, error] {
 	return func(yield func(store.Event, error) bool) {
 		for e, err := range s.Store.Watch(ctx, prefix) {
-			if e.Kind == store.Synced {
+			if e.Kind == store.EventSynced {
 				s.tell()
 			}
 			if !yield(e, err) {

@@ -281,16 +281,18 @@ func look(events <-chan registry.Event[payload], within time.Duration, is func(r
 }
 
 func inState(state State) func(registry.Event[payload]) bool {
-	return func(e registry.Event[payload]) bool { return e.Kind == store.Put && e.Entry.State == string(state) }
+	return func(e registry.Event[payload]) bool {
+		return e.Kind == store.EventPut && e.Entry.State == string(state)
+	}
 }
 
-func ofKind(kind store.Kind) func(registry.Event[payload]) bool {
+func ofKind(kind store.EventKind) func(registry.Event[payload]) bool {
 	return func(e registry.Event[payload]) bool { return e.Kind == kind }
 }
 
 func watchTellsLife(s *scene) {
 	events := s.watched(s.keep(long), s.key)
-	s.next("that it is in step", events, ofKind(store.Synced))
+	s.next("that it is in step", events, ofKind(store.EventSynced))
 	inst := s.register(s.keep(long))
 	for _, to := range []State{Idle, Starting, Active} {
 		if to != Idle {
@@ -303,20 +305,20 @@ func watchTellsLife(s *scene) {
 	if err := inst.Deregister(s.Context()); err != nil {
 		s.Fatal(err)
 	}
-	if e := s.next("the end", events, ofKind(store.Gone)); e.Entry.Key != s.key || e.Cause == store.Expired {
+	if e := s.next("the end", events, ofKind(store.EventGone)); e.Entry.Key != s.key || e.Cause == store.CauseExpired {
 		s.Errorf("the end is %+v", e)
 	}
 }
 
 func watchTellsDeath(s *scene, ttl time.Duration) (slow error) {
 	events := s.watched(s.keep(long), s.key)
-	s.next("that it is in step", events, ofKind(store.Synced))
+	s.next("that it is in step", events, ofKind(store.EventSynced))
 	dead := s.die(ttl)
-	if _, told := look(events, time.Until(dead.Until), ofKind(store.Put)); !told {
+	if _, told := look(events, time.Until(dead.Until), ofKind(store.EventPut)); !told {
 		return errors.New("the record was gone before the watch told of it")
 	}
-	e := s.next("the end", events, ofKind(store.Gone))
-	if e.Entry.Key != s.key || e.Cause == store.Deleted || time.Now().Before(dead.Until) {
+	e := s.next("the end", events, ofKind(store.EventGone))
+	if e.Entry.Key != s.key || e.Cause == store.CauseDeleted || time.Now().Before(dead.Until) {
 		s.Errorf("the end is %+v, %v before its time", e, time.Until(dead.Until))
 	}
 	return nil

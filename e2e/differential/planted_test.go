@@ -81,24 +81,24 @@ func (s *strict) Create(ctx context.Context, c store.Claim) (store.Grant, error)
 
 type generous struct{ store.Store }
 
-func (s generous) Update(ctx context.Context, w store.Write) error {
+func (s generous) Update(ctx context.Context, w store.Update) error {
 	err := s.Store.Update(ctx, w)
 	if err == nil {
-		s.Renew(ctx, []store.Write{{Key: w.Key, Token: w.Token}})
+		s.Renew(ctx, []store.Renewal{{Key: w.Key, Token: w.Token}})
 	}
 	return err
 }
 
 type careless struct{ store.Store }
 
-func (s careless) Update(ctx context.Context, w store.Write) error {
+func (s careless) Update(ctx context.Context, w store.Update) error {
 	w.Seq = min(w.Seq, 1)
 	return s.Store.Update(ctx, w)
 }
 
 type forgetful struct{ store.Store }
 
-func (s forgetful) Delete(ctx context.Context, key string, t store.Term) error {
+func (s forgetful) Delete(ctx context.Context, key string, t store.LeaseRef) error {
 	if _, err := s.Get(ctx, key); errors.Is(err, store.ErrNotFound) {
 		return nil
 	}

@@ -20,19 +20,19 @@ var bad = map[string]func(context.Context, store.Store) error{
 	"create without a nonce":   badCreate(func(c *store.Claim) { c.Nonce = store.Nonce{} }),
 	"create without a ttl":     badCreate(func(c *store.Claim) { c.TTL = 0 }),
 	"renew without a token": func(ctx context.Context, st store.Store) error {
-		return st.Renew(ctx, []store.Write{{Key: "k"}})[0].Err
+		return st.Renew(ctx, []store.Renewal{{Key: "k"}})[0].Err
 	},
 	"renew of a value without a number": func(ctx context.Context, st store.Store) error {
-		return st.Renew(ctx, []store.Write{{Key: "k", Token: 1, Value: []byte("v")}})[0].Err
+		return st.Renew(ctx, []store.Renewal{{Key: "k", Token: 1, Value: []byte("v")}})[0].Err
 	},
 	"update without a value": func(ctx context.Context, st store.Store) error {
-		return st.Update(ctx, store.Write{Key: "k", Token: 1, Seq: 1})
+		return st.Update(ctx, store.Update{Key: "k", Token: 1, Seq: 1})
 	},
 	"delete of no term": func(ctx context.Context, st store.Store) error {
-		return st.Delete(ctx, "k", store.Term{})
+		return st.Delete(ctx, "k", store.LeaseRef{})
 	},
 	"delete of two terms": func(ctx context.Context, st store.Store) error {
-		return st.Delete(ctx, "k", store.Term{Token: 1, Nonce: store.NewNonce()})
+		return st.Delete(ctx, "k", store.LeaseRef{Token: 1, Nonce: store.NewNonce()})
 	},
 	"get without a key": func(ctx context.Context, st store.Store) error {
 		_, err := st.Get(ctx, "")

@@ -95,7 +95,7 @@ func (s *side) granted(c *claim, token store.Token) string {
 }
 
 func (s *side) renew(ctx context.Context, n int, batch []write) []said {
-	all := make([]store.Write, len(batch))
+	all := make([]store.Renewal, len(batch))
 	for i, w := range batch {
 		all[i] = s.write(w)
 	}
@@ -111,7 +111,7 @@ func (s *side) renew(ctx context.Context, n int, batch []write) []said {
 }
 
 func (s *side) update(ctx context.Context, w write) []said {
-	return []said{s.refusal(s.of(w.term).Update(ctx, s.write(w)))}
+	return []said{s.refusal(s.of(w.term).Update(ctx, store.Update(s.write(w))))}
 }
 
 // write is a write of a term, and its number; 0 for a renew that has no value.
@@ -120,8 +120,8 @@ type write struct {
 	seq  uint64
 }
 
-func (s *side) write(w write) store.Write {
-	all := store.Write{Key: s.prefix + s.claims[w.term].key, Token: s.tokens[w.term], Seq: w.seq}
+func (s *side) write(w write) store.Renewal {
+	all := store.Renewal{Key: s.prefix + s.claims[w.term].key, Token: s.tokens[w.term], Seq: w.seq}
 	if w.seq > 0 {
 		all.Value = value(w.term, w.seq)
 	}
@@ -133,7 +133,7 @@ func value(n int, seq uint64) []byte {
 	return fmt.Appendf(nil, "\x00\xff\r\n%%s claim %d value %d", n, seq)
 }
 
-func (s *side) delete(ctx context.Context, n int, t store.Term) []said {
+func (s *side) delete(ctx context.Context, n int, t store.LeaseRef) []said {
 	return []said{s.refusal(s.of(n).Delete(ctx, s.prefix+s.claims[n].key, t))}
 }
 

@@ -43,11 +43,11 @@ func (v *view) apply(s *side, e store.Event, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	switch v.err = err; e.Kind {
-	case store.Put:
+	case store.EventPut:
 		v.records[e.Record.Key] = fmt.Sprintf("%q has %q, token %d", s.bare(e.Record.Key), e.Record.Value, e.Record.Token)
-	case store.Gone:
+	case store.EventGone:
 		delete(v.records, e.Record.Key)
-	case store.Synced:
+	case store.EventSynced:
 		v.synced = true
 	}
 }

@@ -20,7 +20,7 @@ import (
 )
 
 func (b *bench) update(key string, token store.Token, seq uint64, value string) error {
-	return b.Update(b.Context(), store.Write{Key: key, Token: token, Seq: seq, Value: []byte(value)})
+	return b.Update(b.Context(), store.Update{Key: key, Token: token, Seq: seq, Value: []byte(value)})
 }
 
 func TestABarePutOverARecordIsForeign(t *testing.T) {
@@ -69,10 +69,10 @@ func TestARecordWrittenByHandIsForeign(t *testing.T) {
 
 func TestALargeBatchFindsWhatOthersTouched(t *testing.T) {
 	b := start(t, etcdtest.Settings{})
-	var batch []store.Write
+	var batch []store.Renewal
 	for i := range 600 {
 		key := fmt.Sprintf("key/%04d", i)
-		batch = append(batch, store.Write{Key: key, Token: b.create(claim(key, 30*time.Second)).Token})
+		batch = append(batch, store.Renewal{Key: key, Token: b.create(claim(key, 30*time.Second)).Token})
 	}
 	check := func(when string, touched map[int]error) {
 		t.Helper()
@@ -101,7 +101,7 @@ func TestAFullDatabaseIsSaidAndTheTermGoesOn(t *testing.T) {
 	seq := uint64(0)
 	for seq < 100 && err == nil {
 		seq++
-		err = b.Update(b.Context(), store.Write{Key: "key", Token: grant.Token, Seq: seq, Value: big})
+		err = b.Update(b.Context(), store.Update{Key: "key", Token: grant.Token, Seq: seq, Value: big})
 	}
 	want(t, "update", err, store.ErrUnavailable, etcdstore.ErrNoSpace, rpctypes.ErrNoSpace)
 	_, err = b.Create(b.Context(), claim("next", 30*time.Second))
@@ -217,7 +217,7 @@ func TestAUserNeedsItsKeysAndTheLibrarysNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := st.Renew(t.Context(), []store.Write{{Key: "app/key", Token: grant.Token, Seq: 1, Value: []byte("second")}})[0]; r.Err != nil {
+	if r := st.Renew(t.Context(), []store.Renewal{{Key: "app/key", Token: grant.Token, Seq: 1, Value: []byte("second")}})[0]; r.Err != nil {
 		t.Error(r.Err)
 	}
 	_, err = st.Create(t.Context(), claim("theirs/key", long))
@@ -229,11 +229,11 @@ func TestAUserNeedsItsKeysAndTheLibrarysNames(t *testing.T) {
 		for e, err := range st.Watch(ctx, prefix) {
 			if err != nil {
 				t.Errorf("watch of %q: %v", prefix, err)
-			} else if e.Kind == store.Put {
-				err = st.Update(ctx, store.Write{Key: "app/key", Token: grant.Token, Seq: 100, Value: []byte(prefix)})
+			} else if e.Kind == store.EventPut {
+				err = st.Update(ctx, store.Update{Key: "app/key", Token: grant.Token, Seq: 100, Value: []byte(prefix)})
 				want(t, "update", err)
 			}
-			if e.Kind == store.Synced {
+			if e.Kind == store.EventSynced {
 				break
 			}
 		}
@@ -304,9 +304,9 @@ func TestANamespaceOnAllInterfacesIsLikeAClusterOfItsOwn(t *testing.T) {
 		switch {
 		case err != nil:
 			t.Fatal(err)
-		case e.Kind == store.Synced:
+		case e.Kind == store.EventSynced:
 			other.delete("tenant/key")
-		case e.Kind == store.Gone:
+		case e.Kind == store.EventGone:
 			return
 		}
 	}
@@ -354,7 +354,7 @@ func TestAWatchGoesOnAcrossCompactionAndDefragmentation(t *testing.T) {
 			}
 		}
 	}
-	seen("synced", func(e store.Event) bool { return e.Kind == store.Synced })
+	seen("synced", func(e store.Event) bool { return e.Kind == store.EventSynced })
 	for round := range uint64(3) {
 		b.cluster.Pause() // what happens at resume is behind the watch's revision
 		b.lines.cut()
@@ -389,7 +389,7 @@ func TestALostQuorumIsSaidAndTheTermGoesOnAfterIt(t *testing.T) {
 	var err error
 	for time.Since(began) < 20*time.Second && !errors.Is(err, rpctypes.ErrNoLeader) {
 		ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
-		err = b.Update(ctx, store.Write{Key: "key", Token: grant.Token, Seq: 1, Value: []byte("second")})
+		err = b.Update(ctx, store.Update{Key: "key", Token: grant.Token, Seq: 1, Value: []byte("second")})
 		cancel()
 		if err == nil {
 			t.Fatal("an update without a quorum succeeded")

@@ -57,11 +57,11 @@ func TestACallerWithoutADeadlineDoesNotHoldUpTheHeartbeatOfOthers(t *testing.T) 
 	patient := make(chan error)
 	patience, giveUp := context.WithCancel(t.Context())
 	defer giveUp()
-	go func() { patient <- st.Renew(patience, []store.Write{{Key: "first", Token: first.Token}})[0].Err }()
+	go func() { patient <- st.Renew(patience, []store.Renewal{{Key: "first", Token: first.Token}})[0].Err }()
 	time.Sleep(100 * time.Millisecond)
 	ctx, cancel := context.WithDeadline(t.Context(), first.Until)
 	defer cancel()
-	if r := st.Renew(ctx, []store.Write{{Key: "first", Token: first.Token}})[0]; r.Err != nil || !r.Until.After(first.Until) {
+	if r := st.Renew(ctx, []store.Renewal{{Key: "first", Token: first.Token}})[0]; r.Err != nil || !r.Until.After(first.Until) {
 		t.Errorf("until %v, %v", r.Until, r.Err)
 	}
 	giveUp() // who has been answered long since

@@ -130,7 +130,7 @@ func TestACallThatComesTooLateIsToldTheTruth(t *testing.T) {
 		return grant.Until, err
 	}
 	renew := func(st *etcdstore.Store, c store.Claim, token store.Token) (time.Time, error) {
-		r := st.Renew(t.Context(), []store.Write{{Key: c.Key, Token: token}})[0]
+		r := st.Renew(t.Context(), []store.Renewal{{Key: c.Key, Token: token}})[0]
 		return r.Until, r.Err
 	}
 	for name, c := range map[string]struct {
@@ -363,7 +363,7 @@ func TestALeaseIsNotKeptAliveByWhoTookOverOneOfItsRecords(t *testing.T) {
 		t.Fatal(err)
 	}
 	for began := time.Now(); time.Since(began) < 3*ttl; time.Sleep(ttl / 4) {
-		if r := heir.Renew(t.Context(), []store.Write{{Key: "taken", Token: taken.Token, Seq: 1, Value: []byte("second")}})[0]; r.Err != nil {
+		if r := heir.Renew(t.Context(), []store.Renewal{{Key: "taken", Token: taken.Token, Seq: 1, Value: []byte("second")}})[0]; r.Err != nil {
 			t.Fatal(r.Err)
 		}
 		if _, err := heir.Create(t.Context(), repeated); err != nil {
@@ -454,7 +454,7 @@ func TestAHeartbeatDoesNotAuthenticateEachTime(t *testing.T) {
 	before, until := p.seen("Authenticate"), grant.Until
 	for range 8 {
 		time.Sleep(ttl / 10)
-		r := st.Renew(t.Context(), []store.Write{{Key: "app/key", Token: grant.Token}})[0]
+		r := st.Renew(t.Context(), []store.Renewal{{Key: "app/key", Token: grant.Token}})[0]
 		if r.Err != nil || !r.Until.After(until) {
 			t.Fatalf("until %v after %v: %v", r.Until, until, r.Err)
 		}
@@ -491,7 +491,7 @@ func TestACallerThatGivesUpDoesNotFailTheOthers(t *testing.T) {
 	ctx, giveUp := context.WithCancel(t.Context())
 	var both sync.WaitGroup
 	both.Go(func() {
-		r := b.Renew(ctx, []store.Write{{Key: "first", Token: first.Token}})[0]
+		r := b.Renew(ctx, []store.Renewal{{Key: "first", Token: first.Token}})[0]
 		if r.Err == nil || errors.Is(r.Err, store.ErrLost) {
 			t.Errorf("who gave up: %v", r.Err)
 		}

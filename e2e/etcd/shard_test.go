@@ -107,15 +107,15 @@ func (b *bench) create(c store.Claim) store.Grant {
 	return grant
 }
 
-func (b *bench) renew(key string, token store.Token) store.Renewed {
+func (b *bench) renew(key string, token store.Token) store.RenewResult {
 	b.Helper()
-	return b.Renew(b.Context(), []store.Write{{Key: key, Token: token}})[0]
+	return b.Renew(b.Context(), []store.Renewal{{Key: key, Token: token}})[0]
 }
 
 // kept renews a term, and asks again what the servers had no time to answer.
 func kept(st store.Store, key string, token store.Token) (err error) {
 	for range 20 {
-		err = st.Renew(context.Background(), []store.Write{{Key: key, Token: token}})[0].Err
+		err = st.Renew(context.Background(), []store.Renewal{{Key: key, Token: token}})[0].Err
 		if !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrInDoubt) {
 			break
 		}
@@ -180,7 +180,7 @@ func TestARevokedLeaseIsALostTerm(t *testing.T) {
 	b.other.revoke(b.other.leaseOf("key"))
 	r := b.renew("key", grant.Token)
 	want(t, "renew", r.Err, store.ErrLost, etcdstore.ErrLeaseGone)
-	err := b.Update(b.Context(), store.Write{Key: "key", Token: grant.Token, Seq: 1, Value: []byte("late")})
+	err := b.Update(b.Context(), store.Update{Key: "key", Token: grant.Token, Seq: 1, Value: []byte("late")})
 	want(t, "update", err, store.ErrLost)
 	if next := b.create(claim("key", long)); next.Token <= grant.Token {
 		t.Errorf("token %d follows %d", next.Token, grant.Token)
@@ -267,7 +267,7 @@ func TestARenewThatGotNoAnswerDoesNotEndTheTerm(t *testing.T) {
 	kept := b.create(claim("kept", 30*time.Second))
 	time.Sleep(2 * time.Second) // so that the keep-alive is not recent any more
 	b.silently(func(ctx context.Context) error {
-		return b.Renew(ctx, []store.Write{{Key: "unlucky", Token: unlucky.Token}})[0].Err
+		return b.Renew(ctx, []store.Renewal{{Key: "unlucky", Token: unlucky.Token}})[0].Err
 	})
 	b.keep("kept", kept)
 	b.keep("unlucky", unlucky)
@@ -418,9 +418,9 @@ func TestAWatchNoticesALossOfDataByItself(t *testing.T) {
 		switch {
 		case err != nil:
 			t.Fatalf("told of %d: %v", gone, err)
-		case e.Kind == store.Synced && gone == 0:
+		case e.Kind == store.EventSynced && gone == 0:
 			b.cluster.RestartEmpty()
-		case e.Kind == store.Gone:
+		case e.Kind == store.EventGone:
 			gone++
 		}
 		if gone == 50 {
@@ -485,7 +485,7 @@ func TestALateWriteFindsTheRecordMovedOn(t *testing.T) {
 	b := start(t, etcdtest.Settings{})
 	grant := b.create(claim("key", 30*time.Second))
 	peer := open(t, b.cluster.Client())
-	if err := peer.Update(t.Context(), store.Write{Key: "key", Token: grant.Token, Seq: 2, Value: []byte("newer")}); err != nil {
+	if err := peer.Update(t.Context(), store.Update{Key: "key", Token: grant.Token, Seq: 2, Value: []byte("newer")}); err != nil {
 		t.Fatal(err)
 	}
 	want(t, "an older update", b.update("key", grant.Token, 1, "older"), store.ErrStale)

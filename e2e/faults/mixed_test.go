@@ -57,7 +57,7 @@ func TestOursLeavesAKeyThatTheirsHolds(t *testing.T) {
 						p.wantForeign(fmt.Sprintf("Register, wait %v, reclaim %d", wait, reclaim), err, was.value)
 					}
 				}
-				for what, term := range map[string]store.Term{"token": store.ByToken(1), "nonce": store.ByNonce(store.NewNonce())} {
+				for what, term := range map[string]store.LeaseRef{"token": store.ByToken(1), "nonce": store.ByNonce(store.NewNonce())} {
 					p.want("Delete by "+what, st.Delete(p.Context(), key, term), nil)
 				}
 				p.wantUntouched("after all attempts", was)
@@ -216,7 +216,7 @@ func TestOurWordsFromAnotherHandAreForeign(t *testing.T) {
 			p.untilGone()
 			p.SetNX(key, "ours", 600*time.Millisecond) // ends within a second of our deadline
 			was := p.snapshot()
-			renewed := st.Renew(p.Context(), []store.Write{{Key: key, Token: token}})[0]
+			renewed := st.Renew(p.Context(), []store.Renewal{{Key: key, Token: token}})[0]
 			deleted := st.Delete(p.Context(), key, store.ByToken(token))
 			if _, _, ok := p.Get(key); !ok && errors.Is(renewed.Err, store.ErrLost) {
 				return false // it expired first

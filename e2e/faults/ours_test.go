@@ -260,13 +260,13 @@ func (s *sleeper) pass(ctx context.Context) (context.Context, func()) {
 	}
 }
 
-func (s *sleeper) Renew(ctx context.Context, batch []store.Write) []store.Renewed {
+func (s *sleeper) Renew(ctx context.Context, batch []store.Renewal) []store.RenewResult {
 	ctx, answered := s.pass(ctx)
 	defer answered()
 	return s.Store.Renew(ctx, batch)
 }
 
-func (s *sleeper) Update(ctx context.Context, w store.Write) error {
+func (s *sleeper) Update(ctx context.Context, w store.Update) error {
 	s.mu.Lock()
 	refuses := s.refuses
 	s.mu.Unlock()
@@ -278,8 +278,8 @@ func (s *sleeper) Update(ctx context.Context, w store.Write) error {
 	return s.Store.Update(ctx, w)
 }
 
-func (s *sleeper) Delete(ctx context.Context, key string, term store.Term) error {
+func (s *sleeper) Delete(ctx context.Context, key string, ref store.LeaseRef) error {
 	ctx, answered := s.pass(ctx)
 	defer answered()
-	return s.Store.Delete(ctx, key, term)
+	return s.Store.Delete(ctx, key, ref)
 }

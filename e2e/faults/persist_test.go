@@ -33,8 +33,8 @@ func TestNoExpiryIsForeignNearTheDeadlineToo(t *testing.T) {
 				if err != nil || !r.Foreign() {
 					p.Errorf("get: token %d, %v left, %v; want foreign", r.Token, r.Left, err)
 				}
-				p.want("renew", st.Renew(p.Context(), []store.Write{{Key: key, Token: token}})[0].Err, store.ErrForeign)
-				p.want("update", st.Update(p.Context(), store.Write{Key: key, Token: token, Seq: 1, Value: []byte("late")}), store.ErrForeign)
+				p.want("renew", st.Renew(p.Context(), []store.Renewal{{Key: key, Token: token}})[0].Err, store.ErrForeign)
+				p.want("update", st.Update(p.Context(), store.Update{Key: key, Token: token, Seq: 1, Value: []byte("late")}), store.ErrForeign)
 				_, err = st.Create(p.Context(), c)
 				p.want("the same create", err, store.ErrForeign)
 				p.want("delete", st.Delete(p.Context(), key, store.ByToken(token)), nil)

@@ -75,9 +75,9 @@ const theirTTL = 30 * time.Second
 
 func (f *fleet) programme() map[string]func(*rapid.T) {
 	who := func(t *rapid.T) int { return rapid.IntRange(0, len(f.claims)-1).Draw(t, "who") }
-	write := func(i int) store.Write {
+	write := func(i int) store.Renewal {
 		f.seqs[i]++
-		return store.Write{Key: key, Token: max(f.tokens[i], 1), Seq: f.seqs[i], Value: []byte(f.word("ours"))}
+		return store.Renewal{Key: key, Token: max(f.tokens[i], 1), Seq: f.seqs[i], Value: []byte(f.word("ours"))}
 	}
 	create := func(i int) func() error {
 		return func() error {
@@ -88,8 +88,8 @@ func (f *fleet) programme() map[string]func(*rapid.T) {
 			return err
 		}
 	}
-	renew := func(w store.Write) func() error {
-		return func() error { return f.st.Renew(f.T.Context(), []store.Write{w})[0].Err }
+	renew := func(w store.Renewal) func() error {
+		return func() error { return f.st.Renew(f.T.Context(), []store.Renewal{w})[0].Err }
 	}
 	return map[string]func(*rapid.T){
 		"create": func(t *rapid.T) {
@@ -107,7 +107,7 @@ func (f *fleet) programme() map[string]func(*rapid.T) {
 		"renew with value": func(t *rapid.T) { f.ours("renew", renew(write(who(t)))) },
 		"update": func(t *rapid.T) {
 			w := write(who(t))
-			f.ours("update", func() error { return f.st.Update(f.T.Context(), w) })
+			f.ours("update", func() error { return f.st.Update(f.T.Context(), store.Update(w)) })
 		},
 		"delete": func(t *rapid.T) {
 			term := store.ByToken(max(f.tokens[who(t)], 1))

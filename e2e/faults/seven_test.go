@@ -55,13 +55,13 @@ func TestHeartbeatAfterAPauseLeavesASuccessor(t *testing.T) {
 		if !successor.Valid() || successor.Token() <= paused.Token() {
 			p.Errorf("successor: %v, token %d after %d", successor.Err(), successor.Token(), paused.Token())
 		}
-		for _, w := range []store.Write{
+		for _, w := range []store.Renewal{
 			{Key: key, Token: paused.Token()},
 			{Key: key, Token: paused.Token(), Seq: 9, Value: []byte("late")},
 		} {
-			p.want("a bare renew", p.open().Renew(p.Context(), []store.Write{w})[0].Err, store.ErrLost)
+			p.want("a bare renew", p.open().Renew(p.Context(), []store.Renewal{w})[0].Err, store.ErrLost)
 		}
-		p.want("a bare update", p.open().Update(p.Context(), store.Write{Key: key, Token: paused.Token(), Seq: 9, Value: []byte("late")}), store.ErrLost)
+		p.want("a bare update", p.open().Update(p.Context(), store.Update{Key: key, Token: paused.Token(), Seq: 9, Value: []byte("late")}), store.ErrLost)
 		p.wantUntouched("after bare writes", was)
 	})
 }
@@ -92,12 +92,12 @@ func TestHeartbeatOnAMissingKeyMakesNone(t *testing.T) {
 			}
 			token := p.create(st, "mine", ttl).Token
 			end()
-			for _, w := range []store.Write{{Key: key, Token: token}, {Key: key, Token: token, Seq: 1, Value: []byte("late")}} {
-				p.want(how+": renew", st.Renew(p.Context(), []store.Write{w})[0].Err, store.ErrLost)
+			for _, w := range []store.Renewal{{Key: key, Token: token}, {Key: key, Token: token, Seq: 1, Value: []byte("late")}} {
+				p.want(how+": renew", st.Renew(p.Context(), []store.Renewal{w})[0].Err, store.ErrLost)
 				p.wantValue(how, "")
 			}
 			successor := p.create(st, "successor", long)
-			p.want("renew under a successor", st.Renew(p.Context(), []store.Write{{Key: key, Token: token, Seq: 2, Value: []byte("late")}})[0].Err, store.ErrLost)
+			p.want("renew under a successor", st.Renew(p.Context(), []store.Renewal{{Key: key, Token: token, Seq: 2, Value: []byte("late")}})[0].Err, store.ErrLost)
 			p.wantValue("under a successor", "successor")
 			p.want("delete", st.Delete(p.Context(), key, store.ByToken(successor.Token)), nil)
 		}
@@ -140,7 +140,7 @@ func TestUpdateOfAnExpiredKeyMakesNone(t *testing.T) {
 		}
 		p.eventually("everything is answered", s.idle)
 		p.wantValue("after the late update", "")
-		p.want("a bare update", p.open().Update(p.Context(), store.Write{Key: key, Token: held.Token(), Seq: 9, Value: []byte("late")}), store.ErrLost)
+		p.want("a bare update", p.open().Update(p.Context(), store.Update{Key: key, Token: held.Token(), Seq: 9, Value: []byte("late")}), store.ErrLost)
 		p.wantValue("after a bare update", "")
 
 		// And no write of ours leaves a record without a time to live.
@@ -183,7 +183,7 @@ func TestReleaseLeavesASuccessorsClaim(t *testing.T) {
 		p.wantUntouched("after the release", was)
 
 		c := claim("gone", long)
-		for what, term := range map[string]store.Term{"token": store.ByToken(paused.Token()), "nonce": store.ByNonce(c.Nonce)} {
+		for what, term := range map[string]store.LeaseRef{"token": store.ByToken(paused.Token()), "nonce": store.ByNonce(c.Nonce)} {
 			p.want("a bare delete by "+what, p.open().Delete(p.Context(), key, term), nil)
 			p.wantUntouched("after it", was)
 		}

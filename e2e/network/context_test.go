@@ -82,10 +82,10 @@ var calls = map[string]struct {
 		return err
 	}, store.ErrInDoubt},
 	"Renew": {func(ctx context.Context, s *scene) error {
-		return s.far.Renew(ctx, []store.Write{{Key: bare, Token: s.token}})[0].Err
+		return s.far.Renew(ctx, []store.Renewal{{Key: bare, Token: s.token}})[0].Err
 	}, store.ErrInDoubt},
 	"Update": {func(ctx context.Context, s *scene) error {
-		return s.far.Update(ctx, store.Write{Key: bare, Token: s.token, Seq: 1, Value: []byte("new")})
+		return s.far.Update(ctx, store.Update{Key: bare, Token: s.token, Seq: 1, Value: []byte("new")})
 	}, store.ErrInDoubt},
 	"Delete": {func(ctx context.Context, s *scene) error {
 		return s.far.Delete(ctx, bare, store.ByToken(s.token))
@@ -207,7 +207,7 @@ func TestWaitingCallsAreBackOnTheirContext(t *testing.T) {
 		"Watch": func(ctx context.Context, s *scene, waiting chan<- struct{}) (err error) {
 			var e store.Event
 			for e, err = range s.far.Watch(ctx, "scene:") {
-				if err == nil && e.Kind == store.Synced {
+				if err == nil && e.Kind == store.EventSynced {
 					close(waiting)
 				}
 			}

@@ -176,7 +176,7 @@ func TestTrustCountsFromBeforeTheRequest(t *testing.T) {
 		l.Delay(network.ToServer, held)
 		grant := l.create(l.far, claim("mine", long))
 		l.wantEarly("created", grant.Until, held)
-		renewed := l.far.Renew(t.Context(), []store.Write{{Key: key, Token: grant.Token}})[0]
+		renewed := l.far.Renew(t.Context(), []store.Renewal{{Key: key, Token: grant.Token}})[0]
 		if renewed.Err != nil {
 			t.Fatal(renewed.Err)
 		}

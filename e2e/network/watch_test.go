@@ -23,12 +23,12 @@ func (l *line) watch() *account.Account {
 // hand is someone who writes records under the watched prefix, beside the line.
 type hand struct {
 	*line
-	held map[string]*store.Write
+	held map[string]*store.Renewal
 	ttl  time.Duration
 }
 
 func (l *line) hand(ttl time.Duration) *hand {
-	return &hand{line: l, held: make(map[string]*store.Write), ttl: ttl}
+	return &hand{line: l, held: make(map[string]*store.Renewal), ttl: ttl}
 }
 
 func (h *hand) put(key, value string) {
@@ -37,12 +37,12 @@ func (h *hand) put(key, value string) {
 	if w == nil {
 		c := claim(value, h.ttl)
 		c.Key = key
-		h.held[key] = &store.Write{Key: key, Token: h.create(h.near, c).Token}
+		h.held[key] = &store.Renewal{Key: key, Token: h.create(h.near, c).Token}
 		return
 	}
 	w.Seq++
 	w.Value = []byte(value)
-	h.want("update", h.near.Update(h.Context(), *w), nil)
+	h.want("update", h.near.Update(h.Context(), store.Update(*w)), nil)
 }
 
 func (h *hand) drop(key string) {
@@ -162,9 +162,9 @@ func TestWatchFindsWhatALostMessageWouldHaveTold(t *testing.T) {
 // keepAlive renews what a hand holds at present until the test ends, without a
 // value: that publishes nothing.
 func keepAlive(h *hand) {
-	var batch []store.Write
+	var batch []store.Renewal
 	for _, w := range h.held {
-		batch = append(batch, store.Write{Key: w.Key, Token: w.Token})
+		batch = append(batch, store.Renewal{Key: w.Key, Token: w.Token})
 	}
 	batch = slices.Clone(batch)
 	stop, done := make(chan struct{}), make(chan struct{})

@@ -13,10 +13,12 @@ import (
 )
 
 // The ways to write a value.
-var writers = map[string]func(context.Context, store.Store, store.Write) error{
-	"update": func(ctx context.Context, st store.Store, w store.Write) error { return st.Update(ctx, w) },
-	"renew": func(ctx context.Context, st store.Store, w store.Write) error {
-		return st.Renew(ctx, []store.Write{w})[0].Err
+var writers = map[string]func(context.Context, store.Store, store.Renewal) error{
+	"update": func(ctx context.Context, st store.Store, w store.Renewal) error {
+		return st.Update(ctx, store.Update(w))
+	},
+	"renew": func(ctx context.Context, st store.Store, w store.Renewal) error {
+		return st.Renew(ctx, []store.Renewal{w})[0].Err
 	},
 }
 
@@ -26,13 +28,13 @@ func TestDelayedWriteIsRefusedByItsSequence(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			onEach(t, func(t *testing.T, l *line) {
 				grant := l.create(l.far, claim("first", long))
-				w := func(seq uint64, value string) store.Write {
-					return store.Write{Key: key, Token: grant.Token, Seq: seq, Value: []byte(value)}
+				w := func(seq uint64, value string) store.Renewal {
+					return store.Renewal{Key: key, Token: grant.Token, Seq: seq, Value: []byte(value)}
 				}
 				kept := l.On(network.ToServer, "second", network.Cut, 1)
 				l.want("a write that is lost", write(t.Context(), l.far, w(9, "second")), store.ErrInDoubt)
 				l.wantValue("before it arrives", "first")
-				l.want("the next write", l.far.Update(t.Context(), w(10, "third")), nil)
+				l.want("the next write", l.far.Update(t.Context(), store.Update(w(10, "third"))), nil)
 
 				l.late(l, l.taken(kept))
 				l.wantValue("after it arrived late", "third")
@@ -54,7 +56,7 @@ func TestWriteThatArrivesTwiceIsOne(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			onEach(t, func(t *testing.T, l *line) {
 				grant := l.create(l.far, claim("first", long))
-				w := store.Write{Key: key, Token: grant.Token, Seq: 1, Value: []byte("second")}
+				w := store.Renewal{Key: key, Token: grant.Token, Seq: 1, Value: []byte("second")}
 				l.On(network.ToServer, "second", network.LoseReply, 1)
 				l.want("a write whose reply is lost", write(t.Context(), l.far, w), store.ErrInDoubt)
 				l.wantValue("after it", "second")
@@ -95,9 +97,9 @@ func TestHeartbeatOutrunsADelayedUpdate(t *testing.T) {
 
 func TestDeleteRetriedAfterASuccessorCameLeavesIt(t *testing.T) {
 	t.Parallel()
-	for name, term := range map[string]func(store.Claim, store.Grant) store.Term{
-		"by token": func(_ store.Claim, g store.Grant) store.Term { return store.ByToken(g.Token) },
-		"by nonce": func(c store.Claim, _ store.Grant) store.Term { return store.ByNonce(c.Nonce) },
+	for name, term := range map[string]func(store.Claim, store.Grant) store.LeaseRef{
+		"by token": func(_ store.Claim, g store.Grant) store.LeaseRef { return store.ByToken(g.Token) },
+		"by nonce": func(c store.Claim, _ store.Grant) store.LeaseRef { return store.ByNonce(c.Nonce) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			onEach(t, func(t *testing.T, l *line) {
@@ -113,7 +115,7 @@ func TestDeleteRetriedAfterASuccessorCameLeavesIt(t *testing.T) {
 				l.want("the delete again", l.far.Delete(t.Context(), key, mine), nil)
 				l.late(l, l.taken(lost))
 				l.wantValue("after both", "successor")
-				renewed := l.near.Renew(t.Context(), []store.Write{{Key: key, Token: successor.Token}})[0]
+				renewed := l.near.Renew(t.Context(), []store.Renewal{{Key: key, Token: successor.Token}})[0]
 				l.want("the successor's renew", renewed.Err, nil)
 			})
 		})

@@ -89,14 +89,14 @@ func (c *cut) sever() {
 	c.off = true
 }
 
-func (c *cut) Renew(ctx context.Context, batch []store.Write) []store.Renewed {
+func (c *cut) Renew(ctx context.Context, batch []store.Renewal) []store.RenewResult {
 	c.mu.Lock()
 	off := c.off
 	c.mu.Unlock()
 	if !off {
 		return c.Store.Renew(ctx, batch)
 	}
-	answers := make([]store.Renewed, len(batch))
+	answers := make([]store.RenewResult, len(batch))
 	for i, w := range batch {
 		answers[i].Err = &store.Error{Op: "renew", Key: w.Key, Condition: store.ErrUnavailable}
 	}
@@ -198,9 +198,9 @@ func (p *party) watch(prefix string) *account {
 			}
 			a.mu.Lock()
 			switch e.Kind {
-			case store.Put:
+			case store.EventPut:
 				a.known[e.Record.Key] = e.Record.Token
-			case store.Gone:
+			case store.EventGone:
 				delete(a.known, e.Record.Key)
 			}
 			a.mu.Unlock()

@@ -24,7 +24,7 @@ var errBusy = errors.New("the record is being written by others all the time")
 type deed struct {
 	op     string
 	key    string
-	term   store.Term
+	term   store.LeaseRef
 	remove bool             // else a write, or a check if there is no value
 	onto   clientv3.LeaseID // to put the record on, if not zero
 	from   clientv3.LeaseID // a delete is of a record on this lease alone, if not zero
@@ -223,7 +223,7 @@ func (d *deed) answered(err error) {
 
 // remove deletes what was found if it is the record of a term and, unless from is zero,
 // on that lease.
-func (s *Store) remove(ctx context.Context, t store.Term, f found, from clientv3.LeaseID) error {
+func (s *Store) remove(ctx context.Context, t store.LeaseRef, f found, from clientv3.LeaseID) error {
 	d := &deed{op: "delete", key: f.key, term: t, remove: true, from: from}
 	d.learn(f)
 	s.carryOut(ctx, []*deed{d})
@@ -263,7 +263,7 @@ func (s *Store) remember(m *member, d *deed) {
 	}
 }
 
-// writeOf makes a deed of a write that passed its check.
-func writeOf(op string, w store.Write) *deed {
+// writeOf makes a deed of a renewal or an update that passed its check.
+func writeOf(op string, w store.Renewal) *deed {
 	return &deed{op: op, key: w.Key, term: store.ByToken(w.Token), value: bytes.Clone(w.Value), seq: w.Seq}
 }

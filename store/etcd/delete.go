@@ -8,11 +8,11 @@ import (
 
 // Delete implements [store.Store]. One that is not confirmed is carried out before
 // the lease that the record shares with others is renewed again.
-func (s *Store) Delete(ctx context.Context, key string, term store.Term) error {
+func (s *Store) Delete(ctx context.Context, key string, ref store.LeaseRef) error {
 	if err := store.CheckKey(key); err != nil {
 		return err
 	}
-	if err := term.Check(); err != nil {
+	if err := ref.Check(); err != nil {
 		return err
 	}
 	ctx, leave, err := s.tasks.enter(ctx)
@@ -20,10 +20,10 @@ func (s *Store) Delete(ctx context.Context, key string, term store.Term) error {
 		return failed("delete", key, reads, err)
 	}
 	defer leave()
-	if term.Token == 0 {
-		return s.deleteByNonce(ctx, key, term.Nonce)
+	if ref.Token == 0 {
+		return s.deleteByNonce(ctx, key, ref.Nonce)
 	}
-	d := &deed{op: "delete", key: key, term: term, remove: true}
+	d := &deed{op: "delete", key: key, term: ref, remove: true}
 	m := s.recall(d)
 	if m != nil && m.doubted {
 		return s.deleteByNonce(ctx, key, m.nonce)

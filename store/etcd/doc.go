@@ -98,7 +98,7 @@
 //	ErrInvalid    a ttl below the servers' minimum, or above a hundred years
 //
 // A revision that was compacted is no error: a watch that asks for one lists anew and says
-// so with Resync. Endpoints that nobody answers at are unavailable, and in doubt once the
+// so with EventResync. Endpoints that nobody answers at are unavailable, and in doubt once the
 // context has ended while a write may have been under way.
 //
 // # Watching
@@ -109,7 +109,7 @@
 // expiry and a delete look alike: the cause is Unknown, or Expired when the time left had
 // passed.
 //
-// [Store.Alerts] is a watch of the deletes of all notes: a holder whose record is deleted by
+// [Store.Deletions] is a watch of the deletes of all notes: a holder whose record is deleted by
 // a store hears of it in milliseconds, and of what another program deletes when it renews.
 //
 // A member that hangs keeps its connections, and nothing says that it does. A read asks

@@ -29,7 +29,7 @@ type member struct {
 }
 
 // of reports whether the record is that of a term.
-func (m *member) of(t store.Term) bool {
+func (m *member) of(t store.LeaseRef) bool {
 	if t.Token != 0 {
 		return m.token == t.Token
 	}

@@ -40,7 +40,7 @@ func (f found) token() store.Token {
 }
 
 // has reports whether the record is that of a term.
-func (f found) has(t store.Term) bool {
+func (f found) has(t store.LeaseRef) bool {
 	return f.ours && (f.token() == t.Token || f.note.nonce == t.Nonce)
 }
 

@@ -17,12 +17,12 @@ import (
 // Renew implements [store.Store]. It is one keep-alive for each etcd lease that the
 // batch is on, and beside that a transaction which checks whose the records are and puts
 // the values; see the package's doc for a batch that does not fit into one.
-func (s *Store) Renew(ctx context.Context, batch []store.Write) []store.Renewed {
-	answers := make([]store.Renewed, len(batch))
+func (s *Store) Renew(ctx context.Context, batch []store.Renewal) []store.RenewResult {
+	answers := make([]store.RenewResult, len(batch))
 	var deeds []*deed
 	var places []int
 	for i, w := range batch {
-		if answers[i].Err = w.CheckRenewal(); answers[i].Err == nil {
+		if answers[i].Err = w.Check(); answers[i].Err == nil {
 			deeds = append(deeds, writeOf("renew", w))
 			places = append(places, i)
 		}
@@ -32,7 +32,7 @@ func (s *Store) Renew(ctx context.Context, batch []store.Write) []store.Renewed 
 	}
 	s.renewAll(ctx, deeds)
 	for i, d := range deeds {
-		answers[places[i]] = store.Renewed{Until: d.until, Err: d.err}
+		answers[places[i]] = store.RenewResult{Until: d.until, Err: d.err}
 	}
 	return answers
 }

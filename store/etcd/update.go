@@ -7,16 +7,16 @@ import (
 )
 
 // Update implements [store.Store]. The value is put without touching the lease.
-func (s *Store) Update(ctx context.Context, write store.Write) error {
-	if err := write.Check(); err != nil {
+func (s *Store) Update(ctx context.Context, update store.Update) error {
+	if err := update.Check(); err != nil {
 		return err
 	}
 	ctx, leave, err := s.tasks.enter(ctx)
 	if err != nil {
-		return failed("update", write.Key, reads, err)
+		return failed("update", update.Key, reads, err)
 	}
 	defer leave()
-	d := writeOf("update", write)
+	d := writeOf("update", store.Renewal(update))
 	m := s.recall(d)
 	s.carryOut(ctx, []*deed{d})
 	s.remember(m, d)

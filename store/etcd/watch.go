@@ -47,9 +47,9 @@ func (s *Store) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event,
 	}
 }
 
-// Alerts implements [store.Alerter]. It is one watch of etcd's own, of deletes of notes:
+// Deletions implements [store.DeleteNotifier]. It is one watch of etcd's own, of deletes of notes:
 // what expires is told too, and what another program deletes is not.
-func (s *Store) Alerts(ctx context.Context) iter.Seq[string] {
+func (s *Store) Deletions(ctx context.Context) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		ctx, stop := context.WithCancel(ctx)
 		defer stop()
@@ -60,7 +60,7 @@ func (s *Store) Alerts(ctx context.Context) iter.Seq[string] {
 	}
 }
 
-// watch is what one Watch hears, or one Alerts.
+// watch is what one Watch hears, or one Deletions.
 type watch struct {
 	store   *Store
 	prefix  string
@@ -265,7 +265,7 @@ func (w *watch) mark(r clientv3.WatchResponse) {
 		if w.deletes {
 			w.store.hear(name)
 		}
-		w.hub.Mark(name, store.Unknown)
+		w.hub.Mark(name, store.CauseUnknown)
 	}
 }
 

@@ -13,13 +13,13 @@ import (
 )
 
 // hold fills a store with records and returns a write for each.
-func hold(b *testing.B, st *memstore.Store, records int, value []byte) []store.Write {
+func hold(b *testing.B, st *memstore.Store, records int, value []byte) []store.Renewal {
 	b.Helper()
-	writes := make([]store.Write, records)
+	writes := make([]store.Renewal, records)
 	for i := range writes {
 		c := claim(fmt.Sprintf("bench:%d", i))
 		c.TTL = time.Hour // longer than any benchmark
-		writes[i] = store.Write{Key: c.Key, Token: create(b, st, c), Value: value}
+		writes[i] = store.Renewal{Key: c.Key, Token: create(b, st, c), Value: value}
 	}
 	return writes
 }
@@ -81,7 +81,7 @@ func BenchmarkUpdate(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		w.Seq++
-		if err := st.Update(b.Context(), w); err != nil {
+		if err := st.Update(b.Context(), store.Update(w)); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -125,7 +125,7 @@ func BenchmarkWatchDelivery(b *testing.B) {
 	st := memstore.New()
 	w := hold(b, st, 1, nil)[0]
 	ctx, stop := context.WithCancel(b.Context())
-	told := make(chan store.Kind)
+	told := make(chan store.EventKind)
 	go func() {
 		defer close(told)
 		for e, err := range st.Watch(ctx, "bench:") {
@@ -135,16 +135,16 @@ func BenchmarkWatchDelivery(b *testing.B) {
 			told <- e.Kind
 		}
 	}()
-	for <-told != store.Synced {
+	for <-told != store.EventSynced {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
 		w.Seq++
 		w.Value = strconv.AppendUint(nil, w.Seq, 10) // a value that is not new is not told
-		if err := st.Update(b.Context(), w); err != nil {
+		if err := st.Update(b.Context(), store.Update(w)); err != nil {
 			b.Fatal(err)
 		}
-		for <-told != store.Put {
+		for <-told != store.EventPut {
 		}
 	}
 	stop()

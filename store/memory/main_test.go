@@ -29,12 +29,12 @@ func create(t testing.TB, st *memstore.Store, c store.Claim) store.Token {
 
 // renew renews one term, with a value if v is not empty.
 func renew(st *memstore.Store, key string, token store.Token, seq uint64, v string) (time.Time, error) {
-	answers := st.Renew(context.Background(), []store.Write{{Key: key, Token: token, Seq: seq, Value: []byte(v)}})
+	answers := st.Renew(context.Background(), []store.Renewal{{Key: key, Token: token, Seq: seq, Value: []byte(v)}})
 	return answers[0].Until, answers[0].Err
 }
 
 func update(st *memstore.Store, key string, token store.Token, seq uint64, v string) error {
-	return st.Update(context.Background(), store.Write{Key: key, Token: token, Seq: seq, Value: []byte(v)})
+	return st.Update(context.Background(), store.Update{Key: key, Token: token, Seq: seq, Value: []byte(v)})
 }
 
 func holds(t testing.TB, st *memstore.Store, key, want string, left time.Duration) {

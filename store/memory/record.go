@@ -57,7 +57,7 @@ func (s *Store) sweep() {
 }
 
 // held returns the live record that w may write to.
-func (s *Store) held(op string, w store.Write) (*record, error) {
+func (s *Store) held(op string, w store.Renewal) (*record, error) {
 	r := s.live(w.Key)
 	switch {
 	case r == nil || r.token != w.Token:
@@ -68,9 +68,9 @@ func (s *Store) held(op string, w store.Write) (*record, error) {
 	return r, nil
 }
 
-func (s *Store) put(r *record, w store.Write) {
+func (s *Store) put(r *record, w store.Renewal) {
 	r.seq, r.value = w.Seq, bytes.Clone(w.Value)
-	s.hub.Mark(w.Key, store.Unknown)
+	s.hub.Mark(w.Key, store.CauseUnknown)
 }
 
 // public is the record as callers see it. They own its value.

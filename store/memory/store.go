@@ -26,8 +26,8 @@ import (
 )
 
 var (
-	_ store.Store   = (*Store)(nil)
-	_ store.Alerter = (*Store)(nil)
+	_ store.Store          = (*Store)(nil)
+	_ store.DeleteNotifier = (*Store)(nil)
 )
 
 // Store is a [store.Store] in memory. Make one with [New].
@@ -98,21 +98,21 @@ func (s *Store) Create(ctx context.Context, c store.Claim) (store.Grant, error) 
 		ttl:      c.TTL,
 		deadline: time.Now().Add(c.TTL),
 	}
-	s.hub.Mark(c.Key, store.Unknown)
+	s.hub.Mark(c.Key, store.CauseUnknown)
 	return store.Grant{Token: s.last, Until: start.Add(c.TTL)}, nil
 }
 
 // Renew implements [store.Store].
-func (s *Store) Renew(ctx context.Context, batch []store.Write) []store.Renewed {
-	answers := make([]store.Renewed, len(batch))
+func (s *Store) Renew(ctx context.Context, batch []store.Renewal) []store.RenewResult {
+	answers := make([]store.RenewResult, len(batch))
 	for i, w := range batch {
 		answers[i].Until, answers[i].Err = s.renew(ctx, w)
 	}
 	return answers
 }
 
-func (s *Store) renew(ctx context.Context, w store.Write) (time.Time, error) {
-	if err := w.CheckRenewal(); err != nil {
+func (s *Store) renew(ctx context.Context, w store.Renewal) (time.Time, error) {
+	if err := w.Check(); err != nil {
 		return time.Time{}, err
 	}
 	start := time.Now()
@@ -133,10 +133,11 @@ func (s *Store) renew(ctx context.Context, w store.Write) (time.Time, error) {
 }
 
 // Update implements [store.Store].
-func (s *Store) Update(ctx context.Context, w store.Write) error {
-	if err := w.Check(); err != nil {
+func (s *Store) Update(ctx context.Context, u store.Update) error {
+	if err := u.Check(); err != nil {
 		return err
 	}
+	w := store.Renewal(u)
 	if err := s.enter(ctx, "update", w.Key); err != nil {
 		return err
 	}
@@ -151,11 +152,11 @@ func (s *Store) Update(ctx context.Context, w store.Write) error {
 }
 
 // Delete implements [store.Store].
-func (s *Store) Delete(ctx context.Context, key string, t store.Term) error {
+func (s *Store) Delete(ctx context.Context, key string, ref store.LeaseRef) error {
 	if err := store.CheckKey(key); err != nil {
 		return err
 	}
-	if err := t.Check(); err != nil {
+	if err := ref.Check(); err != nil {
 		return err
 	}
 	if err := s.enter(ctx, "delete", key); err != nil {
@@ -163,12 +164,12 @@ func (s *Store) Delete(ctx context.Context, key string, t store.Term) error {
 	}
 	defer s.mu.Unlock()
 
-	if r := s.live(key); r != nil && (r.token == t.Token || r.nonce == t.Nonce) {
+	if r := s.live(key); r != nil && (r.token == ref.Token || r.nonce == ref.Nonce) {
 		s.drop(key, r)
-		s.hub.Mark(key, store.Deleted)
-		s.deletes.Mark(key, store.Deleted)
-	} else if t.Nonce != (store.Nonce{}) {
-		s.ended.add(t.Nonce) // its create, if it is still on its way, comes too late
+		s.hub.Mark(key, store.CauseDeleted)
+		s.deletes.Mark(key, store.CauseDeleted)
+	} else if ref.Nonce != (store.Nonce{}) {
+		s.ended.add(ref.Nonce) // its create, if it is still on its way, comes too late
 	}
 	return nil
 }
@@ -225,8 +226,8 @@ func (s *Store) list(ctx context.Context, prefix string) ([]store.Record, error)
 	return records, nil
 }
 
-// Alerts implements [store.Alerter].
-func (s *Store) Alerts(ctx context.Context) iter.Seq[string] { return s.deletes.Keys(ctx) }
+// Deletions implements [store.DeleteNotifier].
+func (s *Store) Deletions(ctx context.Context) iter.Seq[string] { return s.deletes.Keys(ctx) }
 
 // Watch implements [store.Store].
 func (s *Store) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event, error] {

@@ -270,7 +270,7 @@ func TestNoItemOfABatchFailsAnother(t *testing.T) {
 		st := memstore.New()
 		a, b := create(t, st, claim("a")), create(t, st, claim("b"))
 		time.Sleep(time.Second)
-		answers := st.Renew(t.Context(), []store.Write{
+		answers := st.Renew(t.Context(), []store.Renewal{
 			{Key: "a", Token: a},
 			{Key: ""},
 			{Key: "gone", Token: 99},
@@ -322,7 +322,7 @@ func TestArgumentsAreRefusedByName(t *testing.T) {
 	_, calls["renew"] = renew(st, "", 1, 0, "")
 	calls["update"] = update(st, "k", 1, 1, "")
 	calls["delete's key"] = st.Delete(ctx, "", store.ByToken(1))
-	calls["delete's term"] = st.Delete(ctx, "k", store.Term{})
+	calls["delete's term"] = st.Delete(ctx, "k", store.LeaseRef{})
 	_, calls["get"] = st.Get(ctx, "leasehold:x")
 	for _, err := range st.List(ctx, "\xff") {
 		calls["list"] = err
@@ -344,8 +344,8 @@ func TestArgumentsAreRefusedByName(t *testing.T) {
 func every(ctx context.Context, st *memstore.Store) map[string]error {
 	errs := map[string]error{}
 	_, errs["create"] = st.Create(ctx, claim("new"))
-	errs["renew"] = st.Renew(ctx, []store.Write{{Key: "k", Token: 1}})[0].Err
-	errs["update"] = st.Update(ctx, store.Write{Key: "k", Token: 1, Seq: 1, Value: []byte("v")})
+	errs["renew"] = st.Renew(ctx, []store.Renewal{{Key: "k", Token: 1}})[0].Err
+	errs["update"] = st.Update(ctx, store.Update{Key: "k", Token: 1, Seq: 1, Value: []byte("v")})
 	errs["delete"] = st.Delete(ctx, "k", store.ByToken(1))
 	_, errs["get"] = st.Get(ctx, "k")
 	for _, err := range st.List(ctx, "") {
@@ -430,13 +430,13 @@ func TestValuesAreCopies(t *testing.T) {
 		clear(c.Value)
 		holds(t, st, "k", "first", ttl)
 
-		w := store.Write{Key: "k", Token: token, Seq: 1, Value: []byte("second")}
-		_ = st.Update(t.Context(), w)
+		w := store.Renewal{Key: "k", Token: token, Seq: 1, Value: []byte("second")}
+		_ = st.Update(t.Context(), store.Update(w))
 		clear(w.Value)
 		holds(t, st, "k", "second", ttl)
 
 		w.Value, w.Seq = []byte("third"), 2
-		st.Renew(t.Context(), []store.Write{w})
+		st.Renew(t.Context(), []store.Renewal{w})
 		clear(w.Value)
 
 		r, _ := st.Get(t.Context(), "k")

@@ -25,9 +25,9 @@ func TestWatchTellsWhatHappens(t *testing.T) {
 				}
 				line := fmt.Sprintf("%v %v", time.Since(start), e.Kind)
 				switch e.Kind {
-				case store.Put:
+				case store.EventPut:
 					line += fmt.Sprintf(" %s=%s", e.Record.Key, e.Record.Value)
-				case store.Gone:
+				case store.EventGone:
 					line += fmt.Sprintf(" %s %v", e.Record.Key, e.Cause)
 				}
 				told = append(told, line)

@@ -108,10 +108,10 @@ func BenchmarkRenew(b *testing.B) {
 	for _, size := range []int{1, 10, 100, 1000} {
 		b.Run(fmt.Sprintf("batch=%d", size), func(b *testing.B) {
 			s := start(b)
-			batch := make([]store.Write, size)
+			batch := make([]store.Renewal, size)
 			for i := range batch {
 				key := fmt.Sprintf("bench:%d", i)
-				batch[i] = store.Write{Key: key, Token: s.hold(key).Token}
+				batch[i] = store.Renewal{Key: key, Token: s.hold(key).Token}
 			}
 			b.ReportAllocs()
 			for b.Loop() {
@@ -127,7 +127,7 @@ func BenchmarkRenew(b *testing.B) {
 
 func BenchmarkRenewWithValue(b *testing.B) {
 	s := start(b)
-	w := store.Write{Key: "bench", Token: s.hold("bench").Token, Value: make([]byte, 1024)}
+	w := store.Renewal{Key: "bench", Token: s.hold("bench").Token, Value: make([]byte, 1024)}
 	b.ReportAllocs()
 	for b.Loop() {
 		w.Seq++
@@ -139,11 +139,11 @@ func BenchmarkRenewWithValue(b *testing.B) {
 
 func BenchmarkUpdate(b *testing.B) {
 	s := start(b)
-	w := store.Write{Key: "bench", Token: s.hold("bench").Token, Value: make([]byte, 1024)}
+	w := store.Renewal{Key: "bench", Token: s.hold("bench").Token, Value: make([]byte, 1024)}
 	b.ReportAllocs()
 	for b.Loop() {
 		w.Seq++
-		if err := s.Update(b.Context(), w); err != nil {
+		if err := s.Update(b.Context(), store.Update(w)); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -202,9 +202,9 @@ func BenchmarkList(b *testing.B) {
 // a read of the key.
 func BenchmarkWatchDelivery(b *testing.B) {
 	s := start(b)
-	w := store.Write{Key: "bench", Token: s.hold("bench").Token}
+	w := store.Renewal{Key: "bench", Token: s.hold("bench").Token}
 	ctx, stop := context.WithCancel(b.Context())
-	told := make(chan store.Kind)
+	told := make(chan store.EventKind)
 	go func() {
 		defer close(told)
 		for e, err := range s.Watch(ctx, "bench") {
@@ -214,16 +214,16 @@ func BenchmarkWatchDelivery(b *testing.B) {
 			told <- e.Kind
 		}
 	}()
-	for <-told != store.Synced {
+	for <-told != store.EventSynced {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
 		w.Seq++
 		w.Value = strconv.AppendUint(nil, w.Seq, 10) // a value that is not new is not told
-		if err := s.Update(b.Context(), w); err != nil {
+		if err := s.Update(b.Context(), store.Update(w)); err != nil {
 			b.Fatal(err)
 		}
-		for <-told != store.Put {
+		for <-told != store.EventPut {
 		}
 	}
 	stop()

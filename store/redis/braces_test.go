@@ -81,13 +81,13 @@ func testWatchWithBraces(b *bench) {
 		for _, w := range listeners {
 			w.expect(b, put(key, token, "first"), 0)
 		}
-		check(b, b.Update(b.Context(), store.Write{Key: key, Token: token, Seq: 1, Value: []byte("second")}))
+		check(b, b.Update(b.Context(), store.Update{Key: key, Token: token, Seq: 1, Value: []byte("second")}))
 		for _, w := range listeners {
 			w.expect(b, put(key, token, "second"), 0)
 		}
 		check(b, b.Delete(b.Context(), key, store.ByToken(token)))
 		for _, w := range listeners {
-			w.expect(b, gone(key, token, store.Deleted), 0)
+			w.expect(b, gone(key, token, store.CauseDeleted), 0)
 		}
 	}
 }
@@ -105,9 +105,9 @@ func testDrawnBraces(b *bench) {
 			token := b.hold(key).Token
 			value := fmt.Sprint("of ", token)
 			for verb, err := range map[string]error{
-				"renew":     b.renew(store.Write{Key: key, Token: token}).Err,
-				"update":    b.Update(b.Context(), store.Write{Key: key, Token: token, Seq: 1, Value: []byte("second")}),
-				"replace":   b.renew(store.Write{Key: key, Token: token, Seq: 2, Value: []byte(value)}).Err,
+				"renew":     b.renew(store.Renewal{Key: key, Token: token}).Err,
+				"update":    b.Update(b.Context(), store.Update{Key: key, Token: token, Seq: 1, Value: []byte("second")}),
+				"replace":   b.renew(store.Renewal{Key: key, Token: token, Seq: 2, Value: []byte(value)}).Err,
 				"not ours":  b.Delete(b.Context(), key, store.ByToken(token+1)),
 				"no longer": b.Delete(b.Context(), key, store.ByNonce(store.NewNonce())),
 			} {

@@ -145,7 +145,7 @@ func TestRightsThatSuffice(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if e.Kind == store.Synced {
+				if e.Kind == store.EventSynced {
 					break
 				}
 			}

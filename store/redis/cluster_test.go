@@ -54,7 +54,7 @@ func TestCluster(t *testing.T) {
 			grant := b.hold(key)
 			w.expect(t, put(key, grant.Token, "first"), 0)
 			check(t, b.Delete(t.Context(), key, store.ByToken(grant.Token)))
-			w.expect(t, gone(key, grant.Token, store.Deleted), 0)
+			w.expect(t, gone(key, grant.Token, store.CauseDeleted), 0)
 		}
 	})
 	t.Run("a slot beyond one page", func(t *testing.T) {
@@ -92,10 +92,10 @@ func testMovedSlots(b *bench, nodes []*redis.Client) {
 	for _, node := range []*redis.Client{target, source, nodes[2]} {
 		check(b, node.Do(b.Context(), "CLUSTER", "SETSLOT", slot, "NODE", id).Err())
 	}
-	var batch []store.Write
+	var batch []store.Renewal
 	for i := range 10 {
 		key := fmt.Sprintf("moved:{%s}:%d", tag, i)
-		batch = append(batch, store.Write{Key: key, Token: 1})
+		batch = append(batch, store.Renewal{Key: key, Token: 1})
 	}
 	for _, answer := range b.Renew(b.Context(), batch) {
 		want(b, "renew of what is not there", answer.Err, store.ErrLost)

@@ -68,7 +68,7 @@ func TestCreateAgainHasTheAnswerOfOnce(t *testing.T) {
 	c := claim("key")
 	c.TTL = 30 * time.Second
 	first := b.create(c)
-	if err := b.Update(t.Context(), store.Write{Key: "key", Token: first.Token, Seq: 1, Value: []byte("newer")}); err != nil {
+	if err := b.Update(t.Context(), store.Update{Key: "key", Token: first.Token, Seq: 1, Value: []byte("newer")}); err != nil {
 		t.Fatal(err)
 	}
 	was := b.plain.PExpireTime(t.Context(), "key").Val()
@@ -84,7 +84,7 @@ func TestCreateAgainHasTheAnswerOfOnce(t *testing.T) {
 	if is := b.plain.PExpireTime(t.Context(), "key").Val(); is < was+drift {
 		t.Errorf("expiry %v, then %v: the ttl was not restored", was, is)
 	}
-	if answer := b.renew(store.Write{Key: "key", Token: first.Token}); answer.Err != nil {
+	if answer := b.renew(store.Renewal{Key: "key", Token: first.Token}); answer.Err != nil {
 		t.Errorf("renew after it: %v", answer.Err)
 	}
 }

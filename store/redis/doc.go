@@ -62,7 +62,7 @@
 // works, but hears of changes only so late; see [Store.Subscription].
 //
 // What a delete removes is published on "leasehold:<database>:deletes" too, for
-// [Store.Alerts]: a holder that listens there is not told of every heartbeat of others.
+// [Store.Deletions]: a holder that listens there is not told of every heartbeat of others.
 //
 // # Rights
 //

@@ -20,13 +20,13 @@ func (f fields) write(b *bench, fence string) {
 // broken calls the verbs on a key whose fence somebody has written to, and fails the
 // test for an error that does not say what happened to which key.
 func (b *bench) broken(token store.Token) {
-	w := store.Write{Key: "key", Token: token, Seq: 5, Value: []byte("ours")}
+	w := store.Renewal{Key: "key", Token: token, Seq: 5, Value: []byte("ours")}
 	_, create := b.Create(b.Context(), claim("key"))
 	_, get := b.Get(b.Context(), "key")
 	for verb, err := range map[string]error{
 		"create":          create,
 		"get":             get,
-		"update":          b.Update(b.Context(), w),
+		"update":          b.Update(b.Context(), store.Update(w)),
 		"renew":           b.renew(w).Err,
 		"delete by nonce": b.Delete(b.Context(), "key", store.ByNonce(store.NewNonce())),
 		"delete by token": b.Delete(b.Context(), "key", store.ByToken(token)),

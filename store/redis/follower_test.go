@@ -75,7 +75,7 @@ func testFailover(m *mover, fail func(c *redistest.Cluster, master, replica *red
 	want(m, "renew of what has no part in it", m.renew(m.far).Err, nil)
 	eventually(m, "watch and list agree", func() bool { return w.agrees(m.bench, c.Key) })
 	want(m, "delete", m.Delete(m.Context(), c.Key, store.ByToken(token)), nil)
-	w.expect(m, gone(c.Key, token, store.Deleted), 0)
+	w.expect(m, gone(c.Key, token, store.CauseDeleted), 0)
 }
 
 // awaitReplica returns once a replica has all that its master has.

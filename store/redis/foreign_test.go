@@ -47,8 +47,8 @@ func TestForeignValuesAreRefusedAndLeftAlone(t *testing.T) {
 			c.put(b)
 			dump, expiry := b.do("DUMP", "key"), b.plain.PExpireTime(t.Context(), "key").Val()
 
-			w := store.Write{Key: "key", Token: token, Seq: 3, Value: []byte("ours")}
-			checkForeign(b, "update", b.Update(t.Context(), w), c.left, c.opaque)
+			w := store.Renewal{Key: "key", Token: token, Seq: 3, Value: []byte("ours")}
+			checkForeign(b, "update", b.Update(t.Context(), store.Update(w)), c.left, c.opaque)
 			checkForeign(b, "renew", b.renew(w).Err, c.left, c.opaque)
 			w.Value = nil
 			checkForeign(b, "renew without a value", b.renew(w).Err, c.left, c.opaque)
@@ -108,7 +108,7 @@ func TestForeignCopyAfterOurExpiry(t *testing.T) {
 		eventually(t, "expiry", func() bool { return b.value("key") == "" })
 		time.Sleep(5 * time.Millisecond)
 		b.do("SET", "key", "first", "NX", "PX", 600)
-		err = b.renew(store.Write{Key: "key", Token: token}).Err
+		err = b.renew(store.Renewal{Key: "key", Token: token}).Err
 		return !errors.Is(err, store.ErrLost) || b.value("key") != ""
 	})
 	checkForeign(t, "renew", err, 600*time.Millisecond, false)
@@ -124,7 +124,7 @@ func TestOursWithoutItsExpiryIsForeignToTheEnd(t *testing.T) {
 		token = b.create(c).Token
 		return b.do("PERSIST", "key") == int64(1)
 	})
-	checkForeign(t, "renew", b.renew(store.Write{Key: "key", Token: token}).Err, store.Forever, false)
+	checkForeign(t, "renew", b.renew(store.Renewal{Key: "key", Token: token}).Err, store.Forever, false)
 }
 
 // The same after a release, while the deadline would still lie ahead.
@@ -134,7 +134,7 @@ func TestForeignCopyAfterOurRelease(t *testing.T) {
 	expiry := b.plain.PExpireTime(t.Context(), "key").Val().Milliseconds()
 	want(t, "delete", b.Delete(t.Context(), "key", store.ByToken(token)), nil)
 	b.do("SET", "key", "first", "PXAT", expiry)
-	checkForeign(t, "renew", b.renew(store.Write{Key: "key", Token: token}).Err, ttl, false)
+	checkForeign(t, "renew", b.renew(store.Renewal{Key: "key", Token: token}).Err, ttl, false)
 	want(t, "delete", b.Delete(t.Context(), "key", store.ByToken(token)), nil)
 	if got := b.value("key"); got != "first" {
 		t.Errorf("value %q", got)
@@ -148,5 +148,5 @@ func TestLostFence(t *testing.T) {
 	b.do("DEL", b.fence("key"))
 	_, err := b.Create(t.Context(), claim("key"))
 	want(t, "create", err, store.ErrForeign)
-	want(t, "renew", b.renew(store.Write{Key: "key", Token: token}).Err, store.ErrForeign)
+	want(t, "renew", b.renew(store.Renewal{Key: "key", Token: token}).Err, store.ErrForeign)
 }

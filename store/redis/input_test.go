@@ -41,24 +41,24 @@ func TestBadInput(t *testing.T) {
 		})
 	}
 	for name, c := range map[string]struct {
-		write store.Write
+		write store.Renewal
 		what  string
 	}{
-		"empty key":    {store.Write{Token: 1, Seq: 1, Value: []byte("v")}, "key"},
-		"reserved key": {store.Write{Key: "leasehold:", Token: 1, Seq: 1, Value: []byte("v")}, "key"},
-		"no token":     {store.Write{Key: "k", Seq: 1, Value: []byte("v")}, "token"},
-		"no sequence":  {store.Write{Key: "k", Token: 1, Value: []byte("v")}, "sequence"},
-		"large value":  {store.Write{Key: "k", Token: 1, Seq: 1, Value: make([]byte, store.MaxValue+1)}, "value"},
+		"empty key":    {store.Renewal{Token: 1, Seq: 1, Value: []byte("v")}, "key"},
+		"reserved key": {store.Renewal{Key: "leasehold:", Token: 1, Seq: 1, Value: []byte("v")}, "key"},
+		"no token":     {store.Renewal{Key: "k", Seq: 1, Value: []byte("v")}, "token"},
+		"no sequence":  {store.Renewal{Key: "k", Token: 1, Value: []byte("v")}, "sequence"},
+		"large value":  {store.Renewal{Key: "k", Token: 1, Seq: 1, Value: make([]byte, store.MaxValue+1)}, "value"},
 	} {
 		t.Run("write "+name, func(t *testing.T) {
-			wantInvalid(t, b.Update(ctx, c.write), c.what)
-			wantInvalid(t, b.Renew(ctx, []store.Write{c.write})[0].Err, c.what)
+			wantInvalid(t, b.Update(ctx, store.Update(c.write)), c.what)
+			wantInvalid(t, b.Renew(ctx, []store.Renewal{c.write})[0].Err, c.what)
 		})
 	}
-	wantInvalid(t, b.Update(ctx, store.Write{Key: "k", Token: 1, Seq: 1}), "value")
+	wantInvalid(t, b.Update(ctx, store.Update{Key: "k", Token: 1, Seq: 1}), "value")
 	wantInvalid(t, b.Delete(ctx, "", store.ByToken(1)), "key")
-	wantInvalid(t, b.Delete(ctx, "k", store.Term{}), "term")
-	wantInvalid(t, b.Delete(ctx, "k", store.Term{Token: 1, Nonce: store.NewNonce()}), "term")
+	wantInvalid(t, b.Delete(ctx, "k", store.LeaseRef{}), "lease reference")
+	wantInvalid(t, b.Delete(ctx, "k", store.LeaseRef{Token: 1, Nonce: store.NewNonce()}), "lease reference")
 	_, err := b.Get(ctx, "leasehold:index")
 	wantInvalid(t, err, "key")
 	for _, err := range b.List(ctx, "\xff") {
@@ -128,9 +128,9 @@ func TestClosed(t *testing.T) {
 	ctx := t.Context()
 	_, err := b.Create(ctx, claim("key"))
 	want(t, "create", err, store.ErrClosed)
-	w := store.Write{Key: "key", Token: 1, Seq: 1, Value: []byte("v")}
-	want(t, "renew", b.Renew(ctx, []store.Write{w})[0].Err, store.ErrClosed)
-	want(t, "update", b.Update(ctx, w), store.ErrClosed)
+	w := store.Renewal{Key: "key", Token: 1, Seq: 1, Value: []byte("v")}
+	want(t, "renew", b.Renew(ctx, []store.Renewal{w})[0].Err, store.ErrClosed)
+	want(t, "update", b.Update(ctx, store.Update(w)), store.ErrClosed)
 	want(t, "delete", b.Delete(ctx, "key", store.ByToken(1)), store.ErrClosed)
 	_, err = b.Get(ctx, "key")
 	want(t, "get", err, store.ErrClosed)

@@ -64,9 +64,9 @@ func (b *bench) hold(key string) store.Grant {
 	return b.create(claim(key))
 }
 
-func (b *bench) renew(w store.Write) store.Renewed {
+func (b *bench) renew(w store.Renewal) store.RenewResult {
 	b.Helper()
-	return b.Renew(b.Context(), []store.Write{w})[0]
+	return b.Renew(b.Context(), []store.Renewal{w})[0]
 }
 
 // do sends a plain command and fails the test if it fails.

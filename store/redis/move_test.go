@@ -23,9 +23,9 @@ type mover struct {
 	*bench
 	cluster *redistest.Cluster
 	nodes   []*redis.Client
-	far     store.Write // renews a record whose slot stays where it is
-	last    int         // of the tags that were handed out
-	seq     uint64      // of the last write
+	far     store.Renewal // renews a record whose slot stays where it is
+	last    int           // of the tags that were handed out
+	seq     uint64        // of the last write
 }
 
 func startMover(t *testing.T) *mover {
@@ -37,7 +37,7 @@ func startMover(t *testing.T) *mover {
 		m.nodes = append(m.nodes, master.Client())
 	}
 	far := long("foo") // in slot 12182
-	m.far = store.Write{Key: far.Key, Token: m.create(far).Token}
+	m.far = store.Renewal{Key: far.Key, Token: m.create(far).Token}
 	return m
 }
 
@@ -90,9 +90,9 @@ func long(key string) store.Claim {
 }
 
 // next is a write that is newer than all before it.
-func (m *mover) next(key string, token store.Token) store.Write {
+func (m *mover) next(key string, token store.Token) store.Renewal {
 	m.seq++
-	return store.Write{Key: key, Token: token, Seq: m.seq, Value: fmt.Append(nil, "value ", m.seq)}
+	return store.Renewal{Key: key, Token: token, Seq: m.seq, Value: fmt.Append(nil, "value ", m.seq)}
 }
 
 // call is what a verb is called for on a record, and the answer wherever the record
@@ -105,21 +105,21 @@ type call struct {
 
 var calls = []call{
 	{"renew", func(m *mover, c store.Claim, token store.Token) error {
-		return m.renew(store.Write{Key: c.Key, Token: token}).Err
+		return m.renew(store.Renewal{Key: c.Key, Token: token}).Err
 	}, nil},
 	{"renew with a value", func(m *mover, c store.Claim, token store.Token) error {
 		return m.renew(m.next(c.Key, token)).Err
 	}, nil},
 	{"renew with others", func(m *mover, c store.Claim, token store.Token) error {
-		answers := m.Renew(m.Context(), []store.Write{m.far, m.next(c.Key, token), m.far})
+		answers := m.Renew(m.Context(), []store.Renewal{m.far, m.next(c.Key, token), m.far})
 		want(m, "renew of what does not move", errors.Join(answers[0].Err, answers[2].Err), nil)
 		return answers[1].Err
 	}, nil},
 	{"renew of a lost term", func(m *mover, c store.Claim, token store.Token) error {
-		return m.renew(store.Write{Key: c.Key, Token: token - 1}).Err
+		return m.renew(store.Renewal{Key: c.Key, Token: token - 1}).Err
 	}, store.ErrLost},
 	{"update", func(m *mover, c store.Claim, token store.Token) error {
-		return m.Update(m.Context(), m.next(c.Key, token))
+		return m.Update(m.Context(), store.Update(m.next(c.Key, token)))
 	}, nil},
 	{"the same create", func(m *mover, c store.Claim, token store.Token) error {
 		grant, err := m.Create(m.Context(), c)
@@ -235,15 +235,15 @@ func (m *mover) testRecordOnTheMove(kinds []string, whole bool) {
 	move.Finish()
 	m.try("after the move", true, c, token)
 	last := m.next(c.Key, token)
-	want(m, "update", m.Update(m.Context(), last), nil)
+	want(m, "update", m.Update(m.Context(), store.Update(last)), nil)
 	w.expect(m, put(c.Key, token, string(last.Value)), 0)
-	for _, cause := range []store.Cause{store.Unknown, store.Expired, store.Deleted} {
+	for _, cause := range []store.Cause{store.CauseUnknown, store.CauseExpired, store.CauseDeleted} {
 		if w.saw(gone(c.Key, token, cause), 0) {
 			m.Errorf("the watch has told of its end: %v", cause)
 		}
 	}
 	want(m, "delete", m.Delete(m.Context(), c.Key, store.ByToken(token)), nil)
-	w.expect(m, gone(c.Key, token, store.Deleted), 0)
+	w.expect(m, gone(c.Key, token, store.CauseDeleted), 0)
 }
 
 // A term that ends while its slot moves stays ended, and the next has a larger token.
@@ -278,7 +278,7 @@ func (m *mover) testNewOnTheMove() {
 	move := m.move(slot)
 	_, err := m.Create(m.Context(), c)
 	want(m, "create", err, store.ErrUnavailable)
-	want(m, "renew", m.renew(store.Write{Key: c.Key, Token: 1}).Err, store.ErrUnavailable)
+	want(m, "renew", m.renew(store.Renewal{Key: c.Key, Token: 1}).Err, store.ErrUnavailable)
 	_, err = m.Get(m.Context(), c.Key)
 	want(m, "get", err, store.ErrUnavailable)
 	if got := m.list(c.Key); len(got) != 0 {
@@ -319,7 +319,7 @@ func (m *mover) user(name string, rules ...string) redis.UniversalClient {
 func (m *mover) testReplicasOnTheMove() {
 	tag, slot := m.tag()
 	c := long("{" + tag + "}:key")
-	w := store.Write{Key: c.Key, Token: m.create(c).Token}
+	w := store.Renewal{Key: c.Key, Token: m.create(c).Token}
 	m.Store = open(m, m.plain, redisstore.WaitReplicas(1, time.Millisecond))
 	move := m.move(slot)
 	want(m, "renew on the source", m.renew(w).Err, store.ErrInDoubt)
@@ -352,7 +352,7 @@ func TestSlotsOnTheMoveUnderLoad(t *testing.T) {
 		c := long("{" + tag + "}:held")
 		token := m.create(c).Token
 		held[c.Key] = token
-		work(func() { m.hasAnswer("renew", m.renew(store.Write{Key: c.Key, Token: token}).Err, nil) })
+		work(func() { m.hasAnswer("renew", m.renew(store.Renewal{Key: c.Key, Token: token}).Err, nil) })
 		work(func() { m.hasAnswer("another's create", m.intrude(c, token), store.ErrHeld) })
 		work(func() { m.comeAndGo("{" + tag + "}:passing") })
 	}
@@ -368,14 +368,14 @@ func TestSlotsOnTheMoveUnderLoad(t *testing.T) {
 	stop.Store(true)
 	workers.Wait()
 	for key, token := range held {
-		want(t, "renew at the end", m.renew(store.Write{Key: key, Token: token}).Err, nil)
+		want(t, "renew at the end", m.renew(store.Renewal{Key: key, Token: token}).Err, nil)
 	}
 	if got := m.list(""); len(got) != len(held) {
 		t.Errorf("list at the end: %v", got)
 	}
 	eventually(t, "watch and list agree", func() bool { return all.agrees(m.bench, "") })
 	for key, token := range held {
-		for _, cause := range []store.Cause{store.Unknown, store.Expired, store.Deleted} {
+		for _, cause := range []store.Cause{store.CauseUnknown, store.CauseExpired, store.CauseDeleted} {
 			if all.saw(gone(key, token, cause), 0) {
 				t.Errorf("the watch has told of the end of %q: %v", key, cause)
 			}
@@ -401,14 +401,14 @@ func (m *mover) comeAndGo(key string) {
 		token, done = grant.Token, m.hasAnswer("create", err, nil)
 	}
 	for done := false; !done; {
-		err := m.Update(m.Context(), store.Write{Key: key, Token: token, Seq: 1, Value: []byte("second")})
+		err := m.Update(m.Context(), store.Update{Key: key, Token: token, Seq: 1, Value: []byte("second")})
 		done = m.hasAnswer("update", err, nil)
 	}
 	for done := false; !done; {
 		done = m.hasAnswer("delete", m.Delete(m.Context(), key, store.ByToken(token)), nil)
 	}
 	for done := false; !done; {
-		done = m.hasAnswer("renew after delete", m.renew(store.Write{Key: key, Token: token}).Err, store.ErrLost)
+		done = m.hasAnswer("renew after delete", m.renew(store.Renewal{Key: key, Token: token}).Err, store.ErrLost)
 	}
 }
 

@@ -23,15 +23,15 @@ var verbs = map[string]struct {
 		return err
 	}},
 	"renew": {true, func(ctx context.Context, st *redisstore.Store, token store.Token) error {
-		return st.Renew(ctx, []store.Write{{Key: "key", Token: token}})[0].Err
+		return st.Renew(ctx, []store.Renewal{{Key: "key", Token: token}})[0].Err
 	}},
 	"renew two": {true, func(ctx context.Context, st *redisstore.Store, token store.Token) error {
-		w := store.Write{Key: "key", Token: token}
-		answers := st.Renew(ctx, []store.Write{w, w})
+		w := store.Renewal{Key: "key", Token: token}
+		answers := st.Renew(ctx, []store.Renewal{w, w})
 		return errors.Join(answers[0].Err, answers[1].Err)
 	}},
 	"update": {true, func(ctx context.Context, st *redisstore.Store, token store.Token) error {
-		return st.Update(ctx, store.Write{Key: "key", Token: token, Seq: 1, Value: []byte("second")})
+		return st.Update(ctx, store.Update{Key: "key", Token: token, Seq: 1, Value: []byte("second")})
 	}},
 	"delete": {true, func(ctx context.Context, st *redisstore.Store, token store.Token) error {
 		return st.Delete(ctx, "key", store.ByToken(token))
@@ -50,7 +50,7 @@ var verbs = map[string]struct {
 	}},
 	"watch": {false, func(ctx context.Context, st *redisstore.Store, _ store.Token) error {
 		for e, err := range st.Watch(ctx, "") {
-			if err != nil || e.Kind == store.Synced {
+			if err != nil || e.Kind == store.EventSynced {
 				return err
 			}
 		}
@@ -178,7 +178,7 @@ func TestCreateInDoubtIsSettledByItsRepeat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want(t, "renew", b.renew(store.Write{Key: "key", Token: grant.Token}).Err, nil)
+	want(t, "renew", b.renew(store.Renewal{Key: "key", Token: grant.Token}).Err, nil)
 }
 
 func TestNoFreeConnection(t *testing.T) {
@@ -270,10 +270,10 @@ func TestScriptsAreLoadedWithinAPipeline(t *testing.T) {
 	b := start(t)
 	p := proxyTo(t, b.server.Addr(), "eval")
 	st := open(t, p.client(t))
-	var batch []store.Write
+	var batch []store.Renewal
 	for i := range 50 {
 		key := fmt.Sprintf("key:%d", i)
-		batch = append(batch, store.Write{Key: key, Token: b.hold(key).Token, Seq: 1, Value: []byte("second")})
+		batch = append(batch, store.Renewal{Key: key, Token: b.hold(key).Token, Seq: 1, Value: []byte("second")})
 	}
 	p.count.Store(0)
 	b.do("SCRIPT", "FLUSH")

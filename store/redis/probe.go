@@ -61,10 +61,10 @@ func (s *Store) exercise(ctx context.Context, key string) (step string, err erro
 	if err != nil {
 		return "create", err
 	}
-	bare := store.Write{Key: key, Token: grant.Token}
-	first := store.Write{Key: key, Token: grant.Token, Seq: 1, Value: []byte("2")}
-	second := store.Write{Key: key, Token: grant.Token, Seq: 2, Value: []byte("3")}
-	for _, answer := range s.renew(ctx, []store.Write{bare, first}) {
+	bare := store.Renewal{Key: key, Token: grant.Token}
+	first := store.Renewal{Key: key, Token: grant.Token, Seq: 1, Value: []byte("2")}
+	second := store.Update{Key: key, Token: grant.Token, Seq: 2, Value: []byte("3")}
+	for _, answer := range s.renew(ctx, []store.Renewal{bare, first}) {
 		if answer.Err != nil {
 			return "renew", answer.Err
 		}

@@ -51,9 +51,9 @@ func throughAllVerbs(b *bench, keys []string) {
 	if got := b.list(""); len(got) != len(keys) {
 		b.Errorf("list yields %d of %d", len(got), len(keys))
 	}
-	var batch []store.Write
+	var batch []store.Renewal
 	for _, key := range keys {
-		batch = append(batch, store.Write{Key: key, Token: tokens[key], Seq: 1, Value: []byte("renewed " + key)})
+		batch = append(batch, store.Renewal{Key: key, Token: tokens[key], Seq: 1, Value: []byte("renewed " + key)})
 	}
 	for i, answer := range b.Renew(b.Context(), batch) {
 		want(b, fmt.Sprintf("renew %q", keys[i]), answer.Err, nil)
@@ -63,7 +63,7 @@ func throughAllVerbs(b *bench, keys []string) {
 		if err != nil || string(r.Value) != "renewed "+key || r.Token != tokens[key] {
 			b.Errorf("get %q: %+v, %v", key, r, err)
 		}
-		want(b, "update", b.Update(b.Context(), store.Write{Key: key, Token: tokens[key], Seq: 2, Value: []byte(key)}), nil)
+		want(b, "update", b.Update(b.Context(), store.Update{Key: key, Token: tokens[key], Seq: 2, Value: []byte(key)}), nil)
 		if got := b.value(key); got != key {
 			b.Errorf("value of %q: %q", key, got)
 		}
@@ -167,7 +167,7 @@ func TestRenewMendsTheIndex(t *testing.T) {
 	c := claim("key")
 	token := b.create(c).Token
 	for name, mend := range map[string]func(){
-		"renew":           func() { want(t, "renew", b.renew(store.Write{Key: "key", Token: token}).Err, nil) },
+		"renew":           func() { want(t, "renew", b.renew(store.Renewal{Key: "key", Token: token}).Err, nil) },
 		"the same create": func() { b.create(c) },
 	} {
 		b.do("DEL", "leasehold:index")

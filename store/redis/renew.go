@@ -8,12 +8,12 @@ import (
 )
 
 // Renew implements [store.Store]. The batch is one round trip to each master.
-func (s *Store) Renew(ctx context.Context, batch []store.Write) []store.Renewed {
-	answers := make([]store.Renewed, len(batch))
-	sound := make([]store.Write, 0, len(batch))
+func (s *Store) Renew(ctx context.Context, batch []store.Renewal) []store.RenewResult {
+	answers := make([]store.RenewResult, len(batch))
+	sound := make([]store.Renewal, 0, len(batch))
 	places := make([]int, 0, len(batch))
 	for i, w := range batch {
-		if answers[i].Err = w.CheckRenewal(); answers[i].Err == nil {
+		if answers[i].Err = w.Check(); answers[i].Err == nil {
 			sound = append(sound, w)
 			places = append(places, i)
 		}
@@ -24,8 +24,8 @@ func (s *Store) Renew(ctx context.Context, batch []store.Write) []store.Renewed 
 	return answers
 }
 
-func (s *Store) renew(ctx context.Context, batch []store.Write) []store.Renewed {
-	answers := make([]store.Renewed, len(batch))
+func (s *Store) renew(ctx context.Context, batch []store.Renewal) []store.RenewResult {
+	answers := make([]store.RenewResult, len(batch))
 	cmds := make([]*command, len(batch))
 	start := time.Now()
 	for i, w := range batch {
@@ -42,15 +42,15 @@ func (s *Store) renew(ctx context.Context, batch []store.Write) []store.Renewed 
 	return answers
 }
 
-func (s *Store) renewal(ctx context.Context, w store.Write) *command {
+func (s *Store) renewal(ctx context.Context, w store.Renewal) *command {
 	return newCommand(ctx, renewScript, s.layout.of(w.Key),
 		uint64(w.Token), w.Seq, w.Value, s.layout.changes)
 }
 
-func renewed(key string, start time.Time, c *command) store.Renewed {
+func renewed(key string, start time.Time, c *command) store.RenewResult {
 	ttl, err := number("renew", key, c)
 	if err != nil {
-		return store.Renewed{Err: err}
+		return store.RenewResult{Err: err}
 	}
-	return store.Renewed{Until: start.Add(timeLeft(ttl))}
+	return store.RenewResult{Until: start.Add(timeLeft(ttl))}
 }

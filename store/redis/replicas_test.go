@@ -26,7 +26,7 @@ func TestWaitReplicas(t *testing.T) {
 	b.Store = open(t, patient(t, b.server), redisstore.WaitReplicas(1, 30*time.Second))
 
 	token := b.hold("key").Token
-	w := store.Write{Key: "key", Token: token}
+	w := store.Renewal{Key: "key", Token: token}
 	want(t, "renew", b.renew(w).Err, nil)
 	if err := replica.Client().Get(t.Context(), "key").Err(); err != nil {
 		t.Errorf("the replica has no record: %v", err)
@@ -42,7 +42,7 @@ func TestWaitReplicas(t *testing.T) {
 	if got := b.value("new"); got != "first" {
 		t.Errorf("value %q", got)
 	}
-	answers := b.Renew(t.Context(), []store.Write{w, {Key: "none", Token: 1}})
+	answers := b.Renew(t.Context(), []store.Renewal{w, {Key: "none", Token: 1}})
 	want(t, "renew", answers[0].Err, store.ErrInDoubt)
 	want(t, "renew of nothing", answers[1].Err, store.ErrLost)
 	if !answers[0].Until.IsZero() {
@@ -50,7 +50,7 @@ func TestWaitReplicas(t *testing.T) {
 	}
 	_, err = b.Create(t.Context(), claim("key"))
 	want(t, "create of a held key", err, store.ErrHeld)
-	want(t, "update, which does not wait", b.Update(t.Context(), store.Write{Key: "key", Token: token, Seq: 1, Value: []byte("x")}), nil)
+	want(t, "update, which does not wait", b.Update(t.Context(), store.Update{Key: "key", Token: token, Seq: 1, Value: []byte("x")}), nil)
 	want(t, "delete, which does not either", b.Delete(t.Context(), "new", store.ByNonce(c.Nonce)), nil)
 	replica.Resume()
 }

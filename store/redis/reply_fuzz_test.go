@@ -240,9 +240,9 @@ func writeAll(t *testing.T, s *Store) {
 	refusals := []error{
 		store.ErrHeld, store.ErrForeign, store.ErrLost, store.ErrStale, store.ErrEnded, store.ErrUnavailable, store.ErrInDoubt,
 	}
-	w := store.Write{Key: "key", Token: 7, Seq: 1, Value: []byte("v")}
+	w := store.Renewal{Key: "key", Token: 7, Seq: 1, Value: []byte("v")}
 	for verb, err := range map[string]error{
-		"update":          s.Update(context.Background(), w),
+		"update":          s.Update(context.Background(), store.Update(w)),
 		"delete by token": s.Delete(context.Background(), w.Key, store.ByToken(w.Token)),
 		"delete by nonce": s.Delete(context.Background(), w.Key, store.ByNonce(store.Nonce{1})),
 	} {
@@ -257,7 +257,7 @@ func writeAll(t *testing.T, s *Store) {
 		t.Errorf("create: token %d", grant.Token)
 	}
 	began := time.Now()
-	for _, answer := range s.Renew(context.Background(), []store.Write{w, w}) {
+	for _, answer := range s.Renew(context.Background(), []store.Renewal{w, w}) {
 		wantHolder(t, "renew", answer.Err)
 		wantStated(t, "renew", answer.Err, refusals...)
 		if answer.Err == nil && !answer.Until.After(began) {

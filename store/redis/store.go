@@ -21,10 +21,10 @@ type Store struct {
 }
 
 var (
-	_ store.Store     = (*Store)(nil)
-	_ store.Describer = (*Store)(nil)
-	_ store.Alerter   = (*Store)(nil)
-	_ feed.Source     = source{}
+	_ store.Store          = (*Store)(nil)
+	_ store.Describer      = (*Store)(nil)
+	_ store.DeleteNotifier = (*Store)(nil)
+	_ feed.Source          = source{}
 )
 
 // New returns a store on the servers that client is connected to, after a check

@@ -202,9 +202,9 @@ func (s *subscription) heard(payload string) {
 	if len(payload) < 2 {
 		return
 	}
-	cause := store.Unknown
+	cause := store.CauseUnknown
 	if payload[0] == '-' {
-		cause = store.Deleted
+		cause = store.CauseDeleted
 	}
 	s.hub.Mark(payload[1:], cause)
 }

@@ -66,5 +66,5 @@ func TestTokensEndBeforeTheyAreInexact(t *testing.T) {
 	if token != 1<<53-1 {
 		t.Errorf("token %d, want 2^53-1", token)
 	}
-	want(t, "renew", b.renew(store.Write{Key: "key", Token: token}).Err, nil)
+	want(t, "renew", b.renew(store.Renewal{Key: "key", Token: token}).Err, nil)
 }

@@ -7,19 +7,19 @@ import (
 )
 
 // Update implements [store.Store]. The expiry does not move by a millisecond.
-func (s *Store) Update(ctx context.Context, write store.Write) error {
-	if err := write.Check(); err != nil {
+func (s *Store) Update(ctx context.Context, update store.Update) error {
+	if err := update.Check(); err != nil {
 		return err
 	}
-	return s.update(ctx, write)
+	return s.update(ctx, update)
 }
 
-func (s *Store) update(ctx context.Context, w store.Write) error {
-	cmd := newCommand(ctx, updateScript, s.layout.of(w.Key),
-		uint64(w.Token), w.Seq, w.Value, s.layout.changes)
+func (s *Store) update(ctx context.Context, u store.Update) error {
+	cmd := newCommand(ctx, updateScript, s.layout.of(u.Key),
+		uint64(u.Token), u.Seq, u.Value, s.layout.changes)
 	if err := s.send(ctx, cmd); err != nil {
-		return failed("update", w.Key, writes, err)
+		return failed("update", u.Key, writes, err)
 	}
-	_, err := number("update", w.Key, cmd)
+	_, err := number("update", u.Key, cmd)
 	return err
 }

@@ -26,9 +26,9 @@ func (s *Store) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event,
 	}
 }
 
-// Alerts implements [store.Alerter]. It is a connection that listens on a channel of deletes
+// Deletions implements [store.DeleteNotifier]. It is a connection that listens on a channel of deletes
 // alone.
-func (s *Store) Alerts(ctx context.Context) iter.Seq[string] {
+func (s *Store) Deletions(ctx context.Context) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		if s.deletes.join(s) == nil {
 			return

@@ -47,9 +47,9 @@ func (w *watcher) hear(e store.Event, err error) {
 	case err != nil:
 		w.err = err
 		return
-	case e.Kind == store.Put:
+	case e.Kind == store.EventPut:
 		w.records[e.Record.Key] = e.Record
-	case e.Kind == store.Gone:
+	case e.Kind == store.EventGone:
 		delete(w.records, e.Record.Key)
 	}
 	w.events = append(w.events, e)
@@ -88,16 +88,16 @@ func (w *watcher) agrees(b *bench, prefix string) bool {
 }
 
 func put(key string, token store.Token, value string) store.Event {
-	return store.Event{Kind: store.Put, Record: store.Record{Key: key, Token: token, Value: []byte(value)}}
+	return store.Event{Kind: store.EventPut, Record: store.Record{Key: key, Token: token, Value: []byte(value)}}
 }
 
 func gone(key string, token store.Token, cause store.Cause) store.Event {
-	return store.Event{Kind: store.Gone, Record: store.Record{Key: key, Token: token}, Cause: cause}
+	return store.Event{Kind: store.EventGone, Record: store.Record{Key: key, Token: token}, Cause: cause}
 }
 
 var (
-	synced = store.Event{Kind: store.Synced}
-	resync = store.Event{Kind: store.Resync}
+	synced = store.Event{Kind: store.EventSynced}
+	resync = store.Event{Kind: store.EventResync}
 )
 
 func TestWatchTellsOfEachChange(t *testing.T) {
@@ -107,7 +107,7 @@ func TestWatchTellsOfEachChange(t *testing.T) {
 	w := watch(b, "app:")
 	w.expect(t, synced, 0)
 	w.mu.Lock()
-	if len(w.events) != 2 || w.events[0].Kind != store.Put || w.events[1].Kind != store.Synced {
+	if len(w.events) != 2 || w.events[0].Kind != store.EventPut || w.events[1].Kind != store.EventSynced {
 		t.Errorf("it began with %v", w.events)
 	}
 	w.mu.Unlock()
@@ -117,15 +117,15 @@ func TestWatchTellsOfEachChange(t *testing.T) {
 	c.TTL = 2 * time.Second
 	grant := b.create(c)
 	w.expect(t, put("app:new", grant.Token, "first"), 0)
-	want(t, "update", b.Update(t.Context(), store.Write{Key: "app:new", Token: grant.Token, Seq: 1, Value: []byte("second")}), nil)
+	want(t, "update", b.Update(t.Context(), store.Update{Key: "app:new", Token: grant.Token, Seq: 1, Value: []byte("second")}), nil)
 	w.expect(t, put("app:new", grant.Token, "second"), 0)
-	want(t, "renew", b.renew(store.Write{Key: "app:before", Token: before.Token, Seq: 1, Value: []byte("third")}).Err, nil)
+	want(t, "renew", b.renew(store.Renewal{Key: "app:before", Token: before.Token, Seq: 1, Value: []byte("third")}).Err, nil)
 	w.expect(t, put("app:before", before.Token, "third"), 0)
-	w.expect(t, gone("app:new", grant.Token, store.Expired), 0)
+	w.expect(t, gone("app:new", grant.Token, store.CauseExpired), 0)
 	want(t, "delete", b.Delete(t.Context(), "app:before", store.ByToken(before.Token)), nil)
-	w.expect(t, gone("app:before", before.Token, store.Deleted), 0)
+	w.expect(t, gone("app:before", before.Token, store.CauseDeleted), 0)
 	b.hold("other two")
-	if w.saw(store.Event{Kind: store.Put, Record: store.Record{Key: "other"}}, 0) {
+	if w.saw(store.Event{Kind: store.EventPut, Record: store.Record{Key: "other"}}, 0) {
 		t.Error("told of a key beside its prefix")
 	}
 	if w.saw(resync, 0) {
@@ -140,7 +140,7 @@ func TestWatchEndsWithItsContext(t *testing.T) {
 	defer cancel(nil)
 	var last error
 	for e, err := range b.Watch(ctx, "") {
-		if last = err; e.Kind == store.Synced {
+		if last = err; e.Kind == store.EventSynced {
 			cancel(cause)
 		}
 	}
@@ -207,7 +207,7 @@ func TestWatchOutlivesTheServer(t *testing.T) {
 	eventually(t, "it is known that nothing is heard", func() bool { return b.Subscription() != nil })
 	b.server.RestartEmpty()
 	eventually(t, "it resyncs", func() bool { return w.saw(resync, 0) })
-	w.expect(t, gone("key", grant.Token, store.Unknown), 0)
+	w.expect(t, gone("key", grant.Token, store.CauseUnknown), 0)
 	again := b.hold("key")
 	w.expect(t, put("key", again.Token, "first"), 0)
 	eventually(t, "it is heard again", func() bool { return b.Subscription() == nil })
@@ -233,7 +233,7 @@ func TestWatchWithoutMessages(t *testing.T) {
 	}
 	second := mute.create(store.Claim{Key: "app:new", Value: []byte("second"), TTL: ttl, Nonce: store.NewNonce()})
 	for _, w := range []*watcher{w, deaf} {
-		w.expect(t, gone("app:key", first.Token, store.Expired), 0)
+		w.expect(t, gone("app:key", first.Token, store.CauseExpired), 0)
 		w.expect(t, put("app:new", second.Token, "second"), 0)
 		w.expect(t, resync, 0)
 	}
@@ -248,7 +248,7 @@ func TestWatchTellsOfForeignValues(t *testing.T) {
 	b.do("SET", "key", "theirs", "PX", 2000)
 	b.do("PUBLISH", "leasehold:0:changes", "+key")
 	w.expect(t, put("key", 0, "theirs"), 0)
-	w.expect(t, gone("key", 0, store.Expired), 0)
+	w.expect(t, gone("key", 0, store.CauseExpired), 0)
 	_ = grant
 	b.do("SET", "never ours", "theirs")
 	b.do("PUBLISH", "leasehold:0:changes", "+never ours")
@@ -272,7 +272,7 @@ func TestWatchAgreesWithListUnderLoad(t *testing.T) {
 				if err != nil {
 					continue
 				}
-				b.Update(t.Context(), store.Write{Key: key, Token: grant.Token, Seq: 1, Value: fmt.Append(nil, i, n)})
+				b.Update(t.Context(), store.Update{Key: key, Token: grant.Token, Seq: 1, Value: fmt.Append(nil, i, n)})
 				if n%3 != 0 {
 					b.Delete(t.Context(), key, store.ByToken(grant.Token))
 				}

@@ -12,7 +12,7 @@ func TestUpdateLeavesTheExpiryToTheMillisecond(t *testing.T) {
 	grant := b.hold("key")
 	was := b.plain.PExpireTime(t.Context(), "key").Val()
 	for seq := range uint64(1000) { // enough to come upon the turn of a millisecond
-		if err := b.Update(t.Context(), store.Write{Key: "key", Token: grant.Token, Seq: seq + 1, Value: []byte("newer")}); err != nil {
+		if err := b.Update(t.Context(), store.Update{Key: "key", Token: grant.Token, Seq: seq + 1, Value: []byte("newer")}); err != nil {
 			t.Fatal(err)
 		}
 		if is := b.plain.PExpireTime(t.Context(), "key").Val(); is != was {
@@ -28,7 +28,7 @@ func TestUpdateLeavesTheExpiryToTheMillisecond(t *testing.T) {
 const drift = 1100 * time.Millisecond
 
 func TestRenewRestartsTheTTL(t *testing.T) {
-	for name, w := range map[string]store.Write{
+	for name, w := range map[string]store.Renewal{
 		"without a value": {},
 		"with a value":    {Seq: 1, Value: []byte("second")},
 	} {
@@ -78,7 +78,7 @@ func TestFenceOutlivesTheTerm(t *testing.T) {
 		}
 		check("after create")
 		b.do("PEXPIRE", b.fence("key"), 5000)
-		if answer := b.renew(store.Write{Key: "key", Token: grant.Token}); answer.Err != nil {
+		if answer := b.renew(store.Renewal{Key: "key", Token: grant.Token}); answer.Err != nil {
 			t.Fatal(answer.Err)
 		}
 		check("after renew")
@@ -114,13 +114,13 @@ func TestOlderWritesAreStale(t *testing.T) {
 	} {
 		b := start(t)
 		token := b.hold("key").Token
-		newest := store.Write{Key: "key", Token: token, Seq: c.last, Value: []byte("newest")}
-		late := store.Write{Key: "key", Token: token, Seq: c.late, Value: []byte("late")}
-		want(t, "update", b.Update(t.Context(), newest), nil)
+		newest := store.Renewal{Key: "key", Token: token, Seq: c.last, Value: []byte("newest")}
+		late := store.Renewal{Key: "key", Token: token, Seq: c.late, Value: []byte("late")}
+		want(t, "update", b.Update(t.Context(), store.Update(newest)), nil)
 		was := b.plain.PExpireTime(t.Context(), "key").Val()
 		time.Sleep(2 * time.Millisecond)
 
-		want(t, "late update", b.Update(t.Context(), late), store.ErrStale)
+		want(t, "late update", b.Update(t.Context(), store.Update(late)), store.ErrStale)
 		want(t, "late renew", b.renew(late).Err, store.ErrStale)
 		if got := b.value("key"); got != "newest" {
 			t.Errorf("seq %d after %d: value %q", c.late, c.last, got)
@@ -128,9 +128,9 @@ func TestOlderWritesAreStale(t *testing.T) {
 		if is := b.plain.PExpireTime(t.Context(), "key").Val(); is != was {
 			t.Errorf("a stale renew moved the expiry")
 		}
-		want(t, "the same update", b.Update(t.Context(), newest), nil)
+		want(t, "the same update", b.Update(t.Context(), store.Update(newest)), nil)
 		want(t, "the same renew", b.renew(newest).Err, nil)
-		want(t, "renew without a value", b.renew(store.Write{Key: "key", Token: token}).Err, nil)
+		want(t, "renew without a value", b.renew(store.Renewal{Key: "key", Token: token}).Err, nil)
 		if got := b.value("key"); got != "newest" {
 			t.Errorf("value %q", got)
 		}
@@ -140,10 +140,10 @@ func TestOlderWritesAreStale(t *testing.T) {
 func TestSequenceStartsAgainWithATerm(t *testing.T) {
 	b := start(t)
 	first := b.hold("key").Token
-	want(t, "update", b.Update(t.Context(), store.Write{Key: "key", Token: first, Seq: 7, Value: []byte("x")}), nil)
+	want(t, "update", b.Update(t.Context(), store.Update{Key: "key", Token: first, Seq: 7, Value: []byte("x")}), nil)
 	want(t, "delete", b.Delete(t.Context(), "key", store.ByToken(first)), nil)
 	second := b.hold("key").Token
-	want(t, "update", b.Update(t.Context(), store.Write{Key: "key", Token: second, Seq: 1, Value: []byte("y")}), nil)
+	want(t, "update", b.Update(t.Context(), store.Update{Key: "key", Token: second, Seq: 1, Value: []byte("y")}), nil)
 }
 
 // A write of a term that has no record may not make one, and one of a term that
@@ -166,8 +166,8 @@ func TestWritesOfALostTerm(t *testing.T) {
 			lose(b)
 			was, expiry := b.value("key"), b.plain.PExpireTime(t.Context(), "key").Val()
 
-			w := store.Write{Key: "key", Token: token, Seq: 9, Value: []byte("late")}
-			want(t, "update", b.Update(t.Context(), w), store.ErrLost)
+			w := store.Renewal{Key: "key", Token: token, Seq: 9, Value: []byte("late")}
+			want(t, "update", b.Update(t.Context(), store.Update(w)), store.ErrLost)
 			want(t, "renew", b.renew(w).Err, store.ErrLost)
 			w.Value = nil
 			want(t, "renew without a value", b.renew(w).Err, store.ErrLost)
@@ -187,9 +187,9 @@ func TestRenewBatchAnswersEachItem(t *testing.T) {
 	good, valued, lost, foreign := b.hold("good"), b.hold("valued"), b.hold("lost"), b.hold("foreign")
 	b.do("DEL", "lost")
 	b.do("SET", "foreign", "theirs")
-	want(t, "update", b.Update(t.Context(), store.Write{Key: "valued", Token: valued.Token, Seq: 5, Value: []byte("five")}), nil)
+	want(t, "update", b.Update(t.Context(), store.Update{Key: "valued", Token: valued.Token, Seq: 5, Value: []byte("five")}), nil)
 
-	answers := b.Renew(t.Context(), []store.Write{
+	answers := b.Renew(t.Context(), []store.Renewal{
 		{Key: "good", Token: good.Token},
 		{Key: "", Token: 1},
 		{Key: "lost", Token: lost.Token},
@@ -261,8 +261,8 @@ func TestRecordGoesByItself(t *testing.T) {
 // What comes behind it in the batch keeps the answer to the first waiting.
 func TestUntilOfARenewIsNotAfterTheExpiry(t *testing.T) {
 	b := start(t)
-	batch := []store.Write{{Key: "first", Token: b.hold("first").Token}}
-	other := store.Write{Key: "other", Token: b.hold("other").Token}
+	batch := []store.Renewal{{Key: "first", Token: b.hold("first").Token}}
+	other := store.Renewal{Key: "other", Token: b.hold("other").Token}
 	for range 2000 {
 		batch = append(batch, other)
 	}

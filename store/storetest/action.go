@@ -23,9 +23,9 @@ func (p *programme) begin(rt *rapid.T) {
 }
 
 // drawWrite returns a write with the next value of a term, or without one.
-func (p *programme) drawWrite(rt *rapid.T, value bool) (*try, store.Write) {
+func (p *programme) drawWrite(rt *rapid.T, value bool) (*try, store.Renewal) {
 	t := p.drawTry(rt)
-	w := store.Write{Key: t.key, Token: t.token}
+	w := store.Renewal{Key: t.key, Token: t.token}
 	if value {
 		t.writes++
 		w.Seq, w.Value = t.writes, fmt.Appendf(nil, "try %d value %d", t.number, t.writes)
@@ -48,7 +48,7 @@ func (p *programme) renewSome(rt *rapid.T) {
 
 func (p *programme) updateOne(rt *rapid.T) {
 	t, w := p.drawWrite(rt, true)
-	p.send(call{verb: "update", tries: []*try{t}, writes: []store.Write{w}})
+	p.send(call{verb: "update", tries: []*try{t}, writes: []store.Renewal{w}})
 }
 
 func (p *programme) deleteOne(rt *rapid.T) {

@@ -20,7 +20,7 @@ var alertLaw = law{
 	},
 }
 
-var alerts = need{"Store.Alerts", func(f Fixture) bool { _, ok := f.Store.(store.Alerter); return ok }}
+var alerts = need{"Store.Deletions", func(f Fixture) bool { _, ok := f.Store.(store.DeleteNotifier); return ok }}
 
 func (c *trial) own() store.Store { return c.Store }
 
@@ -38,7 +38,7 @@ func (c *trial) alarm() *alarm {
 	a := &alarm{ended: make(chan struct{}), stop: stop, named: make(map[string]bool)}
 	go func() {
 		defer close(a.ended)
-		for key := range c.Store.(store.Alerter).Alerts(ctx) {
+		for key := range c.Store.(store.DeleteNotifier).Deletions(ctx) {
 			a.mu.Lock()
 			a.named[key] = true
 			a.mu.Unlock()
@@ -72,7 +72,7 @@ func (c *trial) wantAlert(a *alarm, key string, remove func(term) error) {
 	}
 }
 
-func alertOfDelete(by func(*trial) store.Store, of func(term) store.Term) func(*trial) {
+func alertOfDelete(by func(*trial) store.Store, of func(term) store.LeaseRef) func(*trial) {
 	return func(c *trial) {
 		c.hold("another")
 		c.wantAlert(c.alarm(), "key", func(t term) error { return by(c).Delete(c.Context(), t.Key, of(t)) })
@@ -98,7 +98,7 @@ func alertsEndOnClose(c *trial) {
 	a := c.alarm()
 	c.close()
 	<-a.ended
-	for key := range c.Store.(store.Alerter).Alerts(c.Context()) {
+	for key := range c.Store.(store.DeleteNotifier).Deletions(c.Context()) {
 		c.broke("a closed store has an alert for %q", key)
 	}
 }

@@ -21,7 +21,7 @@ var batchLaw = law{
 
 func batchEmpty(c *trial) {
 	c.hold("key")
-	for _, batch := range [][]store.Write{nil, {}} {
+	for _, batch := range [][]store.Renewal{nil, {}} {
 		if answers := c.Store.Renew(c.Context(), batch); len(answers) != 0 {
 			c.broke("an empty batch has %d answers", len(answers))
 		}
@@ -30,9 +30,9 @@ func batchEmpty(c *trial) {
 
 func batchMixed(c *trial) {
 	ok, old, gone, last := c.hold("ok"), c.hold("old"), c.hold("gone"), c.hold("last")
-	c.update(old.write(5, "fifth"))
+	c.update(old.update(5, "fifth"))
 	removeTerm(c, gone)
-	answers := c.Store.Renew(c.Context(), []store.Write{
+	answers := c.Store.Renew(c.Context(), []store.Renewal{
 		gone.write(1, "new"), ok.beat(), {Key: "", Token: 1}, old.write(4, "fourth"),
 		{Key: "ok"}, {Key: "never", Token: 7}, last.write(1, "new"),
 	})
@@ -54,7 +54,7 @@ func batchMixed(c *trial) {
 
 func batchMany(c *trial) {
 	names := keys("key/", 400)
-	var batch []store.Write
+	var batch []store.Renewal
 	for i, key := range names {
 		t := c.hold(key)
 		if i%7 == 3 {
@@ -90,7 +90,7 @@ func batchAlone(c *trial) {
 
 func batchUnchanged(c *trial) {
 	a, b := c.hold("a"), c.hold("b")
-	batch := []store.Write{b.write(1, "one"), {}, a.beat()}
+	batch := []store.Renewal{b.write(1, "one"), {}, a.beat()}
 	before := fmt.Sprintf("%+v", batch)
 	c.Store.Renew(c.Context(), batch)
 	if after := fmt.Sprintf("%+v", batch); after != before {

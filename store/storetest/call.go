@@ -15,8 +15,8 @@ type call struct {
 	verb   string
 	try    *try   // of a create and a delete
 	tries  []*try // of the writes
-	writes []store.Write
-	term   store.Term
+	writes []store.Renewal
+	term   store.LeaseRef
 }
 
 // answer is what a store said to a call.
@@ -62,7 +62,7 @@ func (c call) sendTo(ctx context.Context, st store.Store) answer {
 		}
 		return a
 	case "update":
-		return answer{errs: []error{st.Update(ctx, c.writes[0])}}
+		return answer{errs: []error{st.Update(ctx, store.Update(c.writes[0]))}}
 	}
 	return answer{errs: []error{st.Delete(ctx, c.try.key, c.term)}}
 }
@@ -99,9 +99,9 @@ func (c call) code(first bool) string {
 	case "create":
 		return c.createCode(first)
 	case "renew":
-		return fmt.Sprintf("answers = %s.Renew(ctx, []store.Write{%s})", c.via(), c.writesCode())
+		return fmt.Sprintf("answers = %s.Renew(ctx, []store.Renewal{%s})", c.via(), c.writesCode())
 	case "update":
-		return fmt.Sprintf("err = %s.Update(ctx, store.Write%s)", c.via(), c.writesCode())
+		return fmt.Sprintf("err = %s.Update(ctx, store.Update%s)", c.via(), c.writesCode())
 	}
 	by := fmt.Sprintf("ByToken(token[%d])", c.try.number)
 	if c.term.Token == 0 {

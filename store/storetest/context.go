@@ -40,10 +40,10 @@ var verbs = []verb{
 		return err
 	}},
 	{"renew", func(ctx context.Context, st store.Store, t term) error {
-		return st.Renew(ctx, []store.Write{t.write(7, "renewed")})[0].Err
+		return st.Renew(ctx, []store.Renewal{t.write(7, "renewed")})[0].Err
 	}},
 	{"update", func(ctx context.Context, st store.Store, t term) error {
-		return st.Update(ctx, t.write(8, "updated"))
+		return st.Update(ctx, t.update(8, "updated"))
 	}},
 	{"get", func(ctx context.Context, st store.Store, t term) error {
 		_, err := st.Get(ctx, t.Key)
@@ -96,7 +96,7 @@ func endedDuring(c *trial) {
 			cancel()
 		})
 		time.Sleep(time.Duration(rand.IntN(500)) * time.Microsecond)
-		err := c.Store.Update(ctx, t.write(1, value))
+		err := c.Store.Update(ctx, t.update(1, value))
 		cancelling.Wait()
 		c.wantOldOrNew(err, "key", old, value)
 		removeTerm(c, t)

@@ -19,7 +19,7 @@ var deleteLaw = law{
 	},
 }
 
-func deleteLive(by func(term) store.Term) func(*trial) {
+func deleteLive(by func(term) store.LeaseRef) func(*trial) {
 	return func(c *trial) {
 		t := c.hold("key")
 		c.remove("key", by(t))

@@ -116,14 +116,14 @@ func expiryAfterManyRenews(c *trial) {
 func updateKeepsExpiry(c *trial) {
 	t := c.brief("key")
 	time.Sleep(c.ttl / 2)
-	c.update(t.write(1, "second"))
-	c.update(t.write(2, "third, and a little longer"))
+	c.update(t.update(1, "second"))
+	c.update(t.update(2, "third, and a little longer"))
 	c.wantExpiry(t)
 }
 
 func refusalKeepsExpiry(c *trial) {
 	t := c.brief("key")
-	c.update(t.write(5, "fifth"))
+	c.update(t.update(5, "fifth"))
 	time.Sleep(c.ttl / 2)
 	c.want("renew with an old value", c.renew(t.write(4, "fourth")).Err, store.ErrStale)
 	stale := t

@@ -59,7 +59,7 @@ func (c *trial) wantUntouched(t term) {
 	c.wantForeign("create of another", t.Key, err)
 	c.wantForeign("renew", t.Key, c.renew(t.beat()).Err)
 	c.wantForeign("renew with a value", t.Key, c.renew(t.write(1, "ours")).Err)
-	c.wantForeign("update", t.Key, c.Store.Update(c.Context(), t.write(2, "ours")))
+	c.wantForeign("update", t.Key, c.Store.Update(c.Context(), t.update(2, "ours")))
 	c.remove(t.Key, byToken(t))
 	c.remove(t.Key, byNonce(t))
 	after, now := c.Outsider.Get(t.Key)
@@ -167,7 +167,7 @@ func freeAfterForeignExpired(c *trial) {
 func foreignInBatch(c *trial) {
 	a, b, last := c.hold("a"), c.hold("b"), c.hold("c")
 	putForLong(c, "b")
-	answers := c.Store.Renew(c.Context(), []store.Write{a.write(1, "new"), b.write(1, "new"), last.write(1, "new")})
+	answers := c.Store.Renew(c.Context(), []store.Renewal{a.write(1, "new"), b.write(1, "new"), last.write(1, "new")})
 	if len(answers) != 3 || answers[0].Err != nil || answers[2].Err != nil {
 		c.broke("a batch with a foreign value in the middle: %+v", answers)
 	}

@@ -20,7 +20,7 @@ var getLaw = law{
 func getShows(c *trial) {
 	t := c.hold("key")
 	c.wantRecord("after create", "key", "first", t.Token)
-	c.update(t.write(1, "second"))
+	c.update(t.update(1, "second"))
 	c.wantRecord("after update", "key", "second", t.Token)
 	c.keep(&t)
 	c.wantRecord("after a renew without a value", "key", "second", t.Token)
@@ -32,7 +32,7 @@ func getShows(c *trial) {
 
 func getThroughPeer(c *trial) {
 	t := c.hold("key")
-	c.update(t.write(1, "second"))
+	c.update(t.update(1, "second"))
 	r, err := c.peer().Get(c.Context(), "key")
 	if err != nil || string(r.Value) != "second" || r.Token != t.Token {
 		c.broke("get through another process: %s, %v", show(r), err)

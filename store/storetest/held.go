@@ -34,7 +34,7 @@ func heldShowsRecord(c *trial) {
 	t := c.brief("key")
 	c.wantHeld(c.Store, t, "first")
 	time.Sleep(c.ttl / 2)
-	c.update(t.write(1, "second"))
+	c.update(t.update(1, "second"))
 	c.wantHeld(c.Store, t, "second")
 	c.keep(&t)
 	c.wantHeld(c.Store, t, "second")

@@ -70,7 +70,7 @@ func listNothing(c *trial) {
 
 func listShows(c *trial) {
 	a, b := c.brief("a"), c.hold("b")
-	c.update(b.write(1, "second"))
+	c.update(b.update(1, "second"))
 	asked := time.Now()
 	all := c.list("")
 	c.wantLeft(all["a"], a, asked, time.Now())

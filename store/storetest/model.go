@@ -77,7 +77,7 @@ func (m *model) granted(key string, token store.Token) bool {
 	return grows
 }
 
-func (m *model) renew(now time.Time, w store.Write) error {
+func (m *model) renew(now time.Time, w store.Renewal) error {
 	err := m.write(now, w)
 	if err == nil {
 		e := m.records[w.Key]
@@ -87,7 +87,7 @@ func (m *model) renew(now time.Time, w store.Write) error {
 }
 
 // write is an update, or the part of a renew that is about the value.
-func (m *model) write(now time.Time, w store.Write) error {
+func (m *model) write(now time.Time, w store.Renewal) error {
 	e := m.live(now, w.Key)
 	switch {
 	case e == nil:
@@ -105,7 +105,7 @@ func (m *model) write(now time.Time, w store.Write) error {
 	return nil
 }
 
-func (m *model) delete(now time.Time, key string, t store.Term) {
+func (m *model) delete(now time.Time, key string, t store.LeaseRef) {
 	e := m.live(now, key)
 	if e != nil && !e.foreign && (e.nonce == t.Nonce || e.token == t.Token) {
 		m.end(key)

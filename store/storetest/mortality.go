@@ -24,7 +24,7 @@ func mortalAfterEachVerb(c *trial) {
 		c.broke("renew with a value by the holder: %v", r.Err)
 	}
 	c.wantMortal("renew with a value", t)
-	c.update(t.write(2, "two"))
+	c.update(t.update(2, "two"))
 	c.wantMortal("update", t)
 	c.create(t.Claim)
 	c.wantMortal("a repeated create", t)
@@ -50,7 +50,7 @@ func writeAfter(end func(*trial, term)) func(*trial) {
 	return func(c *trial) {
 		t := c.brief("key")
 		end(c, t)
-		c.want("update of a vanished key", c.Store.Update(c.Context(), t.write(1, "ghost")), store.ErrLost)
+		c.want("update of a vanished key", c.Store.Update(c.Context(), t.update(1, "ghost")), store.ErrLost)
 		c.wantNone("after an update of a vanished key", "key")
 
 		t = c.brief("key")

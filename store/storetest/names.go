@@ -51,7 +51,7 @@ func keysOfAllKinds(c *trial) {
 			c.broke("list of the prefix %q does not yield that key", key)
 		}
 		c.keep(&t)
-		c.update(t.write(1, "second "+key))
+		c.update(t.update(1, "second "+key))
 		c.wantRecord("after a write", key, "second "+key, t.Token)
 	}
 	for key, t := range terms {
@@ -85,8 +85,8 @@ func valuesOfAllKinds(c *trial) {
 		key := fmt.Sprint("key ", i)
 		t := c.create(store.Claim{Key: key, Value: value, TTL: long, Nonce: store.NewNonce()})
 		c.wantRecord("after create", key, string(value), t.Token)
-		c.update(t.write(1, "between"))
-		c.update(t.write(2, string(value)))
+		c.update(t.update(1, "between"))
+		c.update(t.update(2, string(value)))
 		c.wantRecord("after update", key, string(value), t.Token)
 		if r := c.renew(t.write(3, string(value)+"")); r.Err != nil {
 			c.broke("renew with a value of %d bytes: %v", len(value), r.Err)
@@ -114,7 +114,7 @@ func badKeys(c *trial) {
 		c.wantInvalid("create"+call, err, "key")
 		c.wantInvalid("renew"+call, c.renew(t.beat()).Err, "key")
 		c.wantInvalid("renew with a value"+call, c.renew(t.write(1, "value")).Err, "key")
-		c.wantInvalid("update"+call, c.Store.Update(c.Context(), t.write(1, "value")), "key")
+		c.wantInvalid("update"+call, c.Store.Update(c.Context(), t.update(1, "value")), "key")
 		c.wantInvalid("delete"+call, c.Store.Delete(c.Context(), key, store.ByToken(1)), "key")
 		c.wantInvalid("get"+call, c.getErr(key), "key")
 	}
@@ -143,7 +143,7 @@ func badValues(c *trial) {
 		_, err := c.Store.Create(c.Context(), store.Claim{Key: "other", Value: []byte(value), TTL: long, Nonce: store.NewNonce()})
 		c.wantInvalid("create"+call, err, "value")
 		c.changesNothing("update"+call, "key", func() {
-			c.wantInvalid("update"+call, c.Store.Update(c.Context(), t.write(1, value)), "value")
+			c.wantInvalid("update"+call, c.Store.Update(c.Context(), t.update(1, value)), "value")
 		})
 		if value != "" {
 			c.wantInvalid("renew"+call, c.renew(t.write(1, value)).Err, "value")
@@ -169,18 +169,18 @@ func missingArguments(c *trial) {
 	c.wantInvalid("create without a nonce", err, "nonce")
 	c.changesNothing("a call that lacks an argument", "key", func() {
 		c.wantInvalid("renew without a token", c.renew(none.beat()).Err, "token")
-		c.wantInvalid("update without a token", c.Store.Update(c.Context(), none.write(1, "value")), "token")
+		c.wantInvalid("update without a token", c.Store.Update(c.Context(), none.update(1, "value")), "token")
 		c.wantInvalid("renew with a value and no number", c.renew(t.write(0, "value")).Err, "sequence")
-		c.wantInvalid("update without a number", c.Store.Update(c.Context(), t.write(0, "value")), "sequence")
-		c.wantInvalid("delete of no term", c.Store.Delete(c.Context(), "key", store.Term{}), "term")
-		both := store.Term{Token: t.Token, Nonce: t.Nonce}
-		c.wantInvalid("delete of a term by both", c.Store.Delete(c.Context(), "key", both), "term")
+		c.wantInvalid("update without a number", c.Store.Update(c.Context(), t.update(0, "value")), "sequence")
+		c.wantInvalid("delete of no term", c.Store.Delete(c.Context(), "key", store.LeaseRef{}), "lease reference")
+		both := store.LeaseRef{Token: t.Token, Nonce: t.Nonce}
+		c.wantInvalid("delete of a term by both", c.Store.Delete(c.Context(), "key", both), "lease reference")
 	})
 }
 
 func ownNamesHidden(c *trial) {
 	t := c.hold("key")
-	c.update(t.write(1, "second"))
+	c.update(t.update(1, "second"))
 	c.keep(&t)
 	removeTerm(c, c.hold("other"))
 	for key := range c.list("") {

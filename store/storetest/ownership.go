@@ -21,11 +21,11 @@ func writersOwnBytes(c *trial) {
 	t := c.create(store.Claim{Key: "key", Value: value, TTL: long, Nonce: store.NewNonce()})
 	copy(value, "changed")
 	c.wantRecord("after create", "key", "created", t.Token)
-	w := t.write(1, "updated")
-	c.update(w)
-	copy(w.Value, "changed")
+	u := t.update(1, "updated")
+	c.update(u)
+	copy(u.Value, "changed")
 	c.wantRecord("after update", "key", "updated", t.Token)
-	w = t.write(2, "renewed")
+	w := t.write(2, "renewed")
 	c.renew(w)
 	copy(w.Value, "changed")
 	c.wantRecord("after renew", "key", "renewed", t.Token)
@@ -45,7 +45,7 @@ func readersOwnBytes(c *trial) {
 	ctx, cancel := context.WithTimeout(c.Context(), c.patience())
 	defer cancel()
 	for e, err := range c.Store.Watch(ctx, "") {
-		if err != nil || e.Kind == store.Synced {
+		if err != nil || e.Kind == store.EventSynced {
 			break
 		}
 		copy(e.Record.Value, "X")

@@ -127,7 +127,7 @@ func (p *programme) preamble() string {
 	ctx, ttl := context.Background(), time.Duration(%d) // %v
 	var st, peer store.Store // on the same data, which is fresh
 	var grant store.Grant
-	var answers []store.Renewed
+	var answers []store.RenewResult
 	var err error
 	token := make(map[int]store.Token)
 `, p.ttl, p.ttl)

@@ -61,11 +61,11 @@ func createTwice(c *trial) {
 
 func createAfterUpdate(c *trial) {
 	t := c.hold("key")
-	c.update(t.write(3, "updated since"))
+	c.update(t.update(3, "updated since"))
 	c.wantSameGrant("after an update", t)
 	c.wantRecord("after a repeated create", "key", "updated since", t.Token)
 	c.want("an update older than the one before the repeated create",
-		c.Store.Update(c.Context(), t.write(2, "older")), store.ErrStale)
+		c.Store.Update(c.Context(), t.update(2, "older")), store.ErrStale)
 }
 
 func createAfterRenew(c *trial) {
@@ -177,13 +177,13 @@ func renewTwice(c *trial) {
 func updateTwice(c *trial) {
 	t := c.hold("key")
 	for range 2 {
-		c.update(t.write(1, "second"))
+		c.update(t.update(1, "second"))
 		c.wantRecord("after an update", "key", "second", t.Token)
 	}
 }
 
 func deleteTwice(c *trial) {
-	for _, by := range []func(term) store.Term{byToken, byNonce} {
+	for _, by := range []func(term) store.LeaseRef{byToken, byNonce} {
 		t := c.hold("key")
 		for range 2 {
 			c.remove("key", by(t))
@@ -192,11 +192,11 @@ func deleteTwice(c *trial) {
 	}
 }
 
-func byToken(t term) store.Term { return store.ByToken(t.Token) }
-func byNonce(t term) store.Term { return store.ByNonce(t.Nonce) }
+func byToken(t term) store.LeaseRef { return store.ByToken(t.Token) }
+func byNonce(t term) store.LeaseRef { return store.ByNonce(t.Nonce) }
 
 func deleteAfterSuccessor(c *trial) {
-	for _, by := range []func(term) store.Term{byToken, byNonce} {
+	for _, by := range []func(term) store.LeaseRef{byToken, byNonce} {
 		old := c.hold("key")
 		c.remove("key", by(old))
 		next := c.hold("key")
@@ -211,7 +211,7 @@ func createThroughPeer(c *trial) {
 	if err != nil || again.Token != t.Token {
 		c.broke("a create that is repeated through another process gets token %d, %v, want %d", again.Token, err, t.Token)
 	}
-	if err := c.peer().Update(c.Context(), t.write(1, "by a peer")); err != nil {
+	if err := c.peer().Update(c.Context(), t.update(1, "by a peer")); err != nil {
 		c.broke("update of a live term through another process: %v", err)
 	}
 	c.wantRecord("after an update through another process", "key", "by a peer", t.Token)

@@ -14,15 +14,15 @@ var restartLaw = law{
 
 func termOutlivesRestart(c *trial) {
 	t := c.hold("key")
-	c.update(t.write(5, "fifth"))
+	c.update(t.update(5, "fifth"))
 	c.Restart()
 	c.awaitService()
 	c.wantRecord("after a restart", "key", "fifth", t.Token)
-	c.want("an older update after a restart", c.Store.Update(c.Context(), t.write(4, "fourth")), store.ErrStale)
+	c.want("an older update after a restart", c.Store.Update(c.Context(), t.update(4, "fourth")), store.ErrStale)
 	_, err := c.Store.Create(c.Context(), claim("key", long))
 	c.want("create by another after a restart", err, store.ErrHeld)
 	c.keep(&t)
-	c.update(t.write(6, "sixth"))
+	c.update(t.update(6, "sixth"))
 	c.wantRecord("after an update after a restart", "key", "sixth", t.Token)
 }
 

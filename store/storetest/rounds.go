@@ -156,11 +156,11 @@ func (w *writer) do(c *trial, prefix string, do deed) {
 		w.create(ctx, c, key, do.Long)
 	case t == nil:
 	case do.What == "update":
-		w.store.Update(ctx, t.write(w.seq, fmt.Sprint("value ", w.seq)))
+		w.store.Update(ctx, t.update(w.seq, fmt.Sprint("value ", w.seq)))
 	case do.What == "renew":
-		w.store.Renew(ctx, []store.Write{t.write(w.seq, fmt.Sprint("value ", w.seq))})
+		w.store.Renew(ctx, []store.Renewal{t.write(w.seq, fmt.Sprint("value ", w.seq))})
 	case do.What == "beat":
-		w.store.Renew(ctx, []store.Write{t.beat()})
+		w.store.Renew(ctx, []store.Renewal{t.beat()})
 	case do.What == "delete":
 		w.store.Delete(ctx, key, byToken(*t))
 	}

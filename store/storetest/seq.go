@@ -21,11 +21,11 @@ var seqLaw = law{
 
 func olderUpdate(c *trial) {
 	t := c.hold("key")
-	c.update(t.write(2, "second"))
+	c.update(t.update(2, "second"))
 	c.changesNothing("an older update", "key", func() {
-		c.want("an older update", c.Store.Update(c.Context(), t.write(1, "first")), store.ErrStale)
+		c.want("an older update", c.Store.Update(c.Context(), t.update(1, "first")), store.ErrStale)
 	})
-	c.update(t.write(3, "third"))
+	c.update(t.update(3, "third"))
 	c.wantRecord("after a newer update", "key", "third", t.Token)
 }
 
@@ -40,7 +40,7 @@ func olderRenew(c *trial) {
 		if !r.Until.IsZero() {
 			c.broke("an older renew is refused and yet good until %v", r.Until)
 		}
-		c.want("an older update", c.Store.Update(c.Context(), t.write(1, "first")), store.ErrStale)
+		c.want("an older update", c.Store.Update(c.Context(), t.update(1, "first")), store.ErrStale)
 	})
 }
 
@@ -51,10 +51,10 @@ func largeNumbers(c *trial) {
 	numbers := []uint64{1, 9, 10, 99, 100, 1 << 53, 1<<53 + 1, 1 << 63, math.MaxUint64 - 1, math.MaxUint64}
 	for i, n := range numbers {
 		value := fmt.Sprint("number ", n)
-		c.update(t.write(n, value))
+		c.update(t.update(n, value))
 		c.wantRecord("after a newer update", "key", value, t.Token)
 		if i > 0 {
-			older := t.write(numbers[i-1], "older")
+			older := t.update(numbers[i-1], "older")
 			c.want(fmt.Sprintf("number %d after %d", older.Seq, n), c.Store.Update(c.Context(), older), store.ErrStale)
 		}
 	}
@@ -62,21 +62,21 @@ func largeNumbers(c *trial) {
 
 func beatHasNoNumber(c *trial) {
 	t := c.hold("key")
-	c.update(t.write(5, "fifth"))
+	c.update(t.update(5, "fifth"))
 	for _, seq := range []uint64{0, 1, 99} {
-		if r := c.renew(store.Write{Key: "key", Token: t.Token, Seq: seq}); r.Err != nil {
+		if r := c.renew(store.Renewal{Key: "key", Token: t.Token, Seq: seq}); r.Err != nil {
 			c.broke("renew without a value, number %d: %v", seq, r.Err)
 		}
 	}
-	c.update(t.write(6, "sixth"))
+	c.update(t.update(6, "sixth"))
 	c.wantRecord("after renews without a value", "key", "sixth", t.Token)
 }
 
 func numbersBeginAnew(c *trial) {
 	old := c.hold("key")
-	c.update(old.write(100, "hundredth"))
+	c.update(old.update(100, "hundredth"))
 	removeTerm(c, old)
 	next := c.hold("key")
-	c.update(next.write(1, "first of the next"))
+	c.update(next.update(1, "first of the next"))
 	c.wantRecord("in the next term", "key", "first of the next", next.Token)
 }

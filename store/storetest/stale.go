@@ -22,7 +22,7 @@ func (c *trial) wantLost(what string, t term) {
 	c.Helper()
 	c.want("renew "+what, c.renew(t.beat()).Err, store.ErrLost)
 	c.want("renew with a value "+what, c.renew(t.write(100, "late")).Err, store.ErrLost)
-	c.want("update "+what, c.Store.Update(c.Context(), t.write(101, "late")), store.ErrLost)
+	c.want("update "+what, c.Store.Update(c.Context(), t.update(101, "late")), store.ErrLost)
 	if u := c.renew(t.beat()).Until; !u.IsZero() {
 		c.broke("renew %s is refused and yet good until %v", what, u)
 	}
@@ -39,7 +39,7 @@ func staleAfter(end func(*trial, term)) func(*trial) {
 	return func(c *trial) {
 		t := c.brief("key")
 		end(c, t)
-		c.want("update of what is gone", c.Store.Update(c.Context(), t.write(1, "late")), store.ErrLost)
+		c.want("update of what is gone", c.Store.Update(c.Context(), t.update(1, "late")), store.ErrLost)
 		c.wantLost("of what is gone", t)
 		c.wantNone("after writes to what is gone", "key")
 	}

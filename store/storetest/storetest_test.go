@@ -68,7 +68,7 @@ func TestBrokenStoresFail(t *testing.T) {
 
 type careless struct{ store.Store }
 
-func (s careless) Delete(ctx context.Context, key string, t store.Term) error {
+func (s careless) Delete(ctx context.Context, key string, t store.LeaseRef) error {
 	if r, err := s.Get(ctx, key); err == nil {
 		t = store.ByToken(r.Token)
 	}
@@ -96,7 +96,7 @@ func (s shifted) Create(ctx context.Context, c store.Claim) (store.Grant, error)
 
 type ghostly struct{ store.Store }
 
-func (s ghostly) Update(ctx context.Context, w store.Write) error {
+func (s ghostly) Update(ctx context.Context, w store.Update) error {
 	err := s.Store.Update(ctx, w)
 	if errors.Is(err, store.ErrLost) {
 		s.Create(ctx, store.Claim{Key: w.Key, Value: w.Value, TTL: time.Hour, Nonce: store.NewNonce()})
@@ -106,13 +106,13 @@ func (s ghostly) Update(ctx context.Context, w store.Write) error {
 
 type generous struct{ store.Store }
 
-func (s generous) Update(ctx context.Context, w store.Write) error {
-	return s.Renew(ctx, []store.Write{w})[0].Err
+func (s generous) Update(ctx context.Context, w store.Update) error {
+	return s.Renew(ctx, []store.Renewal{store.Renewal(w)})[0].Err
 }
 
 type backward struct{ store.Store }
 
-func (s backward) Renew(ctx context.Context, batch []store.Write) []store.Renewed {
+func (s backward) Renew(ctx context.Context, batch []store.Renewal) []store.RenewResult {
 	answers := s.Store.Renew(ctx, batch)
 	slices.Reverse(answers)
 	return answers
@@ -138,6 +138,6 @@ func (s silent) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event,
 
 type deaf struct{ store.Store }
 
-func (s deaf) Update(ctx context.Context, w store.Write) error {
+func (s deaf) Update(ctx context.Context, w store.Update) error {
 	return s.Store.Update(context.WithoutCancel(ctx), w)
 }

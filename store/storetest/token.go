@@ -81,7 +81,7 @@ func tokenStays(c *trial) {
 	t := c.hold("key")
 	c.keep(&t)
 	c.wantRecord("after a renew", "key", "first", t.Token)
-	c.update(t.write(1, "second"))
+	c.update(t.update(1, "second"))
 	c.wantRecord("after an update", "key", "second", t.Token)
 }
 

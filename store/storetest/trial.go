@@ -50,10 +50,14 @@ type term struct {
 	latest time.Time // when the record is gone, but for precision and slack
 }
 
-func (t term) beat() store.Write { return store.Write{Key: t.Key, Token: t.Token} }
+func (t term) beat() store.Renewal { return store.Renewal{Key: t.Key, Token: t.Token} }
 
-func (t term) write(seq uint64, value string) store.Write {
-	return store.Write{Key: t.Key, Token: t.Token, Seq: seq, Value: []byte(value)}
+func (t term) write(seq uint64, value string) store.Renewal {
+	return store.Renewal{Key: t.Key, Token: t.Token, Seq: seq, Value: []byte(value)}
+}
+
+func (t term) update(seq uint64, value string) store.Update {
+	return store.Update{Key: t.Key, Token: t.Token, Seq: seq, Value: []byte(value)}
 }
 
 func claim(key string, ttl time.Duration) store.Claim {
@@ -83,9 +87,9 @@ func (c *trial) create(claim store.Claim) term {
 	return term{claim, grant, time.Now().Add(claim.TTL)}
 }
 
-func (c *trial) renew(w store.Write) store.Renewed {
+func (c *trial) renew(w store.Renewal) store.RenewResult {
 	c.Helper()
-	answers := c.Store.Renew(c.Context(), []store.Write{w})
+	answers := c.Store.Renew(c.Context(), []store.Renewal{w})
 	if len(answers) != 1 {
 		c.broke("renew of a batch of one has %d answers", len(answers))
 	}
@@ -105,14 +109,14 @@ func (c *trial) keep(t *term) {
 	t.Until, t.latest = r.Until, time.Now().Add(t.TTL)
 }
 
-func (c *trial) update(w store.Write) {
+func (c *trial) update(u store.Update) {
 	c.Helper()
-	if err := c.Store.Update(c.Context(), w); err != nil {
-		c.broke("update of %q by its holder: %v", w.Key, err)
+	if err := c.Store.Update(c.Context(), u); err != nil {
+		c.broke("update of %q by its holder: %v", u.Key, err)
 	}
 }
 
-func (c *trial) remove(key string, t store.Term) {
+func (c *trial) remove(key string, t store.LeaseRef) {
 	c.Helper()
 	if err := c.Store.Delete(c.Context(), key, t); err != nil {
 		c.broke("delete of %q: %v", key, err)

@@ -48,10 +48,10 @@ func watchNothing(c *trial) {
 
 func watchFirst(c *trial) {
 	a, b := c.hold("a"), c.hold("b")
-	c.update(b.write(1, "second"))
+	c.update(b.update(1, "second"))
 	w := c.follow()
 	w.look(func(v *view) {
-		if len(v.events) != 3 || v.events[2].Kind != store.Synced || !has(a, "first")(v) || !has(b, "second")(v) {
+		if len(v.events) != 3 || v.events[2].Kind != store.EventSynced || !has(a, "first")(v) || !has(b, "second")(v) {
 			c.broke("the watch of two records tells %s", tale(v.events))
 		}
 	})
@@ -88,7 +88,7 @@ func watchTells(change func(*trial, term) (term, string)) func(*trial) {
 func createBeside(c *trial, _ term) (term, string) { return c.hold("key beside"), "first" }
 
 func updateOne(c *trial, t term) (term, string) {
-	c.update(t.write(1, "updated"))
+	c.update(t.update(1, "updated"))
 	return t, "updated"
 }
 
@@ -104,7 +104,7 @@ func (c *trial) wantGone(w *watcher, t term, cause store.Cause) {
 	c.awaitFor(c.patience()+time.Until(t.latest), w, fmt.Sprintf("tells that %q is gone", t.Key), lacks(t.Key))
 	w.look(func(v *view) {
 		for _, e := range v.events {
-			if e.Kind == store.Gone && e.Record.Token == t.Token && (e.Cause == cause || e.Cause == store.Unknown) {
+			if e.Kind == store.EventGone && e.Record.Token == t.Token && (e.Cause == cause || e.Cause == store.CauseUnknown) {
 				return
 			}
 		}
@@ -117,7 +117,7 @@ func watchDelete(c *trial) {
 	t, w := c.hold("key"), c.follow()
 	removeTerm(c, t)
 	c.await(w, "tells a delete as it comes", lacks("key"))
-	c.wantGone(w, t, store.Deleted)
+	c.wantGone(w, t, store.CauseDeleted)
 	c.wantEqualsList(w)
 }
 
@@ -128,7 +128,7 @@ func watchExpiry(c *trial) {
 	after := c.brief("after")
 	c.await(w, "tells a create", has(after, "first"))
 	for _, t := range []term{after, before} {
-		c.wantGone(w, t, store.Expired)
+		c.wantGone(w, t, store.CauseExpired)
 		if early := time.Until(t.Until); early > 0 {
 			c.broke("the watch told that %q was gone %v before its ttl had passed", t.Key, early)
 		}
@@ -152,11 +152,11 @@ func watchRenewed(c *trial) {
 	}
 	c.await(w, "tells a create", has(t, "first"))
 	w.look(func(v *view) {
-		if slices.ContainsFunc(v.events, func(e store.Event) bool { return e.Kind == store.Gone }) {
+		if slices.ContainsFunc(v.events, func(e store.Event) bool { return e.Kind == store.EventGone }) {
 			c.broke("of a record that is renewed the watch told %s", tale(v.events))
 		}
 	})
-	c.wantGone(w, t, store.Expired)
+	c.wantGone(w, t, store.CauseExpired)
 }
 
 // watchLongSuccessor has a record follow one that expired, with the watch still
@@ -174,7 +174,7 @@ func watchThroughPeer(c *trial) {
 	t := c.hold("before")
 	w := c.watch(c.Context(), c.peer(), "")
 	c.await(w, "tells what is there", func(v *view) bool { return v.synced == 1 && has(t, "first")(v) })
-	c.update(t.write(1, "second"))
+	c.update(t.update(1, "second"))
 	c.await(w, "tells an update of another process", has(t, "second"))
 	removeTerm(c, t)
 	c.await(w, "tells a delete of another process", lacks("before"))
@@ -224,9 +224,9 @@ func watchBodyCalls(c *trial) {
 		switch {
 		case err != nil:
 			c.broke("the body deleted 10 records and was told of %d: %v", gone, err)
-		case e.Kind == store.Put:
+		case e.Kind == store.EventPut:
 			c.remove(e.Record.Key, store.ByToken(e.Record.Token))
-		case e.Kind == store.Gone:
+		case e.Kind == store.EventGone:
 			gone++
 		}
 		if gone == 10 {
@@ -247,7 +247,7 @@ func watchSlowReader(c *trial) {
 		defer close(ended)
 		for e, err := range c.Store.Watch(ctx, "") {
 			v.apply(e, err)
-			if e.Kind == store.Synced && v.synced == 1 {
+			if e.Kind == store.EventSynced && v.synced == 1 {
 				close(asleep)
 				<-wake
 			}
@@ -273,7 +273,7 @@ func watchSlowReader(c *trial) {
 func (c *trial) churn(t term, n int) {
 	c.Helper()
 	for i := 1; i <= n; i++ {
-		c.update(t.write(uint64(i), fmt.Sprint("value ", i)))
+		c.update(t.update(uint64(i), fmt.Sprint("value ", i)))
 		removeTerm(c, c.hold(fmt.Sprint("comes and goes ", i%50)))
 	}
 }

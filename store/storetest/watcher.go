@@ -33,11 +33,11 @@ func (v *view) apply(e store.Event, err error) {
 	v.events = append(v.events, e)
 	v.fault = cmp.Or(v.fault, v.check(e))
 	switch e.Kind {
-	case store.Put:
+	case store.EventPut:
 		v.records[e.Record.Key] = e.Record
-	case store.Gone:
+	case store.EventGone:
 		delete(v.records, e.Record.Key)
-	case store.Synced:
+	case store.EventSynced:
 		v.synced++
 	}
 }
@@ -47,21 +47,21 @@ func (v *view) check(e store.Event) string {
 	was, told := v.records[e.Record.Key]
 	r := e.Record
 	switch {
-	case e.Kind < store.Put || e.Kind > store.Resync:
+	case e.Kind < store.EventPut || e.Kind > store.EventResync:
 		return fmt.Sprintf("tells of a kind %d", e.Kind)
-	case v.synced == 0 && (e.Kind == store.Gone || e.Kind == store.Resync):
+	case v.synced == 0 && (e.Kind == store.EventGone || e.Kind == store.EventResync):
 		return fmt.Sprintf("tells %v before it is synced", e.Kind)
-	case v.synced == 0 && e.Kind == store.Put && told:
+	case v.synced == 0 && e.Kind == store.EventPut && told:
 		return fmt.Sprintf("tells %q twice before it is synced", r.Key)
-	case e.Kind == store.Put && !strings.HasPrefix(r.Key, v.prefix):
+	case e.Kind == store.EventPut && !strings.HasPrefix(r.Key, v.prefix):
 		return fmt.Sprintf("tells of %q, which is not under the prefix %q", r.Key, v.prefix)
-	case e.Kind == store.Put && !r.Foreign() && (len(r.Value) == 0 || r.Left <= 0 || r.Left == store.Forever):
+	case e.Kind == store.EventPut && !r.Foreign() && (len(r.Value) == 0 || r.Left <= 0 || r.Left == store.Forever):
 		return fmt.Sprintf("puts no whole record under %q: %s", r.Key, show(r))
-	case e.Kind == store.Put && !r.Foreign() && told && r.Token < was.Token:
+	case e.Kind == store.EventPut && !r.Foreign() && told && r.Token < was.Token:
 		return fmt.Sprintf("puts token %d under %q after token %d", r.Token, r.Key, was.Token)
-	case e.Kind == store.Gone && (r.Value != nil || r.Left != 0):
+	case e.Kind == store.EventGone && (r.Value != nil || r.Left != 0):
 		return fmt.Sprintf("tells more than key and token of a record that is gone: %s", show(r))
-	case e.Kind == store.Gone && told && r.Token != was.Token:
+	case e.Kind == store.EventGone && told && r.Token != was.Token:
 		return fmt.Sprintf("tells token %d of %q gone, it had put token %d", r.Token, r.Key, was.Token)
 	}
 	return ""

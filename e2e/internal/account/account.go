@@ -65,13 +65,13 @@ func (a *Account) take(e store.Event, err error) {
 	switch {
 	case err != nil:
 		a.err = err
-	case e.Kind == store.Put:
+	case e.Kind == store.EventPut:
 		a.records[e.Record.Key] = shown(e.Record)
-	case e.Kind == store.Gone:
+	case e.Kind == store.EventGone:
 		delete(a.records, e.Record.Key)
-	case e.Kind == store.Resync:
+	case e.Kind == store.EventResync:
 		a.resyncs++
-	case e.Kind == store.Synced:
+	case e.Kind == store.EventSynced:
 		a.synced++
 	}
 }

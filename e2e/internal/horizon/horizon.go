@@ -31,14 +31,14 @@ func (h *Store) Asked() int {
 	return h.writes
 }
 
-func (h *Store) Update(ctx context.Context, w store.Write) error {
+func (h *Store) Update(ctx context.Context, w store.Update) error {
 	h.count()
 	return h.Store.Update(ctx, w)
 }
 
-func (h *Store) Delete(ctx context.Context, key string, term store.Term) error {
+func (h *Store) Delete(ctx context.Context, key string, ref store.LeaseRef) error {
 	h.count()
-	return h.Store.Delete(ctx, key, term)
+	return h.Store.Delete(ctx, key, ref)
 }
 
 func (h *Store) note(until time.Time) {
@@ -62,7 +62,7 @@ func (h *Store) Create(ctx context.Context, c store.Claim) (store.Grant, error) 
 	return grant, err
 }
 
-func (h *Store) Renew(ctx context.Context, batch []store.Write) []store.Renewed {
+func (h *Store) Renew(ctx context.Context, batch []store.Renewal) []store.RenewResult {
 	h.count()
 	answers := h.Store.Renew(ctx, batch)
 	for _, a := range answers {

@@ -114,7 +114,7 @@ func (f *feed) addExpired(keys map[string]store.Cause, now time.Time) {
 		if now.Before(e.deadline) {
 			f.wakeBy(e.deadline)
 		} else if _, marked := keys[key]; !marked {
-			keys[key] = store.Unknown
+			keys[key] = store.CauseUnknown
 		}
 	}
 }
@@ -144,8 +144,8 @@ func (f *feed) read(ctx context.Context, d due) error {
 }
 
 // readAll tells how everything under the prefix differs from what was told,
-// between Resync and Synced. When nothing does it says nothing, unless changes
-// are known to have been missed. The first time there is no Resync.
+// between EventResync and EventSynced. When nothing does it says nothing, unless changes
+// are known to have been missed. The first time there is no EventResync.
 func (f *feed) readAll(ctx context.Context, missed bool) error {
 	live := make(map[string]store.Record)
 	for r, err := range f.src.List(ctx, f.prefix) {
@@ -166,21 +166,21 @@ func (f *feed) readAll(ctx context.Context, missed bool) error {
 	switch {
 	case first:
 	case missed || len(events) > 0:
-		events = append([]store.Event{{Kind: store.Resync}}, events...)
+		events = append([]store.Event{{Kind: store.EventResync}}, events...)
 	default:
 		return nil
 	}
-	return f.tell(append(events, store.Event{Kind: store.Synced}))
+	return f.tell(append(events, store.Event{Kind: store.EventSynced}))
 }
 
 // all marks every key that is live or was told.
 func (f *feed) all(live map[string]store.Record) map[string]store.Cause {
 	keys := make(map[string]store.Cause, len(live))
 	for key := range live {
-		keys[key] = store.Unknown
+		keys[key] = store.CauseUnknown
 	}
 	for key := range f.known {
-		keys[key] = store.Unknown
+		keys[key] = store.CauseUnknown
 	}
 	return keys
 }
@@ -209,7 +209,7 @@ func (f *feed) changes(keys map[string]store.Cause, live map[string]store.Record
 		case is && told && was.Token == now.Token && bytes.Equal(was.Value, now.Value):
 			f.remember(now)
 		case is:
-			events = append(events, store.Event{Kind: store.Put, Record: now})
+			events = append(events, store.Event{Kind: store.EventPut, Record: now})
 		case told:
 			events = append(events, gone(was, cause))
 		}
@@ -220,19 +220,19 @@ func (f *feed) changes(keys map[string]store.Cause, live map[string]store.Record
 // gone is the end of a record, from expiry if no cause is known and its time
 // left has passed.
 func gone(e entry, cause store.Cause) store.Event {
-	if cause == store.Unknown && !time.Now().Before(e.deadline) {
-		cause = store.Expired
+	if cause == store.CauseUnknown && !time.Now().Before(e.deadline) {
+		cause = store.CauseExpired
 	}
-	return store.Event{Kind: store.Gone, Record: store.Record{Key: e.Key, Token: e.Token}, Cause: cause}
+	return store.Event{Kind: store.EventGone, Record: store.Record{Key: e.Key, Token: e.Token}, Cause: cause}
 }
 
 // tell yields events and keeps account of them.
 func (f *feed) tell(events []store.Event) error {
 	for _, e := range events {
 		switch e.Kind {
-		case store.Put:
+		case store.EventPut:
 			f.remember(e.Record)
-		case store.Gone:
+		case store.EventGone:
 			delete(f.known, e.Record.Key)
 		}
 		if !f.yield(e, nil) {

@@ -45,9 +45,9 @@ func (a act) do(s *table, n int, lossy bool) {
 	case "renew":
 		s.renew(a.Key, a.TTL)
 	case "delete":
-		s.remove(a.Key, store.Deleted)
+		s.remove(a.Key, store.CauseDeleted)
 	case "vanish":
-		s.remove(a.Key, store.Unknown)
+		s.remove(a.Key, store.CauseUnknown)
 	case "marks lost":
 		s.loseMarks(lossy)
 	case "marks heard":
@@ -59,10 +59,10 @@ func (a act) do(s *table, n int, lossy bool) {
 	case "missed":
 		s.hub.Missed()
 	case "false mark":
-		s.hub.Mark(a.Key, store.Deleted)
+		s.hub.Mark(a.Key, store.CauseDeleted)
 	case "flood":
 		for i := range tooMany {
-			s.hub.Mark(fmt.Sprintf("a%d", i), store.Deleted)
+			s.hub.Mark(fmt.Sprintf("a%d", i), store.CauseDeleted)
 		}
 	}
 	time.Sleep(a.Pause)
@@ -124,7 +124,7 @@ func TestFirstAccountIsSyncedOnce(t *testing.T) {
 			t.Errorf("told %q of nothing", told)
 		}
 		s.put("a", "3", time.Hour)
-		s.remove("b", store.Deleted)
+		s.remove("b", store.CauseDeleted)
 		for _, line := range r.lines() {
 			if line == "0s synced" || line == "0s resync" {
 				t.Errorf("told %s without a reason", line)
@@ -138,13 +138,13 @@ func TestEndSaysWhy(t *testing.T) {
 		end  func(s *table)
 		want string
 	}{
-		"release": {func(s *table) { s.remove("a", store.Deleted) }, "5s gone a deleted"},
+		"release": {func(s *table) { s.remove("a", store.CauseDeleted) }, "5s gone a deleted"},
 		"release after an update": {func(s *table) {
 			s.put("a", "2", time.Minute)
-			s.remove("a", store.Deleted)
+			s.remove("a", store.CauseDeleted)
 		}, "5s gone a deleted"},
-		"removal for no known cause": {func(s *table) { s.remove("a", store.Unknown) }, "5s gone a unknown"},
-		"expiry that is announced":   {func(s *table) { s.remove("a", store.Expired) }, "5s gone a expired"},
+		"removal for no known cause": {func(s *table) { s.remove("a", store.CauseUnknown) }, "5s gone a unknown"},
+		"expiry that is announced":   {func(s *table) { s.remove("a", store.CauseExpired) }, "5s gone a expired"},
 		"expiry":                     {func(*table) {}, "10s gone a expired"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -191,7 +191,7 @@ func TestSuccessorWithTheSameValueIsTold(t *testing.T) {
 		s.put("a", "v", time.Hour)
 		r := watch(t.Context(), s, "", 0)
 		r.lines()
-		s.remove("a", store.Deleted)
+		s.remove("a", store.CauseDeleted)
 		s.put("a", "v", time.Hour)
 		if err := r.agree(s, ""); err != nil {
 			t.Error(err)
@@ -291,7 +291,7 @@ func TestOverflowIsAResync(t *testing.T) {
 		s.put("k", "0", time.Hour)
 		synctest.Wait() // and the reader rests
 		for i := range tooMany {
-			s.hub.Mark(fmt.Sprint(i), store.Unknown)
+			s.hub.Mark(fmt.Sprint(i), store.CauseUnknown)
 		}
 		s.put("k", "1", time.Hour)
 		time.Sleep(time.Minute)
@@ -432,13 +432,13 @@ func TestWatchCanBeRangedOverAgain(t *testing.T) {
 		s.put("a", "1", time.Hour)
 		events := s.hub.Watch(t.Context(), s, "")
 		for range 2 {
-			var kinds []store.Kind
+			var kinds []store.EventKind
 			for e := range events {
-				if kinds = append(kinds, e.Kind); e.Kind == store.Synced {
+				if kinds = append(kinds, e.Kind); e.Kind == store.EventSynced {
 					break
 				}
 			}
-			if !slices.Equal(kinds, []store.Kind{store.Put, store.Synced}) {
+			if !slices.Equal(kinds, []store.EventKind{store.EventPut, store.EventSynced}) {
 				t.Errorf("told %v", kinds)
 			}
 		}

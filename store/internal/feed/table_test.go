@@ -46,7 +46,7 @@ func (s *table) put(key, value string, ttl time.Duration) {
 	}
 	r.Value, r.deadline = []byte(value), time.Now().Add(ttl)
 	s.records[key] = r
-	s.mark(key, store.Unknown)
+	s.mark(key, store.CauseUnknown)
 }
 
 // renew moves the expiry, which nobody is told.
@@ -144,7 +144,7 @@ type reader struct {
 	err    error             // the last element
 	over   bool
 	synced int
-	resync bool // between Resync and Synced
+	resync bool // between EventResync and EventSynced
 	wrong  []string
 }
 
@@ -197,12 +197,12 @@ func (r *reader) apply(e store.Event, err error, after time.Duration) {
 	key, now := e.Record.Key, fmt.Sprintf("%d=%s", e.Record.Token, e.Record.Value)
 	was, had := r.holds[key]
 	switch e.Kind {
-	case store.Put:
+	case store.EventPut:
 		line += " " + key + " " + now
 		if r.holds[key] = now; was == now {
 			r.object("told %s again, which is as it was", line)
 		}
-	case store.Gone:
+	case store.EventGone:
 		line += " " + key + " " + e.Cause.String()
 		if delete(r.holds, key); !had {
 			r.object("told %s, which was not there", line)
@@ -210,12 +210,12 @@ func (r *reader) apply(e store.Event, err error, after time.Duration) {
 		if len(e.Record.Value) > 0 || e.Record.Token == 0 {
 			r.object("%s has %+v", line, e.Record)
 		}
-	case store.Resync:
+	case store.EventResync:
 		if r.resync || r.synced == 0 {
 			r.object("%s where none can be", line)
 		}
 		r.resync = true
-	case store.Synced:
+	case store.EventSynced:
 		if r.synced++; r.resync == (r.synced == 1) {
 			r.object("%s without a beginning", line)
 		}
