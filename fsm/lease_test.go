@@ -69,9 +69,9 @@ type returning struct {
 	check func()
 }
 
-func (r *returning) Write(ctx context.Context, w lease.Write) error {
+func (r *returning) Write(ctx context.Context, encode func() ([]byte, error), commit func()) error {
 	defer r.check()
-	return r.Lease.Write(ctx, w)
+	return r.Lease.Write(ctx, encode, commit)
 }
 
 func TestEncodeRuleMakesTheValue(t *testing.T) {

@@ -35,14 +35,14 @@ func (l *scripted) Valid() bool {
 }
 
 func (l *scripted) Update(ctx context.Context, value []byte) error {
-	return l.Write(ctx, lease.Write{Encode: func() ([]byte, error) { return value, nil }})
+	return l.Write(ctx, func() ([]byte, error) { return value, nil }, nil)
 }
 
-func (l *scripted) Write(_ context.Context, w lease.Write) error {
+func (l *scripted) Write(_ context.Context, encode func() ([]byte, error), commit func()) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.writes++
-	value, err := w.Encode()
+	value, err := encode()
 	if err != nil {
 		return err
 	}
@@ -55,8 +55,8 @@ func (l *scripted) Write(_ context.Context, w lease.Write) error {
 	if l.wrote != nil {
 		l.wrote()
 	}
-	if w.Commit != nil {
-		w.Commit()
+	if commit != nil {
+		commit()
 		l.commits++
 	}
 	return nil

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"github.com/leasehold-go/leasehold/lease"
 )
 
 // Transition is one step of a machine: the one under way, for guards and hooks,
@@ -117,10 +115,9 @@ func (m *Machine[S]) write(ctx context.Context, s step, stays bool, next *standi
 		return m.publish(s, stays, next), nil
 	}
 	var seen bool
-	err = m.lease.Write(ctx, lease.Write{
-		Encode: func() ([]byte, error) { return m.encode(s, stays, next) },
-		Commit: func() { seen = m.publish(s, stays, next) },
-	})
+	err = m.lease.Write(ctx,
+		func() ([]byte, error) { return m.encode(s, stays, next) },
+		func() { seen = m.publish(s, stays, next) })
 	if err != nil {
 		return false, m.refusal(m.def.graph.states[s.to], PhaseWrite, fmt.Errorf("write: %w", err))
 	}

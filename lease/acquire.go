@@ -22,14 +22,21 @@ type options struct {
 	wait    bool
 	reclaim func(store.Record) bool // nil for never
 	value   func() ([]byte, error)
-	beat    func(at time.Time) Write
+	beat    heartbeatValue
 }
 
-// Wait makes Acquire wait while another holds the key. It wakes when the store
+// heartbeatValue holds the arguments of [WithHeartbeatValue]. Without that option
+// encode is nil.
+type heartbeatValue struct {
+	encode func(at time.Time) ([]byte, error)
+	commit func()
+}
+
+// WithWait makes Acquire wait while another holds the key. It wakes when the store
 // says that the key is free, or when the time has passed that the record had
 // left, and does not poll. Once it waits, a store that cannot be reached for a
 // while does not end the wait; only its context does.
-func Wait() Option {
+func WithWait() Option {
 	return func(o *options) { o.wait = true }
 }
 
@@ -41,27 +48,31 @@ func WithReclaim(allow func(store.Record) bool) Option {
 	return func(o *options) { o.reclaim = allow }
 }
 
-// WithValue makes the value anew for each create that is sent, in place of the one
-// given to Acquire: one that waits may send the last of them hours later. An error
-// ends Acquire and is returned as it is.
-func WithValue(encode func() ([]byte, error)) Option {
+// WithValueFunc makes the value anew for each create that is sent, in place of the
+// value given to Acquire: a waiting Acquire may send its last create hours later. An
+// error of encode ends Acquire and is returned as it is.
+func WithValueFunc(encode func() ([]byte, error)) Option {
 	return func(o *options) { o.value = encode }
 }
 
-// WithBeat makes heartbeats carry a value: beat is called for each, with the time
-// of it, and the write that it returns goes out in the same request as the renew.
-// Its Encode may return no bytes and no error for a beat without a value. While
-// another write of the term is under way it is not called, and the beat carries
-// none; as soon as that write is over, and before the next, another beat follows
-// with a value.
-func WithBeat(beat func(at time.Time) Write) Option {
-	return func(o *options) { o.beat = beat }
+// WithHeartbeatValue makes heartbeats carry a value, in the same request as the renew.
+// For each, encode is called with the heartbeat's time; it may return no bytes and no
+// error for a heartbeat without a value. Its bytes must not change afterwards. commit
+// runs once the store has confirmed the value, before another write of the lease is
+// prepared, and never otherwise; it may be nil.
+//
+// While another write of the lease is under way encode is not called, and the
+// heartbeat carries no value. Another heartbeat, with a value, follows as soon as that
+// write is over, before the next write. A value that cannot be encoded or sent is left
+// out; see [RenewAttempt].
+func WithHeartbeatValue(encode func(at time.Time) ([]byte, error), commit func()) Option {
+	return func(o *options) { o.beat = heartbeatValue{encode, commit} }
 }
 
 // Acquire creates the record of a key, with a value, and returns the new term.
 //
 // It fails with *[store.HeldError] while another holds the key, unless it is told
-// to [Wait]; with *[store.ForeignError] if another program put something there;
+// to ([WithWait]); with *[store.ForeignError] if another program put something there;
 // with *[store.InvalidError] for a key or a value that breaks a rule; with
 // [store.ErrUnavailable] if nothing happened, and with [store.ErrInDoubt] if the
 // record may have been created. What is in doubt is settled in the background: a

@@ -53,7 +53,7 @@ func TestAcquireRefusesWhatBreaksARule(t *testing.T) {
 			"oversized value": {"k", strings.Repeat("v", store.MaxValue+1)},
 		} {
 			var invalid *store.InvalidError
-			for _, opts := range [][]lease.Option{nil, {lease.Wait()}} {
+			for _, opts := range [][]lease.Option{nil, {lease.WithWait()}} {
 				if held, err := k.Acquire(t.Context(), c.key, []byte(c.value), opts...); held != nil || !errors.As(err, &invalid) {
 					t.Errorf("%s: %v, %v", name, held, err)
 				}
@@ -257,7 +257,7 @@ func TestValueIsMadeAnewForEachCreate(t *testing.T) {
 		first := acquire(t, keep(t, st), "k")
 		time.AfterFunc(time.Hour, func() { _ = first.Release(context.Background()) })
 		start := time.Now()
-		acquire(t, keep(t, st), "k", lease.Wait(), lease.WithValue(func() ([]byte, error) {
+		acquire(t, keep(t, st), "k", lease.WithWait(), lease.WithValueFunc(func() ([]byte, error) {
 			return []byte(time.Since(start).String()), nil
 		}))
 		if got := value(t, st, "k"); got != "1h0m0s" {
@@ -270,7 +270,7 @@ func TestErrorOfAValueEndsAcquire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProxy()
 		reason := errors.New("no value")
-		_, err := keep(t, p).Acquire(t.Context(), "k", []byte("v"), lease.Wait(), lease.WithValue(func() ([]byte, error) { return nil, reason }))
+		_, err := keep(t, p).Acquire(t.Context(), "k", []byte("v"), lease.WithWait(), lease.WithValueFunc(func() ([]byte, error) { return nil, reason }))
 		if err != reason || len(p.sent(create)) != 0 {
 			t.Errorf("%v, sent %v", err, p.sent(create))
 		}

@@ -67,7 +67,7 @@ func TestAlertsAloneEndNoTermAndMakeFewHeartbeats(t *testing.T) {
 	for _, pause := range []time.Duration{heartbeat / 10, time.Millisecond} {
 		synctest.Test(t, func(t *testing.T) {
 			var beats atomic.Int32
-			k := keep(t, liar{memstore.New(), pause}, func(c *lease.Config) { c.OnBeat = func(lease.Beat) { beats.Add(1) } })
+			k := keep(t, liar{memstore.New(), pause}, func(c *lease.Config) { c.OnRenew = func(lease.RenewAttempt) { beats.Add(1) } })
 			held := acquire(t, k, "k")
 			time.Sleep(heartbeat / 2)
 			if n := beats.Load(); n < 3 || n > 9 || !held.Valid() {

@@ -28,7 +28,7 @@ func (t *term) prepare(at time.Time) *beat {
 	if b.turn = t.handed() || t.tryTake(); b.turn {
 		b.fill()
 	} else {
-		b.mute = t.beat != nil
+		b.mute = t.beat.encode != nil
 	}
 	return b
 }
@@ -36,8 +36,8 @@ func (t *term) prepare(at time.Time) *beat {
 // fill gives the renewal its value, or gives the turn back if it has none.
 func (b *beat) fill() {
 	t := b.term
-	if t.beat != nil {
-		b.encode(t.beat(b.at))
+	if t.beat.encode != nil {
+		b.encode()
 	}
 	if len(b.write.Value) == 0 && t.doubt {
 		b.write.Value = t.value
@@ -50,10 +50,10 @@ func (b *beat) fill() {
 	b.write.Seq = t.seq
 }
 
-// encode takes the value of w. A value that cannot be had or sent is left out: the
+// encode makes the value of the heartbeat. A value that cannot be had or sent is left out: the
 // holder lives, and its record must not die of a value.
-func (b *beat) encode(w Write) {
-	value, err := w.Encode()
+func (b *beat) encode() {
+	value, err := b.term.beat.encode(b.at)
 	if err == nil && len(value) == 0 {
 		return
 	}
@@ -61,7 +61,7 @@ func (b *beat) encode(w Write) {
 		err = store.CheckValue(value)
 	}
 	if b.skip = err; err == nil {
-		b.write.Value, b.commit = value, w.Commit
+		b.write.Value, b.commit = value, b.term.beat.commit
 	}
 }
 
@@ -81,8 +81,9 @@ func (b *beat) giveTurn() {
 	}
 }
 
-// finish takes in the store's answer; again is when to try again if it is none.
-func (b *beat) finish(answer store.RenewResult, again time.Time) {
+// finish takes in the store's answer, which the call returned after took; again is when
+// to try again if it is none.
+func (b *beat) finish(answer store.RenewResult, took time.Duration, again time.Time) {
 	switch t := b.term; {
 	case answer.Err == nil:
 		t.extend(answer.Until)
@@ -97,8 +98,8 @@ func (b *beat) finish(answer store.RenewResult, again time.Time) {
 		}
 	}
 	b.giveTurn()
-	if on := b.term.shard.keeper.cfg.OnBeat; on != nil && !errors.Is(b.term.Err(), ErrReleased) {
-		on(Beat{Key: b.term.key, Token: b.term.token, At: b.at, Err: answer.Err, Skipped: b.skip})
+	if on := b.term.shard.keeper.cfg.OnRenew; on != nil && !errors.Is(b.term.Err(), ErrReleased) {
+		on(RenewAttempt{Key: b.term.key, Token: b.term.token, At: b.at, Duration: took, Err: answer.Err, Skipped: b.skip})
 	}
 }
 

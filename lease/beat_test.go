@@ -18,7 +18,7 @@ func TestBeatCarriesAValueInTheSameRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProxy()
 		var committed []time.Time
-		acquire(t, keep(t, p), "k", lease.WithBeat(func(at time.Time) lease.Write {
+		acquire(t, keep(t, p), "k", heartbeats(func(at time.Time) change {
 			return text(at.Format(time.RFC3339Nano), func() { committed = append(committed, at) })
 		}))
 		time.Sleep(3 * heartbeat)
@@ -34,6 +34,21 @@ func TestBeatCarriesAValueInTheSameRequest(t *testing.T) {
 		}
 		if got, want := value(t, p.Store, "k"), committed[len(committed)-1].Format(time.RFC3339Nano); got != want {
 			t.Errorf("holds %q, want %q", got, want)
+		}
+	})
+}
+
+func TestRenewAttemptTellsHowLongTheStoreTook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		var attempts []lease.RenewAttempt
+		k := keep(t, p, func(c *lease.Config) { c.OnRenew = func(a lease.RenewAttempt) { attempts = append(attempts, a) } })
+		acquire(t, k, "k")
+		p.suffer(inTurn(answerLate(time.Second), answerLate(2*time.Second)), renew)
+		time.Sleep(3 * heartbeat)
+		synctest.Wait()
+		if len(attempts) < 2 || attempts[0].Duration != time.Second || attempts[1].Duration != 2*time.Second {
+			t.Errorf("%+v", attempts)
 		}
 	})
 }
@@ -55,12 +70,12 @@ func TestBeatWithoutAUsableValueRenewsAllTheSame(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := newProxy()
-				var beats []lease.Beat
-				k := keep(t, p, func(c *lease.Config) { c.OnBeat = func(b lease.Beat) { beats = append(beats, b) } })
-				held := acquire(t, k, "k", lease.WithBeat(func(time.Time) lease.Write {
-					return lease.Write{
-						Encode: func() ([]byte, error) { return c.value, c.err },
-						Commit: func() {
+				var beats []lease.RenewAttempt
+				k := keep(t, p, func(c *lease.Config) { c.OnRenew = func(b lease.RenewAttempt) { beats = append(beats, b) } })
+				held := acquire(t, k, "k", heartbeats(func(time.Time) change {
+					return change{
+						encode: func() ([]byte, error) { return c.value, c.err },
+						commit: func() {
 							if c.err != nil || len(c.value) == 0 || len(c.value) > store.MaxValue {
 								t.Error("committed")
 							}
@@ -88,10 +103,10 @@ func TestBeatWithoutAUsableValueRenewsAllTheSame(t *testing.T) {
 func TestBeatWithoutAValueCommitsNothingWhileItSettles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProxy()
-		held := acquire(t, keep(t, p), "k", lease.WithBeat(func(time.Time) lease.Write {
-			return lease.Write{
-				Encode: func() ([]byte, error) { return nil, nil },
-				Commit: func() { t.Error("committed a value that was never made") },
+		held := acquire(t, keep(t, p), "k", heartbeats(func(time.Time) change {
+			return change{
+				encode: func() ([]byte, error) { return nil, nil },
+				commit: func() { t.Error("committed a value that was never made") },
 			}
 		}))
 		p.suffer(once(dropReply), update)
@@ -108,9 +123,9 @@ func TestBeatInDoubtIsSettledLikeAnyWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProxy()
 		beats := 0
-		held := acquire(t, keep(t, p), "k", lease.WithBeat(func(time.Time) lease.Write {
+		held := acquire(t, keep(t, p), "k", heartbeats(func(time.Time) change {
 			if beats++; beats > 1 {
-				return lease.Write{Encode: func() ([]byte, error) { return nil, nil }}
+				return change{encode: func() ([]byte, error) { return nil, nil }}
 			}
 			return text("beat", func() { t.Error("committed") })
 		}))
@@ -126,7 +141,7 @@ func TestBeatInDoubtIsSettledLikeAnyWrite(t *testing.T) {
 func TestBeatValueSettlesAWriteInDoubt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProxy()
-		held := acquire(t, keep(t, p), "k", lease.WithBeat(func(time.Time) lease.Write { return text("beat", nil) }))
+		held := acquire(t, keep(t, p), "k", heartbeats(func(time.Time) change { return text("beat", nil) }))
 		p.suffer(once(dropReply), update)
 		_ = held.Update(t.Context(), []byte("second"))
 		time.Sleep(time.Millisecond)
@@ -144,7 +159,7 @@ func TestBeatValueSettlesAWriteInDoubt(t *testing.T) {
 func TestRefusedBeatValueIsNotTheHoldersValue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProxy()
-		held := acquire(t, keep(t, p), "k", lease.WithBeat(func(time.Time) lease.Write {
+		held := acquire(t, keep(t, p), "k", heartbeats(func(time.Time) change {
 			return text("beat", func() { t.Error("committed") })
 		}))
 		p.suffer(refuse, renew)
@@ -192,7 +207,7 @@ func TestBeatOfATermThatEndedIsNotMade(t *testing.T) {
 		k := keep(t, p)
 		var all []lease.Lease
 		for i := range terms {
-			all = append(all, acquire(t, k, fmt.Sprint(i), lease.WithBeat(func(time.Time) lease.Write {
+			all = append(all, acquire(t, k, fmt.Sprint(i), heartbeats(func(time.Time) change {
 				if released {
 					t.Error("made for a released term")
 				}
@@ -240,7 +255,7 @@ func TestUpdatesThatNeverPauseLeaveEachBeatItsValue(t *testing.T) {
 		const intervals = 20
 		p := newProxy()
 		beats := 0
-		held := acquire(t, keep(t, p), "k", lease.WithBeat(func(time.Time) lease.Write {
+		held := acquire(t, keep(t, p), "k", heartbeats(func(time.Time) change {
 			return text("beat", func() { beats++ })
 		}))
 		p.suffer(answerLate(time.Millisecond), update, renew)
@@ -263,7 +278,7 @@ func TestUpdatesThatNeverPauseLeaveEachBeatItsValue(t *testing.T) {
 func TestUnansweredBeatHoldsUpNoWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProxy()
-		held := acquire(t, keep(t, p), "k", lease.WithBeat(func(time.Time) lease.Write { return text("beat", nil) }))
+		held := acquire(t, keep(t, p), "k", heartbeats(func(time.Time) change { return text("beat", nil) }))
 		p.suffer(answerLate(time.Millisecond), update)
 		finish := writeOn(t, held)
 		p.suffer(silence, renew)
@@ -283,7 +298,7 @@ func TestUnansweredBeatHoldsUpNoWrite(t *testing.T) {
 func TestWriterBehindABeatLearnsOfTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProxy()
-		held := acquire(t, keep(t, p), "k", lease.WithBeat(func(time.Time) lease.Write { return text("beat", nil) }))
+		held := acquire(t, keep(t, p), "k", heartbeats(func(time.Time) change { return text("beat", nil) }))
 		p.suffer(once(answerLate(heartbeat+time.Second)), update)
 		p.suffer(inTurn(answerLate(0), hang(time.Hour)), renew)
 		if err := held.Update(t.Context(), []byte("slow")); err != nil {
@@ -312,10 +327,10 @@ func (s sloppy) Renew(ctx context.Context, batch []store.Renewal) []store.RenewR
 
 func TestMissingAnswersKeepNoTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var beats []lease.Beat
+		var beats []lease.RenewAttempt
 		p := newProxy()
-		k := keep(t, sloppy{p, -1}, func(c *lease.Config) { c.OnBeat = func(b lease.Beat) { beats = append(beats, b) } })
-		held := acquire(t, k, "k", lease.WithBeat(func(time.Time) lease.Write {
+		k := keep(t, sloppy{p, -1}, func(c *lease.Config) { c.OnRenew = func(b lease.RenewAttempt) { beats = append(beats, b) } })
+		held := acquire(t, k, "k", heartbeats(func(time.Time) change {
 			return text("beat", func() { t.Error("committed") })
 		}))
 		time.Sleep(heartbeat)

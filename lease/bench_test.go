@@ -23,11 +23,11 @@ func benchKeeper(b *testing.B) *Keeper {
 // keys for the share of one.
 func BenchmarkBeat(b *testing.B) {
 	value := make([]byte, 1024)
-	text := func(time.Time) Write { return Write{Encode: func() ([]byte, error) { return value, nil }} }
+	text := func(time.Time) ([]byte, error) { return value, nil }
 	for _, kind := range []struct {
 		name string
 		opts []Option
-	}{{"bare", nil}, {"value=1KiB", []Option{WithBeat(text)}}} {
+	}{{"bare", nil}, {"value=1KiB", []Option{WithHeartbeatValue(text, nil)}}} {
 		for _, keys := range []int{1, 100, 10_000} {
 			b.Run(fmt.Sprintf("%s/keys=%d", kind.name, keys), func(b *testing.B) {
 				k := benchKeeper(b)

@@ -48,7 +48,7 @@ func TestClosedKeeperAcquiresNothing(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		for _, opts := range [][]lease.Option{nil, {lease.Wait()}} {
+		for _, opts := range [][]lease.Option{nil, {lease.WithWait()}} {
 			if held, err := k.Acquire(t.Context(), "k", []byte("v"), opts...); held != nil || err != lease.ErrClosed {
 				t.Errorf("%v, %v", held, err)
 			}
@@ -225,7 +225,7 @@ func TestAcquiresAndClosesInAnyOrderLeaveNothing(t *testing.T) {
 			var wg sync.WaitGroup
 			for i := range 20 {
 				wg.Go(func() {
-					held, err := k.Acquire(t.Context(), fmt.Sprint(i%10), []byte("v"), lease.Wait())
+					held, err := k.Acquire(t.Context(), fmt.Sprint(i%10), []byte("v"), lease.WithWait())
 					if err != nil {
 						if !errors.Is(err, lease.ErrClosed) {
 							t.Error(err)

@@ -90,7 +90,7 @@ func contend(k *lease.Keeper, p *proxy, programme []deed, c *chronicle) {
 		if d.Acquire {
 			var opts []lease.Option
 			if d.Wait {
-				opts = append(opts, lease.Wait())
+				opts = append(opts, lease.WithWait())
 			}
 			ctx, cancel := context.WithTimeout(context.Background(), ttl)
 			if held, err := k.Acquire(ctx, "k", []byte("v"), opts...); err == nil {

@@ -182,8 +182,8 @@ func TestOneHungRequestCostsNoTermAtAnyHeartbeat(t *testing.T) {
 func TestEveryTryIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProxy()
-		beats := make(chan lease.Beat, 100)
-		held := acquire(t, keep(t, p, func(c *lease.Config) { c.OnBeat = func(b lease.Beat) { beats <- b } }), "k")
+		beats := make(chan lease.RenewAttempt, 100)
+		held := acquire(t, keep(t, p, func(c *lease.Config) { c.OnRenew = func(b lease.RenewAttempt) { beats <- b } }), "k")
 		p.suffer(once(refuse), renew)
 		start := time.Now()
 		time.Sleep(heartbeat + time.Second)

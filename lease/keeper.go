@@ -30,8 +30,8 @@ type Config struct {
 	// Heartbeat is the longest time between two renewals, a third of TTL if
 	// zero, at most a half. Each is up to a tenth earlier, at random.
 	Heartbeat time.Duration
-	// OnBeat, if set, is called after each try to renew a term.
-	OnBeat func(Beat)
+	// OnRenew, if set, is called after each attempt to renew a lease.
+	OnRenew func(RenewAttempt)
 	// OnLoss, if set, is called once for each term that is lost.
 	//
 	// Both are called from the keeper's own goroutines, for different terms
@@ -41,13 +41,14 @@ type Config struct {
 	OnLoss func(*LostError)
 }
 
-// Beat is one try to renew a term.
-type Beat struct {
-	Key     string
-	Token   store.Token
-	At      time.Time // when the try began
-	Err     error     // nil if the store confirmed it
-	Skipped error     // why the value that it should have carried was left out; see [WithBeat]
+// RenewAttempt is one attempt to renew a lease.
+type RenewAttempt struct {
+	Key      string
+	Token    store.Token
+	At       time.Time     // when the attempt began
+	Duration time.Duration // of the call to the store that carried its batch; zero if no call was made
+	Err      error         // nil if the store confirmed it
+	Skipped  error         // why the value that it should have carried was left out; see [WithHeartbeatValue]
 }
 
 // Keeper acquires keys of one store and keeps them. Make one with [NewKeeper]

@@ -6,7 +6,7 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// Lease is one term: an uninterrupted holding of a key. Its methods may be
+// Lease is one uninterrupted holding of a key. Its methods may be
 // called from any number of goroutines.
 type Lease interface {
 	// Key is the name of the resource that is held.
@@ -20,21 +20,26 @@ type Lease interface {
 	// the clocks on every call. Once it has been false it is never true again.
 	Valid() bool
 
-	// Update replaces the record's value; it is Write with a value at hand and
-	// nothing to commit.
+	// Update replaces the record's value. It is Write without a commit.
 	Update(ctx context.Context, value []byte) error
 
-	// Write replaces the record's value. The writes of a term are serialised:
-	// nothing else of this term is written, a heartbeat included, from the
-	// moment that w.Encode is called until w.Commit has returned.
+	// Write replaces the record's value with what encode returns, and calls commit
+	// once the store has confirmed it. The writes of a lease are serialised: no other
+	// write of the lease, heartbeats included, is prepared from the call of encode
+	// until commit has returned.
 	//
-	// It fails with *[LostError] or [ErrReleased] once the term has ended, with
-	// [store.ErrUnavailable] if nothing happened, with [store.ErrInDoubt] if the
-	// value may or may not have been written, and with what Encode returned. A
-	// write in doubt is settled, by writing the last confirmed value again,
-	// before the next one is sent; while that cannot be done the next one fails
-	// with [store.ErrUnavailable].
-	Write(ctx context.Context, w Write) error
+	// encode is called when it is this write's turn. Its bytes must not change
+	// afterwards. If it fails, nothing is written and Write returns its error.
+	//
+	// commit runs once, before Write returns nil, and never if Write returns an
+	// error. It may be nil. It must not write to the same lease.
+	//
+	// Write fails with *[LostError] or [ErrReleased] once the lease has ended, with
+	// [store.ErrUnavailable] if nothing happened, and with [store.ErrInDoubt] if the
+	// value may or may not have been written. A write in doubt is settled, by writing
+	// the last confirmed value again, before encode of the next write is called;
+	// while that cannot be done, Write fails with [store.ErrUnavailable].
+	Write(ctx context.Context, encode func() ([]byte, error), commit func()) error
 
 	// Release ends the term and deletes the record if it is still this term's.
 	// It works after ctx has been cancelled, for at most a few seconds, and may
@@ -46,23 +51,12 @@ type Lease interface {
 	// released, taken away, or its trust window has ended.
 	Done() <-chan struct{}
 
-	// Err is nil until Done is closed; then it is *[LostError] or [ErrReleased].
+	// Err is nil while the lease may be trusted, and *[LostError] or [ErrReleased]
+	// afterwards. It compares the clocks as Valid does. Done is closed by the time
+	// Err returns an error.
 	Err() error
 
 	// Context derives from parent a context that ends when the term does, with
 	// Err as its cause.
 	Context(parent context.Context) (context.Context, context.CancelFunc)
-}
-
-// Write is one write of a term.
-type Write struct {
-	// Encode makes the value when it is this write's turn, from what is true
-	// then. The bytes must not change afterwards. An error is returned as it is,
-	// and nothing is written.
-	Encode func() ([]byte, error)
-	// Commit runs once, when the store has confirmed the value, before any
-	// other write of the term can be prepared and before Write returns nil; and
-	// not at all if Write returns an error. It may be nil. It must not write to
-	// the same lease.
-	Commit func()
 }

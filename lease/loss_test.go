@@ -63,6 +63,39 @@ func TestValidEndsWithTheWindowToTheNanosecond(t *testing.T) {
 	})
 }
 
+// OnLoss holds up the keeper's goroutine, so that nothing but Err can end the lease.
+func TestErrEndsWithTheWindowBeforeTheKeeperHasRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy()
+		resume := make(chan struct{})
+		k := keep(t, p, func(c *lease.Config) { c.OnLoss = func(*lease.LostError) { <-resume } })
+		first := acquire(t, k, "k")
+		if err := p.Store.Delete(t.Context(), "k", store.ByToken(first.Token())); err != nil {
+			t.Fatal(err)
+		}
+		<-first.Done()
+		synctest.Wait()
+		held := acquire(t, k, "k") // the same key is kept by the same goroutine
+		time.Sleep(window - 1)
+		if err := held.Err(); err != nil {
+			t.Errorf("a nanosecond before the end: %v", err)
+		}
+		time.Sleep(time.Nanosecond)
+		if err := held.Err(); !errors.Is(err, lease.ErrExpired) {
+			t.Errorf("at the end: %v, want %v", err, lease.ErrExpired)
+		}
+		select {
+		case <-held.Done():
+		default:
+			t.Error("Done is open though Err is not nil")
+		}
+		if held.Valid() {
+			t.Error("valid though Err is not nil")
+		}
+		close(resume)
+	})
+}
+
 // The round that hangs has no term left, and none whose end would make the shard
 // look again by chance.
 func TestTermAddedWhileARoundHangsEndsOnTime(t *testing.T) {
@@ -221,7 +254,7 @@ func TestNothingIsSentForATermLostWhileAValueWasMade(t *testing.T) {
 			p := newProxy()
 			held := acquire(t, keep(t, p), "k")
 			p.suffer(refuse, renew)
-			if err := held.Write(t.Context(), lease.Write{Encode: slow}); err != held.Err() || err == nil {
+			if err := put(t.Context(), held, change{encode: slow}); err != held.Err() || err == nil {
 				t.Errorf("write: %v, want %v", err, held.Err())
 			}
 			if sent := p.sent(update); len(sent) != 0 {
@@ -232,7 +265,7 @@ func TestNothingIsSentForATermLostWhileAValueWasMade(t *testing.T) {
 	t.Run("by a heartbeat", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := newProxy()
-			held := acquire(t, keep(t, p), "k", lease.WithBeat(func(time.Time) lease.Write { return lease.Write{Encode: slow} }))
+			held := acquire(t, keep(t, p), "k", heartbeats(func(time.Time) change { return change{encode: slow} }))
 			<-held.Done()
 			time.Sleep(time.Hour)
 			if sent := p.sent(renew); len(sent) != 0 {

@@ -229,7 +229,9 @@ func (s *shard) renew(ctx context.Context, terms []*term) (again time.Time, answ
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.keeper.limit())
 	defer cancel()
+	sent := time.Now()
 	answers := s.keeper.store.Renew(ctx, batch)
+	took := time.Since(sent)
 	again = time.Now().Add(s.pauses.next())
 	for i, b := range beats {
 		answer := store.RenewResult{Err: errNoAnswer}
@@ -237,7 +239,7 @@ func (s *shard) renew(ctx context.Context, terms []*term) (again time.Time, answ
 			answer = answers[i]
 		}
 		answer.Err = sound("renew", b.term.key, answer.Err)
-		b.finish(answer, again)
+		b.finish(answer, took, again)
 		answered = answered || !passing(answer.Err)
 	}
 	if answered {

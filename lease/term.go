@@ -19,7 +19,7 @@ type term struct {
 	shard *shard
 	key   string
 	token store.Token
-	beat  func(at time.Time) Write // nil for heartbeats without a value
+	beat  heartbeatValue
 
 	life context.Context
 	end  context.CancelCauseFunc
@@ -43,7 +43,7 @@ type term struct {
 	deleted   bool
 }
 
-func newTerm(s *shard, claim store.Claim, grant store.Grant, beat func(time.Time) Write) *term {
+func newTerm(s *shard, claim store.Claim, grant store.Grant, beat heartbeatValue) *term {
 	t := &term{
 		shard:     s,
 		key:       claim.Key,
@@ -61,7 +61,6 @@ func newTerm(s *shard, claim store.Claim, grant store.Grant, beat func(time.Time
 func (t *term) Key() string           { return t.key }
 func (t *term) Token() store.Token    { return t.token }
 func (t *term) Done() <-chan struct{} { return t.life.Done() }
-func (t *term) Err() error            { return context.Cause(t.life) }
 
 func (t *term) Context(parent context.Context) (context.Context, context.CancelFunc) {
 	return until(parent, t.life)
@@ -69,6 +68,13 @@ func (t *term) Context(parent context.Context) (context.Context, context.CancelF
 
 func (t *term) Valid() bool {
 	return t.life.Err() == nil && !t.expired(time.Now())
+}
+
+func (t *term) Err() error {
+	if t.Valid() {
+		return nil
+	}
+	return context.Cause(t.life)
 }
 
 // expired ends the term if its window has ended.
@@ -138,10 +144,10 @@ func (t *term) attention(now, others time.Time) (renew, end time.Time) {
 
 func (t *term) Update(ctx context.Context, value []byte) error {
 	value = bytes.Clone(value)
-	return t.Write(ctx, Write{Encode: func() ([]byte, error) { return value, nil }})
+	return t.Write(ctx, func() ([]byte, error) { return value, nil }, nil)
 }
 
-func (t *term) Write(ctx context.Context, w Write) error {
+func (t *term) Write(ctx context.Context, encode func() ([]byte, error), commit func()) error {
 	ctx, cancel := t.Context(ctx)
 	defer cancel()
 	if err := t.take(ctx); err != nil {
@@ -153,15 +159,15 @@ func (t *term) Write(ctx context.Context, w Write) error {
 			return t.unsettled(err)
 		}
 	}
-	value, err := w.Encode()
+	value, err := encode()
 	if err != nil {
 		return err
 	}
 	if err := t.put(ctx, value); err != nil {
 		return err
 	}
-	if w.Commit != nil {
-		w.Commit()
+	if commit != nil {
+		commit()
 	}
 	return nil
 }

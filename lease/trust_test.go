@@ -103,7 +103,7 @@ func TestConfirmedRenewNeverShortensTheWindow(t *testing.T) {
 		rapid.SyncTest(t, func(t *rapid.T) {
 			const ttl = 10 * time.Second
 			s := newShard(&Keeper{cfg: Config{TTL: ttl, Heartbeat: ttl / 3}})
-			held := newTerm(s, store.Claim{Key: "k", TTL: ttl}, store.Grant{Token: 1, Until: time.Now().Add(ttl)}, nil)
+			held := newTerm(s, store.Claim{Key: "k", TTL: ttl}, store.Grant{Token: 1, Until: time.Now().Add(ttl)}, heartbeatValue{})
 			for range rapid.IntRange(1, 20).Draw(t, "renewals") {
 				time.Sleep(time.Duration(rapid.Int64Range(0, int64(ttl/4)).Draw(t, "pause")))
 				before := held.window.left(time.Now())
@@ -120,7 +120,7 @@ func TestConfirmationAfterTheEndDoesNotRevive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const ttl = 10 * time.Second
 		s := newShard(&Keeper{cfg: Config{TTL: ttl, Heartbeat: ttl / 3}})
-		held := newTerm(s, store.Claim{Key: "k", TTL: ttl}, store.Grant{Token: 1, Until: time.Now().Add(ttl)}, nil)
+		held := newTerm(s, store.Claim{Key: "k", TTL: ttl}, store.Grant{Token: 1, Until: time.Now().Add(ttl)}, heartbeatValue{})
 		time.Sleep(ttl - margin(ttl)) // and nobody looks
 		held.extend(time.Now().Add(ttl))
 		if held.Valid() || held.Err() == nil {

@@ -17,7 +17,7 @@ import (
 func waiter(ctx context.Context, k *lease.Keeper, key string, opts ...lease.Option) <-chan outcome {
 	done, start := make(chan outcome, 1), time.Now()
 	go func() {
-		held, err := k.Acquire(ctx, key, []byte("second"), append(opts, lease.Wait())...)
+		held, err := k.Acquire(ctx, key, []byte("second"), append(opts, lease.WithWait())...)
 		done <- outcome{held, err, time.Since(start)}
 	}()
 	return done
@@ -94,7 +94,7 @@ func TestEachReleaseHasOneWinnerAmongTheWaiters(t *testing.T) {
 		for range waiters {
 			k := keep(t, st)
 			go func() {
-				held, err := k.Acquire(context.Background(), "k", []byte("v"), lease.Wait())
+				held, err := k.Acquire(context.Background(), "k", []byte("v"), lease.WithWait())
 				if err != nil {
 					t.Error(err)
 					return

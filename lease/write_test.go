@@ -17,9 +17,33 @@ import (
 	"pgregory.net/rapid"
 )
 
+// change holds the arguments of one Write. commit may be nil.
+type change struct {
+	encode func() ([]byte, error)
+	commit func()
+}
+
+func put(ctx context.Context, held lease.Lease, c change) error {
+	return held.Write(ctx, c.encode, c.commit)
+}
+
+// heartbeats has each heartbeat carry the change that next returns for it.
+func heartbeats(next func(at time.Time) change) lease.Option {
+	var c change
+	encode := func(at time.Time) ([]byte, error) {
+		c = next(at)
+		return c.encode()
+	}
+	return lease.WithHeartbeatValue(encode, func() {
+		if c.commit != nil {
+			c.commit()
+		}
+	})
+}
+
 // text is a write of s that tells when it is committed; committed may be nil.
-func text(s string, committed func()) lease.Write {
-	return lease.Write{Encode: func() ([]byte, error) { return []byte(s), nil }, Commit: committed}
+func text(s string, committed func()) change {
+	return change{encode: func() ([]byte, error) { return []byte(s), nil }, commit: committed}
 }
 
 func TestUpdateReplacesTheValueAndNotTheExpiry(t *testing.T) {
@@ -45,9 +69,9 @@ func TestWriteEncodesThenStoresThenCommits(t *testing.T) {
 		held := acquire(t, keep(t, p), "k")
 		p.suffer(answerLate(time.Second), update)
 		var encoded, committed time.Duration
-		err := held.Write(t.Context(), lease.Write{
-			Encode: func() ([]byte, error) { encoded = time.Since(p.start); return []byte("v"), nil },
-			Commit: func() {
+		err := put(t.Context(), held, change{
+			encode: func() ([]byte, error) { encoded = time.Since(p.start); return []byte("v"), nil },
+			commit: func() {
 				committed = time.Since(p.start)
 				if got := value(t, p.Store, "k"); got != "v" {
 					t.Errorf("committed over %q", got)
@@ -65,9 +89,9 @@ func TestEncodeErrorIsReturnedAndNothingSent(t *testing.T) {
 		p := newProxy()
 		held := acquire(t, keep(t, p), "k")
 		reason := errors.New("no value")
-		err := held.Write(t.Context(), lease.Write{
-			Encode: func() ([]byte, error) { return nil, reason },
-			Commit: func() { t.Error("committed") },
+		err := put(t.Context(), held, change{
+			encode: func() ([]byte, error) { return nil, reason },
+			commit: func() { t.Error("committed") },
 		})
 		if err != reason || len(p.sent(update)) != 0 {
 			t.Errorf("%v, sent %v", err, p.sent(update))
@@ -81,13 +105,13 @@ func TestEncodeErrorIsReturnedAndNothingSent(t *testing.T) {
 func TestPanicInEncodeOrCommitGivesTheTurnBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		held := acquire(t, keep(t, memstore.New()), "k")
-		for _, w := range []lease.Write{
-			{Encode: func() ([]byte, error) { panic("encode") }},
+		for _, w := range []change{
+			{encode: func() ([]byte, error) { panic("encode") }},
 			text("v", func() { panic("commit") }),
 		} {
 			func() {
 				defer func() { _ = recover() }()
-				_ = held.Write(t.Context(), w)
+				_ = put(t.Context(), held, w)
 			}()
 		}
 		if err := held.Update(t.Context(), []byte("next")); err != nil {
@@ -116,7 +140,7 @@ func TestUnavailableUpdateChangesNothing(t *testing.T) {
 		p := newProxy()
 		held := acquire(t, keep(t, p), "k")
 		p.suffer(once(refuse), update)
-		err := held.Write(t.Context(), text("second", func() { t.Error("committed") }))
+		err := put(t.Context(), held, text("second", func() { t.Error("committed") }))
 		if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrInDoubt) {
 			t.Error(err)
 		}
@@ -146,7 +170,7 @@ func TestUpdateInDoubtIsRestatedWithinMoments(t *testing.T) {
 					k := keep(t, p)
 					held := acquire(t, k, "k")
 					p.suffer(once(f), update)
-					err := held.Write(t.Context(), text("second", func() { t.Error("committed") }))
+					err := put(t.Context(), held, text("second", func() { t.Error("committed") }))
 					if !errors.Is(err, store.ErrInDoubt) {
 						t.Fatal(err)
 					}
@@ -173,7 +197,7 @@ func TestUpdateInDoubtIsRestatedBeforeAnotherIsWritten(t *testing.T) {
 		p.suffer(once(dropReply), update)
 		_ = held.Update(t.Context(), []byte("second"))
 		encodedAt := 0
-		err := held.Write(t.Context(), lease.Write{Encode: func() ([]byte, error) {
+		err := put(t.Context(), held, change{encode: func() ([]byte, error) {
 			encodedAt = len(p.sent(update))
 			return []byte("third"), nil
 		}})
@@ -215,7 +239,7 @@ func TestWriteFailsWhileAnEarlierOneIsUnsettled(t *testing.T) {
 				_ = held.Update(t.Context(), []byte("second"))
 				p.suffer(f, update)
 				for range 3 {
-					err := held.Write(t.Context(), lease.Write{Encode: func() ([]byte, error) {
+					err := put(t.Context(), held, change{encode: func() ([]byte, error) {
 						t.Error("encoded")
 						return []byte("third"), nil
 					}})
@@ -303,7 +327,7 @@ func TestWriteUnderWayReturnsWhenTheTermEnds(t *testing.T) {
 		p.suffer(silence, update)
 		time.AfterFunc(time.Second, func() { _ = held.Release(context.Background()) })
 		start := time.Now()
-		err := held.Write(t.Context(), text("v", func() { t.Error("committed") }))
+		err := put(t.Context(), held, text("v", func() { t.Error("committed") }))
 		if !errors.Is(err, store.ErrInDoubt) || time.Since(start) != time.Second {
 			t.Errorf("after %v: %v", time.Since(start), err)
 		}
@@ -324,7 +348,7 @@ func TestWritersThatWaitLearnOfTheEnd(t *testing.T) {
 		for range 100 {
 			held := acquire(t, k, "k")
 			turn := make(chan struct{})
-			go held.Write(context.Background(), lease.Write{Encode: func() ([]byte, error) {
+			go put(context.Background(), held, change{encode: func() ([]byte, error) {
 				<-turn
 				return nil, errors.New("no value")
 			}})
@@ -332,7 +356,7 @@ func TestWritersThatWaitLearnOfTheEnd(t *testing.T) {
 			var wg sync.WaitGroup
 			for range 10 {
 				wg.Go(func() {
-					err := held.Write(context.Background(), lease.Write{Encode: func() ([]byte, error) {
+					err := put(context.Background(), held, change{encode: func() ([]byte, error) {
 						t.Error("encoded")
 						return []byte("v"), nil
 					}})
@@ -393,10 +417,10 @@ type ledger struct {
 	problems  []string
 }
 
-func (l *ledger) write() lease.Write {
+func (l *ledger) write() change {
 	var next int
-	return lease.Write{
-		Encode: func() ([]byte, error) {
+	return change{
+		encode: func() ([]byte, error) {
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			if l.open {
@@ -406,7 +430,7 @@ func (l *ledger) write() lease.Write {
 			next = l.now + 1
 			return []byte(strconv.Itoa(next)), nil
 		},
-		Commit: func() {
+		commit: func() {
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			l.open, l.now = false, next
@@ -422,13 +446,13 @@ func TestWritesAreSerialisedAndCommittedInTheOrderOfTheStore(t *testing.T) {
 			j := &journal{Store: memstore.New()}
 			var l ledger
 			k := keep(t, j, func(c *lease.Config) { c.TTL, c.Heartbeat = time.Second, 100*time.Millisecond })
-			held := acquire(t, k, "k", lease.WithBeat(func(time.Time) lease.Write { return l.write() }))
+			held := acquire(t, k, "k", heartbeats(func(time.Time) change { return l.write() }))
 			var wg sync.WaitGroup
 			for _, mine := range pauses {
 				wg.Go(func() {
 					for _, ms := range mine {
 						time.Sleep(time.Duration(ms) * time.Millisecond)
-						if err := held.Write(context.Background(), l.write()); err != nil {
+						if err := put(context.Background(), held, l.write()); err != nil {
 							panic(err)
 						}
 					}
@@ -449,7 +473,7 @@ func TestWritesAreSerialisedAndCommittedInTheOrderOfTheStore(t *testing.T) {
 func TestHeartbeatCarriesNothingWhileAnUpdateIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProxy()
-		held := acquire(t, keep(t, p), "k", lease.WithBeat(func(time.Time) lease.Write { return text("beat", nil) }))
+		held := acquire(t, keep(t, p), "k", heartbeats(func(time.Time) change { return text("beat", nil) }))
 		p.suffer(answerLate(3*heartbeat), update)
 		if err := held.Update(t.Context(), []byte("slow")); err != nil {
 			t.Fatal(err)
@@ -490,7 +514,7 @@ func TestRecordAndHolderAgreeOnceTheStoreIsWell(t *testing.T) {
 				for n := range s.Writes {
 					v := fmt.Sprintf("%d.%d", i, n)
 					ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-					_ = held.Write(ctx, text(v, func() { committed = v }))
+					_ = put(ctx, held, text(v, func() { committed = v }))
 					cancel()
 				}
 				time.Sleep(time.Duration(s.Pause) * time.Millisecond)
@@ -521,7 +545,7 @@ func TestErrorThatTheContractDoesNotKnowIsADoubt(t *testing.T) {
 			p := newProxy()
 			held := acquire(t, keep(t, p), "k")
 			p.suffer(once(oddly), update)
-			err := held.Write(t.Context(), text("second", func() { t.Error("committed") }))
+			err := put(t.Context(), held, text("second", func() { t.Error("committed") }))
 			if !errors.Is(err, store.ErrInDoubt) || !errors.Is(err, errOdd) {
 				t.Error(err)
 			}
@@ -535,7 +559,7 @@ func TestErrorThatTheContractDoesNotKnowIsADoubt(t *testing.T) {
 	t.Run("renew", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := newProxy()
-			held := acquire(t, keep(t, p), "k", lease.WithBeat(func(time.Time) lease.Write {
+			held := acquire(t, keep(t, p), "k", heartbeats(func(time.Time) change {
 				return text("beat", func() { t.Error("committed") })
 			}))
 			p.suffer(oddly, renew)

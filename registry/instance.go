@@ -69,18 +69,18 @@ func (i *Instance[S, P]) TransitionWithCause(ctx context.Context, to S, cause st
 // changed in place. If the write fails the payload stays as it was. The errors
 // are those of [lease.Lease.Write]. change must not call the instance.
 func (i *Instance[S, P]) Update(ctx context.Context, change func(*P)) error {
-	return i.lease.Write(ctx, i.write(func(f *facts[S, P]) { change(&f.payload) }))
+	return i.write(ctx, func(f *facts[S, P]) { change(&f.payload) })
 }
 
 // RecordError publishes err as the last error, with the time, or that there is
 // none if err is nil.
 func (i *Instance[S, P]) RecordError(ctx context.Context, err error) error {
-	return i.lease.Write(ctx, i.write(func(f *facts[S, P]) {
+	return i.write(ctx, func(f *facts[S, P]) {
 		f.status.LastError, f.status.LastErrorAt = "", time.Time{}
 		if err != nil {
 			f.status.LastError, f.status.LastErrorAt = err.Error(), time.Now().UTC()
 		}
-	}))
+	})
 }
 
 // Deregister lets go of the key, whatever state the machine is in, and returns
@@ -97,12 +97,9 @@ func (i *Instance[S, P]) Deregister(ctx context.Context) error {
 	return err
 }
 
-// write is a write of what change makes of the facts.
-func (i *Instance[S, P]) write(change func(*facts[S, P])) lease.Write {
-	return lease.Write{
-		Encode: func() ([]byte, error) { return i.stage(change) },
-		Commit: i.commit,
-	}
+// write publishes what change makes of the facts.
+func (i *Instance[S, P]) write(ctx context.Context, change func(*facts[S, P])) error {
+	return i.lease.Write(ctx, func() ([]byte, error) { return i.stage(change) }, i.commit)
 }
 
 // stage makes the value for what change makes of the facts.
@@ -146,9 +143,9 @@ func (i *Instance[S, P]) next() facts[S, P] {
 	return f
 }
 
-// beat is the write of a heartbeat.
-func (i *Instance[S, P]) beat(at time.Time) lease.Write {
-	return i.write(func(f *facts[S, P]) { f.status.Heartbeat = at.UTC() })
+// heartbeat makes the value of a heartbeat.
+func (i *Instance[S, P]) heartbeat(at time.Time) ([]byte, error) {
+	return i.stage(func(f *facts[S, P]) { f.status.Heartbeat = at.UTC() })
 }
 
 // snapshot is the machine's [fsm.Encode] rule.
@@ -179,7 +176,7 @@ func (i *Instance[S, P]) locate(ctx context.Context, registered <-chan struct{})
 	case <-ctx.Done():
 	case <-registered:
 		if i.confirmed().status.IP != ip {
-			_ = i.lease.Write(ctx, i.write(func(*facts[S, P]) {}))
+			_ = i.write(ctx, func(*facts[S, P]) {})
 		}
 	}
 }
@@ -192,11 +189,11 @@ type written struct {
 }
 
 // Write implements [lease.Lease].
-func (w written) Write(ctx context.Context, write lease.Write) error {
-	commit := write.Commit
-	write.Commit = func() {
-		commit()
+func (w written) Write(ctx context.Context, encode func() ([]byte, error), commit func()) error {
+	return w.Lease.Write(ctx, encode, func() {
+		if commit != nil {
+			commit()
+		}
 		w.commit()
-	}
-	return w.Lease.Write(ctx, write)
+	})
 }

@@ -224,7 +224,7 @@ func TestHeartbeatIsPublishedWithTheRenew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var last time.Time
 		st := newProxy()
-		inst := register(t, keep(t, st, func(c *lease.Config) { c.OnBeat = func(b lease.Beat) { last = b.At } }))
+		inst := register(t, keep(t, st, func(c *lease.Config) { c.OnRenew = func(b lease.RenewAttempt) { last = b.At } }))
 		for range 5 {
 			time.Sleep(heartbeat)
 			synctest.Wait()
@@ -258,8 +258,8 @@ func TestLivenessOnlyHeartbeatWritesNoValue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var last time.Time
 		st := newProxy()
-		onBeat := func(c *lease.Config) { c.OnBeat = func(b lease.Beat) { last = b.At } }
-		inst := register(t, keep(t, st, onBeat), func(c *config) { c.LivenessOnly = true })
+		onRenew := func(c *lease.Config) { c.OnRenew = func(b lease.RenewAttempt) { last = b.At } }
+		inst := register(t, keep(t, st, onRenew), func(c *config) { c.LivenessOnly = true })
 		before := inst.Status()
 		time.Sleep(time.Minute)
 		synctest.Wait()

@@ -64,16 +64,16 @@ func newInstance[S comparable, P any](k *lease.Keeper, def *fsm.Definition[S], c
 
 // claim acquires the key, taking it back if the policy says so.
 func (i *Instance[S, P]) claim(ctx context.Context, k *lease.Keeper) (lease.Lease, error) {
-	opts := []lease.Option{lease.WithValue(i.initial)}
+	opts := []lease.Option{lease.WithValueFunc(i.initial)}
 	if !i.cfg.LivenessOnly {
-		opts = append(opts, lease.WithBeat(i.beat))
+		opts = append(opts, lease.WithHeartbeatValue(i.heartbeat, i.commit))
 	}
 	if i.cfg.Reclaim != ReclaimNever {
 		self := i.facts.status.Identity
 		opts = append(opts, lease.WithReclaim(func(r store.Record) bool { return i.cfg.Reclaim.allows(self, r) }))
 	}
 	if i.cfg.Wait {
-		opts = append(opts, lease.Wait())
+		opts = append(opts, lease.WithWait())
 	}
 	return k.Acquire(ctx, i.cfg.Key, nil, opts...)
 }

@@ -19,7 +19,7 @@ func TestTermsOutliveTheirLeader(t *testing.T) {
 	each(t, removals, func(t *testing.T, r removal) {
 		s := setScene(t)
 		var b beats
-		k := s.keep(s.open(), lease.Config{TTL: long, Heartbeat: time.Second, OnBeat: b.on,
+		k := s.keep(s.open(), lease.Config{TTL: long, Heartbeat: time.Second, OnRenew: b.on,
 			OnLoss: func(e *lease.LostError) { s.Error(e) }})
 		held := s.acquire(k, many)
 		for range 2 {
@@ -98,7 +98,7 @@ func TestAWaiterTakesOverUnderAnotherLeader(t *testing.T) {
 		}
 		waited := make(chan result, 1)
 		go func() {
-			next, err := waiter.Acquire(t.Context(), held.Key(), []byte("second"), lease.Wait())
+			next, err := waiter.Acquire(t.Context(), held.Key(), []byte("second"), lease.WithWait())
 			waited <- result{next, err}
 		}()
 		old := s.Leader()
@@ -125,7 +125,7 @@ func TestATermOutlivesEveryMember(t *testing.T) {
 	t.Parallel()
 	s := setScene(t)
 	var b beats
-	held := s.acquire(s.keep(s.open(), lease.Config{TTL: long, Heartbeat: time.Second, OnBeat: b.on}), 10)
+	held := s.acquire(s.keep(s.open(), lease.Config{TTL: long, Heartbeat: time.Second, OnRenew: b.on}), 10)
 	last := held[0].Token()
 	for i := range members {
 		s.Member(i).Kill()
@@ -162,7 +162,7 @@ func TestAStoreOfOneMemberGoesOnWhenItIsBack(t *testing.T) {
 		m := s.Member(1)
 		st := s.open(of(m.Endpoint()))
 		var b beats
-		held := s.acquire(s.keep(st, lease.Config{TTL: long, Heartbeat: time.Second, OnBeat: b.on}), 10)
+		held := s.acquire(s.keep(st, lease.Config{TTL: long, Heartbeat: time.Second, OnRenew: b.on}), 10)
 		r.remove(m)
 		s.eventually("heartbeats fail", func() bool { return b.failedWith(store.ErrUnavailable)+b.failedWith(store.ErrInDoubt) >= len(held) })
 		r.restore(m)
@@ -182,7 +182,7 @@ func TestAHolderOnALeaderThatIsCutOffGivesUpBeforeItsSuccessorComes(t *testing.T
 	successor := s.keep(s.open(of(others...)), lease.Config{TTL: long})
 	old.Pause()
 	s.Leader()
-	next, err := successor.Acquire(t.Context(), held.Key(), []byte("second"), lease.Wait())
+	next, err := successor.Acquire(t.Context(), held.Key(), []byte("second"), lease.WithWait())
 	if held.Valid() {
 		t.Error("two trust their terms")
 	}

@@ -157,7 +157,7 @@ type beats struct {
 	failed    []error         // since then
 }
 
-func (b *beats) on(beat lease.Beat) {
+func (b *beats) on(beat lease.RenewAttempt) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if beat.Err != nil {

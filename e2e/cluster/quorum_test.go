@@ -114,7 +114,7 @@ func TestAHolderLearnsOfALostQuorumBeforeItsTrustEnds(t *testing.T) {
 		s := setScene(t)
 		h := &horizon.Store{Store: s.open()}
 		learnt := make(chan time.Time, 1000)
-		held := s.acquire(s.keep(h, lease.Config{TTL: ttl, Heartbeat: time.Second, OnBeat: func(b lease.Beat) {
+		held := s.acquire(s.keep(h, lease.Config{TTL: ttl, Heartbeat: time.Second, OnRenew: func(b lease.RenewAttempt) {
 			if errors.Is(b.Err, etcdstore.ErrNoQuorum) {
 				learnt <- time.Now()
 			}
@@ -138,7 +138,7 @@ func TestAHolderLearnsOfALostQuorumBeforeItsTrustEnds(t *testing.T) {
 			t.Errorf("the term ended with %v", err)
 		}
 		restore()
-		next, err := s.keep(s.open(), lease.Config{TTL: long}).Acquire(t.Context(), held.Key(), []byte("second"), lease.Wait())
+		next, err := s.keep(s.open(), lease.Config{TTL: long}).Acquire(t.Context(), held.Key(), []byte("second"), lease.WithWait())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -168,14 +168,14 @@ func TestEverythingGoesOnWhenTheQuorumIsBack(t *testing.T) {
 	each(t, removals, func(t *testing.T, r removal) {
 		s := setScene(t)
 		var b beats
-		cfg := lease.Config{TTL: long, Heartbeat: time.Second, OnBeat: b.on}
+		cfg := lease.Config{TTL: long, Heartbeat: time.Second, OnRenew: b.on}
 		held := s.acquire(s.keep(s.open(), cfg), 10)
 		told := account.Keep(t, s.open(), "")
-		cfg.OnBeat = nil
+		cfg.OnRenew = nil
 		waiter := s.keep(s.open(), cfg)
 		waited := make(chan error, 1)
 		go func() {
-			_, err := waiter.Acquire(t.Context(), held[0].Key(), []byte("second"), lease.Wait())
+			_, err := waiter.Acquire(t.Context(), held[0].Key(), []byte("second"), lease.WithWait())
 			waited <- err
 		}()
 		told.Equals("at first", s.open())

@@ -92,7 +92,7 @@ func (s *scene) waiting() <-chan lease.Lease {
 	k, taken := s.keepOn(st, long), make(chan lease.Lease, 1)
 	var waiter sync.WaitGroup
 	waiter.Go(func() {
-		held, err := k.Acquire(s.Context(), s.key, []byte("the waiter's"), lease.Wait())
+		held, err := k.Acquire(s.Context(), s.key, []byte("the waiter's"), lease.WithWait())
 		if err != nil {
 			s.Errorf("a waiter: %v", err)
 		}
@@ -222,7 +222,7 @@ func foreignIsLeft(s *scene) {
 	}
 	s.Outsider.Put(s.key, []byte("mine"), store.Forever)
 	k := s.keep(long)
-	for _, opts := range [][]lease.Option{nil, {lease.Wait()}} {
+	for _, opts := range [][]lease.Option{nil, {lease.WithWait()}} {
 		_, err := k.Acquire(s.Context(), s.key, []byte("ours"), opts...)
 		if foreign, ok := errors.AsType[*store.ForeignError](err); !ok || string(foreign.Record.Value) != "mine" {
 			s.Errorf("got %v", err)
@@ -258,7 +258,7 @@ func neverTwo(s *scene) {
 	for _, k := range keepers {
 		all.Go(func() {
 			for range turns {
-				held, err := k.Acquire(s.Context(), s.key, []byte("mine"), lease.Wait())
+				held, err := k.Acquire(s.Context(), s.key, []byte("mine"), lease.WithWait())
 				if err != nil {
 					s.Error(err)
 					return

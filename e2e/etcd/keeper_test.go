@@ -25,7 +25,7 @@ type beating struct {
 func newBeating(t *testing.T, cluster *etcdtest.Cluster, keys int) *beating {
 	t.Helper()
 	b := new(beating)
-	k, err := lease.NewKeeper(open(t, b.sent.client(cluster)), lease.Config{TTL: 10 * beatTime, Heartbeat: beatTime, OnBeat: func(one lease.Beat) {
+	k, err := lease.NewKeeper(open(t, b.sent.client(cluster)), lease.Config{TTL: 10 * beatTime, Heartbeat: beatTime, OnRenew: func(one lease.RenewAttempt) {
 		if one.Err == nil {
 			b.beats.Add(1)
 		}

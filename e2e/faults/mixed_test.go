@@ -45,7 +45,7 @@ func TestOursLeavesAKeyThatTheirsHolds(t *testing.T) {
 				for what, acquire := range map[string]func() error{
 					"Create":            func() error { _, err := st.Create(ctx, claim("ours", long)); return err },
 					"Acquire":           func() error { _, err := k.Acquire(ctx, key, []byte("ours")); return err },
-					"Acquire with Wait": func() error { _, err := k.Acquire(ctx, key, []byte("ours"), lease.Wait()); return err },
+					"Acquire with Wait": func() error { _, err := k.Acquire(ctx, key, []byte("ours"), lease.WithWait()); return err },
 				} {
 					p.wantForeign(what, acquire(), was.value)
 				}
@@ -86,7 +86,7 @@ func TestWaiterSaysForeignWhenTheirsTookTheKeyMeanwhile(t *testing.T) {
 		waited := make(chan error, 1)
 		k := p.keep(p.open(), calm)
 		go func() {
-			_, err := k.Acquire(p.Context(), key, []byte("ours"), lease.Wait())
+			_, err := k.Acquire(p.Context(), key, []byte("ours"), lease.WithWait())
 			waited <- err
 		}()
 		time.Sleep(100 * time.Millisecond) // it waits by now; if not, it finds theirs at once

@@ -35,11 +35,9 @@ func TestOldHeartbeatAfterAPauseOverwritesASuccessor(t *testing.T) {
 func TestHeartbeatAfterAPauseLeavesASuccessor(t *testing.T) {
 	onEach(t, func(p *place) {
 		s := newSleeper(p.open())
-		value := func(time.Time) lease.Write {
-			return lease.Write{Encode: func() ([]byte, error) { return []byte("late"), nil }}
-		}
+		value := func(time.Time) ([]byte, error) { return []byte("late"), nil }
 		s.sleep()
-		paused := p.acquire(p.keep(s, lease.Config{TTL: p.short}), "mine", lease.WithBeat(value))
+		paused := p.acquire(p.keep(s, lease.Config{TTL: p.short}), "mine", lease.WithHeartbeatValue(value, nil))
 		p.eventually("a heartbeat is on its way", func() bool { return s.waiting() > 0 })
 		p.untilGone()
 		successor := p.acquire(p.keep(p.open(), calm), "successor")
@@ -250,7 +248,7 @@ func TestStateStaysWhenAWriteFails(t *testing.T) {
 		s := newSleeper(p.open())
 		confirmed := make(chan struct{}, 100)
 		cfg := beating
-		cfg.OnBeat = func(b lease.Beat) {
+		cfg.OnRenew = func(b lease.RenewAttempt) {
 			if b.Err == nil {
 				select {
 				case confirmed <- struct{}{}:

@@ -110,7 +110,7 @@ var calls = map[string]struct {
 		return err
 	}, store.ErrInDoubt},
 	"Acquire with Wait": {func(ctx context.Context, s *scene) error {
-		_, err := s.keeper.Acquire(ctx, key, []byte("mine"), lease.Wait())
+		_, err := s.keeper.Acquire(ctx, key, []byte("mine"), lease.WithWait())
 		return err
 	}, store.ErrInDoubt},
 	"Lease.Update": {func(ctx context.Context, s *scene) error {
@@ -215,7 +215,7 @@ func TestWaitingCallsAreBackOnTheirContext(t *testing.T) {
 		},
 		"Acquire with Wait": func(ctx context.Context, s *scene, waiting chan<- struct{}) error {
 			k := s.keep(&listener{Store: s.far, listens: waiting}, slow)
-			_, err := k.Acquire(ctx, theirs, []byte("mine"), lease.Wait())
+			_, err := k.Acquire(ctx, theirs, []byte("mine"), lease.WithWait())
 			if !errors.Is(err, store.ErrHeld) {
 				s.Errorf("says %v, not who held the key", err)
 			}

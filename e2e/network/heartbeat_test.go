@@ -18,7 +18,7 @@ type beats struct {
 	confirmed, bad int
 }
 
-func (b *beats) on(beat lease.Beat) {
+func (b *beats) on(beat lease.RenewAttempt) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if beat.Err == nil {
@@ -48,7 +48,7 @@ func TestHeartbeatsWithLostRepliesAreRetriedWithinTheWindow(t *testing.T) {
 			onEach(t, func(t *testing.T, l *line) {
 				var b beats
 				h := &horizon.Store{Store: l.far}
-				held := l.acquire(l.keep(h, lease.Config{TTL: long, Heartbeat: time.Second, OnBeat: b.on}), "mine")
+				held := l.acquire(l.keep(h, lease.Config{TTL: long, Heartbeat: time.Second, OnRenew: b.on}), "mine")
 				first := h.Until()
 				lost := l.On(network.ToServer, key, c.fate, -1) // a client may repeat by itself what did not arrive
 				l.eventually("heartbeats fail", func() bool {
@@ -75,7 +75,7 @@ func TestHeartbeatsWithLostRepliesAreRetriedWithinTheWindow(t *testing.T) {
 func TestShortOutageDoesNotEndATerm(t *testing.T) {
 	onEach(t, func(t *testing.T, l *line) {
 		var b beats
-		held := l.acquire(l.keep(l.far, lease.Config{TTL: 40 * time.Second, Heartbeat: 400 * time.Millisecond, OnBeat: b.on}), "mine")
+		held := l.acquire(l.keep(l.far, lease.Config{TTL: 40 * time.Second, Heartbeat: 400 * time.Millisecond, OnRenew: b.on}), "mine")
 		l.Refuse()
 		l.Cut()
 		l.eventually("heartbeats fail", func() bool { _, bad := b.counts(); return bad >= 3 })

@@ -85,7 +85,7 @@ func TestHeartbeatOutrunsADelayedUpdate(t *testing.T) {
 	onEach(t, func(t *testing.T, l *line) {
 		var b beats
 		cfg := slow
-		cfg.OnBeat = b.on
+		cfg.OnRenew = b.on
 		held := l.acquire(l.keep(l.far, cfg), "first")
 		kept := l.On(network.ToServer, "second", network.Cut, 1)
 		l.want("an update that is lost", held.Update(t.Context(), []byte("second")), store.ErrInDoubt)
@@ -132,7 +132,7 @@ func TestReleaseWithLostRepliesLeavesTheWaitingSuccessor(t *testing.T) {
 		}
 		waited := make(chan result, 1)
 		go func() {
-			next, err := near.Acquire(t.Context(), key, []byte("successor"), lease.Wait())
+			next, err := near.Acquire(t.Context(), key, []byte("successor"), lease.WithWait())
 			waited <- result{next, err}
 		}()
 		// The release is repeated until its answer comes, by then under the successor.

@@ -122,7 +122,7 @@ type party struct {
 	store *redisstore.Store
 
 	mu    sync.Mutex
-	beats []lease.Beat
+	beats []lease.RenewAttempt
 }
 
 // party joins with the given times; the heartbeat is a quarter of the ttl if zero.
@@ -148,7 +148,7 @@ func newParty(t *testing.T, st *redisstore.Store, kept store.Store, ttl, heartbe
 		heartbeat = ttl / 4
 	}
 	p := &party{t: t, store: st}
-	k, err := lease.NewKeeper(kept, lease.Config{TTL: ttl, Heartbeat: heartbeat, OnBeat: p.beat})
+	k, err := lease.NewKeeper(kept, lease.Config{TTL: ttl, Heartbeat: heartbeat, OnRenew: p.beat})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,17 +157,17 @@ func newParty(t *testing.T, st *redisstore.Store, kept store.Store, ttl, heartbe
 	return p
 }
 
-func (p *party) beat(b lease.Beat) {
+func (p *party) beat(b lease.RenewAttempt) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.beats = append(p.beats, b)
 }
 
 // told returns the beats so far.
-func (p *party) told() []lease.Beat {
+func (p *party) told() []lease.RenewAttempt {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return append([]lease.Beat(nil), p.beats...)
+	return append([]lease.RenewAttempt(nil), p.beats...)
 }
 
 // acquire takes a key, which has to succeed.
@@ -199,7 +199,7 @@ func (p *party) await(key, value string) *claim {
 	go func() {
 		defer close(c.done)
 		c.held, c.err = answered.Acquire(p.t.Context(), func() (lease.Lease, error) {
-			return p.Acquire(p.t.Context(), key, []byte(value), lease.Wait(), leave)
+			return p.Acquire(p.t.Context(), key, []byte(value), lease.WithWait(), leave)
 		})
 	}()
 	p.t.Cleanup(func() { <-c.done }) // the test's context has ended by then

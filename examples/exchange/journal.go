@@ -56,7 +56,7 @@ func (j journal) rejected(token store.Token, err *fsm.TransitionError[State]) {
 }
 
 // heartbeat is also told of beats that failed. What ends the term is left to lost.
-func (j journal) heartbeat(b lease.Beat) {
+func (j journal) heartbeat(b lease.RenewAttempt) {
 	switch err := errors.Join(b.Err, b.Skipped); {
 	case err == nil:
 		j.out.Info("heartbeat", "token", b.Token)

@@ -32,15 +32,15 @@ func TestJournalLines(t *testing.T) {
 		`{"msg":"rejected","from":"idle","to":"x","allowed":[],"error":"idle -> x: no"}`: func(j journal) {
 			j.rejected(0, &fsm.TransitionError[State]{From: Idle, To: "x", Err: errors.New("no")})
 		},
-		`{"msg":"heartbeat","token":7}`:  func(j journal) { j.heartbeat(lease.Beat{Token: 7}) },
+		`{"msg":"heartbeat","token":7}`:  func(j journal) { j.heartbeat(lease.RenewAttempt{Token: 7}) },
 		`{"msg":"error","error":"away"}`: func(j journal) { j.failed(0, errors.New("away")) },
 		`{"msg":"error","token":7,"error":"away"}`: func(j journal) {
-			j.heartbeat(lease.Beat{Token: 7, Err: errors.New("away")})
+			j.heartbeat(lease.RenewAttempt{Token: 7, Err: errors.New("away")})
 		},
 		`{"msg":"error","token":7,"error":"too long"}`: func(j journal) {
-			j.heartbeat(lease.Beat{Token: 7, Skipped: errors.New("too long")})
+			j.heartbeat(lease.RenewAttempt{Token: 7, Skipped: errors.New("too long")})
 		},
-		"":                                 func(j journal) { j.heartbeat(lease.Beat{Token: 7, Err: &store.Error{Condition: store.ErrLost}}) },
+		"":                                 func(j journal) { j.heartbeat(lease.RenewAttempt{Token: 7, Err: &store.Error{Condition: store.ErrLost}}) },
 		`{"msg":"deregistered","token":7}`: func(j journal) { j.deregistered(7) },
 		`{"msg":"status","secondsLeft":null,"foreign":true,"record":"<x>"}`:                           func(j journal) { j.status(store.Record{Value: []byte("<x>"), Left: store.Forever}) },
 		`{"msg":"status","token":7,"secondsLeft":1.5,"foreign":false,"record":{"hostname":"host-a"}}`: statusLine,

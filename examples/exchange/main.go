@@ -73,7 +73,7 @@ func serve(ctx context.Context, args []string, stdin io.Reader, stdout, stderr i
 	out := newJournal(stdout, set.key())
 	keeper, err := lease.NewKeeper(st, lease.Config{
 		TTL: set.ttl, Heartbeat: set.heartbeat,
-		OnBeat: out.heartbeat, OnLoss: out.lost,
+		OnRenew: out.heartbeat, OnLoss: out.lost,
 	})
 	if err != nil {
 		return err

@@ -90,7 +90,7 @@ func run() error {
 		return err
 	}
 	defer closeStore()
-	k, err := lease.NewKeeper(st, lease.Config{TTL: s.ttl, Heartbeat: s.heartbeat, OnBeat: func(b lease.Beat) {
+	k, err := lease.NewKeeper(st, lease.Config{TTL: s.ttl, Heartbeat: s.heartbeat, OnRenew: func(b lease.RenewAttempt) {
 		if b.Err == nil {
 			say("beat %d", b.Token)
 		}
@@ -106,7 +106,7 @@ func run() error {
 func (s settings) serve(ctx context.Context, k *lease.Keeper) error {
 	var opts []lease.Option
 	if s.wait {
-		opts = append(opts, lease.Wait())
+		opts = append(opts, lease.WithWait())
 	}
 	say("waiting")
 	held, err := answered.Acquire(ctx, func() (lease.Lease, error) {
