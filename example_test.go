@@ -40,10 +40,10 @@ type Record struct {
 
 func run(ctx context.Context, keeper *lease.Keeper) error {
 	cfg := registry.Config[State, Record]{
-		Key:     "exchange:1:status",
-		Payload: Record{Exchange: "coinbase"},
-		Fill:    func(r *Record, s registry.Status[State]) { r.State, r.Heartbeat = s.State, s.Heartbeat },
-		Leave:   []State{Stopping, Stopped},
+		Key:       "exchange:1:status",
+		Payload:   Record{Exchange: "coinbase"},
+		Fill:      func(r *Record, s registry.Status[State]) { r.State, r.Heartbeat = s.State, s.Heartbeat },
+		LeavePath: []State{Stopping, Stopped},
 	}
 	return registry.Run(ctx, keeper, lifecycle, cfg, serve)
 }

@@ -68,7 +68,7 @@ type face struct {
 	moves  uint64 // transitions made
 }
 
-func faceOf(e entry) face {
+func faceOf(e record) face {
 	f := face{state: State(e.State), count: e.Payload.Count, failed: e.Payload.Seen.LastError}
 	if n := len(e.History); n > 0 {
 		f.moves = e.History[n-1].Number

@@ -19,7 +19,7 @@ import (
 )
 
 // record reads a value the way a reader does.
-func record(value []byte) (e entry) {
+func recordOf(value []byte) (e record) {
 	var own struct {
 		payload
 		Own struct {
@@ -55,7 +55,7 @@ func (c *crowd) complain(format string, args ...any) {
 // inspect is called with each value that is about to be sent: it is never made
 // from facts older than those that have been confirmed by then.
 func (c *crowd) inspect(value []byte) {
-	e, s, m := record(value), c.inst.Status(), c.inst.Machine().Snapshot()
+	e, s, m := recordOf(value), c.inst.Status(), c.inst.Machine().Snapshot()
 	f := faceOf(e)
 	if int64(f.count) < c.count.Load() {
 		c.complain("count %d goes out after %d was confirmed", f.count, c.count.Load())
@@ -208,7 +208,7 @@ func TestReadersSeeNoStepBack(t *testing.T) {
 
 // follow watches until ctx ends and returns how many values it saw.
 func (c *crowd) follow(ctx context.Context, st store.Store) (values int) {
-	var last entry
+	var last record
 	for e, err := range registry.Watch[payload](ctx, st, key) {
 		if err != nil {
 			return values
@@ -216,11 +216,11 @@ func (c *crowd) follow(ctx context.Context, st store.Store) (values int) {
 		if e.Kind != store.EventPut {
 			continue
 		}
-		was, is := faceOf(last), faceOf(e.Entry)
-		if is.count < was.count || is.moves < was.moves || e.Entry.Payload.Seen.Heartbeat.Before(last.Payload.Seen.Heartbeat) {
-			c.complain("%+v was seen after %+v", e.Entry, last)
+		was, is := faceOf(last), faceOf(e.Record)
+		if is.count < was.count || is.moves < was.moves || e.Record.Payload.Seen.Heartbeat.Before(last.Payload.Seen.Heartbeat) {
+			c.complain("%+v was seen after %+v", e.Record, last)
 		}
-		last = e.Entry
+		last = e.Record
 		values++
 	}
 	return values

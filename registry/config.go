@@ -36,11 +36,11 @@ type Config[S comparable, P any] struct {
 	// Connected are the states whose entry sets [Status.Connected]; a parent stands for
 	// what lies within it. A move from one of them to another is none.
 	Connected []S
-	// Leave are the states that [Instance.Leave] walks through, in order,
+	// LeavePath are the states that [Instance.Leave] walks through, in order,
 	// before it lets go of the key.
-	Leave []S
-	// LeaveWithin bounds the leaving; 10 s if zero.
-	LeaveWithin time.Duration
+	LeavePath []S
+	// LeaveTimeout bounds the walk of [Instance.Leave]; 10 s if zero.
+	LeaveTimeout time.Duration
 
 	// Instance is the name of this instance; random if empty.
 	Instance string
@@ -73,7 +73,7 @@ func (c Config[S, P]) complete(def *fsm.Definition[S]) (Config[S, P], error) {
 	if err := store.CheckKey(c.Key); err != nil {
 		return c, err
 	}
-	for _, s := range slices.Concat(c.Connected, c.Leave) {
+	for _, s := range slices.Concat(c.Connected, c.LeavePath) {
 		if !slices.Contains(def.States(), s) {
 			return c, &store.InvalidError{What: "state", Got: fmt.Sprintf("%q", fmt.Sprint(s)), Rule: "is not in the definition"}
 		}
@@ -84,8 +84,8 @@ func (c Config[S, P]) complete(def *fsm.Definition[S]) (Config[S, P], error) {
 	if c.History < 0 {
 		return c, &store.InvalidError{What: "history", Rule: "must not be negative"}
 	}
-	if c.LeaveWithin < 0 {
-		return c, &store.InvalidError{What: "time to leave", Got: c.LeaveWithin.String(), Rule: "must not be negative"}
+	if c.LeaveTimeout < 0 {
+		return c, &store.InvalidError{What: "leave timeout", Got: c.LeaveTimeout.String(), Rule: "must not be negative"}
 	}
 	if c.Host == "" {
 		c.Host, _ = os.Hostname() // a machine without a name is shown without one
@@ -94,7 +94,7 @@ func (c Config[S, P]) complete(def *fsm.Definition[S]) (Config[S, P], error) {
 		c.PublicIP = OutboundIP
 	}
 	c.Instance = cmp.Or(c.Instance, store.NewNonce().String()[:12])
-	c.LeaveWithin = cmp.Or(c.LeaveWithin, defaultLeave)
+	c.LeaveTimeout = cmp.Or(c.LeaveTimeout, defaultLeave)
 	c.History = cmp.Or(c.History, 50)
 	return c, nil
 }

@@ -18,9 +18,9 @@ func TestConfigThatCannotWorkIsRefused(t *testing.T) {
 		`invalid key "leasehold:x": names that begin with "leasehold:" are the library's own`: func(c *config) { c.Key = "leasehold:x" },
 		`invalid key "\xff": is not valid UTF-8`:                                              func(c *config) { c.Key = "\xff" },
 		`invalid state "broken": is not in the definition`:                                    func(c *config) { c.Connected = []State{Active, "broken"} },
-		`invalid state "gone": is not in the definition`:                                      func(c *config) { c.Leave = []State{"gone"} },
+		`invalid state "gone": is not in the definition`:                                      func(c *config) { c.LeavePath = []State{"gone"} },
 		`invalid history: must not be negative`:                                               func(c *config) { c.History = -1 },
-		`invalid time to leave -1s: must not be negative`:                                     func(c *config) { c.LeaveWithin = -time.Second },
+		`invalid leave timeout -1s: must not be negative`:                                     func(c *config) { c.LeaveTimeout = -time.Second },
 		`invalid reclaim policy 3: is not one of this package's`:                              func(c *config) { c.Reclaim = registry.ReclaimName + 1 },
 	} {
 		synctest.Test(t, func(t *testing.T) {

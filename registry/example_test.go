@@ -23,7 +23,7 @@ var coinbase = registry.Config[State, Connector]{
 	Payload:   Connector{Exchange: "coinbase"},
 	Fill:      func(c *Connector, s registry.Status[State]) { c.State = s.State },
 	Connected: []State{Active},
-	Leave:     []State{Stopping, Stopped},
+	LeavePath: []State{Stopping, Stopped},
 	Host:      "host-a",
 }
 

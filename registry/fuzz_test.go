@@ -69,8 +69,8 @@ func FuzzRecord(f *testing.F) {
 }
 
 // wantAlike fails unless List and Watch read a record as Get did.
-func wantAlike(t *testing.T, st store.Store, want entry) {
-	shown := func(e entry) string {
+func wantAlike(t *testing.T, st store.Store, want record) {
+	shown := func(e record) string {
 		e.Heartbeat = time.Time{} // counted from when it was read
 		return fmt.Sprintf("%+v", e)
 	}
@@ -80,8 +80,8 @@ func wantAlike(t *testing.T, st store.Store, want entry) {
 		}
 	}
 	for got := range registry.Watch[payload](t.Context(), st, "") {
-		if shown(got.Entry) != shown(want) {
-			t.Errorf("watch reads %s; get reads %s", shown(got.Entry), shown(want))
+		if shown(got.Record) != shown(want) {
+			t.Errorf("watch reads %s; get reads %s", shown(got.Record), shown(want))
 		}
 		break
 	}
@@ -128,8 +128,8 @@ func FuzzPayload(f *testing.F) {
 		inst, err := publish(t, st, json.RawMessage(object), nil)
 		var fields, all map[string]json.RawMessage
 		if json.Unmarshal(object, &fields) != nil || fields == nil || fieldsOf(object) > 0 {
-			if !errors.Is(err, registry.ErrPayload) {
-				t.Errorf("got %v, want %v", err, registry.ErrPayload)
+			if !errors.Is(err, registry.ErrBadPayload) {
+				t.Errorf("got %v, want %v", err, registry.ErrBadPayload)
 			}
 			return
 		}

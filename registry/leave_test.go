@@ -76,7 +76,7 @@ func TestLeavePassesOver(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				st := newProxy()
-				inst := register(t, keep(t, st), func(cfg *config) { cfg.Leave = c.leave })
+				inst := register(t, keep(t, st), func(cfg *config) { cfg.LeavePath = c.leave })
 				climb(t, inst, c.climb...)
 				if err := inst.Leave(t.Context()); err != nil {
 					t.Error(err)
@@ -91,7 +91,7 @@ func TestLeavePassesOver(t *testing.T) {
 func TestLeaveThatIsVetoedLetsGoAllTheSame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := newProxy()
-		cfg := configure(func(c *config) { c.Leave = []State{Stopping, Idle} }) // both are reachable
+		cfg := configure(func(c *config) { c.LeavePath = []State{Stopping, Idle} }) // both are reachable
 		inst := ruled(t, st, cfg, fsm.Guard(Stopping, "drained", func(context.Context, fsm.Transition[State]) error { return errBoom }))
 		climb(t, inst, Starting, Warming)
 		err := inst.Leave(t.Context())
@@ -186,7 +186,7 @@ func TestLeaveIsBoundedWhenTheStoreHangs(t *testing.T) {
 	const within = 4 * time.Second
 	synctest.Test(t, func(t *testing.T) {
 		st := newProxy()
-		inst := register(t, keep(t, st), func(c *config) { c.LeaveWithin = within })
+		inst := register(t, keep(t, st), func(c *config) { c.LeaveTimeout = within })
 		climb(t, inst, Starting)
 		st.suffer(silence, update, remove)
 		began := time.Now()
@@ -266,7 +266,7 @@ func TestLeaveGoesOnLocallyWhenTheTermIsLostOnTheWay(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				st := newProxy()
 				var inst *instance
-				cfg := configure(func(c *config) { c.LeaveWithin = time.Minute })
+				cfg := configure(func(c *config) { c.LeaveTimeout = time.Minute })
 				inst = ruled(t, st, cfg, fsm.OnEntry(Stopping, func(context.Context, fsm.Transition[State]) error {
 					lose(st, inst)
 					return nil

@@ -71,7 +71,7 @@ func (n note) MarshalJSON() ([]byte, error) {
 type (
 	config   = registry.Config[State, payload]
 	instance = registry.Instance[State, payload]
-	entry    = registry.Entry[payload]
+	record   = registry.Record[payload]
 )
 
 var errBoom = errors.New("boom")
@@ -84,7 +84,7 @@ func configure(changes ...func(*config)) config {
 		Key:       key,
 		Fill:      func(p *payload, s registry.Status[State]) { p.Seen = s },
 		Connected: []State{Active},
-		Leave:     []State{Stopping, Stopped},
+		LeavePath: []State{Stopping, Stopped},
 		Host:      "host-a",
 		PublicIP:  nowhere,
 	}
@@ -131,7 +131,7 @@ func climb(t testing.TB, inst *instance, path ...State) {
 }
 
 // published is what the store shows under the key.
-func published(t testing.TB, st store.Store) entry {
+func published(t testing.TB, st store.Store) record {
 	t.Helper()
 	e, err := registry.Get[payload](context.Background(), st, key)
 	if err != nil {

@@ -51,8 +51,8 @@ func TestPayloadThatCannotBePublishedIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				st := newProxy()
-				if _, err := publish(t, st, p, nil); !errors.Is(err, registry.ErrPayload) {
-					t.Errorf("got %v, want %v", err, registry.ErrPayload)
+				if _, err := publish(t, st, p, nil); !errors.Is(err, registry.ErrBadPayload) {
+					t.Errorf("got %v, want %v", err, registry.ErrBadPayload)
 				}
 				if len(st.sent(create)) != 0 {
 					t.Error("the store was asked all the same")
@@ -80,8 +80,8 @@ func TestPayloadErrorsSayWhatIsWrong(t *testing.T) {
 func TestPayloadThatIsFilledWrongIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fill := func(p *map[string]int, _ registry.Status[State]) { *p = map[string]int{"leasehold": 1} }
-		if _, err := publish(t, newProxy(), map[string]int{}, fill); !errors.Is(err, registry.ErrPayload) {
-			t.Errorf("got %v, want %v", err, registry.ErrPayload)
+		if _, err := publish(t, newProxy(), map[string]int{}, fill); !errors.Is(err, registry.ErrBadPayload) {
+			t.Errorf("got %v, want %v", err, registry.ErrBadPayload)
 		}
 	})
 }
@@ -126,9 +126,9 @@ func TestUpdateThatCannotBePublishedIsNotKept(t *testing.T) {
 		change map[string]any
 		want   error
 	}{
-		"not an object":       {nil, registry.ErrPayload},
-		"our field":           {map[string]any{"leasehold": "mine"}, registry.ErrPayload},
-		"in another case":     {map[string]any{"LEASEHOLD": "mine"}, registry.ErrPayload},
+		"not an object":       {nil, registry.ErrBadPayload},
+		"our field":           {map[string]any{"leasehold": "mine"}, registry.ErrBadPayload},
+		"in another case":     {map[string]any{"LEASEHOLD": "mine"}, registry.ErrBadPayload},
 		"not to be marshaled": {map[string]any{"note": bad}, errBoom},
 	} {
 		t.Run(name, func(t *testing.T) {

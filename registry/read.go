@@ -7,40 +7,40 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// Get returns the entry under a key; see [store.Store] for its errors.
-func Get[P any](ctx context.Context, st store.Store, key string) (Entry[P], error) {
+// Get returns the record under a key; see [store.Store] for its errors.
+func Get[P any](ctx context.Context, st store.Store, key string) (Record[P], error) {
 	r, err := st.Get(ctx, key)
 	if err != nil {
-		return Entry[P]{}, err
+		return Record[P]{}, err
 	}
-	return newEntry[P](r), nil
+	return newRecord[P](r), nil
 }
 
-// List yields the entries under a prefix, in no particular order. An entry whose
-// payload cannot be read is yielded with its Err; an error beside an entry ends the
-// list.
-func List[P any](ctx context.Context, st store.Store, prefix string) iter.Seq2[Entry[P], error] {
-	return func(yield func(Entry[P], error) bool) {
+// List yields the records under a prefix, in no particular order. A record whose
+// payload cannot be decoded is yielded with its Err set. A non-nil second value ends
+// the list.
+func List[P any](ctx context.Context, st store.Store, prefix string) iter.Seq2[Record[P], error] {
+	return func(yield func(Record[P], error) bool) {
 		for r, err := range st.List(ctx, prefix) {
 			if err != nil {
-				yield(Entry[P]{}, err)
+				yield(Record[P]{}, err)
 				return
 			}
-			if !yield(newEntry[P](r), nil) {
+			if !yield(newRecord[P](r), nil) {
 				return
 			}
 		}
 	}
 }
 
-// Event is a [store.Event] with the record read.
+// Event is a [store.Event] with its record decoded.
 type Event[P any] struct {
-	Kind  store.EventKind
-	Entry Entry[P]    // of a put; of a gone it has key and token only
-	Cause store.Cause // of a gone
+	Kind   store.EventKind
+	Record Record[P]   // of a put; of a gone it has key and token only
+	Cause  store.Cause // of a gone
 }
 
-// Watch yields the entries under a prefix as they are, a mark, and then changes,
+// Watch yields the records under a prefix as they are, a mark, and then changes,
 // as [store.Store] says of its Watch.
 func Watch[P any](ctx context.Context, st store.Store, prefix string) iter.Seq2[Event[P], error] {
 	return func(yield func(Event[P], error) bool) {
@@ -58,7 +58,7 @@ func Watch[P any](ctx context.Context, st store.Store, prefix string) iter.Seq2[
 
 func newEvent[P any](e store.Event) Event[P] {
 	if e.Kind != store.EventPut {
-		return Event[P]{Kind: e.Kind, Cause: e.Cause, Entry: Entry[P]{Key: e.Record.Key, Token: e.Record.Token}}
+		return Event[P]{Kind: e.Kind, Cause: e.Cause, Record: Record[P]{Key: e.Record.Key, Token: e.Record.Token}}
 	}
-	return Event[P]{Kind: e.Kind, Entry: newEntry[P](e.Record)}
+	return Event[P]{Kind: e.Kind, Record: newRecord[P](e.Record)}
 }

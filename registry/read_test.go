@@ -45,8 +45,8 @@ func (s shelf) Watch(context.Context, string) iter.Seq2[store.Event, error] {
 	}
 }
 
-// read returns the entry for a value that is under the key, with or without a token.
-func read(t *testing.T, value string, token store.Token) entry {
+// read returns the record for a value that is under the key, with or without a token.
+func read(t *testing.T, value string, token store.Token) record {
 	t.Helper()
 	e, err := registry.Get[payload](t.Context(), shelf{records: []store.Record{
 		{Key: key, Value: []byte(value), Token: token, Left: time.Second},
@@ -175,7 +175,7 @@ func TestListEndsWithTheStoresError(t *testing.T) {
 		got = append(got, err)
 	}
 	if len(got) != 2 || got[0] != nil || got[1] != errBoom {
-		t.Errorf("got %v, want an entry and then %v", got, errBoom)
+		t.Errorf("got %v, want a record and then %v", got, errBoom)
 	}
 }
 
@@ -239,18 +239,18 @@ func TestWatchTellsTheLifeOfAnInstance(t *testing.T) {
 			t.Fatalf("got %+v, want a mark", e)
 		}
 		inst := register(t, keep(t, st))
-		if e := <-events; e.Kind != store.EventPut || e.Entry.State != "idle" || e.Entry.Token != inst.Lease().Token() {
+		if e := <-events; e.Kind != store.EventPut || e.Record.State != "idle" || e.Record.Token != inst.Lease().Token() {
 			t.Errorf("got %+v, want idle", e)
 		}
 		climb(t, inst, Starting)
-		if e := <-events; e.Kind != store.EventPut || e.Entry.State != "starting" || e.Entry.Payload.Seen.State != Starting {
+		if e := <-events; e.Kind != store.EventPut || e.Record.State != "starting" || e.Record.Payload.Seen.State != Starting {
 			t.Errorf("got %+v, want starting", e)
 		}
 		if err := inst.Deregister(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		e := <-events
-		if e.Kind != store.EventGone || e.Cause != store.CauseDeleted || e.Entry.Key != key || e.Entry.Token != inst.Lease().Token() || e.Entry.Err != nil {
+		if e.Kind != store.EventGone || e.Cause != store.CauseDeleted || e.Record.Key != key || e.Record.Token != inst.Lease().Token() || e.Record.Err != nil {
 			t.Errorf("got %+v, want it gone", e)
 		}
 	})
@@ -263,8 +263,8 @@ func TestWatchTellsADeath(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		events := watched(ctx, st)
-		if first, mark := <-events, <-events; first.Kind != store.EventPut || first.Entry.State != "idle" || mark.Kind != store.EventSynced {
-			t.Fatalf("got %+v and %+v, want the entry and a mark", first, mark)
+		if first, mark := <-events, <-events; first.Kind != store.EventPut || first.Record.State != "idle" || mark.Kind != store.EventSynced {
+			t.Fatalf("got %+v and %+v, want the record and a mark", first, mark)
 		}
 		st.suffer(silence, renew, remove)
 		for e := range events {
@@ -283,8 +283,8 @@ func TestWatchEndsWithTheStoresError(t *testing.T) {
 	st := shelf{records: []store.Record{{Key: "a", Value: []byte("hello"), Token: 1}}, err: errBoom}
 	var last error
 	for e, err := range registry.Watch[payload](t.Context(), st, "") {
-		if err == nil && e.Entry.Err == nil {
-			t.Errorf("got %+v, want an entry that cannot be read", e)
+		if err == nil && e.Record.Err == nil {
+			t.Errorf("got %+v, want a record that cannot be read", e)
 		}
 		last = err
 	}

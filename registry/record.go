@@ -10,14 +10,60 @@ import (
 	"time"
 
 	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/store"
 )
+
+// Record is a stored record as its readers see it. Reading needs no lease.
+//
+// A record that this package did not publish (a predecessor's, or that of a bare
+// lease) is read as well: its payload as far as it can be decoded. The fields that
+// only the registry writes are zero then.
+type Record[P any] struct {
+	Identity
+	Key     string
+	Token   store.Token   // zero for a record of another program
+	Left    time.Duration // until the record is gone, unless it is renewed
+	Payload P
+
+	State     string
+	Changed   time.Time
+	Heartbeat time.Time                // of the last renew, by this machine's clock
+	History   []fsm.Transition[string] // the most recent ones, oldest first
+
+	// Published reports whether this package wrote the record.
+	Published bool
+	// Err is why Payload could not be decoded; nil if it could.
+	Err error
+}
+
+// Foreign reports whether another program put the record there.
+func (r Record[P]) Foreign() bool { return r.Token == 0 }
+
+// newRecord decodes a record of the store. It never fails: a payload that cannot be
+// decoded leaves its error in Err.
+func newRecord[P any](s store.Record) Record[P] {
+	r := Record[P]{Key: s.Key, Token: s.Token, Left: s.Left}
+	if err := json.Unmarshal(s.Value, &r.Payload); err != nil {
+		r.Err = fmt.Errorf("payload of %q: %w", s.Key, err)
+	}
+	o, ok := decodeOwn(s.Value)
+	if !ok {
+		return r
+	}
+	r.Published = true
+	r.Identity, r.State, r.Changed, r.History = o.identity(), o.State, o.Changed, o.History
+	if ttl := time.Duration(o.TTL) * time.Millisecond; s.Left <= ttl {
+		r.Heartbeat = time.Now().Add(s.Left - ttl).UTC()
+	}
+	return r
+}
 
 // field is the one that the registry appends to the user's payload.
 const field = "leasehold"
 
-// ErrPayload is the condition of a payload that cannot be published: it does not
+// ErrBadPayload is the condition of a payload that cannot be published: it does not
 // marshal to a JSON object, or has a field of its own named "leasehold".
-var ErrPayload = errors.New("payload")
+var ErrBadPayload = errors.New("payload")
 
 // own is what the registry itself needs of a record. The token is not in it: that
 // is the record's.
@@ -60,7 +106,7 @@ func encode(payload any, o own) ([]byte, error) {
 		err = checkObject(payload, object)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrPayload, err)
+		return nil, fmt.Errorf("%w: %w", ErrBadPayload, err)
 	}
 	appendix, err := json.Marshal(o)
 	if err != nil {

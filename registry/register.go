@@ -14,7 +14,7 @@ import (
 //
 // It fails with *[ConflictError] while another instance holds the key, unless cfg
 // says to wait or to reclaim; with *[store.ForeignError] if another program put
-// something there; with [ErrPayload] or *[store.InvalidError] for what cannot be
+// something there; with [ErrBadPayload] or *[store.InvalidError] for what cannot be
 // published; and as [lease.Keeper.Acquire] does. A def with an [fsm.Encode] rule is
 // refused, since what is published is the instance's status.
 func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fsm.Definition[S], cfg Config[S, P]) (*Instance[S, P], error) {

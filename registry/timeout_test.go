@@ -52,7 +52,7 @@ func TestTimeoutsEndWithTheInstance(t *testing.T) {
 						t.Errorf("a timeout ran: %+v, %v", tr, err)
 					}
 				}))
-				inst, err := registry.Register(t.Context(), keep(t, st), def, configure(func(c *config) { c.Leave = nil }))
+				inst, err := registry.Register(t.Context(), keep(t, st), def, configure(func(c *config) { c.LeavePath = nil }))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -81,7 +81,7 @@ func TestConnectedMayNameAParent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := newProxy()
 		def := fsm.MustDefine(Idle, fsm.Table[State]{Idle: {Active}, Active: {Idle}, Warming: {Starting}, Starting: {}}, fsm.Substates(Active, Warming, Starting))
-		inst, err := registry.Register(t.Context(), keep(t, st), def, configure(func(c *config) { c.Leave = nil }))
+		inst, err := registry.Register(t.Context(), keep(t, st), def, configure(func(c *config) { c.LeavePath = nil }))
 		if err != nil {
 			t.Fatal(err)
 		}

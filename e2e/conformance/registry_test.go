@@ -69,7 +69,7 @@ func (s *scene) config(changes ...func(*config)) config {
 		Key:       s.key,
 		Fill:      func(p *payload, status registry.Status[State]) { p.Seen = status },
 		Connected: []State{Active},
-		Leave:     []State{Stopping, Stopped},
+		LeavePath: []State{Stopping, Stopped},
 		Host:      "host-a",
 		PublicIP:  func(context.Context) (netip.Addr, error) { return netip.Addr{}, errors.New("none") },
 	}
@@ -99,7 +99,7 @@ func (s *scene) climb(inst *instance, path ...State) {
 }
 
 // published is what a reader gets.
-func (s *scene) published(st store.Store) registry.Entry[payload] {
+func (s *scene) published(st store.Store) registry.Record[payload] {
 	s.Helper()
 	e, err := registry.Get[payload](s.Context(), st, s.key)
 	if err != nil {
@@ -282,7 +282,7 @@ func look(events <-chan registry.Event[payload], within time.Duration, is func(r
 
 func inState(state State) func(registry.Event[payload]) bool {
 	return func(e registry.Event[payload]) bool {
-		return e.Kind == store.EventPut && e.Entry.State == string(state)
+		return e.Kind == store.EventPut && e.Record.State == string(state)
 	}
 }
 
@@ -298,14 +298,14 @@ func watchTellsLife(s *scene) {
 		if to != Idle {
 			s.climb(inst, to)
 		}
-		if e := s.next(string(to), events, inState(to)); e.Entry.Token != inst.Lease().Token() {
-			s.Errorf("%s with token %d, not %d", to, e.Entry.Token, inst.Lease().Token())
+		if e := s.next(string(to), events, inState(to)); e.Record.Token != inst.Lease().Token() {
+			s.Errorf("%s with token %d, not %d", to, e.Record.Token, inst.Lease().Token())
 		}
 	}
 	if err := inst.Deregister(s.Context()); err != nil {
 		s.Fatal(err)
 	}
-	if e := s.next("the end", events, ofKind(store.EventGone)); e.Entry.Key != s.key || e.Cause == store.CauseExpired {
+	if e := s.next("the end", events, ofKind(store.EventGone)); e.Record.Key != s.key || e.Cause == store.CauseExpired {
 		s.Errorf("the end is %+v", e)
 	}
 }
@@ -318,7 +318,7 @@ func watchTellsDeath(s *scene, ttl time.Duration) (slow error) {
 		return errors.New("the record was gone before the watch told of it")
 	}
 	e := s.next("the end", events, ofKind(store.EventGone))
-	if e.Entry.Key != s.key || e.Cause == store.CauseDeleted || time.Now().Before(dead.Until) {
+	if e.Record.Key != s.key || e.Cause == store.CauseDeleted || time.Now().Before(dead.Until) {
 		s.Errorf("the end is %+v, %v before its time", e, time.Until(dead.Until))
 	}
 	return nil

@@ -53,7 +53,7 @@ func (h holder) explain(err error) error {
 }
 
 // inTheWay says who holds a key at present, or nothing if nobody does.
-func inTheWay(e registry.Entry[Record], err error) string {
+func inTheWay(e registry.Record[Record], err error) string {
 	if err != nil || e.Foreign() {
 		return ""
 	}

@@ -119,7 +119,7 @@ func (c *connector) registration() registry.Config[State, Record] {
 		},
 		Fill:      (*Record).fill,
 		Connected: []State{Active},
-		Leave:     []State{Stopping, Stopped},
+		LeavePath: []State{Stopping, Stopped},
 		Host:      s.hostname,
 		Instance:  s.instance,
 		Wait:      s.wait,

@@ -40,8 +40,10 @@ func TestJournalLines(t *testing.T) {
 		`{"msg":"error","token":7,"error":"too long"}`: func(j journal) {
 			j.heartbeat(lease.RenewAttempt{Token: 7, Skipped: errors.New("too long")})
 		},
-		"":                                 func(j journal) { j.heartbeat(lease.RenewAttempt{Token: 7, Err: &store.Error{Condition: store.ErrLost}}) },
-		`{"msg":"deregistered","token":7}`: func(j journal) { j.deregistered(7) },
+		"": func(j journal) {
+			j.heartbeat(lease.RenewAttempt{Token: 7, Err: &store.Error{Condition: store.ErrLost}})
+		},
+		`{"msg":"deregistered","token":7}`:                                                            func(j journal) { j.deregistered(7) },
 		`{"msg":"status","secondsLeft":null,"foreign":true,"record":"<x>"}`:                           func(j journal) { j.status(store.Record{Value: []byte("<x>"), Left: store.Forever}) },
 		`{"msg":"status","token":7,"secondsLeft":1.5,"foreign":false,"record":{"hostname":"host-a"}}`: statusLine,
 	} {
