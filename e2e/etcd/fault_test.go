@@ -250,6 +250,9 @@ func TestAUserWithoutTheLibrarysNamesIsRefusedAtOnce(t *testing.T) {
 		t.Fatalf("%v", err)
 	}
 	want(t, "new", err, etcdstore.ErrDenied, store.ErrUnavailable)
+	if addr := cluster.Endpoints()[0]; !strings.Contains(err.Error(), "etcd server "+refused.Server+": "+refused.What+": "+refused.Rule+": ") || !strings.Contains(refused.Server, addr) {
+		t.Errorf("%q does not say where, what and which rule: %+v", err, refused)
+	}
 }
 
 // A client without credentials can be made; one with wrong ones cannot.
@@ -320,6 +323,50 @@ func TestANamespaceOnOneInterfaceAloneIsRefused(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "namespace") {
 		t.Errorf("%v", err)
 	}
+	if refused := new(etcdstore.ServerError); !errors.As(err, &refused) || refused.What != "watch" || errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("%v is not a refusal of servers that answer", err)
+	}
+}
+
+func TestWatchErrIsSetWhileTheServerIsDown(t *testing.T) {
+	b := start(t, etcdtest.Settings{})
+	eventually := func(what string, ok func(error) bool) {
+		t.Helper()
+		for late := time.Now().Add(60 * time.Second); !ok(b.WatchErr()); time.Sleep(50 * time.Millisecond) {
+			if time.Now().After(late) {
+				t.Fatalf("%s: the watch error is %v", what, b.WatchErr())
+			}
+		}
+	}
+	isNil := func(err error) bool { return err == nil }
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	synced := make(chan store.EventKind, 100)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for e, err := range b.Watch(ctx, "") {
+			if err == nil && e.Kind != store.EventPut {
+				synced <- e.Kind
+			}
+		}
+	}()
+	<-synced
+	if err := b.WatchErr(); err != nil {
+		t.Errorf("while the server is up: the watch error is %v", err)
+	}
+	b.cluster.Member(0).Stop()
+	eventually("while the server is down", func(err error) bool { return err != nil })
+	b.cluster.Member(0).Restart()
+	eventually("once the server is back", isNil)
+	if kind := <-synced; kind != store.EventResync {
+		t.Errorf("the watch went on with %v, want %v", kind, store.EventResync)
+	}
+	b.cluster.Member(0).Stop()
+	eventually("while it is down again", func(err error) bool { return err != nil })
+	cancel()
+	<-ended
+	eventually("when nobody watches", isNil)
 }
 
 // A watch lives through the compaction of what it has not read yet.

@@ -144,8 +144,8 @@ func TestEvictionEndsTermsAndTokensTell(t *testing.T) {
 	t.Parallel()
 	const keys = 100
 	s := start(t, "--maxmemory", "16mb", "--maxmemory-policy", "allkeys-lru", "--maxmemory-samples", "64")
-	a := s.party(10*time.Second, 4*time.Second, redisstore.AllowEviction())
-	b := s.party(time.Hour, 0, redisstore.AllowEviction())
+	a := s.party(10*time.Second, 4*time.Second, redisstore.WithEvictionAllowed())
+	b := s.party(time.Hour, 0, redisstore.WithEvictionAllowed())
 	holders := make([]lease.Lease, keys)
 	for i := range keys {
 		holders[i] = a.acquire(fmt.Sprintf("job:%d", i), "a")

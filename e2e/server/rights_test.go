@@ -77,8 +77,8 @@ func TestAUserWithItsPrefixAloneAndNoChannel(t *testing.T) {
 	}
 	a.renewed(held)
 	told.agrees(b, "app:", "app:job")
-	if err := b.store.Subscription(); !redis.IsPermissionError(err) {
-		t.Errorf("the subscription says %v", err)
+	if err := b.store.WatchErr(); !redis.IsPermissionError(err) {
+		t.Errorf("the watch error is %v", err)
 	}
 	waiting := b.await("app:job", "b")
 	if err := held.Release(t.Context()); err != nil {

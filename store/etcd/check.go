@@ -3,6 +3,7 @@ package etcdstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -11,29 +12,38 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// ServerError says why a cluster or its client's rights will not do. It unwraps to its
-// cause and, unless the servers answered and are merely not as they have to be, to
-// [store.ErrUnavailable].
+// ServerError says why New refused a server, and what has to change. It unwraps to
+// Err and, if that is not nil, to [store.ErrUnavailable].
 type ServerError struct {
-	Endpoints []string
-	Step      string // that failed, e.g. "create"
-	Err       error
+	Server string // the endpoints of the client, with commas between
+	What   string // what was looked at or tried, e.g. "create"
+	Got    string // what it is; may be empty
+	Rule   string // what it has to be
+	Err    error  // what the server or the client said; nil if the servers answered and are not as they have to be
 }
 
 func (e *ServerError) Error() string {
-	return "etcd " + strings.Join(e.Endpoints, ",") + ": " + e.Step + ": " + e.Err.Error()
+	text := fmt.Sprintf("etcd server %s: %s", e.Server, e.What)
+	if e.Got != "" {
+		text += fmt.Sprintf(" %q", e.Got)
+	}
+	text += ": " + e.Rule
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
 }
 
-// Unwrap returns [store.ErrUnavailable], where that fits, and the cause.
+// Unwrap returns [store.ErrUnavailable] and Err, or nothing if Err is nil.
 func (e *ServerError) Unwrap() []error {
-	if errors.Is(e.Err, errNotHeard) {
-		return []error{e.Err}
+	if e.Err == nil {
+		return nil
 	}
 	return []error{store.ErrUnavailable, e.Err}
 }
 
-// errNotHeard is the fault of a client whose interfaces do not agree.
-var errNotHeard = errors.New("a watch does not tell what was put: is there a namespace on the client's KV and none, or another, on its Watcher?")
+// errNotHeard is the fault of a watch that opens and then tells of nothing.
+var errNotHeard = errors.New("the watch told of nothing")
 
 // probing is more than the servers ever take for the probe.
 const probing = time.Minute
@@ -70,8 +80,23 @@ func (s *Store) check(ctx context.Context) error {
 	return nil
 }
 
+// unable is the error of a step that the servers did not take.
 func (s *Store) unable(step string, err error) error {
-	return &ServerError{Endpoints: s.client.Endpoints(), Step: step, Err: named(bare(err))}
+	e := &ServerError{Server: strings.Join(s.client.Endpoints(), ","), What: step, Rule: remedy(err)}
+	if err != errNotHeard {
+		e.Err = named(bare(err))
+	}
+	return e
+}
+
+func remedy(err error) string {
+	switch {
+	case errors.Is(err, errNotHeard):
+		return "must tell what was put: a namespace has to be on the client's KV and Watcher alike"
+	case isDenied(err):
+		return "must be allowed to the client's user"
+	}
+	return "must answer"
 }
 
 // probe goes through the verbs on a record of the library's own. It returns the step
@@ -127,7 +152,7 @@ func hears(ctx context.Context, c clientv3.WatchChan) error {
 		case <-late.C:
 			return errNotHeard
 		case <-ctx.Done():
-			return errors.Join(errNotHeard, context.Cause(ctx))
+			return fmt.Errorf("%w: %w", errNotHeard, context.Cause(ctx))
 		}
 	}
 }

@@ -106,8 +106,11 @@
 // A watch hears of changes by two watches of etcd's: of the notes under the prefix, and of
 // the deletes of keys under it, so that a record which an operator deletes is told of at
 // once. What was put over a record it tells once the record's time left has passed. An
-// expiry and a delete look alike: the cause is Unknown, or Expired when the time left had
+// expiry and a delete look alike: the cause is CauseUnknown, or CauseExpired when the time left had
 // passed.
+//
+// A watch that breaks is opened anew until that succeeds, and resyncs then. Meanwhile it
+// hears of no changes, and [Store.WatchErr] says why.
 //
 // [Store.Deletions] is a watch of the deletes of all notes: a holder whose record is deleted by
 // a store hears of it in milliseconds, and of what another program deletes when it renews.

@@ -28,6 +28,8 @@ type Store struct {
 	held   map[string]*member
 	doubts map[store.Nonce]*member // whose creates are in doubt
 	memory memory
+
+	watchErrs watchErrors
 }
 
 var (
@@ -93,6 +95,12 @@ func (s *Store) Close() error {
 
 // farewell is how long Close may take to give leases back.
 const farewell = time.Second
+
+// WatchErr returns the error for which a watch hears of no changes at present, the
+// latest of them if there are several. It is nil while all watches hear, and while
+// nobody watches. The store goes on trying to open the watch, and resyncs it then. A
+// user's missing right to the whole of a prefix is no such error; see the package's doc.
+func (s *Store) WatchErr() error { return s.watchErrs.latest() }
 
 // Capabilities implements [store.Describer].
 func (s *Store) Capabilities() store.Capabilities {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -100,6 +101,7 @@ func (w *watch) start(ctx context.Context) bool {
 // listen hears of changes, over one pair of watches after another, until ctx ends.
 func (w *watch) listen(ctx context.Context) {
 	defer w.hub.Close()
+	defer w.store.watchErrs.clear(w)
 	for pause := firstPause; ctx.Err() == nil; pause = min(2*pause, maxPause) {
 		heard, err := w.hear(ctx)
 		w.hub.Missed()
@@ -109,9 +111,45 @@ func (w *watch) listen(ctx context.Context) {
 		if heard {
 			pause = firstPause
 		}
+		if ctx.Err() == nil && !w.deletes {
+			w.store.watchErrs.set(w, named(err))
+		}
 		sleep(ctx, pause)
 	}
 	w.unsettled(store.ErrClosed)
+}
+
+// watchErrors are the watches that hear nothing at present, with the error of each.
+type watchErrors struct {
+	mu   sync.Mutex
+	list []watchError // the latest error last
+}
+
+type watchError struct {
+	watch *watch
+	err   error
+}
+
+func (l *watchErrors) set(w *watch, err error) {
+	l.clear(w)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = append(l.list, watchError{w, err})
+}
+
+func (l *watchErrors) clear(w *watch) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = slices.DeleteFunc(l.list, func(e watchError) bool { return e.watch == w })
+}
+
+func (l *watchErrors) latest() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.list) == 0 {
+		return nil
+	}
+	return l.list[len(l.list)-1].err
 }
 
 // unsettled says how the first try to hear went, and reports whether it was the first.
@@ -138,6 +176,7 @@ func (w *watch) hear(ctx context.Context) (heard bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	w.store.watchErrs.clear(w)
 	if !w.unsettled(nil) {
 		w.hub.Missed() // whatever happened between the watches
 	}

@@ -12,14 +12,14 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// ServerError says why a server will not do, and what has to change. It unwraps to
-// its cause and, if it has one, to [store.ErrUnavailable].
+// ServerError says why New refused a server, and what has to change. It unwraps to
+// Err and, if that is not nil, to [store.ErrUnavailable].
 type ServerError struct {
 	Server string // its address
-	What   string // what was looked at, e.g. "maxmemory_policy"
+	What   string // what was looked at or tried, e.g. "maxmemory_policy" or "create"
 	Got    string // what it is; may be empty
 	Rule   string // what it has to be
-	Err    error  // what the server or the client said; may be nil
+	Err    error  // what the server or the client said; nil if the servers answered and are not as they have to be
 }
 
 func (e *ServerError) Error() string {
@@ -34,8 +34,7 @@ func (e *ServerError) Error() string {
 	return text
 }
 
-// Unwrap returns [store.ErrUnavailable] and the cause, or nothing if the server
-// answered and is merely not as it has to be.
+// Unwrap returns [store.ErrUnavailable] and Err, or nothing if Err is nil.
 func (e *ServerError) Unwrap() []error {
 	if e.Err == nil {
 		return nil
@@ -147,7 +146,7 @@ func (s server) check(clusterClient, allowEviction bool) error {
 		{clusterClient || s.facts["cluster_enabled"] != "1", "cluster_enabled",
 			"must be 0 for a *redis.Client: use redis.NewClusterClient for a Cluster"},
 		{allowEviction || s.facts["maxmemory_policy"] == "noeviction", "maxmemory_policy",
-			"must be noeviction, or a record can end before its time: change it, or accept that with AllowEviction"},
+			"must be noeviction, or a record can end before its time: change it, or accept that with WithEvictionAllowed"},
 	} {
 		if !must.ok {
 			return &ServerError{Server: s.address, What: must.what, Got: s.facts[must.what], Rule: must.rule}

@@ -54,7 +54,7 @@ func TestNewChecksEviction(t *testing.T) {
 	if fault.Got != "allkeys-lru" {
 		t.Errorf("got %q", fault.Got)
 	}
-	open(t, server.Client(), redisstore.AllowEviction())
+	open(t, server.Client(), redisstore.WithEvictionAllowed())
 }
 
 func TestNewChecksTheRole(t *testing.T) {

@@ -71,7 +71,7 @@ func TestCluster(t *testing.T) {
 	})
 	t.Run("moved slots", func(t *testing.T) { testMovedSlots(on(t, open(t, client)), nodes) })
 	t.Run("replicas", func(t *testing.T) {
-		_, err := open(t, client, redisstore.WaitReplicas(1, time.Millisecond)).Create(t.Context(), claim("key"))
+		_, err := open(t, client, redisstore.WithReplicaAck(1, time.Millisecond)).Create(t.Context(), claim("key"))
 		want(t, "create", err, store.ErrInDoubt)
 	})
 	t.Run("a cluster's node is refused", func(t *testing.T) {

@@ -39,17 +39,17 @@
 //
 // Replication is asynchronous. A failover to a replica that has not heard of a
 // create yet forgets it, and another may create the key while the first holder
-// still trusts its term; [WaitReplicas] makes that less likely and not
+// still trusts its term; [WithReplicaAck] makes that less likely and not
 // impossible. The same goes for an operator's DEL and FLUSHALL, for a restart
 // without the latest data, and for a clock that jumps ahead. Eviction would be
-// another such case, so a server that evicts is refused; see [AllowEviction].
+// another such case, so a server that evicts is refused; see [WithEvictionAllowed].
 //
 // # Slots that move
 //
 // While a slot of a Cluster moves, a record that lies as a whole on either server is
 // served there. One whose names are on both is unavailable ([store.ErrUnavailable],
 // nothing happened), and so are a key that has no record, a List that comes upon
-// either, and, with [WaitReplicas], a Create or Renew on the slot's new server. All
+// either, and, with [WithReplicaAck], a Create or Renew on the slot's new server. All
 // that ends with the move; no term does.
 //
 // # Watching
@@ -59,7 +59,7 @@
 // Published messages can be lost, so a watch also reads everything again once in
 // the longest time left that it saw, a minute at most, and after each reconnect.
 // Where the server's user has no right to the channel a watch therefore still
-// works, but hears of changes only so late; see [Store.Subscription].
+// works, but hears of changes only so late; see [Store.WatchErr].
 //
 // What a delete removes is published on "leasehold:<database>:deletes" too, for
 // [Store.Deletions]: a holder that listens there is not told of every heartbeat of others.
@@ -69,6 +69,6 @@
 // A user with an access control list needs its own keys and leasehold:*, the
 // channels leasehold:* to watch promptly, and the commands info, ping, evalsha,
 // eval, time, type, get, set, del, exists, pttl, pexpire, pexpireat, hmget, hset,
-// zadd, zrem, zscore, zrangebylex, publish and subscribe (for [WaitReplicas] also
+// zadd, zrem, zscore, zrangebylex, publish and subscribe (for [WithReplicaAck] also
 // wait; on a Cluster also cluster|slots and asking).
 package redisstore

@@ -96,7 +96,7 @@ func TestAWatchIsHeardAgainAfterAFailover(t *testing.T) {
 	w.expect(t, synced, 0)
 	kill(m.cluster, master, replica)
 	w.expect(t, resync, 0)
-	want(t, "subscription", m.Subscription(), nil)
+	want(t, "watch error", m.WatchErr(), nil)
 	token := m.hold("{" + channel + "}:key").Token
 	w.expect(t, put("{"+channel+"}:key", token, "first"), 0)
 }

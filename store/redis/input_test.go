@@ -80,13 +80,13 @@ func TestBadOptions(t *testing.T) {
 		"nil *redis.Client":            {(*redis.Client)(nil), nil, "client"},
 		"nil *redis.ClusterClient":     {(*redis.ClusterClient)(nil), nil, "client"},
 		"ring":                         {ring(t, b), nil, "client"},
-		"no replicas":                  {b.plain, redisstore.WaitReplicas(0, time.Second), "count of replicas"},
-		"negative replicas":            {b.plain, redisstore.WaitReplicas(-1, time.Second), "count of replicas"},
-		"no timeout":                   {b.plain, redisstore.WaitReplicas(1, 0), "timeout for replicas"},
-		"timeout of a fraction":        {b.plain, redisstore.WaitReplicas(1, time.Millisecond+1), "timeout for replicas"},
-		"timeout beyond the client's":  {b.plain, redisstore.WaitReplicas(1, time.Hour), "timeout for replicas"},
+		"no replicas":                  {b.plain, redisstore.WithReplicaAck(0, time.Second), "count of replicas"},
+		"negative replicas":            {b.plain, redisstore.WithReplicaAck(-1, time.Second), "count of replicas"},
+		"no timeout":                   {b.plain, redisstore.WithReplicaAck(1, 0), "timeout for replicas"},
+		"timeout of a fraction":        {b.plain, redisstore.WithReplicaAck(1, time.Millisecond+1), "timeout for replicas"},
+		"timeout beyond the client's":  {b.plain, redisstore.WithReplicaAck(1, time.Hour), "timeout for replicas"},
 		"nil option":                   {b.plain, nil, ""},
-		"eviction allowed, not needed": {b.plain, redisstore.AllowEviction(), ""},
+		"eviction allowed, not needed": {b.plain, redisstore.WithEvictionAllowed(), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var opts []redisstore.Option

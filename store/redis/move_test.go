@@ -320,7 +320,7 @@ func (m *mover) testReplicasOnTheMove() {
 	tag, slot := m.tag()
 	c := long("{" + tag + "}:key")
 	w := store.Renewal{Key: c.Key, Token: m.create(c).Token}
-	m.Store = open(m, m.plain, redisstore.WaitReplicas(1, time.Millisecond))
+	m.Store = open(m, m.plain, redisstore.WithReplicaAck(1, time.Millisecond))
 	move := m.move(slot)
 	want(m, "renew on the source", m.renew(w).Err, store.ErrInDoubt)
 	move.Carry(move.Left()...)

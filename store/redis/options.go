@@ -7,8 +7,8 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// Option changes how a store works. There are two, [AllowEviction] and
-// [WaitReplicas]; most stores need neither.
+// Option changes how a store works. There are two, [WithEvictionAllowed] and
+// [WithReplicaAck]; most stores need neither.
 type Option func(*options)
 
 type options struct {
@@ -17,21 +17,21 @@ type options struct {
 	replicas      replicas
 }
 
-// AllowEviction accepts a server whose maxmemory-policy is not noeviction. A
-// record that is evicted ends its term before its time, unknown to its holder,
-// and another can then create the key while the first still trusts its term.
-func AllowEviction() Option {
+// WithEvictionAllowed accepts a server whose maxmemory-policy is not noeviction. A
+// record that is evicted ends its lease early without its holder's knowledge. Another
+// can then create the key while the first still trusts its lease.
+func WithEvictionAllowed() Option {
 	return func(o *options) { o.allowEviction = true }
 }
 
-// WaitReplicas has each Create and Renew wait until at least count replicas of
+// WithReplicaAck makes each Create and Renew wait until at least count replicas of
 // the key's own master have acknowledged it, for at most timeout, which must be
 // whole milliseconds and shorter than the client's read timeout. With fewer, the
 // write is [store.ErrInDoubt]: it is on the master, and a failover may undo it.
 //
 // This is WAIT of Redis, with its limits: a replica that acknowledged can still
 // lose a failover to one that did not.
-func WaitReplicas(count int, timeout time.Duration) Option {
+func WithReplicaAck(count int, timeout time.Duration) Option {
 	return func(o *options) { o.wait, o.replicas = true, replicas{count, timeout} }
 }
 

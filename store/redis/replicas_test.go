@@ -11,7 +11,7 @@ import (
 	redisstore "github.com/leasehold-go/leasehold/store/redis"
 )
 
-func TestWaitReplicas(t *testing.T) {
+func TestWithReplicaAck(t *testing.T) {
 	b := start(t, "--repl-diskless-sync-delay", "0")
 	replica := redistest.Start(t)
 	host, port, _ := net.SplitHostPort(b.server.Addr())
@@ -23,7 +23,7 @@ func TestWaitReplicas(t *testing.T) {
 		info := b.do("INFO", "replication").(string)
 		return strings.Contains(info, "state=online") && !strings.Contains(info, "online,offset=0,")
 	})
-	b.Store = open(t, patient(t, b.server), redisstore.WaitReplicas(1, 30*time.Second))
+	b.Store = open(t, patient(t, b.server), redisstore.WithReplicaAck(1, 30*time.Second))
 
 	token := b.hold("key").Token
 	w := store.Renewal{Key: "key", Token: token}
@@ -35,7 +35,7 @@ func TestWaitReplicas(t *testing.T) {
 	want(t, "renew after SCRIPT FLUSH", b.renew(w).Err, nil)
 
 	replica.Pause()
-	b.Store = open(t, b.plain, redisstore.WaitReplicas(1, 50*time.Millisecond))
+	b.Store = open(t, b.plain, redisstore.WithReplicaAck(1, 50*time.Millisecond))
 	c := claim("new")
 	_, err := b.Create(t.Context(), c)
 	want(t, "create", err, store.ErrInDoubt)
@@ -58,7 +58,7 @@ func TestWaitReplicas(t *testing.T) {
 // A server that refuses the WAIT has done the write nevertheless.
 func TestWaitRefused(t *testing.T) {
 	b := start(t)
-	b.Store = open(t, b.plain, redisstore.WaitReplicas(1, 50*time.Millisecond))
+	b.Store = open(t, b.plain, redisstore.WithReplicaAck(1, 50*time.Millisecond))
 	b.do("ACL", "SETUSER", "default", "-wait")
 	_, err := b.Create(t.Context(), claim("key"))
 	want(t, "create", err, store.ErrInDoubt)

@@ -85,11 +85,11 @@ func (s *Store) Capabilities() store.Capabilities {
 	}
 }
 
-// Subscription returns nil while the store hears of changes, and while nobody
-// watches; otherwise it returns why watches hear of nothing at present and have
-// to wait for their next full read. A cause that does not go away is that the
-// server's user has no right to the channel; see the package's doc.
-func (s *Store) Subscription() error {
+// WatchErr returns the error for which watches hear of no changes at present. It is nil
+// while they hear, and while nobody watches. The store goes on trying to hear; until it
+// does, a watch learns of changes only from its next full read. An error that stays is
+// that the server's user has no right to the channel; see the package's doc.
+func (s *Store) WatchErr() error {
 	s.changes.mu.Lock()
 	e := s.changes.ear
 	s.changes.mu.Unlock()

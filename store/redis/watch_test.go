@@ -177,7 +177,7 @@ func TestWatchesShareOneConnection(t *testing.T) {
 	eventually(t, "nobody listens when nobody watches", func() bool { return subscribers() == 0 })
 	again := watch(b, "")
 	again.expect(t, synced, 0)
-	want(t, "subscription", b.Subscription(), nil)
+	want(t, "watch error", b.WatchErr(), nil)
 }
 
 func TestWatchResyncsAfterItsConnectionWasCut(t *testing.T) {
@@ -204,13 +204,13 @@ func TestWatchOutlivesTheServer(t *testing.T) {
 	w := watch(b, "")
 	w.expect(t, synced, 0)
 	b.server.Stop()
-	eventually(t, "it is known that nothing is heard", func() bool { return b.Subscription() != nil })
+	eventually(t, "it is known that nothing is heard", func() bool { return b.WatchErr() != nil })
 	b.server.RestartEmpty()
 	eventually(t, "it resyncs", func() bool { return w.saw(resync, 0) })
 	w.expect(t, gone("key", grant.Token, store.CauseUnknown), 0)
 	again := b.hold("key")
 	w.expect(t, put("key", again.Token, "first"), 0)
-	eventually(t, "it is heard again", func() bool { return b.Subscription() == nil })
+	eventually(t, "it is heard again", func() bool { return b.WatchErr() == nil })
 }
 
 // Nothing is published, so only the watch's own timers can tell.
@@ -227,9 +227,9 @@ func TestWatchWithoutMessages(t *testing.T) {
 		w.expect(t, put("app:key", first.Token, "first"), 0)
 		w.expect(t, synced, 0)
 	}
-	want(t, "subscription", b.Subscription(), nil)
-	if err := mute.Subscription(); !redis.IsPermissionError(err) {
-		t.Errorf("subscription: %v, want that there is no right to it", err)
+	want(t, "watch error", b.WatchErr(), nil)
+	if err := mute.WatchErr(); !redis.IsPermissionError(err) {
+		t.Errorf("watch error: %v, want that there is no right to it", err)
 	}
 	second := mute.create(store.Claim{Key: "app:new", Value: []byte("second"), TTL: ttl, Nonce: store.NewNonce()})
 	for _, w := range []*watcher{w, deaf} {
