@@ -27,10 +27,13 @@ var layers = map[string]struct {
 		"a backend knows the contract alone, and its client"},
 	"store/storetest": {[]string{"store"}, []string{"pgregory.net/rapid", "github.com/google/go-cmp"},
 		"a suite that any backend can run knows none"},
-	"lease":       {[]string{"store"}, nil, "a lease is held on any store"},
-	"fsm":         {[]string{"lease", "store"}, nil, "a machine sees a lease as an interface, and no backend"},
-	"fsm/fsmtest": {[]string{"fsm"}, []string{"pgregory.net/rapid"}, "it tests any definition, by what fsm exports"},
-	"registry":    {[]string{"fsm", "lease", "store"}, nil, "an instance runs on any store"},
+	"lease":              {[]string{"store"}, nil, "a lease is held on any store"},
+	"fsm":                {[]string{"fsm/internal/graph"}, nil, "a machine knows no lease: it writes through the interface fsm.Writer"},
+	"fsm/internal/graph": {nil, nil, "it knows states by number, and neither events nor user code"},
+	"fsm/internal/order": {nil, nil, "it is compared with the machine, so it must not use the machine"},
+	"fsm/fsmdraw":        {[]string{"fsm"}, nil, "it draws any definition, from the exported API of fsm"},
+	"fsm/fsmtest":        {[]string{"fsm", "fsm/internal/order"}, []string{"pgregory.net/rapid"}, "it tests any definition, from the exported API of fsm"},
+	"registry":           {[]string{"fsm", "lease", "store"}, nil, "an instance runs on any store"},
 }
 
 // programs may import everything: they are what people run, or test with.

@@ -11,6 +11,7 @@ import (
 // as the package needs them or as what it needs does.
 var linked = map[string][]string{
 	"fsm":          nil,
+	"fsm/fsmdraw":  nil,
 	"fsm/fsmtest":  {"pgregory.net/rapid"},
 	"lease":        nil,
 	"registry":     nil,

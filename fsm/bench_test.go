@@ -10,8 +10,9 @@ import (
 	"github.com/leasehold-go/leasehold/fsm"
 )
 
-// byHand is what one writes without a library: a mutex, states as small numbers, a
-// ring of 50 and the monotonic clock. Figures are ratios to it in the same run.
+// byHand is a state machine without a library: a mutex, states as small numbers, a ring of
+// 50 entries and the monotonic clock. The figures of the package are ratios to it in the
+// same run.
 type byHand struct {
 	mu     sync.Mutex
 	state  uint8
@@ -99,7 +100,7 @@ func BenchmarkTransitionWithHook(b *testing.B) {
 	backAndForth(b, def)
 }
 
-// With states within states: into a parent, down to its first leaf, and out of it.
+// The target is a parent: the transition enters the parent and its first child.
 func BenchmarkTransitionAcrossLevels(b *testing.B) {
 	def, err := fsm.Define(idle, fsm.Table[state]{
 		idle: {starting}, starting: {idle}, warming: {active}, active: {},
@@ -110,7 +111,7 @@ func BenchmarkTransitionAcrossLevels(b *testing.B) {
 	backAndForth(b, def)
 }
 
-// With a timeout that starts and ends with each second step.
+// A timeout starts with every other transition and ends with the next.
 func BenchmarkTransitionWithTimeout(b *testing.B) {
 	def, err := lifecycle.With(fsm.Timeout(starting, time.Hour, idle))
 	if err != nil {
@@ -119,7 +120,7 @@ func BenchmarkTransitionWithTimeout(b *testing.B) {
 	backAndForth(b, def)
 }
 
-// backAndForth measures a step to starting, or into it, and one back.
+// backAndForth measures transitions to starting and back to idle.
 func backAndForth(b *testing.B, def *fsm.Definition[state]) {
 	m := fsm.New(def)
 	ctx := context.Background()
@@ -139,7 +140,7 @@ func BenchmarkRejection(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if m.Transition(ctx, active) == nil {
-			b.Fatal("accepted")
+			b.Fatal("the transition was accepted")
 		}
 	}
 }
@@ -148,7 +149,7 @@ func BenchmarkState(b *testing.B) {
 	m := fsm.New(lifecycle)
 	for b.Loop() {
 		if m.State() != idle {
-			b.Fatal("moved")
+			b.Fatal("the machine moved")
 		}
 	}
 }
@@ -166,7 +167,7 @@ func BenchmarkStateUnderWriter(b *testing.B) {
 	}()
 	for b.Loop() {
 		if m.State() == active {
-			b.Fatal("moved out of the loop")
+			b.Fatal("the machine is in a state that no transition leads to")
 		}
 	}
 	cancel()
@@ -177,7 +178,7 @@ func BenchmarkCan(b *testing.B) {
 	m := fsm.New(lifecycle)
 	for b.Loop() {
 		if !m.Can(starting) {
-			b.Fatal("cannot start")
+			b.Fatal("the edge to starting is missing")
 		}
 	}
 }
@@ -186,7 +187,7 @@ func BenchmarkNew(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if fsm.New(lifecycle) == nil {
-			b.Fatal("no machine")
+			b.Fatal("New returned nil")
 		}
 	}
 }

@@ -8,25 +8,24 @@ import (
 // anchorLife is for how long the wall clock is extrapolated from one reading.
 const anchorLife = time.Second
 
-// anchor is a reading of both clocks.
+// anchor is one reading of both clocks.
 type anchor struct {
-	read time.Time // its monotonic part counts
+	read time.Time // for its monotonic reading
 	wall int64     // the same moment in nanoseconds since 1970
 }
 
-// anchored is the latest reading, shared by all machines of the process. What it
-// points to never changes; a newer one takes its place.
+// anchored is the latest anchor, shared by all machines of the process. Anchors are
+// replaced, never changed.
 var anchored atomic.Pointer[anchor]
 
-// now is the wall clock in nanoseconds since 1970. Reading only the monotonic
-// clock costs about half of what both cost, and that would be a third of a
-// transition. So the wall clock is read once a second at most, and in between
-// it is the last reading plus the monotonic time since.
+// now is the wall clock in nanoseconds since 1970. The monotonic clock alone costs about
+// half of both clocks, and both would be a third of a transition. So the wall clock is read
+// once a second at most; in between it is the last reading plus the monotonic time since.
 //
-// After a step of the wall clock, or a suspension during which the monotonic
-// clock stood still, now is wrong by as much until the anchor is a second old.
-// A reading from before the anchor, or far from it, is another clock: the
-// virtual one of a test bubble has no monotonic reading, and agrees with itself.
+// After a step of the wall clock, or a suspension during which the monotonic clock stood
+// still, now is off until the anchor is a second old. An anchor in the future, or far in the
+// past, belongs to another clock and is replaced: in a bubble of testing/synctest the virtual
+// clock has no monotonic reading.
 func now() int64 {
 	if a := anchored.Load(); a != nil {
 		if d := time.Since(a.read); uint64(d) < uint64(anchorLife) { // and not negative

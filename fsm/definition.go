@@ -4,111 +4,107 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"github.com/leasehold-go/leasehold/fsm/internal/graph"
 )
 
-// Definition is a checked table with its rules. It is immutable, safe for use
-// by any number of goroutines, and shared by its machines. Its zero value is of
-// no use: it comes from [Define], [MustDefine] or [Definition.With].
+// Definition is a checked table with its rules. It is immutable and may be shared by any
+// number of machines and goroutines. It comes from [Define], [MustDefine] or
+// [Definition.With]; its zero value is of no use.
 type Definition[S comparable] struct {
-	table *graph[S] // as given
-	graph *graph[S] // with the edges that rules have added, and those of the states around each
-	tree  *tree     // how the states lie within each other; graph has it too
-	rules []Rule[S] // as given; With compiles them again beside its own
+	// As given.
+	initial S
+	table   Table[S]
+	rules   []Rule[S]
 
-	// The rules, compiled.
-	places    []place[S] // by state
-	unruled   edge[S]    // stands for every edge about which nothing is said
-	bindings  []binding[S]
-	events    []*event // in the order in which rules name them
-	curious   []*event // those whose arguments some rule looks at
-	before    []hook[S]
-	after     []hook[S]
-	finals    []func(context.Context, Transition[S], error)
+	// States by ID, which is their place in the order of States.
+	states    []S
+	ids       map[S]graph.ID
+	graph     *graph.Graph[hook[S]]
+	permitted [][]S    // by ID: the targets of the state's edges; for errors and for Next
+	start     graph.ID // the leaf in which a machine begins
+
+	// Rules for events. Events are in the order of their first rule.
+	events    []*event
+	read      []*event       // the events whose argument some rule reads
+	handlers  [][]handler[S] // by ID: one for each event that has rules in the state
+	handled   [][]string     // by ID: the names of the events that are not ignored
 	unhandled func(context.Context, *EventError[S]) error
-	encode    func(Snapshot[S]) ([]byte, error)
-	timeouts  []timeout[S]
-	overdue   []func(context.Context, *TransitionError[S])
-	ends      []S    // what Final names
-	start     uint16 // the leaf in which a machine begins
-	mark      string // see Fingerprint
-	bare      bool   // no user code, no hierarchy and no timeouts: a transition is a step and no more
+
+	// Hooks of every transition.
+	before  []hook[S]
+	after   []hook[S]
+	finally []func(context.Context, Transition[S], error)
+
+	timeouts       []timeout[S]
+	timeoutsOf     [][]uint16 // by ID: places in timeouts
+	onTimeoutError []func(context.Context, *TransitionError[S])
+
+	encode      func(context.Context, Snapshot[S]) ([]byte, error)
+	requires    []*dataKey
+	final       []S
+	fingerprint string
+
+	// plain: no user code, hierarchy or timeouts, so that a transition is an entry in
+	// the history and no more.
+	plain bool
+	// stateful: machines have a memory for history states, or timeouts.
+	stateful bool
 }
 
-// place is what the rules say about one state.
-type place[S comparable] struct {
-	guards   []guard[S]
-	exit     []hook[S]
-	enter    []hook[S]
-	edges    []edge[S] // by place among the targets; nil if nothing is said
-	handlers []handler[S]
-	handled  []string // the names of the events that are handled, for showing
-	timeouts []uint16 // by place in the definition's
-	self     selfKind
+// handler holds the rules for one event in one state.
+type handler[S comparable] struct {
+	event      *event
+	number     uint16 // of the event in the definition, from 1
+	candidates []candidate[S]
 }
 
-// edge is what the rules say about one edge.
-type edge[S comparable] struct {
-	guards []guard[S]
-	along  []hook[S]
+// candidate is a rule for an event in one state.
+type candidate[S comparable] struct {
+	kind   eventKind
+	edge   *graph.Edge[hook[S]] // of a rule that leads
+	among  []S                  // the declared targets
+	choose func(context.Context, Transition[S], argument) (S, error)
+	guards []argumentGuard[S]
+	acts   []argumentHook[S]
 }
 
-// selfKind is how a state may be its own target.
-type selfKind uint8
-
-const (
-	noSelf    selfKind = iota
-	remaining          // Self: it is not left
-	reentered          // Reenter
-)
-
-type guard[S comparable] struct {
-	name  string
-	check hook[S]
+// timeout is a compiled timeoutRule.
+type timeout[S comparable] struct {
+	timeoutRule[S]
+	id graph.ID // of its state
 }
 
-// hook is the shape of all user code that runs in a transition.
-type hook[S comparable] = func(context.Context, Transition[S]) error
+// cause is the cause that the history keeps of a timeout.
+func (t *timeout[S]) cause() string { return fmt.Sprintf("timeout after %s in %v", t.name, t.state) }
 
 // Define checks a table and its rules and compiles them. It copies the table.
 //
-// Everything wrong is reported at once, in one *[DefinitionError]:
+// All mistakes are reported at once, in one *[DefinitionError]:
 //
-//   - of the table: an initial state or a target that is not a key of it, a
-//     target listed twice, a state that lists itself or cannot be reached, states
-//     that print alike, more than 65535 states;
-//   - of rules: one for an unknown state or for an edge that the table has not,
-//     one without a function, a guard without a name or with the name of another
-//     guard of its state, edge or candidate, a second Encode or OnUnhandled, a
-//     state with both Self and Reenter;
-//   - of events: one without a name or with the name of another, without a source,
-//     with an edge that the table has not, with a rule that is given twice or that
-//     is never reached because the one before it has no guard (two rules for any
-//     state included), ignored where it is handled, and a rule for any state that
-//     applies nowhere;
-//   - of a hierarchy: a state within itself, in two others or twice in one, a parent
-//     with nothing within it, an edge that a state lists and one around it too, and a
-//     history state that leads somewhere, lies somewhere, or is of a leaf;
-//   - of timeouts: one that is not positive, that has no edge in the table or is given
-//     twice, and a circle of states out of which nothing but timeouts leads;
-//   - with a [Final] rule, of ends: a state without a way out that it does not
-//     name, one that it names and that has a way out, and one from which no way
-//     leads to any that it names.
+//   - Table: an initial state or a target that is not a key, a target that is listed
+//     twice, a state that lists itself or cannot be reached, states that print alike, more
+//     than 65535 states.
+//   - Rules: a rule for an unknown state or edge, a rule without a function, a guard without
+//     a name or with the name of another guard of its state, edge or candidate, a second
+//     [Encode] or [OnUnhandled] rule, a state with both [Self] and [Reenter].
+//   - Events: an event without a name or with the name of another, a rule without a source,
+//     for an edge that the table does not have, that is given twice, or that is never
+//     reached because the rule before it has no guard (two [FromAny] rules included), an
+//     event that is both ignored and handled in a state, and a FromAny rule that applies
+//     nowhere.
+//   - Hierarchy: a state within itself, in two parents, or twice in one, a parent without
+//     children, an edge that both a state and a state around it list, a history state that
+//     has edges, lies in another state, or is of a leaf.
+//   - Timeouts: a duration that is not positive, a timeout without an edge or given twice,
+//     and a circle of states that only timeouts leave.
+//   - Ends, with a [Final] rule: a leaf without edges that the rule does not name, one with
+//     edges that it names, and one that leads to no final state.
 func Define[S comparable](initial S, table Table[S], rules ...Rule[S]) (*Definition[S], error) {
-	var found problems
-	inner := make(map[S][]S)
-	for _, r := range rules {
-		if r.order != nil {
-			r.order(inner)
-		}
-	}
-	d := &Definition[S]{table: compile(initial, table, inner, &found)}
-	if len(d.table.states) > 0 {
-		d.bind(rules, &found)
-	}
-	return checked(d, found)
+	return compile(initial, table.clone(), slices.Clone(rules))
 }
 
-// MustDefine is [Define] for package variables: it panics with the error.
+// MustDefine is [Define] for package variables. It panics with the error.
 func MustDefine[S comparable](initial S, table Table[S], rules ...Rule[S]) *Definition[S] {
 	d, err := Define(initial, table, rules...)
 	if err != nil {
@@ -117,148 +113,144 @@ func MustDefine[S comparable](initial S, table Table[S], rules ...Rule[S]) *Defi
 	return d
 }
 
-// With returns a definition with more rules on the same compiled table. They
-// come after those that d has. It fails like [Define].
+// With returns a definition of the same table with the rules of d and more. It fails like
+// [Define].
 func (d *Definition[S]) With(rules ...Rule[S]) (*Definition[S], error) {
-	var found problems
-	derived := &Definition[S]{table: d.table}
-	derived.bind(slices.Concat(d.rules, rules), &found)
-	return checked(derived, found)
+	return compile(d.initial, d.table, slices.Concat(d.rules, rules))
 }
 
-func checked[S comparable](d *Definition[S], found problems) (*Definition[S], error) {
-	if err := found.err(); err != nil {
-		return nil, err
-	}
-	return d, nil
-}
-
-func (d *Definition[S]) bind(rules []Rule[S], found *problems) {
-	d.rules = slices.Clone(rules)
-	d.graph = d.table
-	d.places = make([]place[S], len(d.graph.states))
-	for _, r := range rules { // what adds edges comes before what is about edges
-		if r.shape != nil {
-			r.shape(d, found)
+// edge finds the edge from one state to another, or returns nil. Comparing the few states
+// that are permitted costs less than hashing one.
+func (d *Definition[S]) edge(from graph.ID, to S) *graph.Edge[hook[S]] {
+	for i, s := range d.permitted[from] {
+		if s == to {
+			return &d.graph.Nodes[from].Edges[i]
 		}
 	}
-	d.graph = d.table.withSelves(func(i int) bool { return d.places[i].self != noSelf })
-	d.checkTree(found)
-	d.graph = d.graph.inherit(d.tree, found)
-	d.start, d.bare, d.mark = d.tree.initial(0), d.tree == nil, d.fingerprint()
-	for _, r := range rules {
-		if r.bind != nil {
-			r.bind(d, found)
-		} else if r.shape == nil {
-			found.add("a rule is empty")
+	return nil
+}
+
+// handler finds the rules for an event in a state, or returns nil.
+func (d *Definition[S]) handler(s graph.ID, e *event) *handler[S] {
+	handlers := d.handlers[s]
+	for i := range handlers {
+		if handlers[i].event == e {
+			return &handlers[i]
 		}
 	}
-	d.passDown()
-	d.handle(found)
-	d.checkReach(found)
-	d.checkEnds(found)
-	d.checkTimeouts(found)
+	return nil
 }
 
-// passDown adds to what is said about the edges of each state what is said about
-// those that it has from the states around it.
-func (d *Definition[S]) passDown() {
-	t := d.graph.tree
-	if t == nil {
-		return
-	}
-	whole := make([][]edge[S], len(d.places))
-	for i := range d.places {
-		for at, to := range d.graph.targets[i] {
-			var e edge[S]
-			for s := range t.upward(uint16(i), t.outer(t.declared[i][at])) {
-				if said := d.edgeRules(s, slices.Index(d.graph.targets[s], to)); said != &d.unruled {
-					e.guards, e.along = append(e.guards, said.guards...), append(e.along, said.along...)
-				}
-			}
-			whole[i] = append(whole[i], e)
-		}
-	}
-	for i := range d.places {
-		d.places[i].edges = whole[i]
-	}
-}
+// Initial returns the first state of a machine: the leaf that is entered with the initial
+// state.
+func (d *Definition[S]) Initial() S { return d.states[d.start] }
 
-// checkReach reports the states in which no machine will ever be.
-func (d *Definition[S]) checkReach(found *problems) {
-	if !d.graph.rooted { // then nothing can be reached, and that is said already
-		return
-	}
-	reached := d.spread(d.start).met
-	for s := range d.graph.tree.upward(d.start, none) {
-		reached[s] = true
-	}
-	for i, s := range d.graph.states {
-		if !reached[i] {
-			found.add("%q cannot be reached from %q", label(s), label(d.graph.states[0]))
-		}
-	}
-}
+// States returns all states: the initial one, then breadth first the children of each
+// state and its targets in the order of the table.
+func (d *Definition[S]) States() []S { return slices.Clone(d.states) }
 
-// along returns what is said about an edge; for an unknown one as place does.
-func (d *Definition[S]) along(rule string, from, to S, found *problems) *edge[S] {
-	p := d.place(rule, from, found)
-	_, target := d.number(rule, to, found)
-	i, known := d.graph.index[from]
-	at, _, ok := d.graph.edge(i, to)
-	if known && target && !ok {
-		found.add("%s is for %q -> %q, which is not in the table", rule, label(from), label(to))
-	}
-	if !known || !ok {
-		return new(edge[S])
-	}
-	if p.edges == nil {
-		p.edges = make([]edge[S], len(d.graph.targets[i]))
-	}
-	return &p.edges[at]
-}
-
-// place returns what is said about a state. A rule for an unknown one is
-// reported and gets a place that leads nowhere, so that its other mistakes are
-// found too.
-func (d *Definition[S]) place(rule string, s S, found *problems) *place[S] {
-	i, ok := d.number(rule, s, found)
-	if ok && d.isHistory(i) {
-		found.add("%s is for %q, which is a history state", rule, label(s))
-		ok = false
-	}
-	if !ok {
-		return new(place[S])
-	}
-	return &d.places[i]
-}
-
-// Initial returns the state in which a machine begins: with a hierarchy, the leaf
-// that is entered with the initial state.
-func (d *Definition[S]) Initial() S { return d.graph.states[d.start] }
-
-// States returns all states: the initial one first, then breadth first, the
-// targets of each state in the order of the table.
-func (d *Definition[S]) States() []S { return slices.Clone(d.graph.states) }
-
-// Next returns the states to which from may lead, in the order of the table, and
-// then those to which the states around it lead: none for a final state, nor for one
-// that is not in the table.
+// Next returns the targets of a state in the order of the table, its own before inherited
+// ones. It returns none for a final or unknown state.
 func (d *Definition[S]) Next(from S) []S {
-	i, ok := d.graph.index[from]
+	id, ok := d.ids[from]
 	if !ok {
 		return nil
 	}
-	return slices.Clone(d.graph.next[i])
+	return slices.Clone(d.permitted[id])
 }
 
-// Can reports whether the table has an edge between two states. Guards have no
-// say in it.
+// Can reports whether the table has an edge from one state to another. It asks no guard.
 func (d *Definition[S]) Can(from, to S) bool {
-	i, ok := d.graph.index[from]
-	if !ok {
-		return false
-	}
-	_, _, ok = d.graph.edge(i, to)
-	return ok
+	id, ok := d.ids[from]
+	return ok && d.edge(id, to) != nil
 }
+
+// In reports whether a state is another or lies within it, at any depth.
+func (d *Definition[S]) In(state, around S) bool {
+	s, known := d.ids[state]
+	outer, also := d.ids[around]
+	return known && also && d.graph.Within(s, outer)
+}
+
+// Parent returns the state directly around another, if there is one.
+func (d *Definition[S]) Parent(state S) (parent S, ok bool) {
+	id, known := d.ids[state]
+	if !known || d.graph.Nodes[id].Parent == graph.None {
+		return parent, false
+	}
+	return d.states[d.graph.Nodes[id].Parent], true
+}
+
+// Children returns the states directly within a state, the one that is entered with it
+// first.
+func (d *Definition[S]) Children(state S) []S {
+	id, known := d.ids[state]
+	if !known {
+		return nil
+	}
+	return d.named(d.graph.Nodes[id].Children)
+}
+
+// HistoryState returns the state that a history state stands for, and whether it is one.
+func (d *Definition[S]) HistoryState(state S) (of S, deep, ok bool) {
+	id, known := d.ids[state]
+	if !known || !d.graph.IsHistory(id) {
+		return of, false, false
+	}
+	h := d.graph.Nodes[id].History
+	return d.states[h.Of], h.Deep, true
+}
+
+// Path returns a shortest path from one state to another, both included: the first in the
+// order of the table. It is nil if there is none, and one state if from lies in to.
+//
+// With a hierarchy these are the targets to ask for, one after the other, of a machine
+// in from (or in the leaf that is entered with it), until it is in to. Some may be parents,
+// or history states, which are taken to remember nothing.
+func (d *Definition[S]) Path(from, to S) []S {
+	source, known := d.ids[from]
+	target, also := d.ids[to]
+	if !known || !also {
+		return nil
+	}
+	source = d.graph.InitialLeaf(source)
+	if d.graph.Within(source, target) {
+		return []S{from}
+	}
+	found := d.graph.Search(source)
+	for _, leaf := range found.Leaves {
+		if d.graph.Within(leaf, target) {
+			return append([]S{from}, d.named(found.Path(source, leaf))...)
+		}
+	}
+	return nil
+}
+
+// Reachable returns the states that can be reached from a state by at least one
+// transition, in the order of [Definition.States]. A parent counts with the states within
+// it; the state itself counts if a path leads back to it.
+func (d *Definition[S]) Reachable(from S) []S {
+	source, known := d.ids[from]
+	if !known {
+		return nil
+	}
+	met := d.graph.Search(d.graph.InitialLeaf(source)).Met
+	var states []S
+	for id, s := range d.states {
+		if met[id] && !d.graph.IsHistory(graph.ID(id)) {
+			states = append(states, s)
+		}
+	}
+	return states
+}
+
+func (d *Definition[S]) named(ids []graph.ID) []S {
+	var states []S
+	for _, id := range ids {
+		states = append(states, d.states[id])
+	}
+	return states
+}
+
+// reads reports whether a rule could read an event's argument.
+func (d *Definition[S]) reads(e *event) bool { return !d.plain && slices.Contains(d.read, e) }

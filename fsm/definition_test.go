@@ -12,12 +12,12 @@ import (
 	"github.com/leasehold-go/leasehold/fsm"
 )
 
-func TestDefineRefuses(t *testing.T) {
-	pass := returns(nil)
+func TestDefineReportsAllProblems(t *testing.T) {
+	pass := failsWith(nil)
 	tests := map[string]struct {
 		initial state
 		table   fsm.Table[state]
-		rules   []ruled
+		rules   []stateRule
 		want    []string
 	}{
 		"nil table":        {"a", nil, nil, []string{`initial state "a" is not in the table`}},
@@ -26,18 +26,18 @@ func TestDefineRefuses(t *testing.T) {
 		"duplicate edge":   {"a", fsm.Table[state]{"a": {"b", "b"}, "b": {}}, nil, []string{`"a" leads to "b" more than once`}},
 		"self edge":        {"a", fsm.Table[state]{"a": {"a"}}, nil, []string{`"a" leads to itself`}},
 		"unreachable":      {"a", fsm.Table[state]{"a": {}, "b": {"a"}}, nil, []string{`"b" cannot be reached from "a"`}},
-		"empty rule":       {"a", fsm.Table[state]{"a": {}}, []ruled{{}}, []string{"a rule is empty"}},
-		"nameless guard":   {"a", fsm.Table[state]{"a": {}}, []ruled{fsm.Guard("a", "", pass)}, []string{`a guard of "a" has no name`}},
-		"same guard twice": {"a", fsm.Table[state]{"a": {}}, []ruled{fsm.Guard("a", "g", pass), fsm.Guard("a", "g", pass)}, []string{`guard "g" is given more than once for "a"`}},
+		"empty rule":       {"a", fsm.Table[state]{"a": {}}, []stateRule{{}}, []string{"a rule is empty"}},
+		"nameless guard":   {"a", fsm.Table[state]{"a": {}}, []stateRule{fsm.Guard("a", "", pass)}, []string{`a guard of "a" has no name`}},
+		"same guard twice": {"a", fsm.Table[state]{"a": {}}, []stateRule{fsm.Guard("a", "g", pass), fsm.Guard("a", "g", pass)}, []string{`guard "g" is given more than once for "a"`}},
 		"nil functions": {"a", fsm.Table[state]{"a": {}},
-			[]ruled{fsm.Guard[state]("a", "g", nil), fsm.Before[state](nil), fsm.OnExit[state]("a", nil), fsm.OnEntry[state]("a", nil), fsm.After[state](nil), fsm.Encode[state](nil)},
+			[]stateRule{fsm.Guard[state]("a", "g", nil), fsm.Before[state](nil), fsm.OnExit[state]("a", nil), fsm.OnEntry[state]("a", nil), fsm.After[state](nil), fsm.Encode[state](nil)},
 			[]string{"after hook has no function", "before hook has no function", "entry hook has no function", "exit hook has no function", `guard "g" has no function`, "the encode rule has no function"}},
 		"rules on unknown states": {"a", fsm.Table[state]{"a": {}},
-			[]ruled{fsm.Guard("x", "g", pass), fsm.OnExit("y", pass), fsm.OnEntry("z", pass)},
+			[]stateRule{fsm.Guard("x", "g", pass), fsm.OnExit("y", pass), fsm.OnEntry("z", pass)},
 			[]string{`entry hook is for "z", which is not in the table`, `exit hook is for "y", which is not in the table`, `guard "g" is for "x", which is not in the table`}},
-		"two encodings": {"a", fsm.Table[state]{"a": {}}, []ruled{fsm.Encode(raw), fsm.Encode(raw)}, []string{"there is more than one encode rule"}},
+		"two encodings": {"a", fsm.Table[state]{"a": {}}, []stateRule{fsm.Encode(raw), fsm.Encode(raw)}, []string{"there is more than one encode rule"}},
 		"everything at once": {"a", fsm.Table[state]{"a": {"b", "b", "c", "a"}, "b": {}, "d": {}},
-			[]ruled{fsm.OnEntry("d", pass), fsm.OnExit[state]("e", nil)},
+			[]stateRule{fsm.OnEntry("d", pass), fsm.OnExit[state]("e", nil)},
 			[]string{`"a" leads to "b" more than once`, `"a" leads to "c", which is not in the table`, `"a" leads to itself`, `"d" cannot be reached from "a"`,
 				"exit hook has no function", `exit hook is for "e", which is not in the table`}},
 	}
@@ -53,7 +53,7 @@ func wantProblems(t *testing.T, none bool, err error, want ...string) {
 	t.Helper()
 	bad, ok := errors.AsType[*fsm.DefinitionError](err)
 	if !ok || !none {
-		t.Fatalf("got error %v (no definition: %v), want a DefinitionError and no definition", err, none)
+		t.Fatalf("got error %v (nil definition: %v), want a DefinitionError and a nil definition", err, none)
 	}
 	if diff := cmp.Diff(want, bad.Problems); diff != "" {
 		t.Errorf("problems (-want +got):\n%s", diff)
@@ -63,15 +63,15 @@ func wantProblems(t *testing.T, none bool, err error, want ...string) {
 	}
 }
 
-func raw(fsm.Snapshot[state]) ([]byte, error) { return []byte("raw"), nil }
+func raw(context.Context, fsm.Snapshot[state]) ([]byte, error) { return []byte("raw"), nil }
 
-// twin prints alike whatever its number is.
-type twin int
+// sameText is a state that prints as the same text for every number.
+type sameText int
 
-func (twin) String() string { return "twin" }
+func (sameText) String() string { return "twin" }
 
 func TestDefineRefusesStatesThatPrintAlike(t *testing.T) {
-	def, err := fsm.Define(twin(1), fsm.Table[twin]{1: {2}, 2: {}})
+	def, err := fsm.Define(sameText(1), fsm.Table[sameText]{1: {2}, 2: {}})
 	wantProblems(t, def == nil, err, `2 states print as "twin": 1, 2`)
 }
 
@@ -90,7 +90,7 @@ func TestDefineRefusesMoreStatesThanItCanNumber(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !largest.Can(65533, 65534) || largest.Can(65534, 0) {
-		t.Error("the largest table is not the one that was given")
+		t.Error("the largest definition does not have the edges of its table")
 	}
 }
 
@@ -104,7 +104,7 @@ func TestMustDefinePanicsWithTheError(t *testing.T) {
 	fsm.MustDefine(idle, nil)
 }
 
-func TestDefinitionAnswersFromTheTable(t *testing.T) {
+func TestDefinitionHasTheEdgesOfTheTable(t *testing.T) {
 	if got := lifecycle.Initial(); got != idle {
 		t.Errorf("initial state %v", got)
 	}
@@ -126,7 +126,7 @@ func TestDefinitionAnswersFromTheTable(t *testing.T) {
 	}
 }
 
-func TestDefinitionSharesNothingWithItsCallers(t *testing.T) {
+func TestDefinitionDoesNotAliasItsArgumentsAndResults(t *testing.T) {
 	mine := fsm.Table[state]{"a": {"b", "c"}, "b": {}, "c": {}}
 	def := fsm.MustDefine("a", mine)
 	mine["a"][0], mine["b"] = "c", []state{"a"}
@@ -137,13 +137,13 @@ func TestDefinitionSharesNothingWithItsCallers(t *testing.T) {
 		t.Errorf("next (-want +got):\n%s", diff)
 	}
 	if !def.Can("a", "b") || def.Can("b", "a") || def.Initial() != "a" {
-		t.Error("a caller changed the definition from outside")
+		t.Error("a caller changed the definition through a slice or map")
 	}
 }
 
-func TestWithLeavesTheOriginalAlone(t *testing.T) {
-	first := with(t, fsm.Guard(starting, "never", returns(errBoom)))
-	second, err := first.With(fsm.Guard(idle, "never", returns(errBoom)))
+func TestWithDoesNotChangeTheOriginal(t *testing.T) {
+	first := with(t, fsm.Guard(starting, "never", failsWith(errBoom)))
+	second, err := first.With(fsm.Guard(idle, "never", failsWith(errBoom)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,9 +152,9 @@ func TestWithLeavesTheOriginalAlone(t *testing.T) {
 	wantRefusal(t, fsm.New(second).Transition(context.Background(), starting), fsm.PhaseGuard, errBoom)
 }
 
-func TestWithChecksAgainstTheRulesBefore(t *testing.T) {
-	first := with(t, fsm.Encode(raw), fsm.Guard(idle, "g", returns(nil)))
-	def, err := first.With(fsm.Encode(raw), fsm.Guard(idle, "g", returns(nil)), fsm.OnEntry("bogus", returns(nil)))
+func TestWithChecksNewRulesAgainstEarlierRules(t *testing.T) {
+	first := with(t, fsm.Encode(raw), fsm.Guard(idle, "g", failsWith(nil)))
+	def, err := first.With(fsm.Encode(raw), fsm.Guard(idle, "g", failsWith(nil)), fsm.OnEntry("bogus", failsWith(nil)))
 	wantProblems(t, def == nil, err,
 		`entry hook is for "bogus", which is not in the table`,
 		`guard "g" is given more than once for "idle"`,

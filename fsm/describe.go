@@ -1,52 +1,137 @@
 package fsm
 
-import "slices"
+import (
+	"slices"
 
-// Reaction is what the rules say about one event in one state: one for each
-// candidate, in the order in which they are asked.
-type Reaction[S comparable] struct {
-	Event string
-	From  S
-	// To is where it may lead: several for a [Choose]; none if the event is
-	// handled in place or ignored.
-	To       []S
-	Guards   []string // the names of its own guards
-	Internal bool     // see the rule of that name
-	Ignored  bool     // see [Ignore]
+	"github.com/leasehold-go/leasehold/fsm/internal/graph"
+)
+
+// Edge is a permitted pair of states, with the names of its events, guards and timeouts. A
+// child has one for each edge of the states around it.
+type Edge[S comparable] struct {
+	From, To S
+	Declared S // the state that lists the edge in the table: From or a state around it
+	Kind     EdgeKind
+	// Events are the events that can take the edge, in the order of the rules.
+	Events []EdgeEvent
+	// Guards are the names of the guards of every transition along the edge: first the
+	// guards of the edge, then those of each entered state, if history states remember nothing.
+	Guards []string
+	// Timeouts are the names of the timeouts of From that take the edge.
+	Timeouts []string
 }
 
-// Reactions returns what the rules say about events: by state, in the order of
-// [Definition.States], then by event, in that of [Definition.Events]. Rules for
-// any state, and those for a parent, stand with each leaf for which they hold.
-func (d *Definition[S]) Reactions() []Reaction[S] {
-	var all []Reaction[S]
-	for from := range d.places {
-		if !d.graph.tree.leaf(uint16(from)) {
-			continue
-		}
-		for _, h := range d.places[from].handlers {
-			for _, c := range h.candidates {
-				all = append(all, Reaction[S]{
-					Event:    h.id.name,
-					From:     d.graph.states[from],
-					To:       d.targets(uint16(from), c),
-					Guards:   c.guardNames(),
-					Internal: c.kind == stays,
-					Ignored:  c.kind == ignores,
-				})
+// EdgeEvent is an event that can take an edge.
+type EdgeEvent struct {
+	Name   string
+	Guards []string // of the rule itself: If
+}
+
+// EdgeKind tells how a transition along an edge treats its source.
+type EdgeKind uint8
+
+const (
+	EdgeExternal EdgeKind = iota // leaves its source
+	EdgeSelf                     // from a state to itself, without leaving it: [Self]
+	EdgeReenter                  // from a state to itself, leaving it and entering it again: [Reenter]
+)
+
+// Edges returns all edges: by source in the order of [Definition.States], then in the order
+// of the table, inherited edges last.
+func (d *Definition[S]) Edges() []Edge[S] {
+	kinds := map[graph.Kind]EdgeKind{graph.External: EdgeExternal, graph.Self: EdgeSelf, graph.Reenter: EdgeReenter}
+	var all []Edge[S]
+	for i, from := range d.states {
+		id := graph.ID(i)
+		for j := range d.graph.Nodes[id].Edges {
+			compiled := &d.graph.Nodes[id].Edges[j]
+			e := Edge[S]{From: from, To: d.states[compiled.Target], Declared: d.states[compiled.Declared], Kind: kinds[compiled.Kind]}
+			for _, h := range d.handlers[id] {
+				for _, c := range h.candidates {
+					if slices.Contains(c.among, e.To) {
+						e.Events = append(e.Events, EdgeEvent{h.event.name, c.guardNames()})
+					}
+				}
 			}
+			for g := range d.graph.Guards(compiled, d.graph.Route(id, compiled, nil)) {
+				e.Guards = append(e.Guards, g.Name)
+			}
+			for _, t := range d.timeoutsOf[id] {
+				if d.timeouts[t].to == e.To {
+					e.Timeouts = append(e.Timeouts, d.timeouts[t].name)
+				}
+			}
+			all = append(all, e)
 		}
 	}
 	return all
 }
 
-// targets returns where a candidate may lead: the targets of a rule for any state
-// count only where there is an edge.
-func (d *Definition[S]) targets(from uint16, c candidate[S]) []S {
-	return slices.DeleteFunc(slices.Clone(c.among), func(to S) bool {
-		_, _, ok := d.graph.edge(from, to)
-		return !ok
-	})
+// Guards returns the names of the guards of a transition from one state to another, as
+// [Edge] has them. It returns none if there is no such edge.
+func (d *Definition[S]) Guards(from, to S) []string {
+	id, known := d.ids[from]
+	if !known {
+		return nil
+	}
+	e := d.edge(id, to)
+	if e == nil {
+		return nil
+	}
+	var names []string
+	for g := range d.graph.Guards(e, d.graph.Route(id, e, nil)) {
+		names = append(names, g.Name)
+	}
+	return names
+}
+
+// Reaction is a rule for an event in one state.
+type Reaction[S comparable] struct {
+	Event string
+	From  S
+	// To lists the targets: several for a [Choose]; none if the event is handled in place
+	// or ignored.
+	To       []S
+	Guards   []string // the names of the rule's own guards
+	Internal bool     // see the rule [Internal]
+	Ignored  bool     // see [Ignore]
+}
+
+// Reactions returns the rules for events: by leaf in the order of [Definition.States], then
+// by event in the order of [Definition.Events], then by candidate in the order of their rules.
+// Rules of a parent and [FromAny] rules are listed with every leaf that they apply to.
+func (d *Definition[S]) Reactions() []Reaction[S] {
+	var all []Reaction[S]
+	for i, s := range d.states {
+		if d.graph.IsLeaf(graph.ID(i)) {
+			all = append(all, d.ReactionsIn(s)...)
+		}
+	}
+	return all
+}
+
+// ReactionsIn returns the rules for events in one state. For a parent these are the rules
+// that hold in all children without rules of their own.
+func (d *Definition[S]) ReactionsIn(state S) []Reaction[S] {
+	id, known := d.ids[state]
+	if !known {
+		return nil
+	}
+	var all []Reaction[S]
+	for _, h := range d.handlers[id] {
+		for _, c := range h.candidates {
+			all = append(all, Reaction[S]{
+				Event: h.event.name,
+				From:  state,
+				// The targets of a FromAny rule count only where there is an edge.
+				To:       slices.DeleteFunc(slices.Clone(c.among), func(to S) bool { return d.edge(id, to) == nil }),
+				Guards:   c.guardNames(),
+				Internal: c.kind == internal,
+				Ignored:  c.kind == ignored,
+			})
+		}
+	}
+	return all
 }
 
 func (c candidate[S]) guardNames() []string {
@@ -57,43 +142,23 @@ func (c candidate[S]) guardNames() []string {
 	return names
 }
 
-// Guards returns the names of the guards that a step from one state to another
-// has to pass, whoever asks for it: those of the edge, then those of the states that
-// it enters. For a history state that is as if nothing were remembered.
-func (d *Definition[S]) Guards(from, to S) []string {
-	i, known := d.graph.index[from]
-	if !known {
-		return nil
-	}
-	at, _, ok := d.graph.edge(i, to)
-	if !ok {
-		return nil
-	}
-	var names []string
-	for _, g := range slices.Concat(d.edgeRules(i, at).guards, d.asked(d.way(i, at, nil))) {
-		names = append(names, g.name)
-	}
-	return names
-}
-
-// TimeoutSpec is what a [Timeout] rule says. Name is its duration, or what a [TimeoutFunc]
-// was given.
+// TimeoutSpec is a [Timeout] or [TimeoutFunc] of a definition. Name is its duration, or the
+// name given to the TimeoutFunc.
 type TimeoutSpec[S comparable] struct {
 	State, To S
 	Name      string
 }
 
-// Timeouts returns the definition's timeouts, in the order in which they were given.
+// Timeouts returns the definition's timeouts, in the order of its rules.
 func (d *Definition[S]) Timeouts() []TimeoutSpec[S] {
 	var all []TimeoutSpec[S]
 	for _, t := range d.timeouts {
-		all = append(all, TimeoutSpec[S]{State: d.graph.states[t.state], To: t.to, Name: t.name})
+		all = append(all, TimeoutSpec[S]{State: t.state, To: t.to, Name: t.name})
 	}
 	return all
 }
 
-// Events returns the names of all events for which there are rules, in the order
-// in which they are first named.
+// Events returns the names of all events with rules, in the order of their first rule.
 func (d *Definition[S]) Events() []string {
 	var names []string
 	for _, e := range d.events {
@@ -102,13 +167,18 @@ func (d *Definition[S]) Events() []string {
 	return names
 }
 
-// Signals returns those of the events that have no argument.
+// Signals returns the events without an argument.
 func (d *Definition[S]) Signals() []Signal {
 	var signals []Signal
 	for _, e := range d.events {
-		if e.alone != nil {
+		if e.signal != nil {
 			signals = append(signals, Signal{e})
 		}
 	}
 	return signals
 }
+
+// Fingerprint tells tables apart. Two definitions have the same one if they have the same
+// states, edges in the table, and hierarchy, in any order. Other rules do not count, timeouts
+// included.
+func (d *Definition[S]) Fingerprint() string { return d.fingerprint }

@@ -6,47 +6,52 @@ import (
 	"strings"
 )
 
-// The conditions that are the machine's own. Compare with [errors.Is].
+// Conditions of the machine itself. Compare with [errors.Is].
 var (
-	// ErrInvalidTransition: the step is not in the table.
+	// ErrInvalidTransition: the table has no such edge.
 	ErrInvalidTransition = errors.New("not in the table")
-	// ErrUnknownEvent: no rule of the definition is for the event.
+	// ErrUnknownState: the table has no such state, or no machine can be in it.
+	ErrUnknownState = errors.New("unknown state")
+	// ErrUnknownEvent: the definition has no rule for the event.
 	ErrUnknownEvent = errors.New("unknown event")
-	// ErrUnhandled: there are rules for the event, but not in the present state.
+	// ErrUnhandled: the definition has rules for the event, but none for the
+	// present state.
 	ErrUnhandled = errors.New("not handled")
-	// ErrVetoed: guards or a before hook refused. Every such error is one, of a
-	// transition as of an event.
+	// ErrVetoed: guards or a before hook refused. Errors of transitions and of
+	// events match it.
 	ErrVetoed = errors.New("vetoed")
 	// ErrAborted: user code panicked or ended its goroutine, or a queued change
 	// was dropped because of that.
 	ErrAborted = errors.New("user code did not return")
-	// ErrReentrant: a guard or hook asked to change the machine that runs it.
+	// ErrReentrant: a guard or hook called for a change of the machine that runs it.
 	ErrReentrant = errors.New("called from a guard or hook of the same machine")
-	// ErrQueueFull: too many changes wait for the one in progress: see [WithQueue].
+	// ErrQueueFull: the queue of [WithQueue] has no room.
 	ErrQueueFull = errors.New("queue is full")
-	// ErrSlowSubscriber: a subscriber was too slow for its buffer.
+	// ErrSlowSubscriber: a subscriber did not keep up and its buffer was full.
 	ErrSlowSubscriber = errors.New("subscriber fell behind")
 	// ErrClosed: the machine was closed.
 	ErrClosed = errors.New("machine closed")
-	// ErrAttached: the machine's term is still good, so it may not leave it.
-	ErrAttached = errors.New("the lease is still held")
+	// ErrAttached: the machine's writer still works, so the machine stays on it.
+	ErrAttached = errors.New("writer has not ended")
+	// ErrConflict: a [Writer] found that another process has written since. A
+	// Writer wraps it; the machine is stale and has to be restored.
+	ErrConflict = errors.New("written by another since")
 )
 
-// TransitionError says why a transition failed, at which point of the order
-// given at [Machine.Transition], and whether the machine moved all the same.
+// TransitionError says why and at which point of the order in [Machine.Transition] a
+// transition failed, and whether the machine moved all the same.
 type TransitionError[S comparable] struct {
 	From, To S
-	// Allowed is where From may lead, in the order of the table; empty for a
-	// final state. It is shared: it must not be changed.
+	// Permitted lists the targets of From, in the order of the table. It is empty for a final state. It is shared: do not change it.
 	Permitted []S
-	// Phase is the point that was reached. After the commit it is the first
-	// one at which a hook failed.
+	// Phase is the point that was reached; after the commit, the point of the
+	// first hook that failed.
 	Phase Phase
-	// Moved says that the machine is in To, and only hooks failed.
+	// Moved reports that the machine is in To and that only hooks failed.
 	Moved bool
-	// Err says by itself what happened. It wraps one of the package's
-	// conditions, a *[GuardError], the error of a hook (of all that failed,
-	// joined, after the commit), the context's, or that of the lease.
+	// Err tells what happened. It wraps a condition of this package, a
+	// *[GuardError], the errors of hooks (joined, after the commit), the error of
+	// the context, or that of the [Writer].
 	Err error
 }
 
@@ -66,22 +71,22 @@ func (e *TransitionError[S]) Error() string {
 // Unwrap returns Err.
 func (e *TransitionError[S]) Unwrap() error { return e.Err }
 
-// Is makes a refusal by a guard or a before hook an [ErrVetoed].
+// Is makes a refusal by a guard or a before hook match [ErrVetoed].
 func (e *TransitionError[S]) Is(target error) bool {
 	return target == ErrVetoed && (e.Phase == PhaseGuard || e.Phase == PhaseBefore)
 }
 
-// EventError says why an event failed, and what would have been possible.
+// EventError says why an event failed, and which events are permitted.
 type EventError[S comparable] struct {
 	Event string
-	State S // the one in which it was fired
-	// Allowed are the names of the events that have a rule in State, in the order
-	// of the definition. It is shared: it must not be changed.
+	State S // in which the event was fired
+	// Permitted lists the names of the events that have a rule in State, in the
+	// order of the definition. It is shared: do not change it.
 	Permitted []string
 	// Err wraps [ErrUnknownEvent], [ErrUnhandled], or [ErrVetoed] with the
-	// *[GuardError] of each candidate; or what [Choose] failed with; or what the
-	// context, the machine or the term refused it with. Once there is a target it
-	// is a *[TransitionError], which says whether the machine moved.
+	// *[GuardError] of each candidate; or the error of a [Choose] function, of the
+	// context, of the machine or of its writer. Once the event has a target it is a
+	// *[TransitionError].
 	Err error
 }
 
@@ -99,15 +104,18 @@ func (e *EventError[S]) Error() string {
 // Unwrap returns Err.
 func (e *EventError[S]) Unwrap() error { return e.Err }
 
-// SnapshotError says everything that is wrong with a snapshot.
-type SnapshotError struct {
-	// Problems are sentences, in the order in which a snapshot is read.
-	Problems []string
+// GuardError says which guard refused. It unwraps to the guard's own error.
+type GuardError struct {
+	Name string
+	Err  error
 }
 
-func (e *SnapshotError) Error() string { return "bad snapshot: " + strings.Join(e.Problems, "; ") }
+func (e *GuardError) Error() string { return fmt.Sprintf("guard %q: %v", e.Name, e.Err) }
 
-// refusals is a veto by at least one guard, each of another candidate.
+// Unwrap returns Err.
+func (e *GuardError) Unwrap() error { return e.Err }
+
+// refusals are the vetoes of an event's candidates, one guard each.
 type refusals []error
 
 func (r refusals) Error() string {
@@ -118,17 +126,56 @@ func (r refusals) Error() string {
 	return ErrVetoed.Error() + ": " + strings.Join(texts, "; ")
 }
 
-// Unwrap returns the veto and each guard's refusal.
+// Unwrap returns [ErrVetoed] and the refusal of each guard.
 func (r refusals) Unwrap() []error { return append([]error{ErrVetoed}, r...) }
 
-// GuardError says which guard refused a transition. It unwraps to what the
-// guard returned.
-type GuardError struct {
-	Name string
-	Err  error
+// OptionError says everything that is wrong with the options of a machine, or with
+// how they go together with its definition.
+type OptionError struct {
+	// Problems are sentences, in the order of the checks.
+	Problems []string
 }
 
-func (e *GuardError) Error() string { return fmt.Sprintf("guard %q: %v", e.Name, e.Err) }
+func (e *OptionError) Error() string { return "bad options: " + strings.Join(e.Problems, "; ") }
 
-// Unwrap returns Err.
-func (e *GuardError) Unwrap() error { return e.Err }
+// SnapshotError says everything that is wrong with a snapshot.
+type SnapshotError struct {
+	// Problems are sentences, in the order of the snapshot's fields.
+	Problems []string
+}
+
+func (e *SnapshotError) Error() string { return "bad snapshot: " + strings.Join(e.Problems, "; ") }
+
+// DefinitionError says everything that is wrong with a definition.
+type DefinitionError struct {
+	// Problems are sentences that name the states, sorted, without duplicates.
+	Problems []string
+}
+
+func (e *DefinitionError) Error() string {
+	return "bad definition: " + strings.Join(e.Problems, "; ")
+}
+
+// problems collects sentences for one of the errors above.
+type problems []string
+
+func (p *problems) add(format string, args ...any) {
+	*p = append(*p, fmt.Sprintf(format, args...))
+}
+
+// label is the text of a state in errors, records and drawings.
+func label[S comparable](s S) string { return fmt.Sprint(s) }
+
+func labels[S comparable](states []S) []string {
+	texts := make([]string, len(states))
+	for i, s := range states {
+		texts[i] = label(s)
+	}
+	return texts
+}
+
+// names is a list of states in a message.
+func names[S comparable](states []S) string { return strings.Join(labels(states), ", ") }
+
+// wrapped names the call that failed.
+func wrapped(call string, err error) error { return fmt.Errorf("%s: %w", call, err) }

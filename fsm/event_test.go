@@ -15,7 +15,7 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// disk is the argument of boot.
+// disk is the argument of the event boot.
 type disk struct{ sectors int }
 
 var (
@@ -27,24 +27,25 @@ var (
 
 var errNoDisk = errors.New("no disk")
 
-func bootable(_ context.Context, _ moved, d disk) error {
+func bootable(_ context.Context, _ transition, d disk) error {
 	if d.sectors == 0 {
 		return errNoDisk
 	}
 	return nil
 }
 
-// toName chooses the state of that name; the empty name is an error.
-func toName(_ context.Context, _ moved, name string) (state, error) {
+// toName is a Choose function that returns the state of a name. It fails for the empty name.
+func toName(_ context.Context, _ transition, name string) (state, error) {
 	if name == "" {
 		return idle, errBoom
 	}
 	return state(name), nil
 }
 
-func silent(context.Context, moved, fsm.NoArg) error { return nil }
+// silent is a guard or hook that does nothing.
+func silent(context.Context, transition, fsm.NoArg) error { return nil }
 
-// wantEvent checks the failure of an event that had no target.
+// wantEvent checks the error of an event.
 func wantEvent(t testing.TB, err error, event string, in state, allowed []string, causes ...error) *fsm.EventError[state] {
 	t.Helper()
 	failed, ok := errors.AsType[*fsm.EventError[state]](err)
@@ -52,7 +53,7 @@ func wantEvent(t testing.TB, err error, event string, in state, allowed []string
 		t.Fatalf("got %v (%T), want an EventError", err, err)
 	}
 	if failed.Event != event || failed.State != in || !slices.Equal(failed.Permitted, allowed) {
-		t.Errorf("error is about %q in %v with %q allowed, want %q in %v with %q", failed.Event, failed.State, failed.Permitted, event, in, allowed)
+		t.Errorf("error has event %q, state %v, permitted events %q; want event %q, state %v, permitted events %q", failed.Event, failed.State, failed.Permitted, event, in, allowed)
 	}
 	for _, cause := range causes {
 		if !errors.Is(err, cause) {
@@ -69,10 +70,10 @@ func fire(t testing.TB, m *fsm.Machine[state], s fsm.Signal) {
 	}
 }
 
-func TestEventLeadsWhereItsRuleSays(t *testing.T) {
-	rules := map[string][]ruled{
+func TestEventLeadsToTheTargetOfItsRule(t *testing.T) {
+	rules := map[string][]stateRule{
 		"without user code": {fsm.On(boot, fsm.From(idle), starting), fsm.On(stop, fsm.From(starting, warming), stopping), fsm.On(stop, fsm.From(stopping), stopped)},
-		"with user code":    {fsm.After(returns(nil)), fsm.On(boot, fsm.From(idle), starting, fsm.If("disk", bootable)), fsm.On(stop, fsm.From(starting, warming), stopping), fsm.On(stop, fsm.From(stopping), stopped)},
+		"with user code":    {fsm.After(failsWith(nil)), fsm.On(boot, fsm.From(idle), starting, fsm.If("disk", bootable)), fsm.On(stop, fsm.From(starting, warming), stopping), fsm.On(stop, fsm.From(stopping), stopped)},
 	}
 	for name, rules := range rules {
 		t.Run(name, func(t *testing.T) {
@@ -96,8 +97,8 @@ func TestEventLeadsWhereItsRuleSays(t *testing.T) {
 	}
 }
 
-func TestThreeWaysInWhichAnEventFails(t *testing.T) {
-	for name, more := range map[string][]ruled{"plain": nil, "with a hook": {fsm.After(returns(nil))}} {
+func TestEventWithoutRuleIsUnhandledOrUnknown(t *testing.T) {
+	for name, more := range map[string][]stateRule{"plain": nil, "with a hook": {fsm.After(failsWith(nil))}} {
 		t.Run(name, func(t *testing.T) {
 			ctx := context.Background()
 			m := fsm.New(with(t, append(more, fsm.On(stop, fsm.From(starting), stopping), fsm.On(tick, fsm.From(idle), starting))...))
@@ -115,7 +116,7 @@ func TestThreeWaysInWhichAnEventFails(t *testing.T) {
 			}
 			wantEvent(t, m.Fire(ctx, fsm.Signal{}), "", idle, []string{"tick"}, fsm.ErrUnknownEvent)
 			wantEvent(t, fsm.Fire(ctx, m, fsm.Event[disk]{}, disk{}), "", idle, []string{"tick"}, fsm.ErrUnknownEvent)
-			wantEvent(t, m.Fire(ctx, fsm.NewSignal("tick")), "tick", idle, []string{"tick"}, fsm.ErrUnknownEvent) // a namesake
+			wantEvent(t, m.Fire(ctx, fsm.NewSignal("tick")), "tick", idle, []string{"tick"}, fsm.ErrUnknownEvent) // another event with the same name
 			if diff := cmp.Diff(before, m.Snapshot()); diff != "" {
 				t.Errorf("a refused event left a trace (-before +after):\n%s", diff)
 			}
@@ -127,13 +128,13 @@ func TestThreeWaysInWhichAnEventFails(t *testing.T) {
 	}
 }
 
-func TestVetoNamesEveryGuardThatRefused(t *testing.T) {
+func TestVetoNamesEveryRefusingGuard(t *testing.T) {
 	m := fsm.New(with(t,
 		fsm.On(boot, fsm.From(starting), warming, fsm.If("disk", bootable)),
 		fsm.On(boot, fsm.From(starting), stopping),
-		fsm.Guard(stopping, "drained", returns(errBoom)),
+		fsm.Guard(stopping, "drained", failsWith(errBoom)),
 		fsm.On(boot, fsm.From(starting), idle),
-		fsm.GuardEdge(starting, idle, "cool", returns(errBoom)),
+		fsm.GuardEdge(starting, idle, "cool", failsWith(errBoom)),
 	))
 	walk(t, m, starting)
 	err := fsm.Fire(context.Background(), m, boot, disk{})
@@ -157,7 +158,7 @@ func TestFirstCandidateWhoseGuardsPassIsTaken(t *testing.T) {
 			fsm.On(boot, fsm.From(starting), warming, fsm.If("disk", bootable)),
 			fsm.On(boot, fsm.From(starting), idle, fsm.If("disk", bootable)),
 			fsm.On(boot, fsm.From(starting), stopping),
-			fsm.Guard(warming, "open", returns(closed)),
+			fsm.Guard(warming, "open", failsWith(closed)),
 		))
 		walk(t, m, starting)
 		if err := fsm.Fire(context.Background(), m, boot, disk{sectors}); err != nil || m.State() != want {
@@ -167,7 +168,7 @@ func TestFirstCandidateWhoseGuardsPassIsTaken(t *testing.T) {
 }
 
 func TestBeforeHookVetoesAnEvent(t *testing.T) {
-	m := fsm.New(with(t, fsm.On(stop, fsm.From(idle), starting), fsm.Before(returns(errBoom))))
+	m := fsm.New(with(t, fsm.On(stop, fsm.From(idle), starting), fsm.Before(failsWith(errBoom))))
 	err := m.Fire(context.Background(), stop)
 	wantEvent(t, err, "stop", idle, []string{"stop"}, fsm.ErrVetoed, errBoom)
 	wantRefusal(t, err, fsm.PhaseBefore, errBoom)
@@ -175,15 +176,15 @@ func TestBeforeHookVetoesAnEvent(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if err := m.Transition(context.Background(), active); errors.Is(err, fsm.ErrVetoed) {
-		t.Errorf("what is not in the table is no veto: %v", err)
+		t.Errorf("the error of an edge that is not in the table wraps ErrVetoed: %v", err)
 	}
 }
 
-func TestChoiceHasToBeDeclaredAndInTheTable(t *testing.T) {
+func TestChoiceMustBeDeclaredAndInTheTable(t *testing.T) {
 	ctx := context.Background()
 	m := fsm.New(with(t,
 		fsm.Choose(route, fsm.From(starting), toName, []state{warming, idle}),
-		fsm.Guard(idle, "cool", returns(errBoom)),
+		fsm.Guard(idle, "cool", failsWith(errBoom)),
 		fsm.Choose(route, fsm.FromAny[state](), toName, []state{stopping, idle}),
 	))
 	walk(t, m, starting)
@@ -194,25 +195,25 @@ func TestChoiceHasToBeDeclaredAndInTheTable(t *testing.T) {
 	if err := fsm.Fire(ctx, m, route, "warming"); err != nil {
 		t.Fatal(err)
 	}
-	if err := fsm.Fire(ctx, m, route, "stopping"); err != nil { // the rule for any state
+	if err := fsm.Fire(ctx, m, route, "stopping"); err != nil { // by the FromAny rule
 		t.Fatal(err)
 	}
 	err := fsm.Fire(ctx, m, route, "idle") // declared, but no edge from stopping
 	if !errors.Is(err, fsm.ErrUnhandled) {
-		t.Errorf("got %v: a rule for any state without an edge for it does not hold", err)
+		t.Errorf("got %v: a FromAny rule applies only in states with an edge to one of its targets", err)
 	}
 	wantState(t, m, stopping, 3)
 }
 
-// A choice that fails is no guard that refuses, even if it says so.
+// The error of a Choose function is not treated as a refusal, even if it is a GuardError.
 func TestFailedChoiceEndsTheEvent(t *testing.T) {
-	fails := func(context.Context, moved, string) (state, error) {
+	fails := func(context.Context, transition, string) (state, error) {
 		return "", &fsm.GuardError{Name: "x", Err: errBoom}
 	}
 	m := fsm.New(with(t,
-		fsm.Choose(route, fsm.From(idle), fails, []state{starting}, fsm.If("named", func(_ context.Context, tr moved, name string) error {
+		fsm.Choose(route, fsm.From(idle), fails, []state{starting}, fsm.If("named", func(_ context.Context, tr transition, name string) error {
 			if tr.From != idle || tr.To != idle || tr.Number != 0 || tr.Event != "route" {
-				t.Errorf("guard of a choice sees %+v", tr)
+				t.Errorf("the guard of a Choose rule gets %+v", tr)
 			}
 			if name == "" {
 				return errBoom
@@ -227,14 +228,14 @@ func TestFailedChoiceEndsTheEvent(t *testing.T) {
 		t.Errorf("got %v in %v", err, m.State())
 	}
 	if err := fsm.Fire(context.Background(), m, route, ""); err != nil || m.State() != starting {
-		t.Errorf("got %v in %v: a refused guard has the next one asked", err, m.State())
+		t.Errorf("got %v in %v: after a guard refuses, the next candidate is tried", err, m.State())
 	}
 }
 
-func TestRuleThatNamesTheStateWinsOverAnyState(t *testing.T) {
+func TestRuleForAStateReplacesFromAnyRule(t *testing.T) {
 	def := with(t,
 		fsm.On(stop, fsm.FromAny[state](), stopping),
-		fsm.On(stop, fsm.From(warming), idle, fsm.If("never", func(context.Context, moved, fsm.NoArg) error { return errBoom })),
+		fsm.On(stop, fsm.From(warming), idle, fsm.If("never", func(context.Context, transition, fsm.NoArg) error { return errBoom })),
 		fsm.Ignore(stop, fsm.From(idle)),
 	)
 	m := fsm.New(def)
@@ -250,11 +251,14 @@ func TestRuleThatNamesTheStateWinsOverAnyState(t *testing.T) {
 }
 
 func TestIgnoredEventDoesNothing(t *testing.T) {
-	held, heard := newLease(), 0
-	ran := func(context.Context, moved) error { t.Error("user code ran"); return nil }
+	held, finallyRuns := newLease(), 0
+	ran := func(context.Context, transition) error { t.Error("a guard or hook ran"); return nil }
 	m := fsm.New(with(t, fsm.Ignore(boot, fsm.From(idle)), fsm.Before(ran), fsm.After(ran),
-		fsm.Finally(func(context.Context, moved, error) { heard++ }),
-		fsm.OnUnhandled(func(context.Context, *fsm.EventError[state]) error { t.Error("it is handled"); return nil }),
+		fsm.Finally(func(context.Context, transition, error) { finallyRuns++ }),
+		fsm.OnUnhandled(func(context.Context, *fsm.EventError[state]) error {
+			t.Error("the OnUnhandled hook ran for an ignored event")
+			return nil
+		}),
 	), fsm.WithWriter(held))
 	if err := fsm.Fire(context.Background(), m, boot, disk{}); err != nil {
 		t.Error(err)
@@ -264,38 +268,38 @@ func TestIgnoredEventDoesNothing(t *testing.T) {
 		t.Errorf("%d writes", writes)
 	}
 	held.end(lost())
-	heard = 0
+	finallyRuns = 0
 	err := fsm.Fire(context.Background(), m, boot, disk{})
 	wantEvent(t, err, "boot", idle, nil, store.ErrLost)
-	if heard != 1 {
-		t.Errorf("%d finally hooks ran after loss, want 1", heard)
+	if finallyRuns != 1 {
+		t.Errorf("%d finally hooks ran after the lease was lost, want 1", finallyRuns)
 	}
 	plain := fsm.New(with(t, fsm.Ignore(boot, fsm.From(idle))))
 	if err := fsm.Fire(context.Background(), plain, boot, disk{}); err != nil || plain.Snapshot().Number != 0 {
-		t.Errorf("plain: %v", err)
+		t.Errorf("without hooks: %v", err)
 	}
 }
 
-func TestInternalSelfAndReentryAreThreeThings(t *testing.T) {
+func TestInternalSelfAndReenterDiffer(t *testing.T) {
 	tests := map[string]struct {
-		rule    ruled
+		rule    stateRule
 		want    []string
 		number  uint64
-		restart bool // Since begins anew
+		restart bool // Since changes
 	}{
-		"internal": {ruled{}, []string{"guard -", "before", "do", "after"}, 0, false},
+		"internal": {stateRule{}, []string{"guard -", "before", "do", "after"}, 0, false},
 		"self":     {fsm.Self(idle), []string{"guard", "before", "edge", "do", "after"}, 1, false},
 		"reenter":  {fsm.Reenter(idle), []string{"guard", "before", "exit", "edge", "do", "enter", "after"}, 1, true},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			var log trace
-			rules := append(log.everywhere(idle, idle), test.rule)
+			rules := append(log.forEdge(idle, idle), test.rule)
 			if name == "internal" {
-				rules = append(log.about(idle), fsm.Internal(tick, fsm.From(idle), fsm.If("own", func(context.Context, moved, fsm.NoArg) error { log.add("guard -"); return nil }),
-					fsm.Do(func(context.Context, moved, fsm.NoArg) error { log.add("do"); return nil })))
+				rules = append(log.forState(idle), fsm.Internal(tick, fsm.From(idle), fsm.If("own", func(context.Context, transition, fsm.NoArg) error { log.add("guard -"); return nil }),
+					fsm.Do(func(context.Context, transition, fsm.NoArg) error { log.add("do"); return nil })))
 			} else {
-				rules = append(rules, fsm.On(tick, fsm.From(idle), idle, fsm.Do(func(context.Context, moved, fsm.NoArg) error { log.add("do"); return nil })))
+				rules = append(rules, fsm.On(tick, fsm.From(idle), idle, fsm.Do(func(context.Context, transition, fsm.NoArg) error { log.add("do"); return nil })))
 			}
 			held := newLease()
 			m := fsm.New(with(t, rules...), fsm.WithWriter(held))
@@ -316,11 +320,11 @@ func TestInternalSelfAndReentryAreThreeThings(t *testing.T) {
 	}
 }
 
-// A self edge is an edge like any: without an event, and without user code.
+// A Self edge is also taken without an event and without hooks.
 func TestSelfEdgesAreInTheTable(t *testing.T) {
 	def := with(t, fsm.Self(idle), fsm.Reenter(active))
 	if !def.Can(idle, idle) || !def.Can(active, active) || def.Can(starting, starting) || lifecycle.Can(idle, idle) {
-		t.Error("not the edges that the rules add")
+		t.Error("the definition does not have exactly the edges of its Self and Reenter rules")
 	}
 	if diff := cmp.Diff([]state{starting, idle}, def.Next(idle)); diff != "" {
 		t.Errorf("next (-want +got):\n%s", diff)
@@ -336,7 +340,7 @@ func TestSelfEdgesAreInTheTable(t *testing.T) {
 	}
 }
 
-func TestResetOfASelfStateBeginsAnew(t *testing.T) {
+func TestResetInAStateWithSelfChangesSince(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := fsm.New(with(t, fsm.Self(idle)))
 		time.Sleep(time.Second)
@@ -349,7 +353,7 @@ func TestResetOfASelfStateBeginsAnew(t *testing.T) {
 	})
 }
 
-func TestRuleSharesNothingWithItsCaller(t *testing.T) {
+func TestRuleDoesNotAliasItsArguments(t *testing.T) {
 	sources, targets := []state{starting}, []state{warming}
 	rule := fsm.Choose(route, fsm.From(sources...), toName, targets)
 	sources[0], targets[0] = active, active
@@ -360,14 +364,14 @@ func TestRuleSharesNothingWithItsCaller(t *testing.T) {
 	}
 }
 
-func TestEventsThatMayBeFired(t *testing.T) {
+func TestPermittedEventsDependOnGuards(t *testing.T) {
 	var closed error
 	var inside []string
 	var m *fsm.Machine[state]
-	open := func(context.Context, moved) error { return closed }
+	open := func(context.Context, transition) error { return closed }
 	m = fsm.New(with(t,
-		fsm.On(tick, fsm.From(idle), starting, fsm.If("due", func(context.Context, moved, fsm.NoArg) error { return closed })),
-		fsm.On(boot, fsm.From(idle), starting, fsm.If("disk", bootable)), // not asked: it has no argument yet
+		fsm.On(tick, fsm.From(idle), starting, fsm.If("due", func(context.Context, transition, fsm.NoArg) error { return closed })),
+		fsm.On(boot, fsm.From(idle), starting, fsm.If("disk", bootable)), // its guard needs an argument, so it is not asked
 		fsm.On(boot, fsm.From(idle), starting),
 		fsm.Choose(route, fsm.From(idle), toName, []state{starting}),
 		fsm.Ignore(stop, fsm.From(idle)),
@@ -375,7 +379,7 @@ func TestEventsThatMayBeFired(t *testing.T) {
 		fsm.On(tick, fsm.From(starting), warming), fsm.Guard(warming, "open", open),
 		fsm.On(boot, fsm.From(starting), idle), fsm.GuardEdge(starting, idle, "open", open),
 		fsm.Internal(route, fsm.From(starting)),
-		fsm.After(func(ctx context.Context, _ moved) error {
+		fsm.After(func(ctx context.Context, _ transition) error {
 			var err error
 			inside, err = m.PermittedEvents(ctx)
 			return err
@@ -400,11 +404,11 @@ func wantEvents(t *testing.T, m *fsm.Machine[state], want ...string) {
 		t.Error(err)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("events in %v (-want +got):\n%s", m.State(), diff)
+		t.Errorf("permitted events in %v (-want +got):\n%s", m.State(), diff)
 	}
 }
 
-func TestEventsFailsLikeAChange(t *testing.T) {
+func TestPermittedEventsFailsLikeAChange(t *testing.T) {
 	held := newLease()
 	m := fsm.New(with(t, fsm.On(stop, fsm.From(idle), starting)), fsm.WithWriter(held))
 	wantEvents(t, m, "stop")
@@ -415,10 +419,10 @@ func TestEventsFailsLikeAChange(t *testing.T) {
 	}
 	held.end(lost())
 	if names, err := m.PermittedEvents(context.Background()); err == nil || names != nil {
-		t.Errorf("after loss: %v, %v", names, err)
+		t.Errorf("after the lease was lost: %v, %v", names, err)
 	}
 	if err := m.Fire(context.Background(), stop); err == nil || errors.Is(err, fsm.ErrUnhandled) {
-		t.Errorf("after loss: %v", err)
+		t.Errorf("after the lease was lost: %v", err)
 	}
 	_ = m.Close(context.Background())
 	if _, err := m.PermittedEvents(context.Background()); !errors.Is(err, fsm.ErrClosed) {
@@ -428,12 +432,12 @@ func TestEventsFailsLikeAChange(t *testing.T) {
 	wantEvent(t, m.Fire(ctx, stop), "stop", idle, []string{"stop"}, context.Canceled)
 }
 
-func TestUnhandledHookHasTheLastWord(t *testing.T) {
-	var heard []string
+func TestUnhandledHookDeterminesTheResult(t *testing.T) {
+	var got []string
 	var answer error
 	m := fsm.New(with(t, fsm.On(stop, fsm.From(starting), stopping),
 		fsm.OnUnhandled(func(_ context.Context, e *fsm.EventError[state]) error {
-			heard = append(heard, fmt.Sprint(e.Event, " ", e.State, " ", errors.Is(e, fsm.ErrUnknownEvent)))
+			got = append(got, fmt.Sprint(e.Event, " ", e.State, " ", errors.Is(e, fsm.ErrUnknownEvent)))
 			return answer
 		})))
 	if err := m.Fire(context.Background(), stop); err != nil {
@@ -443,22 +447,22 @@ func TestUnhandledHookHasTheLastWord(t *testing.T) {
 	if err := m.Fire(context.Background(), tick); err != errBoom {
 		t.Errorf("got %v", err)
 	}
-	if diff := cmp.Diff([]string{"stop idle false", "tick idle true"}, heard); diff != "" {
-		t.Errorf("heard (-want +got):\n%s", diff)
+	if diff := cmp.Diff([]string{"stop idle false", "tick idle true"}, got); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
 	}
 	wantState(t, m, idle, 0)
 }
 
-func TestEventArgumentReachesItsCode(t *testing.T) {
+func TestGuardsAndHooksOfAnEventGetItsArgument(t *testing.T) {
 	var got []int
-	look := func(_ context.Context, tr moved, d disk) error {
+	look := func(_ context.Context, tr transition, d disk) error {
 		if tr.Event != "boot" || tr.From != idle || tr.To != starting || tr.Number != 1 {
-			t.Errorf("saw %+v", tr)
+			t.Errorf("got %+v", tr)
 		}
 		got = append(got, d.sectors)
 		return nil
 	}
-	m := fsm.New(with(t, fsm.On(boot, fsm.From(idle), starting, fsm.If("look", look), fsm.Do(look), fsm.Do(func(context.Context, moved, disk) error { return errBoom }))))
+	m := fsm.New(with(t, fsm.On(boot, fsm.From(idle), starting, fsm.If("look", look), fsm.Do(look), fsm.Do(func(context.Context, transition, disk) error { return errBoom }))))
 	err := fsm.Fire(context.Background(), m, boot, disk{7})
 	if !slices.Equal(got, []int{7, 7}) {
 		t.Errorf("arguments %v", got)
@@ -470,18 +474,18 @@ func TestEventArgumentReachesItsCode(t *testing.T) {
 	wantState(t, m, starting, 1)
 }
 
-func TestFailedDoOfAnInternalRuleDidNotMove(t *testing.T) {
-	m := fsm.New(with(t, fsm.Internal(tick, fsm.From(idle), fsm.Do(func(context.Context, moved, fsm.NoArg) error { return errBoom }))))
+func TestFailedDoOfAnInternalRuleDoesNotMove(t *testing.T) {
+	m := fsm.New(with(t, fsm.Internal(tick, fsm.From(idle), fsm.Do(func(context.Context, transition, fsm.NoArg) error { return errBoom }))))
 	wantRefusal(t, m.Fire(context.Background(), tick), fsm.PhaseEdge, errBoom)
 	wantState(t, m, idle, 0)
 }
 
-func TestInternalRuleWithoutCodeDoesNothing(t *testing.T) {
+func TestInternalRuleWithoutDoDoesNothing(t *testing.T) {
 	m := fsm.New(with(t, fsm.Internal(tick, fsm.From(idle)), fsm.Ignore(stop, fsm.From(idle))))
 	before := m.Snapshot()
 	fire(t, m, tick)
 	fire(t, m, stop)
 	if diff := cmp.Diff(before, m.Snapshot()); diff != "" {
-		t.Errorf("it left a trace (-before +after):\n%s", diff)
+		t.Errorf("the event left a trace (-before +after):\n%s", diff)
 	}
 }

@@ -61,12 +61,12 @@ func verdict(_ context.Context, _ fsm.Transition[Job], code int) (Job, error) {
 	return Done, nil
 }
 
-// Events are values with a typed argument; rules beside the table say what they do
-// in which state.
+// An event is a value with a typed argument. Rules beside the table tell what it does in each
+// state.
 func ExampleFire() {
 	ctx := context.Background()
 	m := fsm.New(jobs)
-	fmt.Println(m.Fire(ctx, Pause))                    // known, in the wrong state
+	fmt.Println(m.Fire(ctx, Pause))                    // known, but without a rule in this state
 	fmt.Println(m.Fire(ctx, fsm.NewSignal("explode"))) // unknown
 	fmt.Println(fsm.Fire(ctx, m, Begin, Order{}))      // vetoed
 	fmt.Println(fsm.Fire(ctx, m, Begin, Order{"ann"}))
@@ -94,7 +94,7 @@ func ExampleEventError() {
 	// Output: new resume [begin] true
 }
 
-// The first candidate is taken all of whose guards pass.
+// Of several rules for an event, the first whose guards all pass is taken.
 func ExampleIf() {
 	type tr = fsm.Transition[Job]
 	atLeast := func(n int) fsm.RuleOption[Job, int] {
@@ -124,7 +124,7 @@ func ExampleIf() {
 	// event "tick" in running: vetoed: guard "at least 10": 2 left; guard "at least 5": 2 left running
 }
 
-// A target may be computed, from the argument, by a function that may fail.
+// A function computes the target from the argument. It may fail.
 func ExampleChoose() {
 	ctx := context.Background()
 	m := fsm.New(jobs)
@@ -136,8 +136,8 @@ func ExampleChoose() {
 	// <nil> failed
 }
 
-// A rule for any state holds wherever the table has the edge, and a rule that names
-// the state wins over it.
+// A rule for any state applies in each state with an edge to its target. A rule that names
+// the state replaces it.
 func ExampleFromAny() {
 	ctx := context.Background()
 	for _, s := range []Job{New, Running} {
@@ -177,22 +177,22 @@ func ExampleOnUnhandled() {
 	// <nil>
 }
 
-// says is a hook that says its name.
-func says(what string) func(context.Context, fsm.Transition[Job]) error {
-	return func(context.Context, fsm.Transition[Job]) error { fmt.Println(what); return nil }
+// prints returns a hook that prints a line.
+func prints(line string) func(context.Context, fsm.Transition[Job]) error {
+	return func(context.Context, fsm.Transition[Job]) error { fmt.Println(line); return nil }
 }
 
-// The order does not depend on that of the rules.
+// The order of guards and hooks does not depend on the order of the rules.
 func ExampleMachine_Transition() {
 	def, err := jobs.With(
 		fsm.Finally(func(_ context.Context, t fsm.Transition[Job], err error) { fmt.Println("finally:", err) }),
-		fsm.After[Job](says("after")),
-		fsm.OnEntry(Running, says("enter running")),
-		fsm.OnEdge(New, Running, says("along new -> running")),
-		fsm.OnExit(New, says("exit new")),
-		fsm.Before[Job](says("before")),
-		fsm.Guard(Running, "open", says("guard of running")),
-		fsm.GuardEdge(New, Running, "open", says("guard of new -> running")),
+		fsm.After[Job](prints("after")),
+		fsm.OnEntry(Running, prints("enter running")),
+		fsm.OnEdge(New, Running, prints("along new -> running")),
+		fsm.OnExit(New, prints("exit new")),
+		fsm.Before[Job](prints("before")),
+		fsm.Guard(Running, "open", prints("guard of running")),
+		fsm.GuardEdge(New, Running, "open", prints("guard of new -> running")),
 	)
 	if err != nil {
 		panic(err)
@@ -212,8 +212,8 @@ func ExampleMachine_Transition() {
 	// finally: running -> new is not in the table; from running: paused, done, failed
 }
 
-// Three different things: to handle an event in place, to step from a state to
-// itself, and to leave it and enter it again.
+// An event may be handled in place, lead from a state to itself without leaving it, or leave
+// the state and enter it again.
 func ExampleReenter() {
 	refresh := fsm.NewSignal("refresh")
 	for _, rules := range [][]fsm.Rule[Job]{
@@ -221,7 +221,7 @@ func ExampleReenter() {
 		{fsm.Self(New), fsm.On(refresh, fsm.From(New), New)},
 		{fsm.Reenter(New), fsm.On(refresh, fsm.From(New), New)},
 	} {
-		def, err := jobs.With(append(rules, fsm.OnExit(New, says("exit")), fsm.OnEntry(New, says("enter")), fsm.After[Job](says("after")))...)
+		def, err := jobs.With(append(rules, fsm.OnExit(New, prints("exit")), fsm.OnEntry(New, prints("enter")), fsm.After[Job](prints("after")))...)
 		if err != nil {
 			panic(err)
 		}
@@ -239,7 +239,7 @@ func ExampleReenter() {
 	// <nil> 1 steps
 }
 
-// With a queue, what a hook asks for runs after the step whose hook it is.
+// With a queue, a change that a hook calls for runs after the change of that hook.
 func ExampleWithQueue() {
 	var m *fsm.Machine[Job]
 	def, err := jobs.With(fsm.OnEntry(Running, func(ctx context.Context, _ fsm.Transition[Job]) error {
@@ -271,11 +271,11 @@ func ExampleMachine_Wait() {
 func ExampleMachine_Subscribe() {
 	ctx := context.Background()
 	m := fsm.New(jobs)
-	steps := m.Subscribe(ctx, 2) // from here on
+	transitions := m.Subscribe(ctx, 2) // all transitions from now on
 	_ = m.Transition(ctx, Running)
 	_ = m.Transition(ctx, Paused)
-	_ = m.Transition(ctx, Failed) // more than fits
-	for t, err := range steps {
+	_ = m.Transition(ctx, Failed) // more than the buffer holds
+	for t, err := range transitions {
 		if err != nil {
 			fmt.Println(err)
 			break
@@ -288,13 +288,13 @@ func ExampleMachine_Subscribe() {
 	// subscriber fell behind
 }
 
-// Everything that is wrong is said at once.
+// All mistakes are reported at once.
 func ExampleDefinition_With_problems() {
 	_, err := jobs.With(
 		fsm.On(Pause, fsm.From(New), Paused),
 		fsm.On(Pause, fsm.From(Running), Done),
 		fsm.On(fsm.NewSignal("abort"), fsm.From(Paused), Running),
-		fsm.OnEdge(Done, Running, says("back")),
+		fsm.OnEdge(Done, Running, prints("back")),
 		fsm.Final(Done),
 	)
 	if bad, ok := errors.AsType[*fsm.DefinitionError](err); ok {
@@ -316,22 +316,4 @@ func ExampleDefinition_Path() {
 	// Output:
 	// [new running done] []
 	// [running paused done failed]
-}
-
-func ExampleDefinition_DOT() {
-	fmt.Print(light.DOT())
-	// Output:
-	// digraph {
-	// 	rankdir=LR
-	// 	node [shape=box, style=rounded, fontname="Helvetica"]
-	// 	edge [fontname="Helvetica", fontsize=11]
-	// 	initial [shape=point, width=0.15]
-	// 	s0 [label="red"]
-	// 	s1 [label="green"]
-	// 	s2 [label="yellow"]
-	// 	initial -> s0
-	// 	s0 -> s1
-	// 	s1 -> s2
-	// 	s2 -> s0
-	// }
 }

@@ -23,7 +23,7 @@ const (
 
 var door = fsm.MustDefine(Open, fsm.Table[Door]{
 	Open:   {Shut, Relock},
-	Shut:   {Open}, // from whatever is within it
+	Shut:   {Open}, // from every state within it
 	Closed: {Locked},
 	Locked: {Closed},
 	Relock: {},
@@ -40,7 +40,7 @@ func ExampleSubstates() {
 	_ = m.Transition(ctx, Shut)
 	fmt.Println(m.State(), m.In(Shut), m.Next())
 	_ = m.Transition(ctx, Locked)
-	_ = m.Transition(ctx, Open) // the edge of shut
+	_ = m.Transition(ctx, Open) // an edge of the parent
 	fmt.Println(m.State(), m.In(Shut))
 	// Output:
 	// closed true [locked open]
@@ -80,7 +80,7 @@ func ExampleRestore() {
 	_ = m.Close(ctx)
 	data, _ := json.Marshal(m.Snapshot())
 
-	s, err := fsm.DecodeSnapshot[Door](data) // elsewhere
+	s, err := fsm.DecodeSnapshot[Door](data) // in another process
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -101,23 +101,4 @@ func ExampleRestore() {
 	// Output:
 	// locked 2
 	// state: "slammed" is not in the table
-}
-
-func ExampleDefinition_Mermaid_nested() {
-	fmt.Print(door.Mermaid())
-	// Output:
-	// stateDiagram-v2
-	//     state "open" as s0
-	//     state "shut" as s1 {
-	//         state "H#42; relock" as s2
-	//         state "closed" as s3
-	//         state "locked" as s4
-	//         [*] --> s3
-	//         s3 --> s4 : after 10s
-	//         s4 --> s3
-	//     }
-	//     [*] --> s0
-	//     s0 --> s1
-	//     s0 --> s2
-	//     s1 --> s0
 }

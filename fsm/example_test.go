@@ -52,7 +52,7 @@ func ExampleDefine() {
 	// "open" leads to "locked", which is not in the table
 }
 
-// feed is an instance with something that a rule needs.
+// feed is a source of data that a guard checks.
 type feed struct{ age time.Duration }
 
 func (f *feed) fresh(context.Context, fsm.Transition[Light]) error {
@@ -62,8 +62,7 @@ func (f *feed) fresh(context.Context, fsm.Transition[Light]) error {
 	return nil
 }
 
-// What a rule needs from one instance is bound to a derived definition, which
-// shares the compiled table.
+// A derived definition has rules that are bound to one value, here a method of f.
 func ExampleDefinition_With() {
 	f := &feed{age: 12 * time.Second}
 	def, err := light.With(fsm.Guard(Green, "feed is fresh", f.fresh))
@@ -112,7 +111,7 @@ func ExampleMachine_Reset() {
 
 func ExampleWithWriter() {
 	held := newLease() // in a program: held, err := keeper.Acquire(ctx, key, value)
-	def, err := light.With(fsm.Encode(func(s fsm.Snapshot[Light]) ([]byte, error) {
+	def, err := light.With(fsm.Encode(func(_ context.Context, s fsm.Snapshot[Light]) ([]byte, error) {
 		return []byte(s.State), nil
 	}))
 	if err != nil {

@@ -8,219 +8,225 @@ import (
 	"sync"
 )
 
-// A small interpreter of definitions, written to be obviously right and not to be
-// fast: rules are a list, looked through anew for each call, and a call is the
-// steps of the order, one after the other.
+// interpreter is a definition as data, and one machine on it. It is the reference for the
+// property tests: simple instead of fast. The rules are a list that each call searches,
+// and a call makes the steps of the documented order one after the other.
+type interpreter struct {
+	table      map[int][]int
+	self       map[int]string  // by state: "self" or "reenter"
+	code       map[string]bool // names of the guards and hooks that the definition has
+	eventRules []eventRule
+	hierarchy
+	timeouts
 
-// interpreted is a definition as data, and a machine on it.
-type interpreted struct {
-	table    map[int][]int
-	self     map[int]string // "self" or "reenter"
-	code     map[string]bool
-	bindings []bind
-	lineages
-	clocked
-
-	world *world
-	state int
-	path  []string // the history: "from>to event"
-	ran   []string
+	userCode *userCode
+	state    int
+	path     []string // the history, each entry as "from>to event"
+	ran      []string // the names of the guards and hooks that ran in the call
 }
 
-// bind is one rule for an event.
-type bind struct {
+// eventRule is one rule for an event.
+type eventRule struct {
 	event string
-	kind  string // "on", "choose", "internal", "ignore"
-	from  []int  // nil is any
+	kind  string // "on", "choose", "internal" or "ignore"
+	from  []int  // nil for FromAny
 	to    []int
-	name  string // of its code; "" without any
+	name  string // of its guards and hooks
 }
 
-// world decides, for the time of one call, what each piece of user code does.
-type world struct {
-	mu    sync.Mutex
-	seed  int
-	ran   []string
-	panic bool // it may
+// userCode decides for each guard and hook how it ends in one call. Machine and
+// interpreter share it.
+type userCode struct {
+	mu     sync.Mutex
+	seed   int
+	ran    []string // by the machine
+	panics bool     // guards and hooks may panic
 }
 
-// turn begins the next call.
-func (w *world) turn(seed int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.seed, w.ran = seed, nil
+// begin begins the next call.
+func (u *userCode) begin(seed int) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.seed, u.ran = seed, nil
 }
 
-func (w *world) add(line string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.ran = append(w.ran, line)
+func (u *userCode) add(line string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.ran = append(u.ran, line)
 }
 
-// lines are what ran in a call.
-func (w *world) lines() []string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.ran
+// lines returns the names of the guards and hooks that the machine ran in the call.
+func (u *userCode) lines() []string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.ran
 }
 
-func (w *world) draw(name string, n uint32) uint32 {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+// random returns a number below n, which is the same throughout a call.
+func (u *userCode) random(name string, n uint32) uint32 {
+	u.mu.Lock()
+	defer u.mu.Unlock()
 	h := fnv.New32a()
-	fmt.Fprint(h, w.seed, name)
+	fmt.Fprint(h, u.seed, name)
 	return h.Sum32() % n
 }
 
 var errPanicked = errors.New("panicked")
 
-// verdict is what a piece of code does: nothing, an error, or a panic.
-func (w *world) verdict(name string) error {
-	switch w.draw(name, 16) {
+// err returns how a guard or hook ends: with nil, an error or, as errPanicked, a panic.
+func (u *userCode) err(name string) error {
+	switch u.random(name, 16) {
 	case 0, 1, 2:
 		return errBoom
 	case 3:
-		if w.panic {
+		if u.panics {
 			return errPanicked
 		}
 	}
 	return nil
 }
 
-// act is the verdict as user code.
-func (w *world) act(name string) error {
-	w.add(name)
-	err := w.verdict(name)
+// run is the guard or hook of the machine.
+func (u *userCode) run(name string) error {
+	u.add(name)
+	err := u.err(name)
 	if err == errPanicked {
 		panic(err)
 	}
 	return err
 }
 
-// run is the verdict in the interpreter, if there is such code.
-func (in *interpreted) run(name string) error {
+// seconds returns the duration of a TimeoutFunc.
+func (u *userCode) seconds(name string) int { return 1 + int(u.random(name, 6)) }
+
+// choice returns the target that a Choose function returns: mostly a declared one.
+func (u *userCode) choice(rule eventRule) int {
+	if u.random("undeclared", 5) == 0 {
+		return int(u.random(rule.name, 6)) - 1
+	}
+	return rule.to[u.random(rule.name, uint32(len(rule.to)))]
+}
+
+// run runs a guard or hook in the interpreter, if the definition has it.
+func (in *interpreter) run(name string) error {
 	if !in.code[name] {
 		return nil
 	}
 	in.ran = append(in.ran, name)
-	return in.world.verdict(name)
+	return in.userCode.err(name)
 }
 
-// edge reports whether a state leads to another, or one around it does.
-func (in *interpreted) edge(from, to int) bool { return len(in.levels(from, to)) > 0 }
+// hasEdge reports whether a state, or a state around it, has an edge to a target.
+func (in *interpreter) hasEdge(from, to int) bool { return len(in.upToSource(from, to)) > 0 }
 
-// levels are the states from one outwards up to the one that has the edge.
-func (in *interpreted) levels(from, to int) []int {
-	for i, s := range in.chain(from) {
+// upToSource returns the lineage of a state up to the state that declares the edge to a
+// target, or nil if there is no edge.
+func (in *interpreter) upToSource(from, to int) []int {
+	lineage := in.order().Lineage(from)
+	for i, s := range lineage {
 		if slices.Contains(in.table[s], to) || s == to && in.self[s] != "" {
-			return in.chain(from)[:i+1]
+			return lineage[:i+1]
 		}
 	}
 	return nil
 }
 
-// transition is a call for a state. The outcome is one of a few words.
-func (in *interpreted) transition(to int) string {
-	if !in.edge(in.state, to) {
+// transition makes a transition and returns its outcome: see outcomeOf.
+func (in *interpreter) transition(to int) string {
+	if !in.hasEdge(in.state, to) {
 		return in.finally("invalid")
 	}
-	if err := in.admitted(to); err != nil {
-		return in.finally(word(err, "vetoed"))
+	if err := in.runGuards(to); err != nil {
+		return in.finally(panickedOr(err, "vetoed"))
 	}
-	return in.finally(in.take(to, "", ""))
+	return in.finally(in.complete(to, "", ""))
 }
 
-// reset goes home, whatever is said.
-func (in *interpreted) reset() {
+// reset returns to the initial state.
+func (in *interpreter) reset() {
 	from := in.state
 	in.memory, in.running = nil, nil
-	in.state = in.entered(0)
+	in.state = in.initialLeaf(0)
 	in.path = append(in.path, fmt.Sprint(from, ">", in.state, " "))
-	for _, s := range slices.Backward(in.chain(in.state)) {
-		in.start(s)
+	for _, s := range slices.Backward(in.order().Lineage(in.state)) {
+		in.startTimeouts(s)
 	}
 }
 
-// fire is a call for an event.
-func (in *interpreted) fire(event string) string {
+// fire fires an event and returns the outcome.
+func (in *interpreter) fire(event string) string {
 	rules := in.rules(event)
 	if len(rules) == 0 {
-		if slices.ContainsFunc(in.bindings, func(b bind) bool { return b.event == event }) {
+		if slices.ContainsFunc(in.eventRules, func(rule eventRule) bool { return rule.event == event }) {
 			return in.finally("unhandled")
 		}
 		return in.finally("unknown")
 	}
-	for _, b := range rules {
-		if b.kind == "ignore" {
+	for _, rule := range rules {
+		if rule.kind == "ignore" {
 			return "ok"
 		}
-		if err := in.run("if " + b.name); err == errPanicked {
+		if err := in.run("if " + rule.name); err == errPanicked {
 			return in.finally("panicked")
 		} else if err != nil {
 			continue
 		}
-		if b.kind == "internal" {
-			return in.finally(in.stay(b))
+		if rule.kind == "internal" {
+			return in.finally(in.handleInPlace(rule))
 		}
-		to := b.to[0]
-		if b.kind == "choose" {
-			if err := in.run("choose " + b.name); err != nil {
-				return in.finally(word(err, "failed"))
+		to := rule.to[0]
+		if rule.kind == "choose" {
+			if err := in.run("choose " + rule.name); err != nil {
+				return in.finally(panickedOr(err, "failed"))
 			}
-			if to = in.world.choice(b); !slices.Contains(b.to, to) || !in.edge(in.state, to) {
+			if to = in.userCode.choice(rule); !slices.Contains(rule.to, to) || !in.hasEdge(in.state, to) {
 				return in.finally("invalid")
 			}
 		}
-		if err := in.admitted(to); err == errPanicked {
+		if err := in.runGuards(to); err == errPanicked {
 			return in.finally("panicked")
 		} else if err != nil {
 			continue
 		}
-		return in.finally(in.take(to, event, b.name))
+		return in.finally(in.complete(to, event, rule.name))
 	}
 	return in.finally("vetoed")
 }
 
-// choice is the state that a choose function returns: mostly a declared one.
-func (w *world) choice(b bind) int {
-	if w.draw("astray", 5) == 0 {
-		return int(w.draw(b.name, 6)) - 1
-	}
-	return b.to[w.draw(b.name, uint32(len(b.to)))]
-}
-
-// rules are those for an event in the present state.
-func (in *interpreted) rules(event string) (rules []bind) {
-	for _, s := range in.chain(in.state) {
-		for _, b := range in.bindings {
-			if b.event == event && slices.Contains(b.from, s) {
-				rules = append(rules, b)
+// rules returns the rules for an event in the present state.
+func (in *interpreter) rules(event string) (rules []eventRule) {
+	for _, s := range in.order().Lineage(in.state) {
+		for _, rule := range in.eventRules {
+			if rule.event == event && slices.Contains(rule.from, s) {
+				rules = append(rules, rule)
 			}
 		}
 		if len(rules) > 0 {
 			return rules
 		}
 	}
-	for _, b := range in.bindings {
-		leads := slices.ContainsFunc(b.to, func(to int) bool { return in.edge(in.state, to) })
-		if b.event == event && b.from == nil && (leads || b.to == nil) {
-			rules = append(rules, b)
+	for _, rule := range in.eventRules {
+		leads := slices.ContainsFunc(rule.to, func(to int) bool { return in.hasEdge(in.state, to) })
+		if rule.event == event && rule.from == nil && (leads || rule.to == nil) {
+			rules = append(rules, rule)
 		}
 	}
 	return rules
 }
 
-func (in *interpreted) admitted(to int) error {
-	for _, s := range in.levels(in.state, to) {
+// runGuards runs the guards of a transition until one refuses.
+func (in *interpreter) runGuards(to int) error {
+	for _, s := range in.upToSource(in.state, to) {
 		if err := in.run(fmt.Sprint("edge guard ", s, to)); err != nil {
 			return err
 		}
 	}
-	_, down := in.way(to)
-	if in.stays(to) {
-		down = []int{to}
+	_, entries := in.exitsAndEntries(to)
+	if in.isSelf(to) {
+		entries = []int{to}
 	}
-	for _, s := range down {
+	for _, s := range entries {
 		if err := in.run(fmt.Sprint("guard ", s)); err != nil {
 			return err
 		}
@@ -228,35 +234,36 @@ func (in *interpreted) admitted(to int) error {
 	return nil
 }
 
-// take makes a step that has been admitted.
-func (in *interpreted) take(to int, event, name string) string {
+// complete makes the rest of a transition once its guards have passed.
+func (in *interpreter) complete(to int, event, name string) string {
 	if err := in.run("before"); err != nil {
-		return word(err, "vetoed")
+		return panickedOr(err, "vetoed")
 	}
-	up, down := in.way(to)
-	var exits, edges, enters []string
-	for _, s := range up {
-		exits = append(exits, fmt.Sprint("exit ", s))
+	exits, entries := in.exitsAndEntries(to)
+	var exitHooks, edgeHooks, entryHooks []string
+	for _, s := range exits {
+		exitHooks = append(exitHooks, fmt.Sprint("exit ", s))
 	}
-	for _, s := range in.levels(in.state, to) {
-		edges = append(edges, fmt.Sprint("edge ", s, to))
+	for _, s := range in.upToSource(in.state, to) {
+		edgeHooks = append(edgeHooks, fmt.Sprint("edge ", s, to))
 	}
-	for _, s := range down {
-		enters = append(enters, fmt.Sprint("enter ", s))
+	for _, s := range entries {
+		entryHooks = append(entryHooks, fmt.Sprint("enter ", s))
 	}
-	in.move(event, up, down)
-	return in.all(slices.Concat(exits, edges, []string{"do " + name}, enters, []string{"after"}))
+	in.commit(event, exits, entries)
+	return in.runHooks(slices.Concat(exitHooks, edgeHooks, []string{"do " + name}, entryHooks, []string{"after"}))
 }
 
-func (in *interpreted) stay(b bind) string {
+// handleInPlace handles an event with an Internal rule.
+func (in *interpreter) handleInPlace(rule eventRule) string {
 	if err := in.run("before"); err != nil {
-		return word(err, "vetoed")
+		return panickedOr(err, "vetoed")
 	}
-	return in.all([]string{"do " + b.name, "after"})
+	return in.runHooks([]string{"do " + rule.name, "after"})
 }
 
-// all runs hooks to the end, but for a panic.
-func (in *interpreted) all(hooks []string) string {
+// runHooks runs all hooks after a commit. Only a panic ends it early.
+func (in *interpreter) runHooks(hooks []string) string {
 	outcome := "ok"
 	for _, hook := range hooks {
 		if err := in.run(hook); err == errPanicked {
@@ -268,14 +275,15 @@ func (in *interpreted) all(hooks []string) string {
 	return outcome
 }
 
-func (in *interpreted) finally(outcome string) string {
+// finally runs the finally hook.
+func (in *interpreter) finally(outcome string) string {
 	in.ran = append(in.ran, "finally "+outcome)
 	return outcome
 }
 
-func word(err error, otherwise string) string {
+func panickedOr(err error, outcome string) string {
 	if err == errPanicked {
 		return "panicked"
 	}
-	return otherwise
+	return outcome
 }

@@ -15,11 +15,12 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
+// lost returns the error of a lost lease.
 func lost() error {
 	return &lease.LostError{Key: "job", Token: 7, Cause: store.ErrLost}
 }
 
-func TestWriteThroughStoresTheStateAfterTheTransition(t *testing.T) {
+func TestMachineMovesOnlyAfterItsNewStateIsStored(t *testing.T) {
 	held := newLease()
 	m := fsm.New(lifecycle, fsm.WithWriter(held), fsm.WithHistory(2))
 	var cached state
@@ -28,7 +29,7 @@ func TestWriteThroughStoresTheStateAfterTheTransition(t *testing.T) {
 		from := m.State()
 		walk(t, m, to)
 		if cached != from {
-			t.Errorf("in %v while %v was being written", cached, to)
+			t.Errorf("the machine is in %v while the write of %v is under way", cached, to)
 		}
 		if writes, commits := held.counts(); writes != i+1 || commits != i+1 {
 			t.Errorf("%d writes and %d commits after %d transitions", writes, commits, i+1)
@@ -42,8 +43,8 @@ func TestWriteThroughStoresTheStateAfterTheTransition(t *testing.T) {
 	wantStored(t, held, m)
 }
 
-// wantStored checks that the store has exactly what the machine is.
-func wantStored(t *testing.T, held *scripted, m *fsm.Machine[state]) {
+// wantStored checks that the stored value is the snapshot of the machine.
+func wantStored(t *testing.T, held *scriptedLease, m *fsm.Machine[state]) {
 	t.Helper()
 	var stored fsm.Snapshot[state]
 	if err := json.Unmarshal(held.value, &stored); err != nil {
@@ -54,29 +55,29 @@ func wantStored(t *testing.T, held *scripted, m *fsm.Machine[state]) {
 	}
 }
 
-// A heartbeat that is prepared right after a write must see the new state.
+// A heartbeat after the write must see the new state.
 func TestCommitComesBeforeWriteReturns(t *testing.T) {
 	held := newLease()
-	after := &returning{Lease: held}
+	after := &returning{scriptedLease: held}
 	m := fsm.New(lifecycle, fsm.WithWriter(after))
 	after.check = func() { wantState(t, m, starting, 1) }
 	walk(t, m, starting)
 }
 
-// returning looks at the moment at which Write returns.
+// returning calls check when Write returns.
 type returning struct {
-	lease.Lease
+	*scriptedLease
 	check func()
 }
 
 func (r *returning) Write(ctx context.Context, encode func() ([]byte, error), commit func()) error {
 	defer r.check()
-	return r.Lease.Write(ctx, encode, commit)
+	return r.scriptedLease.Write(ctx, encode, commit)
 }
 
-func TestEncodeRuleMakesTheValue(t *testing.T) {
+func TestEncodeRuleMakesTheStoredValue(t *testing.T) {
 	held := newLease()
-	m := fsm.New(with(t, fsm.Encode(func(s fsm.Snapshot[state]) ([]byte, error) {
+	m := fsm.New(with(t, fsm.Encode(func(_ context.Context, s fsm.Snapshot[state]) ([]byte, error) {
 		return []byte(s.State + "!"), nil
 	})), fsm.WithWriter(held))
 	walk(t, m, starting)
@@ -85,12 +86,12 @@ func TestEncodeRuleMakesTheValue(t *testing.T) {
 	}
 }
 
-func TestRefusedWriteLeavesTheMachine(t *testing.T) {
+func TestFailedWriteLeavesNoTrace(t *testing.T) {
 	for _, cause := range []error{lost(), store.ErrUnavailable, store.ErrInDoubt, lease.ErrReleased, context.DeadlineExceeded} {
 		t.Run(cause.Error(), func(t *testing.T) {
 			held := newLease()
-			m := fsm.New(with(t, fsm.After(func(context.Context, moved) error {
-				t.Error("a hook ran for what was not written")
+			m := fsm.New(with(t, fsm.After(func(context.Context, transition) error {
+				t.Error("a hook ran after a failed write")
 				return nil
 			})), fsm.WithWriter(held))
 			before := m.Snapshot()
@@ -108,7 +109,7 @@ func TestRefusedWriteLeavesTheMachine(t *testing.T) {
 	}
 }
 
-func TestMachineGoesOnAfterAWriteInDoubt(t *testing.T) {
+func TestNextChangeSucceedsAfterAWriteInDoubt(t *testing.T) {
 	held := newLease()
 	m := fsm.New(lifecycle, fsm.WithWriter(held))
 	held.answer = func() error { return store.ErrInDoubt }
@@ -122,32 +123,32 @@ func TestMachineGoesOnAfterAWriteInDoubt(t *testing.T) {
 	wantStored(t, held, m)
 }
 
-func TestFailingEncodeRefuses(t *testing.T) {
+func TestFailedEncodeRefuses(t *testing.T) {
 	held := newLease()
-	m := fsm.New(with(t, fsm.Encode(func(fsm.Snapshot[state]) ([]byte, error) { return nil, errBoom })), fsm.WithWriter(held))
+	m := fsm.New(with(t, fsm.Encode(func(context.Context, fsm.Snapshot[state]) ([]byte, error) { return nil, errBoom })), fsm.WithWriter(held))
 	wantRefusal(t, m.Transition(context.Background(), starting), fsm.PhaseWrite, errBoom)
 	wantState(t, m, idle, 0)
 }
 
-func TestEndedTermRefusesBeforeAnythingElse(t *testing.T) {
+func TestEndedLeaseRefusesBeforeTableAndGuards(t *testing.T) {
 	tests := map[string]struct {
-		end  func(*scripted)
+		end  func(*scriptedLease)
 		want error
 	}{
-		"lost":                    {func(l *scripted) { l.end(lost()) }, store.ErrLost},
-		"released":                {func(l *scripted) { l.end(lease.ErrReleased) }, lease.ErrReleased},
-		"clocks ahead of timer":   {(*scripted).expire, store.ErrLost},
-		"which is said to expire": {(*scripted).expire, lease.ErrExpired},
+		"lost":                      {func(l *scriptedLease) { l.end(lost()) }, store.ErrLost},
+		"released":                  {func(l *scriptedLease) { l.end(lease.ErrReleased) }, lease.ErrReleased},
+		"expired, wraps ErrLost":    {(*scriptedLease).expire, store.ErrLost},
+		"expired, wraps ErrExpired": {(*scriptedLease).expire, lease.ErrExpired},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			held := newLease()
-			m := fsm.New(with(t, fsm.Guard(starting, "g", func(context.Context, moved) error {
-				t.Error("a guard was asked")
+			m := fsm.New(with(t, fsm.Guard(starting, "g", func(context.Context, transition) error {
+				t.Error("a guard ran")
 				return nil
 			})), fsm.WithWriter(held))
 			test.end(held)
-			for _, to := range []state{starting, active} { // one that the table has, one that it has not
+			for _, to := range []state{starting, active} { // the first is in the table
 				wantRefusal(t, m.Transition(context.Background(), to), fsm.PhaseLease, test.want)
 			}
 			wantRefusal(t, m.Reset(context.Background(), "try"), fsm.PhaseLease, test.want)
@@ -159,9 +160,9 @@ func TestEndedTermRefusesBeforeAnythingElse(t *testing.T) {
 	}
 }
 
-func TestTermThatEndsDuringAGuard(t *testing.T) {
+func TestLeaseThatEndsDuringAGuardRefusesTheWrite(t *testing.T) {
 	held := newLease()
-	m := fsm.New(with(t, fsm.Guard(starting, "slow", func(context.Context, moved) error {
+	m := fsm.New(with(t, fsm.Guard(starting, "slow", func(context.Context, transition) error {
 		held.end(lost())
 		held.answer = lost
 		return nil
@@ -171,11 +172,11 @@ func TestTermThatEndsDuringAGuard(t *testing.T) {
 	wantState(t, m, idle, 0)
 }
 
-func TestRejectedCallsNeverReachTheLease(t *testing.T) {
+func TestRefusedCallsAreNotWritten(t *testing.T) {
 	held := newLease()
 	m := fsm.New(with(t,
-		fsm.Guard(stopping, "g", returns(errBoom)),
-		fsm.Before(func(_ context.Context, tr moved) error {
+		fsm.Guard(stopping, "g", failsWith(errBoom)),
+		fsm.Before(func(_ context.Context, tr transition) error {
 			if tr.To == idle {
 				return errBoom
 			}
@@ -189,7 +190,7 @@ func TestRejectedCallsNeverReachTheLease(t *testing.T) {
 	wantRefusal(t, m.Transition(context.Background(), stopping), fsm.PhaseGuard, errBoom)
 	wantRefusal(t, m.Transition(context.Background(), idle), fsm.PhaseBefore, errBoom)
 	if writes, _ := held.counts(); writes != 1 {
-		t.Errorf("%d writes, want the one that was accepted", writes)
+		t.Errorf("%d writes, want 1", writes)
 	}
 	wantStored(t, held, m)
 }
@@ -202,11 +203,11 @@ func TestReadersDoNotWaitForAWrite(t *testing.T) {
 		held.answer = func() error { <-confirm; return nil }
 		result := make(chan error)
 		go func() { result <- m.Transition(context.Background(), starting) }()
-		synctest.Wait() // it is in the write; a reader that waited now would hang the test
+		synctest.Wait() // the transition is in its write; a reader that waits now hangs the test
 
 		wantState(t, m, idle, 0)
 		if !m.Can(starting) || len(m.Next()) != 1 || len(m.History()) != 0 {
-			t.Error("readers see a transition that is not confirmed")
+			t.Error("a reader sees a transition before its write succeeds")
 		}
 		close(confirm)
 		if err := <-result; err != nil {
@@ -216,12 +217,12 @@ func TestReadersDoNotWaitForAWrite(t *testing.T) {
 	})
 }
 
-func TestDetachOnlyOnceTheTermHasEnded(t *testing.T) {
+func TestDetachFailsUntilTheLeaseHasEnded(t *testing.T) {
 	held := newLease()
 	m := fsm.New(lifecycle, fsm.WithWriter(held))
 	walk(t, m, starting)
 	err := m.Detach(context.Background())
-	if want := `detach from "job" (token 7): the lease is still held`; !errors.Is(err, fsm.ErrAttached) || err.Error() != want {
+	if want := `detach: writer has not ended`; !errors.Is(err, fsm.ErrAttached) || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	walk(t, m, warming)
@@ -236,23 +237,21 @@ func TestDetachOnlyOnceTheTermHasEnded(t *testing.T) {
 	walk(t, m, stopping, stopped)
 	wantState(t, m, stopped, 4)
 	if writes, _ := held.counts(); writes != 2 {
-		t.Errorf("%d writes, want none after the loss", writes)
+		t.Errorf("%d writes, want 2: none after the lease was lost", writes)
 	}
 }
 
-func TestDetachAfterARelease(t *testing.T) {
+func TestDetachSucceedsAfterARelease(t *testing.T) {
 	held := newLease()
 	m := fsm.New(lifecycle, fsm.WithWriter(held))
-	if err := held.Release(context.Background()); err != nil {
-		t.Fatal(err)
-	}
+	held.end(lease.ErrReleased)
 	if err := m.Detach(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	walk(t, m, starting)
 }
 
-func TestDetachWithoutALeaseDoesNothing(t *testing.T) {
+func TestDetachWithoutAWriterDoesNothing(t *testing.T) {
 	m := fsm.New(lifecycle)
 	if err := m.Detach(context.Background()); err != nil {
 		t.Error(err)
@@ -260,9 +259,9 @@ func TestDetachWithoutALeaseDoesNothing(t *testing.T) {
 	walk(t, m, starting)
 }
 
-func TestHooksRunOnAfterDetach(t *testing.T) {
+func TestHooksRunAfterDetach(t *testing.T) {
 	held, ran := newLease(), 0
-	m := fsm.New(with(t, fsm.After(func(context.Context, moved) error { ran++; return nil })), fsm.WithWriter(held))
+	m := fsm.New(with(t, fsm.After(func(context.Context, transition) error { ran++; return nil })), fsm.WithWriter(held))
 	held.end(lost())
 	if err := m.Detach(context.Background()); err != nil {
 		t.Fatal(err)
@@ -273,23 +272,22 @@ func TestHooksRunOnAfterDetach(t *testing.T) {
 	}
 }
 
-// Watchers of a machine on a lease are told of what the store has confirmed, and of
-// nothing else.
-func TestWatchersOfALeasedMachine(t *testing.T) {
+// A subscriber of a machine with a lease gets only transitions that the store has confirmed.
+func TestSubscriberGetsOnlyWrittenTransitions(t *testing.T) {
 	held := newLease()
 	m := fsm.New(lifecycle, fsm.WithWriter(held))
 	limited, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	steps := m.Subscribe(limited, 4)
+	transitions := m.Subscribe(limited, 4)
 	held.answer = func() error { return store.ErrInDoubt }
 	wantRefusal(t, m.Transition(context.Background(), starting), fsm.PhaseWrite, store.ErrInDoubt)
 	held.answer = nil
 	if err := m.TransitionWithCause(context.Background(), starting, "again"); err != nil {
 		t.Fatal(err)
 	}
-	for tr, err := range steps {
+	for tr, err := range transitions {
 		if err != nil || tr.Number != 1 || tr.Cause != "again" {
-			t.Errorf("told of %+v, %v", tr, err)
+			t.Errorf("subscriber got %+v, %v", tr, err)
 		}
 		break
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/leasehold-go/leasehold/fsm"
 )
 
-// The lifecycle of the package's users, on which most tests run.
+// The lifecycle of a service. Most tests use it.
 type state string
 
 const (
@@ -34,13 +34,13 @@ var lifecycle = fsm.MustDefine(idle, table)
 var errBoom = errors.New("boom")
 
 type (
-	ruled = fsm.Rule[state]
-	moved = fsm.Transition[state]
-	code  = func(context.Context, moved) error
+	stateRule  = fsm.Rule[state]
+	transition = fsm.Transition[state]
+	hook       = func(context.Context, transition) error
 )
 
-// with is the lifecycle with rules.
-func with(t testing.TB, rules ...ruled) *fsm.Definition[state] {
+// with returns the lifecycle with rules.
+func with(t testing.TB, rules ...stateRule) *fsm.Definition[state] {
 	t.Helper()
 	def, err := lifecycle.With(rules...)
 	if err != nil {
@@ -49,7 +49,7 @@ func with(t testing.TB, rules ...ruled) *fsm.Definition[state] {
 	return def
 }
 
-// walk takes a machine along a path that it must be able to go.
+// walk makes transitions that must succeed.
 func walk[S comparable](t testing.TB, m *fsm.Machine[S], path ...S) {
 	t.Helper()
 	for _, to := range path {
@@ -59,15 +59,15 @@ func walk[S comparable](t testing.TB, m *fsm.Machine[S], path ...S) {
 	}
 }
 
-// wantState checks where a machine is and how far it has come.
+// wantState checks the state of a machine and the number of its transitions.
 func wantState(t testing.TB, m *fsm.Machine[state], want state, number uint64) {
 	t.Helper()
 	if s := m.Snapshot(); s.State != want || m.State() != want || s.Number != number {
-		t.Errorf("machine is in %v (%v) after %d transitions, want %v after %d", s.State, m.State(), s.Number, want, number)
+		t.Errorf("snapshot has state %v, machine has %v, after %d transitions; want %v after %d", s.State, m.State(), s.Number, want, number)
 	}
 }
 
-// wantRefusal checks a failure that must not have moved the machine.
+// wantRefusal checks the error of a change that did not move the machine.
 func wantRefusal(t testing.TB, err error, phase fsm.Phase, cause error) *fsm.TransitionError[state] {
 	t.Helper()
 	refused, ok := errors.AsType[*fsm.TransitionError[state]](err)
@@ -80,5 +80,5 @@ func wantRefusal(t testing.TB, err error, phase fsm.Phase, cause error) *fsm.Tra
 	return refused
 }
 
-// returns is user code that does nothing but answer.
-func returns(err error) code { return func(context.Context, moved) error { return err } }
+// failsWith returns a guard or hook that returns err.
+func failsWith(err error) hook { return func(context.Context, transition) error { return err } }

@@ -2,194 +2,162 @@ package fsm
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync/atomic"
 
-	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/fsm/internal/graph"
 )
 
-// Machine is in one state of its definition and moves along the table. Its
-// methods may be called from any number of goroutines. Its zero value is of no
-// use: it comes from [New] or [Restore]. It starts no goroutine, so one that is no
-// longer used needs no Close; but for one whose definition has a [Timeout], which
-// lives and moves until then.
+// Machine is in one state of its definition and moves along the edges of its table. Its
+// methods may be called from any number of goroutines. It comes from [New] or [Restore]; its
+// zero value is of no use. A machine without a [Timeout] holds no resources and needs no
+// [Machine.Close].
 type Machine[S comparable] struct {
-	def   *Definition[S]
-	state atomic.Uint32 // index of the state; written at a commit only
-
-	plain  bool // no user code, no lease and not closed: nothing takes time
-	closed bool // changed and read with turn.mu alone, as are watch and the queue
+	def    *Definition[S]
+	state  atomic.Uint32 // ID of the state; written by commit alone
+	plain  bool          // the definition is plain, and there is no writer; false once closed
+	closed bool          // changed and read with turn.mu locked, as are watchers and the queue
 	turn   turn
-	// What follows is changed with both the turn and turn.mu, and read with
-	// either; so is plain, but Close changes it with turn.mu alone.
-	lease lease.Lease // nil without one, or once detached
-	since int64       // nanoseconds since 1970
-	past  history
-
-	watch *watchers[S] // nil while nobody watches
-	annex *annex[S]    // what most machines have not; nil for them
+	// The rest changes under both the turn and turn.mu, and may be read under either. (Close
+	// changes plain under turn.mu alone.)
+	since    int64 // nanoseconds since 1970
+	past     history
+	watchers *watchers[S] // nil while there are none
+	extras   *extras[S]
 }
 
-// New returns a machine in the definition's initial state. Nothing is written
-// to a lease yet: the record has the value with which it was created. It panics
-// if def is nil or was not made by [Define].
-func New[S comparable](def *Definition[S], opts ...Option) *Machine[S] {
-	if def == nil || def.graph == nil {
-		panic("fsm: New needs a definition made by Define")
-	}
-	c := configured(opts)
-	m := blank(def, c)
-	m.since = now()
-	if c.queue > 0 || !def.bare {
-		m.furnish(c)
-	}
-	return m
+// extras is optional run-time state of a machine. It is nil until the machine makes a change
+// that is more than an entry in the history, or has any of it from the start.
+type extras[S comparable] struct {
+	writer Writer // nil without one, or once detached
+	data   *dataset
+	queue  *queue[S]  // nil without WithQueue
+	memory []graph.ID // memory of history states; see graph.Route
+	timers timers
 }
 
-func blank[S comparable](def *Definition[S], c config) *Machine[S] {
-	return &Machine[S]{
-		def:   def,
-		plain: def.bare && c.lease == nil,
-		lease: c.lease,
-		past:  history{limit: uint32(c.history)},
-	}
+// change is one call of a machine under way. It begins as a request; perform adds the edge
+// that it takes, the transition that it makes and the run-time state that it leaves.
+type change[S comparable] struct {
+	// The request.
+	kind  changeKind
+	to    S      // of a transition, and of a reset
+	event *event // nil also for an event without identity
+	arg   argument
+	cause string
+
+	// The transition. Until there is an edge it leads from the present state to itself.
+	entry
+	edge  *graph.Edge[hook[S]] // nil for a reset, and for a rule that is internal
+	route graph.Route
+	t     Transition[S] // as guards and hooks see it; zero until the first of them runs
+	rule  *candidate[S] // of an event: the rule that is tried, and then the one that is taken
+	taken bool          // the rule was taken: its guards have passed
+	// ignored: the rule is one of Ignore, so nothing happens.
+	ignored bool
+
+	// The memory and the timeouts after the transition, of a stateful machine.
+	memory  []graph.ID
+	pending []pendingTimeout
 }
 
-// furnish gives a new machine what not all have.
-func (m *Machine[S]) furnish(c config) {
-	if c.queue == 0 && !m.def.stands() {
-		m.state.Store(uint32(m.def.start))
-		return
-	}
-	m.annex = newAnnex[S](c)
-	m.state.Store(uint32(m.def.start))
-	var p plan[S]
-	p.entry = entry{at: m.since, from: m.def.start}
-	m.head(&p, way{to: m.def.start, goal: m.def.start, top: none}, 0)
-	if next := m.ahead(&p); next != nil {
-		m.turn.mu.Lock()
-		defer m.turn.mu.Unlock()
-		m.annex.standing = *next
-		m.arm()
-	}
+type changeKind uint8
+
+const (
+	byTarget changeKind = iota // Transition, and a timeout
+	byEvent                    // Fire
+	byReset                    // Reset
+)
+
+// stays reports whether the transition is one of a Self rule.
+func (c *change[S]) stays() bool { return c.edge != nil && c.edge.Kind == graph.Self }
+
+// moves reports whether the change has a transition to commit.
+func (c *change[S]) moves() bool { return c.edge != nil || c.kind == byReset }
+
+// queue holds the changes that user code has called for on its own machine; see
+// [WithQueue]. It is touched with the machine's mutex locked.
+type queue[S comparable] struct {
+	waiting []queued[S] // oldest first
+	limit   int
+	broken  bool // the turn is ending because user code did not return
+	failed  func(context.Context, error)
 }
 
-// Definition returns what the machine was made from.
+// queued is a change and the context of its call.
+type queued[S comparable] struct {
+	ctx    context.Context
+	change change[S]
+}
+
+// add queues a change, or says why it cannot.
+func (q *queue[S]) add(ctx context.Context, c *change[S]) error {
+	switch {
+	case q.broken:
+		return ErrAborted
+	case len(q.waiting) == q.limit:
+		return ErrQueueFull
+	}
+	q.waiting = append(q.waiting, queued[S]{ctx, *c})
+	return nil
+}
+
+// take removes the oldest change.
+func (q *queue[S]) take() queued[S] {
+	next := q.waiting[0]
+	q.waiting = q.waiting[1:]
+	if len(q.waiting) == 0 {
+		q.waiting = nil
+	}
+	return next
+}
+
+// Definition returns the machine's definition.
 func (m *Machine[S]) Definition() *Definition[S] { return m.def }
 
 // State returns the state that was committed last. It is one atomic load.
-func (m *Machine[S]) State() S { return m.def.graph.states[m.present()] }
+func (m *Machine[S]) State() S { return m.def.states[m.id()] }
 
-// Can reports whether the table leads from the present state to another. It
-// asks no guard and no lease, and the state may have changed by the time the
-// answer is used.
-func (m *Machine[S]) Can(to S) bool {
-	_, _, ok := m.def.graph.edge(m.present(), to)
-	return ok
+func (m *Machine[S]) id() graph.ID { return graph.ID(m.state.Load()) }
+
+// Can reports whether the table has an edge from the present state to another. It asks
+// neither guards nor the writer, and the machine may have moved by the time the answer is
+// used.
+func (m *Machine[S]) Can(to S) bool { return m.def.edge(m.id(), to) != nil }
+
+// Next returns the targets of the present state, in the order of the table: none if the
+// state is final.
+func (m *Machine[S]) Next() []S { return slices.Clone(m.def.permitted[m.id()]) }
+
+// In reports whether the machine is in a state or in one that lies within it.
+func (m *Machine[S]) In(s S) bool { return m.def.In(m.State(), s) }
+
+// commit moves the machine. It is the only place that does. stays reports a transition by a
+// Self rule, which does not leave its state. It needs the turn and the mutex.
+func (m *Machine[S]) commit(e entry, cause string, stays bool) {
+	if !stays {
+		m.since = e.at
+	}
+	m.past.count++
+	if cause != "" || !m.past.replace(e) {
+		m.past.add(e, cause)
+	}
+	m.state.Store(uint32(e.to))
 }
 
-// Next returns where the table leads from the present state, in its order: none
-// if the state is final.
-func (m *Machine[S]) Next() []S { return slices.Clone(m.def.graph.next[m.present()]) }
-
-// History returns the remembered transitions, oldest first. It does not wait
-// for a change in progress.
-func (m *Machine[S]) History() []Transition[S] {
-	m.turn.mu.Lock()
-	defer m.turn.mu.Unlock()
-	return m.remembered()
+// notify tells the watchers; there is at least one. The mutex is locked.
+func (m *Machine[S]) notify(t Transition[S]) {
+	m.watchers.tell(t)
+	if len(m.watchers.list) == 0 {
+		m.watchers = nil // so that the next transition costs nothing more again
+	}
 }
 
-// Detach takes the machine off a lease whose term has ended, for an orderly
-// shutdown: from then on it moves in this process alone and writes nothing. It
-// fails with [ErrAttached] while the term is good, and does nothing without a
-// lease. It waits for its turn.
-func (m *Machine[S]) Detach(ctx context.Context) error {
-	if err := m.take(ctx); err != nil {
-		return wrapped("detach", err)
-	}
-	defer m.leave()
-	if m.lease == nil {
-		return nil
-	}
-	if m.turn.open(m.trust) == nil {
-		return fmt.Errorf("detach from %q (token %d): %w", m.lease.Key(), m.lease.Token(), ErrAttached)
-	}
-	m.lease = nil
-	m.plain = m.def.bare && !m.closed
-	return nil
-}
-
-// Close refuses every change from now on with [ErrClosed], those that wait for
-// their turn included, and returns when the one in progress has ended; so do
-// waits and subscriptions then, and timeouts end for good. If ctx ends first its error is returned; the
-// machine is closed all the same. It may be called again. It does not release the
-// lease. Reading goes on.
-func (m *Machine[S]) Close(ctx context.Context) error {
-	if m.turn.within(ctx) {
-		return wrapped("close", ErrReentrant)
-	}
-	m.turn.mu.Lock()
-	m.closed, m.plain = true, false
-	m.silence()
-	if err := m.turn.claim(ctx); err != nil {
-		return wrapped("close", err)
-	}
-	m.leave()
-	if m.annex != nil {
-		m.annex.ringing.Wait() // there is nothing for them to do any more
+// writerErr says why the machine may no longer move, or nil. It needs the turn, with the
+// mutex open: the writer may have locks of its own.
+func (m *Machine[S]) writerErr() error {
+	if w, ok := m.extras.writer.(interface{ Err() error }); ok {
+		return w.Err()
 	}
 	return nil
 }
-
-// take waits for the turn of what is no change itself. On success the mutex is
-// locked, and leave is due.
-func (m *Machine[S]) take(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return ended(ctx)
-	}
-	m.turn.mu.Lock()
-	if err := m.turn.claim(ctx); err != nil {
-		return err
-	}
-	m.catchUp()
-	if m.closed {
-		m.leave()
-		return ErrClosed
-	}
-	return nil
-}
-
-// leave gives the turn to the next. Whatever ended it, nothing that was queued
-// stays behind to run in the turn of another, and once the machine is closed
-// nobody waits for it in vain.
-func (m *Machine[S]) leave() {
-	defer m.turn.give()
-	if m.closed && m.watch != nil {
-		m.watch.end(ErrClosed)
-		m.watch = nil
-	}
-	if q := m.queue(); q != nil && len(q.waiting) > 0 {
-		m.drop()
-	}
-}
-
-// trust says why the term may no longer be acted on, or nil. It needs the turn
-// with the mutex open, because the lease may have locks of its own.
-func (m *Machine[S]) trust() error {
-	if m.lease == nil || m.lease.Valid() {
-		return nil
-	}
-	if err := m.lease.Err(); err != nil {
-		return err
-	}
-	// The clocks have said so; the timer that closes Done is yet to fire.
-	return &lease.LostError{Key: m.lease.Key(), Token: m.lease.Token(), Cause: lease.ErrExpired}
-}
-
-// present is the index of the present state.
-func (m *Machine[S]) present() uint16 { return uint16(m.state.Load()) }
-
-// wrapped says what it was that failed.
-func wrapped(what string, err error) error { return fmt.Errorf("%s: %w", what, err) }

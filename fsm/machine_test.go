@@ -11,10 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/leasehold-go/leasehold/fsm"
-	"github.com/leasehold-go/leasehold/lease"
 )
 
-func TestNewMachineIsInTheInitialStateSinceNow(t *testing.T) {
+func TestNewMachineIsInTheInitialState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := fsm.New(lifecycle)
 		want := fsm.Snapshot[state]{Version: 1, Table: lifecycle.Fingerprint(), State: idle, Since: time.Now().UTC()}
@@ -32,17 +31,17 @@ func TestMachinesOfOneDefinitionAreIndependent(t *testing.T) {
 	wantState(t, b, idle, 0)
 }
 
-func TestBadArgumentsPanic(t *testing.T) {
+func TestInvalidArgumentsPanic(t *testing.T) {
 	tests := map[string]struct {
 		call func()
 		want string
 	}{
-		"nil definition":     {func() { fsm.New[state](nil) }, "fsm: New needs a definition made by Define"},
-		"zero definition":    {func() { fsm.New(new(fsm.Definition[state])) }, "fsm: New needs a definition made by Define"},
-		"nil to restore":     {func() { _, _ = fsm.Restore(nil, fsm.Snapshot[state]{}) }, "fsm: Restore needs a definition made by Define"},
-		"zero to restore":    {func() { _, _ = fsm.Restore(new(fsm.Definition[state]), fsm.Snapshot[state]{}) }, "fsm: Restore needs a definition made by Define"},
-		"nil lease":          {func() { fsm.WithWriter(lease.Lease(nil)) }, "fsm: WithWriter needs a lease"},
-		"negative remembers": {func() { fsm.WithHistory(-1) }, "fsm: WithHistory(-1): must not be negative"},
+		"nil definition":   {func() { fsm.New[state](nil) }, "fsm: New needs a definition made by Define"},
+		"zero definition":  {func() { fsm.New(new(fsm.Definition[state])) }, "fsm: New needs a definition made by Define"},
+		"nil to restore":   {func() { _, _ = fsm.Restore(nil, fsm.Snapshot[state]{}) }, "fsm: Restore needs a definition made by Define"},
+		"zero to restore":  {func() { _, _ = fsm.Restore(new(fsm.Definition[state]), fsm.Snapshot[state]{}) }, "fsm: Restore needs a definition made by Define"},
+		"nil writer":       {func() { fsm.WithWriter(nil) }, "fsm: WithWriter needs a writer"},
+		"negative history": {func() { fsm.WithHistory(-1) }, "fsm: WithHistory(-1): must be from 0 to 4294967295"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -56,7 +55,7 @@ func TestBadArgumentsPanic(t *testing.T) {
 	}
 }
 
-func TestNextIsTheCallers(t *testing.T) {
+func TestNextDoesNotAliasItsResult(t *testing.T) {
 	m := fsm.New(lifecycle)
 	m.Next()[0] = "bogus"
 	if diff := cmp.Diff([]state{starting}, m.Next()); diff != "" {
@@ -67,8 +66,8 @@ func TestNextIsTheCallers(t *testing.T) {
 	}
 }
 
-func TestSnapshotAsJSON(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { // it begins at midnight of the year 2000
+func TestSnapshotMarshalsToStableJSON(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // the time in a bubble begins at midnight UTC on 2000-01-01
 		m := fsm.New(lifecycle)
 		wantJSON(t, m.Snapshot(), `{"version":1,"table":"bc5f9a2edb9c420b","state":"idle","since":"2000-01-01T00:00:00Z","number":0}`)
 		time.Sleep(time.Second)
@@ -80,7 +79,7 @@ func TestSnapshotAsJSON(t *testing.T) {
 		wantJSON(t, m.Snapshot(), `{"version":1,"table":"bc5f9a2edb9c420b","state":"idle","since":"2000-01-01T00:00:02.5Z","number":2,"history":[`+
 			`{"number":1,"from":"idle","to":"starting","at":"2000-01-01T00:00:01Z"},`+
 			`{"number":2,"from":"starting","to":"idle","at":"2000-01-01T00:00:02.5Z","cause":"recovery","forced":true}]}`)
-		wantJSON(t, moved{Number: 1, From: idle, To: starting, Event: "start"},
+		wantJSON(t, transition{Number: 1, From: idle, To: starting, Event: "start"},
 			`{"number":1,"from":"idle","to":"starting","event":"start","at":"0001-01-01T00:00:00Z"}`)
 	})
 }

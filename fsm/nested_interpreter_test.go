@@ -1,6 +1,7 @@
 package fsm_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,150 +10,141 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/fsm/internal/order"
 )
 
-// lineages are what the interpreter knows of a hierarchy: for each state the one around
-// it, and what is asked of it is worked out by comparing lists of states.
-type lineages struct {
-	around map[int]int
-	inner  map[int][]int
-	back   map[int]recalled // by history state
-	memory map[int]int      // by what was left, the leaf
+// hierarchy is the hierarchy of the interpreter, with its history states and the memory
+// of one machine.
+type hierarchy struct {
+	parent        map[int]int
+	children      map[int][]int
+	historyStates map[int]historyState
+	memory        map[int]int // by state that was exited: the leaf at that time
 }
 
-type recalled struct {
+type historyState struct {
 	of   int
 	deep bool
 }
 
-// chain is a state and those around it, outwards.
-func (n *lineages) chain(s int) []int {
-	chain := []int{s}
-	for {
-		outer, ok := n.around[chain[len(chain)-1]]
-		if !ok {
-			return chain
-		}
-		chain = append(chain, outer)
+// order returns the hierarchy as package order sees it.
+func (h *hierarchy) order() order.Hierarchy[int] {
+	return func(s int) (int, bool) {
+		parent, ok := h.parent[s]
+		return parent, ok
 	}
 }
 
-func (n *lineages) in(s, around int) bool { return slices.Contains(n.chain(s), around) }
-
-// entered is the leaf that is entered with a state.
-func (n *lineages) entered(s int) int {
-	if len(n.inner[s]) == 0 {
+// initialLeaf returns the leaf that is entered with a state.
+func (h *hierarchy) initialLeaf(s int) int {
+	if len(h.children[s]) == 0 {
 		return s
 	}
-	return n.entered(n.inner[s][0])
+	return h.initialLeaf(h.children[s][0])
 }
 
-func (in *interpreted) source(to int) int {
-	levels := in.levels(in.state, to)
-	return levels[len(levels)-1]
+// source returns the state that declares the edge to a target.
+func (in *interpreter) source(to int) int {
+	states := in.upToSource(in.state, to)
+	return states[len(states)-1]
 }
 
-// stays reports whether a step to a state leaves nothing.
-func (in *interpreted) stays(to int) bool { return in.source(to) == to && in.self[to] == "self" }
+// isSelf reports whether the edge to a target comes from a Self rule.
+func (in *interpreter) isSelf(to int) bool { return in.source(to) == to && in.self[to] == "self" }
 
-// goal is what a step to a state is a step to.
-func (in *interpreted) goal(to int) int {
-	r, ok := in.back[to]
+// goal returns the target of a transition after history states are resolved.
+func (in *interpreter) goal(to int) int {
+	history, ok := in.historyStates[to]
 	if !ok {
 		return to
 	}
-	last, been := in.memory[r.of]
-	if source := in.source(to); in.in(in.state, r.of) && (source == r.of || !in.in(source, r.of)) {
-		last, been = in.state, true
+	leaf, remembered := in.memory[history.of]
+	within := in.order().Within
+	if source := in.source(to); within(in.state, history.of) && (source == history.of || !within(source, history.of)) {
+		leaf, remembered = in.state, true // the transition itself exits the remembered state
 	}
-	if !been {
-		return in.inner[r.of][0]
+	switch {
+	case !remembered:
+		return in.children[history.of][0]
+	case history.deep:
+		return leaf
 	}
-	if r.deep {
-		return last
-	}
-	chain := in.chain(last)
-	return chain[slices.Index(chain, r.of)-1]
+	lineage := in.order().Lineage(leaf)
+	return lineage[slices.Index(lineage, history.of)-1]
 }
 
-// way lists what a step leaves and what it enters, in order.
-func (in *interpreted) way(to int) (up, down []int) {
-	if in.stays(to) {
+// exitsAndEntries returns the states that a transition exits and enters, in order.
+func (in *interpreter) exitsAndEntries(to int) (exits, entries []int) {
+	if in.isSelf(to) {
 		return nil, nil
 	}
 	source, goal := in.source(to), in.goal(to)
-	holds := func(s int) bool {
-		return s != source && s != goal && in.in(source, s) && in.in(goal, s)
-	}
-	up = slices.DeleteFunc(in.chain(in.state), holds)
-	down = slices.DeleteFunc(in.chain(in.entered(goal)), holds)
-	slices.Reverse(down)
-	return up, down
+	return in.order().Exits(in.state, source, goal), in.order().Entries(source, goal, in.initialLeaf(goal))
 }
 
-// move makes a step.
-func (in *interpreted) move(event string, up, down []int) {
+// commit moves the machine, and updates memory, timeouts and path.
+func (in *interpreter) commit(event string, exits, entries []int) {
 	from := in.state
-	for _, s := range up {
+	for _, s := range exits {
 		if in.memory == nil {
 			in.memory = make(map[int]int)
 		}
 		in.memory[s] = from
-		in.running = slices.DeleteFunc(in.running, func(r started) bool { return in.limits[r.limit].state == s })
+		in.running = slices.DeleteFunc(in.running, func(r runningTimeout) bool { return in.timeoutRules[r.rule].state == s })
 	}
-	if len(down) > 0 {
-		in.state = down[len(down)-1]
+	if len(entries) > 0 {
+		in.state = entries[len(entries)-1]
 	}
-	for _, s := range down {
-		in.start(s)
+	for _, s := range entries {
+		in.startTimeouts(s)
 	}
 	in.path = append(in.path, fmt.Sprint(from, ">", in.state, " ", event))
 }
 
-// remembered is what history states could go back to.
-func (in *interpreted) remembered() map[int]int {
+// remembered returns the part of the memory that history states use.
+func (in *interpreter) remembered() map[int]int {
 	kept := make(map[int]int)
-	for _, r := range in.back {
-		if last, ok := in.memory[r.of]; ok {
-			kept[r.of] = last
+	for _, history := range in.historyStates {
+		if leaf, ok := in.memory[history.of]; ok {
+			kept[history.of] = leaf
 		}
 	}
 	return kept
 }
 
-// clocked is what the interpreter knows of time, in seconds.
-type clocked struct {
-	limits  []limit
-	now     int
-	running []started // in the order in which they began
+// timeouts is the clock of the interpreter, in seconds, with its timeouts.
+type timeouts struct {
+	timeoutRules []timeoutRule
+	now          int
+	running      []runningTimeout // in the order in which they started
 }
 
-type limit struct {
+type timeoutRule struct {
 	state, to int
 	seconds   int    // if name is empty
-	name      string // of the code that says how long
+	name      string // of a TimeoutFunc
 }
 
-type started struct{ limit, due int }
+type runningTimeout struct {
+	rule int // an index of timeoutRules
+	due  int
+}
 
-// patience is how long a timeout of that name is, for the time of one call.
-func (w *world) patience(name string) int { return 1 + int(w.draw(name, 6)) }
-
-// start begins the timeouts of a state that is entered.
-func (in *interpreted) start(s int) {
-	for i, l := range in.limits {
-		if l.state == s {
-			seconds := l.seconds
-			if l.name != "" {
-				seconds = in.world.patience(l.name)
+// startTimeouts starts the timeouts of a state that is entered.
+func (in *interpreter) startTimeouts(s int) {
+	for i, rule := range in.timeoutRules {
+		if rule.state == s {
+			seconds := rule.seconds
+			if rule.name != "" {
+				seconds = in.userCode.seconds(rule.name)
 			}
-			in.running = append(in.running, started{i, in.now + seconds})
+			in.running = append(in.running, runningTimeout{i, in.now + seconds})
 		}
 	}
 }
 
-// pass lets time pass, and what is due happen.
-func (in *interpreted) pass(seconds int) {
+// sleep lets time pass and carries out the timeouts that are due meanwhile.
+func (in *interpreter) sleep(seconds int) {
 	until := in.now + seconds
 	for {
 		first := -1
@@ -168,73 +160,75 @@ func (in *interpreted) pass(seconds int) {
 		r := in.running[first]
 		in.running = slices.Delete(in.running, first, first+1)
 		in.now = r.due
-		if outcome := in.transition(in.limits[r.limit].to); outcome != "ok" {
-			in.ran = append(in.ran, "late "+outcome)
+		if outcome := in.transition(in.timeoutRules[r.rule].to); outcome != "ok" {
+			in.ran = append(in.ran, "timeout error "+outcome)
 		}
 	}
 }
 
-// dues are the timeouts that run, and in what time they are due.
-func (in *interpreted) dues() (all []string) {
+// pendingTimeouts returns the running timeouts with the time until they are due.
+func (in *interpreter) pendingTimeouts() (all []string) {
 	for _, r := range in.running {
-		l := in.limits[r.limit]
-		all = append(all, fmt.Sprint(l.state, ">", l.to, " in ", time.Duration(r.due-in.now)*time.Second))
+		rule := in.timeoutRules[r.rule]
+		all = append(all, fmt.Sprint(rule.state, ">", rule.to, " in ", time.Duration(r.due-in.now)*time.Second))
 	}
 	return all
 }
 
-// nest draws what lies within which, and history states.
-func (in *interpreted) nest(rt *rapid.T, def **fsm.Definition[int]) {
+// drawHierarchy draws parents, children and history states.
+func (in *interpreter) drawHierarchy(rt *rapid.T, def **fsm.Definition[int]) {
 	states := len(in.table)
-	in.around, in.inner, in.back = make(map[int]int), make(map[int][]int), make(map[int]recalled)
-	for range rapid.IntRange(0, 6).Draw(rt, "nests") {
-		parent := pick(rt, states)
-		var free []int // of what would be ambiguous
+	in.parent, in.children, in.historyStates = make(map[int]int), make(map[int][]int), make(map[int]historyState)
+	for range rapid.IntRange(0, 6).Draw(rt, "parents") {
+		parent := drawState(rt, states)
+		var candidates []int // states without a parent, and without a target that parent has too
 		for s := range states {
-			common := func(to int) bool { return slices.Contains(in.table[parent], to) }
-			if s != parent && len(in.chain(s)) == 1 && !slices.ContainsFunc(in.table[s], common) {
-				free = append(free, s)
+			shared := func(to int) bool { return slices.Contains(in.table[parent], to) }
+			if s != parent && len(in.order().Lineage(s)) == 1 && !slices.ContainsFunc(in.table[s], shared) {
+				candidates = append(candidates, s)
 			}
 		}
-		if len(free) == 0 {
+		if len(candidates) == 0 {
 			continue
 		}
-		children := rapid.SliceOfNDistinct(rapid.SampledFrom(free), 1, min(3, len(free)), rapid.ID[int]).Draw(rt, "children")
-		if in.add(def, fsm.Substates(parent, children...), "within") {
-			in.inner[parent] = children
+		children := rapid.SliceOfNDistinct(rapid.SampledFrom(candidates), 1, min(3, len(candidates)), rapid.ID[int]).Draw(rt, "children")
+		if in.add(def, fsm.Substates(parent, children...), "substates") {
+			in.children[parent] = children
 			for _, child := range children {
-				in.around[child] = parent
+				in.parent[child] = parent
 			}
 		}
 	}
-	parents := slices.Sorted(maps.Keys(in.inner))
+	parents := slices.Sorted(maps.Keys(in.children))
 	for s := range states {
-		if len(parents) == 0 || len(in.table[s]) > 0 || rapid.Bool().Draw(rt, "plain") {
+		if len(parents) == 0 || len(in.table[s]) > 0 || rapid.Bool().Draw(rt, "no history state") {
 			continue
 		}
-		r := recalled{rapid.SampledFrom(parents).Draw(rt, "remembered"), rapid.Bool().Draw(rt, "deep")}
-		rule := fsm.ShallowHistory(s, r.of)
-		if r.deep {
-			rule = fsm.DeepHistory(s, r.of)
+		history := historyState{rapid.SampledFrom(parents).Draw(rt, "of"), rapid.Bool().Draw(rt, "deep")}
+		rule := fsm.ShallowHistory(s, history.of)
+		if history.deep {
+			rule = fsm.DeepHistory(s, history.of)
 		}
 		if in.add(def, rule, "history") {
-			in.back[s] = r
+			in.historyStates[s] = history
 		}
 	}
 }
 
-// limit draws timeouts.
-func (in *interpreted) limit(rt *rapid.T, def **fsm.Definition[int]) {
+// drawTimeouts draws timeouts.
+func (in *interpreter) drawTimeouts(rt *rapid.T, def **fsm.Definition[int]) {
 	states := len(in.table)
 	for i := range rapid.IntRange(0, 8).Draw(rt, "timeouts") {
-		l := limit{state: pick(rt, states), to: pick(rt, states), seconds: rapid.IntRange(1, 8).Draw(rt, "after")}
-		rule := fsm.Timeout(l.state, time.Duration(l.seconds)*time.Second, l.to)
+		drawn := timeoutRule{state: drawState(rt, states), to: drawState(rt, states), seconds: rapid.IntRange(1, 8).Draw(rt, "seconds")}
+		rule := fsm.Timeout(drawn.state, time.Duration(drawn.seconds)*time.Second, drawn.to)
 		if rapid.IntRange(0, 3).Draw(rt, "func") == 0 {
-			l.name = fmt.Sprint("patience ", i)
-			rule = fsm.TimeoutFunc(l.state, l.name, func(number) time.Duration { return time.Duration(in.world.patience(l.name)) * time.Second }, l.to)
+			drawn.name = fmt.Sprint("timeout func ", i)
+			rule = fsm.TimeoutFunc(drawn.state, drawn.name, func(context.Context, intTransition) time.Duration {
+				return time.Duration(in.userCode.seconds(drawn.name)) * time.Second
+			}, drawn.to)
 		}
 		if in.add(def, rule, "timeout") {
-			in.limits = append(in.limits, l)
+			in.timeoutRules = append(in.timeoutRules, drawn)
 		}
 	}
 }

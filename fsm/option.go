@@ -4,20 +4,44 @@ import (
 	"context"
 	"fmt"
 	"math"
-
-	"github.com/leasehold-go/leasehold/lease"
 )
+
+// Writer stores the value of a machine before the machine moves. A lease is a Writer, and so
+// is anything that can save a value. A machine makes one call at a time.
+//
+// A Writer may also have the method Err() error. It returns nil while the machine may move,
+// and the reason once it may not, for good. The machine calls it at the beginning of every
+// change. A lease returns why it was lost or that it was released.
+//
+// A Writer may also be a [SnapshotEncoder].
+type Writer interface {
+	// Write stores the value from encode. It calls encode once, or not at all if it fails
+	// before, and commit once after the value has been stored and before it returns nil. It
+	// does not call commit if it returns an error. The error of encode is returned as it is.
+	//
+	// If it is in doubt whether a value has been stored, Write fails, and settles the doubt
+	// before it calls the next encode. If another process has stored a value since, it fails
+	// with an error that wraps [ErrConflict].
+	Write(ctx context.Context, encode func() ([]byte, error), commit func()) error
+}
+
+// SnapshotEncoder is an optional interface of a [Writer] that makes the value itself, in place
+// of an [Encode] rule.
+type SnapshotEncoder[S comparable] interface {
+	// EncodeSnapshot returns the value for the machine as it will be.
+	EncodeSnapshot(context.Context, Snapshot[S]) ([]byte, error)
+}
 
 // Option sets up a machine; see [New].
 type Option func(config) config
 
-// config is passed by value, so that a machine's construction allocates the
-// machine alone.
 type config struct {
-	lease   lease.Lease
-	history int
-	queue   int
-	failed  func(context.Context, error)
+	writer      Writer
+	writers     int // how many were given
+	history     int
+	data        *dataset
+	queue       int
+	queueFailed func(context.Context, error)
 }
 
 func configured(opts []Option) config {
@@ -28,28 +52,32 @@ func configured(opts []Option) config {
 	return c
 }
 
-// WithWriter puts a machine on a term: every change is written through held
-// before it is made, and refused once the term has ended. The lease stays the
-// caller's, who releases it. It panics if held is nil.
-func WithWriter(held lease.Lease) Option {
-	if held == nil {
-		panic("fsm: WithWriter needs a lease")
+// WithWriter puts a machine on a writer, such as a lease: the machine writes every change
+// through w before it moves, and refuses changes once w has ended. It panics if w is nil.
+func WithWriter(w Writer) Option {
+	if w == nil {
+		panic("fsm: WithWriter needs a writer")
 	}
 	return func(c config) config {
-		c.lease = held
+		c.writer = w
+		c.writers++
 		return c
 	}
 }
 
-// WithHistory caps how many transitions a machine remembers, newest kept. It is
-// 50 unless told otherwise; 0 keeps none. It panics if n is negative or absurd
-// (more than 32 bits).
-func WithHistory(n int) Option {
-	if n < 0 {
-		panic(fmt.Sprintf("fsm: WithHistory(%d): must not be negative", n))
+// WithData gives a machine its data. Of several values for one key the last counts.
+func WithData[D any](key Data[D], value D) Option {
+	return func(c config) config {
+		c.data = c.data.with(key.key, value)
+		return c
 	}
-	if uint64(n) > math.MaxUint32 {
-		panic(fmt.Sprintf("fsm: WithHistory(%d): must fit 32 bits", n))
+}
+
+// WithHistory caps how many transitions a machine keeps, the newest. The default is 50; 0
+// keeps none. It panics if n is negative or has more than 32 bits.
+func WithHistory(n int) Option {
+	if n < 0 || uint64(n) > math.MaxUint32 {
+		panic(fmt.Sprintf("fsm: WithHistory(%d): must be from 0 to %d", n, uint32(math.MaxUint32)))
 	}
 	return func(c config) config {
 		c.history = n
@@ -57,27 +85,49 @@ func WithHistory(n int) Option {
 	}
 }
 
-// WithQueue lets guards and hooks ask their own machine for changes. Without it
-// such a call is refused with [ErrReentrant]; with it, it returns nil at once if
-// there is room among limit, [ErrQueueFull] if not, and the change runs after the
-// one in progress has ended, however that ended, and before anyone else's.
+// WithQueue lets guards and hooks call for changes of their own machine. Without it such a
+// call fails with [ErrReentrant]. With it the call returns nil at once, or [ErrQueueFull] if
+// limit changes wait already; the change runs after the change in progress, however
+// that ends, and before changes of other callers.
 //
-// Nobody is left to be told of a queued change that fails, so failed is, with its
-// error and the context it was asked for with; failed runs like a hook and may
-// queue more. The caller of the change in progress gets the result of its own
-// change, after all that were queued have had theirs. A context that has ended by
-// then refuses the queued change. If user code panics or ends its goroutine, what
-// is queued is dropped, and failed told so: [ErrAborted].
+// No caller is left to get the error of a queued change, so failed gets it, with the context
+// of the call. failed runs like a hook and may queue more. The caller of the change in
+// progress gets the result of its own change, after all queued ones have run. A queued change
+// whose context has ended by then is refused. If user code panics or ends its goroutine, the
+// queue is dropped, and failed gets [ErrAborted] for each change in it.
 //
-// It is for [Machine.Transition], [Fire] and [Machine.Reset]; [Machine.Close] and
-// [Machine.Detach] are refused all the same. It panics if limit is less than 1 or
-// failed is nil.
+// It applies to [Machine.Transition], [Fire] and [Machine.Reset]; [Machine.Close] and
+// [Machine.Detach] still fail. It panics if limit is less than 1 or failed is nil.
 func WithQueue(limit int, failed func(context.Context, error)) Option {
 	if limit < 1 || failed == nil {
-		panic(fmt.Sprintf("fsm: WithQueue(%d): needs room for one, and a function to be told of failures", limit))
+		panic(fmt.Sprintf("fsm: WithQueue(%d): needs room for one change, and a function that gets errors", limit))
 	}
 	return func(c config) config {
-		c.queue, c.failed = limit, failed
+		c.queue, c.queueFailed = limit, failed
 		return c
 	}
+}
+
+// Accepts returns an *[OptionError] if [New] would refuse the options: data that the
+// definition [Requires] is missing, there is more than one writer, or both the writer and the
+// definition make the value.
+func (d *Definition[S]) Accepts(opts ...Option) error { return d.check(configured(opts)) }
+
+func (d *Definition[S]) check(c config) error {
+	var found problems
+	for _, key := range d.requires {
+		if _, ok := c.data.of(key); !ok {
+			found.add("data %q is missing: give it by WithData", key.name)
+		}
+	}
+	if c.writers > 1 {
+		found.add("%d writers, a machine has one", c.writers)
+	}
+	if _, encodes := c.writer.(SnapshotEncoder[S]); encodes && d.encode != nil {
+		found.add("the writer makes the value itself, and the definition has an Encode rule")
+	}
+	if len(found) > 0 {
+		return &OptionError{Problems: found}
+	}
+	return nil
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/leasehold-go/leasehold/fsm"
 )
 
-// tables draws a table that Define accepts: a tree from state 0, so that all
-// can be reached, and edges thrown in.
-func tables(rt *rapid.T) fsm.Table[int] {
+// drawTable draws a table that Define accepts: a tree from state 0, so that all states can
+// be reached, and more edges.
+func drawTable(rt *rapid.T) fsm.Table[int] {
 	states := rapid.IntRange(1, 9).Draw(rt, "states")
 	table := fsm.Table[int]{0: nil}
 	for s := 1; s < states; s++ {
@@ -25,7 +25,7 @@ func tables(rt *rapid.T) fsm.Table[int] {
 		table[s] = nil
 	}
 	for range rapid.IntRange(0, 3*states).Draw(rt, "more edges") {
-		from, to := pick(rt, states), pick(rt, states)
+		from, to := drawState(rt, states), drawState(rt, states)
 		if from != to && !slices.Contains(table[from], to) {
 			table[from] = append(table[from], to)
 		}
@@ -33,43 +33,43 @@ func tables(rt *rapid.T) fsm.Table[int] {
 	return table
 }
 
-func pick(rt *rapid.T, states int) int { return rapid.IntRange(0, states-1).Draw(rt, "state") }
+func drawState(rt *rapid.T, states int) int { return rapid.IntRange(0, states-1).Draw(rt, "state") }
 
-// Whatever is asked for: a step of the table is made, recorded and stored, and
-// any other leaves no trace anywhere.
+// A transition that is in the table is made, recorded and stored. Any other leaves state,
+// history and stored value unchanged.
 func TestRandomWalkStaysInTheTable(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		table, held := tables(rt), newLease()
+		table, held := drawTable(rt), newLease()
 		limit := rapid.IntRange(0, 6).Draw(rt, "history")
 		m := fsm.New(fsm.MustDefine(0, table), fsm.WithWriter(held), fsm.WithHistory(limit))
 		path := []int{0}
-		for range rapid.IntRange(0, 40).Draw(rt, "steps") {
-			ask := rapid.IntRange(-1, len(table)).Draw(rt, "ask") // both ends are no states
-			path = stepOrNot(rt, m, table, held, path, ask)
+		for range rapid.IntRange(0, 40).Draw(rt, "transitions") {
+			to := rapid.IntRange(-1, len(table)).Draw(rt, "to") // both ends of the range are unknown states
+			path = tryTransition(rt, m, table, held, path, to)
 			wantPath(rt, m, path, limit)
 		}
 	})
 }
 
-// stepOrNot asks for one step and returns the path with it, if it was in the
-// table.
-func stepOrNot(rt *rapid.T, m *fsm.Machine[int], table fsm.Table[int], held *scripted, path []int, ask int) []int {
+// tryTransition makes one transition. It returns the path with the transition if the table
+// has it.
+func tryTransition(rt *rapid.T, m *fsm.Machine[int], table fsm.Table[int], held *scriptedLease, path []int, to int) []int {
 	before, stored := m.Snapshot(), held.value
 	writes, _ := held.counts()
 	from := path[len(path)-1]
-	err := m.Transition(context.Background(), ask)
-	if slices.Contains(table[from], ask) {
+	err := m.Transition(context.Background(), to)
+	if slices.Contains(table[from], to) {
 		if err != nil {
-			rt.Fatalf("%d -> %d refused: %v", from, ask, err)
+			rt.Fatalf("%d -> %d refused: %v", from, to, err)
 		}
-		return append(path, ask)
+		return append(path, to)
 	}
 	if !errors.Is(err, fsm.ErrInvalidTransition) {
-		rt.Fatalf("%d -> %d: got %v, want %v", from, ask, err, fsm.ErrInvalidTransition)
+		rt.Fatalf("%d -> %d: got %v, want %v", from, to, err, fsm.ErrInvalidTransition)
 	}
 	again, _ := held.counts()
 	if diff := cmp.Diff(before, m.Snapshot()); diff != "" || writes != again || string(stored) != string(held.value) {
-		rt.Fatalf("%d -> %d left a trace: %d writes more, value %s, was %s (-before +after):\n%s", from, ask, again-writes, held.value, stored, diff)
+		rt.Fatalf("%d -> %d was refused but left a trace: %d more writes, value %s, was %s (-before +after):\n%s", from, to, again-writes, held.value, stored, diff)
 	}
 	return path
 }
@@ -79,59 +79,59 @@ func wantPath(rt *rapid.T, m *fsm.Machine[int], path []int, limit int) {
 	made := len(path) - 1
 	s := m.Snapshot()
 	if s.State != path[made] || s.Number != uint64(made) || len(s.History) != min(limit, made) {
-		rt.Fatalf("in %d after %d with %d entries, want %d after %d with %d", s.State, s.Number, len(s.History), path[made], made, min(limit, made))
+		rt.Fatalf("state %d, number %d, %d entries, want state %d, number %d, %d entries", s.State, s.Number, len(s.History), path[made], made, min(limit, made))
 	}
 	for i, tr := range s.History {
 		number := made - len(s.History) + 1 + i
 		if tr.Number != uint64(number) || tr.From != path[number-1] || tr.To != path[number] {
-			rt.Fatalf("entry %d is %+v, want step %d from %d to %d", i, tr, number, path[number-1], path[number])
+			rt.Fatalf("entry %d is %+v, want transition %d from %d to %d", i, tr, number, path[number-1], path[number])
 		}
 	}
 }
 
-// wish is one call of one of many callers. Its cause tells it from all others.
-type wish struct {
+// attempt is one call of one of several callers. Its cause is unique.
+type attempt struct {
 	to    int
 	reset bool
 	cause string
 	err   error
 }
 
-func (w *wish) ask(m *fsm.Machine[int]) {
-	if w.reset {
-		w.err = m.Reset(context.Background(), w.cause)
+func (a *attempt) call(m *fsm.Machine[int]) {
+	if a.reset {
+		a.err = m.Reset(context.Background(), a.cause)
 		return
 	}
-	w.err = m.TransitionWithCause(context.Background(), w.to, w.cause)
+	a.err = m.TransitionWithCause(context.Background(), a.to, a.cause)
 }
 
-// Whoever asks for what at the same time: the history is one walk in the table,
-// and each caller's answer is about its own wish.
-func TestConcurrentCallersMakeOneWalk(t *testing.T) {
+// The history of a machine with concurrent callers is one path in the table, and each
+// caller gets the result of its own call.
+func TestConcurrentCallersMakeOnePath(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		table, held := tables(rt), newLease()
-		callers := wishes(rt, len(table))
-		m := machines(rt, table, held)
+		table, held := drawTable(rt), newLease()
+		callers := drawAttempts(rt, len(table))
+		m := drawMachine(rt, table, held)
 		var done sync.WaitGroup
 		for _, own := range callers {
 			done.Go(func() {
 				for i := range own {
-					own[i].ask(m)
+					own[i].call(m)
 				}
 			})
 		}
 		done.Wait()
 		past := m.History()
-		wantWalk(rt, table, past)
-		wantOwnAnswers(rt, slices.Concat(callers...), past)
+		wantPathInTable(rt, table, past)
+		wantOwnResults(rt, slices.Concat(callers...), past)
 		if s := m.Snapshot(); s.Number != uint64(len(past)) {
 			rt.Fatalf("number %d, but %d transitions", s.Number, len(past))
 		}
 	})
 }
 
-// machines draws a machine that runs no user code, or does, or has a lease.
-func machines(rt *rapid.T, table fsm.Table[int], held *scripted) *fsm.Machine[int] {
+// drawMachine draws a machine with or without a hook, and with or without a lease.
+func drawMachine(rt *rapid.T, table fsm.Table[int], held *scriptedLease) *fsm.Machine[int] {
 	def := fsm.MustDefine(0, table)
 	if rapid.Bool().Draw(rt, "hooks") {
 		def = fsm.MustDefine(0, table, fsm.After(func(context.Context, fsm.Transition[int]) error { return nil }))
@@ -143,13 +143,14 @@ func machines(rt *rapid.T, table fsm.Table[int], held *scripted) *fsm.Machine[in
 	return fsm.New(def, opts...)
 }
 
-func wishes(rt *rapid.T, states int) [][]wish {
-	callers := make([][]wish, rapid.IntRange(1, 6).Draw(rt, "callers"))
+// drawAttempts draws the calls of several callers.
+func drawAttempts(rt *rapid.T, states int) [][]attempt {
+	callers := make([][]attempt, rapid.IntRange(1, 6).Draw(rt, "callers"))
 	for c := range callers {
-		callers[c] = make([]wish, rapid.IntRange(0, 20).Draw(rt, "wishes"))
+		callers[c] = make([]attempt, rapid.IntRange(0, 20).Draw(rt, "calls"))
 		for i := range callers[c] {
-			callers[c][i] = wish{
-				to:    pick(rt, states),
+			callers[c][i] = attempt{
+				to:    drawState(rt, states),
 				reset: rapid.IntRange(0, 9).Draw(rt, "reset") == 0,
 				cause: fmt.Sprintf("%d/%d", c, i),
 			}
@@ -158,11 +159,12 @@ func wishes(rt *rapid.T, states int) [][]wish {
 	return callers
 }
 
-func wantWalk(rt *rapid.T, table fsm.Table[int], past []fsm.Transition[int]) {
+// wantPathInTable checks that the history is one path in the table, apart from resets.
+func wantPathInTable(rt *rapid.T, table fsm.Table[int], past []fsm.Transition[int]) {
 	at := 0
 	for i, tr := range past {
 		if tr.Number != uint64(i+1) || tr.From != at {
-			rt.Fatalf("entry %d is %+v, and the one before it ended in %d", i, tr, at)
+			rt.Fatalf("entry %d is %+v, but the entry before it ends in %d", i, tr, at)
 		}
 		if tr.Forced && tr.To != 0 || !tr.Forced && !slices.Contains(table[tr.From], tr.To) {
 			rt.Fatalf("entry %d is not in the table: %+v", i, tr)
@@ -171,7 +173,8 @@ func wantWalk(rt *rapid.T, table fsm.Table[int], past []fsm.Transition[int]) {
 	}
 }
 
-func wantOwnAnswers(rt *rapid.T, all []wish, past []fsm.Transition[int]) {
+// wantOwnResults checks that each caller got the result of its own call.
+func wantOwnResults(rt *rapid.T, all []attempt, past []fsm.Transition[int]) {
 	made := make(map[string]fsm.Transition[int], len(past))
 	for _, tr := range past {
 		made[tr.Cause] = tr
@@ -181,56 +184,57 @@ func wantOwnAnswers(rt *rapid.T, all []wish, past []fsm.Transition[int]) {
 		tr, ok := made[w.cause]
 		switch {
 		case ok != (w.err == nil):
-			rt.Fatalf("wish %+v got %v, but history says %+v", w, w.err, tr)
+			rt.Fatalf("call %+v got error %v, but the history has %+v", w, w.err, tr)
 		case ok && (tr.Forced != w.reset || !w.reset && tr.To != w.to):
-			rt.Fatalf("wish %+v became %+v", w, tr)
+			rt.Fatalf("call %+v is in the history as %+v", w, tr)
 		case !ok && !errors.Is(w.err, fsm.ErrInvalidTransition):
-			rt.Fatalf("wish %+v failed with %v", w, w.err)
+			rt.Fatalf("call %+v failed with %v", w, w.err)
 		case ok:
 			succeeded++
 		}
 		if refused, not := errors.AsType[*fsm.TransitionError[int]](w.err); not && refused.To != w.to {
-			rt.Fatalf("wish %+v was handed the error of another: %v", w, w.err)
+			rt.Fatalf("call %+v got the error of another call: %v", w, w.err)
 		}
 	}
 	if succeeded != len(past) {
-		rt.Fatalf("%d callers were told of success, %d transitions were made", succeeded, len(past))
+		rt.Fatalf("%d calls succeeded, but the history has %d transitions", succeeded, len(past))
 	}
 }
 
-// A reader beside any writers sees a machine of one piece.
-func TestReadersSeeOnePiece(t *testing.T) {
+// Readers that run concurrently with callers see consistent snapshots and histories.
+func TestReadersSeeConsistentMachine(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		table := tables(rt)
-		m := machines(rt, table, newLease())
-		callers := wishes(rt, len(table))
+		table := drawTable(rt)
+		m := drawMachine(rt, table, newLease())
+		callers := drawAttempts(rt, len(table))
 		stop := make(chan struct{})
-		var writers, readers sync.WaitGroup
-		torn := make(chan string, 1)
-		readers.Go(func() { torn <- watch(m, stop) })
+		var callerGroup, readers sync.WaitGroup
+		inconsistent := make(chan string, 1)
+		readers.Go(func() { inconsistent <- readUntil(m, stop) })
 		for _, own := range callers {
-			writers.Go(func() {
+			callerGroup.Go(func() {
 				for i := range own {
-					own[i].ask(m)
+					own[i].call(m)
 				}
 			})
 		}
-		writers.Wait()
+		callerGroup.Wait()
 		close(stop)
 		readers.Wait()
-		if what := <-torn; what != "" {
-			rt.Fatal(what)
+		if found := <-inconsistent; found != "" {
+			rt.Fatal(found)
 		}
 	})
 }
 
-// watch looks until it is stopped, and says what does not fit together.
-func watch(m *fsm.Machine[int], stop <-chan struct{}) string {
+// readUntil reads the machine until stop is closed. It returns the first inconsistency that
+// it finds.
+func readUntil(m *fsm.Machine[int], stop <-chan struct{}) string {
 	for {
 		s := m.Snapshot()
 		if n := len(s.History); uint64(n) != s.Number ||
 			n > 0 && (s.History[n-1].To != s.State || !s.History[n-1].At.Equal(s.Since)) {
-			return fmt.Sprintf("torn snapshot: %+v", s)
+			return fmt.Sprintf("inconsistent snapshot: %+v", s)
 		}
 		for i, tr := range m.History() {
 			if tr.Number != uint64(i+1) || i < len(s.History) && tr != s.History[i] {
@@ -245,10 +249,10 @@ func watch(m *fsm.Machine[int], stop <-chan struct{}) string {
 	}
 }
 
-// Guards and hooks that say no at random: what was refused left no trace.
-func TestRandomVetoesLeaveNoTrace(t *testing.T) {
+// Guards, hooks and writes that refuse at random leave no trace.
+func TestRandomRefusalsLeaveNoTrace(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		table, held := tables(rt), newLease()
+		table, held := drawTable(rt), newLease()
 		var guard, before, write error
 		def := fsm.MustDefine(0, table, fsm.Before(func(context.Context, fsm.Transition[int]) error { return before }))
 		for s := range len(table) {
@@ -259,24 +263,25 @@ func TestRandomVetoesLeaveNoTrace(t *testing.T) {
 		}
 		held.answer = func() error { return write }
 		m := fsm.New(def, fsm.WithWriter(held))
-		for range rapid.IntRange(0, 30).Draw(rt, "steps") {
-			guard, before, write = maybe(rt, "guard"), maybe(rt, "before"), maybe(rt, "write")
-			was, stored, to := m.Snapshot(), held.value, pick(rt, len(table))
+		for range rapid.IntRange(0, 30).Draw(rt, "transitions") {
+			guard, before, write = drawError(rt, "guard"), drawError(rt, "before"), drawError(rt, "write")
+			was, stored, to := m.Snapshot(), held.value, drawState(rt, len(table))
 			want := def.Can(was.State, to) && errors.Join(guard, before, write) == nil
 			err := m.Transition(context.Background(), to)
 			if want != (err == nil) {
 				rt.Fatalf("%d -> %d: %v, want success %v", was.State, to, err, want)
 			}
 			if diff := cmp.Diff(was, m.Snapshot()); !want && (diff != "" || string(stored) != string(held.value)) {
-				rt.Fatalf("%v left a trace (-before +after):\n%s", err, diff)
+				rt.Fatalf("a refusal (%v) left a trace (-before +after):\n%s", err, diff)
 			}
 		}
 	})
 }
 
-func maybe(rt *rapid.T, who string) error {
-	if rapid.IntRange(0, 3).Draw(rt, who) == 0 {
-		return fmt.Errorf("%s: %w", who, errBoom)
+// drawError draws nil or an error.
+func drawError(rt *rapid.T, name string) error {
+	if rapid.IntRange(0, 3).Draw(rt, name) == 0 {
+		return fmt.Errorf("%s: %w", name, errBoom)
 	}
 	return nil
 }

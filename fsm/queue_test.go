@@ -15,35 +15,36 @@ import (
 	"github.com/leasehold-go/leasehold/fsm"
 )
 
-// failures collects what queued changes failed with.
+// failures records the errors of queued changes.
 type failures struct{ trace }
 
-func (f *failures) tell(_ context.Context, err error) { f.add(err.Error()) }
+// failed is the function that WithQueue takes.
+func (f *failures) failed(_ context.Context, err error) { f.add(err.Error()) }
 
-func TestQueuedChangesRunAfterTheOneInProgress(t *testing.T) {
+func TestQueuedChangesRunAfterTheChangeInProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m *fsm.Machine[state]
 		var log trace
 		var failed failures
 		m = fsm.New(with(t,
 			fsm.On(stop, fsm.From(warming), stopping),
-			fsm.OnEntry(starting, func(ctx context.Context, _ moved) error {
+			fsm.OnEntry(starting, func(ctx context.Context, _ transition) error {
 				for _, err := range []error{m.Transition(ctx, warming), m.Transition(ctx, active), m.Fire(ctx, stop)} {
 					if err != nil {
-						t.Errorf("refused: %v", err)
+						t.Errorf("a change was not queued: %v", err)
 					}
 				}
 				wantState(t, m, starting, 1)
 				return errBoom
 			}),
-			fsm.After(func(_ context.Context, tr moved) error { log.add(fmt.Sprint(tr.From, " -> ", tr.To)); return nil }),
-			fsm.OnEntry(active, func(ctx context.Context, tr moved) error {
-				if err := m.Reset(ctx, "from the queue"); err != nil { // queued behind stop
+			fsm.After(func(_ context.Context, tr transition) error { log.add(fmt.Sprint(tr.From, " -> ", tr.To)); return nil }),
+			fsm.OnEntry(active, func(ctx context.Context, tr transition) error {
+				if err := m.Reset(ctx, "from the queue"); err != nil { // queued after stop
 					t.Error(err)
 				}
 				return nil
 			}),
-		), fsm.WithQueue(3, failed.tell))
+		), fsm.WithQueue(3, failed.failed))
 		other := make(chan error, 1)
 		held := make(chan struct{})
 		go func() {
@@ -53,25 +54,25 @@ func TestQueuedChangesRunAfterTheOneInProgress(t *testing.T) {
 		close(held)
 		synctest.Wait()
 		err := <-other
-		moved, ok := errors.AsType[*fsm.TransitionError[state]](err)
-		if !ok || moved.To != starting || !moved.Moved {
-			t.Errorf("the caller got %v, want its own failure", err)
+		transition, ok := errors.AsType[*fsm.TransitionError[state]](err)
+		if !ok || transition.To != starting || !transition.Moved {
+			t.Errorf("the caller got %v, want the error of its own change", err)
 		}
 		if diff := cmp.Diff([]string{"idle -> starting", "starting -> warming", "warming -> active"}, log.lines); diff != "" {
 			t.Errorf("hooks (-want +got):\n%s", diff)
 		}
 		if diff := cmp.Diff([]string{`event "stop" in active: not handled; no event is possible`}, failed.lines); diff != "" {
-			t.Errorf("told (-want +got):\n%s", diff)
+			t.Errorf("errors of queued changes (-want +got):\n%s", diff)
 		}
 		wantState(t, m, idle, 4)
 	})
 }
 
-func TestQueuedChangesRunBeforeAnyoneElse(t *testing.T) {
+func TestQueuedChangesRunBeforeOtherCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m *fsm.Machine[state]
 		open := make(gate)
-		m = fsm.New(with(t, fsm.Before(func(ctx context.Context, tr moved) error {
+		m = fsm.New(with(t, fsm.Before(func(ctx context.Context, tr transition) error {
 			if tr.To == starting {
 				_ = m.Transition(ctx, warming)
 				return open.pass(ctx, tr)
@@ -79,7 +80,7 @@ func TestQueuedChangesRunBeforeAnyoneElse(t *testing.T) {
 			return nil
 		})), fsm.WithQueue(1, func(_ context.Context, err error) { t.Error(err) }))
 		first := start(func() error { return m.Transition(context.Background(), starting) })
-		second := start(func() error { return m.Transition(context.Background(), active) }) // possible from warming alone
+		second := start(func() error { return m.Transition(context.Background(), active) }) // permitted only in warming
 		open <- nil
 		if err := errors.Join(<-first, <-second); err != nil {
 			t.Error(err)
@@ -88,15 +89,15 @@ func TestQueuedChangesRunBeforeAnyoneElse(t *testing.T) {
 	})
 }
 
-func TestQueueRunsAlsoAfterARefusal(t *testing.T) {
+func TestQueuedChangesRunAfterARefusal(t *testing.T) {
 	var m *fsm.Machine[state]
 	var failed failures
-	m = fsm.New(with(t, fsm.Before(func(ctx context.Context, tr moved) error {
+	m = fsm.New(with(t, fsm.Before(func(ctx context.Context, tr transition) error {
 		if tr.Cause == "queued" {
 			return nil
 		}
 		return errors.Join(m.TransitionWithCause(ctx, starting, "queued"), errBoom)
-	})), fsm.WithQueue(1, failed.tell))
+	})), fsm.WithQueue(1, failed.failed))
 	wantRefusal(t, m.Transition(context.Background(), starting), fsm.PhaseBefore, errBoom)
 	wantState(t, m, starting, 1)
 	if len(failed.lines) != 0 {
@@ -104,9 +105,9 @@ func TestQueueRunsAlsoAfterARefusal(t *testing.T) {
 	}
 }
 
-func TestQueueHasALimit(t *testing.T) {
+func TestFullQueueRefusesChanges(t *testing.T) {
 	var m *fsm.Machine[state]
-	m = fsm.New(with(t, fsm.OnEntry(starting, func(ctx context.Context, _ moved) error {
+	m = fsm.New(with(t, fsm.OnEntry(starting, func(ctx context.Context, _ transition) error {
 		_ = m.Transition(ctx, warming)
 		wantRefusal(t, m.Transition(ctx, active), fsm.PhaseTurn, fsm.ErrQueueFull)
 		wantRefusal(t, m.Reset(ctx, "x"), fsm.PhaseTurn, fsm.ErrQueueFull)
@@ -122,47 +123,47 @@ func TestQueueHasALimit(t *testing.T) {
 	wantState(t, m, warming, 2)
 }
 
-func TestQueuedChangeObeysItsContextAndClose(t *testing.T) {
+func TestQueuedChangeFailsIfItsContextOrTheMachineEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m *fsm.Machine[state]
 		var failed failures
 		closing := make(chan error, 1)
-		m = fsm.New(with(t, fsm.OnEntry(starting, func(ctx context.Context, _ moved) error {
+		m = fsm.New(with(t, fsm.OnEntry(starting, func(ctx context.Context, _ transition) error {
 			short, cancel := context.WithCancel(ctx)
 			_ = m.Transition(short, warming)
 			cancel()
 			return m.Transition(ctx, stopping)
-		}), fsm.OnEntry(stopping, func(ctx context.Context, _ moved) error {
+		}), fsm.OnEntry(stopping, func(ctx context.Context, _ transition) error {
 			go func() { closing <- m.Close(context.Background()) }()
 			synctest.Wait()
 			return m.Transition(ctx, stopped)
-		})), fsm.WithQueue(2, failed.tell))
+		})), fsm.WithQueue(2, failed.failed))
 		walk(t, m, starting)
 		if err := <-closing; err != nil {
 			t.Error(err)
 		}
 		want := []string{"starting -> warming: context canceled", "stopping -> stopped: machine closed"}
 		if diff := cmp.Diff(want, failed.lines); diff != "" {
-			t.Errorf("told (-want +got):\n%s", diff)
+			t.Errorf("errors of queued changes (-want +got):\n%s", diff)
 		}
 		wantState(t, m, stopping, 2)
 	})
 }
 
 // A queued change never runs in the turn of a later call.
-func TestNothingQueuedSurvivesCodeThatDoesNotReturn(t *testing.T) {
+func TestQueueIsDroppedIfAHookDoesNotReturn(t *testing.T) {
 	for name, leave := range map[string]func(){"panic": func() { panic(errBoom) }, "goexit": runtime.Goexit} {
 		t.Run(name, func(t *testing.T) {
 			var m *fsm.Machine[state]
 			var failed failures
-			m = fsm.New(with(t, fsm.OnEntry(starting, func(ctx context.Context, _ moved) error {
+			m = fsm.New(with(t, fsm.OnEntry(starting, func(ctx context.Context, _ transition) error {
 				_, _ = m.Transition(ctx, warming), m.Transition(ctx, stopping)
 				leave()
 				return nil
 			})), fsm.WithQueue(9, func(ctx context.Context, err error) {
-				failed.tell(ctx, err)
+				failed.failed(ctx, err)
 				if err := m.Transition(ctx, idle); !errors.Is(err, fsm.ErrAborted) {
-					t.Errorf("queued when dropping: %v", err)
+					t.Errorf("a change was queued while the queue is dropped: %v", err)
 				}
 			}))
 			done := make(chan struct{})
@@ -174,7 +175,7 @@ func TestNothingQueuedSurvivesCodeThatDoesNotReturn(t *testing.T) {
 			<-done
 			want := []string{"starting -> warming: user code did not return", "starting -> stopping: user code did not return"}
 			if diff := cmp.Diff(want, failed.lines); diff != "" {
-				t.Errorf("told (-want +got):\n%s", diff)
+				t.Errorf("errors of queued changes (-want +got):\n%s", diff)
 			}
 			wantState(t, m, starting, 1)
 			walk(t, m, warming)
@@ -183,9 +184,9 @@ func TestNothingQueuedSurvivesCodeThatDoesNotReturn(t *testing.T) {
 	}
 }
 
-func TestFailedMayQueueMore(t *testing.T) {
+func TestErrorFunctionOfQueueMayQueue(t *testing.T) {
 	var m *fsm.Machine[state]
-	m = fsm.New(with(t, fsm.OnEntry(starting, func(ctx context.Context, _ moved) error { return m.Transition(ctx, stopped) })),
+	m = fsm.New(with(t, fsm.OnEntry(starting, func(ctx context.Context, _ transition) error { return m.Transition(ctx, stopped) })),
 		fsm.WithQueue(1, func(ctx context.Context, err error) {
 			wantRefusal(t, err, fsm.PhaseTable, fsm.ErrInvalidTransition)
 			if err := m.Transition(ctx, stopping); err != nil {
@@ -196,13 +197,13 @@ func TestFailedMayQueueMore(t *testing.T) {
 	wantState(t, m, stopping, 2)
 }
 
-// A goroutine that a hook started may ask at the very end of the turn: either it
-// is queued and run, or it waits for a turn of its own.
-func TestQueueingAtTheEndOfATurnIsNeverLost(t *testing.T) {
+// A goroutine that a hook starts may make a change at the end of the turn. The change is
+// either queued and run, or waits for a turn of its own.
+func TestChangeQueuedAtTheEndOfATurnIsNotLost(t *testing.T) {
 	for range 500 {
 		var m *fsm.Machine[state]
 		var done sync.WaitGroup
-		m = fsm.New(with(t, fsm.OnEntry(starting, func(ctx context.Context, _ moved) error {
+		m = fsm.New(with(t, fsm.OnEntry(starting, func(ctx context.Context, _ transition) error {
 			done.Go(func() {
 				if err := m.Transition(ctx, warming); err != nil {
 					t.Error(err)
@@ -220,24 +221,24 @@ func TestQueueingAtTheEndOfATurnIsNeverLost(t *testing.T) {
 	}
 }
 
-func TestOneOfConcurrentEventsWins(t *testing.T) {
-	for name, rules := range map[string][]ruled{"plain": nil, "hooked": {fsm.After(returns(nil))}} {
+func TestOneOfConcurrentEventsSucceeds(t *testing.T) {
+	for name, rules := range map[string][]stateRule{"plain": nil, "hooked": {fsm.After(failsWith(nil))}} {
 		t.Run(name, func(t *testing.T) {
 			m := fsm.New(with(t, append(rules, fsm.On(stop, fsm.From(idle), starting))...))
 			results := make(chan error, 16)
 			for range cap(results) {
 				go func() { results <- m.Fire(context.Background(), stop) }()
 			}
-			won := 0
+			succeeded := 0
 			for range cap(results) {
 				if err := <-results; err == nil {
-					won++
+					succeeded++
 				} else {
 					wantEvent(t, err, "stop", starting, nil, fsm.ErrUnhandled)
 				}
 			}
-			if won != 1 {
-				t.Errorf("%d callers won", won)
+			if succeeded != 1 {
+				t.Errorf("%d calls succeeded, want 1", succeeded)
 			}
 			wantState(t, m, starting, 1)
 		})

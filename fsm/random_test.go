@@ -18,45 +18,47 @@ import (
 )
 
 type (
-	number = fsm.Transition[int]
-	chosen = fsm.Event[string]
+	intTransition = fsm.Transition[int]
+	textEvent     = fsm.Event[string]
 )
 
-// randomDefinition draws a definition with all features on, and the same as data.
-// A rule that the definition refuses is left out of both. Only a timed one has timeouts.
-func randomDefinition(rt *rapid.T, w *world, timed bool) (*fsm.Definition[int], *interpreted, map[string]chosen) {
-	table := tables(rt)
-	for s, end := len(table), len(table)+rapid.IntRange(0, 2).Draw(rt, "more states"); s < end; s++ { // for history states, maybe
+// randomDefinition draws a definition with rules of every kind, and an interpreter of it.
+// Neither has the drawn rules that Define refuses. The definition has timeouts if timed is
+// true.
+func randomDefinition(rt *rapid.T, u *userCode, timed bool) (*fsm.Definition[int], *interpreter, map[string]textEvent) {
+	table := drawTable(rt)
+	for s, end := len(table), len(table)+rapid.IntRange(0, 2).Draw(rt, "more states"); s < end; s++ { // some become history states
 		table[s] = nil
-		from := pick(rt, s)
+		from := drawState(rt, s)
 		table[from] = append(table[from], s)
 	}
-	in := &interpreted{table: table, self: make(map[int]string), code: make(map[string]bool), world: w}
-	def := fsm.MustDefine(0, table, fsm.Finally(func(_ context.Context, _ number, err error) {
-		w.add("finally " + said(err))
-	}), fsm.OnTimeoutError(func(_ context.Context, err *fsm.TransitionError[int]) { w.add("late " + said(err)) }))
-	in.nest(rt, &def)
-	in.draw(rt, &def)
+	in := &interpreter{table: table, self: make(map[int]string), code: make(map[string]bool), userCode: u}
+	def := fsm.MustDefine(0, table, fsm.Finally(func(_ context.Context, _ intTransition, err error) {
+		u.add("finally " + outcomeOf(err))
+	}), fsm.OnTimeoutError(func(_ context.Context, err *fsm.TransitionError[int]) { u.add("timeout error " + outcomeOf(err)) }))
+	in.drawHierarchy(rt, &def)
+	in.drawRules(rt, &def)
 	if timed {
-		in.limit(rt, &def)
+		in.drawTimeouts(rt, &def)
 	}
-	in.state = in.entered(0)
-	for _, s := range slices.Backward(in.chain(in.state)) {
-		in.start(s)
+	in.state = in.initialLeaf(0)
+	for _, s := range slices.Backward(in.order().Lineage(in.state)) {
+		in.startTimeouts(s)
 	}
-	events := make(map[string]chosen)
+	events := make(map[string]textEvent)
 	for i := range 4 {
 		name := fmt.Sprint("e", i)
 		events[name] = fsm.NewEvent[string](name)
 	}
-	for i := range rapid.IntRange(0, 12).Draw(rt, "bindings") {
-		in.bind(rt, &def, events, i)
+	for i := range rapid.IntRange(0, 12).Draw(rt, "event rules") {
+		in.drawEventRule(rt, &def, events, i)
 	}
 	return def, in, events
 }
 
-// add takes a rule over, if the definition does.
-func (in *interpreted) add(def **fsm.Definition[int], rule fsm.Rule[int], code string) bool {
+// add adds a rule to the definition, and its code to the interpreter, unless the definition
+// refuses the rule.
+func (in *interpreter) add(def **fsm.Definition[int], rule fsm.Rule[int], code string) bool {
 	derived, err := (*def).With(rule)
 	if err != nil {
 		return false
@@ -65,30 +67,31 @@ func (in *interpreted) add(def **fsm.Definition[int], rule fsm.Rule[int], code s
 	return true
 }
 
-func (in *interpreted) does(name string) func(context.Context, number) error {
-	return func(context.Context, number) error { return in.world.act(name) }
+// runs returns the guard or hook of a name.
+func (in *interpreter) runs(name string) func(context.Context, intTransition) error {
+	return func(context.Context, intTransition) error { return in.userCode.run(name) }
 }
 
-// draw draws rules about states and edges. Those of the same place are given once.
-func (in *interpreted) draw(rt *rapid.T, def **fsm.Definition[int]) {
+// drawRules draws rules for states and edges, at most one for each point.
+func (in *interpreter) drawRules(rt *rapid.T, def **fsm.Definition[int]) {
 	states := len(in.table)
-	for range rapid.IntRange(0, 3).Draw(rt, "selves") {
-		s, kind := pick(rt, states), rapid.SampledFrom([]string{"self", "reenter"}).Draw(rt, "kind")
+	for range rapid.IntRange(0, 3).Draw(rt, "edges to itself") {
+		s, kind := drawState(rt, states), rapid.SampledFrom([]string{"self", "reenter"}).Draw(rt, "kind")
 		rule := map[string]func(int) fsm.Rule[int]{"self": fsm.Self[int], "reenter": fsm.Reenter[int]}[kind](s)
 		if in.add(def, rule, kind) {
 			in.self[s] = kind
 		}
 	}
 	for range rapid.IntRange(0, 14).Draw(rt, "rules") {
-		from, to := pick(rt, states), pick(rt, states)
+		from, to := drawState(rt, states), drawState(rt, states)
 		rules := map[string]func(string) fsm.Rule[int]{
-			fmt.Sprint("guard ", to):            func(n string) fsm.Rule[int] { return fsm.Guard(to, n, in.does(n)) },
-			fmt.Sprint("edge guard ", from, to): func(n string) fsm.Rule[int] { return fsm.GuardEdge(from, to, n, in.does(n)) },
-			fmt.Sprint("edge ", from, to):       func(n string) fsm.Rule[int] { return fsm.OnEdge(from, to, in.does(n)) },
-			fmt.Sprint("exit ", from):           func(n string) fsm.Rule[int] { return fsm.OnExit(from, in.does(n)) },
-			fmt.Sprint("enter ", to):            func(n string) fsm.Rule[int] { return fsm.OnEntry(to, in.does(n)) },
-			"before":                            func(n string) fsm.Rule[int] { return fsm.Before(in.does(n)) },
-			"after":                             func(n string) fsm.Rule[int] { return fsm.After(in.does(n)) },
+			fmt.Sprint("guard ", to):            func(n string) fsm.Rule[int] { return fsm.Guard(to, n, in.runs(n)) },
+			fmt.Sprint("edge guard ", from, to): func(n string) fsm.Rule[int] { return fsm.GuardEdge(from, to, n, in.runs(n)) },
+			fmt.Sprint("edge ", from, to):       func(n string) fsm.Rule[int] { return fsm.OnEdge(from, to, in.runs(n)) },
+			fmt.Sprint("exit ", from):           func(n string) fsm.Rule[int] { return fsm.OnExit(from, in.runs(n)) },
+			fmt.Sprint("enter ", to):            func(n string) fsm.Rule[int] { return fsm.OnEntry(to, in.runs(n)) },
+			"before":                            func(n string) fsm.Rule[int] { return fsm.Before(in.runs(n)) },
+			"after":                             func(n string) fsm.Rule[int] { return fsm.After(in.runs(n)) },
 		}
 		names := []string{fmt.Sprint("guard ", to), fmt.Sprint("edge guard ", from, to), fmt.Sprint("edge ", from, to), fmt.Sprint("exit ", from), fmt.Sprint("enter ", to), "before", "after"}
 		if name := rapid.SampledFrom(names).Draw(rt, "rule"); !in.code[name] {
@@ -97,59 +100,59 @@ func (in *interpreted) draw(rt *rapid.T, def **fsm.Definition[int]) {
 	}
 }
 
-// bind draws a rule for an event.
-func (in *interpreted) bind(rt *rapid.T, def **fsm.Definition[int], events map[string]chosen, i int) {
+// drawEventRule draws a rule for an event.
+func (in *interpreter) drawEventRule(rt *rapid.T, def **fsm.Definition[int], events map[string]textEvent, i int) {
 	states := len(in.table)
-	b := bind{event: fmt.Sprint("e", rapid.IntRange(0, 2).Draw(rt, "event")), name: fmt.Sprint(i)}
+	b := eventRule{event: fmt.Sprint("e", rapid.IntRange(0, 2).Draw(rt, "event")), name: fmt.Sprint(i)}
 	b.kind = rapid.SampledFrom([]string{"on", "on", "on", "choose", "internal", "ignore"}).Draw(rt, "kind")
 	e, from := events[b.event], fsm.FromAny[int]()
 	if rapid.IntRange(0, 3).Draw(rt, "any") > 0 {
 		b.from = rapid.SliceOfNDistinct(rapid.IntRange(0, states-1), 1, min(3, states), rapid.ID[int]).Draw(rt, "from")
 		from = fsm.From(b.from...)
 	}
-	var details []fsm.RuleOption[int, string]
-	detail := func(what string, wrap func(func(context.Context, number, string) error) fsm.RuleOption[int, string]) {
+	var options []fsm.RuleOption[int, string]
+	detail := func(what string, wrap func(func(context.Context, intTransition, string) error) fsm.RuleOption[int, string]) {
 		if b.kind != "ignore" && rapid.Bool().Draw(rt, what) {
 			name := what + b.name
-			details = append(details, wrap(in.typed(rt, b.event, name)))
+			options = append(options, wrap(in.typed(rt, b.event, name)))
 			in.code[name] = true
 		}
 	}
 	detail("do ", fsm.Do[int, string])
-	detail("if ", func(f func(context.Context, number, string) error) fsm.RuleOption[int, string] {
+	detail("if ", func(f func(context.Context, intTransition, string) error) fsm.RuleOption[int, string] {
 		return fsm.If("own", f)
 	})
 	in.code["choose "+b.name] = b.kind == "choose"
 	rule := fsm.Ignore(e, from)
 	switch b.kind {
 	case "on":
-		b.to = []int{pick(rt, states)}
-		rule = fsm.On(e, from, b.to[0], details...)
+		b.to = []int{drawState(rt, states)}
+		rule = fsm.On(e, from, b.to[0], options...)
 	case "choose":
 		b.to = rapid.SliceOfNDistinct(rapid.IntRange(0, states-1), 1, min(3, states), rapid.ID[int]).Draw(rt, "to")
-		rule = fsm.Choose(e, from, func(context.Context, number, string) (int, error) {
-			return in.world.choice(b), in.world.act("choose " + b.name)
-		}, b.to, details...)
+		rule = fsm.Choose(e, from, func(context.Context, intTransition, string) (int, error) {
+			return in.userCode.choice(b), in.userCode.run("choose " + b.name)
+		}, b.to, options...)
 	case "internal":
-		rule = fsm.Internal(e, from, details...)
+		rule = fsm.Internal(e, from, options...)
 	}
 	if in.add(def, rule, b.kind) {
-		in.bindings = append(in.bindings, b)
+		in.eventRules = append(in.eventRules, b)
 	}
 }
 
-// typed is code that also checks its argument.
-func (in *interpreted) typed(rt *rapid.T, event, name string) func(context.Context, number, string) error {
-	return func(_ context.Context, t number, arg string) error {
+// typed returns a guard or hook of an event, which checks its argument.
+func (in *interpreter) typed(rt *rapid.T, event, name string) func(context.Context, intTransition, string) error {
+	return func(_ context.Context, t intTransition, arg string) error {
 		if t.Event != event || arg != "for "+event {
-			rt.Fatalf("%s runs for %q with %q, want %q", name, t.Event, arg, event)
+			rt.Fatalf("%s ran for event %q with argument %q, want event %q", name, t.Event, arg, event)
 		}
-		return in.world.act(name)
+		return in.userCode.run(name)
 	}
 }
 
-// said is an outcome in the interpreter's words.
-func said(err error) string {
+// outcomeOf returns the outcome of a call as the interpreter names it.
+func outcomeOf(err error) string {
 	failed, _ := errors.AsType[*fsm.TransitionError[int]](err)
 	switch {
 	case err == nil:
@@ -170,107 +173,106 @@ func said(err error) string {
 	return "failed"
 }
 
-// ask makes a call that may panic.
-func ask(call func() error) (outcome string) {
+// outcomeOfCall makes a call, which may panic, and returns its outcome.
+func outcomeOfCall(call func() error) (outcome string) {
 	defer func() {
 		if recover() != nil {
 			outcome = "panicked"
 		}
 	}()
-	return said(call())
+	return outcomeOf(call())
 }
 
-// Whatever the definition, and whatever its code does: the machine does what the
-// interpreter does, runs the same code in the same order, and is where it is; also if
-// it is put away and taken up again in between.
-func TestMachineAgreesWithTheInterpreter(t *testing.T) {
+// For any definition, and for any results of its guards and hooks, machine and interpreter
+// return the same outcomes, run the same guards and hooks in the same order, and are in the
+// same state. This also holds if the machine is restored between two calls.
+func TestMachineAgreesWithInterpreter(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		inBubble(t, rt, func() {
-			w := &world{seed: rapid.Int().Draw(rt, "first seed")}
-			r := &rivals{rt: rt, world: w}
-			r.def, r.in, r.events = randomDefinition(rt, w, true)
-			w.panic = len(r.in.limits) == 0 && rapid.Bool().Draw(rt, "panics") // of a timeout nobody could recover
-			r.opts = []fsm.Option{fsm.WithHistory(1000)}
+			u := &userCode{seed: rapid.Int().Draw(rt, "first seed")}
+			c := &comparison{rt: rt}
+			c.def, c.in, c.events = randomDefinition(rt, u, true)
+			u.panics = len(c.in.timeoutRules) == 0 && rapid.Bool().Draw(rt, "panics") // a test cannot recover the panic of a timeout
+			c.opts = []fsm.Option{fsm.WithHistory(1000)}
 			if rapid.Bool().Draw(rt, "lease") {
-				r.opts = append(r.opts, fsm.WithWriter(newLease()))
+				c.opts = append(c.opts, fsm.WithWriter(newLease()))
 			}
-			r.m = fsm.New(r.def, r.opts...)
-			defer func() { _ = r.m.Close(context.Background()) }()
+			c.m = fsm.New(c.def, c.opts...)
+			defer func() { _ = c.m.Close(context.Background()) }()
 			for range rapid.IntRange(1, 30).Draw(rt, "calls") {
-				w.turn(rapid.Int().Draw(rt, "seed"))
-				r.in.ran = nil
-				got, want := r.call()
+				u.begin(rapid.Int().Draw(rt, "seed"))
+				c.in.ran = nil
+				got, want := c.call()
 				synctest.Wait()
-				if diff := cmp.Diff(r.in.ran, w.lines()); diff != "" || got != want {
+				if diff := cmp.Diff(c.in.ran, u.lines()); diff != "" || got != want {
 					rt.Fatalf("got %s, want %s; ran (-want +got):\n%s", got, want, diff)
 				}
-				wantSamePath(rt, r.in, r.m)
-				wantSameStanding(rt, r.in, r.m)
+				wantSamePath(rt, c.in, c.m)
+				wantSameTimeoutsAndMemory(rt, c.in, c.m)
 			}
 		})
 	})
 }
 
-// rivals are a machine and the interpreter.
-type rivals struct {
+// comparison is a machine and its interpreter.
+type comparison struct {
 	rt     *rapid.T
-	world  *world
 	def    *fsm.Definition[int]
-	in     *interpreted
-	events map[string]chosen
+	in     *interpreter
+	events map[string]textEvent
 	opts   []fsm.Option
 	m      *fsm.Machine[int]
 }
 
-// call asks both for the same.
-func (r *rivals) call() (got, want string) {
+// call makes the same call on both and returns the outcomes.
+func (c *comparison) call() (got, want string) {
 	ctx := context.Background()
-	switch rapid.IntRange(0, 9).Draw(r.rt, "call") {
+	switch rapid.IntRange(0, 9).Draw(c.rt, "call") {
 	case 0, 1, 2, 3:
-		to := rapid.IntRange(-1, len(r.in.table)).Draw(r.rt, "to")
-		if next := r.m.Next(); len(next) > 0 && rapid.IntRange(0, 3).Draw(r.rt, "stray") > 0 {
-			to = rapid.SampledFrom(next).Draw(r.rt, "next")
+		to := rapid.IntRange(-1, len(c.in.table)).Draw(c.rt, "to")
+		if next := c.m.Next(); len(next) > 0 && rapid.IntRange(0, 3).Draw(c.rt, "permitted") > 0 {
+			to = rapid.SampledFrom(next).Draw(c.rt, "next")
 		}
-		return ask(func() error { return r.m.Transition(ctx, to) }), r.in.transition(to)
+		return outcomeOfCall(func() error { return c.m.Transition(ctx, to) }), c.in.transition(to)
 	case 4, 5:
-		d := rapid.IntRange(0, 12).Draw(r.rt, "seconds")
+		d := rapid.IntRange(0, 12).Draw(c.rt, "seconds")
 		time.Sleep(time.Duration(d) * time.Second)
-		r.in.pass(d)
+		c.in.sleep(d)
 		return "", ""
 	case 6:
-		if rapid.Bool().Draw(r.rt, "reset") {
-			r.in.reset()
-			return ask(func() error { return r.m.Reset(ctx, "") }), "ok"
+		if rapid.Bool().Draw(c.rt, "reset") {
+			c.in.reset()
+			return outcomeOfCall(func() error { return c.m.Reset(ctx, "") }), "ok"
 		}
-		r.reopen()
+		c.restore()
 		return "", ""
 	default:
-		name := fmt.Sprint("e", rapid.IntRange(0, 3).Draw(r.rt, "fire"))
-		return ask(func() error { return fsm.Fire(ctx, r.m, r.events[name], "for "+name) }), r.in.fire(name)
+		name := fmt.Sprint("e", rapid.IntRange(0, 3).Draw(c.rt, "fire"))
+		return outcomeOfCall(func() error { return fsm.Fire(ctx, c.m, c.events[name], "for "+name) }), c.in.fire(name)
 	}
 }
 
-// reopen puts the machine away and takes it up again.
-func (r *rivals) reopen() {
-	if err := r.m.Close(context.Background()); err != nil {
-		r.rt.Fatal(err)
+// restore replaces the machine by one that is restored from its snapshot.
+func (c *comparison) restore() {
+	if err := c.m.Close(context.Background()); err != nil {
+		c.rt.Fatal(err)
 	}
-	data, err := json.Marshal(r.m.Snapshot())
+	data, err := json.Marshal(c.m.Snapshot())
 	if err != nil {
-		r.rt.Fatal(err)
+		c.rt.Fatal(err)
 	}
 	s, err := fsm.DecodeSnapshot[int](data)
 	if err != nil {
-		r.rt.Fatal(err)
+		c.rt.Fatal(err)
 	}
-	if r.m, err = fsm.Restore(r.def, s, r.opts...); err != nil {
-		r.rt.Fatal(err)
+	if c.m, err = fsm.Restore(c.def, s, c.opts...); err != nil {
+		c.rt.Fatal(err)
 	}
 }
 
-// inBubble runs f where time is virtual. What f panics with comes out of it: a verdict
-// at another line than what ends rapid's attempts to simplify one, which it tells apart
-// by where they come from.
+// inBubble runs f in a bubble of testing/synctest. A panic of f leaves the bubble. rapid
+// panics to fail a test and to give up an attempt to shrink a failure, and tells panics
+// apart by their stack traces, so there are two places that panic.
 func inBubble(t *testing.T, rt *rapid.T, f func()) {
 	var failed any
 	synctest.Test(t, func(*testing.T) {
@@ -285,8 +287,9 @@ func inBubble(t *testing.T, rt *rapid.T, f func()) {
 	}
 }
 
-// wantSameStanding compares what runs and what is remembered.
-func wantSameStanding(rt *rapid.T, in *interpreted, m *fsm.Machine[int]) {
+// wantSameTimeoutsAndMemory compares the running timeouts and the memory of history
+// states.
+func wantSameTimeoutsAndMemory(rt *rapid.T, in *interpreter, m *fsm.Machine[int]) {
 	s := m.Snapshot()
 	var running []string
 	for _, p := range s.Timeouts {
@@ -296,12 +299,13 @@ func wantSameStanding(rt *rapid.T, in *interpreted, m *fsm.Machine[int]) {
 	for _, each := range s.HistoryStates {
 		remembered[each.State] = each.Last
 	}
-	if diff := cmp.Diff(in.dues(), running) + cmp.Diff(in.remembered(), remembered); diff != "" {
+	if diff := cmp.Diff(in.pendingTimeouts(), running) + cmp.Diff(in.remembered(), remembered); diff != "" {
 		rt.Fatalf("timeouts and memory (-want +got):\n%s", diff)
 	}
 }
 
-func wantSamePath(rt *rapid.T, in *interpreted, m *fsm.Machine[int]) {
+// wantSamePath compares the state and the history.
+func wantSamePath(rt *rapid.T, in *interpreter, m *fsm.Machine[int]) {
 	var path []string
 	s := m.Snapshot()
 	for _, tr := range s.History {
@@ -312,14 +316,14 @@ func wantSamePath(rt *rapid.T, in *interpreted, m *fsm.Machine[int]) {
 	}
 }
 
-// The same with callers beside each other: replayed in the order of the outcomes,
-// which the finally hook knows, the interpreter says the same.
-func TestConcurrentCallersAgreeWithTheInterpreter(t *testing.T) {
+// The finally hooks record the order in which concurrent calls get their turn. The
+// interpreter, called in this order, returns the same outcomes.
+func TestConcurrentCallersAgreeWithInterpreter(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		w := &world{seed: rapid.Int().Draw(rt, "seed"), panic: rapid.Bool().Draw(rt, "panics")}
-		def, in, events := randomDefinition(rt, w, false)
-		var order []string // of the events, as their turns came
-		def, err := def.With(fsm.Finally(func(_ context.Context, tr number, _ error) { order = append(order, tr.Event) }))
+		u := &userCode{seed: rapid.Int().Draw(rt, "seed"), panics: rapid.Bool().Draw(rt, "panics")}
+		def, in, events := randomDefinition(rt, u, false)
+		var order []string // of the events, in the order of their turns
+		def, err := def.With(fsm.Finally(func(_ context.Context, tr intTransition, _ error) { order = append(order, tr.Event) }))
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -332,8 +336,8 @@ func TestConcurrentCallersAgreeWithTheInterpreter(t *testing.T) {
 			done.Go(func() {
 				for _, e := range calls {
 					name := fmt.Sprint("e", e)
-					outcome := ask(func() error { return fsm.Fire(context.Background(), m, events[name], "for "+name) })
-					if !in.ignoredAnywhere(name) || outcome != "ok" { // no finally hook tells of what is ignored
+					outcome := outcomeOfCall(func() error { return fsm.Fire(context.Background(), m, events[name], "for "+name) })
+					if !in.ignoredAnywhere(name) || outcome != "ok" { // an ignored event runs no finally hook
 						outcomes[c][name+" "+outcome]++
 					}
 				}
@@ -358,8 +362,9 @@ func TestConcurrentCallersAgreeWithTheInterpreter(t *testing.T) {
 	})
 }
 
-func (in *interpreted) ignoredAnywhere(event string) bool {
-	for _, b := range in.bindings {
+// ignoredAnywhere reports whether an event is ignored in some state.
+func (in *interpreter) ignoredAnywhere(event string) bool {
+	for _, b := range in.eventRules {
 		if b.event == event && b.kind == "ignore" {
 			return true
 		}

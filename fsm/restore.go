@@ -6,18 +6,17 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/leasehold-go/leasehold/fsm/internal/graph"
 )
 
-// maxSnapshot is the size up to which a snapshot is decoded, in bytes: that of the
-// largest record of a store.
+// maxSnapshot is the largest snapshot that is decoded, in bytes: that of the largest record of
+// a store.
 const maxSnapshot = 1 << 20
 
-// DecodeSnapshot reads the JSON of a snapshot: the value of a record that a machine on
-// a lease has written, or what was kept elsewhere. S may be the states' own type, or
-// any other that reads the same JSON, such as string. It fails with a *[SnapshotError]
-// for more than 1 MiB, for what is not the JSON of one, and for one of a newer version
-// than this package knows. Whether the states are those of any table is not its
-// business but that of [Restore].
+// DecodeSnapshot reads the JSON of a snapshot: the value that a machine with a writer has
+// stored. S may be the states' own type, or another type with the same JSON, such as string. It fails with a *[SnapshotError] for more than 1 MiB, for other JSON, and for a newer
+// version than this package knows. It does not know the table: [Restore] checks the states.
 func DecodeSnapshot[S comparable](data []byte) (Snapshot[S], error) {
 	if len(data) > maxSnapshot {
 		return Snapshot[S]{}, &SnapshotError{[]string{fmt.Sprintf("%d bytes, more than %d", len(data), maxSnapshot)}}
@@ -26,99 +25,90 @@ func DecodeSnapshot[S comparable](data []byte) (Snapshot[S], error) {
 	if err := json.Unmarshal(data, &s); err != nil {
 		return Snapshot[S]{}, &SnapshotError{[]string{err.Error()}}
 	}
-	if err := s.checkVersion(); err != "" {
-		return Snapshot[S]{}, &SnapshotError{[]string{err}}
+	if problem := s.checkVersion(); problem != "" {
+		return Snapshot[S]{}, &SnapshotError{[]string{problem}}
 	}
 	return s, nil
 }
 
 func (s *Snapshot[S]) checkVersion() string {
-	if s.Version < 0 || s.Version > version {
-		return fmt.Sprintf("version %d, and not one up to %d", s.Version, version)
+	if s.Version < 0 || s.Version > snapshotVersion {
+		return fmt.Sprintf("version %d, and not one up to %d", s.Version, snapshotVersion)
 	}
 	return ""
 }
 
-// Restore returns a machine that goes on where a snapshot was taken, maybe in another
-// process: in its state, with its number and history (the newest, if [WithHistory]
-// keeps fewer), with what history states remember and with the timeouts that ran. No
-// hook and no guard runs, and nothing is written: on a lease the record has the value
-// with which it was created until the machine moves.
+// Restore returns a machine that continues where a snapshot was taken, in any process: in its
+// state, with its number and history (the newest, if [WithHistory] keeps fewer), with the
+// memory of its history states and the timeouts that ran. No guard or hook runs, and nothing is
+// written until the machine moves.
 //
-// Timeouts go by the wall clock across a restore. One that is overdue fires at once,
-// like any and once, and before whatever the machine is asked for; those that had fired or were refused are over. A [Timeout] that
-// the definition has and the snapshot has not does not start before its state is
-// entered.
+// Timeouts go by the wall clock across a restore. An overdue timeout fires at once, as any and
+// once, and before the first call of the machine; timeouts that had fired or were refused are
+// over. A [Timeout] that the definition has and the snapshot does not starts when its state is
+// next entered.
 //
-// It fails with a *[SnapshotError] that names what does not fit: a state, event or
-// timeout that the definition does not know, a state in which no machine can be, a
-// history that does not lead to the state, another version, or the [Snapshot.Table] of
-// another table. To take up a snapshot of an older table, clear Table: then its states
-// have to be known, but the edges that led it there may be gone.
-//
-// It panics like [New].
+// It fails with a *[SnapshotError] that lists every mistake: an unknown state, event or
+// timeout, a state that is no leaf, a history that does
+// not lead to the state, another version, or the [Snapshot.Table] of another table. To restore
+// a snapshot of an older table, clear Table: its states must then be known, but its edges may
+// be gone. It fails with the error of [Definition.Accepts] if that refuses the options, and
+// panics if def was not made by [Define].
 func Restore[S comparable](def *Definition[S], s Snapshot[S], opts ...Option) (*Machine[S], error) {
-	if def == nil || def.graph == nil {
-		panic("fsm: Restore needs a definition made by Define")
-	}
+	mustBeDefined("Restore", def)
 	c := configured(opts)
-	r := restoring[S]{def: def, of: s}
-	state := r.place()
-	m := blank(def, c)
-	m.since, m.past = r.time("since", s.Since), r.history(uint32(c.history))
-	stood := standing{pending: r.timeouts(state), memory: r.memory()}
+	if err := def.check(c); err != nil {
+		return nil, err
+	}
+	r := reader[S]{Definition: def, snapshot: s}
+	if problem := s.checkVersion(); problem != "" {
+		r.wrong.add("%s", problem)
+	}
+	if s.Table != "" && s.Table != def.fingerprint {
+		r.wrong.add("it is of table %q, not of %q", s.Table, def.fingerprint)
+	}
+	state := r.leaf("state", s.State)
+	since, past := r.time("since", s.Since), r.history(uint32(c.history))
+	pending, memory := r.timeouts(state), r.memory()
 	if len(r.wrong) > 0 {
 		return nil, &SnapshotError{r.wrong}
 	}
+	m := &Machine[S]{def: def, since: since}
+	m.configure(c)
+	m.past = past
 	m.state.Store(uint32(state))
-	if c.queue > 0 || def.stands() {
-		m.annex = newAnnex[S](c)
-		m.turn.mu.Lock()
-		defer m.turn.mu.Unlock()
-		m.annex.standing = stood
-		m.arm()
+	if def.stateful {
+		m.resume(memory, pending)
 	}
 	return m, nil
 }
 
-// restoring reads a snapshot into the terms of a definition.
-type restoring[S comparable] struct {
-	def   *Definition[S]
-	of    Snapshot[S]
-	wrong problems
+// reader translates a snapshot for a definition, and collects mistakes in it.
+type reader[S comparable] struct {
+	*Definition[S]
+	snapshot Snapshot[S]
+	wrong    problems
 }
 
-// place is the present state.
-func (r *restoring[S]) place() uint16 {
-	if err := r.of.checkVersion(); err != "" {
-		r.wrong.add("%s", err)
-	}
-	if r.of.Table != "" && r.of.Table != r.def.mark {
-		r.wrong.add("it is of table %q, not of %q", r.of.Table, r.def.mark)
-	}
-	return r.leaf("state", r.of.State)
-}
-
-// state is the number of a state.
-func (r *restoring[S]) state(what string, s S) uint16 {
-	i, known := r.def.graph.index[s]
+func (r *reader[S]) id(what string, s S) graph.ID {
+	id, known := r.ids[s]
 	if !known {
 		r.wrong.add("%s: %q is not in the table", what, label(s))
 	}
-	return i
+	return id
 }
 
-// leaf is the number of a state that a machine can be in.
-func (r *restoring[S]) leaf(what string, s S) uint16 {
-	i := r.state(what, s)
-	if !r.def.graph.tree.leaf(i) {
+// leaf is the ID of a state that a machine can be in.
+func (r *reader[S]) leaf(what string, s S) graph.ID {
+	id := r.id(what, s)
+	if !r.graph.IsLeaf(id) {
 		r.wrong.add("%s: no machine can be in %q itself", what, label(s))
 	}
-	return i
+	return id
 }
 
 // time is a moment as machines keep it.
-func (r *restoring[S]) time(what string, t time.Time) int64 {
+func (r *reader[S]) time(what string, t time.Time) int64 {
 	n := t.UnixNano()
 	if !moment(n).Equal(t) {
 		r.wrong.add("%s: year %d is out of range", what, t.Year())
@@ -126,43 +116,38 @@ func (r *restoring[S]) time(what string, t time.Time) int64 {
 	return n
 }
 
-// history reads the newest entries up to the limit. It ends at the first that is wrong.
-func (r *restoring[S]) history(limit uint32) history {
-	past, kept := r.of.History, history{limit: limit}
-	if uint64(len(past)) > r.of.Number || r.of.Number > math.MaxInt64 {
-		r.wrong.add("history: %d transitions, and number %d", len(past), r.of.Number)
-		return kept
+// history reads the newest entries up to the limit. It stops at the first mistake.
+func (r *reader[S]) history(limit uint32) history {
+	past, number, read := r.snapshot.History, r.snapshot.Number, history{limit: limit}
+	if uint64(len(past)) > number || number > math.MaxInt64 {
+		r.wrong.add("history: %d transitions, and number %d", len(past), number)
+		return read
 	}
-	sound := len(r.wrong)
-	first := r.of.Number - uint64(len(past)) + 1
-	kept.count = first - 1
+	before := len(r.wrong)
+	first := number - uint64(len(past)) + 1
+	read.count = first - 1
 	for i, t := range past {
-		to := r.of.State
+		next := r.snapshot.State
 		if i+1 < len(past) {
-			to = past[i+1].From
+			next = past[i+1].From
 		}
-		e := entry{
-			at:    r.time("history", t.At),
-			from:  r.leaf("history", t.From),
-			to:    r.leaf("history", t.To),
-			event: r.event(t),
-		}
-		if t.Number != first+uint64(i) || t.To != to {
+		e := entry{at: r.time("history", t.At), from: r.leaf("history", t.From), to: r.leaf("history", t.To), event: r.event(t)}
+		if t.Number != first+uint64(i) || t.To != next {
 			r.wrong.add("history: transition %d, %q to %q, does not lead to what follows", t.Number, label(t.From), label(t.To))
 		}
-		if len(r.wrong) > sound {
-			return kept
+		if len(r.wrong) > before {
+			return read
 		}
-		if kept.count++; t.Cause != "" || !kept.replace(e) {
-			kept.extend(e, t.Cause)
-		}
+		read.count++
+		read.add(e, t.Cause)
 	}
-	return kept
+	return read
 }
 
 // event is the number of a transition's event.
-func (r *restoring[S]) event(t Transition[S]) uint16 {
-	switch i := slices.IndexFunc(r.def.events, func(e *event) bool { return e.name == t.Event }); {
+func (r *reader[S]) event(t Transition[S]) uint16 {
+	i := slices.IndexFunc(r.events, func(e *event) bool { return e.name == t.Event })
+	switch {
 	case t.Forced && t.Event == "":
 		return forced
 	case t.Event == "":
@@ -170,57 +155,47 @@ func (r *restoring[S]) event(t Transition[S]) uint16 {
 	case i < 0 || t.Forced:
 		r.wrong.add("history: event %q is unknown", t.Event)
 		return 0
-	default:
-		return uint16(i + 1)
 	}
+	return uint16(i + 1)
 }
 
-// timeouts reads those that run, up to the first that is wrong.
-func (r *restoring[S]) timeouts(present uint16) (all []pending) {
-	sound := len(r.wrong)
-	for _, p := range r.of.Timeouts {
-		i := slices.IndexFunc(r.def.timeouts, func(t timeout[S]) bool {
-			return r.def.graph.states[t.state] == p.State && t.to == p.To
-		})
+// timeouts reads the timeouts that run, up to the first mistake.
+func (r *reader[S]) timeouts(present graph.ID) (all []pendingTimeout) {
+	before := len(r.wrong)
+	for _, p := range r.snapshot.Timeouts {
+		i := slices.IndexFunc(r.Definition.timeouts, func(t timeout[S]) bool { return t.state == p.State && t.to == p.To })
 		switch {
 		case i < 0:
 			r.wrong.add("timeouts: there is none of %q to %q", label(p.State), label(p.To))
-		case !r.def.graph.tree.within(present, r.def.timeouts[i].state):
-			r.wrong.add("timeouts: that of %q to %q cannot run in %q", label(p.State), label(p.To), label(r.of.State))
-		case slices.ContainsFunc(all, func(o pending) bool { return o.timeout == uint16(i) }):
+		case !r.graph.Within(present, r.Definition.timeouts[i].id):
+			r.wrong.add("timeouts: that of %q to %q cannot run in %q", label(p.State), label(p.To), label(r.snapshot.State))
+		case slices.ContainsFunc(all, func(o pendingTimeout) bool { return o.timeout == uint16(i) }):
 			r.wrong.add("timeouts: that of %q to %q is there more than once", label(p.State), label(p.To))
 		default:
-			all = append(all, pending{timeout: uint16(i), deadline: r.time("timeouts", p.Due)})
+			all = append(all, pendingTimeout{timeout: uint16(i), deadline: r.time("timeouts", p.Due)})
 		}
-		if len(r.wrong) > sound {
+		if len(r.wrong) > before {
 			break
 		}
 	}
 	return all
 }
 
-// memory reads what is remembered, up to the first that is wrong.
-func (r *restoring[S]) memory() []uint16 {
-	sound, t := len(r.wrong), r.def.graph.tree
-	var memory []uint16
-	if t != nil {
-		memory = slices.Repeat([]uint16{none}, len(t.kept))
-	}
-	for _, each := range r.of.HistoryStates {
-		state, last := r.state("memory", each.State), r.leaf("memory", each.Last)
-		at := -1
-		if t != nil {
-			at = slices.Index(t.kept, state)
-		}
+// memory reads the memory of history states, up to the first mistake.
+func (r *reader[S]) memory() []graph.ID {
+	before, memory := len(r.wrong), r.graph.Forget()
+	for _, h := range r.snapshot.HistoryStates {
+		state, last := r.id("memory", h.State), r.leaf("memory", h.Last)
+		at := slices.Index(r.graph.Remembered, state)
 		switch {
-		case len(r.wrong) > sound:
+		case len(r.wrong) > before:
 			return nil
 		case at < 0:
-			r.wrong.add("memory: %q is not remembered", label(each.State))
-		case !t.within(last, state):
-			r.wrong.add("memory: %q does not lie within %q", label(each.Last), label(each.State))
-		case memory[at] != none:
-			r.wrong.add("memory: %q is there more than once", label(each.State))
+			r.wrong.add("memory: %q is not remembered", label(h.State))
+		case !r.graph.Within(last, state):
+			r.wrong.add("memory: %q does not lie within %q", label(h.Last), label(h.State))
+		case memory[at] != graph.None:
+			r.wrong.add("memory: %q is there more than once", label(h.State))
 		default:
 			memory[at] = last
 		}

@@ -18,24 +18,24 @@ import (
 	memstore "github.com/leasehold-go/leasehold/store/memory"
 )
 
-type taken = fsm.Snapshot[state]
+type snapshot = fsm.Snapshot[state]
 
-// across is a snapshot as it arrives in another process.
-func across(t testing.TB, s taken) taken {
+// transferred encodes a snapshot and decodes it, as another process would.
+func transferred(t testing.TB, s snapshot) snapshot {
 	t.Helper()
 	data, err := json.Marshal(s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	arrived, err := fsm.DecodeSnapshot[state](data)
+	decoded, err := fsm.DecodeSnapshot[state](data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return arrived
+	return decoded
 }
 
-// restored is a machine that is closed with the test.
-func restored(t testing.TB, def *fsm.Definition[state], s taken, opts ...fsm.Option) *fsm.Machine[state] {
+// restored restores a machine. The test closes it.
+func restored(t testing.TB, def *fsm.Definition[state], s snapshot, opts ...fsm.Option) *fsm.Machine[state] {
 	t.Helper()
 	m, err := fsm.Restore(def, s, opts...)
 	if err != nil {
@@ -45,14 +45,14 @@ func restored(t testing.TB, def *fsm.Definition[state], s taken, opts ...fsm.Opt
 	return m
 }
 
-// everything has states in states, memories, timeouts and events.
-func everything(t testing.TB, more ...ruled) *fsm.Definition[state] {
+// withEveryFeature has substates, history states, timeouts and events.
+func withEveryFeature(t testing.TB, more ...stateRule) *fsm.Definition[state] {
 	return nested(t, append(more, fsm.On(boot, fsm.From(idle), active), fsm.On(stop, fsm.From(running), paused),
 		fsm.Timeout(running, time.Hour, stopped), fsm.Timeout(active, time.Minute, warming), fsm.Timeout(paused, time.Minute, again))...)
 }
 
-// busy is where a machine with everything is after a while.
-func busy(t testing.TB, def *fsm.Definition[state]) *fsm.Machine[state] {
+// usedMachine returns a machine with history, memory and running timeouts.
+func usedMachine(t testing.TB, def *fsm.Definition[state]) *fsm.Machine[state] {
 	t.Helper()
 	m := fsm.New(def)
 	t.Cleanup(func() { _ = m.Close(context.Background()) })
@@ -67,18 +67,18 @@ func busy(t testing.TB, def *fsm.Definition[state]) *fsm.Machine[state] {
 	return m
 }
 
-func TestRestoreOfASnapshotIsTheIdentity(t *testing.T) {
+func TestRestoredMachineHasTheSameSnapshot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		def := everything(t)
-		m := busy(t, def)
+		def := withEveryFeature(t)
+		m := usedMachine(t, def)
 		s := m.Snapshot()
 		if len(s.History) != 6 || len(s.Timeouts) != 2 || len(s.HistoryStates) != 1 {
-			t.Fatalf("it has too little: %+v", s)
+			t.Fatalf("the snapshot lacks history, timeouts or memory: %+v", s)
 		}
 		time.Sleep(10 * time.Second)
-		again := restored(t, everything(t), across(t, s))
+		again := restored(t, withEveryFeature(t), transferred(t, s))
 		if diff := cmp.Diff(s, again.Snapshot()); diff != "" || again.State() != active || !again.In(running) {
-			t.Errorf("in %s (-taken +restored):\n%s", again.State(), diff)
+			t.Errorf("in %s (-snapshot +restored):\n%s", again.State(), diff)
 		}
 		wantAt(t, again, 50*time.Second-1, active)
 		wantAt(t, again, 1, warming)
@@ -86,21 +86,21 @@ func TestRestoreOfASnapshotIsTheIdentity(t *testing.T) {
 	})
 }
 
-func TestRestoredMachineGoesOn(t *testing.T) {
+func TestRestoredMachineContinuesTheHistory(t *testing.T) {
 	m := fsm.New(lifecycle)
-	pendulum(t, m, 49)
+	backAndForthN(t, m, 49)
 	if err := m.TransitionWithCause(context.Background(), warming, "at last"); err != nil {
 		t.Fatal(err)
 	}
 	for _, limit := range []int{0, 3, 50, 100} {
 		all := m.Snapshot()
-		on := restored(t, lifecycle, across(t, all), fsm.WithHistory(limit))
+		on := restored(t, lifecycle, transferred(t, all), fsm.WithHistory(limit))
 		want := all
 		if want.History = all.History[max(0, 50-limit):]; limit == 0 {
 			want.History = nil
 		}
 		if diff := cmp.Diff(want, on.Snapshot()); diff != "" {
-			t.Errorf("limit %d (-taken +restored):\n%s", limit, diff)
+			t.Errorf("limit %d (-snapshot +restored):\n%s", limit, diff)
 		}
 		walk(t, on, idle, starting)
 		past := on.History()
@@ -108,20 +108,20 @@ func TestRestoredMachineGoesOn(t *testing.T) {
 			t.Errorf("limit %d: number %d, %d entries", limit, s.Number, len(past))
 		}
 		if limit >= 3 && past[len(past)-3].Cause != "at last" {
-			t.Errorf("limit %d: the cause is lost: %+v", limit, past[len(past)-3])
+			t.Errorf("limit %d: the cause is missing: %+v", limit, past[len(past)-3])
 		}
 	}
 }
 
-func TestRestoreRunsNothing(t *testing.T) {
-	s := busyOnce(t).Snapshot()
+func TestRestoreRunsNoHooksAndWritesNothing(t *testing.T) {
+	s := activeMachine(t).Snapshot()
 	var ran trace
-	def := everything(t, append(ran.all(everyNested...), fsm.Before(ran.notes("before")), fsm.After(ran.notes("after")),
-		fsm.Finally(func(context.Context, moved, error) { ran.add("finally") }))...)
+	def := withEveryFeature(t, append(ran.forStates(everyNested...), fsm.Before(ran.records("before")), fsm.After(ran.records("after")),
+		fsm.Finally(func(context.Context, transition, error) { ran.add("finally") }))...)
 	held := newLease()
 	m := restored(t, def, s, fsm.WithWriter(held))
 	if writes, _ := held.counts(); len(ran.lines) > 0 || writes > 0 {
-		t.Errorf("%d writes, and ran %q", writes, ran.lines)
+		t.Errorf("%d writes; ran %q", writes, ran.lines)
 	}
 	walk(t, m, warming)
 	if want := []string{"guard warming", "before", "exit active", "enter warming", "after", "finally"}; !slices.Equal(ran.lines, want) {
@@ -130,127 +130,126 @@ func TestRestoreRunsNothing(t *testing.T) {
 	wantStored(t, held, m)
 }
 
-// busyOnce is busy in real time, but for the pause.
-func busyOnce(t *testing.T) *fsm.Machine[state] {
-	m := fsm.New(everything(t))
+// activeMachine returns a machine with running timeouts. It needs no bubble.
+func activeMachine(t *testing.T) *fsm.Machine[state] {
+	m := fsm.New(withEveryFeature(t))
 	t.Cleanup(func() { _ = m.Close(context.Background()) })
 	walk(t, m, active)
 	return m
 }
 
-// What became due while there was no machine is done once, by the one that is.
+// A timeout that became due while no machine existed fires once, in the restored machine.
 func TestOverdueTimeoutsFireOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := busy(t, everything(t))
+		m := usedMachine(t, withEveryFeature(t))
 		if err := m.Close(context.Background()); err != nil {
 			t.Fatal(err)
 		}
-		s := across(t, m.Snapshot())
+		s := transferred(t, m.Snapshot())
 		if len(s.Timeouts) != 2 {
 			t.Errorf("a closed machine shows %d timeouts", len(s.Timeouts))
 		}
 		time.Sleep(time.Minute)
-		on := restored(t, everything(t), s)
+		on := restored(t, withEveryFeature(t), s)
 		later(0)
 		wantState(t, on, warming, 7)
 		later(time.Second)
 		wantState(t, on, warming, 7)
-		second := restored(t, everything(t), across(t, on.Snapshot()))
+		second := restored(t, withEveryFeature(t), transferred(t, on.Snapshot()))
 		later(time.Second)
 		wantState(t, second, warming, 7)
 		wantAt(t, second, time.Hour, stopped)
 
-		late := restored(t, everything(t), s) // both are, and the first in time is first
+		late := restored(t, withEveryFeature(t), s) // both timeouts are overdue and fire in the order in which they were due
 		later(0)
 		wantState(t, late, stopped, 8)
 		if last := late.History()[7]; last.From != warming || last.Cause != "timeout after 1h in running" {
-			t.Errorf("recorded %+v", last)
+			t.Errorf("the history has %+v", last)
 		}
 	})
 }
 
-// Whoever comes once a timeout is due does not come before it, however late its timer.
-func TestAnOverdueTimeoutComesBeforeWhatIsAskedFor(t *testing.T) {
-	for asked, ask := range map[string]func(*fsm.Machine[state]){
-		"a state":    func(m *fsm.Machine[state]) { _ = m.Transition(context.Background(), stopped) },
-		"a reset":    func(m *fsm.Machine[state]) { _ = m.Reset(context.Background(), "") },
-		"an event":   func(m *fsm.Machine[state]) { _ = m.Fire(context.Background(), stop) },
-		"its events": func(m *fsm.Machine[state]) { _, _ = m.PermittedEvents(context.Background()) },
+// A timeout that is due fires before a later call, even if its timer is late.
+func TestOverdueTimeoutFiresBeforeTheNextCall(t *testing.T) {
+	for name, call := range map[string]func(*fsm.Machine[state]){
+		"transition":       func(m *fsm.Machine[state]) { _ = m.Transition(context.Background(), stopped) },
+		"reset":            func(m *fsm.Machine[state]) { _ = m.Reset(context.Background(), "") },
+		"event":            func(m *fsm.Machine[state]) { _ = m.Fire(context.Background(), stop) },
+		"permitted events": func(m *fsm.Machine[state]) { _, _ = m.PermittedEvents(context.Background()) },
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			m := busy(t, everything(t))
+			m := usedMachine(t, withEveryFeature(t))
 			if err := m.Close(context.Background()); err != nil {
 				t.Fatal(err)
 			}
 			s := m.Snapshot()
-			time.Sleep(time.Minute) // the first is due at this very moment
-			late := restored(t, everything(t), s)
-			ask(late)
+			time.Sleep(time.Minute) // the first timeout is due now
+			late := restored(t, withEveryFeature(t), s)
+			call(late)
 			if past := late.History(); len(past) <= int(s.Number) || past[s.Number].Cause != "timeout after 1m in active" {
-				t.Errorf("asked for %s: %+v", asked, past)
+				t.Errorf("%s: history %+v", name, past)
 			}
 		})
 	}
 }
 
-// Centuries overdue is overdue.
-func TestRestoreOfAnOldDeadline(t *testing.T) {
+func TestTimeoutThatIsCenturiesOverdueFires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := taken{State: paused, Since: time.Now(), Timeouts: []fsm.PendingTimeout[state]{{State: paused, To: again, Due: time.Date(1700, 1, 1, 0, 0, 0, 0, time.UTC)}}}
-		m := restored(t, everything(t), s)
+		s := snapshot{State: paused, Since: time.Now(), Timeouts: []fsm.PendingTimeout[state]{{State: paused, To: again, Due: time.Date(1700, 1, 1, 0, 0, 0, 0, time.UTC)}}}
+		m := restored(t, withEveryFeature(t), s)
 		wantAt(t, m, 0, starting)
 	})
 }
 
-func TestRestoreRefuses(t *testing.T) {
+func TestRestoreRefusesInvalidSnapshots(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	step := func(n uint64, from, to state) moved { return moved{Number: n, From: from, To: to, At: at} }
+	step := func(n uint64, from, to state) transition { return transition{Number: n, From: from, To: to, At: at} }
 	tests := map[string]struct {
-		change func(*taken)
+		change func(*snapshot)
 		want   string
 	}{
-		"version":           {func(s *taken) { s.Version = 2 }, "version 2, and not one up to 1"},
-		"negative version":  {func(s *taken) { s.Version = -1 }, "version -1, and not one up to 1"},
-		"foreign":           {func(s *taken) { s.Table = lifecycle.Fingerprint() }, `it is of table "bc5f9a2edb9c420b", not of "` + nested(t).Fingerprint() + `"`},
-		"unknown state":     {func(s *taken) { s.State = "x" }, `state: "x" is not in the table`},
-		"parent":            {func(s *taken) { s.State = live }, `state: no machine can be in "live" itself`},
-		"history state":     {func(s *taken) { s.State = again }, `state: no machine can be in "again" itself`},
-		"time":              {func(s *taken) { s.Since = time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC) }, "since: year 3000 is out of range"},
-		"number":            {func(s *taken) { s.Number = 1 }, "history: 2 transitions, and number 1"},
-		"large number":      {func(s *taken) { s.Number = 1 << 63 }, "history: 2 transitions, and number 9223372036854775808"},
-		"shifted":           {func(s *taken) { s.Number = 3 }, `history: transition 1, "idle" to "paused", does not lead to what follows`},
-		"unknown source":    {func(s *taken) { s.History[0].From = "x" }, `history: "x" is not in the table`},
-		"unknown target":    {func(s *taken) { s.History[1].To = "x" }, `history: "x" is not in the table; history: transition 2, "paused" to "x", does not lead to what follows`},
-		"parent in history": {func(s *taken) { s.History[0].From = running }, `history: no machine can be in "running" itself`},
-		"broken":            {func(s *taken) { s.History[0].To = warming }, `history: transition 1, "idle" to "warming", does not lead to what follows`},
-		"elsewhere":         {func(s *taken) { s.History[1].To = warming }, `history: transition 2, "paused" to "warming", does not lead to what follows`},
-		"old entry":         {func(s *taken) { s.History[0].At = time.Time{} }, "history: year 1 is out of range"},
-		"unknown event":     {func(s *taken) { s.History[0].Event = "x" }, `history: event "x" is unknown`},
-		"forced event":      {func(s *taken) { s.History[0].Event, s.History[0].Forced = "boot", true }, `history: event "boot" is unknown`},
-		"unknown timeout":   {func(s *taken) { s.Timeouts[0].To = "x" }, `timeouts: there is none of "running" to "x"`},
-		"timeout elsewhere": {func(s *taken) { s.Timeouts[0] = fsm.PendingTimeout[state]{State: paused, To: again} }, `timeouts: that of "paused" to "again" cannot run in "active"`},
-		"timeout twice":     {func(s *taken) { s.Timeouts[1] = s.Timeouts[0] }, `timeouts: that of "running" to "stopped" is there more than once`},
-		"timeout when":      {func(s *taken) { s.Timeouts[0].Due = time.Time{} }, "timeouts: year 1 is out of range"},
-		"unknown memory":    {func(s *taken) { s.HistoryStates[0].State = "x" }, `memory: "x" is not in the table`},
-		"memory of none":    {func(s *taken) { s.HistoryStates[0].State = live }, `memory: "live" is not remembered`},
-		"memory of another": {func(s *taken) { s.HistoryStates[0].Last = idle }, `memory: "idle" does not lie within "running"`},
-		"memory of parents": {func(s *taken) { s.HistoryStates[0].Last = live }, `memory: no machine can be in "live" itself`},
-		"memory twice":      {func(s *taken) { s.HistoryStates = append(s.HistoryStates, s.HistoryStates[0]) }, `memory: "running" is there more than once`},
-		"several":           {func(s *taken) { s.Version, s.State = 9, "x" }, `version 9, and not one up to 1; state: "x" is not in the table; history: transition 2, "paused" to "active", does not lead to what follows`},
+		"version":           {func(s *snapshot) { s.Version = 2 }, "version 2, and not one up to 1"},
+		"negative version":  {func(s *snapshot) { s.Version = -1 }, "version -1, and not one up to 1"},
+		"foreign":           {func(s *snapshot) { s.Table = lifecycle.Fingerprint() }, `it is of table "bc5f9a2edb9c420b", not of "` + nested(t).Fingerprint() + `"`},
+		"unknown state":     {func(s *snapshot) { s.State = "x" }, `state: "x" is not in the table`},
+		"parent":            {func(s *snapshot) { s.State = live }, `state: no machine can be in "live" itself`},
+		"history state":     {func(s *snapshot) { s.State = again }, `state: no machine can be in "again" itself`},
+		"time":              {func(s *snapshot) { s.Since = time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC) }, "since: year 3000 is out of range"},
+		"number":            {func(s *snapshot) { s.Number = 1 }, "history: 2 transitions, and number 1"},
+		"large number":      {func(s *snapshot) { s.Number = 1 << 63 }, "history: 2 transitions, and number 9223372036854775808"},
+		"shifted":           {func(s *snapshot) { s.Number = 3 }, `history: transition 1, "idle" to "paused", does not lead to what follows`},
+		"unknown source":    {func(s *snapshot) { s.History[0].From = "x" }, `history: "x" is not in the table`},
+		"unknown target":    {func(s *snapshot) { s.History[1].To = "x" }, `history: "x" is not in the table; history: transition 2, "paused" to "x", does not lead to what follows`},
+		"parent in history": {func(s *snapshot) { s.History[0].From = running }, `history: no machine can be in "running" itself`},
+		"broken":            {func(s *snapshot) { s.History[0].To = warming }, `history: transition 1, "idle" to "warming", does not lead to what follows`},
+		"elsewhere":         {func(s *snapshot) { s.History[1].To = warming }, `history: transition 2, "paused" to "warming", does not lead to what follows`},
+		"old entry":         {func(s *snapshot) { s.History[0].At = time.Time{} }, "history: year 1 is out of range"},
+		"unknown event":     {func(s *snapshot) { s.History[0].Event = "x" }, `history: event "x" is unknown`},
+		"forced event":      {func(s *snapshot) { s.History[0].Event, s.History[0].Forced = "boot", true }, `history: event "boot" is unknown`},
+		"unknown timeout":   {func(s *snapshot) { s.Timeouts[0].To = "x" }, `timeouts: there is none of "running" to "x"`},
+		"timeout elsewhere": {func(s *snapshot) { s.Timeouts[0] = fsm.PendingTimeout[state]{State: paused, To: again} }, `timeouts: that of "paused" to "again" cannot run in "active"`},
+		"timeout twice":     {func(s *snapshot) { s.Timeouts[1] = s.Timeouts[0] }, `timeouts: that of "running" to "stopped" is there more than once`},
+		"timeout when":      {func(s *snapshot) { s.Timeouts[0].Due = time.Time{} }, "timeouts: year 1 is out of range"},
+		"unknown memory":    {func(s *snapshot) { s.HistoryStates[0].State = "x" }, `memory: "x" is not in the table`},
+		"memory of none":    {func(s *snapshot) { s.HistoryStates[0].State = live }, `memory: "live" is not remembered`},
+		"memory of another": {func(s *snapshot) { s.HistoryStates[0].Last = idle }, `memory: "idle" does not lie within "running"`},
+		"memory of parents": {func(s *snapshot) { s.HistoryStates[0].Last = live }, `memory: no machine can be in "live" itself`},
+		"memory twice":      {func(s *snapshot) { s.HistoryStates = append(s.HistoryStates, s.HistoryStates[0]) }, `memory: "running" is there more than once`},
+		"several":           {func(s *snapshot) { s.Version, s.State = 9, "x" }, `version 9, and not one up to 1; state: "x" is not in the table; history: transition 2, "paused" to "active", does not lead to what follows`},
 	}
-	def := everything(t)
-	sound := func() taken {
-		return taken{
+	def := withEveryFeature(t)
+	valid := func() snapshot {
+		return snapshot{
 			Version: 1, Table: def.Fingerprint(), State: active, Since: at, Number: 2,
-			History:       []moved{step(1, idle, paused), step(2, paused, active)},
+			History:       []transition{step(1, idle, paused), step(2, paused, active)},
 			Timeouts:      []fsm.PendingTimeout[state]{{State: running, To: stopped, Due: time.Now().Add(time.Hour)}, {State: active, To: warming, Due: time.Now().Add(time.Hour)}},
 			HistoryStates: []fsm.HistoryState[state]{{State: running, Last: warming}},
 		}
 	}
-	restored(t, def, sound())
+	restored(t, def, valid())
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			s := sound()
+			s := valid()
 			test.change(&s)
 			m, err := fsm.Restore(def, s)
 			bad, ok := errors.AsType[*fsm.SnapshotError](err)
@@ -261,14 +260,14 @@ func TestRestoreRefuses(t *testing.T) {
 	}
 }
 
-// Edges are not asked of the past, so that a table may lose them; and what was written
-// before there were versions is taken up.
-func TestRestoreOfAnOlderTable(t *testing.T) {
-	old := taken{State: warming, Number: 1, History: []moved{{Number: 1, From: idle, To: warming, At: time.Unix(0, 0)}}, Since: time.Unix(0, 0)}
+// The history may have edges that the table no longer has, and the snapshot may have no
+// version.
+func TestRestoreAcceptsAnOlderTable(t *testing.T) {
+	old := snapshot{State: warming, Number: 1, History: []transition{{Number: 1, From: idle, To: warming, At: time.Unix(0, 0)}}, Since: time.Unix(0, 0)}
 	wantState(t, restored(t, lifecycle, old), warming, 1)
 }
 
-func TestFingerprint(t *testing.T) {
+func TestFingerprintDependsOnStatesEdgesAndHierarchy(t *testing.T) {
 	of := func(initial string, table fsm.Table[string], rules ...fsm.Rule[string]) string {
 		return fsm.MustDefine(initial, table, rules...).Fingerprint()
 	}
@@ -286,19 +285,19 @@ func TestFingerprint(t *testing.T) {
 	others = append(others, of("a", recalls, within, fsm.DeepHistory("h", "a")), of("a", recalls, within, fsm.ShallowHistory("h", "a")), of("a", recalls, fsm.Substates("a", "c", "b")), of("a", recalls, within))
 	for i, other := range same {
 		if other != mark {
-			t.Errorf("%d: %s, want %s", i, other, mark)
+			t.Errorf("same table %d: fingerprint %s, want %s", i, other, mark)
 		}
 	}
 	seen := map[string]bool{mark: true}
 	for i, other := range others {
 		if seen[other] {
-			t.Errorf("%d is like one before", i)
+			t.Errorf("other table %d has the fingerprint of an earlier one", i)
 		}
 		seen[other] = true
 	}
 }
 
-func TestDecodeSnapshotRefuses(t *testing.T) {
+func TestDecodeSnapshotRefusesInvalidData(t *testing.T) {
 	for data, want := range map[string]string{
 		"":                          "bad snapshot: unexpected end of JSON input",
 		"[1]":                       "bad snapshot: json: cannot unmarshal array",
@@ -312,14 +311,14 @@ func TestDecodeSnapshotRefuses(t *testing.T) {
 	}
 }
 
-// A holder dies; whoever waits for its key reads where it was without holding anything,
-// and goes on from there under a term of its own.
-func TestSuccessorGoesOnWhereTheHolderWas(t *testing.T) {
+// After the death of a holder, its successor restores the machine from the record and writes
+// through its own lease. Other processes can read the record without a lease.
+func TestSuccessorRestoresTheMachineOfADeadHolder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
 		st := memstore.New()
 		def := with(t, fsm.Timeout(warming, time.Minute, idle), fsm.Timeout(starting, time.Hour, idle))
-		died, first := hold(t, st, []byte("{}"))
+		dead, first := hold(t, st, []byte("{}"))
 		m := fsm.New(def, fsm.WithWriter(first))
 		defer m.Close(ctx)
 		walk(t, m, starting, warming)
@@ -328,7 +327,7 @@ func TestSuccessorGoesOnWhereTheHolderWas(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		seen, err := fsm.DecodeSnapshot[string](r.Value) // by anybody
+		seen, err := fsm.DecodeSnapshot[string](r.Value) // a reader needs no definition
 		if err != nil || seen.State != "warming" || seen.Timeouts[0].To != "idle" || len(seen.History) != 2 {
 			t.Errorf("a reader sees %+v, %v", seen, err)
 		}
@@ -342,13 +341,13 @@ func TestSuccessorGoesOnWhereTheHolderWas(t *testing.T) {
 		if err := m.Close(ctx); err != nil {
 			t.Fatal(err)
 		}
-		_ = died.Close(ctx)
+		_ = dead.Close(ctx)
 		time.Sleep(2 * time.Minute)
 
 		_, second := hold(t, st, r.Value)
 		on := restored(t, def, s, fsm.WithWriter(second))
 		later(0)
-		wantState(t, on, idle, 3) // overdue, through the new term
+		wantState(t, on, idle, 3) // the overdue timeout, written through the new lease
 		r, err = st.Get(ctx, "job")
 		if err != nil || r.Token != second.Token() || second.Token() == first.Token() {
 			t.Fatalf("record %+v, %v", r, err)
@@ -360,7 +359,7 @@ func TestSuccessorGoesOnWhereTheHolderWas(t *testing.T) {
 	})
 }
 
-// hold acquires the key of a job.
+// hold acquires the key "job".
 func hold(t *testing.T, st store.Store, value []byte) (*lease.Keeper, lease.Lease) {
 	t.Helper()
 	k, err := lease.NewKeeper(st, lease.Config{TTL: 10 * time.Second, Heartbeat: 3 * time.Second})
@@ -375,11 +374,11 @@ func hold(t *testing.T, st store.Store, value []byte) (*lease.Keeper, lease.Leas
 	return k, held
 }
 
-// Whatever is decoded: no panic; what is restored shows what it was given; and what
-// that shows is restored to the same.
+// Restore does not panic on a decoded snapshot. A restored machine has the snapshot that it
+// was restored from, and Restore accepts the snapshot of a restored machine.
 func FuzzRestore(f *testing.F) {
-	def := everything(f, fsm.Before(func(context.Context, moved) error { return errBoom })) // timeouts that fire do nothing
-	m := fsm.New(everything(f))
+	def := withEveryFeature(f, fsm.Before(func(context.Context, transition) error { return errBoom })) // so a timeout that fires has no effect
+	m := fsm.New(withEveryFeature(f))
 	for _, to := range []state{active, paused, again, warming} {
 		if data, err := json.Marshal(m.Snapshot()); err == nil {
 			f.Add(data)
@@ -393,27 +392,27 @@ func FuzzRestore(f *testing.F) {
 		if err != nil {
 			return
 		}
-		first := reopen(def, s)
+		first := restoreAndClose(def, s)
 		if first == nil {
 			return
 		}
-		want := normal(s)
+		want := normalized(s)
 		want.Version, want.Table = 1, def.Fingerprint()
-		if diff := cmp.Diff(want, normal(*first)); diff != "" {
-			t.Fatalf("not the identity (-given +restored):\n%s", diff)
+		if diff := cmp.Diff(want, normalized(*first)); diff != "" {
+			t.Fatalf("the restored machine differs (-snapshot +restored):\n%s", diff)
 		}
-		second := reopen(def, across(t, *first))
+		second := restoreAndClose(def, transferred(t, *first))
 		if second == nil {
-			t.Fatal("what a machine shows is refused")
+			t.Fatal("Restore refused the snapshot of a machine")
 		}
-		if diff := cmp.Diff(normal(*first), normal(*second)); diff != "" {
-			t.Fatalf("not the identity again (-first +second):\n%s", diff)
+		if diff := cmp.Diff(normalized(*first), normalized(*second)); diff != "" {
+			t.Fatalf("the machine that was restored again differs (-first +second):\n%s", diff)
 		}
 	})
 }
 
-// reopen returns what a restored machine shows, or nil if the snapshot is refused.
-func reopen(def *fsm.Definition[state], s taken) *taken {
+// restoreAndClose returns the snapshot of a restored machine, or nil if Restore refuses.
+func restoreAndClose(def *fsm.Definition[state], s snapshot) *snapshot {
 	m, err := fsm.Restore(def, s, fsm.WithHistory(len(s.History)))
 	if err != nil {
 		return nil
@@ -423,8 +422,9 @@ func reopen(def *fsm.Definition[state], s taken) *taken {
 	return &again
 }
 
-// normal is a snapshot with its times in UTC, without what may have fired by now.
-func normal(s taken) taken {
+// normalized returns a snapshot with times in UTC and without timeouts that may have fired
+// by now.
+func normalized(s snapshot) snapshot {
 	s.Since = s.Since.UTC()
 	s.History = slices.Clone(s.History)
 	for i := range s.History {

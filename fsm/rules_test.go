@@ -13,19 +13,21 @@ import (
 	"github.com/leasehold-go/leasehold/fsm"
 )
 
-// The whole order, whatever the order in which the rules are given.
-func TestOrderOfEverything(t *testing.T) {
+// The order of a transition does not depend on the order of the rules.
+func TestOrderOfAnEventWithEveryRule(t *testing.T) {
 	var log trace
 	held := newLease()
 	held.wrote = func() { log.add("written") }
-	rules := append([]ruled{
-		fsm.Finally(func(_ context.Context, tr moved, err error) { log.add(fmt.Sprint("finally ", tr.Number, " ", err)) }),
+	rules := append([]stateRule{
+		fsm.Finally(func(_ context.Context, tr transition, err error) {
+			log.add(fmt.Sprint("finally ", tr.Number, " ", err))
+		}),
 		fsm.On(boot, fsm.From(idle), starting,
-			fsm.Do(func(context.Context, moved, disk) error { log.add("do"); return nil }),
-			fsm.If("own", func(context.Context, moved, disk) error { log.add("if"); return nil })),
-	}, log.everywhere(idle, starting)...)
-	rules = append(rules, fsm.GuardEdge(idle, starting, "e", log.notes("edge guard")))
-	rules = append(rules, log.everywhere(starting, warming)...) // none of it is on this edge, but for the rules for all
+			fsm.Do(func(context.Context, transition, disk) error { log.add("do"); return nil }),
+			fsm.If("own", func(context.Context, transition, disk) error { log.add("if"); return nil })),
+	}, log.forEdge(idle, starting)...)
+	rules = append(rules, fsm.GuardEdge(idle, starting, "e", log.records("edge guard")))
+	rules = append(rules, log.forEdge(starting, warming)...) // of these rules, only before and after apply to this edge
 	m := fsm.New(with(t, rules...), fsm.WithWriter(held))
 	if err := fsm.Fire(context.Background(), m, boot, disk{}); err != nil {
 		t.Fatal(err)
@@ -36,16 +38,16 @@ func TestOrderOfEverything(t *testing.T) {
 	}
 }
 
-func TestFinallyHearsEveryOutcome(t *testing.T) {
+func TestFinallyGetsEveryOutcome(t *testing.T) {
 	ctx := context.Background()
 	var guard, after error
 	var got []string
 	var m *fsm.Machine[state]
 	m = fsm.New(with(t,
-		fsm.Guard(starting, "g", func(context.Context, moved) error { return guard }),
-		fsm.After(func(context.Context, moved) error { return after }),
+		fsm.Guard(starting, "g", func(context.Context, transition) error { return guard }),
+		fsm.After(func(context.Context, transition) error { return after }),
 		fsm.On(stop, fsm.From(starting), stopping), fsm.On(boot, fsm.From(idle), starting), fsm.Internal(tick, fsm.From(stopping)),
-		fsm.Finally(func(ctx context.Context, tr moved, err error) {
+		fsm.Finally(func(ctx context.Context, tr transition, err error) {
 			got = append(got, fmt.Sprintf("%d %v -> %v %q: %v", tr.Number, tr.From, tr.To, tr.Event, err))
 			if err := m.Transition(ctx, idle); !errors.Is(err, fsm.ErrReentrant) {
 				t.Errorf("a change from a finally hook: %v", err)
@@ -53,7 +55,7 @@ func TestFinallyHearsEveryOutcome(t *testing.T) {
 		})))
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
-	_ = m.Transition(ended, starting) // never had its turn
+	_ = m.Transition(ended, starting) // fails before its turn
 	_ = m.Transition(ctx, active)
 	_ = m.Fire(ctx, stop)
 	guard = errBoom
@@ -75,22 +77,22 @@ func TestFinallyHearsEveryOutcome(t *testing.T) {
 		`0 stopping -> stopping "tick": <nil>`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("heard (-want +got):\n%s", diff)
+		t.Errorf("outcomes (-want +got):\n%s", diff)
 	}
 }
 
-func TestFinallyHearsOfCodeThatDidNotReturn(t *testing.T) {
+func TestFinallyGetsErrAbortedIfAHookDoesNotReturn(t *testing.T) {
 	for name, leave := range map[string]func(){"panic": func() { panic(errBoom) }, "goexit": runtime.Goexit} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
 			m := fsm.New(with(t,
-				fsm.Before(func(_ context.Context, tr moved) error {
+				fsm.Before(func(_ context.Context, tr transition) error {
 					if tr.To == starting {
 						leave()
 					}
 					return nil
 				}),
-				fsm.Finally(func(_ context.Context, tr moved, err error) {
+				fsm.Finally(func(_ context.Context, tr transition, err error) {
 					got = append(got, fmt.Sprintf("%v %v", tr.To, errors.Is(err, fsm.ErrAborted)))
 				})))
 			done := make(chan struct{})
@@ -101,21 +103,21 @@ func TestFinallyHearsOfCodeThatDidNotReturn(t *testing.T) {
 			}()
 			<-done
 			if diff := cmp.Diff([]string{"starting true"}, got); diff != "" {
-				t.Errorf("heard (-want +got):\n%s", diff)
+				t.Errorf("outcomes (-want +got):\n%s", diff)
 			}
 			wantState(t, m, idle, 0)
 			if err := m.Transition(context.Background(), active); !errors.Is(err, fsm.ErrInvalidTransition) {
-				t.Errorf("it does not go on: %v", err)
+				t.Errorf("the next change failed with %v", err)
 			}
 		})
 	}
 }
 
-func TestEdgeRulesHoldOnTheirEdgeOnly(t *testing.T) {
+func TestEdgeRulesApplyToTheirEdgeOnly(t *testing.T) {
 	var log trace
 	m := fsm.New(with(t,
-		fsm.GuardEdge(starting, idle, "g", returns(errBoom)),
-		fsm.OnEdge(idle, starting, log.notes("up")), fsm.OnEdge(idle, starting, returns(errBoom)), fsm.OnEdge(starting, stopping, log.notes("down"))))
+		fsm.GuardEdge(starting, idle, "g", failsWith(errBoom)),
+		fsm.OnEdge(idle, starting, log.records("up")), fsm.OnEdge(idle, starting, failsWith(errBoom)), fsm.OnEdge(starting, stopping, log.records("down"))))
 	err := m.Transition(context.Background(), starting)
 	failed, ok := errors.AsType[*fsm.TransitionError[state]](err)
 	if !ok || failed.Phase != fsm.PhaseEdge || !failed.Moved || err.Error() != "idle -> starting moved, but edge hook: boom" {
@@ -131,14 +133,14 @@ func TestEdgeRulesHoldOnTheirEdgeOnly(t *testing.T) {
 	}
 }
 
-// Peers deadlock, wedge, or run a stale queue: firing, reading and asking from
-// inside every hook, and whatever happens in one.
-func TestEveryHookMayReadAndAskWithoutDeadlock(t *testing.T) {
+// Other libraries deadlock, stay blocked or run a stale queue if a hook fires an event of
+// its own machine or reads it.
+func TestEveryHookReadsAndFiresWithoutDeadlock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m *fsm.Machine[state]
-		asked := 0
-		ask := func(ctx context.Context, _ moved) error {
-			asked++
+		calls := 0
+		readAndFire := func(ctx context.Context, _ transition) error {
+			calls++
 			_, _, _, _, _ = m.State(), m.Can(idle), m.Next(), m.History(), m.Snapshot()
 			if _, err := m.PermittedEvents(ctx); err != nil {
 				t.Error(err)
@@ -154,22 +156,22 @@ func TestEveryHookMayReadAndAskWithoutDeadlock(t *testing.T) {
 			}
 			return nil
 		}
-		asks := func(ctx context.Context, tr moved, _ fsm.NoArg) error { return ask(ctx, tr) }
+		readAndFireInDo := func(ctx context.Context, tr transition, _ fsm.NoArg) error { return readAndFire(ctx, tr) }
 		var guarded bool
 		m = fsm.New(with(t,
-			fsm.Guard(starting, "g", func(ctx context.Context, tr moved) error {
-				if guarded { // Events asks it
+			fsm.Guard(starting, "g", func(ctx context.Context, tr transition) error {
+				if guarded { // PermittedEvents calls it
 					return nil
 				}
 				guarded = true
-				return ask(ctx, tr)
+				return readAndFire(ctx, tr)
 			}),
-			fsm.Before(ask), fsm.OnExit(idle, ask), fsm.OnEdge(idle, starting, ask), fsm.OnEntry(starting, ask), fsm.After(ask),
-			fsm.On(stop, fsm.From(idle), starting, fsm.Do(asks)),
-			fsm.Finally(func(ctx context.Context, tr moved, _ error) { _ = ask(ctx, tr) })))
+			fsm.Before(readAndFire), fsm.OnExit(idle, readAndFire), fsm.OnEdge(idle, starting, readAndFire), fsm.OnEntry(starting, readAndFire), fsm.After(readAndFire),
+			fsm.On(stop, fsm.From(idle), starting, fsm.Do(readAndFireInDo)),
+			fsm.Finally(func(ctx context.Context, tr transition, _ error) { _ = readAndFire(ctx, tr) })))
 		fire(t, m, stop)
-		if asked != 8 {
-			t.Errorf("%d hooks ran, want 8", asked)
+		if calls != 8 {
+			t.Errorf("%d guards and hooks ran, want 8", calls)
 		}
 		wantState(t, m, starting, 1)
 	})

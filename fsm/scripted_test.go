@@ -5,40 +5,24 @@ import (
 	"sync"
 
 	"github.com/leasehold-go/leasehold/lease"
-	"github.com/leasehold-go/leasehold/store"
 )
 
-// scripted is a lease that does what a test tells it, with the contract of
-// lease.Lease and nothing of a store.
-type scripted struct {
-	answer func() error // asked once the value is made; nil is a yes
-	wrote  func()       // called between the store's yes and the commit
+// scriptedLease is a writer with the contract of a lease and no store. The test determines
+// its answers.
+type scriptedLease struct {
+	answer func() error // called once the value is encoded; nil accepts
+	wrote  func()       // called between the answer and the commit
 
 	mu      sync.Mutex
 	writes  int    // calls of Write
-	commits int    // calls of Commit
+	commits int    // calls of commit
 	value   []byte // the stored value
-	dead    bool   // the clocks say that the window has ended
 	ended   error
-	done    chan struct{}
 }
 
-func newLease() *scripted { return &scripted{done: make(chan struct{})} }
+func newLease() *scriptedLease { return new(scriptedLease) }
 
-func (l *scripted) Key() string        { return "job" }
-func (l *scripted) Token() store.Token { return 7 }
-
-func (l *scripted) Valid() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return !l.dead && l.ended == nil
-}
-
-func (l *scripted) Update(ctx context.Context, value []byte) error {
-	return l.Write(ctx, func() ([]byte, error) { return value, nil }, nil)
-}
-
-func (l *scripted) Write(_ context.Context, encode func() ([]byte, error), commit func()) error {
+func (l *scriptedLease) Write(_ context.Context, encode func() ([]byte, error), commit func()) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.writes++
@@ -55,43 +39,31 @@ func (l *scripted) Write(_ context.Context, encode func() ([]byte, error), commi
 	if l.wrote != nil {
 		l.wrote()
 	}
-	if commit != nil {
-		commit()
-		l.commits++
-	}
+	commit()
+	l.commits++
 	return nil
 }
 
-// expire ends the window before the timer has noticed.
-func (l *scripted) expire() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.dead = true
-}
-
-func (l *scripted) end(cause error) {
+func (l *scriptedLease) end(cause error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.ended = cause
-	close(l.done)
 }
 
-// counts returns how often it was written to, and how often committed.
-func (l *scripted) counts() (writes, commits int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.writes, l.commits
+// expire ends the lease as the end of its trust window does.
+func (l *scriptedLease) expire() {
+	l.end(&lease.LostError{Key: "job", Token: 7, Cause: lease.ErrExpired})
 }
 
-func (l *scripted) Release(context.Context) error { l.end(lease.ErrReleased); return nil }
-func (l *scripted) Done() <-chan struct{}         { return l.done }
-
-func (l *scripted) Err() error {
+func (l *scriptedLease) Err() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.ended
 }
 
-func (l *scripted) Context(parent context.Context) (context.Context, context.CancelFunc) {
-	return context.WithCancel(parent)
+// counts returns the number of writes and of commits.
+func (l *scriptedLease) counts() (writes, commits int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.writes, l.commits
 }

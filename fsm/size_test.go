@@ -8,17 +8,17 @@ import (
 	"github.com/leasehold-go/leasehold/fsm"
 )
 
-func TestAllocationsPerCall(t *testing.T) {
+func TestCallsAllocateNoMoreThanStated(t *testing.T) {
 	ctx := context.Background()
 	m := fsm.New(lifecycle)
-	pendulum(t, m, 60) // the history has its room by now
-	hooked := fsm.New(with(t, fsm.Guard(starting, "g", returns(nil)), fsm.After(returns(nil))))
-	pendulum(t, hooked, 60)
+	backAndForthN(t, m, 60) // the history has its full capacity
+	hooked := fsm.New(with(t, fsm.Guard(starting, "g", failsWith(nil)), fsm.After(failsWith(nil))))
+	backAndForthN(t, hooked, 60)
 
 	signalled := fsm.New(with(t, fsm.On(stop, fsm.From(idle), starting), fsm.On(stop, fsm.From(starting), idle), fsm.On(boot, fsm.From(warming), idle)))
-	pendulum(t, signalled, 60)
+	backAndForthN(t, signalled, 60)
 	argued := fsm.New(with(t, fsm.On(boot, fsm.From(idle), starting, fsm.If("disk", bootable)), fsm.On(boot, fsm.From(starting), idle)))
-	pendulum(t, argued, 60)
+	backAndForthN(t, argued, 60)
 
 	tests := map[string]struct {
 		most float64
@@ -26,8 +26,8 @@ func TestAllocationsPerCall(t *testing.T) {
 	}{
 		"there and back":  {0, func() { _ = m.Transition(ctx, starting); _ = m.Transition(ctx, idle) }},
 		"bare event":      {0, func() { _ = signalled.Fire(ctx, stop) }},
-		"with argument":   {2, func() { _ = fsm.Fire(ctx, argued, boot, disk{1}) }},    // it, and the context
-		"unused argument": {1, func() { _ = fsm.Fire(ctx, signalled, boot, disk{1}) }}, // the refusal
+		"with argument":   {2, func() { _ = fsm.Fire(ctx, argued, boot, disk{1}) }},    // the argument and the context of the hooks
+		"unused argument": {1, func() { _ = fsm.Fire(ctx, signalled, boot, disk{1}) }}, // the error
 		"rejection":       {1, func() { _ = m.Transition(ctx, active) }},
 		"state and can":   {0, func() { _, _ = m.State(), m.Can(starting) }},
 		"hooked":          {2, func() { _ = hooked.Transition(ctx, starting); _ = hooked.Transition(ctx, idle) }},
@@ -42,15 +42,15 @@ func TestAllocationsPerCall(t *testing.T) {
 	}
 }
 
-func TestMemoryOfAMachine(t *testing.T) {
+func TestMachineUsesNoMoreMemoryThanStated(t *testing.T) {
 	tests := map[string]struct {
 		steps int
 		most  uint64 // bytes
 	}{
 		"fresh":           {0, 150},
-		"after one step":  {1, 250},
+		"one transition":  {1, 250},
 		"history of 50":   {50, 1100},
-		"full since long": {200, 1100},
+		"200 transitions": {200, 1100},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -60,31 +60,31 @@ func TestMemoryOfAMachine(t *testing.T) {
 			for i := range kept {
 				kept[i] = fsm.New(lifecycle)
 				for n := 1; n <= test.steps; n++ {
-					walk(t, kept[i], swing(n))
+					walk(t, kept[i], stateAfter(n))
 				}
 			}
 			each := (heap() - before) / machines
 			runtime.KeepAlive(kept)
 			if each > test.most {
-				t.Errorf("%d bytes a machine, want at most %d", each, test.most)
+				t.Errorf("%d bytes per machine, want at most %d", each, test.most)
 			}
 		})
 	}
 }
 
-// Causes leave with their entries.
-func TestCausesDoNotPileUp(t *testing.T) {
+// A cause is released with its history entry.
+func TestCausesDoNotAccumulate(t *testing.T) {
 	m := fsm.New(lifecycle)
-	pendulum(t, m, 300)
+	backAndForthN(t, m, 300)
 	before := heap()
-	pendulum(t, m, 30000)
+	backAndForthN(t, m, 30000)
 	if after := heap(); after > before+100_000 {
 		t.Errorf("%d bytes more after 30000 transitions", after-before)
 	}
 	runtime.KeepAlive(m)
 }
 
-// heap is how many bytes are live.
+// heap returns the number of live bytes.
 func heap() uint64 {
 	runtime.GC()
 	var stats runtime.MemStats

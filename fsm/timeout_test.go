@@ -16,8 +16,8 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// timed is a machine that is closed with the test. What it was told of timeouts that
-// failed is in the slice.
+// timed returns a machine that the test closes. The slice has the errors that the
+// OnTimeoutError hook got.
 func timed(t *testing.T, def *fsm.Definition[state], opts ...fsm.Option) (*fsm.Machine[state], *[]error) {
 	t.Helper()
 	var failed []error
@@ -34,13 +34,13 @@ func timed(t *testing.T, def *fsm.Definition[state], opts ...fsm.Option) (*fsm.M
 	return m, &failed
 }
 
-// later waits, and then for all that happens at that moment.
+// later sleeps, and waits until all timeouts of that moment have fired.
 func later(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }
 
-// wantAt checks where a machine is after some time.
+// wantAt sleeps and checks the state of a machine.
 func wantAt(t *testing.T, m *fsm.Machine[state], d time.Duration, want state) {
 	t.Helper()
 	later(d)
@@ -52,28 +52,28 @@ func wantAt(t *testing.T, m *fsm.Machine[state], d time.Duration, want state) {
 func TestTimeoutIsATransitionWithACause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ran trace
-		def := with(t, append(ran.everywhere(warming, idle), fsm.Timeout(warming, 90*time.Second, idle))...)
+		def := with(t, append(ran.forEdge(warming, idle), fsm.Timeout(warming, 90*time.Second, idle))...)
 		m, failed := timed(t, def)
 		steps := m.Subscribe(t.Context(), 9)
 		walk(t, m, starting)
-		later(time.Minute) // that does not count
+		later(time.Minute) // time outside the state does not count
 		walk(t, m, warming)
 		entered := time.Now()
 		ran.clear()
 		wantAt(t, m, 90*time.Second-1, warming)
 		wantAt(t, m, 1, idle)
-		want := moved{Number: 3, From: warming, To: idle, At: entered.Add(90 * time.Second).UTC(), Cause: "timeout after 1m30s in warming"}
+		want := transition{Number: 3, From: warming, To: idle, At: entered.Add(90 * time.Second).UTC(), Cause: "timeout after 1m30s in warming"}
 		if past := m.History(); past[len(past)-1] != want {
-			t.Errorf("recorded %+v, want %+v", past[len(past)-1], want)
+			t.Errorf("the history has %+v, want %+v", past[len(past)-1], want)
 		}
 		if diff := cmp.Diff([]string{"guard", "before", "exit", "edge", "enter", "after"}, ran.lines); diff != "" || len(*failed) > 0 {
 			t.Errorf("failed %v, ran (-want +got):\n%s", *failed, diff)
 		}
-		told := 0
+		received := 0
 		for tr := range steps {
-			if told++; told == 3 {
+			if received++; received == 3 {
 				if tr != want {
-					t.Errorf("told of %+v", tr)
+					t.Errorf("subscriber got %+v", tr)
 				}
 				break
 			}
@@ -82,7 +82,7 @@ func TestTimeoutIsATransitionWithACause(t *testing.T) {
 	})
 }
 
-func TestTimeoutDiesOnExit(t *testing.T) {
+func TestTimeoutEndsOnExit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, failed := timed(t, with(t, fsm.Timeout(warming, 30*time.Second, idle)))
 		walk(t, m, starting, warming)
@@ -90,7 +90,7 @@ func TestTimeoutDiesOnExit(t *testing.T) {
 		walk(t, m, active)
 		wantAt(t, m, time.Hour, active)
 		walk(t, m, stopping, stopped, idle, starting, warming)
-		wantAt(t, m, 29*time.Second, warming) // anew
+		wantAt(t, m, 29*time.Second, warming) // a new timeout
 		if err := m.Reset(context.Background(), "out"); err != nil {
 			t.Fatal(err)
 		}
@@ -102,13 +102,14 @@ func TestTimeoutDiesOnExit(t *testing.T) {
 	})
 }
 
-// One that has become due while its state is being left has come too late.
-func TestTimeoutThatWaitsForItsTurn(t *testing.T) {
+// A timeout may become due while another change is under way. It fires after that change,
+// unless the change exits its state.
+func TestTimeoutThatIsDueDuringAChangeWaits(t *testing.T) {
 	for _, leaves := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
 			m, failed := timed(t, with(t,
 				fsm.Timeout(warming, 30*time.Second, idle),
-				fsm.Guard(active, "slow", func(context.Context, moved) error {
+				fsm.Guard(active, "slow", func(context.Context, transition) error {
 					time.Sleep(time.Minute)
 					if leaves {
 						return nil
@@ -126,59 +127,61 @@ func TestTimeoutThatWaitsForItsTurn(t *testing.T) {
 	}
 }
 
-// One that waited while its state was entered anew is not that of the new entry.
-func TestTimeoutOfAnEarlierEntry(t *testing.T) {
+// A timeout may wait for its turn while a change exits and enters its state. It does not
+// fire then, and the timeout of the new entry runs in full.
+func TestTimeoutOfAnEarlierEntryDoesNotFire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, _ := timed(t, with(t, fsm.Timeout(warming, time.Minute, idle), fsm.Reenter(warming),
-			fsm.GuardEdge(warming, warming, "slow", func(context.Context, moved) error { time.Sleep(40 * time.Second); return nil })))
+			fsm.GuardEdge(warming, warming, "slow", func(context.Context, transition) error { time.Sleep(40 * time.Second); return nil })))
 		walk(t, m, starting, warming)
 		later(30 * time.Second)
-		walk(t, m, warming) // begun 30 s before the end of the first, done 10 s after it
+		walk(t, m, warming) // takes 40 s; the first timeout is due after 30 s
 		wantAt(t, m, 20*time.Second-1, warming)
 		wantAt(t, m, 1, idle)
 	})
 }
 
-func TestSeveralTimeoutsOfAState(t *testing.T) {
+func TestTimeoutsOfOneStateAreIndependent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		refused := true
 		m, failed := timed(t, with(t,
 			fsm.Timeout(warming, 50*time.Second, stopping), fsm.Timeout(warming, 30*time.Second, idle),
-			fsm.GuardEdge(warming, idle, "not yet", func(context.Context, moved) error {
+			fsm.GuardEdge(warming, idle, "not yet", func(context.Context, transition) error {
 				if refused {
 					return errBoom
 				}
 				return nil
 			})))
 		walk(t, m, starting, warming)
-		wantAt(t, m, 49*time.Second, warming) // the first was refused, and is over
+		wantAt(t, m, 49*time.Second, warming) // the first timeout was refused and is over
 		if len(*failed) != 1 || !errors.Is((*failed)[0], errBoom) {
-			t.Errorf("told of %v", *failed)
+			t.Errorf("timeout errors %v", *failed)
 		}
 		wantAt(t, m, time.Second, stopping)
 		refused = false
 		walk(t, m, stopped, idle, starting, warming)
-		wantAt(t, m, time.Hour, idle) // and the second died with the first
+		wantAt(t, m, time.Hour, idle) // the second timeout ended on exit
 		if len(*failed) != 1 {
-			t.Errorf("told of %v", *failed)
+			t.Errorf("timeout errors %v", *failed)
 		}
 	})
 }
 
-// Two at once: the one that began first, and of those the outer, is the first to try.
-func TestTimeoutsAtOnce(t *testing.T) {
+// Simultaneous timeouts fire in the order in which they were started. The timeout of a parent
+// starts before that of its child.
+func TestSimultaneousTimeoutsFireInTheOrderOfTheirStart(t *testing.T) {
 	table := fsm.Table[state]{idle: {running}, running: {stopped}, warming: {active, starting}, active: {warming}, starting: {}, stopped: {}}
 	synctest.Test(t, func(t *testing.T) {
 		var order trace
 		def := fsm.MustDefine(idle, table, fsm.Substates(running, warming, active, starting),
 			fsm.Timeout(warming, time.Minute, active), fsm.Timeout(warming, time.Minute+1, starting), fsm.Timeout(running, time.Minute, stopped),
-			fsm.Guard(stopped, "no", func(context.Context, moved) error { order.add("running"); return errBoom }),
-			fsm.Guard(active, "no", func(context.Context, moved) error { order.add("warming"); return errBoom }))
+			fsm.Guard(stopped, "no", func(context.Context, transition) error { order.add("running"); return errBoom }),
+			fsm.Guard(active, "no", func(context.Context, transition) error { order.add("warming"); return errBoom }))
 		m, failed := timed(t, def)
 		walk(t, m, running)
 		later(time.Hour)
 		if diff := cmp.Diff([]string{"running", "warming"}, order.lines); diff != "" || len(*failed) != 2 || m.State() != starting {
-			t.Errorf("in %s, told of %v, order (-want +got):\n%s", m.State(), *failed, diff)
+			t.Errorf("in %s, timeout errors %v, order (-want +got):\n%s", m.State(), *failed, diff)
 		}
 	})
 }
@@ -193,10 +196,10 @@ func TestTimeoutOfAParentRunsInItsChildren(t *testing.T) {
 		wantAt(t, m, 20*time.Second, stopped)
 		past := m.History()
 		if last := past[len(past)-1]; last.Cause != "timeout after 1m in running" || last.From != active {
-			t.Errorf("recorded %+v", last)
+			t.Errorf("the history has %+v", last)
 		}
 	})
-	synctest.Test(t, func(t *testing.T) { // entered again it begins anew
+	synctest.Test(t, func(t *testing.T) { // it starts anew when the parent is entered again
 		m, _ := timed(t, nested(t, fsm.Timeout(running, time.Minute, stopped)))
 		walk(t, m, active)
 		later(30 * time.Second)
@@ -206,8 +209,8 @@ func TestTimeoutOfAParentRunsInItsChildren(t *testing.T) {
 	})
 }
 
-func TestWhatDoesNotLeaveDoesNotStartATimeoutAnew(t *testing.T) {
-	stay := map[string]ruled{"self": fsm.Self(warming), "internal": fsm.Internal(tick, fsm.From(warming)), "reenter": fsm.Reenter(warming)}
+func TestOnlyReenterRestartsATimeout(t *testing.T) {
+	stay := map[string]stateRule{"self": fsm.Self(warming), "internal": fsm.Internal(tick, fsm.From(warming)), "reenter": fsm.Reenter(warming)}
 	for name, rule := range stay {
 		synctest.Test(t, func(t *testing.T) {
 			m, _ := timed(t, with(t, rule, fsm.Timeout(warming, time.Minute, idle)))
@@ -228,7 +231,7 @@ func TestWhatDoesNotLeaveDoesNotStartATimeoutAnew(t *testing.T) {
 	}
 }
 
-func TestTimeoutOnALease(t *testing.T) {
+func TestTimeoutIsWrittenThroughTheLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		held := newLease()
 		m, failed := timed(t, with(t, fsm.Timeout(warming, 30*time.Second, idle), fsm.Timeout(warming, time.Minute, stopping),
@@ -242,20 +245,20 @@ func TestTimeoutOnALease(t *testing.T) {
 		later(30 * time.Second)
 		wantState(t, m, warming, 4)
 		if len(*failed) != 1 {
-			t.Fatalf("told of %v", *failed)
+			t.Fatalf("timeout errors %v", *failed)
 		}
 		wantRefusal(t, (*failed)[0], fsm.PhaseLease, store.ErrLost)
 		if err := m.Detach(context.Background()); err != nil {
 			t.Fatal(err)
 		}
-		wantAt(t, m, 30*time.Second, stopping) // the other, in this process alone
+		wantAt(t, m, 30*time.Second, stopping) // the second timeout; it is not written
 		if writes, _ := held.counts(); writes != 4 {
 			t.Errorf("%d writes", writes)
 		}
 	})
 }
 
-func TestTimeoutThatTheStoreRefusesIsOver(t *testing.T) {
+func TestTimeoutThatTheStoreRefusesIsNotRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		held := newLease()
 		m, failed := timed(t, with(t, fsm.Timeout(warming, time.Minute, idle)), fsm.WithWriter(held))
@@ -270,7 +273,7 @@ func TestTimeoutThatTheStoreRefusesIsOver(t *testing.T) {
 		later(time.Hour)
 		wantState(t, m, warming, 2)
 		if len(*failed) != 1 {
-			t.Fatalf("told of %v", *failed)
+			t.Fatalf("timeout errors %v", *failed)
 		}
 		wantRefusal(t, (*failed)[0], fsm.PhaseWrite, store.ErrUnavailable)
 	})
@@ -297,16 +300,16 @@ func TestCloseStopsTimeouts(t *testing.T) {
 		}
 		wantAt(t, m, time.Hour, warming)
 		if len(*failed) > 0 {
-			t.Errorf("told of %v", *failed)
+			t.Errorf("timeout errors %v", *failed)
 		}
 	})
 }
 
-// One that is being carried out is waited for, and its context ends.
+// Close ends the context of the timeout in progress and waits for it.
 func TestCloseInterruptsATimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began, done := time.Now(), false
-		m, failed := timed(t, with(t, fsm.Timeout(warming, time.Minute, idle), fsm.Timeout(idle, time.Hour, starting), fsm.OnEntry(idle, func(ctx context.Context, _ moved) error {
+		m, failed := timed(t, with(t, fsm.Timeout(warming, time.Minute, idle), fsm.Timeout(idle, time.Hour, starting), fsm.OnEntry(idle, func(ctx context.Context, _ transition) error {
 			<-ctx.Done()
 			time.Sleep(time.Second)
 			done = true
@@ -318,16 +321,16 @@ func TestCloseInterruptsATimeout(t *testing.T) {
 			t.Errorf("closed with %v after %v, done: %v", err, time.Since(began), done)
 		}
 		if len(*failed) != 1 || !errors.Is((*failed)[0], fsm.ErrClosed) {
-			t.Errorf("told of %v", *failed)
+			t.Errorf("timeout errors %v", *failed)
 		}
 	})
 }
 
-// Close also waits for those that have become due and are yet to have their turn.
-func TestCloseWaitsForWhatWaits(t *testing.T) {
+// A timeout that waits for its turn when Close is called does not fire.
+func TestCloseEndsATimeoutThatWaitsForItsTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, failed := timed(t, with(t, fsm.Timeout(warming, time.Minute, idle),
-			fsm.Before(func(_ context.Context, tr moved) error {
+			fsm.Before(func(_ context.Context, tr transition) error {
 				if tr.To == active {
 					time.Sleep(2 * time.Minute)
 					return errBoom
@@ -336,7 +339,7 @@ func TestCloseWaitsForWhatWaits(t *testing.T) {
 			})))
 		walk(t, m, starting, warming)
 		go func() { _ = m.Transition(context.Background(), active) }()
-		later(90 * time.Second) // it waits for its turn by now
+		later(90 * time.Second) // the timeout waits for its turn
 		limited, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := m.Close(limited); !errors.Is(err, context.DeadlineExceeded) {
@@ -345,18 +348,18 @@ func TestCloseWaitsForWhatWaits(t *testing.T) {
 		later(time.Hour)
 		wantState(t, m, warming, 2)
 		if len(*failed) > 0 {
-			t.Errorf("told of %v", *failed)
+			t.Errorf("timeout errors %v", *failed)
 		}
 	})
 }
 
-func TestHooksOfATimeoutAreInsideItsTurn(t *testing.T) {
+func TestChangeInHookOfATimeoutIsReentrant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var errs []error
 		var m *fsm.Machine[state]
 		try := func(ctx context.Context) { errs = append(errs, m.Transition(ctx, starting), m.Close(ctx)) }
 		m = fsm.New(with(t, fsm.Timeout(warming, time.Minute, idle),
-			fsm.OnEntry(idle, func(ctx context.Context, _ moved) error { try(ctx); return errBoom }),
+			fsm.OnEntry(idle, func(ctx context.Context, _ transition) error { try(ctx); return errBoom }),
 			fsm.OnTimeoutError(func(ctx context.Context, _ *fsm.TransitionError[state]) { try(ctx) })))
 		defer m.Close(context.Background())
 		walk(t, m, starting, warming)
@@ -375,28 +378,28 @@ func TestHooksOfATimeoutAreInsideItsTurn(t *testing.T) {
 	})
 }
 
-// Who wants a second try asks for it in the queue.
-func TestOnTimeoutErrorMayQueue(t *testing.T) {
+// The OnTimeoutError hook can queue a second try.
+func TestTimeoutErrorHookMayQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m *fsm.Machine[state]
 		var order trace
 		refusals := 2
 		def := with(t, fsm.Timeout(warming, time.Minute, idle),
-			fsm.Guard(idle, "twice", func(context.Context, moved) error {
+			fsm.Guard(idle, "twice", func(context.Context, transition) error {
 				if refusals--; refusals >= 0 {
 					return errBoom
 				}
 				return nil
 			}),
-			fsm.Finally(func(_ context.Context, tr moved, err error) { order.add(fmt.Sprint("finally ", err != nil)) }),
+			fsm.Finally(func(_ context.Context, tr transition, err error) { order.add(fmt.Sprint("finally ", err != nil)) }),
 			fsm.OnTimeoutError(func(ctx context.Context, e *fsm.TransitionError[state]) {
 				order.add("failed")
 				if err := m.TransitionWithCause(ctx, e.To, "again"); err != nil {
 					t.Error(err)
 				}
 			}))
-		again := func(ctx context.Context, _ error) { _ = m.Transition(ctx, idle) }
-		m = fsm.New(def, fsm.WithQueue(1, again))
+		retry := func(ctx context.Context, _ error) { _ = m.Transition(ctx, idle) }
+		m = fsm.New(def, fsm.WithQueue(1, retry))
 		defer m.Close(context.Background())
 		walk(t, m, starting, warming)
 		order.clear()
@@ -407,12 +410,12 @@ func TestOnTimeoutErrorMayQueue(t *testing.T) {
 	})
 }
 
-func TestTimeoutFuncIsAskedOnEachEntry(t *testing.T) {
+func TestTimeoutFuncIsCalledOnEachEntry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var asked []moved
+		var got []transition
 		var attempts time.Duration
-		wait := func(tr moved) time.Duration {
-			asked = append(asked, tr)
+		wait := func(_ context.Context, tr transition) time.Duration {
+			got = append(got, tr)
 			attempts++
 			return attempts * attempts * time.Second
 		}
@@ -423,29 +426,29 @@ func TestTimeoutFuncIsAskedOnEachEntry(t *testing.T) {
 			wantAt(t, m, 1, idle)
 		}
 		past := m.History()
-		if asked[2] != past[4] || past[5].Cause != "timeout after backoff in starting" {
-			t.Errorf("asked for %+v, recorded %+v", asked[2], past[4:])
+		if got[2] != past[4] || past[5].Cause != "timeout after backoff in starting" {
+			t.Errorf("the function got %+v, the history has %+v", got[2], past[4:])
 		}
 	})
 }
 
-func TestTimeoutFuncOfTheInitialState(t *testing.T) {
+func TestTimeoutFuncOfTheInitialStateGetsNoTransition(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var asked []moved
-		m, _ := timed(t, with(t, fsm.TimeoutFunc(idle, "patience", func(tr moved) time.Duration { asked = append(asked, tr); return -time.Hour }, starting)))
+		var got []transition
+		m, _ := timed(t, with(t, fsm.TimeoutFunc(idle, "patience", func(_ context.Context, tr transition) time.Duration { got = append(got, tr); return -time.Hour }, starting)))
 		wantAt(t, m, 0, starting)
-		if len(asked) != 1 || asked[0].To != idle || asked[0].Number != 0 || !asked[0].At.Equal(time.Now()) {
-			t.Errorf("asked for %+v", asked)
+		if len(got) != 1 || got[0].To != idle || got[0].Number != 0 || !got[0].At.Equal(time.Now()) {
+			t.Errorf("the function got %+v", got)
 		}
 	})
 }
 
-// What is due at once is shown as due when its state was entered, and not before.
+// The snapshot has the time of entry as the time at which a negative timeout is due.
 func TestNegativeTimeoutIsDueOnEntry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var due []time.Time
-		m, _ := timed(t, with(t, fsm.TimeoutFunc(starting, "none", func(moved) time.Duration { return -time.Hour }, idle),
-			fsm.Encode(func(s taken) ([]byte, error) {
+		m, _ := timed(t, with(t, fsm.TimeoutFunc(starting, "none", func(context.Context, transition) time.Duration { return -time.Hour }, idle),
+			fsm.Encode(func(_ context.Context, s snapshot) ([]byte, error) {
 				for _, p := range s.Timeouts {
 					due = append(due, p.Due)
 				}
@@ -459,8 +462,8 @@ func TestNegativeTimeoutIsDueOnEntry(t *testing.T) {
 	})
 }
 
-func TestPanickingTimeoutFuncLeavesTheMachine(t *testing.T) {
-	m := fsm.New(with(t, fsm.TimeoutFunc(starting, "boom", func(moved) time.Duration { panic(errBoom) }, idle)))
+func TestPanickingTimeoutFuncLeavesTheMachineUsable(t *testing.T) {
+	m := fsm.New(with(t, fsm.TimeoutFunc(starting, "boom", func(context.Context, transition) time.Duration { panic(errBoom) }, idle)))
 	func() {
 		defer func() { _ = recover() }()
 		_ = m.Transition(context.Background(), starting)
@@ -471,18 +474,18 @@ func TestPanickingTimeoutFuncLeavesTheMachine(t *testing.T) {
 	}
 }
 
-// A hook that ends its goroutine ends the timeout that ran it, and no other.
-func TestTimeoutsGoOnAfterGoexit(t *testing.T) {
+// A hook that ends its goroutine ends the timeout that runs it, and no other timeout.
+func TestTimeoutsFireAfterGoexit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, _ := timed(t, with(t, fsm.Timeout(warming, time.Minute, idle), fsm.Timeout(warming, 2*time.Minute, stopping),
-			fsm.Guard(idle, "gone", func(context.Context, moved) error { runtime.Goexit(); return nil })))
+			fsm.Guard(idle, "gone", func(context.Context, transition) error { runtime.Goexit(); return nil })))
 		walk(t, m, starting, warming)
 		wantAt(t, m, time.Minute, warming)
 		wantAt(t, m, time.Minute, stopping)
 	})
 }
 
-// A thousand machines that wait for a timeout have no goroutine.
+// Machines with running timeouts have no goroutine.
 func TestWaitingTimeoutsHaveNoGoroutine(t *testing.T) {
 	before := runtime.NumGoroutine()
 	def := with(t, fsm.Timeout(idle, time.Hour, starting))
@@ -490,22 +493,22 @@ func TestWaitingTimeoutsHaveNoGoroutine(t *testing.T) {
 		m := fsm.New(def)
 		defer m.Close(context.Background())
 	}
-	if after := runtime.NumGoroutine(); after > before+100 { // other tests' own may come
-		t.Errorf("%d goroutines, were %d", after, before)
+	if after := runtime.NumGoroutine(); after > before+100 { // other tests may start some
+		t.Errorf("%d goroutines, %d before", after, before)
 	}
 }
 
 func TestDefineRefusesTimeouts(t *testing.T) {
 	tests := map[string]struct {
-		rules []ruled
+		rules []stateRule
 		want  []string
 	}{
-		"not positive": {[]ruled{fsm.Timeout(warming, 0, idle), fsm.Timeout(starting, -time.Second, idle)}, []string{`the timeout of "starting" to "idle" is -1s: it must be positive`, `the timeout of "warming" to "idle" is 0s: it must be positive`}},
-		"unknown":      {[]ruled{fsm.Timeout("x", time.Hour, idle), fsm.Timeout(idle, 61*time.Minute, "y")}, []string{`the timeout after 1h is for "x", which is not in the table`, `the timeout after 1h1m is for "y", which is not in the table`}},
-		"not an edge":  {[]ruled{fsm.Timeout(idle, time.Second, active)}, []string{`the timeout after 1s leads from "idle" to "active", which the table does not`}},
-		"twice":        {[]ruled{fsm.Timeout(warming, time.Second, idle), fsm.Timeout(warming, time.Minute, idle)}, []string{`"warming" has more than one timeout to "idle"`}},
-		"no func":      {[]ruled{fsm.TimeoutFunc(warming, "", nil, idle), fsm.OnTimeoutError[state](nil)}, []string{`the timeout of "warming" to "idle" has no function`, `the timeout of "warming" to "idle" has no name`, "timeout failed hook has no function"}},
-		"circle":       {[]ruled{fsm.Timeout(active, 1, stopping), fsm.Timeout(stopping, 1, stopped), fsm.Timeout(stopped, 1, idle), fsm.Timeout(idle, 1, starting), fsm.Timeout(starting, 1, warming), fsm.Timeout(starting, 1, stopping), fsm.Timeout(starting, 1, idle)}, []string{"nothing but timeouts leads from idle, starting, stopping, stopped: they would go round for ever"}},
+		"not positive": {[]stateRule{fsm.Timeout(warming, 0, idle), fsm.Timeout(starting, -time.Second, idle)}, []string{`the timeout of "starting" to "idle" is -1s: it must be positive`, `the timeout of "warming" to "idle" is 0s: it must be positive`}},
+		"unknown":      {[]stateRule{fsm.Timeout("x", time.Hour, idle), fsm.Timeout(idle, 61*time.Minute, "y")}, []string{`the timeout after 1h is for "x", which is not in the table`, `the timeout after 1h1m is for "y", which is not in the table`}},
+		"not an edge":  {[]stateRule{fsm.Timeout(idle, time.Second, active)}, []string{`the timeout after 1s leads from "idle" to "active", which the table does not`}},
+		"twice":        {[]stateRule{fsm.Timeout(warming, time.Second, idle), fsm.Timeout(warming, time.Minute, idle)}, []string{`"warming" has more than one timeout to "idle"`}},
+		"no func":      {[]stateRule{fsm.TimeoutFunc(warming, "", nil, idle), fsm.OnTimeoutError[state](nil)}, []string{`the timeout of "warming" to "idle" has no function`, `the timeout of "warming" to "idle" has no name`, "timeout error hook has no function"}},
+		"circle":       {[]stateRule{fsm.Timeout(active, 1, stopping), fsm.Timeout(stopping, 1, stopped), fsm.Timeout(stopped, 1, idle), fsm.Timeout(idle, 1, starting), fsm.Timeout(starting, 1, warming), fsm.Timeout(starting, 1, stopping), fsm.Timeout(starting, 1, idle)}, []string{"nothing but timeouts leads from idle, starting, stopping, stopped: they would go round for ever"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -515,9 +518,9 @@ func TestDefineRefusesTimeouts(t *testing.T) {
 	}
 }
 
-// What somebody could leave otherwise is no circle of timeouts alone; what a parent's
-// timeouts leave is one.
-func TestCirclesOfTimeouts(t *testing.T) {
+// States of which one has an edge without a timeout are no circle of timeouts. A circle may
+// have timeouts of parents.
+func TestDefineRefusesCirclesOfTimeoutsAlone(t *testing.T) {
 	table := fsm.Table[string]{"up": {"down"}, "down": {"up", "off"}, "off": {}}
 	if _, err := fsm.Define("up", table, fsm.Timeout("up", time.Second, "down"), fsm.Timeout("down", time.Second, "up")); err != nil {
 		t.Error(err)

@@ -7,7 +7,7 @@ import (
 	"github.com/leasehold-go/leasehold/fsm"
 )
 
-// trace is what rules have noted, in order.
+// trace records the guards and hooks that run, in order.
 type trace struct {
 	mu    sync.Mutex
 	lines []string
@@ -19,30 +19,30 @@ func (l *trace) add(line string) {
 	l.lines = append(l.lines, line)
 }
 
-// clear forgets.
+// clear empties the trace.
 func (l *trace) clear() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.lines = nil
 }
 
-// notes is user code that notes that it ran.
-func (l *trace) notes(line string) code {
-	return func(context.Context, moved) error { l.add(line); return nil }
+// records returns a guard or hook that adds a line.
+func (l *trace) records(line string) hook {
+	return func(context.Context, transition) error { l.add(line); return nil }
 }
 
-// about are noting rules for a state and for all.
-func (l *trace) about(s state) []ruled {
-	return []ruled{
-		fsm.Guard(s, "g", l.notes("guard")), fsm.Before(l.notes("before")), fsm.OnExit(s, l.notes("exit")),
-		fsm.OnEntry(s, l.notes("enter")), fsm.After(l.notes("after")),
+// forState returns recording rules for a state and for all transitions.
+func (l *trace) forState(s state) []stateRule {
+	return []stateRule{
+		fsm.Guard(s, "g", l.records("guard")), fsm.Before(l.records("before")), fsm.OnExit(s, l.records("exit")),
+		fsm.OnEntry(s, l.records("enter")), fsm.After(l.records("after")),
 	}
 }
 
-// everywhere are noting rules for an edge and all that lies on it.
-func (l *trace) everywhere(from, to state) []ruled {
-	return []ruled{
-		fsm.OnEdge(from, to, l.notes("edge")), fsm.After(l.notes("after")), fsm.OnEntry(to, l.notes("enter")),
-		fsm.OnExit(from, l.notes("exit")), fsm.Before(l.notes("before")), fsm.Guard(to, "g", l.notes("guard")),
+// forEdge returns recording rules for an edge, its source, its target and all transitions.
+func (l *trace) forEdge(from, to state) []stateRule {
+	return []stateRule{
+		fsm.OnEdge(from, to, l.records("edge")), fsm.After(l.records("after")), fsm.OnEntry(to, l.records("enter")),
+		fsm.OnExit(from, l.records("exit")), fsm.Before(l.records("before")), fsm.Guard(to, "g", l.records("guard")),
 	}
 }

@@ -16,7 +16,7 @@ import (
 func TestEveryPairOfStatesFollowsTheTable(t *testing.T) {
 	for _, from := range lifecycle.States() {
 		for _, to := range append(lifecycle.States(), "bogus") {
-			m := at(t, from)
+			m := machineIn(t, from)
 			before := m.Snapshot()
 			err := m.Transition(context.Background(), to)
 			if lifecycle.Can(from, to) {
@@ -27,7 +27,7 @@ func TestEveryPairOfStatesFollowsTheTable(t *testing.T) {
 			}
 			refused := wantRefusal(t, err, fsm.PhaseTable, fsm.ErrInvalidTransition)
 			if diff := cmp.Diff(table[from], refused.Permitted); diff != "" || refused.From != from || refused.To != to {
-				t.Errorf("%v -> %v: error says %+v; allowed (-want +got):\n%s", from, to, refused, diff)
+				t.Errorf("%v -> %v: error %+v; permitted (-want +got):\n%s", from, to, refused, diff)
 			}
 			if diff := cmp.Diff(before, m.Snapshot()); diff != "" {
 				t.Errorf("%v -> %v was refused and left a trace (-before +after):\n%s", from, to, diff)
@@ -36,20 +36,20 @@ func TestEveryPairOfStatesFollowsTheTable(t *testing.T) {
 	}
 }
 
-// Errors of one state share what they show, but not what a caller appends.
-func TestPermittedMayBeAppendedTo(t *testing.T) {
-	m := at(t, starting)
+// Errors of one state share the list of permitted states. An append must not write to it.
+func TestPermittedStatesOfAnErrorMayBeAppendedTo(t *testing.T) {
+	m := machineIn(t, starting)
 	first := wantRefusal(t, m.Transition(context.Background(), active), fsm.PhaseTable, fsm.ErrInvalidTransition)
 	second := wantRefusal(t, m.Transition(context.Background(), active), fsm.PhaseTable, fsm.ErrInvalidTransition)
 	mine := append(first.Permitted, "mine")
 	_ = append(second.Permitted, "yours")
 	if diff := cmp.Diff([]state{warming, stopping, idle, "mine"}, mine); diff != "" {
-		t.Errorf("after an append by another (-want +got):\n%s", diff)
+		t.Errorf("after an append to the list of another error (-want +got):\n%s", diff)
 	}
 }
 
-// at is a machine in a state that it has walked to.
-func at(t *testing.T, want state) *fsm.Machine[state] {
+// machineIn returns a machine that has made the transitions to a state.
+func machineIn(t *testing.T, want state) *fsm.Machine[state] {
 	m := fsm.New(lifecycle)
 	for _, to := range []state{starting, warming, active, stopping, stopped} {
 		if m.State() == want {
@@ -60,8 +60,8 @@ func at(t *testing.T, want state) *fsm.Machine[state] {
 	return m
 }
 
-func TestErrorMessages(t *testing.T) {
-	failing := func(what string) code { return returns(errors.New(what)) }
+func TestErrorNamesStatesAndCause(t *testing.T) {
+	failing := func(text string) hook { return failsWith(errors.New(text)) }
 	final := fsm.MustDefine("stopped", fsm.Table[string]{"stopped": {}})
 	ended, cancel := context.WithCancelCause(context.Background())
 	cancel(errors.New("deadline of the request"))
@@ -70,7 +70,7 @@ func TestErrorMessages(t *testing.T) {
 		want string
 	}{
 		"one allowed":  {try(lifecycle, active), "idle -> active is not in the table; from idle: starting"},
-		"some allowed": {at(t, starting).Transition(context.Background(), active), "starting -> active is not in the table; from starting: warming, stopping, idle"},
+		"some allowed": {machineIn(t, starting).Transition(context.Background(), active), "starting -> active is not in the table; from starting: warming, stopping, idle"},
 		"final":        {fsm.New(final).Transition(context.Background(), "idle"), "stopped -> idle is not in the table; stopped is final"},
 		"context":      {fsm.New(lifecycle).Transition(ended, starting), "idle -> starting: context canceled: deadline of the request"},
 		"guard":        {try(with(t, fsm.Guard(starting, "feed is fresh", failing("12s old"))), starting), `idle -> starting: guard "feed is fresh": 12s old`},
@@ -93,22 +93,22 @@ func try(def *fsm.Definition[state], to state) error {
 	return fsm.New(def).Transition(context.Background(), to)
 }
 
-// journal writes down what happens, and where the machine is then.
+// journal records guards and hooks with the state of the machine at that time.
 type journal struct {
 	lines   []string
 	machine *fsm.Machine[state]
 }
 
-func (j *journal) note(what string) code {
-	return func(_ context.Context, tr moved) error {
-		j.lines = append(j.lines, fmt.Sprintf("%s %d %v->%v in %v", what, tr.Number, tr.From, tr.To, j.machine.State()))
+func (j *journal) note(name string) hook {
+	return func(_ context.Context, tr transition) error {
+		j.lines = append(j.lines, fmt.Sprintf("%s %d %v->%v in %v", name, tr.Number, tr.From, tr.To, j.machine.State()))
 		return nil
 	}
 }
 
 func TestOrderOfATransition(t *testing.T) {
 	var j journal
-	// Declared in an order that is not the one in which they run.
+	// The rules are not in the order in which they run.
 	def := with(t,
 		fsm.After(j.note("after")),
 		fsm.OnEntry(starting, j.note("enter 1")),
@@ -118,9 +118,9 @@ func TestOrderOfATransition(t *testing.T) {
 		fsm.Before(j.note("before")),
 		fsm.Guard(starting, "g1", j.note("guard 1")),
 		fsm.Guard(idle, "g", j.note("wrong guard")),
-		fsm.Encode(func(s fsm.Snapshot[state]) ([]byte, error) {
+		fsm.Encode(func(ctx context.Context, s fsm.Snapshot[state]) ([]byte, error) {
 			j.lines = append(j.lines, fmt.Sprintf("encode %v in %v", s.State, j.machine.State()))
-			return raw(s)
+			return raw(ctx, s)
 		}),
 		fsm.Guard(starting, "g2", j.note("guard 2")),
 		fsm.OnEntry(starting, j.note("enter 2")),
@@ -146,81 +146,81 @@ func TestOrderOfATransition(t *testing.T) {
 	}
 }
 
-func TestVetoStopsWhatComesAfterIt(t *testing.T) {
+func TestVetoSkipsLaterGuardsAndHooks(t *testing.T) {
 	tests := map[string]struct {
-		veto  ruled
+		veto  stateRule
 		phase fsm.Phase
-		want  int // how many of the three vetoers in front of the hooks ran
+		want  int // the number of other guards and hooks that run
 	}{
-		"guard":  {fsm.Guard(starting, "veto", returns(errBoom)), fsm.PhaseGuard, 1},
-		"before": {fsm.Before(returns(errBoom)), fsm.PhaseBefore, 2},
+		"guard":  {fsm.Guard(starting, "veto", failsWith(errBoom)), fsm.PhaseGuard, 1},
+		"before": {fsm.Before(failsWith(errBoom)), fsm.PhaseBefore, 2},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			ran := 0
-			count := func(context.Context, moved) error { ran++; return nil }
+			count := func(context.Context, transition) error { ran++; return nil }
 			m := fsm.New(with(t, fsm.Guard(starting, "first", count), test.veto, fsm.Guard(starting, "second", count),
 				fsm.Before(count), fsm.OnExit(idle, count), fsm.OnEntry(starting, count), fsm.After(count)))
 			wantRefusal(t, m.Transition(context.Background(), starting), test.phase, errBoom)
 			wantState(t, m, idle, 0)
 			if ran != test.want {
-				t.Errorf("%d others ran, want %d", ran, test.want)
+				t.Errorf("%d other guards and hooks ran, want %d", ran, test.want)
 			}
 		})
 	}
 }
 
 func TestGuardErrorNamesTheGuard(t *testing.T) {
-	err := try(with(t, fsm.Guard(starting, "feed is fresh", returns(errBoom))), starting)
+	err := try(with(t, fsm.Guard(starting, "feed is fresh", failsWith(errBoom))), starting)
 	guard, ok := errors.AsType[*fsm.GuardError](err)
 	if !ok || guard.Name != "feed is fresh" || guard.Err != errBoom {
 		t.Errorf("got %+v, want the guard's name and its error", err)
 	}
 }
 
-func TestHookErrorAfterTheCommitSaysThatItMoved(t *testing.T) {
-	tests := map[fsm.Phase]ruled{
-		fsm.PhaseExit:  fsm.OnExit(idle, returns(errBoom)),
-		fsm.PhaseEntry: fsm.OnEntry(starting, returns(errBoom)),
-		fsm.PhaseAfter: fsm.After(returns(errBoom)),
+func TestErrorOfAHookAfterTheCommitHasMoved(t *testing.T) {
+	tests := map[fsm.Phase]stateRule{
+		fsm.PhaseExit:  fsm.OnExit(idle, failsWith(errBoom)),
+		fsm.PhaseEntry: fsm.OnEntry(starting, failsWith(errBoom)),
+		fsm.PhaseAfter: fsm.After(failsWith(errBoom)),
 	}
 	for phase, rule := range tests {
 		t.Run(phase.String(), func(t *testing.T) {
 			last := false
-			m := fsm.New(with(t, rule, fsm.After(func(context.Context, moved) error { last = true; return nil })))
+			m := fsm.New(with(t, rule, fsm.After(func(context.Context, transition) error { last = true; return nil })))
 			err := m.Transition(context.Background(), starting)
 			failed, _ := errors.AsType[*fsm.TransitionError[state]](err)
 			if failed == nil || !failed.Moved || failed.Phase != phase || failed.From != idle || failed.To != starting || !errors.Is(err, errBoom) {
-				t.Errorf("got %+v, want a move from idle to starting with a failure at %v", failed, phase)
+				t.Errorf("got %+v, want idle -> starting, moved, with phase %v", failed, phase)
 			}
 			if diff := cmp.Diff([]state{starting}, failed.Permitted); diff != "" {
-				t.Errorf("allowed belongs to from (-want +got):\n%s", diff)
+				t.Errorf("permitted states are not those of From (-want +got):\n%s", diff)
 			}
 			wantState(t, m, starting, 1)
 			if !last {
-				t.Error("the hooks after it did not run")
+				t.Error("the hook after the failed hook did not run")
 			}
 		})
 	}
 }
 
-func TestFirstHookThatFailsGivesThePhase(t *testing.T) {
-	def := with(t, fsm.OnExit(idle, returns(nil)), fsm.OnEntry(starting, returns(errBoom)), fsm.After(returns(context.Canceled)))
+func TestErrorHasThePhaseOfTheFirstFailedHook(t *testing.T) {
+	def := with(t, fsm.OnExit(idle, failsWith(nil)), fsm.OnEntry(starting, failsWith(errBoom)), fsm.After(failsWith(context.Canceled)))
 	err := try(def, starting)
 	failed, _ := errors.AsType[*fsm.TransitionError[state]](err)
 	if failed == nil || failed.Phase != fsm.PhaseEntry || !errors.Is(err, errBoom) || !errors.Is(err, context.Canceled) {
-		t.Errorf("got %+v, want both errors at %v", failed, fsm.PhaseEntry)
+		t.Errorf("got %+v, want both errors and phase %v", failed, fsm.PhaseEntry)
 	}
 }
 
-func TestUserCodeGetsTheTransitionAndTheCallersContext(t *testing.T) {
+func TestGuardsAndHooksGetTheTransitionAndTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		type key struct{}
 		ctx := context.WithValue(context.Background(), key{}, "mine")
-		var got []moved
-		look := func(ctx context.Context, tr moved) error {
+		var got []transition
+		look := func(ctx context.Context, tr transition) error {
 			if ctx.Value(key{}) != "mine" {
-				t.Error("the caller's context is not there")
+				t.Error("the context does not have the value of the caller's context")
 			}
 			got = append(got, tr)
 			return nil
@@ -230,56 +230,56 @@ func TestUserCodeGetsTheTransitionAndTheCallersContext(t *testing.T) {
 		if err := m.TransitionWithCause(ctx, starting, "operator"); err != nil {
 			t.Fatal(err)
 		}
-		want := moved{Number: 1, From: idle, To: starting, At: time.Now().UTC(), Cause: "operator"}
-		if diff := cmp.Diff([]moved{want, want}, got); diff != "" {
+		want := transition{Number: 1, From: idle, To: starting, At: time.Now().UTC(), Cause: "operator"}
+		if diff := cmp.Diff([]transition{want, want}, got); diff != "" {
 			t.Errorf("transition (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff([]moved{want}, m.History()); diff != "" {
+		if diff := cmp.Diff([]transition{want}, m.History()); diff != "" {
 			t.Errorf("history (-want +got):\n%s", diff)
 		}
 	})
 }
 
-func TestContextThatEndsInsideAHookEndsNothing(t *testing.T) {
+func TestContextThatEndsInAHookDoesNotEndTheTransition(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
-	m := fsm.New(with(t, fsm.Before(func(context.Context, moved) error { cancel(); return nil })))
+	m := fsm.New(with(t, fsm.Before(func(context.Context, transition) error { cancel(); return nil })))
 	if err := m.Transition(ctx, starting); err != nil {
 		t.Error(err)
 	}
 	wantState(t, m, starting, 1)
 }
 
-func TestResetGoesAroundTheTable(t *testing.T) {
-	refuse := returns(errBoom)
-	quiet := 0
-	def := with(t, fsm.Guard(idle, "never", refuse), fsm.After(func(_ context.Context, tr moved) error {
+func TestResetIgnoresTableGuardsAndHooks(t *testing.T) {
+	refuse := failsWith(errBoom)
+	hooks := 0
+	def := with(t, fsm.Guard(idle, "never", refuse), fsm.After(func(_ context.Context, tr transition) error {
 		if tr.Forced {
-			quiet++
+			hooks++
 		}
 		return nil
 	}))
 	m := fsm.New(def)
 	walk(t, m, starting, warming, active)
-	for _, cause := range []string{"recovery", "once more"} { // the second from idle to idle
+	for _, cause := range []string{"recovery", "once more"} { // the second reset is from idle to idle
 		if err := m.Reset(context.Background(), cause); err != nil {
 			t.Fatal(err)
 		}
 	}
 	wantState(t, m, idle, 5)
-	if quiet != 0 {
-		t.Error("a hook ran for a reset")
+	if hooks != 0 {
+		t.Error("a reset ran a hook")
 	}
 	past := m.History()
 	for i, from := range []state{active, idle} {
 		got := past[3+i]
-		want := moved{Number: uint64(4 + i), From: from, To: idle, At: got.At, Cause: []string{"recovery", "once more"}[i], Forced: true}
+		want := transition{Number: uint64(4 + i), From: from, To: idle, At: got.At, Cause: []string{"recovery", "once more"}[i], Forced: true}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("reset (-want +got):\n%s", diff)
 		}
 	}
 }
 
-func TestPhaseNames(t *testing.T) {
+func TestPhaseHasAName(t *testing.T) {
 	want := []string{"invalid", "turn", "lease", "table", "guard", "before", "write", "exit", "edge", "entry", "after", "invalid"}
 	for i, name := range want {
 		if got := fsm.Phase(i).String(); got != name {

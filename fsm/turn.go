@@ -5,32 +5,28 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 )
 
 // turn lets one change of a machine through at a time, first come first served.
 //
-// It is two things. The mutex is held for moments only; readers of the machine
-// take it too. Having the turn may last: through guards, hooks and writes, with
-// the mutex open meanwhile. A change that needs none of those never opens it,
-// and so pays for one lock and no more.
+// It has two parts. The mutex is held for moments, also by readers of the machine. Having
+// the turn may last, through guards, hooks and writes, with the mutex open meanwhile. A
+// change that needs none of these never opens the mutex, and costs one lock.
 type turn struct {
 	mu      sync.Mutex
 	taken   bool
-	waiting *list.List // of chan struct{}, oldest first; closed to hand the turn over
+	waiting *list.List // of chan struct{}, oldest first; closing one hands the turn over
 }
 
-// claim waits for the turn. The mutex is locked when it is called, and when it
-// succeeds. It fails if ctx ends first, and at once if the caller is itself within
-// the turn; then the mutex is open. A free turn is taken even if ctx has ended.
+// claim waits for the turn. The mutex is locked when claim is called, and again when it
+// succeeds. It fails, with the mutex open, if ctx ends first, and at once if ctx is that of
+// user code within the turn. A free turn is taken even if ctx has ended.
 func (t *turn) claim(ctx context.Context) error {
-	if t.taken {
-		return t.wait(ctx)
+	if !t.taken {
+		t.taken = true
+		return nil
 	}
-	t.taken = true
-	return nil
-}
-
-func (t *turn) wait(ctx context.Context) error {
 	if t.within(ctx) {
 		t.mu.Unlock()
 		return ErrReentrant
@@ -47,26 +43,20 @@ func (t *turn) wait(ctx context.Context) error {
 		t.mu.Lock()
 		return nil
 	case <-ctx.Done():
-		t.abandon(place, handed)
-		return fmt.Errorf("waiting for its turn: %w", ended(ctx))
 	}
-}
-
-// abandon leaves the queue. A turn that was handed over at the same moment is
-// passed on, or it would be lost.
-func (t *turn) abandon(place *list.Element, handed <-chan struct{}) {
 	t.mu.Lock()
 	select {
-	case <-handed:
+	case <-handed: // at the same moment; it must be passed on
 		t.give()
 	default:
 		t.waiting.Remove(place)
 		t.mu.Unlock()
 	}
+	return fmt.Errorf("waiting for its turn: %w", contextError(ctx))
 }
 
-// give hands the turn to the next in the queue, or frees it, and unlocks the
-// mutex. The turn stays taken when it is handed over, so no newcomer overtakes.
+// give hands the turn to the next caller that waits, or frees it, and unlocks the mutex. A
+// turn that is handed over stays taken, so that no newcomer overtakes.
 func (t *turn) give() {
 	if t.waiting != nil && t.waiting.Len() > 0 {
 		close(t.waiting.Remove(t.waiting.Front()).(chan struct{}))
@@ -76,15 +66,47 @@ func (t *turn) give() {
 	t.mu.Unlock()
 }
 
-// open unlocks the mutex for as long as run takes, however run ends.
+// open unlocks the mutex while run runs, however run ends.
 func (t *turn) open(run func() error) error {
 	t.mu.Unlock()
 	defer t.mu.Lock()
 	return run()
 }
 
-// ended is the error of a context, with its cause where that says more.
-func ended(ctx context.Context) error {
+// within reports whether ctx belongs to user code that the present turn runs. A context that
+// outlived its turn does not count.
+func (t *turn) within(ctx context.Context) bool {
+	h, ok := ctx.Value(t).(*hookContext)
+	return ok && !h.over.Load()
+}
+
+// hookContext is the context of guards, hooks and writes during one turn. Calls from inside
+// are recognised by it, whatever goroutine they are on. It also gives access to the data of
+// the machine.
+type hookContext struct {
+	context.Context
+	turn *turn
+	data *dataset
+	over atomic.Bool // the turn has ended
+}
+
+// Value returns the hookContext itself for its turn, and the machine's own data for a key of
+// [NewData]: that of an outer machine is hidden.
+func (h *hookContext) Value(key any) any {
+	switch key := key.(type) {
+	case *turn:
+		if key == h.turn {
+			return h
+		}
+	case *dataKey:
+		value, _ := h.data.of(key)
+		return value
+	}
+	return h.Context.Value(key)
+}
+
+// contextError is the error of a context, with its cause if that says more.
+func contextError(ctx context.Context) error {
 	err, cause := ctx.Err(), context.Cause(ctx)
 	if err == cause {
 		return err

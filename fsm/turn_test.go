@@ -14,12 +14,12 @@ import (
 	"github.com/leasehold-go/leasehold/fsm"
 )
 
-// gate is a before hook that lets one transition through for each send.
+// gate is a before hook that blocks. Each send lets one transition pass or fail.
 type gate chan error
 
-func (g gate) pass(context.Context, moved) error { return <-g }
+func (g gate) pass(context.Context, transition) error { return <-g }
 
-// start runs a change beside the test and returns once it has blocked.
+// start runs a change in a goroutine and returns once it has ended or blocks.
 func start(change func() error) <-chan error {
 	result := make(chan error, 1)
 	go func() { result <- change() }()
@@ -27,12 +27,12 @@ func start(change func() error) <-chan error {
 	return result
 }
 
-func TestWaitersAreServedInOrderAndGetTheirOwnResults(t *testing.T) {
+func TestWaitingCallsRunInOrderAndGetTheirOwnResults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		open := make(gate)
 		m := fsm.New(with(t, fsm.Before(open.pass)))
 		var results []<-chan error
-		for i, to := range []state{starting, active, warming, idle} { // the second is not in the table then
+		for i, to := range []state{starting, active, warming, idle} { // the second is not in the table at its turn
 			results = append(results, start(func() error {
 				return m.TransitionWithCause(context.Background(), to, fmt.Sprint(i))
 			}))
@@ -52,17 +52,17 @@ func TestWaitersAreServedInOrderAndGetTheirOwnResults(t *testing.T) {
 	})
 }
 
-func TestWaiterLeavesWithItsContext(t *testing.T) {
+func TestWaitingCallEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		open := make(gate)
 		m := fsm.New(with(t, fsm.Before(open.pass)))
 		first := start(func() error { return m.Transition(context.Background(), starting) })
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		gone := start(func() error { return m.Transition(ctx, warming) })
+		cancelled := start(func() error { return m.Transition(ctx, warming) })
 		last := start(func() error { return m.Transition(context.Background(), stopping) })
 
-		err := <-gone // virtual time runs out while the first is still in its hook
+		err := <-cancelled // its time runs out while the first call is in its hook
 		wantRefusal(t, err, fsm.PhaseTurn, context.DeadlineExceeded)
 		if want := "idle -> warming: waiting for its turn: context deadline exceeded"; err.Error() != want {
 			t.Errorf("got %q, want %q", err, want)
@@ -76,10 +76,9 @@ func TestWaiterLeavesWithItsContext(t *testing.T) {
 	})
 }
 
-// The turn may be handed to a waiter at the moment at which it gives up. Either
-// it then takes the turn or passes it on; what may not happen is that the turn
-// is lost, and the last call here would hang.
-func TestHandOverToAWaiterThatGivesUpIsNotLost(t *testing.T) {
+// The turn may be given to a waiting call while the context of that call ends. The call then
+// either takes the turn or gives it on. If the turn is lost, the last call here hangs.
+func TestTurnGivenToACancelledCallIsNotLost(t *testing.T) {
 	for range 2000 {
 		synctest.Test(t, func(t *testing.T) {
 			open := make(gate)
@@ -97,7 +96,7 @@ func TestHandOverToAWaiterThatGivesUpIsNotLost(t *testing.T) {
 	}
 }
 
-func TestContextThatHasEndedIsRefusedEvenIfTheTurnIsFree(t *testing.T) {
+func TestEndedContextIsRefusedEvenIfTheTurnIsFree(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(errBoom)
 	m := fsm.New(lifecycle)
@@ -110,21 +109,21 @@ func TestContextThatHasEndedIsRefusedEvenIfTheTurnIsFree(t *testing.T) {
 	wantState(t, m, idle, 0)
 }
 
-func TestCodeThatNeverReturnsLeavesTheMachineUsable(t *testing.T) {
+func TestHookThatDoesNotReturnLeavesTheMachineUsable(t *testing.T) {
 	places := map[string]struct {
-		rule func(code) ruled
+		rule func(hook) stateRule
 		want state
 	}{
-		"guard":  {func(c code) ruled { return fsm.Guard(starting, "g", c) }, idle},
-		"before": {fsm.Before[state], idle},
-		"encode": {encodeBy, idle},
-		"exit":   {func(c code) ruled { return fsm.OnExit(idle, c) }, starting},
-		"enter":  {func(c code) ruled { return fsm.OnEntry(starting, c) }, starting},
-		"after":  {fsm.After[state], starting},
-		"edge":   {func(c code) ruled { return fsm.OnEdge(idle, starting, c) }, starting},
-		"narrow": {func(c code) ruled { return fsm.GuardEdge(idle, starting, "g", c) }, idle},
-		"finally": {func(c code) ruled {
-			return fsm.Finally(func(ctx context.Context, tr moved, _ error) { _ = c(ctx, tr) })
+		"guard":      {func(c hook) stateRule { return fsm.Guard(starting, "g", c) }, idle},
+		"before":     {fsm.Before[state], idle},
+		"encode":     {encodeBy, idle},
+		"exit":       {func(c hook) stateRule { return fsm.OnExit(idle, c) }, starting},
+		"enter":      {func(c hook) stateRule { return fsm.OnEntry(starting, c) }, starting},
+		"after":      {fsm.After[state], starting},
+		"edge":       {func(c hook) stateRule { return fsm.OnEdge(idle, starting, c) }, starting},
+		"edge guard": {func(c hook) stateRule { return fsm.GuardEdge(idle, starting, "g", c) }, idle},
+		"finally": {func(c hook) stateRule {
+			return fsm.Finally(func(ctx context.Context, tr transition, _ error) { _ = c(ctx, tr) })
 		}, starting},
 	}
 	ways := map[string]func(){"panic": func() { panic(errBoom) }, "goexit": runtime.Goexit}
@@ -135,18 +134,19 @@ func TestCodeThatNeverReturnsLeavesTheMachineUsable(t *testing.T) {
 	}
 }
 
-func encodeBy(c code) ruled {
-	return fsm.Encode(func(s fsm.Snapshot[state]) ([]byte, error) {
-		return []byte("value"), c(context.Background(), moved{})
+// encodeBy returns an Encode rule that runs a hook.
+func encodeBy(c hook) stateRule {
+	return fsm.Encode(func(_ context.Context, s fsm.Snapshot[state]) ([]byte, error) {
+		return []byte("value"), c(context.Background(), transition{})
 	})
 }
 
-// leaveFrom ends the first transition in the given way from inside one rule,
-// while a second one waits, and checks that the machine goes on.
-func leaveFrom(t *testing.T, rule func(code) ruled, leave func(), want state) {
+// leaveFrom ends the first transition by a panic or Goexit in one rule while a second call
+// waits, and checks that the second call succeeds.
+func leaveFrom(t *testing.T, rule func(hook) stateRule, leave func(), want state) {
 	synctest.Test(t, func(t *testing.T) {
 		held, open, first := newLease(), make(chan struct{}), true
-		m := fsm.New(with(t, rule(func(context.Context, moved) error {
+		m := fsm.New(with(t, rule(func(context.Context, transition) error {
 			if first {
 				first = false
 				<-open
@@ -166,14 +166,14 @@ func leaveFrom(t *testing.T, rule func(code) ruled, leave func(), want state) {
 		close(open)
 
 		if reason := <-ended; reason != nil && reason != errBoom {
-			t.Errorf("the caller saw the panic %v", reason)
+			t.Errorf("the caller got the panic %v", reason)
 		}
 		if err := <-next; err != nil {
 			t.Error(err)
 		}
 		past := m.History()
 		if got := past[len(past)-1].From; got != want {
-			t.Errorf("it was left in %v, want %v", got, want)
+			t.Errorf("the first transition left the machine in %v, want %v", got, want)
 		}
 		walk(t, m, starting)
 	})
@@ -194,7 +194,7 @@ func TestCloseRefusesEveryChange(t *testing.T) {
 		t.Errorf("detach: %v", err)
 	}
 	if diff := cmp.Diff(before, m.Snapshot()); diff != "" || !m.Can(warming) {
-		t.Errorf("closed machine cannot be read (-before +after):\n%s", diff)
+		t.Errorf("snapshot of the closed machine differs (-before +after):\n%s", diff)
 	}
 }
 
@@ -225,7 +225,7 @@ func TestCloseWaitsForTheTransitionInProgress(t *testing.T) {
 	})
 }
 
-func TestCloseOfAMachineAtRestNeedsNoContext(t *testing.T) {
+func TestCloseOfAnIdleMachineIgnoresItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if err := fsm.New(lifecycle).Close(ctx); err != nil {

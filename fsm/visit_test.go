@@ -10,7 +10,7 @@ import (
 	"github.com/leasehold-go/leasehold/fsm"
 )
 
-// changes are the calls that user code may not make on its own machine.
+// changes are the calls that guards and hooks must not make on their own machine.
 var changes = map[string]func(context.Context, *fsm.Machine[state]) error{
 	"transition": func(ctx context.Context, m *fsm.Machine[state]) error { return m.Transition(ctx, starting) },
 	"reset":      func(ctx context.Context, m *fsm.Machine[state]) error { return m.Reset(ctx, "inside") },
@@ -18,21 +18,21 @@ var changes = map[string]func(context.Context, *fsm.Machine[state]) error{
 	"close":      func(ctx context.Context, m *fsm.Machine[state]) error { return m.Close(ctx) },
 }
 
-func TestUserCodeMayNotChangeItsOwnMachine(t *testing.T) {
-	places := map[string]func(code) ruled{
-		"guard":  func(c code) ruled { return fsm.Guard(starting, "g", c) },
+func TestChangeOfOwnMachineInHookIsReentrant(t *testing.T) {
+	places := map[string]func(hook) stateRule{
+		"guard":  func(c hook) stateRule { return fsm.Guard(starting, "g", c) },
 		"before": fsm.Before[state],
-		"exit":   func(c code) ruled { return fsm.OnExit(idle, c) },
-		"enter":  func(c code) ruled { return fsm.OnEntry(starting, c) },
+		"exit":   func(c hook) stateRule { return fsm.OnExit(idle, c) },
+		"enter":  func(c hook) stateRule { return fsm.OnEntry(starting, c) },
 		"after":  fsm.After[state],
 	}
 	for place, rule := range places {
 		for name, change := range changes {
 			t.Run(name+" in "+place, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) { // a change that waits for itself is a deadlock, and fails
+				synctest.Test(t, func(t *testing.T) { // a change that waits for itself deadlocks, and synctest fails
 					var m *fsm.Machine[state]
 					var inside error
-					m = fsm.New(with(t, rule(func(ctx context.Context, _ moved) error {
+					m = fsm.New(with(t, rule(func(ctx context.Context, _ transition) error {
 						derived, cancel := context.WithTimeout(ctx, time.Hour)
 						defer cancel()
 						inside = change(derived, m)
@@ -43,20 +43,20 @@ func TestUserCodeMayNotChangeItsOwnMachine(t *testing.T) {
 						t.Errorf("got %v, want %v", inside, fsm.ErrReentrant)
 					}
 					wantState(t, m, starting, 1)
-					walk(t, m, idle) // in particular, it is not closed
+					walk(t, m, idle) // the machine is not closed
 				})
 			})
 		}
 	}
 }
 
-func TestUserCodeMayReadItsOwnMachine(t *testing.T) {
+func TestHookReadsItsOwnMachine(t *testing.T) {
 	var m *fsm.Machine[state]
-	read := func(want state, number uint64) code {
-		return func(context.Context, moved) error {
+	read := func(want state, number uint64) hook {
+		return func(context.Context, transition) error {
 			wantState(t, m, want, number)
 			if len(m.History()) != int(number) || len(m.Next()) == 0 || !m.Can(m.Next()[0]) {
-				t.Errorf("reading in %v is not of one piece", want)
+				t.Errorf("history, targets and edges read in %v are inconsistent", want)
 			}
 			return nil
 		}
@@ -65,14 +65,14 @@ func TestUserCodeMayReadItsOwnMachine(t *testing.T) {
 	walk(t, m, starting)
 }
 
-func TestUserCodeMayChangeAnotherMachine(t *testing.T) {
+func TestHookChangesAnotherMachine(t *testing.T) {
 	var outer, inner *fsm.Machine[state]
 	var back error
-	inner = fsm.New(with(t, fsm.After(func(ctx context.Context, _ moved) error {
-		back = outer.Transition(ctx, warming) // outer waits for inner: through two contexts it is still the same call
+	inner = fsm.New(with(t, fsm.After(func(ctx context.Context, _ transition) error {
+		back = outer.Transition(ctx, warming) // the context of inner derives from that of outer, which waits for inner
 		return nil
 	})))
-	outer = fsm.New(with(t, fsm.After(func(ctx context.Context, tr moved) error {
+	outer = fsm.New(with(t, fsm.After(func(ctx context.Context, tr transition) error {
 		return inner.Transition(ctx, tr.To)
 	})))
 	walk(t, outer, starting)
@@ -81,12 +81,12 @@ func TestUserCodeMayChangeAnotherMachine(t *testing.T) {
 	wantRefusal(t, back, fsm.PhaseTurn, fsm.ErrReentrant)
 }
 
-func TestContextThatOutlivesItsHookIsNoLongerInside(t *testing.T) {
+func TestHookContextIsOutsideTheTurnAfterTheHook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var kept context.Context
 		open := make(gate)
 		m := fsm.New(with(t,
-			fsm.OnEntry(starting, func(ctx context.Context, _ moved) error { kept = ctx; return nil }),
+			fsm.OnEntry(starting, func(ctx context.Context, _ transition) error { kept = ctx; return nil }),
 			fsm.Before(open.pass)))
 		first := start(func() error { return m.Transition(context.Background(), starting) })
 		open <- nil
@@ -94,7 +94,7 @@ func TestContextThatOutlivesItsHookIsNoLongerInside(t *testing.T) {
 			t.Fatal(err)
 		}
 		second := start(func() error { return m.Transition(context.Background(), warming) })
-		third := start(func() error { return m.Transition(kept, stopping) }) // waits like any other
+		third := start(func() error { return m.Transition(kept, stopping) }) // waits for its turn like any call
 		open <- nil
 		open <- nil
 		if err := errors.Join(<-second, <-third); err != nil {

@@ -7,9 +7,9 @@ import (
 	"testing/synctest"
 )
 
-// An internal test: what is left behind costs every later step, and nobody outside
-// can see it.
-func TestWatchersLeaveNothingBehind(t *testing.T) {
+// This is an internal test: a watcher that stays registered slows every later transition, and
+// no exported method shows it.
+func TestEndedWatchersAreRemoved(t *testing.T) {
 	def := MustDefine("a", Table[string]{"a": {"b"}, "b": {"a"}})
 	step := func(m *Machine[string], to string) {
 		if err := m.Transition(context.Background(), to); err != nil {
@@ -28,9 +28,9 @@ func TestWatchersLeaveNothingBehind(t *testing.T) {
 			cancel()
 		},
 		"subscription left": func(ctx context.Context, _ context.CancelFunc, m *Machine[string]) {
-			steps := m.Subscribe(ctx, 1)
+			transitions := m.Subscribe(ctx, 1)
 			step(m, "b")
-			for range steps {
+			for range transitions {
 				break
 			}
 		},
@@ -50,36 +50,36 @@ func TestWatchersLeaveNothingBehind(t *testing.T) {
 			}
 		},
 	}
-	for name, leave := range ways {
+	for name, end := range ways {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancel(context.Background())
 				defer cancel()
 				counted := &counting{Context: ctx}
 				m := New(def)
-				leave(counted, cancel, m)
+				end(counted, cancel, m)
 				synctest.Wait()
-				if m.watch != nil {
-					t.Errorf("%d watchers are left", len(m.watch.list))
+				if m.watchers != nil {
+					t.Errorf("%d watchers are registered", len(m.watchers.list))
 				}
 				if counted.registered != 0 {
-					t.Errorf("%d registrations with the context are left", counted.registered)
+					t.Errorf("%d functions are registered with the context", counted.registered)
 				}
 			})
 		})
 	}
 }
 
-// counting is a context that counts who wants to be called when it ends.
+// counting is a context that counts the functions registered with its AfterFunc.
 type counting struct {
 	context.Context
 	registered int
 }
 
-// Value hides the context within, or package context would go past this one.
+// Value hides the embedded context. Otherwise package context would use that one directly.
 func (c *counting) Value(any) any { return nil }
 
-// AfterFunc is what context.AfterFunc asks a context of another's making for.
+// AfterFunc implements the optional interface that context.AfterFunc uses.
 func (c *counting) AfterFunc(run func()) func() bool {
 	c.registered++
 	stop := context.AfterFunc(c.Context, func() { c.registered--; run() })
@@ -92,25 +92,24 @@ func (c *counting) AfterFunc(run func()) func() bool {
 	}
 }
 
-// While others are still told, one that leaves is not.
-func TestWatcherThatLeavesDoesNotTakeOthersAlong(t *testing.T) {
+func TestCancelledSubscriberDoesNotEndOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := New(MustDefine("a", Table[string]{"a": {"b"}, "b": {"a"}}))
 		first, cancel := context.WithCancel(context.Background())
-		gone, stays := m.Subscribe(first, 4), m.Subscribe(context.Background(), 4)
+		cancelled, other := m.Subscribe(first, 4), m.Subscribe(context.Background(), 4)
 		cancel()
 		synctest.Wait()
 		if err := m.Transition(context.Background(), "b"); err != nil {
 			t.Fatal(err)
 		}
-		for tr, err := range gone {
+		for tr, err := range cancelled {
 			if !errors.Is(err, context.Canceled) || tr.Number != 0 {
-				t.Errorf("the one that left got %+v, %v", tr, err)
+				t.Errorf("the cancelled subscriber got %+v, %v", tr, err)
 			}
 		}
-		for tr, err := range stays {
+		for tr, err := range other {
 			if err != nil || tr.To != "b" {
-				t.Errorf("the other got %+v, %v", tr, err)
+				t.Errorf("the other subscriber got %+v, %v", tr, err)
 			}
 			break
 		}

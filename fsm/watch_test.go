@@ -13,7 +13,7 @@ import (
 	"github.com/leasehold-go/leasehold/fsm"
 )
 
-// waits begins a wait beside the test.
+// waits calls Wait in a goroutine.
 func waits(ctx context.Context, m *fsm.Machine[state], states ...state) (got *state, result <-chan error) {
 	got = new(state)
 	return got, start(func() (err error) {
@@ -23,21 +23,21 @@ func waits(ctx context.Context, m *fsm.Machine[state], states ...state) (got *st
 }
 
 func TestWaitReturnsTheStateThatWasReached(t *testing.T) {
-	for name, rules := range map[string][]ruled{"plain": nil, "hooked": {fsm.After(returns(nil))}} {
+	for name, rules := range map[string][]stateRule{"plain": nil, "hooked": {fsm.After(failsWith(nil))}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := fsm.New(with(t, rules...))
 				got, result := waits(context.Background(), m, warming, stopping)
 				other, second := waits(context.Background(), m, idle, stopping)
 				if err := <-second; err != nil || *other != idle {
-					t.Errorf("already there: %v, %v", *other, err)
+					t.Errorf("in the state already: %v, %v", *other, err)
 				}
-				walk(t, m, starting, warming, active) // it has moved on when the waiter runs
+				walk(t, m, starting, warming, active) // the machine has left warming when the waiter runs
 				if err := <-result; err != nil || *got != warming {
 					t.Errorf("got %v, %v", *got, err)
 				}
 				got, result = waits(context.Background(), m, idle)
-				if err := m.Reset(context.Background(), "reset is a step"); err != nil {
+				if err := m.Reset(context.Background(), "reset is a transition"); err != nil {
 					t.Fatal(err)
 				}
 				if err := <-result; err != nil || *got != idle {
@@ -48,7 +48,7 @@ func TestWaitReturnsTheStateThatWasReached(t *testing.T) {
 	}
 }
 
-func TestWaitIsToldAfterTheHooks(t *testing.T) {
+func TestWaitReturnsAfterTheHooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		open := make(gate)
 		m := fsm.New(with(t, fsm.After(open.pass)))
@@ -56,15 +56,15 @@ func TestWaitIsToldAfterTheHooks(t *testing.T) {
 		step := start(func() error { return m.Transition(context.Background(), starting) })
 		select {
 		case <-result:
-			t.Error("told before the hooks have run")
+			t.Error("Wait returned before the hooks have run")
 		default:
 		}
 		if _, late := waits(context.Background(), m, starting); <-late != nil {
-			t.Error("the machine is there already")
+			t.Error("Wait failed although the machine is in the state")
 		}
 		open <- errBoom
 		if err := <-step; err == nil {
-			t.Error("the hook failed")
+			t.Error("the transition succeeded although its hook failed")
 		}
 		if err := <-result; err != nil {
 			t.Error(err)
@@ -72,10 +72,9 @@ func TestWaitIsToldAfterTheHooks(t *testing.T) {
 	})
 }
 
-// A hook that panics leaves nobody waiting for a step that was made.
-func TestWaitIsToldThoughAHookPanics(t *testing.T) {
+func TestWaitReturnsIfAHookPanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := fsm.New(with(t, fsm.After(func(context.Context, moved) error { panic(errBoom) })))
+		m := fsm.New(with(t, fsm.After(func(context.Context, transition) error { panic(errBoom) })))
 		_, result := waits(context.Background(), m, starting)
 		func() {
 			defer func() { _ = recover() }()
@@ -87,7 +86,7 @@ func TestWaitIsToldThoughAHookPanics(t *testing.T) {
 	})
 }
 
-func TestWaitFails(t *testing.T) {
+func TestWaitFailsOnEndedContextUnknownStateAndClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := fsm.New(lifecycle)
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -97,15 +96,15 @@ func TestWaitFails(t *testing.T) {
 			t.Errorf("got %v, want %v", err, want)
 		}
 		if s, err := m.Wait(ctx, idle); err != nil || s != idle {
-			t.Errorf("what is so already needs no context: %v", err)
+			t.Errorf("a wait for the present state with an ended context: %v", err)
 		}
 		if _, err := m.Wait(ctx, active); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
-		if _, err := m.Wait(context.Background(), "bogus"); !errors.Is(err, fsm.ErrInvalidTransition) {
+		if _, err := m.Wait(context.Background(), "bogus"); !errors.Is(err, fsm.ErrUnknownState) {
 			t.Errorf("unknown state: %v", err)
 		}
-		if _, err := m.Wait(context.Background()); !errors.Is(err, fsm.ErrInvalidTransition) {
+		if _, err := m.Wait(context.Background()); !errors.Is(err, fsm.ErrUnknownState) {
 			t.Errorf("no state: %v", err)
 		}
 		_, result := waits(context.Background(), m, active)
@@ -121,11 +120,11 @@ func TestWaitFails(t *testing.T) {
 	})
 }
 
-// collect ranges over a subscription beside the test.
-func collect(steps func(func(moved, error) bool)) (got *[]state, result <-chan error) {
+// collect ranges over a subscription in a goroutine.
+func collect(transitions func(func(transition, error) bool)) (got *[]state, result <-chan error) {
 	got = new([]state)
 	return got, start(func() error {
-		for tr, err := range steps {
+		for tr, err := range transitions {
 			if err != nil {
 				return err
 			}
@@ -135,8 +134,8 @@ func collect(steps func(func(moved, error) bool)) (got *[]state, result <-chan e
 	})
 }
 
-func TestSubscriberSeesEveryStepInOrder(t *testing.T) {
-	for name, rules := range map[string][]ruled{"plain": nil, "hooked": {fsm.After(returns(nil))}} {
+func TestSubscriberGetsEveryTransitionInOrder(t *testing.T) {
+	for name, rules := range map[string][]stateRule{"plain": nil, "hooked": {fsm.After(failsWith(nil))}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := fsm.New(with(t, append(rules, fsm.On(stop, fsm.From(active), stopping))...))
@@ -144,7 +143,7 @@ func TestSubscriberSeesEveryStepInOrder(t *testing.T) {
 				ctx, cancel := context.WithCancelCause(context.Background())
 				got, result := collect(m.Subscribe(ctx, 8))
 				walk(t, m, warming, active)
-				_ = m.Transition(ctx, idle) // refused: no step
+				_ = m.Transition(ctx, idle) // refused, so no transition
 				fire(t, m, stop)
 				_ = m.Reset(ctx, "again")
 				synctest.Wait()
@@ -155,7 +154,7 @@ func TestSubscriberSeesEveryStepInOrder(t *testing.T) {
 					t.Errorf("ended with %v", err)
 				}
 				if diff := cmp.Diff([]state{warming, active, stopping, idle, starting}, *got); diff != "" {
-					t.Errorf("steps (-want +got):\n%s", diff)
+					t.Errorf("transitions (-want +got):\n%s", diff)
 				}
 				walk(t, m, warming)
 			})
@@ -165,24 +164,24 @@ func TestSubscriberSeesEveryStepInOrder(t *testing.T) {
 
 func TestSubscriberGetsTheWholeTransition(t *testing.T) {
 	m := fsm.New(lifecycle)
-	steps := m.Subscribe(context.Background(), 1)
+	transitions := m.Subscribe(context.Background(), 1)
 	if err := m.TransitionWithCause(context.Background(), starting, "why"); err != nil {
 		t.Fatal(err)
 	}
-	for tr, err := range steps {
+	for tr, err := range transitions {
 		if diff := cmp.Diff(m.History()[0], tr); diff != "" || err != nil {
 			t.Errorf("error %v (-history +subscriber):\n%s", err, diff)
 		}
 		break
 	}
-	for _, err := range steps {
+	for _, err := range transitions {
 		if err == nil {
-			t.Error("it was left")
+			t.Error("the subscription yields after its loop ended")
 		}
 	}
 }
 
-func TestSlowSubscriberEndsWithWhatFitted(t *testing.T) {
+func TestSlowSubscriberGetsItsBufferAndAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := fsm.New(lifecycle)
 		slow := m.Subscribe(context.Background(), 2)
@@ -193,11 +192,11 @@ func TestSlowSubscriberEndsWithWhatFitted(t *testing.T) {
 			t.Errorf("ended with %v", err)
 		}
 		if diff := cmp.Diff([]state{starting, warming}, *got); diff != "" {
-			t.Errorf("steps (-want +got):\n%s", diff)
+			t.Errorf("transitions (-want +got):\n%s", diff)
 		}
 		_ = m.Close(context.Background())
 		if err := <-result; !errors.Is(err, fsm.ErrClosed) || !slices.Equal(*fast, []state{starting, warming, active, stopping}) {
-			t.Errorf("the other one got %v, %v", *fast, err)
+			t.Errorf("the fast subscriber got %v, %v", *fast, err)
 		}
 		late, ended := collect(m.Subscribe(context.Background(), 1))
 		if err := <-ended; !errors.Is(err, fsm.ErrClosed) || *late != nil {
@@ -206,31 +205,31 @@ func TestSlowSubscriberEndsWithWhatFitted(t *testing.T) {
 	})
 }
 
-// One that begins in a hook is not told of the step whose hook it is.
-func TestSubscriptionBeginsWithTheNextStep(t *testing.T) {
+// A subscription that begins in a hook does not get the transition of that hook.
+func TestSubscriptionBeginsWithTheNextTransition(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m *fsm.Machine[state]
 		var got *[]state
 		var result <-chan error
-		m = fsm.New(with(t, fsm.OnEntry(starting, func(context.Context, moved) error {
+		m = fsm.New(with(t, fsm.OnEntry(starting, func(context.Context, transition) error {
 			got, result = collect(m.Subscribe(context.Background(), 4))
 			return nil
 		})))
-		m.Subscribe(t.Context(), 9) // with nobody else there, nobody would be told anyway
+		m.Subscribe(t.Context(), 9) // without an earlier subscriber the transition would notify none
 		walk(t, m, starting, warming)
 		_ = m.Close(context.Background())
 		if err := <-result; !errors.Is(err, fsm.ErrClosed) {
 			t.Error(err)
 		}
 		if diff := cmp.Diff([]state{warming}, *got); diff != "" {
-			t.Errorf("steps (-want +got):\n%s", diff)
+			t.Errorf("transitions (-want +got):\n%s", diff)
 		}
 	})
 }
 
-// A close that gives up still has the waiters of the machine told, once the
-// transition in progress has ended, and of that first.
-func TestCloseInProgressTellsInOrder(t *testing.T) {
+// Subscriptions end after the transition in progress, and get that transition, even if the
+// context of Close ends first.
+func TestSubscriberGetsTheLastTransitionBeforeClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		open := make(gate)
 		m := fsm.New(with(t, fsm.Before(open.pass)))
@@ -251,7 +250,7 @@ func TestCloseInProgressTellsInOrder(t *testing.T) {
 	})
 }
 
-func TestSubscribeNeedsABuffer(t *testing.T) {
+func TestSubscribePanicsWithoutABuffer(t *testing.T) {
 	defer func() {
 		if got := recover(); got != "fsm: Subscribe(0): must have room for one" {
 			t.Errorf("panicked with %v", got)

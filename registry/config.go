@@ -60,8 +60,10 @@ type Config[S comparable, P any] struct {
 	// time the record's time left has passed and one is still there.
 	Reclaim Reclaim
 
-	// History caps what the machine remembers; 50 if zero.
-	History int
+	// MachineOptions are options of the instance's machine, such as [fsm.WithQueue],
+	// [fsm.WithHistory] and [fsm.WithData]. The instance is the machine's writer, so
+	// [fsm.WithWriter] is refused.
+	MachineOptions []fsm.Option
 	// LivenessOnly makes heartbeats renew the record and leave its value alone.
 	// Readers still see when the last one was, from the time left. It suits
 	// large fleets, and payloads that show no heartbeat.
@@ -81,9 +83,6 @@ func (c Config[S, P]) complete(def *fsm.Definition[S]) (Config[S, P], error) {
 	if c.Reclaim > ReclaimName {
 		return c, &store.InvalidError{What: "reclaim policy", Got: fmt.Sprint(uint8(c.Reclaim)), Rule: "is not one of this package's"}
 	}
-	if c.History < 0 {
-		return c, &store.InvalidError{What: "history", Rule: "must not be negative"}
-	}
 	if c.LeaveTimeout < 0 {
 		return c, &store.InvalidError{What: "leave timeout", Got: c.LeaveTimeout.String(), Rule: "must not be negative"}
 	}
@@ -95,6 +94,5 @@ func (c Config[S, P]) complete(def *fsm.Definition[S]) (Config[S, P], error) {
 	}
 	c.Instance = cmp.Or(c.Instance, store.NewNonce().String()[:12])
 	c.LeaveTimeout = cmp.Or(c.LeaveTimeout, defaultLeave)
-	c.History = cmp.Or(c.History, 50)
 	return c, nil
 }

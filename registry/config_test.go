@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -19,7 +20,6 @@ func TestConfigThatCannotWorkIsRefused(t *testing.T) {
 		`invalid key "\xff": is not valid UTF-8`:                                              func(c *config) { c.Key = "\xff" },
 		`invalid state "broken": is not in the definition`:                                    func(c *config) { c.Connected = []State{Active, "broken"} },
 		`invalid state "gone": is not in the definition`:                                      func(c *config) { c.LeavePath = []State{"gone"} },
-		`invalid history: must not be negative`:                                               func(c *config) { c.History = -1 },
 		`invalid leave timeout -1s: must not be negative`:                                     func(c *config) { c.LeaveTimeout = -time.Second },
 		`invalid reclaim policy 3: is not one of this package's`:                              func(c *config) { c.Reclaim = registry.ReclaimName + 1 },
 	} {
@@ -62,13 +62,13 @@ func TestKeeperAndDefinitionAreRequired(t *testing.T) {
 func TestDefinitionWithAnEncodeRuleIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := newProxy()
-		def, err := lifecycle.With(fsm.Encode(func(fsm.Snapshot[State]) ([]byte, error) { return []byte("{}"), nil }))
+		def, err := lifecycle.With(fsm.Encode(func(context.Context, fsm.Snapshot[State]) ([]byte, error) { return []byte("{}"), nil }))
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, err = registry.Register(t.Context(), keep(t, st), def, configure())
-		if _, typed := errors.AsType[*fsm.DefinitionError](err); !typed {
-			t.Errorf("got %v, want a definition error", err)
+		if _, typed := errors.AsType[*fsm.OptionError](err); !typed {
+			t.Errorf("got %v, want an option error", err)
 		}
 		wantGone(t, st)
 	})
@@ -85,3 +85,69 @@ func TestHistoryIsFiftyUnlessToldOtherwise(t *testing.T) {
 		}
 	})
 }
+
+var owner = fsm.NewData[string]("owner")
+
+func TestMachineOptionsReachTheMachine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var failed []error
+		seen := ""
+		var current *instance
+		def, err := lifecycle.With(fsm.Requires[State](owner), fsm.OnEntry(Starting, func(ctx context.Context, _ fsm.Transition[State]) error {
+			seen = owner.Of(ctx)
+			return current.Transition(ctx, Stopped) // queued, and refused by the table
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		i, err := registry.Register(t.Context(), keep(t, newProxy()), def, configure(func(c *config) {
+			c.MachineOptions = []fsm.Option{fsm.WithHistory(1), fsm.WithData(owner, "me"),
+				fsm.WithQueue(1, func(_ context.Context, err error) { failed = append(failed, err) })}
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		current = i
+		if err := errors.Join(i.Transition(t.Context(), Starting), i.Transition(t.Context(), Idle)); err != nil {
+			t.Fatal(err)
+		}
+		if seen != "me" || len(failed) != 1 || !errors.Is(failed[0], fsm.ErrInvalidTransition) {
+			t.Errorf("data %q, queued changes failed with %v", seen, failed)
+		}
+		if n := len(i.Machine().History()); n != 1 {
+			t.Errorf("a history of %d, want 1", n)
+		}
+	})
+}
+
+func TestMachineOptionsThatDoNotFitAreRefused(t *testing.T) {
+	for want, test := range map[string]struct {
+		rule fsm.Rule[State]
+		opts []fsm.Option
+	}{
+		`machine of "job": bad options: data "owner" is missing: give it by WithData`:                             {fsm.Requires[State](owner), nil},
+		`machine of "job": bad options: 2 writers, a machine has one`:                                             {fsm.Before(func(context.Context, fsm.Transition[State]) error { return nil }), []fsm.Option{fsm.WithWriter(noWriter{})}},
+		`machine of "job": bad options: the writer makes the value itself, and the definition has an Encode rule`: {fsm.Encode(func(context.Context, fsm.Snapshot[State]) ([]byte, error) { return nil, nil }), nil},
+	} {
+		t.Run(want, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				st := newProxy()
+				def, err := lifecycle.With(test.rule)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, err = registry.Register(t.Context(), keep(t, st), def, configure(func(c *config) { c.Key, c.MachineOptions = "job", test.opts }))
+				if _, typed := errors.AsType[*fsm.OptionError](err); !typed || err.Error() != want {
+					t.Errorf("got  %v\nwant %s", err, want)
+				}
+				if len(st.sent(create)) != 0 {
+					t.Error("the store was asked all the same")
+				}
+			})
+		})
+	}
+}
+
+type noWriter struct{}
+
+func (noWriter) Write(context.Context, func() ([]byte, error), func()) error { return nil }

@@ -148,11 +148,6 @@ func (i *Instance[S, P]) heartbeat(at time.Time) ([]byte, error) {
 	return i.stage(func(f *facts[S, P]) { f.status.Heartbeat = at.UTC() })
 }
 
-// snapshot is the machine's [fsm.Encode] rule.
-func (i *Instance[S, P]) snapshot(m fsm.Snapshot[S]) ([]byte, error) {
-	return i.stage(func(f *facts[S, P]) { f.status.follow(m, i.connected) })
-}
-
 // connected reports whether a state is one of those that the user named, or lies
 // within one.
 func (i *Instance[S, P]) connected(state S) bool {
@@ -181,19 +176,19 @@ func (i *Instance[S, P]) locate(ctx context.Context, registered <-chan struct{})
 	}
 }
 
-// written is the lease as the machine sees it: what the machine commits, the
-// instance commits with it.
-type written struct {
-	lease.Lease
-	commit func()
+// writer is an instance as the [fsm.Writer] of its machine. The value is the instance's
+// status, and the instance takes it over together with the machine.
+type writer[S comparable, P any] struct{ i *Instance[S, P] }
+
+func (w writer[S, P]) Write(ctx context.Context, encode func() ([]byte, error), commit func()) error {
+	return w.i.lease.Write(ctx, encode, func() {
+		commit()
+		w.i.commit()
+	})
 }
 
-// Write implements [lease.Lease].
-func (w written) Write(ctx context.Context, encode func() ([]byte, error), commit func()) error {
-	return w.Lease.Write(ctx, encode, func() {
-		if commit != nil {
-			commit()
-		}
-		w.commit()
-	})
+func (w writer[S, P]) Err() error { return w.i.lease.Err() }
+
+func (w writer[S, P]) EncodeSnapshot(_ context.Context, m fsm.Snapshot[S]) ([]byte, error) {
+	return w.i.stage(func(f *facts[S, P]) { f.status.follow(m, w.i.connected) })
 }

@@ -179,7 +179,7 @@ func TestResetIsPublishedAsForced(t *testing.T) {
 func TestRecordShowsTheMostRecentTransitions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := newProxy()
-		inst := register(t, keep(t, st), func(c *config) { c.History = 20 })
+		inst := register(t, keep(t, st), func(c *config) { c.MachineOptions = []fsm.Option{fsm.WithHistory(20)} })
 		for range 15 {
 			climb(t, inst, Starting, Idle)
 		}

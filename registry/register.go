@@ -2,6 +2,8 @@ package registry
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/leasehold-go/leasehold/fsm"
@@ -15,10 +17,11 @@ import (
 // It fails with *[ConflictError] while another instance holds the key, unless cfg
 // says to wait or to reclaim; with *[store.ForeignError] if another program put
 // something there; with [ErrBadPayload] or *[store.InvalidError] for what cannot be
-// published; and as [lease.Keeper.Acquire] does. A def with an [fsm.Encode] rule is
-// refused, since what is published is the instance's status.
+// published; with *[fsm.OptionError] for machine options that
+// do not fit, or a def with an [fsm.Encode] rule: the record is the instance's status;
+// and as [lease.Keeper.Acquire] does.
 func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fsm.Definition[S], cfg Config[S, P]) (*Instance[S, P], error) {
-	i, def, err := newInstance(k, def, cfg)
+	i, err := newInstance(k, def, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -33,33 +36,33 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 		i.search.Wait()
 		return nil, conflict(err)
 	}
-	i.begin(held, def)
+	i.begin(held)
 	close(registered)
 	return i, nil
 }
 
-// newInstance checks everything that can be checked without the store, and
-// returns an instance that holds nothing, with its definition.
-func newInstance[S comparable, P any](k *lease.Keeper, def *fsm.Definition[S], cfg Config[S, P]) (*Instance[S, P], *fsm.Definition[S], error) {
+// newInstance checks everything that can be checked without the store, and returns
+// an instance that holds no lease.
+func newInstance[S comparable, P any](k *lease.Keeper, def *fsm.Definition[S], cfg Config[S, P]) (*Instance[S, P], error) {
 	if k == nil {
-		return nil, nil, &store.InvalidError{What: "keeper", Rule: "must not be nil"}
+		return nil, &store.InvalidError{What: "keeper", Rule: "must not be nil"}
 	}
 	if def == nil {
-		return nil, nil, &store.InvalidError{What: "definition", Rule: "must not be nil"}
+		return nil, &store.InvalidError{What: "definition", Rule: "must not be nil"}
 	}
 	cfg, err := cfg.complete(def)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	i := &Instance[S, P]{cfg: cfg, ttl: k.TTL(), def: def}
 	i.facts.payload = cfg.Payload
 	i.facts.status.Identity = Identity{Instance: cfg.Instance, Host: cfg.Host, Process: thisProcess()}
 	i.facts.status.State = def.Initial()
-	if def, err = def.With(fsm.Encode(i.snapshot)); err != nil {
-		return nil, nil, err
+	if err := def.Accepts(i.machineOptions()...); err != nil {
+		return nil, fmt.Errorf("machine of %q: %w", cfg.Key, err)
 	}
 	_, err = i.encode(i.next())
-	return i, def, err
+	return i, err
 }
 
 // claim acquires the key, taking it back if the policy says so.
@@ -92,11 +95,15 @@ func (i *Instance[S, P]) initial() ([]byte, error) {
 	return i.encode(first)
 }
 
+func (i *Instance[S, P]) machineOptions() []fsm.Option {
+	return append(slices.Clone(i.cfg.MachineOptions), fsm.WithWriter(writer[S, P]{i}))
+}
+
 // begin puts the machine on the lease.
-func (i *Instance[S, P]) begin(held lease.Lease, def *fsm.Definition[S]) {
+func (i *Instance[S, P]) begin(held lease.Lease) {
 	i.mu.Lock()
 	i.token = held.Token()
 	i.mu.Unlock()
 	i.lease = held
-	i.machine = fsm.New(def, fsm.WithWriter(written{held, i.commit}), fsm.WithHistory(i.cfg.History))
+	i.machine = fsm.New(i.def, i.machineOptions()...)
 }

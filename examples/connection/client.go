@@ -136,7 +136,7 @@ func (c *client) end(context.Context, fsm.Transition[State]) error {
 }
 
 // pause is asked once for each time that the machine is about to wait.
-func (c *client) pause(fsm.Transition[State]) time.Duration {
+func (c *client) pause(context.Context, fsm.Transition[State]) time.Duration {
 	c.wait, c.backoff = c.backoff.step()
 	return c.wait
 }

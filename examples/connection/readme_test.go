@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/leasehold-go/leasehold/fsm/fsmdraw"
 )
 
 var update = flag.Bool("update", false, "write what README.md shows anew")
@@ -16,7 +18,7 @@ func TestThePictureInTheReadmeIsThatOfTheTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := c.machine.Definition().Mermaid()
+	want := fsmdraw.Mermaid(c.machine.Definition())
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/fsm/fsmdraw"
 )
 
 // program is one command on one order.
@@ -113,7 +114,7 @@ func (p *program) draw(ctx context.Context, m *machine) error {
 		return err
 	}
 	s := m.Snapshot()
-	_, err := fmt.Fprint(p.out, p.def.Mermaid(fsm.Current(s.State), fsm.Taken(s.History)))
+	_, err := fmt.Fprint(p.out, fsmdraw.Mermaid(p.def, fsmdraw.Current(s.State), fsmdraw.Taken(s.History)))
 	return err
 }
 

@@ -8,12 +8,14 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/leasehold-go/leasehold/fsm/fsmdraw"
 )
 
 var update = flag.Bool("update", false, "write what README.md shows anew")
 
 func TestThePictureInTheReadmeIsThatOfTheTable(t *testing.T) {
-	wantShown(t, "mermaid", lifecycle.Mermaid())
+	wantShown(t, "mermaid", fsmdraw.Mermaid(lifecycle))
 }
 
 func TestTheStoryInTheReadmeIsTheOneTold(t *testing.T) {

@@ -14,139 +14,108 @@ import (
 	"github.com/leasehold-go/leasehold/fsm"
 )
 
-// Check walks machines of a definition at random and fails the test when one does
-// what the definition or the order of package fsm does not allow. Events with an
-// argument need an [Arg] each. It logs how many of the edges were walked, and
-// which were not: guards may be in the way.
-func Check[S comparable](t *testing.T, def *fsm.Definition[S], args ...Argument[S]) {
+// historyCap is the cap of the history of a machine in Check. The checks read the last
+// entry.
+const historyCap = 50
+
+// Check makes random calls on machines of a definition. It fails the test when the result
+// of a call contradicts the definition or the order of package fsm. Each event with an
+// argument needs an [Arg]. Check logs how many edges the machines took, and which edges
+// they did not take: guards may refuse them.
+func Check[S comparable](t *testing.T, def *fsm.Definition[S], settings ...Setting[S]) {
 	t.Helper()
-	events := arguments(t, def, args)
+	c := configure(t, def, settings)
+
+	// Check also fires all signals, and an event that the definition does not know.
+	for _, s := range append(def.Signals(), fsm.NewSignal("")) {
+		c.events = append(c.events, event[S]{s.Name(), func(_ *rapid.T, ctx context.Context, m *fsm.Machine[S]) error { return m.Fire(ctx, s) }})
+	}
+	for _, name := range def.Events() {
+		if !slices.ContainsFunc(c.events, func(e event[S]) bool { return e.name == name }) {
+			t.Fatalf("fsmtest: event %q needs an argument: pass an Arg for it", name)
+		}
+	}
+
 	probed, p := attach(t, def)
-	walked := make(map[string]bool)
+	options := append(c.options, fsm.WithHistory(historyCap))
+	taken := make(map[string]bool)
 	rapid.Check(t, func(rt *rapid.T) {
-		timeless(t, def, rt.Failed, func() {
-			w := walk[S]{rt: rt, def: def, events: events, probe: p, m: fsm.New(probed), walked: walked}
-			defer w.m.Close(context.Background())
-			for range rapid.IntRange(1, 60).Draw(rt, "steps") {
-				w.step()
+		inBubble(t, def, rt.Failed, func() {
+			w := walk[S]{rt: rt, def: def, events: c.events, probe: p, machine: fsm.New(probed, options...), taken: taken}
+			defer w.machine.Close(context.Background())
+			for range rapid.IntRange(1, 60).Draw(rt, "calls") {
+				w.call()
 			}
 		})
 	})
-	t.Log(coverage(def, walked))
-}
 
-// coverage says how many edges were walked.
-func coverage[S comparable](def *fsm.Definition[S], walked map[string]bool) string {
 	var all int
 	var missed []string
 	for from, to := range edges(def) {
 		all++
-		if !walked[along(from, to)] {
+		if !taken[edgeLine(from, to)] {
 			missed = append(missed, fmt.Sprintf("%v -> %v", from, to))
 		}
 	}
-	text := fmt.Sprintf("walked %d of %d edges", all-len(missed), all)
+	coverage := fmt.Sprintf("took %d of %d edges", all-len(missed), all)
 	if len(missed) > 0 {
-		text += ", not " + strings.Join(missed, ", ")
+		coverage += ", not " + strings.Join(missed, ", ")
 	}
-	return text
+	t.Log(coverage)
 }
 
-// walk is one machine on its way.
+// walk is a sequence of random calls on one machine.
 type walk[S comparable] struct {
-	rt     *rapid.T
-	def    *fsm.Definition[S]
-	events []Argument[S]
-	probe  *probe[S]
-	m      *fsm.Machine[S]
-	walked map[string]bool
+	rt      *rapid.T
+	def     *fsm.Definition[S]
+	events  []event[S]
+	probe   *probe[S]
+	machine *fsm.Machine[S]
+	taken   map[string]bool // by edgeLine; shared by all walks of a Check
 }
 
-// call is one call and what became of it.
-type call[S comparable] struct {
-	*walk[S]
-	what          string
-	before, after fsm.Snapshot[S]
-	err           error
-}
-
-func (w *walk[S]) step() {
-	before := w.m.Snapshot()
-	w.probe.clear()
+// call draws one call, makes it and checks its result. While timeouts run it may instead
+// let time pass until the next one is due.
+func (w *walk[S]) call() {
+	ctx := context.Background()
+	before := w.machine.Snapshot()
+	w.probe.take()
+	made := func(name string, err error) *result[S] {
+		return &result[S]{walk: w, call: name, before: before, after: w.machine.Snapshot(), err: err, trace: w.probe.take()}
+	}
+	transition := func(to S) {
+		err := w.machine.Transition(ctx, to)
+		made(fmt.Sprintf("transition to %v", to), err).checkTransition(to)
+	}
 	calls := 9
 	if len(before.Timeouts) > 0 {
 		calls = 12
 	}
 	switch next := w.def.Next(before.State); rapid.IntRange(0, calls).Draw(w.rt, "call") {
-	case 10, 11, 12:
-		w.pass(before)
 	case 0:
-		err := w.m.Reset(context.Background(), "fsmtest")
-		w.done("reset", before, err).reset()
+		r := made("reset", w.machine.Reset(ctx, "fsmtest"))
+		r.want(r.moved() && r.err == nil && r.after.State == w.def.Initial(), "a reset leads to %v", w.def.Initial())
+		r.wantRan()
 	case 1, 2, 3:
-		to := rapid.SampledFrom(w.def.States()).Draw(w.rt, "to")
-		w.transition(before, to)
+		transition(rapid.SampledFrom(w.def.States()).Draw(w.rt, "to"))
 	case 4, 5:
 		if len(next) > 0 {
-			w.transition(before, rapid.SampledFrom(next).Draw(w.rt, "edge"))
+			transition(rapid.SampledFrom(next).Draw(w.rt, "edge"))
 		}
+	case 10, 11, 12:
+		earlier := func(a, b fsm.PendingTimeout[S]) int { return a.Due.Compare(b.Due) }
+		due := slices.SortedStableFunc(slices.Values(before.Timeouts), earlier)
+		time.Sleep(time.Until(due[0].Due))
+		synctest.Wait()
+		if len(due) > 1 && due[1].Due.Equal(due[0].Due) {
+			return // the trace does not tell which of the timeouts fired
+		}
+		r := made(fmt.Sprintf("timeout of %v to %v", due[0].State, due[0].To), nil)
+		r.err = r.outcome // a timeout has no caller
+		r.checkTimeout(due[0])
 	default:
-		e := w.events[rapid.IntRange(0, len(w.events)-1).Draw(w.rt, "event")]
-		err := e.fire(w.rt, context.Background(), w.m)
-		w.done(fmt.Sprintf("event %q", e.name), before, err).event(e.name)
+		e := rapid.SampledFrom(w.events).Draw(w.rt, "event")
+		err := e.fire(w.rt, ctx, w.machine)
+		made(fmt.Sprintf("event %q", e.name), err).checkEvent(e.name)
 	}
-}
-
-// pass lets time pass until something is due.
-func (w *walk[S]) pass(before fsm.Snapshot[S]) {
-	earlier := func(a, b fsm.PendingTimeout[S]) int { return a.Due.Compare(b.Due) }
-	due := slices.SortedStableFunc(slices.Values(before.Timeouts), earlier)
-	time.Sleep(time.Until(due[0].Due))
-	synctest.Wait()
-	c := w.done(fmt.Sprintf("timeout of %v to %v", due[0].State, due[0].To), before, w.probe.outcome)
-	if len(due) > 1 && due[1].Due.Equal(due[0].Due) {
-		return // which of them have done what cannot be told apart
-	}
-	c.timeout(due[0])
-}
-
-func (w *walk[S]) transition(before fsm.Snapshot[S], to S) {
-	err := w.m.Transition(context.Background(), to)
-	w.done(fmt.Sprintf("transition to %v", to), before, err).transition(to)
-}
-
-func (w *walk[S]) done(what string, before fsm.Snapshot[S], err error) *call[S] {
-	return &call[S]{walk: w, what: what, before: before, after: w.m.Snapshot(), err: err}
-}
-
-func (c *call[S]) fail(format string, args ...any) {
-	c.rt.Helper()
-	c.rt.Fatalf("%s in %v (error: %v): %s\nran: %q", c.what, c.before.State, c.err, fmt.Sprintf(format, args...), c.probe.lines)
-}
-
-// moved reports whether a step was committed, and checks that either all of it was
-// or nothing.
-func (c *call[S]) moved() bool {
-	switch c.after.Number {
-	case c.before.Number:
-		if !same(c.before, c.after) {
-			c.fail("no step, but a trace: %+v, was %+v", c.after, c.before)
-		}
-		return false
-	case c.before.Number + 1:
-		last := c.after.History[len(c.after.History)-1]
-		if last.From != c.before.State || last.To != c.after.State || last.Number != c.after.Number {
-			c.fail("recorded as %+v, and now in %v", last, c.after.State)
-		}
-		for _, p := range c.after.Timeouts {
-			c.want(c.def.In(c.after.State, p.State), "the timeout of %v runs in %v", p.State, c.after.State)
-		}
-		return true
-	}
-	c.fail("%d steps for one call", c.after.Number-c.before.Number)
-	return false
-}
-
-func same[S comparable](a, b fsm.Snapshot[S]) bool {
-	return a.State == b.State && a.Since.Equal(b.Since) && slices.Equal(a.History, b.History)
 }

@@ -1,21 +1,20 @@
-// Package fsmtest tests a definition of package fsm: one's own table, with one's
-// own rules.
+// Package fsmtest tests a definition of package fsm: the table of a program, with its
+// rules.
 //
 //	func TestLifecycle(t *testing.T) {
 //		fsmtest.Check(t, lifecycle, fsmtest.Arg[State](Start, boots))
 //	}
 //
-// [Check] walks machines at random through states and events, wanted and unwanted,
-// and checks after each call that what happened is what the definition says, in the
-// order that the package fsm documents, and that what was refused left no trace.
-// [Paths] lists shortest walks that together take every edge, and [Cover] takes
-// them.
+// [Check] makes random calls, permitted and forbidden, on machines of the definition. After
+// each call it compares the result with the definition and with the order that package fsm
+// documents, and checks that a refused call left no trace. [Paths] lists shortest paths that
+// together take every edge, and [Cover] makes the transitions of these paths.
 //
-// The definition's own guards and hooks run. They may refuse and fail as they
-// like; what is checked is what becomes of that. What they need has to be there,
-// and they should not mind to run often.
+// The guards and hooks of the definition run. They may refuse and fail at any time, and
+// fsmtest checks the consequences. They must not depend on how often they run. Data that
+// they need is given with [Options].
 //
-// If there are timeouts, all of it runs in a bubble of testing/synctest, and time
-// passes when the walk lets it: hooks should take none themselves, and a
-// [fsm.TimeoutFunc] should not say that it is due at once.
+// If the definition has timeouts, the machines run in a bubble of testing/synctest, where
+// only fsmtest lets time pass. Guards and hooks should not sleep then, and a
+// [fsm.TimeoutFunc] should return a positive duration.
 package fsmtest

@@ -34,9 +34,10 @@ var (
 
 var errBoom = errors.New("boom")
 
-func TestPlainTable(t *testing.T) { fsmtest.Check(t, fsm.MustDefine("idle", table)) }
+func TestCheckAcceptsAPlainTable(t *testing.T) { fsmtest.Check(t, fsm.MustDefine("idle", table)) }
 
-func sometimes[T any](n int) func(context.Context, T) error {
+// failsEvery returns a guard or hook that fails in every n-th call.
+func failsEvery[T any](n int) func(context.Context, T) error {
 	calls := 0
 	return func(context.Context, T) error {
 		if calls++; calls%n == 0 {
@@ -46,8 +47,8 @@ func sometimes[T any](n int) func(context.Context, T) error {
 	}
 }
 
-// worded has rules of every kind, and code that fails now and then.
-func worded(more ...fsm.Rule[state]) *fsm.Definition[state] {
+// withEveryRule has rules of every kind, and guards and hooks that sometimes fail.
+func withEveryRule(more ...fsm.Rule[state]) *fsm.Definition[state] {
 	type tr = fsm.Transition[state]
 	rules := []fsm.Rule[state]{
 		fsm.On(boot, fsm.From[state]("idle"), "starting", fsm.If("even", func(_ context.Context, _ tr, n int) error {
@@ -64,23 +65,22 @@ func worded(more ...fsm.Rule[state]) *fsm.Definition[state] {
 		fsm.On(tick, fsm.From[state]("active"), "active"), fsm.Self[state]("active"),
 		fsm.On(tick, fsm.From[state]("warming"), "warming"), fsm.Reenter[state]("warming"),
 		fsm.Internal(tick, fsm.From[state]("idle"), fsm.Do(func(ctx context.Context, _ tr, _ fsm.NoArg) error { return nil })),
-		fsm.Guard("warming", "g", sometimes[tr](3)), fsm.GuardEdge("stopped", "idle", "e", sometimes[tr](2)),
-		fsm.Before(sometimes[tr](7)), fsm.OnEntry("active", sometimes[tr](2)), fsm.After(sometimes[tr](5)),
+		fsm.Guard("warming", "g", failsEvery[tr](3)), fsm.GuardEdge("stopped", "idle", "e", failsEvery[tr](2)),
+		fsm.Before(failsEvery[tr](7)), fsm.OnEntry("active", failsEvery[tr](2)), fsm.After(failsEvery[tr](5)),
 	}
 	return fsm.MustDefine("idle", table, append(rules, more...)...)
 }
 
-func TestEveryKindOfRule(t *testing.T) {
-	fsmtest.Check(t, worded(), fsmtest.Arg[state](boot, rapid.IntRange(0, 3)))
+func TestCheckAcceptsEveryKindOfRule(t *testing.T) {
+	fsmtest.Check(t, withEveryRule(), fsmtest.Arg[state](boot, rapid.IntRange(0, 3)))
 }
 
-func TestUnhandledHookMayAnswer(t *testing.T) {
-	fsmtest.Check(t, worded(fsm.OnUnhandled(func(context.Context, *fsm.EventError[state]) error { return nil })),
+func TestCheckAcceptsAnUnhandledHook(t *testing.T) {
+	fsmtest.Check(t, withEveryRule(fsm.OnUnhandled(func(context.Context, *fsm.EventError[state]) error { return nil })),
 		fsmtest.Arg[state](boot, rapid.IntRange(0, 3)))
 }
 
-// nested has states within states, history states and timeouts, and code that fails
-// now and then.
+// nested has substates, history states and timeouts.
 func nested(more ...fsm.Rule[state]) *fsm.Definition[state] {
 	type tr = fsm.Transition[state]
 	rules := []fsm.Rule[state]{
@@ -89,7 +89,7 @@ func nested(more ...fsm.Rule[state]) *fsm.Definition[state] {
 		fsm.Self[state]("live"), fsm.Reenter[state]("running"),
 		fsm.Timeout[state]("running", time.Hour, "stopped"), fsm.Timeout[state]("warming", time.Minute, "active"),
 		fsm.Timeout[state]("starting", 2*time.Minute, "live"), fsm.Timeout[state]("starting", 2*time.Minute, "paused"),
-		fsm.TimeoutFunc("active", "jitter", func(t tr) time.Duration { return time.Duration(t.Number) * time.Second }, "live"),
+		fsm.TimeoutFunc("active", "jitter", func(_ context.Context, t tr) time.Duration { return time.Duration(t.Number) * time.Second }, "live"),
 		fsm.On(boot, fsm.From[state]("idle"), "running"), fsm.On(boot, fsm.From[state]("running"), "running"),
 		fsm.On(stop, fsm.From[state]("running"), "stopped"), fsm.On(stop, fsm.From[state]("live"), "live"), fsm.Ignore(stop, fsm.From[state]("warming")),
 		fsm.On(tick, fsm.From[state]("paused"), "again"), fsm.Internal(tick, fsm.FromAny[state]()),
@@ -101,12 +101,12 @@ func nested(more ...fsm.Rule[state]) *fsm.Definition[state] {
 	}, append(rules, more...)...)
 }
 
-func TestHierarchyAndTime(t *testing.T) {
+func TestCheckAcceptsHierarchyAndTimeouts(t *testing.T) {
 	fsmtest.Check(t, nested(), fsmtest.Arg[state](boot, rapid.IntRange(0, 3)))
 	type tr = fsm.Transition[state]
 	fsmtest.Check(t, nested(
-		fsm.Guard("live", "g", sometimes[tr](3)), fsm.Guard("running", "h", sometimes[tr](5)), fsm.GuardEdge("warming", "stopped", "e", sometimes[tr](2)),
-		fsm.Before(sometimes[tr](7)), fsm.OnEntry("live", sometimes[tr](2)), fsm.OnExit("running", sometimes[tr](4)),
+		fsm.Guard("live", "g", failsEvery[tr](3)), fsm.Guard("running", "h", failsEvery[tr](5)), fsm.GuardEdge("warming", "stopped", "e", failsEvery[tr](2)),
+		fsm.Before(failsEvery[tr](7)), fsm.OnEntry("live", failsEvery[tr](2)), fsm.OnExit("running", failsEvery[tr](4)),
 	), fsmtest.Arg[state](boot, rapid.IntRange(0, 3)))
 }
 
@@ -123,7 +123,39 @@ func TestCoverTakesTheEdgesOfLeaves(t *testing.T) {
 	}
 }
 
-func TestCover(t *testing.T) { fsmtest.Cover(t, fsm.MustDefine("idle", table)) }
+func TestCoverTakesAPlainTable(t *testing.T) { fsmtest.Cover(t, fsm.MustDefine("idle", table)) }
+
+// failures is data of a machine. Its method check fails in every n-th call if every is n.
+type failures struct{ calls, every int }
+
+func (f *failures) check() error {
+	if f.calls++; f.every > 0 && f.calls%f.every == 0 {
+		return errBoom
+	}
+	return nil
+}
+
+func TestMachinesGetTheirOptions(t *testing.T) {
+	data := fsm.NewData[*failures]("failures")
+	check := func(ctx context.Context, _ fsm.Transition[state]) error { return data.Of(ctx).check() }
+	plain := fsm.MustDefine("idle", table, fsm.Requires[state](data), fsm.Guard("warming", "required", check), fsm.OnEntry("active", check))
+	timed, err := plain.With(fsm.TimeoutFunc("starting", "required", func(ctx context.Context, _ fsm.Transition[state]) time.Duration {
+		return time.Duration(1+data.Of(ctx).calls%3) * time.Second
+	}, "idle"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, def := range map[string]*fsm.Definition[state]{"plain": plain, "timed": timed} {
+		t.Run(name, func(t *testing.T) {
+			checked, covered := &failures{every: 3}, new(failures)
+			fsmtest.Check(t, def, fsmtest.Options[state](fsm.WithHistory(0)), fsmtest.Options[state](fsm.WithData(data, checked)))
+			fsmtest.Cover(t, def, fsmtest.Options[state](fsm.WithData(data, covered)))
+			if checked.calls == 0 || covered.calls == 0 {
+				t.Errorf("Check made %d calls and Cover %d, want some", checked.calls, covered.calls)
+			}
+		})
+	}
+}
 
 func TestPathsTakeEveryEdge(t *testing.T) {
 	want := [][]state{

@@ -2,239 +2,238 @@ package fsmtest
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/fsm/internal/order"
 )
 
-// reset judges a reset: it goes home, and runs nothing.
-func (c *call[S]) reset() {
-	c.want(c.moved() && c.err == nil && c.after.State == c.def.Initial(), "a reset leads to %v", c.def.Initial())
-	c.ran()
+// result is one call with the snapshots before and after it, its error and its trace.
+type result[S comparable] struct {
+	*walk[S]
+	call          string // for failures
+	before, after fsm.Snapshot[S]
+	err           error
+	trace
 }
 
-// timeout judges what became of a timeout that was due: it is a transition, of which
-// the hooks were told instead of a caller, and it is over.
-func (c *call[S]) timeout(p fsm.PendingTimeout[S]) {
-	c.want(!slices.Contains(c.after.Timeouts, p), "it still runs")
-	if c.err != nil {
-		c.want(c.err == c.probe.failed, "the hook for failed timeouts was told %v", c.probe.failed)
+// want fails the test unless ok is true.
+func (r *result[S]) want(ok bool, format string, args ...any) {
+	if !ok {
+		r.rt.Helper()
+		r.rt.Fatalf("%s in %v (error: %v): %s\nran: %q", r.call, r.before.State, r.err, fmt.Sprintf(format, args...), r.lines)
 	}
-	if c.moved() {
-		cause := c.after.History[len(c.after.History)-1].Cause
-		c.want(strings.HasPrefix(cause, "timeout after "), "its cause is %q", cause)
-	}
-	c.transition(p.To)
 }
 
-// transition judges what became of a request for a state.
-func (c *call[S]) transition(to S) {
-	possible := c.def.Can(c.before.State, to)
-	switch moved := c.moved(); {
+// moved reports whether the call committed a transition. It checks that the snapshot has
+// either all of a transition or nothing.
+func (r *result[S]) moved() bool {
+	if r.after.Number == r.before.Number {
+		same := r.after.State == r.before.State && r.after.Since.Equal(r.before.Since) && slices.Equal(r.after.History, r.before.History)
+		r.want(same, "no transition was committed, but the snapshot changed to %+v from %+v", r.after, r.before)
+		return false
+	}
+	r.want(r.after.Number == r.before.Number+1, "%d transitions in one call", r.after.Number-r.before.Number)
+	last := r.last()
+	r.want(last.From == r.before.State && last.To == r.after.State && last.Number == r.after.Number,
+		"the history has %+v, but the machine is in %v", last, r.after.State)
+	for _, p := range r.after.Timeouts {
+		r.want(r.def.In(r.after.State, p.State), "a timeout of %v runs in %v", p.State, r.after.State)
+	}
+	return true
+}
+
+// last returns the newest transition of the history.
+func (r *result[S]) last() fsm.Transition[S] { return r.after.History[len(r.after.History)-1] }
+
+// checkTimeout checks a timeout that was due. The timeout no longer runs. It led to a
+// transition, or a hook got the error instead of a caller.
+func (r *result[S]) checkTimeout(p fsm.PendingTimeout[S]) {
+	r.want(!slices.Contains(r.after.Timeouts, p), "the timeout still runs")
+	if r.err != nil {
+		r.want(r.err == r.timeoutError, "the OnTimeoutError hook got %v", r.timeoutError)
+	}
+	if r.moved() {
+		r.want(strings.HasPrefix(r.last().Cause, "timeout after "), "the cause is %q", r.last().Cause)
+	}
+	r.checkTransition(p.To)
+}
+
+// checkTransition checks a request for a state.
+func (r *result[S]) checkTransition(to S) {
+	permitted := r.def.Can(r.before.State, to)
+	switch moved := r.moved(); {
 	case moved:
-		c.want(possible && c.led(to), "it led to %v", c.after.State)
-		c.step()
-	case possible:
-		c.refusedByCode(c.guarded(c.before.State, to))
+		r.want(permitted && r.reached(to), "the transition ended in %v", r.after.State)
+		r.checkOrder()
+	case permitted:
+		r.checkRefusal(r.guarded(r.before.State, to))
 	default:
-		c.want(errors.Is(c.err, fsm.ErrInvalidTransition), "it is not in the table")
-		c.ran("finally")
+		r.want(errors.Is(r.err, fsm.ErrInvalidTransition), "the edge is not in the table")
+		r.wantRan("finally")
 	}
 }
 
-// event judges what became of an event.
-func (c *call[S]) event(name string) {
-	var reactions []fsm.Reaction[S]
-	for _, r := range c.def.Reactions() {
-		if r.Event == name && r.From == c.before.State {
-			reactions = append(reactions, r)
+// checkEvent checks an event against the rules for it in the state before the call.
+func (r *result[S]) checkEvent(name string) {
+	var rules []fsm.Reaction[S]
+	for _, rule := range r.def.Reactions() {
+		if rule.Event == name && rule.From == r.before.State {
+			rules = append(rules, rule)
 		}
 	}
-	switch moved := c.moved(); {
+	switch moved := r.moved(); {
 	case moved:
-		leads := func(r fsm.Reaction[S]) bool { return slices.ContainsFunc(r.To, c.led) }
-		c.want(slices.ContainsFunc(reactions, leads), "no rule leads to %v", c.after.State)
-		c.want(c.after.History[len(c.after.History)-1].Event == name, "it is not recorded as %q", name)
-		c.step()
-	case len(reactions) == 0:
-		c.unhandled(name)
+		leads := func(rule fsm.Reaction[S]) bool { return slices.ContainsFunc(rule.To, r.reached) }
+		r.want(slices.ContainsFunc(rules, leads), "no rule leads to %v", r.after.State)
+		r.want(r.last().Event == name, "the history does not have event %q", name)
+		r.checkOrder()
+	case len(rules) > 0:
+		r.checkEventWithoutTransition(rules)
 	default:
-		c.stayed(reactions)
+		r.wantRan("finally")
+		want := fsm.ErrUnknownEvent
+		if slices.Contains(r.def.Events(), name) {
+			want = fsm.ErrUnhandled
+		}
+		r.want(r.probe.unhandled || errors.Is(r.err, want), "want error %v", want)
 	}
 }
 
-// unhandled judges an event about which nothing is said in the state.
-func (c *call[S]) unhandled(name string) {
-	c.ran("finally")
-	if c.probe.lenient {
-		return
-	}
-	why := fsm.ErrUnknownEvent
-	if slices.Contains(c.def.Events(), name) {
-		why = fsm.ErrUnhandled
-	}
-	c.want(errors.Is(c.err, why), "want %v", why)
-}
-
-// stayed judges an event that is handled and made no step: it is ignored, handled
-// in place, or refused.
-func (c *call[S]) stayed(reactions []fsm.Reaction[S]) {
-	first := reactions[0]
-	certain := len(first.Guards) == 0
-	has := func(is func(fsm.Reaction[S]) bool) bool { return slices.ContainsFunc(reactions, is) }
-	ignored := func(r fsm.Reaction[S]) bool { return r.Ignored }
-	internal := func(r fsm.Reaction[S]) bool { return r.Internal }
+// checkEventWithoutTransition checks an event that has rules and led to no transition: it
+// was ignored, handled in place, or refused.
+func (r *result[S]) checkEventWithoutTransition(rules []fsm.Reaction[S]) {
+	first := rules[0]
+	unguarded := len(first.Guards) == 0
+	ignored := func(rule fsm.Reaction[S]) bool { return rule.Ignored }
+	internal := func(rule fsm.Reaction[S]) bool { return rule.Internal }
 	switch {
-	case first.Ignored && certain:
-		c.want(c.err == nil, "it is ignored")
-		c.ran()
-	case c.err == nil && len(c.probe.lines) == 0:
-		c.want(has(ignored), "nothing happened, and it is not ignored")
-	case slices.Contains(c.probe.lines, "after"):
-		c.want(has(internal), "it is not internal")
-		c.ran("before", "after", "finally")
+	case first.Ignored && unguarded:
+		r.want(r.err == nil, "an ignored event failed")
+		r.wantRan()
+	case r.err == nil && len(r.lines) == 0:
+		r.want(slices.ContainsFunc(rules, ignored), "nothing ran, but no rule ignores the event")
+	case slices.Contains(r.lines, "after"):
+		r.want(slices.ContainsFunc(rules, internal), "the event was handled in place, but no rule is internal")
+		r.wantRan("before", "after", "finally")
 	case first.Internal:
-		c.refusedByCode(!certain)
+		r.checkRefusal(!unguarded)
 	default:
-		guards := has(func(r fsm.Reaction[S]) bool { return len(r.Guards) > 0 || len(r.To) > 1 })
-		for _, r := range reactions {
-			for _, to := range r.To {
-				guards = guards || c.guarded(r.From, to)
+		guarded := len(first.To) != 1
+		for _, rule := range rules {
+			guarded = guarded || len(rule.Guards) > 0 || len(rule.To) > 1
+			for _, to := range rule.To {
+				guarded = guarded || r.guarded(rule.From, to)
 			}
 		}
-		c.refusedByCode(guards || len(first.To) != 1)
+		r.checkRefusal(guarded)
 	}
 }
 
-// refusedByCode judges a refusal by the definition's own code: by a guard, of which
-// the call may have had some to pass, or after the guards.
-func (c *call[S]) refusedByCode(guards bool) {
-	c.want(c.err != nil, "nothing refused it, and it made no step")
-	_, byGuard := errors.AsType[*fsm.GuardError](c.err)
-	c.want(guards || !byGuard, "there is no guard")
-	lines := c.probe.lines
-	for len(lines) > 1 && c.ofParent(lines[0]) { // one within refused, or a candidate's next had its turn
+// checkRefusal checks that a guard or a before hook of the definition refused the call.
+// guarded tells whether the call had guards to pass.
+func (r *result[S]) checkRefusal(guarded bool) {
+	r.want(r.err != nil, "the call succeeded without a transition")
+	_, byGuard := errors.AsType[*fsm.GuardError](r.err)
+	r.want(guarded || !byGuard, "a guard refused, but the definition has none here")
+
+	// The probe's guards of the parents that would be entered may have run: then the guard
+	// of a child refused, or the next candidate of the event was tried.
+	ofParent := func(line string) bool {
+		return slices.ContainsFunc(r.def.States(), func(s S) bool { return len(r.def.Children(s)) > 0 && line == stateLine("guard", s) })
+	}
+	lines := r.lines
+	for len(lines) > 1 && ofParent(lines[0]) {
 		lines = lines[1:]
 	}
-	if len(lines) == 2 && lines[0] == at("guard", c.target()) {
+	// If a before hook refused, the guard of the target has run as well.
+	target := r.before.State
+	if refused, ok := errors.AsType[*fsm.TransitionError[S]](r.err); ok {
+		target = refused.To
+	}
+	if len(lines) == 2 && lines[0] == stateLine("guard", target) {
 		lines = lines[1:]
 	}
-	c.want(slices.Equal(lines, []string{"finally"}), "a refusal has at most the guards and the finally hooks run")
-	c.outcome()
+	r.want(slices.Equal(lines, []string{"finally"}), "a refused call runs no more than guards and finally hooks")
+	r.wantOutcome()
 }
 
-// guarded reports whether guards may be in the way along an edge. To a history state
-// that depends on what it remembers.
-func (c *call[S]) guarded(from, to S) bool {
-	_, _, history := c.def.HistoryState(to)
-	return history || len(c.def.Guards(from, to)) > 0
+// guarded reports whether guards may refuse an edge. The guards of an edge to a history
+// state depend on the memory of the machine.
+func (r *result[S]) guarded(from, to S) bool {
+	_, _, history := r.def.HistoryState(to)
+	return history || len(r.def.Guards(from, to)) > 0
 }
 
-// ofParent reports whether a line is that of the guard of a state with others within it.
-func (c *call[S]) ofParent(line string) bool {
-	return slices.ContainsFunc(c.def.States(), func(s S) bool {
-		return len(c.def.Children(s)) > 0 && line == at("guard", s)
-	})
-}
-
-// target is where a refused call would have led.
-func (c *call[S]) target() S {
-	if refused, ok := errors.AsType[*fsm.TransitionError[S]](c.err); ok {
-		return refused.To
+// reached reports whether a transition to a target may end in the state after the call.
+func (r *result[S]) reached(target S) bool {
+	if of, _, history := r.def.HistoryState(target); history {
+		return r.def.In(r.after.State, of)
 	}
-	return c.before.State
+	self := r.after.State == r.before.State && r.def.In(r.before.State, target) && r.def.Can(target, target)
+	return self || r.after.State == initialLeaf(r.def, target)
 }
 
-// led reports whether the machine is where asking for a state leads.
-func (c *call[S]) led(ask S) bool {
-	of, _, history := c.def.HistoryState(ask)
-	if history {
-		return c.def.In(c.after.State, of)
-	}
-	stays := c.after.State == c.before.State && c.def.In(c.before.State, ask) && c.def.Can(ask, ask)
-	return stays || c.after.State == entered(c.def, ask)
-}
+// checkOrder checks the order of a transition that was committed.
+func (r *result[S]) checkOrder() {
+	hierarchy := order.Hierarchy[S](r.def.Parent)
+	from, leaf := r.before.State, r.after.State
 
-// step judges the order of a step that was made.
-func (c *call[S]) step() {
-	from, to := c.before.State, c.after.State
-	i := slices.IndexFunc(c.def.Next(from), func(ask S) bool { return slices.Contains(c.probe.lines, along(from, ask)) })
-	c.want(i >= 0, "it went along no edge")
-	ask := c.def.Next(from)[i]
-	c.walked[along(from, ask)] = true
-	up, down := c.way(from, to, ask)
-	if source := c.source(from, ask); source == ask && !slices.Contains(c.probe.lines, at("exit", from)) { // by a Self rule
-		c.ran(at("guard", ask), "before", along(from, ask), "after", "finally")
-	} else {
-		c.ran(slices.Concat(each("guard", down), []string{"before"}, each("exit", up), []string{along(from, ask)},
-			each("enter", down), []string{"after", "finally"})...)
-	}
-	if failed, ok := errors.AsType[*fsm.TransitionError[S]](c.err); c.err != nil {
-		c.want(ok && failed.Moved, "the error does not say that it moved")
-	}
-}
+	// The trace has the edge.
+	targets := r.def.Next(from)
+	i := slices.IndexFunc(targets, func(to S) bool { return slices.Contains(r.lines, edgeLine(from, to)) })
+	r.want(i >= 0, "the hook of no edge ran")
+	target := targets[i]
+	r.taken[edgeLine(from, target)] = true
 
-// source is the state in whose list of the table an edge stands: the outermost that has
-// it.
-func (c *call[S]) source(from, ask S) S {
-	around := lineage(c.def, from)
-	i := slices.IndexFunc(around, func(s S) bool { return !c.def.Can(s, ask) })
-	if i < 0 {
-		i = len(around)
+	// The source is the state that lists the edge in the table: the outermost that has it.
+	source := from
+	for _, s := range hierarchy.Lineage(from) {
+		if !r.def.Can(s, target) {
+			break
+		}
+		source = s
 	}
-	return around[i-1]
-}
 
-// way lists what a step along an edge leaves, innermost first, and what it enters,
-// outermost first: all but the states that hold both its ends and are neither.
-func (c *call[S]) way(from, to, ask S) (up, down []S) {
-	goal := ask
-	if of, deep, history := c.def.HistoryState(ask); deep {
-		goal = to
+	// The goal is the target after history states are resolved.
+	goal := target
+	if of, deep, history := r.def.HistoryState(target); deep {
+		goal = leaf
 	} else if history {
-		goal = lineage(c.def, to)[slices.Index(lineage(c.def, to), of)-1]
+		lineage := hierarchy.Lineage(leaf)
+		goal = lineage[slices.Index(lineage, of)-1]
 	}
-	source := c.source(from, ask)
-	stays := func(s S) bool {
-		return s != source && s != goal && c.def.In(source, s) && c.def.In(goal, s)
+
+	if source == target && !slices.Contains(r.lines, stateLine("exit", from)) { // by a Self rule
+		r.wantRan(stateLine("guard", target), "before", edgeLine(from, target), "after", "finally")
+	} else {
+		lines := func(point string, states []S) (lines []string) {
+			for _, s := range states {
+				lines = append(lines, stateLine(point, s))
+			}
+			return lines
+		}
+		exits, entries := hierarchy.Exits(from, source, goal), hierarchy.Entries(source, goal, leaf)
+		r.wantRan(slices.Concat(lines("guard", entries), []string{"before"}, lines("exit", exits), []string{edgeLine(from, target)},
+			lines("enter", entries), []string{"after", "finally"})...)
 	}
-	up = slices.DeleteFunc(lineage(c.def, from), stays)
-	down = slices.DeleteFunc(lineage(c.def, to), stays)
-	slices.Reverse(down)
-	return up, down
+	if r.err != nil {
+		failed, ok := errors.AsType[*fsm.TransitionError[S]](r.err)
+		r.want(ok && failed.Moved, "the error does not say that the machine moved")
+	}
 }
 
-// lineage is a state and those around it, outwards.
-func lineage[S comparable](def *fsm.Definition[S], s S) []S {
-	all := []S{s}
-	for parent, ok := def.Parent(s); ok; parent, ok = def.Parent(parent) {
-		all = append(all, parent)
-	}
-	return all
-}
-
-func each[S comparable](what string, states []S) (lines []string) {
-	for _, s := range states {
-		lines = append(lines, at(what, s))
-	}
-	return lines
-}
-
-// ran checks what has run, and that the finally hook was told what the caller was.
-func (c *call[S]) ran(lines ...string) {
-	c.want(slices.Equal(c.probe.lines, lines), "want run: %q", lines)
+// wantRan checks the lines of the trace.
+func (r *result[S]) wantRan(lines ...string) {
+	r.want(slices.Equal(r.lines, lines), "want ran: %q", lines)
 	if len(lines) > 0 {
-		c.outcome()
+		r.wantOutcome()
 	}
 }
 
-func (c *call[S]) outcome() {
-	c.want(c.err == c.probe.outcome, "the finally hooks were told %v", c.probe.outcome)
-}
-
-func (c *call[S]) want(ok bool, format string, args ...any) {
-	if !ok {
-		c.fail(format, args...)
-	}
+// wantOutcome checks that the finally hooks and the caller got the same error.
+func (r *result[S]) wantOutcome() {
+	r.want(r.err == r.outcome, "the finally hooks got %v", r.outcome)
 }

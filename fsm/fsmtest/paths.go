@@ -12,28 +12,36 @@ import (
 	"github.com/leasehold-go/leasehold/fsm"
 )
 
-// Paths returns walks from the initial state that together take every edge, and so
-// reach every state. Each is a shortest way to its last edge; none is part of
-// another's beginning. A definition has always the same.
+// Paths returns paths from the initial state that together take every edge, and so reach
+// every state. Each path is a shortest path to the source of its last edge, and that edge.
+// No path is the beginning of another. The result depends on the definition alone.
 //
-// With a hierarchy the edges are those of the leaves, those from the states around
-// them included, and a walk is what to ask for after the state in which it begins; see
-// [fsm.Definition.Path], also for history states.
+// With a hierarchy, Paths takes the edges of the leaves, which include the edges of the
+// states around them. A path is then its first state and the targets to ask for, one
+// after the other; see [fsm.Definition.Path], also for history states.
 func Paths[S comparable](def *fsm.Definition[S]) [][]S {
 	var all [][]S
 	for from, to := range edges(def) {
 		all = append(all, append(def.Path(def.Initial(), from), to))
 	}
-	slices.SortStableFunc(all, func(a, b []S) int { return len(b) - len(a) }) // the longer may take the shorter with them
-	taken := make(map[step[S]]bool)
+	// Long paths first: a long path may take the last edge of a shorter one.
+	slices.SortStableFunc(all, func(a, b []S) int { return len(b) - len(a) })
+
+	type edge struct{ leaf, target S }
+	taken := make(map[edge]bool)
 	var paths [][]S
 	for _, path := range all {
-		way := steps(def, path)
-		if taken[way[len(way)-1]] {
+		var route []edge
+		leaf := path[0]
+		for _, target := range path[1:] {
+			route = append(route, edge{leaf, target})
+			leaf = initialLeaf(def, target)
+		}
+		if taken[route[len(route)-1]] {
 			continue
 		}
-		for _, s := range way {
-			taken[s] = true
+		for _, e := range route {
+			taken[e] = true
 		}
 		paths = append(paths, path)
 	}
@@ -41,55 +49,36 @@ func Paths[S comparable](def *fsm.Definition[S]) [][]S {
 	return paths
 }
 
-// step is an edge of a leaf.
-type step[S comparable] struct{ from, ask S }
-
-// steps are the edges that a path takes.
-func steps[S comparable](def *fsm.Definition[S], path []S) (all []step[S]) {
-	at := path[0]
-	for _, ask := range path[1:] {
-		all = append(all, step[S]{at, ask})
-		at = entered(def, ask)
-	}
-	return all
-}
-
-// entered is the leaf that is entered with a state, if nothing is remembered.
-func entered[S comparable](def *fsm.Definition[S], s S) S {
-	if of, _, history := def.HistoryState(s); history {
-		s = of
-	}
-	for len(def.Children(s)) > 0 {
-		s = def.Children(s)[0]
-	}
-	return s
-}
-
-// Cover takes every walk of [Paths], each with a new machine in a subtest of its
-// own. A step that a guard or hook refuses fails it.
-func Cover[S comparable](t *testing.T, def *fsm.Definition[S]) {
+// Cover makes the transitions of every path of [Paths], each path with a new machine in a
+// subtest. A refused transition fails the subtest.
+func Cover[S comparable](t *testing.T, def *fsm.Definition[S], settings ...Setting[S]) {
+	t.Helper()
+	c := configure(t, def, settings)
 	for _, path := range Paths(def) {
-		t.Run(title(path), func(t *testing.T) {
-			timeless(t, def, t.Failed, func() { take(t, def, path) })
+		var title []string
+		for _, s := range path {
+			title = append(title, fmt.Sprint(s))
+		}
+		t.Run(strings.Join(title, " -> "), func(t *testing.T) {
+			inBubble(t, def, t.Failed, func() {
+				m := fsm.New(def, c.options...)
+				defer m.Close(context.Background())
+				for _, to := range path[1:] {
+					if err := m.Transition(context.Background(), to); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
 		})
 	}
 }
 
-func take[S comparable](t *testing.T, def *fsm.Definition[S], path []S) {
-	m := fsm.New(def)
-	defer m.Close(context.Background())
-	for _, to := range path[1:] {
-		if err := m.Transition(context.Background(), to); err != nil {
-			t.Error(err)
-			return
-		}
-	}
-}
-
-// timeless runs f where time stands still but for those who wait, if the definition
-// has timeouts. What f panics with comes out of it: a verdict at another line than what
-// ends rapid's attempts to simplify one, which it tells apart by where they come from.
-func timeless[S comparable](t *testing.T, def *fsm.Definition[S], failed func() bool, f func()) {
+// inBubble runs f, and in a bubble of testing/synctest if the definition has timeouts. A
+// panic of f leaves the bubble. rapid panics to fail a test and to give up an attempt to
+// shrink a failure, and tells panics apart by their stack traces, so there are two places
+// that panic.
+func inBubble[S comparable](t *testing.T, def *fsm.Definition[S], failed func() bool, f func()) {
 	if len(def.Timeouts()) == 0 {
 		f()
 		return
@@ -107,15 +96,19 @@ func timeless[S comparable](t *testing.T, def *fsm.Definition[S], failed func() 
 	}
 }
 
-func title[S comparable](path []S) string {
-	steps := make([]string, len(path))
-	for i, s := range path {
-		steps[i] = fmt.Sprint(s)
+// initialLeaf returns the leaf that is entered with a state, if history states remember
+// nothing.
+func initialLeaf[S comparable](def *fsm.Definition[S], s S) S {
+	if of, _, history := def.HistoryState(s); history {
+		s = of
 	}
-	return strings.Join(steps, " -> ")
+	for len(def.Children(s)) > 0 {
+		s = def.Children(s)[0]
+	}
+	return s
 }
 
-// edges yields the edges of a definition's leaves, in the order of its states.
+// edges yields the edges of the leaves by source and target, in the order of the states.
 func edges[S comparable](def *fsm.Definition[S]) iter.Seq2[S, S] {
 	return func(yield func(S, S) bool) {
 		for _, from := range def.States() {

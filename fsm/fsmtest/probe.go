@@ -9,69 +9,82 @@ import (
 	"github.com/leasehold-go/leasehold/fsm"
 )
 
-// probe notes what runs in the course of one call.
+// probe records the guards and hooks that run in one call.
 type probe[S comparable] struct {
-	mu      sync.Mutex // a timeout is on a goroutine of its own
-	lines   []string
-	outcome error // what the finally hook was told
-	failed  error // what the hook for failed timeouts was told
-	lenient bool  // the definition has an unhandled hook, whose answer counts
+	unhandled bool // the definition has an OnUnhandled rule, which decides about events without a rule
+
+	mu    sync.Mutex // timeouts run in goroutines of their own
+	trace trace
 }
 
-// attach derives a definition that runs the probe after the definition's own rules
-// at every point.
+// trace is the record of one call.
+type trace struct {
+	lines        []string
+	outcome      error // the argument of the finally hook
+	timeoutError error // the argument of the OnTimeoutError hook
+}
+
+// attach derives a definition with guards and hooks at every point that record themselves.
+// At each point they run last.
 func attach[S comparable](t testing.TB, def *fsm.Definition[S]) (*fsm.Definition[S], *probe[S]) {
 	p := new(probe[S])
-	rules := []fsm.Rule[S]{fsm.Before(p.note("before")), fsm.After(p.note("after")), fsm.Finally(p.end), fsm.OnTimeoutError(p.late)}
-	for _, from := range def.States() {
-		if _, _, history := def.HistoryState(from); history {
+	rules := []fsm.Rule[S]{
+		fsm.Before(p.records("before")), fsm.After(p.records("after")),
+		fsm.Finally(func(_ context.Context, _ fsm.Transition[S], err error) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.trace.lines = append(p.trace.lines, "finally")
+			p.trace.outcome = err
+		}),
+		fsm.OnTimeoutError(func(_ context.Context, err *fsm.TransitionError[S]) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.trace.timeoutError = err
+		}),
+	}
+	for _, s := range def.States() {
+		if _, _, history := def.HistoryState(s); history {
 			continue
 		}
 		rules = append(rules,
-			fsm.Guard(from, "fsmtest", p.note(at("guard", from))),
-			fsm.OnExit(from, p.note(at("exit", from))),
-			fsm.OnEntry(from, p.note(at("enter", from))))
+			fsm.Guard(s, "fsmtest", p.records(stateLine("guard", s))),
+			fsm.OnExit(s, p.records(stateLine("exit", s))),
+			fsm.OnEntry(s, p.records(stateLine("enter", s))))
 	}
 	for from, to := range edges(def) {
-		rules = append(rules, fsm.OnEdge(from, to, p.note(along(from, to))))
+		rules = append(rules, fsm.OnEdge(from, to, p.records(edgeLine(from, to))))
 	}
 	probed, err := def.With(rules...)
 	if err != nil {
 		t.Fatalf("fsmtest: %v", err)
 	}
+	// A definition has at most one OnUnhandled rule.
 	_, err = def.With(fsm.OnUnhandled(func(_ context.Context, e *fsm.EventError[S]) error { return e }))
-	p.lenient = err != nil // there is one already
+	p.unhandled = err != nil
 	return probed, p
 }
 
-func at[S comparable](what string, s S) string { return fmt.Sprintf("%s %v", what, s) }
-
-func along[S comparable](from, to S) string { return fmt.Sprintf("edge %v -> %v", from, to) }
-
-func (p *probe[S]) note(line string) func(context.Context, fsm.Transition[S]) error {
+// records returns a guard or hook that adds a line to the trace.
+func (p *probe[S]) records(line string) func(context.Context, fsm.Transition[S]) error {
 	return func(context.Context, fsm.Transition[S]) error {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.lines = append(p.lines, line)
+		p.trace.lines = append(p.trace.lines, line)
 		return nil
 	}
 }
 
-func (p *probe[S]) end(_ context.Context, _ fsm.Transition[S], err error) {
+// take returns the trace and begins an empty one.
+func (p *probe[S]) take() trace {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.lines = append(p.lines, "finally")
-	p.outcome = err
+	taken := p.trace
+	p.trace = trace{}
+	return taken
 }
 
-func (p *probe[S]) late(_ context.Context, err *fsm.TransitionError[S]) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.failed = err
-}
+// stateLine is the line of a guard, exit hook or entry hook.
+func stateLine[S comparable](point string, s S) string { return fmt.Sprintf("%s %v", point, s) }
 
-func (p *probe[S]) clear() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.lines, p.outcome, p.failed = nil, nil, nil
-}
+// edgeLine is the line of the hook of an edge.
+func edgeLine[S comparable](from, to S) string { return fmt.Sprintf("edge %v -> %v", from, to) }

@@ -1,0 +1,386 @@
+package fsm
+
+import (
+	"context"
+	"time"
+
+	"github.com/leasehold-go/leasehold/fsm/internal/graph"
+)
+
+// Transition moves the machine to a state, with a hierarchy to the leaf that is entered with
+// it ([Substates]); or it says in a *[TransitionError] why not. This is the order of a change,
+// for an event ([Fire]) as well:
+//
+//  1. The call waits for its turn. It fails if ctx has ended, or ends first, or if the machine
+//     is closed.
+//  2. The call fails if the machine's [Writer] has ended: a lease that was lost or released.
+//  3. The edge is looked up in the table: [ErrInvalidTransition]. For an event the rules for
+//     the present state are: [ErrUnhandled], [ErrUnknownEvent], or the result of
+//     [OnUnhandled]. An event that the state ignores is done.
+//  4. The guards are asked until one refuses: those of the event's candidate ([If]), of the
+//     edge ([GuardEdge]), then of the target ([Guard]; with a hierarchy of each state that
+//     would be entered, the outermost first). If one refuses, the event's next candidate is
+//     tried. A [Choose] finds its target after its own guards.
+//  5. The before hooks run until one refuses.
+//  6. With a writer, the value is encoded and written. If the write fails or is in doubt, the
+//     machine has not moved.
+//  7. The transition is committed: readers see the new state and the history.
+//  8. The exit hooks of the states that are left (the innermost first), the hooks of the edge,
+//     the event's [Do], the entry hooks of the states that are entered (the outermost first)
+//     and the after hooks run, all of them. The errors of those that fail are returned,
+//     joined. The machine has moved then, and the error says so. A state with a [Self] rule
+//     that is its own target has neither exit nor entry.
+//  9. Waits and subscriptions are told.
+//  10. The finally hooks run.
+//  11. Changes that hooks have queued run: [WithQueue].
+//
+// An event with an [Internal] rule skips 6, 7 and 9, and of 8 runs its Do and the after hooks.
+//
+// A failure before step 7 leaves no trace: state, history and number are as before. If ctx
+// ends after step 1, that ends nothing by itself; guards, hooks and the write get ctx.
+func (m *Machine[S]) Transition(ctx context.Context, to S) error {
+	return m.TransitionWithCause(ctx, to, "")
+}
+
+// TransitionWithCause is [Machine.Transition] with a cause for the history.
+func (m *Machine[S]) TransitionWithCause(ctx context.Context, to S, cause string) error {
+	if ctx.Err() != nil {
+		return m.refusal(&change[S]{to: to}, PhaseTurn, contextError(ctx))
+	}
+	m.turn.mu.Lock()
+	if m.turn.taken || !m.plain {
+		return m.call(ctx, &change[S]{to: to, cause: cause})
+	}
+	// Of a plain machine, steps 3, 7 and 9 are all there is. It makes them under one lock,
+	// reads the clock once and allocates nothing.
+	defer m.turn.mu.Unlock()
+	edge := m.def.edge(m.id(), to)
+	if edge == nil {
+		return m.refusal(&change[S]{to: to}, PhaseTable, ErrInvalidTransition)
+	}
+	e := entry{at: now(), from: m.id(), to: edge.Target}
+	m.commit(e, cause, edge.Kind == graph.Self)
+	if m.watchers != nil {
+		m.notify(m.def.transition(e, m.past.count, cause))
+	}
+	return nil
+}
+
+// Fire tells a machine that an event has happened. The call
+// follows the rules for the event and the present state, in the order of
+// [Machine.Transition]. A failure is an *[EventError]. (A method cannot have a type parameter
+// of its own; signals have the method [Machine.Fire].)
+func Fire[S comparable, A any](ctx context.Context, m *Machine[S], e Event[A], arg A) error {
+	return FireWithCause(ctx, m, e, arg, "")
+}
+
+// FireWithCause is [Fire] with a cause for the history.
+func FireWithCause[S comparable, A any](ctx context.Context, m *Machine[S], e Event[A], arg A, cause string) error {
+	if m.def.reads(e.event) {
+		return m.fire(ctx, e.event, &boxed[A]{arg}, cause)
+	}
+	return m.fire(ctx, e.event, nil, cause)
+}
+
+// Fire tells the machine that a signal has been given; see the function [Fire].
+func (m *Machine[S]) Fire(ctx context.Context, s Signal) error { return m.FireWithCause(ctx, s, "") }
+
+// FireWithCause is [Machine.Fire] with a cause for the history.
+func (m *Machine[S]) FireWithCause(ctx context.Context, s Signal, cause string) error {
+	if s.event == nil {
+		return m.fire(ctx, nil, nil, cause)
+	}
+	return m.fire(ctx, s.event, s.signal, cause)
+}
+
+// fire has the same shortcut for a plain machine as TransitionWithCause.
+func (m *Machine[S]) fire(ctx context.Context, e *event, arg argument, cause string) error {
+	if ctx.Err() != nil {
+		return m.refusal(&change[S]{kind: byEvent, event: e}, PhaseTurn, contextError(ctx))
+	}
+	m.turn.mu.Lock()
+	if m.turn.taken || !m.plain {
+		return m.call(ctx, &change[S]{kind: byEvent, event: e, arg: arg, cause: cause})
+	}
+	defer m.turn.mu.Unlock()
+	h := m.def.handler(m.id(), e)
+	if h == nil {
+		return m.unhandled(e)
+	}
+	edge := h.candidates[0].edge // without guards the first candidate is the only one
+	if edge == nil {
+		return nil
+	}
+	done := entry{at: now(), from: m.id(), to: edge.Target, event: h.number}
+	m.commit(done, cause, edge.Kind == graph.Self)
+	if m.watchers != nil {
+		m.notify(m.def.transition(done, m.past.count, cause))
+	}
+	return nil
+}
+
+// Reset returns the machine to its initial state from any state, for recovery. It is written
+// like every change and recorded as forced, but goes around the table and runs neither guards
+// nor hooks. It fails with a *[TransitionError] in steps 1, 2 and 6 of [Machine.Transition],
+// and changes nothing then.
+func (m *Machine[S]) Reset(ctx context.Context, cause string) error {
+	c := &change[S]{kind: byReset, to: m.def.Initial(), cause: cause}
+	if ctx.Err() != nil {
+		return m.refusal(c, PhaseTurn, contextError(ctx))
+	}
+	m.turn.mu.Lock()
+	return m.call(ctx, c)
+}
+
+// PermittedEvents returns the names of the events that may be fired now: for each the present
+// state has a candidate whose guards all pass. They are in the order of their first rule. A guard that needs an argument (of [If], unless the event is a
+// signal) counts as passed, and the function of a [Choose] is not called. Ignored events are
+// not listed.
+//
+// Guards are asked in turn with changes, so the call waits for its turn; inside a hook, with
+// the hook's context, it is part of that turn. It fails as a change does if ctx ends first, if
+// the machine is closed, or if its writer has ended.
+func (m *Machine[S]) PermittedEvents(ctx context.Context) (names []string, err error) {
+	ask := func() error {
+		h := m.newHookContext(ctx)
+		defer h.over.Store(true)
+		if err := m.writerErr(); err != nil {
+			return err
+		}
+		names = m.permittedEvents(h)
+		return nil
+	}
+	m.turn.mu.Lock()
+	if m.turn.taken && m.turn.within(ctx) {
+		m.turn.mu.Unlock()
+		err = ask()
+	} else {
+		m.turn.mu.Unlock()
+		err = m.inTurn(ctx, func() error { return m.turn.open(ask) })
+	}
+	if err != nil {
+		return nil, wrapped("permitted events", err)
+	}
+	return names, nil
+}
+
+// Detach takes the machine off a [Writer] that has ended, for an orderly shutdown: from then
+// on the machine moves in this process alone. It fails with [ErrAttached] while the writer is
+// good, and does nothing without one. It waits for its turn.
+func (m *Machine[S]) Detach(ctx context.Context) error {
+	err := m.inTurn(ctx, func() error {
+		if m.extras.writer == nil {
+			return nil
+		}
+		if m.turn.open(m.writerErr) == nil {
+			return ErrAttached
+		}
+		m.extras.writer = nil
+		m.plain = m.def.plain && !m.closed
+		return nil
+	})
+	if err != nil {
+		return wrapped("detach", err)
+	}
+	return nil
+}
+
+// Close makes every change from now on fail with [ErrClosed], also for callers that wait for
+// their turn, and returns when the change in progress has ended. Waits and subscriptions end
+// then, and timeouts end for good. If ctx ends first, its error is returned, and the machine is
+// closed all the same. Close may be called again. It does not release a lease. Reading goes on.
+func (m *Machine[S]) Close(ctx context.Context) error {
+	if m.turn.within(ctx) {
+		return wrapped("close", ErrReentrant)
+	}
+	m.turn.mu.Lock()
+	m.closed, m.plain = true, false
+	if m.extras != nil {
+		m.extras.timers.disarm()
+		if m.extras.timers.interrupt != nil {
+			m.extras.timers.interrupt(ErrClosed)
+		}
+	}
+	if err := m.turn.claim(ctx); err != nil {
+		return wrapped("close", err)
+	}
+	m.leave()
+	if m.extras != nil {
+		m.extras.timers.firing.Wait() // they find the machine closed
+	}
+	return nil
+}
+
+// call makes a change that may have to wait, be refused or take time: steps 1 and 11, and all
+// between by perform. The mutex is locked when call is called, and open when it returns.
+func (m *Machine[S]) call(ctx context.Context, c *change[S]) error {
+	// A call from user code of the change in progress is queued. (The mutex stays locked, so
+	// that change is yet to drain the queue.)
+	if m.turn.taken && m.turn.within(ctx) {
+		defer m.turn.mu.Unlock()
+		err := ErrReentrant
+		if m.extras.queue != nil {
+			err = m.extras.queue.add(ctx, c)
+		}
+		if err != nil {
+			return m.refusal(c, PhaseTurn, err)
+		}
+		return nil
+	}
+
+	// 1. The turn.
+	if err := m.turn.claim(ctx); err != nil {
+		return m.refusal(c, PhaseTurn, err)
+	}
+	defer m.leave()
+	m.begin()
+	if m.closed {
+		return m.refusal(c, PhaseTurn, ErrClosed)
+	}
+
+	// 2 to 10.
+	err := m.turn.open(func() error {
+		h := m.newHookContext(ctx)
+		defer h.over.Store(true)
+		return m.perform(h, c)
+	})
+
+	// 11. The queue.
+	m.drain()
+	return err
+}
+
+// inTurn runs code that is no change in a turn of its own, with the mutex locked.
+func (m *Machine[S]) inTurn(ctx context.Context, run func() error) error {
+	if ctx.Err() != nil {
+		return contextError(ctx)
+	}
+	m.turn.mu.Lock()
+	if err := m.turn.claim(ctx); err != nil {
+		return err
+	}
+	defer m.leave()
+	m.begin()
+	if m.closed {
+		return ErrClosed
+	}
+	return run()
+}
+
+// leave gives the turn to the next caller. However the turn ended, nothing that was queued in
+// it runs in the turn of another, and once the machine is closed nobody waits in vain.
+func (m *Machine[S]) leave() {
+	defer m.turn.give()
+	if m.closed && m.watchers != nil {
+		m.watchers.end(ErrClosed)
+		m.watchers = nil
+	}
+	if m.extras == nil || m.extras.queue == nil || len(m.extras.queue.waiting) == 0 {
+		return
+	}
+	q := m.extras.queue
+	q.broken = true
+	defer func() { q.broken = false }()
+	for len(q.waiting) > 0 {
+		dropped := q.take()
+		m.settle(dropped, m.refusal(&dropped.change, PhaseTurn, ErrAborted))
+	}
+}
+
+// drain runs the queued changes until the queue is empty; they may queue more. It has the
+// turn and the mutex.
+func (m *Machine[S]) drain() {
+	q := m.extras.queue
+	for q != nil && len(q.waiting) > 0 {
+		next := q.take()
+		var refused error
+		switch {
+		case m.closed:
+			refused = m.refusal(&next.change, PhaseTurn, ErrClosed)
+		case next.ctx.Err() != nil:
+			refused = m.refusal(&next.change, PhaseTurn, contextError(next.ctx))
+		}
+		m.settle(next, refused)
+	}
+}
+
+// settle runs a queued change, unless it is refused already, and reports its error.
+func (m *Machine[S]) settle(q queued[S], refused error) {
+	_ = m.turn.open(func() error {
+		h := m.newHookContext(q.ctx)
+		defer h.over.Store(true)
+		if refused == nil {
+			refused = m.perform(h, &q.change)
+		}
+		if refused != nil {
+			m.extras.queue.failed(h, refused)
+		}
+		return nil
+	})
+}
+
+// fireTimer is called by the timer. It takes a turn as a caller does. By then the timeout may
+// be over, and so may the machine.
+func (m *Machine[S]) fireTimer() {
+	defer m.extras.timers.firing.Done()
+	m.turn.mu.Lock()
+	_ = m.turn.claim(context.Background()) // which does not end before
+	defer m.leave()
+	m.expireOne(time.Now())
+}
+
+// begin makes a new turn ready. It lets the timeouts go first that were due when the call got
+// its turn: their timer may be late, or they were restored. Timeouts that these start are not
+// among them, or a circle could hold up the call for ever. It has the turn and the mutex.
+func (m *Machine[S]) begin() {
+	if m.extras == nil {
+		m.extras = new(extras[S])
+	}
+	if len(m.extras.timers.pending) == 0 {
+		return
+	}
+	now := time.Now()
+	for range len(m.extras.timers.pending) {
+		if !m.expireOne(now) {
+			return
+		}
+	}
+}
+
+// expireOne carries out one timeout that is due, and the changes that its hooks have queued.
+// It has the turn and the mutex.
+func (m *Machine[S]) expireOne(now time.Time) bool {
+	if m.closed {
+		return false
+	}
+	timers := &m.extras.timers
+	i, due := timers.takeOverdue(now)
+	if !due {
+		return false
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	timers.interrupt = cancel
+	defer func() { // also if user code ends the goroutine
+		timers.interrupt = nil
+		m.armTimers()
+	}()
+	_ = m.turn.open(func() error {
+		h := m.newHookContext(ctx)
+		defer h.over.Store(true)
+		t := &m.def.timeouts[i]
+		err := m.perform(h, &change[S]{to: t.to, cause: t.cause()})
+		if failed, ok := err.(*TransitionError[S]); ok {
+			for _, run := range m.def.onTimeoutError {
+				run(h, failed)
+			}
+		}
+		return nil
+	})
+	m.drain()
+	return true
+}
+
+func (m *Machine[S]) newHookContext(ctx context.Context) *hookContext {
+	return &hookContext{Context: ctx, turn: &m.turn, data: m.extras.data}
+}

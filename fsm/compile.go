@@ -1,0 +1,391 @@
+package fsm
+
+import (
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strings"
+
+	"github.com/leasehold-go/leasehold/fsm/internal/graph"
+)
+
+// compiler makes a definition. It goes on after a mistake, to report all of them.
+type compiler[S comparable] struct {
+	*Definition[S]
+	found problems
+}
+
+// compile makes a definition, from top to bottom: states, hierarchy, edges, code,
+// timeouts, events, checks.
+func compile[S comparable](initial S, table Table[S], rules []Rule[S]) (*Definition[S], error) {
+	c := compiler[S]{Definition: &Definition[S]{initial: initial, table: table, rules: rules}}
+	if len(table) <= graph.Max {
+		c.numberStates()
+		c.nest()
+		c.connect()
+		c.fingerprint = c.computeFingerprint()
+		c.attachCode()
+		c.attachTimeouts()
+		c.graph.PassDown()
+		c.handleEvents()
+		c.checkReach()
+		c.checkFinal()
+		c.checkTimeouts()
+		c.plain, c.stateful = c.isPlain(), len(c.timeouts)+len(c.graph.Remembered) > 0
+	} else {
+		c.found.add("%d states, more than %d", len(table), graph.Max)
+	}
+	if len(c.found) > 0 {
+		slices.Sort(c.found) // tables are maps: the order of discovery is not stable
+		return nil, &DefinitionError{Problems: slices.Compact(c.found)}
+	}
+	return c.Definition, nil
+}
+
+// numberStates gives every state an ID, also one that cannot be reached, so that rules
+// about it raise no second complaint.
+func (c *compiler[S]) numberStates() {
+	c.table.check(c.initial, &c.found)
+	children := make(map[S][]S)
+	for _, r := range c.rules {
+		if sub, ok := r.spec.(substatesRule[S]); ok {
+			children[sub.parent] = append(children[sub.parent], sub.children...)
+		}
+	}
+	c.states = c.table.order(c.initial, children)
+	c.ids = make(map[S]graph.ID, len(c.states))
+	for i, s := range c.states {
+		c.ids[s] = graph.ID(i)
+	}
+	c.graph = graph.New[hook[S]](len(c.states))
+}
+
+// nest builds the hierarchy. A relation that cannot be is reported and left out, so that
+// the rest is a tree.
+func (c *compiler[S]) nest() {
+	for _, r := range c.rules {
+		rule, ok := r.spec.(substatesRule[S])
+		if !ok {
+			continue
+		}
+		if len(rule.children) == 0 {
+			c.found.add("nothing is said to be within %q", label(rule.parent))
+		}
+		parent, known := c.id("the substates rule", rule.parent)
+		if known && c.graph.IsComposite(parent) {
+			c.found.add("there is more than one substates rule for %q", label(rule.parent))
+		}
+		for _, child := range rule.children {
+			id, also := c.id("the substates rule", child)
+			switch {
+			case !known || !also:
+			case c.graph.Within(parent, id):
+				c.found.add("%q is within %q, which is within it", label(child), label(rule.parent))
+			case c.graph.Nodes[id].Parent == parent:
+				c.found.add("%q is said to be within %q more than once", label(child), label(rule.parent))
+			case c.graph.Nodes[id].Parent != graph.None:
+				c.found.add("%q is within both %q and %q", label(child), label(c.states[c.graph.Nodes[id].Parent]), label(rule.parent))
+			default:
+				c.graph.Nest(parent, id)
+			}
+		}
+	}
+	remembers := make(map[S]bool)
+	for _, r := range c.rules {
+		if rule, ok := r.spec.(historyRule[S]); ok {
+			if remembers[rule.state] {
+				c.found.add("there is more than one history rule for %q", label(rule.state))
+			}
+			remembers[rule.state] = true
+			c.remember(rule)
+		}
+	}
+	c.start = c.graph.InitialLeaf(0)
+}
+
+// remember adds a history state.
+func (c *compiler[S]) remember(rule historyRule[S]) {
+	id, known := c.id("the history rule", rule.state)
+	of, also := c.id("the history rule", rule.of)
+	if !known || !also {
+		return
+	}
+	s, before := label(rule.state), len(c.found)
+	if !c.graph.IsComposite(of) {
+		c.found.add("history state %q is of %q, which has nothing within it", s, label(rule.of))
+	}
+	if c.graph.Nodes[id].Parent != graph.None || c.graph.IsComposite(id) {
+		c.found.add("history state %q cannot lie within another, nor another within it", s)
+	}
+	if targets := c.table[rule.state]; len(targets) > 0 {
+		c.found.add("history state %q leads to %s, but stands for another state", s, names(targets))
+	}
+	if id == 0 {
+		c.found.add("history state %q cannot be the initial one", s)
+	}
+	if len(c.found) == before {
+		c.graph.Remember(id, graph.History{Of: of, Deep: rule.deep})
+	}
+}
+
+// connect adds the edges of the table, then the edges from states to themselves, and lets
+// children inherit both.
+func (c *compiler[S]) connect() {
+	for from, s := range c.states {
+		for _, to := range c.table[s] {
+			if target, known := c.ids[to]; known {
+				c.graph.Connect(graph.ID(from), target, graph.External)
+			}
+		}
+	}
+	kinds := make(map[graph.ID]graph.Kind)
+	for _, r := range c.rules {
+		rule, ok := r.spec.(selfRule[S])
+		if !ok {
+			continue
+		}
+		name := map[graph.Kind]string{graph.Self: "self", graph.Reenter: "reenter"}[rule.kind]
+		id, known := c.place("the "+name+" rule", rule.state)
+		switch kind, given := kinds[id]; {
+		case !known:
+		case !given:
+			kinds[id] = rule.kind
+			c.graph.Connect(id, id, rule.kind)
+		case kind == rule.kind:
+			c.found.add("the %s rule for %q is given more than once", name, label(rule.state))
+		default:
+			c.found.add("%q has both a self and a reenter rule", label(rule.state))
+		}
+	}
+	for _, twice := range c.graph.Inherit() {
+		c.found.add("%q leads to %q, and so does %q around it",
+			label(c.states[twice.State]), label(c.states[twice.Target]), label(c.states[twice.Outer]))
+	}
+	c.permitted = make([][]S, len(c.states))
+	for from := range c.graph.Nodes {
+		for _, e := range c.graph.Nodes[from].Edges {
+			c.permitted[from] = append(c.permitted[from], c.states[e.Target])
+		}
+		c.permitted[from] = slices.Clip(c.permitted[from]) // errors share it: an append must copy
+	}
+}
+
+// attachCode puts guards and hooks on states and edges, and the rest of the rules' code on
+// the definition.
+func (c *compiler[S]) attachCode() {
+	for _, r := range c.rules {
+		switch rule := r.spec.(type) {
+		case nil:
+			c.found.add("a rule is empty")
+		case guardRule[S]:
+			c.attachGuard(rule)
+		case hookRule[S]:
+			c.attachHook(rule)
+		case finallyRule[S]:
+			if rule.run == nil {
+				c.found.add("finally hook has no function")
+			}
+			c.finally = append(c.finally, rule.run)
+		case unhandledRule[S]:
+			switch {
+			case rule.run == nil:
+				c.found.add("unhandled hook has no function")
+			case c.unhandled != nil:
+				c.found.add("there is more than one unhandled hook")
+			}
+			c.unhandled = rule.run
+		case encodeRule[S]:
+			switch {
+			case rule.encode == nil:
+				c.found.add("the encode rule has no function")
+			case c.encode != nil:
+				c.found.add("there is more than one encode rule")
+			}
+			c.encode = rule.encode
+		case requiresRule:
+			switch {
+			case rule.key == nil:
+				c.found.add("the requires rule is for no data: data comes from NewData")
+			case !slices.Contains(c.requires, rule.key):
+				c.requires = append(c.requires, rule.key)
+			}
+		case finalRule[S]:
+			if len(rule.states) == 0 {
+				c.found.add("the final rule names no state")
+			}
+			for _, s := range rule.states {
+				c.place("the final rule", s)
+			}
+			c.final = append(c.final, rule.states...)
+		}
+	}
+}
+
+func (c *compiler[S]) attachGuard(rule guardRule[S]) {
+	what, where := fmt.Sprintf("guard %q", rule.name), fmt.Sprintf("%q", label(rule.to))
+	guards := new([]graph.Guard[hook[S]])
+	if rule.ofEdge {
+		where = fmt.Sprintf("%q -> %q", label(rule.from), label(rule.to))
+		if e := c.edgeOf(what, rule.from, rule.to); e != nil {
+			guards = &e.Guards
+		}
+	} else if id, ok := c.place(what, rule.to); ok {
+		guards = &c.graph.Nodes[id].Guards
+	}
+	if rule.name == "" {
+		c.found.add("a guard of %s has no name", where)
+	}
+	if slices.ContainsFunc(*guards, func(g graph.Guard[hook[S]]) bool { return g.Name == rule.name }) {
+		c.found.add("guard %q is given more than once for %s", rule.name, where)
+	}
+	if rule.check == nil {
+		c.found.add("%s has no function", what)
+	}
+	*guards = append(*guards, graph.Guard[hook[S]]{Name: rule.name, Check: rule.check})
+}
+
+func (c *compiler[S]) attachHook(rule hookRule[S]) {
+	what, hooks := rule.phase.String()+" hook", new([]hook[S])
+	switch rule.phase {
+	case PhaseBefore:
+		hooks = &c.before
+	case PhaseAfter:
+		hooks = &c.after
+	case PhaseEdge:
+		if e := c.edgeOf(what, rule.from, rule.to); e != nil {
+			hooks = &e.Hooks
+		}
+	default:
+		if id, ok := c.place(what, rule.state); !ok {
+			break
+		} else if rule.phase == PhaseExit {
+			hooks = &c.graph.Nodes[id].Exit
+		} else {
+			hooks = &c.graph.Nodes[id].Entry
+		}
+	}
+	if rule.run == nil {
+		c.found.add("%s has no function", what)
+	}
+	*hooks = append(*hooks, rule.run)
+}
+
+func (c *compiler[S]) attachTimeouts() {
+	c.timeoutsOf = make([][]uint16, len(c.states))
+	for _, r := range c.rules {
+		switch rule := r.spec.(type) {
+		case timeoutRule[S]:
+			c.attachTimeout(rule)
+		case timeoutErrorRule[S]:
+			if rule.run == nil {
+				c.found.add("timeout error hook has no function")
+			}
+			c.onTimeoutError = append(c.onTimeoutError, rule.run)
+		}
+	}
+	if len(c.timeouts) > graph.Max {
+		c.found.add("more than %d timeouts", graph.Max)
+	}
+}
+
+func (c *compiler[S]) attachTimeout(rule timeoutRule[S]) {
+	from, to := label(rule.state), label(rule.to)
+	switch {
+	case !rule.variable && rule.after <= 0:
+		c.found.add("the timeout of %q to %q is %v: it must be positive", from, to, rule.after)
+	case rule.variable && rule.name == "":
+		c.found.add("the timeout of %q to %q has no name", from, to)
+	}
+	if rule.variable && rule.afterFunc == nil {
+		c.found.add("the timeout of %q to %q has no function", from, to)
+	}
+	what := "the timeout after " + rule.name
+	id, known := c.place(what, rule.state)
+	if _, target := c.id(what, rule.to); !known || !target {
+		return
+	}
+	if c.edge(id, rule.to) == nil {
+		c.found.add("%s leads from %q to %q, which the table does not", what, from, to)
+	}
+	if slices.ContainsFunc(c.timeoutsOf[id], func(i uint16) bool { return c.timeouts[i].to == rule.to }) {
+		c.found.add("%q has more than one timeout to %q", from, to)
+	}
+	c.timeoutsOf[id] = append(c.timeoutsOf[id], uint16(len(c.timeouts)))
+	c.timeouts = append(c.timeouts, timeout[S]{rule, id})
+}
+
+// id is the ID of a state that a rule names. An unknown state is reported.
+func (c *compiler[S]) id(rule string, s S) (graph.ID, bool) {
+	id, ok := c.ids[s]
+	if !ok {
+		c.found.add("%s is for %q, which is not in the table", rule, label(s))
+	}
+	return id, ok
+}
+
+// place is the ID of a state that is not a history state. Any other state is reported.
+func (c *compiler[S]) place(rule string, s S) (graph.ID, bool) {
+	id, ok := c.id(rule, s)
+	if ok && c.graph.IsHistory(id) {
+		c.found.add("%s is for %q, which is a history state", rule, label(s))
+		return id, false
+	}
+	return id, ok
+}
+
+// edgeOf is the edge that a rule names, or nil. An unknown edge is reported.
+func (c *compiler[S]) edgeOf(rule string, from, to S) *graph.Edge[hook[S]] {
+	source, known := c.place(rule, from)
+	_, also := c.id(rule, to)
+	if !known || !also {
+		return nil
+	}
+	e := c.edge(source, to)
+	if e == nil {
+		c.found.add("%s is for %q -> %q, which is not in the table", rule, label(from), label(to))
+	}
+	return e
+}
+
+// isPlain reports whether a transition is an entry in the history and no more.
+func (c *compiler[S]) isPlain() bool {
+	code := len(c.before)+len(c.after)+len(c.finally)+len(c.onTimeoutError)+len(c.timeouts) > 0 || c.unhandled != nil
+	for i := range c.graph.Nodes {
+		n := &c.graph.Nodes[i]
+		code = code || len(n.Guards)+len(n.Entry)+len(n.Exit) > 0
+		for _, e := range n.Edges {
+			code = code || len(e.Guards)+len(e.Hooks) > 0
+		}
+	}
+	return !code && !c.graph.Nested && len(c.read) == 0
+}
+
+// computeFingerprint hashes the states, their edges in the table and the hierarchy. It
+// does not depend on the order of the table.
+func (c *compiler[S]) computeFingerprint() string {
+	lines := make([]string, len(c.states))
+	for i, s := range c.states {
+		var targets []string
+		for _, to := range c.table[s] {
+			if _, known := c.ids[to]; known {
+				targets = append(targets, label(to))
+			}
+		}
+		slices.Sort(targets)
+		lines[i] = fmt.Sprintf("%q %q", label(s), targets)
+		n := &c.graph.Nodes[i]
+		if n.Parent != graph.None {
+			lines[i] += fmt.Sprintf(" in %q", label(c.states[n.Parent]))
+		}
+		if len(n.Children) > 0 {
+			lines[i] += fmt.Sprintf(" begins %q", label(c.states[n.Children[0]]))
+		}
+		if n.History.Of != graph.None {
+			lines[i] += fmt.Sprintf(" recalls %q %v", label(c.states[n.History.Of]), n.History.Deep)
+		}
+	}
+	slices.Sort(lines)
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%q\n%s", label(c.states[0]), strings.Join(lines, "\n"))
+	return fmt.Sprintf("%016x", h.Sum64())
+}

@@ -1,0 +1,222 @@
+package fsmdraw
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/leasehold-go/leasehold/fsm"
+)
+
+// drawing is a definition as nodes and arrows, without a notation. A node is known by its
+// place in nodes.
+type drawing struct {
+	nodes  []node  // in the order of [fsm.Definition.States]
+	arrows []arrow // in the order of [fsm.Definition.Edges]
+	nested bool    // some node is drawn in another
+}
+
+// none stands where there is no node.
+const none = -1
+
+// node is a state.
+type node struct {
+	name    string
+	inPlace []string // a line for each event that is handled without a transition
+	around  int      // the node in which this one is drawn; none at the top
+	initial int      // the child that is entered with a parent; none for every other node
+	history bool     // a history state; around is the parent for which it stands
+	final   bool
+	current bool
+}
+
+// arrow is an edge.
+type arrow struct {
+	from, to int
+	around   int      // the innermost node that contains both ends; none at the top
+	lines    []string // the label
+	self     bool     // does not leave its source: [fsm.Self]
+	taken    int
+}
+
+func newDrawing[S comparable](def *fsm.Definition[S], marks []Mark[S]) *drawing {
+	d := new(drawing)
+	states := def.States()
+	ids := make(map[S]int, len(states))
+	for i, s := range states {
+		ids[s] = i
+	}
+	for _, s := range states {
+		n := node{name: printable(fmt.Sprint(s)), inPlace: inPlace(def, s), around: none, initial: none}
+		if of, deep, ok := def.HistoryState(s); ok {
+			kind := "H "
+			if deep {
+				kind = "H* "
+			}
+			n.name, n.around, n.history = kind+n.name, ids[of], true
+		} else if children := def.Children(s); len(children) > 0 {
+			n.initial = ids[children[0]]
+		} else {
+			n.final = len(def.Next(s)) == 0
+		}
+		if parent, ok := def.Parent(s); ok {
+			n.around = ids[parent]
+			n.inPlace = without(n.inPlace, inPlace(def, parent))
+		}
+		d.nested = d.nested || n.around != none
+		d.nodes = append(d.nodes, n)
+	}
+	d.arrows = newArrows(d, def.Edges(), ids)
+
+	for _, m := range marks {
+		if m.current != nil {
+			if i, known := ids[*m.current]; known {
+				d.nodes[i].current = true
+			}
+		}
+		for _, t := range m.taken {
+			from, known := ids[t.From]
+			to, also := ids[t.To]
+			if known && also && !t.Forced && !d.nodes[from].history && !d.nodes[to].history {
+				d.take(from, to)
+			}
+		}
+	}
+	for i := range d.arrows {
+		if a := &d.arrows[i]; a.taken > 0 {
+			a.lines = append(a.lines, fmt.Sprintf("taken %d", a.taken))
+		}
+	}
+	return d
+}
+
+// inPlace returns a line for each rule that makes a state handle an event without a transition.
+func inPlace[S comparable](def *fsm.Definition[S], state S) []string {
+	var lines []string
+	for _, r := range def.ReactionsIn(state) {
+		switch {
+		case r.Internal:
+			lines = append(lines, guarded(printable(r.Event)+" (internal)", r.Guards))
+		case r.Ignored:
+			lines = append(lines, printable(r.Event)+" (ignored)")
+		}
+	}
+	return lines
+}
+
+// newArrows returns the arrows of a drawing that has its nodes. An inherited edge has an arrow
+// only if its label says more than the label of the same edge at the parent.
+func newArrows[S comparable](d *drawing, edges []fsm.Edge[S], ids map[S]int) []arrow {
+	// The lines of every edge, except timeouts: events with all guards, or the guards alone.
+	lines := make(map[[2]int][]string, len(edges)) // by source and target
+	for _, e := range edges {
+		var label []string
+		for _, event := range e.Events {
+			label = append(label, guarded(printable(event.Name), slices.Concat(event.Guards, e.Guards)))
+		}
+		if len(label) == 0 && len(e.Guards) > 0 {
+			label = append(label, guarded("", e.Guards))
+		}
+		if e.From == e.To && e.Kind == fsm.EdgeSelf {
+			label = append(label, "(not left)")
+		}
+		lines[[2]int{ids[e.From], ids[e.To]}] = label
+	}
+
+	var arrows []arrow
+	for _, e := range edges {
+		from, to := ids[e.From], ids[e.To]
+		a := arrow{from: from, to: to, around: d.nodes[from].around, self: e.Kind == fsm.EdgeSelf}
+		for a.around != none && !d.within(d.nodes[to].around, a.around) {
+			a.around = d.nodes[a.around].around
+		}
+		inherited := e.Declared != e.From
+		a.lines = slices.Clone(lines[[2]int{from, to}])
+		if inherited {
+			a.lines = without(a.lines, lines[[2]int{d.nodes[from].around, to}])
+		}
+		if len(e.Timeouts) > 0 && len(a.lines) == 1 && a.lines[0] == guarded("", e.Guards) {
+			a.lines = nil // the line of each timeout has the guards
+		}
+		for _, name := range e.Timeouts {
+			a.lines = append(a.lines, guarded("after "+printable(name), e.Guards))
+		}
+		if !inherited || len(a.lines) > 0 {
+			arrows = append(arrows, a)
+		}
+	}
+	return arrows
+}
+
+// take counts a transition between two leaves for the arrow that [Taken] describes.
+func (d *drawing) take(from, to int) {
+	var best *arrow
+	closest := none
+	for i := range d.arrows {
+		a := &d.arrows[i]
+		target := a.to
+		for d.nodes[target].initial != none {
+			target = d.nodes[target].initial
+		}
+		fits := target == to
+		switch {
+		case a.self:
+			fits = from == to
+		case d.nodes[a.to].history: // may enter any leaf of its parent
+			fits = d.within(to, d.nodes[a.to].around)
+		}
+		if !fits || !d.within(from, a.from) {
+			continue
+		}
+		near := 0 // two for each node around the source, and one for the leaf as target
+		for n := d.nodes[a.from].around; n != none; n = d.nodes[n].around {
+			near += 2
+		}
+		if a.to == to {
+			near++
+		}
+		if near > closest {
+			best, closest = a, near
+		}
+	}
+	if best != nil {
+		best.taken++
+	}
+}
+
+// within reports whether node i is a node or is drawn in it, at any depth.
+func (d *drawing) within(i, around int) bool {
+	for i != around && i != none {
+		i = d.nodes[i].around
+	}
+	return i != none
+}
+
+// without returns lines that are not among others. It overwrites lines.
+func without(lines, others []string) []string {
+	return slices.DeleteFunc(lines, func(line string) bool { return slices.Contains(others, line) })
+}
+
+// guarded adds guards to a line, in the notation of UML.
+func guarded(line string, guards []string) string {
+	if len(guards) == 0 {
+		return line
+	}
+	names := make([]string, len(guards))
+	for i, g := range guards {
+		names[i] = printable(g)
+	}
+	return strings.TrimSpace(line + " [" + strings.Join(names, ", ") + "]")
+}
+
+// printable returns a name as it is if it is visible on one line, and otherwise as a Go string
+// literal.
+func printable(name string) string {
+	invisible := func(r rune) bool { return !unicode.IsPrint(r) }
+	if strings.TrimSpace(name) == "" || strings.ContainsFunc(name, invisible) || strings.ToValidUTF8(name, "") != name {
+		return strconv.Quote(name)
+	}
+	return name
+}

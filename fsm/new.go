@@ -1,0 +1,64 @@
+package fsm
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/leasehold-go/leasehold/fsm/internal/graph"
+)
+
+// New returns a machine in the definition's initial state. It writes nothing: the value that
+// its writer has is that of its caller. It panics if def was not made by [Define], and with
+// the error of [Definition.Accepts] if that refuses the options.
+func New[S comparable](def *Definition[S], opts ...Option) *Machine[S] {
+	mustBeDefined("New", def)
+	m := &Machine[S]{def: def, plain: def.plain, since: now(), past: history{limit: defaultHistory}}
+	if len(opts) == 0 && def.plain && def.requires == nil {
+		return m
+	}
+	c := configured(opts)
+	if err := def.check(c); err != nil {
+		panic(fmt.Errorf("fsm: New: %w", err))
+	}
+	m.configure(c)
+	m.state.Store(uint32(def.start))
+	if def.stateful {
+		// The timeouts of the initial state start as if it had been entered.
+		first := change[S]{entry: entry{at: m.since, from: def.start}}
+		first.route = graph.Route{Leaf: def.start, Goal: def.start, Domain: graph.None}
+		m.describe(&first, 0)
+		h := m.newHookContext(context.Background())
+		defer h.over.Store(true)
+		m.startTimeouts(h, &first)
+		m.resume(def.graph.Forget(), first.pending)
+	}
+	return m
+}
+
+func mustBeDefined[S comparable](call string, def *Definition[S]) {
+	if def == nil || def.graph == nil {
+		panic("fsm: " + call + " needs a definition made by Define")
+	}
+}
+
+// configure applies options to a new machine.
+func (m *Machine[S]) configure(c config) {
+	m.past.limit = uint32(c.history)
+	m.plain = m.def.plain && c.writer == nil
+	if c.writer == nil && c.data == nil && c.queue == 0 && !m.def.stateful {
+		return
+	}
+	m.extras = &extras[S]{writer: c.writer, data: c.data}
+	m.extras.timers.fire = m.fireTimer
+	if c.queue > 0 {
+		m.extras.queue = &queue[S]{limit: c.queue, failed: c.queueFailed}
+	}
+}
+
+// resume sets a new machine's memory, and starts its timeouts.
+func (m *Machine[S]) resume(memory []graph.ID, pending []pendingTimeout) {
+	m.turn.mu.Lock()
+	defer m.turn.mu.Unlock()
+	m.extras.memory, m.extras.timers.pending = memory, pending
+	m.armTimers()
+}

@@ -1,0 +1,78 @@
+package fsm
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// pendingTimeout is a timeout that runs.
+type pendingTimeout struct {
+	timeout  uint16    // place in the definition's timeouts
+	deadline int64     // nanoseconds since 1970
+	due      time.Time // the deadline by the monotonic clock; zero until it is armed
+}
+
+// timers are the timeouts that run on one machine, and one timer for the next of them.
+// They are touched with the machine's mutex locked.
+type timers struct {
+	pending []pendingTimeout // in the order of their start; replaced, never changed
+	timer   *time.Timer      // nil before the first timeout
+	fire    func()           // called by the timer
+
+	firing    sync.WaitGroup          // counts calls of fire that are to come or have not ended
+	interrupt context.CancelCauseFunc // ends the context of the timeout that fires; nil if none does
+}
+
+// arm sets the timer for the next timeout.
+func (t *timers) arm() {
+	t.disarm()
+	if len(t.pending) == 0 {
+		return
+	}
+	mono, wall := time.Now(), now() // one reading for all: what is due together stays together
+	for i := range t.pending {
+		if p := &t.pending[i]; p.due.IsZero() {
+			p.due = mono.Add(time.Duration(max(p.deadline, 0) - wall))
+		}
+	}
+	t.firing.Add(1)
+	left := time.Until(t.pending[t.next()].due)
+	if t.timer == nil {
+		t.timer = time.AfterFunc(left, t.fire)
+	} else {
+		t.timer.Reset(left)
+	}
+}
+
+// disarm stops the timer. If it has called fire already, that finds nothing due.
+func (t *timers) disarm() {
+	if t.timer != nil && t.timer.Stop() {
+		t.firing.Done()
+	}
+}
+
+// next is the place of the timeout that is due first; of several, the one started first.
+func (t *timers) next() (first int) {
+	for i := range t.pending {
+		if t.pending[i].due.Before(t.pending[first].due) {
+			first = i
+		}
+	}
+	return first
+}
+
+// takeOverdue removes a timeout that is due and returns its place in the definition.
+func (t *timers) takeOverdue(now time.Time) (timeout uint16, ok bool) {
+	if len(t.pending) == 0 {
+		return 0, false
+	}
+	i := t.next()
+	if now.Before(t.pending[i].due) {
+		return 0, false
+	}
+	timeout = t.pending[i].timeout
+	t.pending = slices.Delete(slices.Clone(t.pending), i, i+1)
+	return timeout, true
+}
