@@ -11,12 +11,30 @@ var alertLaw = law{
 	name: "ADeleteIsAnAlert",
 	text: "alerts name the keys whose records are deleted, whoever deletes them, until the context ends or the store is closed",
 	cases: []lawcase{
-		{name: "OfItsOwn", run: alertOfDelete((*trial).own, byToken), needs: []need{alerts}},
-		{name: "OfAPeer", run: alertOfDelete((*trial).peer, byToken), needs: []need{alerts}},
-		{name: "ByNonce", run: alertOfDelete((*trial).peer, byNonce), needs: []need{alerts}},
-		{name: "AfterItsConnectionWasCut", run: alertAfterCut, needs: []need{alerts, cut}},
-		{name: "EndWithTheirContext", run: alertsEnd, needs: []need{alerts}},
-		{name: "EndWithTheStore", run: alertsEndOnClose, needs: []need{alerts, closer}},
+		{name: "OfItsOwn", needs: []need{alerts}, run: alertOfDelete((*trial).own, byToken)},
+		{name: "OfAPeer", needs: []need{alerts}, run: alertOfDelete((*trial).peer, byToken)},
+		{name: "ByNonce", needs: []need{alerts}, run: alertOfDelete((*trial).peer, byNonce)},
+		{name: "AfterItsConnectionWasCut", needs: []need{alerts, cut}, run: func(c *trial) {
+			a := c.alarm()
+			remove := func(t term) error { return c.Store.Delete(c.Context(), t.Key, byToken(t)) }
+			c.wantAlert(a, "before", remove)
+			c.Cut()
+			c.awaitService()
+			c.wantAlert(a, "after", remove)
+		}},
+		{name: "EndWithTheirContext", needs: []need{alerts}, run: func(c *trial) {
+			a := c.alarm()
+			a.stop()
+			<-a.ended
+		}},
+		{name: "EndWithTheStore", needs: []need{alerts, closer}, run: func(c *trial) {
+			a := c.alarm()
+			c.close()
+			<-a.ended
+			for key := range c.Store.(store.DeleteNotifier).Deletions(c.Context()) {
+				c.broke("a closed store has an alert for %q", key)
+			}
+		}},
 	},
 }
 
@@ -76,29 +94,5 @@ func alertOfDelete(by func(*trial) store.Store, of func(term) store.LeaseRef) fu
 	return func(c *trial) {
 		c.hold("another")
 		c.wantAlert(c.alarm(), "key", func(t term) error { return by(c).Delete(c.Context(), t.Key, of(t)) })
-	}
-}
-
-func alertAfterCut(c *trial) {
-	a := c.alarm()
-	remove := func(t term) error { return c.Store.Delete(c.Context(), t.Key, byToken(t)) }
-	c.wantAlert(a, "before", remove)
-	c.Cut()
-	c.awaitService()
-	c.wantAlert(a, "after", remove)
-}
-
-func alertsEnd(c *trial) {
-	a := c.alarm()
-	a.stop()
-	<-a.ended
-}
-
-func alertsEndOnClose(c *trial) {
-	a := c.alarm()
-	c.close()
-	<-a.ended
-	for key := range c.Store.(store.DeleteNotifier).Deletions(c.Context()) {
-		c.broke("a closed store has an alert for %q", key)
 	}
 }

@@ -11,8 +11,23 @@ var closingLaw = law{
 	name: "AClosedStoreSaysSo",
 	text: "after the store was closed every call answers ErrClosed and does nothing, and every watch ends with it",
 	cases: []lawcase{
-		{name: "EveryVerb", run: closedVerbs, needs: []need{closer}},
-		{name: "AWatch", run: closedWatch, needs: []need{closer}},
+		{name: "EveryVerb", needs: []need{closer}, run: func(c *trial) {
+			t := c.hold("key")
+			c.close()
+			for _, v := range verbs {
+				c.want(v.name+" of a closed store", v.call(c.Context(), c.Store, t), store.ErrClosed)
+			}
+			_, err := collect(c.Store.List(c.Context(), ""))
+			c.want("list of a closed store", err, store.ErrClosed)
+			w := c.watch(c.Context(), c.Store, "")
+			c.wantClosed(w)
+		}},
+		{name: "AWatch", needs: []need{closer}, run: func(c *trial) {
+			w := c.watch(c.Context(), c.Store, "")
+			c.await(w, "tells what is there", func(v *view) bool { return v.synced == 1 })
+			c.close()
+			c.wantClosed(w)
+		}},
 	},
 }
 
@@ -32,25 +47,6 @@ func (c *trial) close() {
 	if err := closerOf(c.Store)(); err != nil {
 		c.broke("close: %v", err)
 	}
-}
-
-func closedVerbs(c *trial) {
-	t := c.hold("key")
-	c.close()
-	for _, v := range verbs {
-		c.want(v.name+" of a closed store", v.call(c.Context(), c.Store, t), store.ErrClosed)
-	}
-	_, err := collect(c.Store.List(c.Context(), ""))
-	c.want("list of a closed store", err, store.ErrClosed)
-	w := c.watch(c.Context(), c.Store, "")
-	c.wantClosed(w)
-}
-
-func closedWatch(c *trial) {
-	w := c.watch(c.Context(), c.Store, "")
-	c.await(w, "tells what is there", func(v *view) bool { return v.synced == 1 })
-	c.close()
-	c.wantClosed(w)
 }
 
 func (c *trial) wantClosed(w *watcher) {

@@ -15,13 +15,104 @@ var contextLaw = law{
 	name: "ContextsAreObeyed",
 	text: "a cancelled context returns promptly, whatever the client underneath does; the error says when the outcome is in doubt, and what was written is the old record or the new one, never half",
 	cases: []lawcase{
-		{name: "EndedBeforeTheCall", run: endedBefore},
-		{name: "EndedDuringTheCall", run: endedDuring},
-		{name: "EndedWhileTheServerIsSilent", run: endedInSilence, needs: []need{pause}},
-		{name: "ACreateInDoubtCanBeSettled", run: doubtSettled, needs: []need{pause}},
-		{name: "ListEnds", run: listEnds},
-		{name: "WatchEnds", run: watchEnds},
-		{name: "WatchEndsBeforeItBegins", run: watchEndsBefore},
+		{name: "EndedBeforeTheCall", run: func(c *trial) {
+			t := c.hold("key")
+			cancelled, cancel := context.WithCancel(c.Context())
+			cancel()
+			expired, stop := context.WithDeadline(c.Context(), time.Now().Add(-time.Hour))
+			defer stop()
+			for _, ctx := range []context.Context{cancelled, expired} {
+				for _, v := range verbs {
+					c.changesNothing(v.name+" with a context that had ended", "key", func() {
+						c.wantAway(v.name+" with a context that had ended", v.call(ctx, c.Store, t))
+					})
+				}
+				_, err := collect(c.Store.List(ctx, ""))
+				c.wantAway("list with a context that had ended", err)
+			}
+			c.wantNone("after creates whose context had ended", "another")
+		}},
+		// endedDuring cancels updates at any moment and compares what they say with what
+		// they did.
+		{name: "EndedDuringTheCall", run: func(c *trial) {
+			old := strings.Repeat("o", 64<<10)
+			for i := range 60 {
+				t := c.create(store.Claim{Key: "key", Value: []byte(old), TTL: long, Nonce: store.NewNonce()})
+				value := strings.Repeat("n", 64<<10)
+				ctx, cancel := context.WithCancel(c.Context())
+				var cancelling sync.WaitGroup
+				cancelling.Go(func() {
+					time.Sleep(time.Duration(i) * 20 * time.Microsecond)
+					cancel()
+				})
+				time.Sleep(time.Duration(rand.IntN(500)) * time.Microsecond)
+				err := c.Store.Update(ctx, t.update(1, value))
+				cancelling.Wait()
+				c.wantOldOrNew(err, "key", old, value)
+				removeTerm(c, t)
+			}
+		}},
+		{name: "EndedWhileTheServerIsSilent", needs: []need{pause}, run: func(c *trial) {
+			t := c.hold("key")
+			for _, v := range verbs {
+				c.wantAway(v.name+" of a silent server", c.inSilence(v.name, func(ctx context.Context) error {
+					return v.call(ctx, c.Store, t)
+				}))
+			}
+			c.wantAway("list of a silent server", c.inSilence("list", func(ctx context.Context) error {
+				_, err := collect(c.Store.List(ctx, ""))
+				return err
+			}))
+		}},
+		{name: "ACreateInDoubtCanBeSettled", needs: []need{pause}, run: func(c *trial) {
+			claim := claim("key", long)
+			err := c.inSilence("create", func(ctx context.Context) error {
+				_, err := c.Store.Create(ctx, claim)
+				return err
+			})
+			c.wantAway("create of a silent server", err)
+			c.remove("key", store.ByNonce(claim.Nonce))
+			for range 10 {
+				c.wantNone("after the delete of a create in doubt", "key")
+				time.Sleep(20 * time.Millisecond)
+			}
+			_, err = c.Store.Create(c.Context(), claim)
+			c.want("the create that was settled, come again", err, store.ErrEnded)
+		}},
+		{name: "ListEnds", run: func(c *trial) {
+			for _, key := range keys("key/", 50) {
+				c.hold(key)
+			}
+			ctx, cancel := context.WithCancel(c.Context())
+			defer cancel()
+			seen := 0
+			for _, err := range c.Store.List(ctx, "") {
+				if err != nil {
+					c.wantAway("list whose context ended", err)
+					return
+				}
+				if seen++; seen == 1 {
+					cancel()
+				}
+			}
+			if seen != 50 {
+				c.broke("a list whose context ended yields %d of 50 records and no error", seen)
+			}
+		}},
+		// watchEnds lets a watch end that is waiting for something to happen.
+		{name: "WatchEnds", run: func(c *trial) {
+			cause := errors.New("the cause")
+			ctx, cancel := context.WithCancelCause(c.Context())
+			w := c.watch(ctx, c.Store, "")
+			c.await(w, "tells what is there", func(v *view) bool { return v.synced == 1 })
+			cancel(cause)
+			c.wantEnd(w, ctx)
+		}},
+		{name: "WatchEndsBeforeItBegins", run: func(c *trial) {
+			ctx, cancel := context.WithCancel(c.Context())
+			cancel()
+			c.wantEnd(c.watch(ctx, c.Store, ""), ctx)
+		}},
 	},
 }
 
@@ -54,24 +145,6 @@ var verbs = []verb{
 	}},
 }
 
-func endedBefore(c *trial) {
-	t := c.hold("key")
-	cancelled, cancel := context.WithCancel(c.Context())
-	cancel()
-	expired, stop := context.WithDeadline(c.Context(), time.Now().Add(-time.Hour))
-	defer stop()
-	for _, ctx := range []context.Context{cancelled, expired} {
-		for _, v := range verbs {
-			c.changesNothing(v.name+" with a context that had ended", "key", func() {
-				c.wantAway(v.name+" with a context that had ended", v.call(ctx, c.Store, t))
-			})
-		}
-		_, err := collect(c.Store.List(ctx, ""))
-		c.wantAway("list with a context that had ended", err)
-	}
-	c.wantNone("after creates whose context had ended", "another")
-}
-
 // wantAway checks the error of a call that got no answer.
 func (c *trial) wantAway(what string, err error) {
 	c.Helper()
@@ -80,27 +153,6 @@ func (c *trial) wantAway(what string, err error) {
 		return
 	}
 	c.want(what, err, store.ErrUnavailable)
-}
-
-// endedDuring cancels updates at any moment and compares what they say with what
-// they did.
-func endedDuring(c *trial) {
-	old := strings.Repeat("o", 64<<10)
-	for i := range 60 {
-		t := c.create(store.Claim{Key: "key", Value: []byte(old), TTL: long, Nonce: store.NewNonce()})
-		value := strings.Repeat("n", 64<<10)
-		ctx, cancel := context.WithCancel(c.Context())
-		var cancelling sync.WaitGroup
-		cancelling.Go(func() {
-			time.Sleep(time.Duration(i) * 20 * time.Microsecond)
-			cancel()
-		})
-		time.Sleep(time.Duration(rand.IntN(500)) * time.Microsecond)
-		err := c.Store.Update(ctx, t.update(1, value))
-		cancelling.Wait()
-		c.wantOldOrNew(err, "key", old, value)
-		removeTerm(c, t)
-	}
 }
 
 // wantOldOrNew checks what is under key against what the write of a value said.
@@ -134,72 +186,6 @@ func (c *trial) inSilence(what string, call func(context.Context) error) error {
 		c.late("%s with a context of 50ms took %v while the server was silent", what, took)
 	}
 	return err
-}
-
-func endedInSilence(c *trial) {
-	t := c.hold("key")
-	for _, v := range verbs {
-		c.wantAway(v.name+" of a silent server", c.inSilence(v.name, func(ctx context.Context) error {
-			return v.call(ctx, c.Store, t)
-		}))
-	}
-	c.wantAway("list of a silent server", c.inSilence("list", func(ctx context.Context) error {
-		_, err := collect(c.Store.List(ctx, ""))
-		return err
-	}))
-}
-
-func doubtSettled(c *trial) {
-	claim := claim("key", long)
-	err := c.inSilence("create", func(ctx context.Context) error {
-		_, err := c.Store.Create(ctx, claim)
-		return err
-	})
-	c.wantAway("create of a silent server", err)
-	c.remove("key", store.ByNonce(claim.Nonce))
-	for range 10 {
-		c.wantNone("after the delete of a create in doubt", "key")
-		time.Sleep(20 * time.Millisecond)
-	}
-	_, err = c.Store.Create(c.Context(), claim)
-	c.want("the create that was settled, come again", err, store.ErrEnded)
-}
-
-func listEnds(c *trial) {
-	for _, key := range keys("key/", 50) {
-		c.hold(key)
-	}
-	ctx, cancel := context.WithCancel(c.Context())
-	defer cancel()
-	seen := 0
-	for _, err := range c.Store.List(ctx, "") {
-		if err != nil {
-			c.wantAway("list whose context ended", err)
-			return
-		}
-		if seen++; seen == 1 {
-			cancel()
-		}
-	}
-	if seen != 50 {
-		c.broke("a list whose context ended yields %d of 50 records and no error", seen)
-	}
-}
-
-// watchEnds lets a watch end that is waiting for something to happen.
-func watchEnds(c *trial) {
-	cause := errors.New("the cause")
-	ctx, cancel := context.WithCancelCause(c.Context())
-	w := c.watch(ctx, c.Store, "")
-	c.await(w, "tells what is there", func(v *view) bool { return v.synced == 1 })
-	cancel(cause)
-	c.wantEnd(w, ctx)
-}
-
-func watchEndsBefore(c *trial) {
-	ctx, cancel := context.WithCancel(c.Context())
-	cancel()
-	c.wantEnd(c.watch(ctx, c.Store, ""), ctx)
 }
 
 // wantEnd checks that a watch ends soon, as its context did.

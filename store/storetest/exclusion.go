@@ -12,11 +12,67 @@ var exclusionLaw = law{
 	name: "OneCreateWins",
 	text: "of any number of concurrent creates of a key, exactly one succeeds",
 	cases: []lawcase{
-		{name: "ManyAtOnce", run: manyAtOnce},
-		{name: "ManyKeysAtOnce", run: manyKeysAtOnce},
-		{name: "AfterAnExpiry", run: manyAfterExpiry},
-		{name: "ARepeatedCreateAmongThem", run: manyRepeats},
-		{name: "HoldersTakeTurns", run: holdersTakeTurns},
+		{name: "ManyAtOnce", run: func(c *trial) {
+			c.wantOneWinner(c.race(crowdOf("key")))
+		}},
+		{name: "ManyKeysAtOnce", run: func(c *trial) {
+			keys := []string{"one", "two", "three"}
+			var claims []store.Claim
+			for i := range crowd {
+				claims = append(claims, claim(keys[i%len(keys)], long))
+			}
+			byKey := make(map[string][]attempt)
+			for _, a := range c.race(claims) {
+				byKey[a.Key] = append(byKey[a.Key], a)
+			}
+			for _, key := range keys {
+				c.wantOneWinner(byKey[key])
+			}
+		}},
+		{name: "AfterAnExpiry", run: func(c *trial) {
+			before := c.brief("key")
+			c.expire(before)
+			if won := c.wantOneWinner(c.race(crowdOf("key"))); won.Token <= before.Token {
+				c.broke("the winner has token %d, the term before had %d", won.Token, before.Token)
+			}
+		}},
+		{name: "ARepeatedCreateAmongThem", run: func(c *trial) {
+			claims := make([]store.Claim, crowd)
+			same := claim("key", long)
+			for i := range claims {
+				claims[i] = same
+			}
+			attempts := c.race(claims)
+			for _, a := range attempts {
+				if a.err != nil || a.Token != attempts[0].Token {
+					c.broke("one create sent %d times at once: token %d, %v, where another answer was token %d, %v",
+						crowd, a.Token, a.err, attempts[0].Token, attempts[0].err)
+				}
+			}
+		}},
+		{name: "HoldersTakeTurns", run: func(c *trial) {
+			const wanted, most = 200, 5000
+			var all sync.WaitGroup
+			var count turns
+			for i := range 8 {
+				st := c.Store
+				if i%2 == 1 {
+					st = c.peer()
+				}
+				all.Go(func() {
+					for try := 0; try < most && count.taken.Load() < wanted && count.fault.Load() == nil; try++ {
+						c.takeTurn(st, &count)
+					}
+				})
+			}
+			all.Wait()
+			if fault := count.fault.Load(); fault != nil {
+				c.broke("among processes that create and delete one key: %v", fault)
+			}
+			if n := count.taken.Load(); n < 2 {
+				c.broke("among processes that create and delete one key, each up to %d times, %d succeeded", most, n)
+			}
+		}},
 	},
 }
 
@@ -80,77 +136,11 @@ func (c *trial) wantOneWinner(attempts []attempt) attempt {
 	return won[0]
 }
 
-func manyAtOnce(c *trial) {
-	c.wantOneWinner(c.race(crowdOf("key")))
-}
-
-func manyKeysAtOnce(c *trial) {
-	keys := []string{"one", "two", "three"}
-	var claims []store.Claim
-	for i := range crowd {
-		claims = append(claims, claim(keys[i%len(keys)], long))
-	}
-	byKey := make(map[string][]attempt)
-	for _, a := range c.race(claims) {
-		byKey[a.Key] = append(byKey[a.Key], a)
-	}
-	for _, key := range keys {
-		c.wantOneWinner(byKey[key])
-	}
-}
-
-func manyAfterExpiry(c *trial) {
-	before := c.brief("key")
-	c.expire(before)
-	if won := c.wantOneWinner(c.race(crowdOf("key"))); won.Token <= before.Token {
-		c.broke("the winner has token %d, the term before had %d", won.Token, before.Token)
-	}
-}
-
-func manyRepeats(c *trial) {
-	claims := make([]store.Claim, crowd)
-	same := claim("key", long)
-	for i := range claims {
-		claims[i] = same
-	}
-	attempts := c.race(claims)
-	for _, a := range attempts {
-		if a.err != nil || a.Token != attempts[0].Token {
-			c.broke("one create sent %d times at once: token %d, %v, where another answer was token %d, %v",
-				crowd, a.Token, a.err, attempts[0].Token, attempts[0].err)
-		}
-	}
-}
-
 // turns is what those who take turns at holding a key keep count of.
 type turns struct {
 	holders, taken atomic.Int32
 	last           atomic.Uint64
 	fault          atomic.Value // string: what was seen to be wrong
-}
-
-func holdersTakeTurns(c *trial) {
-	const wanted, most = 200, 5000
-	var all sync.WaitGroup
-	var count turns
-	for i := range 8 {
-		st := c.Store
-		if i%2 == 1 {
-			st = c.peer()
-		}
-		all.Go(func() {
-			for try := 0; try < most && count.taken.Load() < wanted && count.fault.Load() == nil; try++ {
-				c.takeTurn(st, &count)
-			}
-		})
-	}
-	all.Wait()
-	if fault := count.fault.Load(); fault != nil {
-		c.broke("among processes that create and delete one key: %v", fault)
-	}
-	if n := count.taken.Load(); n < 2 {
-		c.broke("among processes that create and delete one key, each up to %d times, %d succeeded", most, n)
-	}
 }
 
 // takeTurn holds the key for a moment, if it can have it.

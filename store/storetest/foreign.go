@@ -11,26 +11,86 @@ var foreignLaw = law{
 	name: "ForeignValuesAreLeftAlone",
 	text: "what another program put under a key is never taken for ours and never overwritten: ErrForeign",
 	cases: []lawcase{
-		{name: "CreateOverOneWithoutExpiry", run: createOver(putForEver), needs: []need{outsider}},
-		{name: "CreateOverOneThatExpires", run: createOver(putForLong), needs: []need{outsider}},
-		{name: "CreateOverAnotherType", run: createOver(putAnotherType), needs: []need{putOther}},
-		{name: "CreateOverOneInPlaceOfAnEndedTerm", run: createOverAfterTerm, needs: []need{outsider}},
-		{name: "GetShowsIt", run: foreignShown, needs: []need{outsider}},
-		{name: "OursOverwritten", run: overwritten(putForLong), needs: []need{outsider}},
-		{name: "OursOverwrittenWithoutExpiry", run: overwritten(putForEver), needs: []need{outsider}},
-		{name: "OursOverwrittenWithItsTTL", run: overwritten(putForTTL), needs: []need{outsider}},
-		{name: "OursOverwrittenKeepingItsExpiry", run: overwritten(putKeepingTTL), needs: []need{overwrite}},
-		{name: "OursOverwrittenWithAnotherType", run: overwritten(putAnotherType), needs: []need{putOther}},
-		{name: "OursOverwrittenWithItsOwnBytesForEver", run: overwritten(putOursForEver), needs: []need{outsider}},
-		{name: "OursOverwrittenWithItsOwnBytesForLess", run: overwritten(putOursForLess), needs: []need{outsider}},
-		{name: "PutAfterOursExpired", run: putAfter((*trial).expire, "foreign"), needs: []need{outsider}},
-		{name: "ItsOwnBytesPutAfterOursExpired", run: putAfter((*trial).expire, "first"), needs: []need{outsider}},
-		{name: "ItsOwnBytesPutAfterOursWasDeleted", run: putAfter(removeTerm, "first"), needs: []need{outsider}},
-		{name: "OursRemoved", run: oursRemoved, needs: []need{outsider}},
-		{name: "TheKeyIsFreeOnceItIsGone", run: freeAfterForeign, needs: []need{outsider}},
-		{name: "TheKeyIsFreeOnceItExpired", run: freeAfterForeignExpired, needs: []need{outsider}},
-		{name: "OneInABatch", run: foreignInBatch, needs: []need{outsider}},
-		{name: "OneInAList", run: foreignInList, needs: []need{outsider}},
+		{name: "CreateOverOneWithoutExpiry", needs: []need{outsider}, run: createOver(putForEver)},
+		{name: "CreateOverOneThatExpires", needs: []need{outsider}, run: createOver(putForLong)},
+		{name: "CreateOverAnotherType", needs: []need{putOther}, run: createOver(putAnotherType)},
+		{name: "CreateOverOneInPlaceOfAnEndedTerm", needs: []need{outsider}, run: func(c *trial) {
+			t := c.hold("key")
+			removeTerm(c, t)
+			putForTTL(c, "key")
+			c.wantUntouched(t)
+		}},
+		{name: "GetShowsIt", needs: []need{outsider}, run: func(c *trial) {
+			putForEver(c, "for ever")
+			putForLong(c, "for long")
+			for _, key := range []string{"for ever", "for long"} {
+				r := c.get(key)
+				if _, left := c.Outsider.Get(key); !r.Foreign() || r.Key != key || string(r.Value) != "foreign" || !c.agree(r.Left, left) {
+					c.broke("get of a foreign value: %s, %s beneath the store", show(r), store.Left(left))
+				}
+			}
+		}},
+		{name: "OursOverwritten", needs: []need{outsider}, run: overwritten(putForLong)},
+		{name: "OursOverwrittenWithoutExpiry", needs: []need{outsider}, run: overwritten(putForEver)},
+		{name: "OursOverwrittenWithItsTTL", needs: []need{outsider}, run: overwritten(putForTTL)},
+		{name: "OursOverwrittenKeepingItsExpiry", needs: []need{overwrite}, run: overwritten(putKeepingTTL)},
+		{name: "OursOverwrittenWithAnotherType", needs: []need{putOther}, run: overwritten(putAnotherType)},
+		{name: "OursOverwrittenWithItsOwnBytesForEver", needs: []need{outsider}, run: overwritten(putOursForEver)},
+		{name: "OursOverwrittenWithItsOwnBytesForLess", needs: []need{outsider}, run: overwritten(putOursForLess)},
+		{name: "PutAfterOursExpired", needs: []need{outsider}, run: putAfter((*trial).expire, "foreign")},
+		{name: "ItsOwnBytesPutAfterOursExpired", needs: []need{outsider}, run: putAfter((*trial).expire, "first")},
+		{name: "ItsOwnBytesPutAfterOursWasDeleted", needs: []need{outsider}, run: putAfter(removeTerm, "first")},
+		{name: "OursRemoved", needs: []need{outsider}, run: func(c *trial) {
+			t := c.hold("key")
+			c.Outsider.Delete("key")
+			c.wantLost("of what another program removed", t)
+			c.remove("key", byToken(t))
+			c.wantNone("after writes to what another program removed", "key")
+		}},
+		{name: "TheKeyIsFreeOnceItIsGone", needs: []need{outsider}, run: func(c *trial) {
+			old := c.hold("key")
+			putForLong(c, "key")
+			c.Outsider.Delete("key")
+			next := c.hold("key")
+			if next.Token <= old.Token {
+				c.broke("the token after %d and a foreign value is %d", old.Token, next.Token)
+			}
+			c.changesNothing("the holder before the foreign value", "key", func() { c.wantLost("of that term", old) })
+		}},
+		{name: "TheKeyIsFreeOnceItExpired", needs: []need{outsider}, run: func(c *trial) {
+			c.putBrief("key", "foreign")
+			c.expire(term{Claim: store.Claim{Key: "key"}, latest: time.Now().Add(c.ttl)})
+			c.hold("key")
+		}},
+		{name: "OneInABatch", needs: []need{outsider}, run: func(c *trial) {
+			a, b, last := c.hold("a"), c.hold("b"), c.hold("c")
+			putForLong(c, "b")
+			answers := c.Store.Renew(c.Context(), []store.Renewal{a.write(1, "new"), b.write(1, "new"), last.write(1, "new")})
+			if len(answers) != 3 || answers[0].Err != nil || answers[2].Err != nil {
+				c.broke("a batch with a foreign value in the middle: %+v", answers)
+			}
+			c.wantForeign("renew in a batch", "b", answers[1].Err)
+			c.wantRecord("beside a foreign value", "c", "new", last.Token)
+		}},
+		{name: "OneInAList", needs: []need{outsider}, run: func(c *trial) {
+			ours := keys("key/", 20)
+			for _, key := range ours {
+				c.hold(key)
+			}
+			putForEver(c, ours[3])
+			putForEver(c, "key/never ours")
+			listed := c.list("key/")
+			for key, r := range listed {
+				if foreign := key == ours[3] || key == "key/never ours"; r.Foreign() != foreign {
+					c.broke("list shows %q as %s; that it is foreign is %v", key, show(r), foreign)
+				}
+			}
+			delete(listed, "key/never ours") // whether these two are shown depends on
+			delete(listed, ours[3])          // what the backend knows
+			if len(listed) != len(ours)-1 {
+				c.broke("beside foreign values list yields %d of %d records", len(listed), len(ours)-1)
+			}
+		}},
 	},
 }
 
@@ -96,24 +156,6 @@ func createOver(put func(*trial, string)) func(*trial) {
 	}
 }
 
-func createOverAfterTerm(c *trial) {
-	t := c.hold("key")
-	removeTerm(c, t)
-	putForTTL(c, "key")
-	c.wantUntouched(t)
-}
-
-func foreignShown(c *trial) {
-	putForEver(c, "for ever")
-	putForLong(c, "for long")
-	for _, key := range []string{"for ever", "for long"} {
-		r := c.get(key)
-		if _, left := c.Outsider.Get(key); !r.Foreign() || r.Key != key || string(r.Value) != "foreign" || !c.agree(r.Left, left) {
-			c.broke("get of a foreign value: %s, %s beneath the store", show(r), store.Left(left))
-		}
-	}
-}
-
 func overwritten(put func(*trial, string)) func(*trial) {
 	return func(c *trial) {
 		t := c.hold("key")
@@ -136,61 +178,5 @@ func putAfter(end func(*trial, term), value string) func(*trial) {
 		end(c, t)
 		c.putBrief("key", value)
 		c.wantUntouched(t)
-	}
-}
-
-func oursRemoved(c *trial) {
-	t := c.hold("key")
-	c.Outsider.Delete("key")
-	c.wantLost("of what another program removed", t)
-	c.remove("key", byToken(t))
-	c.wantNone("after writes to what another program removed", "key")
-}
-
-func freeAfterForeign(c *trial) {
-	old := c.hold("key")
-	putForLong(c, "key")
-	c.Outsider.Delete("key")
-	next := c.hold("key")
-	if next.Token <= old.Token {
-		c.broke("the token after %d and a foreign value is %d", old.Token, next.Token)
-	}
-	c.changesNothing("the holder before the foreign value", "key", func() { c.wantLost("of that term", old) })
-}
-
-func freeAfterForeignExpired(c *trial) {
-	c.putBrief("key", "foreign")
-	c.expire(term{Claim: store.Claim{Key: "key"}, latest: time.Now().Add(c.ttl)})
-	c.hold("key")
-}
-
-func foreignInBatch(c *trial) {
-	a, b, last := c.hold("a"), c.hold("b"), c.hold("c")
-	putForLong(c, "b")
-	answers := c.Store.Renew(c.Context(), []store.Renewal{a.write(1, "new"), b.write(1, "new"), last.write(1, "new")})
-	if len(answers) != 3 || answers[0].Err != nil || answers[2].Err != nil {
-		c.broke("a batch with a foreign value in the middle: %+v", answers)
-	}
-	c.wantForeign("renew in a batch", "b", answers[1].Err)
-	c.wantRecord("beside a foreign value", "c", "new", last.Token)
-}
-
-func foreignInList(c *trial) {
-	ours := keys("key/", 20)
-	for _, key := range ours {
-		c.hold(key)
-	}
-	putForEver(c, ours[3])
-	putForEver(c, "key/never ours")
-	listed := c.list("key/")
-	for key, r := range listed {
-		if foreign := key == ours[3] || key == "key/never ours"; r.Foreign() != foreign {
-			c.broke("list shows %q as %s; that it is foreign is %v", key, show(r), foreign)
-		}
-	}
-	delete(listed, "key/never ours") // whether these two are shown depends on
-	delete(listed, ours[3])          // what the backend knows
-	if len(listed) != len(ours)-1 {
-		c.broke("beside foreign values list yields %d of %d records", len(listed), len(ours)-1)
 	}
 }

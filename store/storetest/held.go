@@ -11,9 +11,27 @@ var heldLaw = law{
 	name: "ARefusedCreateSaysWhoHolds",
 	text: "create fails with *HeldError while a live record of another create is there, and the error has that record and the time it has left",
 	cases: []lawcase{
-		{name: "TheRecordAsItIs", run: heldShowsRecord},
-		{name: "NothingIsChanged", run: heldChangesNothing},
-		{name: "ThroughAPeer", run: heldThroughPeer},
+		{name: "TheRecordAsItIs", run: func(c *trial) {
+			t := c.brief("key")
+			c.wantHeld(c.Store, t, "first")
+			time.Sleep(c.ttl / 2)
+			c.update(t.update(1, "second"))
+			c.wantHeld(c.Store, t, "second")
+			c.keep(&t)
+			c.wantHeld(c.Store, t, "second")
+		}},
+		{name: "NothingIsChanged", run: func(c *trial) {
+			c.hold("key")
+			c.changesNothing("a refused create", "key", func() {
+				grant, err := c.Store.Create(c.Context(), claim("key", 2*long))
+				if err == nil || grant != (store.Grant{}) {
+					c.broke("create of a held key: granted %+v, %v", grant, err)
+				}
+			})
+		}},
+		{name: "ThroughAPeer", run: func(c *trial) {
+			c.wantHeld(c.peer(), c.hold("key"), "first")
+		}},
 	},
 }
 
@@ -29,25 +47,3 @@ func (c *trial) wantHeld(st store.Store, t term, value string) {
 	}
 	c.wantLeft(held.Record, t, asked, time.Now())
 }
-
-func heldShowsRecord(c *trial) {
-	t := c.brief("key")
-	c.wantHeld(c.Store, t, "first")
-	time.Sleep(c.ttl / 2)
-	c.update(t.update(1, "second"))
-	c.wantHeld(c.Store, t, "second")
-	c.keep(&t)
-	c.wantHeld(c.Store, t, "second")
-}
-
-func heldChangesNothing(c *trial) {
-	c.hold("key")
-	c.changesNothing("a refused create", "key", func() {
-		grant, err := c.Store.Create(c.Context(), claim("key", 2*long))
-		if err == nil || grant != (store.Grant{}) {
-			c.broke("create of a held key: granted %+v, %v", grant, err)
-		}
-	})
-}
-
-func heldThroughPeer(c *trial) { c.wantHeld(c.peer(), c.hold("key"), "first") }

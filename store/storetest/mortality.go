@@ -8,26 +8,24 @@ var mortalityLaw = law{
 	name: "NoRecordIsForEver",
 	text: "no record that the library wrote is ever without a time to live, and a value-only write to a vanished key does not create one",
 	cases: []lawcase{
-		{name: "AfterEachVerb", run: mortalAfterEachVerb},
+		{name: "AfterEachVerb", run: func(c *trial) {
+			t := c.brief("key")
+			c.wantMortal("create", t)
+			c.keep(&t)
+			c.wantMortal("renew", t)
+			if r := c.renew(t.write(1, "one")); r.Err != nil {
+				c.broke("renew with a value by the holder: %v", r.Err)
+			}
+			c.wantMortal("renew with a value", t)
+			c.update(t.update(2, "two"))
+			c.wantMortal("update", t)
+			c.create(t.Claim)
+			c.wantMortal("a repeated create", t)
+		}},
 		{name: "UpdateAfterExpiry", run: writeAfter((*trial).expire)},
 		{name: "UpdateAfterDelete", run: writeAfter(removeTerm)},
-		{name: "UpdateAfterAnotherProgramsDelete", run: writeAfter(outsiderDeletes), needs: []need{outsider}},
+		{name: "UpdateAfterAnotherProgramsDelete", needs: []need{outsider}, run: writeAfter(outsiderDeletes)},
 	},
-}
-
-func mortalAfterEachVerb(c *trial) {
-	t := c.brief("key")
-	c.wantMortal("create", t)
-	c.keep(&t)
-	c.wantMortal("renew", t)
-	if r := c.renew(t.write(1, "one")); r.Err != nil {
-		c.broke("renew with a value by the holder: %v", r.Err)
-	}
-	c.wantMortal("renew with a value", t)
-	c.update(t.update(2, "two"))
-	c.wantMortal("update", t)
-	c.create(t.Claim)
-	c.wantMortal("a repeated create", t)
 }
 
 // wantMortal checks that a record has a time left, also beneath the store.

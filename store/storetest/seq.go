@@ -11,72 +11,62 @@ var seqLaw = law{
 	name: "ValuesAreNumbered",
 	text: "a write with a smaller number than the last one that arrived is refused with ErrStale and changes nothing, one with the same number is the same write come twice; each term counts from 1",
 	cases: []lawcase{
-		{name: "AnOlderUpdate", run: olderUpdate},
-		{name: "AnOlderRenew", run: olderRenew},
-		{name: "LargeNumbers", run: largeNumbers},
-		{name: "ARenewWithoutAValueHasNone", run: beatHasNoNumber},
-		{name: "EachTermBeginsAnew", run: numbersBeginAnew},
+		{name: "AnOlderUpdate", run: func(c *trial) {
+			t := c.hold("key")
+			c.update(t.update(2, "second"))
+			c.changesNothing("an older update", "key", func() {
+				c.want("an older update", c.Store.Update(c.Context(), t.update(1, "first")), store.ErrStale)
+			})
+			c.update(t.update(3, "third"))
+			c.wantRecord("after a newer update", "key", "third", t.Token)
+		}},
+		{name: "AnOlderRenew", run: func(c *trial) {
+			t := c.hold("key")
+			if r := c.renew(t.write(2, "second")); r.Err != nil {
+				c.broke("renew with a value by the holder: %v", r.Err)
+			}
+			c.changesNothing("older writes", "key", func() {
+				r := c.renew(t.write(1, "first"))
+				c.want("an older renew", r.Err, store.ErrStale)
+				if !r.Until.IsZero() {
+					c.broke("an older renew is refused and yet good until %v", r.Until)
+				}
+				c.want("an older update", c.Store.Update(c.Context(), t.update(1, "first")), store.ErrStale)
+			})
+		}},
+		// largeNumbers has numbers that are in another order as strings, or alike as
+		// floating-point numbers.
+		{name: "LargeNumbers", run: func(c *trial) {
+			t := c.hold("key")
+			numbers := []uint64{1, 9, 10, 99, 100, 1 << 53, 1<<53 + 1, 1 << 63, math.MaxUint64 - 1, math.MaxUint64}
+			for i, n := range numbers {
+				value := fmt.Sprint("number ", n)
+				c.update(t.update(n, value))
+				c.wantRecord("after a newer update", "key", value, t.Token)
+				if i > 0 {
+					older := t.update(numbers[i-1], "older")
+					c.want(fmt.Sprintf("number %d after %d", older.Seq, n), c.Store.Update(c.Context(), older), store.ErrStale)
+				}
+			}
+		}},
+		{name: "ARenewWithoutAValueHasNone", run: func(c *trial) {
+			t := c.hold("key")
+			c.update(t.update(5, "fifth"))
+			for _, seq := range []uint64{0, 1, 99} {
+				if r := c.renew(store.Renewal{Key: "key", Token: t.Token, Seq: seq}); r.Err != nil {
+					c.broke("renew without a value, number %d: %v", seq, r.Err)
+				}
+			}
+			c.update(t.update(6, "sixth"))
+			c.wantRecord("after renews without a value", "key", "sixth", t.Token)
+		}},
+		{name: "EachTermBeginsAnew", run: func(c *trial) {
+			old := c.hold("key")
+			c.update(old.update(100, "hundredth"))
+			removeTerm(c, old)
+			next := c.hold("key")
+			c.update(next.update(1, "first of the next"))
+			c.wantRecord("in the next term", "key", "first of the next", next.Token)
+		}},
 	},
-}
-
-func olderUpdate(c *trial) {
-	t := c.hold("key")
-	c.update(t.update(2, "second"))
-	c.changesNothing("an older update", "key", func() {
-		c.want("an older update", c.Store.Update(c.Context(), t.update(1, "first")), store.ErrStale)
-	})
-	c.update(t.update(3, "third"))
-	c.wantRecord("after a newer update", "key", "third", t.Token)
-}
-
-func olderRenew(c *trial) {
-	t := c.hold("key")
-	if r := c.renew(t.write(2, "second")); r.Err != nil {
-		c.broke("renew with a value by the holder: %v", r.Err)
-	}
-	c.changesNothing("older writes", "key", func() {
-		r := c.renew(t.write(1, "first"))
-		c.want("an older renew", r.Err, store.ErrStale)
-		if !r.Until.IsZero() {
-			c.broke("an older renew is refused and yet good until %v", r.Until)
-		}
-		c.want("an older update", c.Store.Update(c.Context(), t.update(1, "first")), store.ErrStale)
-	})
-}
-
-// largeNumbers has numbers that are in another order as strings, or alike as
-// floating-point numbers.
-func largeNumbers(c *trial) {
-	t := c.hold("key")
-	numbers := []uint64{1, 9, 10, 99, 100, 1 << 53, 1<<53 + 1, 1 << 63, math.MaxUint64 - 1, math.MaxUint64}
-	for i, n := range numbers {
-		value := fmt.Sprint("number ", n)
-		c.update(t.update(n, value))
-		c.wantRecord("after a newer update", "key", value, t.Token)
-		if i > 0 {
-			older := t.update(numbers[i-1], "older")
-			c.want(fmt.Sprintf("number %d after %d", older.Seq, n), c.Store.Update(c.Context(), older), store.ErrStale)
-		}
-	}
-}
-
-func beatHasNoNumber(c *trial) {
-	t := c.hold("key")
-	c.update(t.update(5, "fifth"))
-	for _, seq := range []uint64{0, 1, 99} {
-		if r := c.renew(store.Renewal{Key: "key", Token: t.Token, Seq: seq}); r.Err != nil {
-			c.broke("renew without a value, number %d: %v", seq, r.Err)
-		}
-	}
-	c.update(t.update(6, "sixth"))
-	c.wantRecord("after renews without a value", "key", "sixth", t.Token)
-}
-
-func numbersBeginAnew(c *trial) {
-	old := c.hold("key")
-	c.update(old.update(100, "hundredth"))
-	removeTerm(c, old)
-	next := c.hold("key")
-	c.update(next.update(1, "first of the next"))
-	c.wantRecord("in the next term", "key", "first of the next", next.Token)
 }

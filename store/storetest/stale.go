@@ -6,14 +6,45 @@ var staleTokenLaw = law{
 	name: "AStaleTokenIsRefused",
 	text: "a renew or update with a stale token changes nothing and returns ErrLost",
 	cases: []lawcase{
-		{name: "WhileASuccessorHolds", run: staleUnderSuccessor},
+		{name: "WhileASuccessorHolds", run: func(c *trial) {
+			old := c.hold("key")
+			removeTerm(c, old)
+			c.create(store.Claim{Key: "key", Value: []byte("successor's"), TTL: long, Nonce: store.NewNonce()})
+			c.changesNothing("the former holder", "key", func() { c.wantLost("under a successor", old) })
+		}},
 		{name: "AfterDelete", run: staleAfter(removeTerm)},
 		{name: "AfterExpiry", run: staleAfter((*trial).expire)},
-		{name: "AfterAnotherProgramsDelete", run: staleAfter(outsiderDeletes), needs: []need{outsider}},
-		{name: "AfterLossOfData", run: staleAfter(loseData), needs: []need{restartEmpty}},
-		{name: "ATokenThatWasNeverGranted", run: tokenNeverGranted},
-		{name: "TheTokenOfAnotherKey", run: tokenOfAnotherKey},
-		{name: "ALostTermNeverComesBack", run: lostForGood},
+		{name: "AfterAnotherProgramsDelete", needs: []need{outsider}, run: staleAfter(outsiderDeletes)},
+		{name: "AfterLossOfData", needs: []need{restartEmpty}, run: staleAfter(loseData)},
+		{name: "ATokenThatWasNeverGranted", run: func(c *trial) {
+			t := c.hold("key")
+			c.changesNothing("a write with tokens that were never granted", "key", func() {
+				for _, token := range []store.Token{1 << 63, t.Token + 1, max(t.Token-1, 1) + 2} {
+					never := t
+					never.Token = token
+					c.wantLost("with a token that was never granted", never)
+				}
+			})
+		}},
+		{name: "TheTokenOfAnotherKey", run: func(c *trial) {
+			a, b := c.hold("a"), c.hold("b")
+			for b.Token == a.Token { // tokens of different keys may be alike
+				removeTerm(c, b)
+				b = c.hold("b")
+			}
+			b.Key = "a"
+			c.changesNothing("a write with the token of another key", "a", func() {
+				c.wantLost("with the token of another key", b)
+			})
+		}},
+		{name: "ALostTermNeverComesBack", run: func(c *trial) {
+			old := c.brief("key")
+			c.expire(old)
+			between := c.hold("key")
+			removeTerm(c, between)
+			c.wantLost("two terms later", old)
+			c.wantNone("after writes of a term long gone", "key")
+		}},
 	},
 }
 
@@ -28,13 +59,6 @@ func (c *trial) wantLost(what string, t term) {
 	}
 }
 
-func staleUnderSuccessor(c *trial) {
-	old := c.hold("key")
-	removeTerm(c, old)
-	c.create(store.Claim{Key: "key", Value: []byte("successor's"), TTL: long, Nonce: store.NewNonce()})
-	c.changesNothing("the former holder", "key", func() { c.wantLost("under a successor", old) })
-}
-
 func staleAfter(end func(*trial, term)) func(*trial) {
 	return func(c *trial) {
 		t := c.brief("key")
@@ -43,36 +67,4 @@ func staleAfter(end func(*trial, term)) func(*trial) {
 		c.wantLost("of what is gone", t)
 		c.wantNone("after writes to what is gone", "key")
 	}
-}
-
-func tokenNeverGranted(c *trial) {
-	t := c.hold("key")
-	c.changesNothing("a write with tokens that were never granted", "key", func() {
-		for _, token := range []store.Token{1 << 63, t.Token + 1, max(t.Token-1, 1) + 2} {
-			never := t
-			never.Token = token
-			c.wantLost("with a token that was never granted", never)
-		}
-	})
-}
-
-func tokenOfAnotherKey(c *trial) {
-	a, b := c.hold("a"), c.hold("b")
-	for b.Token == a.Token { // tokens of different keys may be alike
-		removeTerm(c, b)
-		b = c.hold("b")
-	}
-	b.Key = "a"
-	c.changesNothing("a write with the token of another key", "a", func() {
-		c.wantLost("with the token of another key", b)
-	})
-}
-
-func lostForGood(c *trial) {
-	old := c.brief("key")
-	c.expire(old)
-	between := c.hold("key")
-	removeTerm(c, between)
-	c.wantLost("two terms later", old)
-	c.wantNone("after writes of a term long gone", "key")
 }

@@ -12,12 +12,22 @@ var tokenLaw = law{
 	cases: []lawcase{
 		{name: "AcrossDelete", run: tokensAcross(removeTerm)},
 		{name: "AcrossExpiry", run: tokensAcross((*trial).expire)},
-		{name: "AcrossAnotherProgramsDelete", run: tokensAcross(outsiderDeletes), needs: []need{outsider}},
-		{name: "AcrossAnotherProgramsRecord", run: tokensAcross(outsiderPasses), needs: []need{outsider}},
-		{name: "AcrossRestart", run: tokensAcross(restartAndRemove), needs: []need{restart}},
-		{name: "AcrossLossOfData", run: tokensAcross(loseData), needs: []need{restartEmpty, outliving}},
-		{name: "StayForTheTerm", run: tokenStays},
-		{name: "AreNeverZero", run: tokenIsNotZero},
+		{name: "AcrossAnotherProgramsDelete", needs: []need{outsider}, run: tokensAcross(outsiderDeletes)},
+		{name: "AcrossAnotherProgramsRecord", needs: []need{outsider}, run: tokensAcross(outsiderPasses)},
+		{name: "AcrossRestart", needs: []need{restart}, run: tokensAcross(restartAndRemove)},
+		{name: "AcrossLossOfData", needs: []need{restartEmpty, outliving}, run: tokensAcross(loseData)},
+		{name: "StayForTheTerm", run: func(c *trial) {
+			t := c.hold("key")
+			c.keep(&t)
+			c.wantRecord("after a renew", "key", "first", t.Token)
+			c.update(t.update(1, "second"))
+			c.wantRecord("after an update", "key", "second", t.Token)
+		}},
+		{name: "AreNeverZero", run: func(c *trial) {
+			if t := c.hold("key"); t.Token == 0 {
+				c.broke("create granted token 0, which is no token")
+			}
+		}},
 	},
 }
 
@@ -74,19 +84,5 @@ func (c *trial) awaitService() {
 	})
 	if !back {
 		c.broke("the store does not answer after the restart of its server: %v", err)
-	}
-}
-
-func tokenStays(c *trial) {
-	t := c.hold("key")
-	c.keep(&t)
-	c.wantRecord("after a renew", "key", "first", t.Token)
-	c.update(t.update(1, "second"))
-	c.wantRecord("after an update", "key", "second", t.Token)
-}
-
-func tokenIsNotZero(c *trial) {
-	if t := c.hold("key"); t.Token == 0 {
-		c.broke("create granted token 0, which is no token")
 	}
 }
