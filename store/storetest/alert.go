@@ -7,92 +7,89 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-var alertLaw = law{
-	name: "ADeleteIsAnAlert",
-	text: "alerts name the keys whose records are deleted, whoever deletes them, until the context ends or the store is closed",
+var deletionLaw = law{
+	name: "DeletionsAreReported",
+	text: "Deletions yields the keys whose records are deleted, whoever deletes them, until the context ends or the store is closed",
 	cases: []lawcase{
-		{name: "OfItsOwn", needs: []need{alerts}, run: alertOfDelete((*trial).own, byToken)},
-		{name: "OfAPeer", needs: []need{alerts}, run: alertOfDelete((*trial).peer, byToken)},
-		{name: "ByNonce", needs: []need{alerts}, run: alertOfDelete((*trial).peer, byNonce)},
-		{name: "AfterItsConnectionWasCut", needs: []need{alerts, cut}, run: func(c *trial) {
-			a := c.alarm()
-			remove := func(t term) error { return c.Store.Delete(c.Context(), t.Key, byToken(t)) }
-			c.wantAlert(a, "before", remove)
+		{name: "OfThisStore", needs: []need{deletions}, run: reportsDelete(func(c *trial) store.Store { return c.Store }, byToken)},
+		{name: "OfAPeer", needs: []need{deletions}, run: reportsDelete((*trial).peer, byToken)},
+		{name: "ByNonce", needs: []need{deletions}, run: reportsDelete((*trial).peer, byNonce)},
+		{name: "AfterACut", needs: []need{deletions, cut}, run: func(c *trial) {
+			l := c.deletionLog()
+			deleteIt := func(t lease) error { return c.Store.Delete(c.Context(), t.Key, byToken(t)) }
+			c.wantDeletion(l, "before", deleteIt)
 			c.Cut()
-			c.awaitService()
-			c.wantAlert(a, "after", remove)
+			c.awaitServer()
+			c.wantDeletion(l, "after", deleteIt)
 		}},
-		{name: "EndWithTheirContext", needs: []need{alerts}, run: func(c *trial) {
-			a := c.alarm()
-			a.stop()
-			<-a.ended
+		{name: "EndWithTheirContext", needs: []need{deletions}, run: func(c *trial) {
+			l := c.deletionLog()
+			l.stop()
+			<-l.ended
 		}},
-		{name: "EndWithTheStore", needs: []need{alerts, closer}, run: func(c *trial) {
-			a := c.alarm()
+		{name: "EndWithTheStore", needs: []need{deletions, closer}, run: func(c *trial) {
+			l := c.deletionLog()
 			c.close()
-			<-a.ended
+			<-l.ended
 			for key := range c.Store.(store.DeleteNotifier).Deletions(c.Context()) {
-				c.broke("a closed store has an alert for %q", key)
+				c.failf("Deletions of a closed store yielded %q, want no key", key)
 			}
 		}},
 	},
 }
 
-var alerts = need{"Store.Deletions", func(f Fixture) bool { _, ok := f.Store.(store.DeleteNotifier); return ok }}
-
-func (c *trial) own() store.Store { return c.Store }
-
-// alarm gathers what alerts name.
-type alarm struct {
-	ended chan struct{}
+// deletionLog collects the keys that Deletions yields.
+type deletionLog struct {
+	ended chan struct{} // closed by the goroutine that ranges over Deletions
 	stop  context.CancelFunc
 
-	mu    sync.Mutex
-	named map[string]bool
+	mu   sync.Mutex
+	keys map[string]bool
 }
 
-func (c *trial) alarm() *alarm {
+func (c *trial) deletionLog() *deletionLog {
 	ctx, stop := context.WithCancel(c.Context())
-	a := &alarm{ended: make(chan struct{}), stop: stop, named: make(map[string]bool)}
+	l := &deletionLog{ended: make(chan struct{}), stop: stop, keys: make(map[string]bool)}
 	go func() {
-		defer close(a.ended)
+		defer close(l.ended)
 		for key := range c.Store.(store.DeleteNotifier).Deletions(ctx) {
-			a.mu.Lock()
-			a.named[key] = true
-			a.mu.Unlock()
+			l.mu.Lock()
+			l.keys[key] = true
+			l.mu.Unlock()
 		}
 	}()
-	c.Cleanup(func() { stop(); <-a.ended })
-	return a
+	c.Cleanup(func() { stop(); <-l.ended })
+	return l
 }
 
-func (a *alarm) names(key string) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.named[key]
+func (l *deletionLog) has(key string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.keys[key]
 }
 
-// wantAlert deletes records until an alert names one: nobody is told when alerts begin.
-func (c *trial) wantAlert(a *alarm, key string, remove func(term) error) {
+// wantDeletion deletes records of a key until Deletions yields the key. It repeats
+// because nothing tells when Deletions begins to listen.
+func (c *trial) wantDeletion(l *deletionLog, key string, remove func(lease) error) {
 	c.Helper()
-	heard := eventually(c.patience(), func() bool {
+	reported := eventually(c.timeout(), func() bool {
 		t := c.hold(key)
 		if err := remove(t); err != nil {
-			c.broke("delete of %q: %v", t.Key, err)
+			c.failf("Delete of %q: %v", t.Key, err)
 		}
-		return eventually(c.patience()/50, func() bool { return a.names(key) })
+		return eventually(c.timeout()/50, func() bool { return l.has(key) })
 	})
-	if !heard {
-		c.broke("no alert names a key whose record is deleted again and again")
+	if !reported {
+		c.failf("Deletions did not yield %q, whose record was deleted again and again", key)
 	}
-	if a.names("another") {
-		c.broke("an alert names a key whose record was left alone")
+	if l.has("another") {
+		c.failf("Deletions yielded %q, whose record was not deleted", "another")
 	}
 }
 
-func alertOfDelete(by func(*trial) store.Store, of func(term) store.LeaseRef) func(*trial) {
+func reportsDelete(by func(*trial) store.Store, of func(lease) store.LeaseRef) func(*trial) {
 	return func(c *trial) {
 		c.hold("another")
-		c.wantAlert(c.alarm(), "key", func(t term) error { return by(c).Delete(c.Context(), t.Key, of(t)) })
+		c.wantDeletion(c.deletionLog(), "key", func(t lease) error { return by(c).Delete(c.Context(), t.Key, of(t)) })
 	}
 }

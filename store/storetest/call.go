@@ -12,39 +12,31 @@ import (
 
 // call is one call of a verb that writes.
 type call struct {
-	verb   string
-	try    *try   // of a create and a delete
-	tries  []*try // of the writes
-	writes []store.Renewal
-	term   store.LeaseRef
+	verb     string
+	attempt  *attempt   // of a create or a delete
+	attempts []*attempt // of a renew or an update, one for each write
+	writes   []store.Renewal
+	ref      store.LeaseRef // of a delete
 }
 
-// answer is what a store said to a call.
+// answer is the result of a call.
 type answer struct {
 	token  store.Token
-	errs   []error     // one, or one for each write of a renew
-	untils []time.Time // as many, of a create and a renew
+	errs   []error     // one error, or one for each write of a renew
+	untils []time.Time // of a create or a renew, as many as errs
 }
 
-// owner is the try whose owner makes the call.
-func (c call) owner() *try {
-	if c.try != nil {
-		return c.try
+// holder returns the attempt whose process makes the call.
+func (c call) holder() *attempt {
+	if c.attempt != nil {
+		return c.attempt
 	}
-	return c.tries[0]
+	return c.attempts[0]
 }
 
-// keyOf is the key of one of the writes, or of the only call.
-func (c call) keyOf(i int) string {
-	if c.try != nil {
-		return c.try.key
-	}
-	return c.writes[i].Key
-}
-
-// via names the store that the call goes to.
+// via names the variable of the store that the call goes to.
 func (c call) via() string {
-	if c.owner().peer {
+	if c.holder().peer {
 		return "peer"
 	}
 	return "st"
@@ -53,7 +45,7 @@ func (c call) via() string {
 func (c call) sendTo(ctx context.Context, st store.Store) answer {
 	switch c.verb {
 	case "create":
-		grant, err := st.Create(ctx, c.try.claim)
+		grant, err := st.Create(ctx, c.attempt.claim)
 		return answer{grant.Token, []error{err}, []time.Time{grant.Until}}
 	case "renew":
 		a := answer{errs: make([]error, len(c.writes)), untils: make([]time.Time, len(c.writes))}
@@ -64,14 +56,14 @@ func (c call) sendTo(ctx context.Context, st store.Store) answer {
 	case "update":
 		return answer{errs: []error{st.Update(ctx, store.Update(c.writes[0]))}}
 	}
-	return answer{errs: []error{st.Delete(ctx, c.try.key, c.term)}}
+	return answer{errs: []error{st.Delete(ctx, c.attempt.key, c.ref)}}
 }
 
-// tell makes the call on the model.
-func (c call) tell(m *model, now time.Time) []error {
+// applyTo makes the call on the model and returns the conditions of its errors.
+func (c call) applyTo(m *model, now time.Time) []error {
 	switch c.verb {
 	case "create":
-		return []error{m.create(now, c.try.claim)}
+		return []error{m.create(now, c.attempt.claim)}
 	case "renew":
 		var errs []error
 		for _, w := range c.writes {
@@ -81,43 +73,38 @@ func (c call) tell(m *model, now time.Time) []error {
 	case "update":
 		return []error{m.write(now, c.writes[0])}
 	}
-	m.delete(now, c.try.key, c.term)
+	m.delete(now, c.attempt.key, c.ref)
 	return []error{nil}
 }
 
 // String returns the call as Go.
 func (c call) String() string { return c.code(false) }
 
-// GoString is what rapid shows when one is drawn.
+// GoString returns the call as Go, for rapid's log.
 func (c call) GoString() string { return c.String() }
 
-// code is the call as Go. The first create of a term that succeeds also keeps the
-// token.
-
+// code returns the call as Go. The first successful create of an attempt also stores
+// the token.
 func (c call) code(first bool) string {
 	switch c.verb {
 	case "create":
-		return c.createCode(first)
+		n := c.attempt.number
+		code := fmt.Sprintf("grant, err = %s.Create(ctx, store.Claim{Key: %q, Value: []byte(%q), TTL: %d * ttl, Nonce: store.Nonce{%d}})",
+			c.via(), withoutPrefix(c.attempt.key), c.attempt.claim.Value, c.attempt.ttls, n)
+		if first {
+			code += fmt.Sprintf("\n\ttoken[%d] = grant.Token", n)
+		}
+		return code
 	case "renew":
 		return fmt.Sprintf("answers = %s.Renew(ctx, []store.Renewal{%s})", c.via(), c.writesCode())
 	case "update":
 		return fmt.Sprintf("err = %s.Update(ctx, store.Update%s)", c.via(), c.writesCode())
 	}
-	by := fmt.Sprintf("ByToken(token[%d])", c.try.number)
-	if c.term.Token == 0 {
-		by = fmt.Sprintf("ByNonce(store.Nonce{%d})", c.try.number)
+	by := fmt.Sprintf("ByToken(token[%d])", c.attempt.number)
+	if c.ref.Token == 0 {
+		by = fmt.Sprintf("ByNonce(store.Nonce{%d})", c.attempt.number)
 	}
-	return fmt.Sprintf("err = %s.Delete(ctx, %q, store.%s)", c.via(), bare(c.try.key), by)
-}
-
-func (c call) createCode(first bool) string {
-	n := c.try.number
-	code := fmt.Sprintf("grant, err = %s.Create(ctx, store.Claim{Key: %q, Value: []byte(%q), TTL: %d * ttl, Nonce: store.Nonce{%d}})",
-		c.via(), bare(c.try.key), c.try.claim.Value, c.try.ttls, n)
-	if first {
-		code += fmt.Sprintf("\n\ttoken[%d] = grant.Token", n)
-	}
-	return code
+	return fmt.Sprintf("err = %s.Delete(ctx, %q, store.%s)", c.via(), withoutPrefix(c.attempt.key), by)
 }
 
 func (c call) writesCode() string {
@@ -127,10 +114,10 @@ func (c call) writesCode() string {
 		if w.Seq > 0 {
 			value = fmt.Sprintf(", Seq: %d, Value: []byte(%q)", w.Seq, w.Value)
 		}
-		all = append(all, fmt.Sprintf("{Key: %q, Token: token[%d]%s}", bare(w.Key), c.tries[i].number, value))
+		all = append(all, fmt.Sprintf("{Key: %q, Token: token[%d]%s}", withoutPrefix(w.Key), c.attempts[i].number, value))
 	}
 	return strings.Join(all, ", ")
 }
 
-// bare is a key without the prefix of its programme.
-func bare(key string) string { return key[strings.Index(key, "/")+1:] }
+// withoutPrefix returns a key without the prefix of its programme.
+func withoutPrefix(key string) string { return key[strings.Index(key, "/")+1:] }

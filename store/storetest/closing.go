@@ -7,9 +7,9 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-var closingLaw = law{
-	name: "AClosedStoreSaysSo",
-	text: "after the store was closed every call answers ErrClosed and does nothing, and every watch ends with it",
+var closeLaw = law{
+	name: "AClosedStoreReturnsErrClosed",
+	text: "after Close every call returns ErrClosed and changes nothing, and every watch ends with ErrClosed",
 	cases: []lawcase{
 		{name: "EveryVerb", needs: []need{closer}, run: func(c *trial) {
 			t := c.hold("key")
@@ -18,20 +18,20 @@ var closingLaw = law{
 				c.want(v.name+" of a closed store", v.call(c.Context(), c.Store, t), store.ErrClosed)
 			}
 			_, err := collect(c.Store.List(c.Context(), ""))
-			c.want("list of a closed store", err, store.ErrClosed)
+			c.want("List of a closed store", err, store.ErrClosed)
 			w := c.watch(c.Context(), c.Store, "")
 			c.wantClosed(w)
 		}},
 		{name: "AWatch", needs: []need{closer}, run: func(c *trial) {
 			w := c.watch(c.Context(), c.Store, "")
-			c.await(w, "tells what is there", func(v *view) bool { return v.synced == 1 })
+			c.await(w, "the records and EventSynced", func(v *view) bool { return v.synced == 1 })
 			c.close()
 			c.wantClosed(w)
 		}},
 	},
 }
 
-// closerOf returns how to close a store, if it can be closed.
+// closerOf returns the method that closes st, or nil.
 func closerOf(st store.Store) func() error {
 	switch st := st.(type) {
 	case io.Closer:
@@ -45,7 +45,7 @@ func closerOf(st store.Store) func() error {
 func (c *trial) close() {
 	c.Helper()
 	if err := closerOf(c.Store)(); err != nil {
-		c.broke("close: %v", err)
+		c.failf("Close: %v", err)
 	}
 }
 
@@ -54,7 +54,7 @@ func (c *trial) wantClosed(w *watcher) {
 	select {
 	case <-w.ended:
 		c.want("watch of a closed store", w.view.err, store.ErrClosed)
-	case <-time.After(c.patience()):
-		c.broke("a watch goes on %v after its store was closed", c.patience())
+	case <-time.After(c.timeout()):
+		c.failf("the watch had not ended %v after its store was closed", c.timeout())
 	}
 }

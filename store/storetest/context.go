@@ -13,7 +13,7 @@ import (
 
 var contextLaw = law{
 	name: "ContextsAreObeyed",
-	text: "a cancelled context returns promptly, whatever the client underneath does; the error says when the outcome is in doubt, and what was written is the old record or the new one, never half",
+	text: "a call returns promptly once its context ends, whatever the client underneath does; the error says whether the outcome is in doubt, and the stored record is the old or the new one, never a part",
 	cases: []lawcase{
 		{name: "EndedBeforeTheCall", run: func(c *trial) {
 			t := c.hold("key")
@@ -24,16 +24,16 @@ var contextLaw = law{
 			for _, ctx := range []context.Context{cancelled, expired} {
 				for _, v := range verbs {
 					c.changesNothing(v.name+" with a context that had ended", "key", func() {
-						c.wantAway(v.name+" with a context that had ended", v.call(ctx, c.Store, t))
+						c.wantNoAnswer(v.name+" with a context that had ended", v.call(ctx, c.Store, t))
 					})
 				}
 				_, err := collect(c.Store.List(ctx, ""))
-				c.wantAway("list with a context that had ended", err)
+				c.wantNoAnswer("List with a context that had ended", err)
 			}
 			c.wantNone("after creates whose context had ended", "another")
 		}},
-		// endedDuring cancels updates at any moment and compares what they say with what
-		// they did.
+		// Updates are cancelled at random moments. Each must have the outcome that its
+		// error states.
 		{name: "EndedDuringTheCall", run: func(c *trial) {
 			old := strings.Repeat("o", 64<<10)
 			for i := range 60 {
@@ -48,36 +48,47 @@ var contextLaw = law{
 				time.Sleep(time.Duration(rand.IntN(500)) * time.Microsecond)
 				err := c.Store.Update(ctx, t.update(1, value))
 				cancelling.Wait()
-				c.wantOldOrNew(err, "key", old, value)
-				removeTerm(c, t)
+				got := string(c.get("key").Value)
+				if err != nil {
+					c.wantNoAnswer("update whose context ended", err)
+				}
+				switch {
+				case got != old && got != value:
+					c.failf("an update whose context ended left %d bytes that are neither the old value nor the new one", len(got))
+				case err == nil && got == old:
+					c.failf("an update succeeded, and the record has the old value")
+				case errors.Is(err, store.ErrUnavailable) && got == value:
+					c.failf("an update failed with ErrUnavailable, and the record has the new value: %v", err)
+				}
+				deleteLease(c, t)
 			}
 		}},
-		{name: "EndedWhileTheServerIsSilent", needs: []need{pause}, run: func(c *trial) {
+		{name: "EndedWhileTheServerIsPaused", needs: []need{pause}, run: func(c *trial) {
 			t := c.hold("key")
 			for _, v := range verbs {
-				c.wantAway(v.name+" of a silent server", c.inSilence(v.name, func(ctx context.Context) error {
+				c.wantNoAnswer(v.name+" of a paused server", c.whilePaused(v.name, func(ctx context.Context) error {
 					return v.call(ctx, c.Store, t)
 				}))
 			}
-			c.wantAway("list of a silent server", c.inSilence("list", func(ctx context.Context) error {
+			c.wantNoAnswer("List of a paused server", c.whilePaused("list", func(ctx context.Context) error {
 				_, err := collect(c.Store.List(ctx, ""))
 				return err
 			}))
 		}},
 		{name: "ACreateInDoubtCanBeSettled", needs: []need{pause}, run: func(c *trial) {
 			claim := claim("key", long)
-			err := c.inSilence("create", func(ctx context.Context) error {
+			err := c.whilePaused("create", func(ctx context.Context) error {
 				_, err := c.Store.Create(ctx, claim)
 				return err
 			})
-			c.wantAway("create of a silent server", err)
-			c.remove("key", store.ByNonce(claim.Nonce))
+			c.wantNoAnswer("create of a paused server", err)
+			c.delete("key", store.ByNonce(claim.Nonce))
 			for range 10 {
 				c.wantNone("after the delete of a create in doubt", "key")
 				time.Sleep(20 * time.Millisecond)
 			}
 			_, err = c.Store.Create(c.Context(), claim)
-			c.want("the create that was settled, come again", err, store.ErrEnded)
+			c.want("the settled create, repeated", err, store.ErrEnded)
 		}},
 		{name: "ListEnds", run: func(c *trial) {
 			for _, key := range keys("key/", 50) {
@@ -88,7 +99,7 @@ var contextLaw = law{
 			seen := 0
 			for _, err := range c.Store.List(ctx, "") {
 				if err != nil {
-					c.wantAway("list whose context ended", err)
+					c.wantNoAnswer("List whose context ended", err)
 					return
 				}
 				if seen++; seen == 1 {
@@ -96,15 +107,15 @@ var contextLaw = law{
 				}
 			}
 			if seen != 50 {
-				c.broke("a list whose context ended yields %d of 50 records and no error", seen)
+				c.failf("a List whose context ended yielded %d of 50 records and no error", seen)
 			}
 		}},
-		// watchEnds lets a watch end that is waiting for something to happen.
+		// The watch ends while it waits for a change.
 		{name: "WatchEnds", run: func(c *trial) {
 			cause := errors.New("the cause")
 			ctx, cancel := context.WithCancelCause(c.Context())
 			w := c.watch(ctx, c.Store, "")
-			c.await(w, "tells what is there", func(v *view) bool { return v.synced == 1 })
+			c.await(w, "the records and EventSynced", func(v *view) bool { return v.synced == 1 })
 			cancel(cause)
 			c.wantEnd(w, ctx)
 		}},
@@ -116,37 +127,37 @@ var contextLaw = law{
 	},
 }
 
-// prompt is how soon after the end of its context a call has to be back.
-const prompt = time.Second
+// returnLimit is the time within which a call must return after its context has ended.
+const returnLimit = time.Second
 
-// verb is one of the five that are a single call, on the record of a term.
+// verb is one of the five verbs that are a single call on the record of a lease.
 type verb struct {
 	name string
-	call func(context.Context, store.Store, term) error
+	call func(context.Context, store.Store, lease) error
 }
 
 var verbs = []verb{
-	{"create", func(ctx context.Context, st store.Store, _ term) error {
+	{"create", func(ctx context.Context, st store.Store, _ lease) error {
 		_, err := st.Create(ctx, claim("another", long))
 		return err
 	}},
-	{"renew", func(ctx context.Context, st store.Store, t term) error {
-		return st.Renew(ctx, []store.Renewal{t.write(7, "renewed")})[0].Err
+	{"renew", func(ctx context.Context, st store.Store, t lease) error {
+		return st.Renew(ctx, []store.Renewal{t.renewalWith(7, "renewed")})[0].Err
 	}},
-	{"update", func(ctx context.Context, st store.Store, t term) error {
+	{"update", func(ctx context.Context, st store.Store, t lease) error {
 		return st.Update(ctx, t.update(8, "updated"))
 	}},
-	{"get", func(ctx context.Context, st store.Store, t term) error {
+	{"get", func(ctx context.Context, st store.Store, t lease) error {
 		_, err := st.Get(ctx, t.Key)
 		return err
 	}},
-	{"delete", func(ctx context.Context, st store.Store, t term) error {
+	{"delete", func(ctx context.Context, st store.Store, t lease) error {
 		return st.Delete(ctx, t.Key, store.ByToken(t.Token))
 	}},
 }
 
-// wantAway checks the error of a call that got no answer.
-func (c *trial) wantAway(what string, err error) {
+// wantNoAnswer checks the error of a call whose context ended before an answer.
+func (c *trial) wantNoAnswer(what string, err error) {
 	c.Helper()
 	if errors.Is(err, store.ErrInDoubt) {
 		c.want(what, err, store.ErrInDoubt)
@@ -155,26 +166,9 @@ func (c *trial) wantAway(what string, err error) {
 	c.want(what, err, store.ErrUnavailable)
 }
 
-// wantOldOrNew checks what is under key against what the write of a value said.
-func (c *trial) wantOldOrNew(err error, key, old, value string) {
-	c.Helper()
-	got := string(c.get(key).Value)
-	if err != nil {
-		c.wantAway("update whose context ended", err)
-	}
-	switch {
-	case got != old && got != value:
-		c.broke("an update whose context ended left half of it: %d bytes", len(got))
-	case err == nil && got == old:
-		c.broke("an update was confirmed and did not happen")
-	case errors.Is(err, store.ErrUnavailable) && got == value:
-		c.broke("an update was said not to have happened, and did: %v", err)
-	}
-}
-
-// inSilence makes a call while the server does not answer, and checks that it is
-// back soon after its context has ended.
-func (c *trial) inSilence(what string, call func(context.Context) error) error {
+// whilePaused makes a call while the server is paused, and checks that the call returns
+// soon after its context has ended.
+func (c *trial) whilePaused(what string, call func(context.Context) error) error {
 	c.Helper()
 	c.Pause()
 	defer c.Resume()
@@ -182,25 +176,25 @@ func (c *trial) inSilence(what string, call func(context.Context) error) error {
 	defer cancel()
 	start := time.Now()
 	err := call(ctx)
-	if took := time.Since(start); took > 50*time.Millisecond+prompt {
-		c.late("%s with a context of 50ms took %v while the server was silent", what, took)
+	if took := time.Since(start); took > 50*time.Millisecond+returnLimit {
+		c.latef("%s with a context of 50ms returned after %v while the server was paused", what, took)
 	}
 	return err
 }
 
-// wantEnd checks that a watch ends soon, as its context did.
+// wantEnd checks that a watch ends soon, with the error of its context.
 func (c *trial) wantEnd(w *watcher, ctx context.Context) {
 	c.Helper()
 	select {
 	case <-w.ended:
-	case <-time.After(prompt):
-		c.late("a watch goes on %v after the end of its context", prompt)
+	case <-time.After(returnLimit):
+		c.latef("the watch had not ended %v after its context", returnLimit)
 	}
 	err := w.view.err
 	switch {
 	case err == nil:
-		c.broke("a watch whose context ended ends without an error")
+		c.failf("a watch whose context ended has ended without an error")
 	case !errors.Is(err, ctx.Err()) && !errors.Is(err, context.Cause(ctx)):
-		c.broke("a watch whose context ended with %v ends with %v", context.Cause(ctx), err)
+		c.failf("a watch whose context ended with %v has ended with %v", context.Cause(ctx), err)
 	}
 }

@@ -1,5 +1,5 @@
-// Package storetest checks that a [store.Store] keeps the contract of package
-// store. Whoever writes a backend runs it from one test:
+// Package storetest is the conformance suite for implementations of [store.Store].
+// A backend runs it from one test:
 //
 //	func TestConformance(t *testing.T) {
 //		storetest.Run(t, storetest.Harness{
@@ -11,36 +11,37 @@
 //		})
 //	}
 //
-// Each law is a subtest, and each way to break it a case below that. A case that
-// fails quotes its law. The model test, [Run]'s last but one, sends random
-// programmes of all verbs to the store and to a model of a page, and prints the
-// shortest programme on which the two differ as Go code; the last compares what
-// watches tell with what List yields.
+// Each law of the contract is a subtest, and each case of a law a subtest of that. A
+// failure says what the store did, what the case expected, and the text of the law.
 //
-// # What is checked against what
+// Two property tests follow the laws. The model test sends random programmes of all
+// verbs to the store and to a model, a map with a clock, and prints the shortest
+// programme on which the two differ as Go code. The watch test compares the events of
+// watches with List while writers are at work.
 //
-// Where backends differ the laws are checked with what the store declares
-// ([store.CapabilitiesOf]). In virtual time a record has to be there to the last
-// nanosecond of its ttl, and gone after it and the declared precision. In real
-// time it still may not go early by the caller's clock, and has two seconds more
-// to go, for the machine may be busy. What the store says of the time left is
-// held to its precision in both.
+// # Capabilities and time
+//
+// The suite checks a store against the capabilities that it declares
+// ([store.CapabilitiesOf]). In virtual time a record must exist until the last
+// nanosecond of its TTL, and be gone after its TTL plus the declared precision. In real
+// time a record must not expire early by the caller's clock, and may expire two
+// seconds later, because the machine may be busy. In both, the reported time left must
+// be right to the declared precision.
 //
 // # Tries
 //
-// In real time the machine may be too slow for a case: a record that is to live for a
-// while has rightly expired before the case comes to it. Whatever goes wrong in a
-// try of the case when the time of a record has run out on which it relies proves
-// nothing. Nor does a call that the server had no time to answer in a case of such
-// records, nor what was late by the clock. The case is then tried again, on another
-// fixture and with a ttl twice as long; only the fifth try fails for what may be the
-// machine's doing, and says so. All else fails at once. Each try is a subtest that is
-// named for its ttl, and a log line says why one was not the last.
+// In real time a slow machine can let a record expire before the case reaches it. A
+// failure is therefore inconclusive if a record that the case depends on had already
+// expired. So is an unanswered call in a case of records that expire, and a limit that
+// was exceeded by the clock. An inconclusive case runs again, on another fixture and
+// with twice the TTL; only its fifth try fails, and the message says that the machine
+// may be the reason. Any other failure is final. Each try is a subtest named for its
+// TTL, and the log says why a try was inconclusive.
 //
-// # What is left out
+// # Cases that do not run
 //
-// A case needs what its harness can do. The cases that need a field of [Fixture]
-// which is nil do not run, and the end of the test's log (go test -v) names
-// them; nothing is skipped. Not checked at all, because it takes several servers
-// or a network of one's own: failover, replicas, partitions, clocks that step.
+// A case that needs a capability or a nil field of [Fixture] does not run, and the
+// end of the test's log (go test -v) names it; no case is skipped silently. The suite
+// does not cover failover, replicas, partitions and clock steps, which need several
+// servers or a network of their own.
 package storetest

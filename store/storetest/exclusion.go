@@ -9,19 +9,19 @@ import (
 )
 
 var exclusionLaw = law{
-	name: "OneCreateWins",
+	name: "ExactlyOneCreateSucceeds",
 	text: "of any number of concurrent creates of a key, exactly one succeeds",
 	cases: []lawcase{
-		{name: "ManyAtOnce", run: func(c *trial) {
-			c.wantOneWinner(c.race(crowdOf("key")))
+		{name: "ManyConcurrently", run: func(c *trial) {
+			c.wantOneWinner(c.race(claimsOf("key")))
 		}},
-		{name: "ManyKeysAtOnce", run: func(c *trial) {
+		{name: "ManyKeysConcurrently", run: func(c *trial) {
 			keys := []string{"one", "two", "three"}
 			var claims []store.Claim
-			for i := range crowd {
+			for i := range callers {
 				claims = append(claims, claim(keys[i%len(keys)], long))
 			}
-			byKey := make(map[string][]attempt)
+			byKey := make(map[string][]outcome)
 			for _, a := range c.race(claims) {
 				byKey[a.Key] = append(byKey[a.Key], a)
 			}
@@ -30,64 +30,86 @@ var exclusionLaw = law{
 			}
 		}},
 		{name: "AfterAnExpiry", run: func(c *trial) {
-			before := c.brief("key")
+			before := c.holdShort("key")
 			c.expire(before)
-			if won := c.wantOneWinner(c.race(crowdOf("key"))); won.Token <= before.Token {
-				c.broke("the winner has token %d, the term before had %d", won.Token, before.Token)
+			if won := c.wantOneWinner(c.race(claimsOf("key"))); won.Token <= before.Token {
+				c.failf("the successful create got token %d, the lease before it had token %d; want a larger one", won.Token, before.Token)
 			}
 		}},
-		{name: "ARepeatedCreateAmongThem", run: func(c *trial) {
-			claims := make([]store.Claim, crowd)
+		{name: "OneCreateRepeatedConcurrently", run: func(c *trial) {
+			claims := make([]store.Claim, callers)
 			same := claim("key", long)
 			for i := range claims {
 				claims[i] = same
 			}
-			attempts := c.race(claims)
-			for _, a := range attempts {
-				if a.err != nil || a.Token != attempts[0].Token {
-					c.broke("one create sent %d times at once: token %d, %v, where another answer was token %d, %v",
-						crowd, a.Token, a.err, attempts[0].Token, attempts[0].err)
+			outcomes := c.race(claims)
+			for _, a := range outcomes {
+				if a.err != nil || a.Token != outcomes[0].Token {
+					c.failf("one create sent %d times concurrently: token %d, %v, while another answer was token %d, %v",
+						callers, a.Token, a.err, outcomes[0].Token, outcomes[0].err)
 				}
 			}
 		}},
-		{name: "HoldersTakeTurns", run: func(c *trial) {
+		{name: "HoldersAlternate", run: func(c *trial) {
 			const wanted, most = 200, 5000
-			var all sync.WaitGroup
-			var count turns
+			var (
+				all           sync.WaitGroup
+				holders, held atomic.Int32
+				last          atomic.Uint64
+				fault         atomic.Value // string
+			)
 			for i := range 8 {
 				st := c.Store
 				if i%2 == 1 {
 					st = c.peer()
 				}
 				all.Go(func() {
-					for try := 0; try < most && count.taken.Load() < wanted && count.fault.Load() == nil; try++ {
-						c.takeTurn(st, &count)
+					for n := 0; n < most && held.Load() < wanted && fault.Load() == nil; n++ {
+						grant, err := st.Create(c.Context(), claim("key", long))
+						if errors.Is(err, store.ErrHeld) {
+							continue
+						}
+						if err != nil {
+							fault.Store("Create: " + err.Error())
+							continue
+						}
+						if holders.Add(1) != 1 {
+							fault.Store("two processes held the key at the same time")
+						}
+						if before := last.Swap(uint64(grant.Token)); before >= uint64(grant.Token) {
+							fault.Store("a token is not larger than the token before")
+						}
+						held.Add(1)
+						holders.Add(-1)
+						if err := st.Delete(c.Context(), "key", store.ByToken(grant.Token)); err != nil {
+							fault.Store("Delete: " + err.Error())
+						}
 					}
 				})
 			}
 			all.Wait()
-			if fault := count.fault.Load(); fault != nil {
-				c.broke("among processes that create and delete one key: %v", fault)
+			if fault := fault.Load(); fault != nil {
+				c.failf("8 processes that create and delete one key: %v", fault)
 			}
-			if n := count.taken.Load(); n < 2 {
-				c.broke("among processes that create and delete one key, each up to %d times, %d succeeded", most, n)
+			if n := held.Load(); n < 2 {
+				c.failf("8 processes tried to create one key %d times each: %d creates succeeded, want at least 2", most, n)
 			}
 		}},
 	},
 }
 
-const crowd = 32 // concurrent callers
+const callers = 32 // number of concurrent callers
 
-// attempt is a create and its outcome.
-type attempt struct {
+// outcome is a create and its answer.
+type outcome struct {
 	store.Claim
 	store.Grant
 	err error
 }
 
-// race sends creates at the same time, every other one through the peer.
-func (c *trial) race(claims []store.Claim) []attempt {
-	attempts := make([]attempt, len(claims))
+// race sends creates concurrently, every other one through the peer.
+func (c *trial) race(claims []store.Claim) []outcome {
+	outcomes := make([]outcome, len(claims))
 	var all sync.WaitGroup
 	start := make(chan struct{})
 	for i, claim := range claims {
@@ -98,16 +120,16 @@ func (c *trial) race(claims []store.Claim) []attempt {
 		all.Go(func() {
 			<-start
 			grant, err := st.Create(c.Context(), claim)
-			attempts[i] = attempt{claim, grant, err}
+			outcomes[i] = outcome{claim, grant, err}
 		})
 	}
 	close(start)
 	all.Wait()
-	return attempts
+	return outcomes
 }
 
-func crowdOf(key string) []store.Claim {
-	claims := make([]store.Claim, crowd)
+func claimsOf(key string) []store.Claim {
+	claims := make([]store.Claim, callers)
 	for i := range claims {
 		claims[i] = claim(key, long)
 		claims[i].Value = []byte(claims[i].Nonce.String())
@@ -115,53 +137,23 @@ func crowdOf(key string) []store.Claim {
 	return claims
 }
 
-// wantOneWinner checks the outcomes of a race for one key and returns the winner.
-func (c *trial) wantOneWinner(attempts []attempt) attempt {
+// wantOneWinner checks that one of several creates of a key succeeded, and returns it.
+func (c *trial) wantOneWinner(outcomes []outcome) outcome {
 	c.Helper()
-	var won []attempt
-	for _, a := range attempts {
+	var won []outcome
+	for _, a := range outcomes {
 		if a.err == nil {
 			won = append(won, a)
 		}
 	}
 	if len(won) != 1 {
-		c.broke("%d of %d concurrent creates of %q succeeded", len(won), len(attempts), attempts[0].Key)
+		c.failf("%d of %d concurrent creates of %q succeeded, want 1", len(won), len(outcomes), outcomes[0].Key)
 	}
-	for _, a := range attempts {
+	for _, a := range outcomes {
 		if a.err != nil {
-			c.want("a create that came second", a.err, store.ErrHeld)
+			c.want("a create that did not succeed", a.err, store.ErrHeld)
 		}
 	}
-	c.wantRecord("after the race", won[0].Key, string(won[0].Value), won[0].Token)
+	c.wantRecord("after concurrent creates", won[0].Key, string(won[0].Value), won[0].Token)
 	return won[0]
-}
-
-// turns is what those who take turns at holding a key keep count of.
-type turns struct {
-	holders, taken atomic.Int32
-	last           atomic.Uint64
-	fault          atomic.Value // string: what was seen to be wrong
-}
-
-// takeTurn holds the key for a moment, if it can have it.
-func (c *trial) takeTurn(st store.Store, count *turns) {
-	grant, err := st.Create(c.Context(), claim("key", long))
-	switch {
-	case errors.Is(err, store.ErrHeld):
-		return
-	case err != nil:
-		count.fault.Store("create: " + err.Error())
-		return
-	}
-	if count.holders.Add(1) != 1 {
-		count.fault.Store("two held the key at once")
-	}
-	if last := count.last.Swap(uint64(grant.Token)); last >= uint64(grant.Token) {
-		count.fault.Store("a token is not larger than the one before")
-	}
-	count.taken.Add(1)
-	count.holders.Add(-1)
-	if err := st.Delete(c.Context(), "key", store.ByToken(grant.Token)); err != nil {
-		count.fault.Store("delete: " + err.Error())
-	}
 }

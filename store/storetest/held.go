@@ -8,16 +8,16 @@ import (
 )
 
 var heldLaw = law{
-	name: "ARefusedCreateSaysWhoHolds",
-	text: "create fails with *HeldError while a live record of another create is there, and the error has that record and the time it has left",
+	name: "HeldErrorShowsTheLiveRecord",
+	text: "Create fails with *HeldError while a live record of another create exists, and the error has that record and its time left",
 	cases: []lawcase{
-		{name: "TheRecordAsItIs", run: func(c *trial) {
-			t := c.brief("key")
+		{name: "AfterEachWrite", run: func(c *trial) {
+			t := c.holdShort("key")
 			c.wantHeld(c.Store, t, "first")
 			time.Sleep(c.ttl / 2)
 			c.update(t.update(1, "second"))
 			c.wantHeld(c.Store, t, "second")
-			c.keep(&t)
+			c.heartbeat(&t)
 			c.wantHeld(c.Store, t, "second")
 		}},
 		{name: "NothingIsChanged", run: func(c *trial) {
@@ -25,7 +25,7 @@ var heldLaw = law{
 			c.changesNothing("a refused create", "key", func() {
 				grant, err := c.Store.Create(c.Context(), claim("key", 2*long))
 				if err == nil || grant != (store.Grant{}) {
-					c.broke("create of a held key: granted %+v, %v", grant, err)
+					c.failf("create of a held key: granted %+v, %v; want no grant", grant, err)
 				}
 			})
 		}},
@@ -35,15 +35,15 @@ var heldLaw = law{
 	},
 }
 
-// wantHeld checks that a create through st is refused with the facts of a term.
-func (c *trial) wantHeld(st store.Store, t term, value string) {
+// wantHeld checks that a create through st fails with the record of a lease.
+func (c *trial) wantHeld(st store.Store, t lease, value string) {
 	c.Helper()
 	asked := time.Now()
 	_, err := st.Create(c.Context(), claim(t.Key, long))
 	c.want("create of a held key", err, store.ErrHeld)
 	held, _ := errors.AsType[*store.HeldError](err)
 	if r := held.Record; r.Key != t.Key || string(r.Value) != value || r.Token != t.Token || r.Left <= 0 {
-		c.broke("the error shows %q with %s, want value %q, token %d", r.Key, show(r), value, t.Token)
+		c.failf("the error shows %q with %s, want value %q and token %d", r.Key, describe(r), value, t.Token)
 	}
 	c.wantLeft(held.Record, t, asked, time.Now())
 }

@@ -6,21 +6,21 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// law is a sentence of the contract, and the ways to break it that are tried.
+// law is one rule of the contract with the cases that try to break it.
 type law struct {
-	name  string // of the subtest
-	text  string // what a failure quotes
+	name  string // name of the subtest
+	text  string // printed by a failure
 	cases []lawcase
 }
 
-// lawcase is one way to break a law.
+// lawcase is one attempt to break a law.
 type lawcase struct {
 	name  string
-	run   func(*trial)
 	needs []need
+	run   func(*trial)
 }
 
-// need is something that not every fixture can do.
+// need is a capability that some fixtures lack.
 type need struct {
 	name string
 	met  func(Fixture) bool
@@ -35,45 +35,30 @@ var (
 	pause        = need{"Pause and Resume", func(f Fixture) bool { return f.Pause != nil && f.Resume != nil }}
 	cut          = need{"Cut", func(f Fixture) bool { return f.Cut != nil }}
 	closer       = need{"Store.Close", func(f Fixture) bool { return closerOf(f.Store) != nil }}
+	deletions    = need{"Store.Deletions", func(f Fixture) bool { _, ok := f.Store.(store.DeleteNotifier); return ok }}
 	outliving    = need{"Capabilities.TokensOutliveData", func(f Fixture) bool {
 		return store.CapabilitiesOf(f.Store).TokensOutliveData
 	}}
 )
 
-// split returns the cases for which a fixture will do, and the others in words.
-func (l law) split(can Fixture) (cases []lawcase, without []string) {
-next:
-	for _, c := range l.cases {
-		for _, n := range c.needs {
-			if !n.met(can) {
-				without = append(without, l.name+"/"+c.name+" needs "+n.name)
-				continue next
-			}
-		}
-		cases = append(cases, c)
-	}
-	return cases, without
+// laws lists every law: first the nine of package store's documentation, then the
+// rules of its doc comments. A law stands in the file of its cases.
+var laws = []law{
+	exclusionLaw, tokenLaw, staleTokenLaw, ttlLaw, expiryLaw,
+	namesLaw, contextLaw, repetitionLaw, foreignLaw,
+	heldLaw, untilLaw, seqLaw, batchLaw, deleteLaw, getLaw, listLaw,
+	watchLaw, deletionLaw, restartLaw, ownershipLaw, closeLaw,
 }
 
+// check runs the given cases of the law, each as a subtest.
 func (l law) check(t *testing.T, h Harness, cases []lawcase) {
-	var all []part
+	var all []subtest
 	for _, c := range cases {
-		all = append(all, part{name: c.name, run: func(t *testing.T) {
-			h.conclusively(t, func(t *testing.T, h Harness) {
-				h.within(t, func(t *testing.T) { c.run(h.trial(t, l.text)) })
+		all = append(all, subtest{name: c.name, run: func(t *testing.T) {
+			h.untilConclusive(t, func(t *testing.T, h Harness) {
+				h.inBubble(t, func(t *testing.T) { c.run(h.trial(t, l.text)) })
 			})
 		}})
 	}
 	h.run(t, all...)
-}
-
-// laws lists them all: the nine of the contract first, then what the doc comments
-// of the verbs add. Each is in the file that its cases are in.
-func laws() []law {
-	return []law{
-		exclusionLaw, tokenLaw, staleTokenLaw, mortalityLaw, expiryLaw,
-		namesLaw, contextLaw, repetitionLaw, foreignLaw,
-		heldLaw, untilLaw, seqLaw, batchLaw, deleteLaw, getLaw, listLaw,
-		watchLaw, alertLaw, restartLaw, ownershipLaw, closingLaw,
-	}
 }

@@ -6,23 +6,23 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// model is what a store is: a map and a clock. Each verb is told the time, and
-// says which condition the answer has to have, nil for success.
+// model is the expected state of a store: a map and a clock. Each verb takes the time and
+// returns the expected condition, nil for success.
 type model struct {
 	records map[string]*entry
 	ended   map[store.Nonce]bool
-	last    map[string]store.Token // the largest that was granted
+	last    map[string]store.Token // the largest granted token
 }
 
-// entry is what lies under a key.
+// entry is the value under a key.
 type entry struct {
 	value    string
-	token    store.Token // zero for a foreign value, and until the store has said
+	token    store.Token // zero for a foreign value, and until the store has granted it
 	nonce    store.Nonce
 	seq      uint64
 	ttl      time.Duration
 	deadline time.Time // zero for a foreign value without expiry
-	until    time.Time // what the store said of that, zero if nothing
+	until    time.Time // until of the last grant or renew; zero if there was none
 	foreign  bool
 }
 
@@ -30,7 +30,7 @@ func newModel() *model {
 	return &model{make(map[string]*entry), make(map[store.Nonce]bool), make(map[string]store.Token)}
 }
 
-// live returns what is under a key now, or nil.
+// live returns the live entry under a key, or nil.
 func (m *model) live(now time.Time, key string) *entry {
 	e := m.records[key]
 	if e != nil && !e.deadline.IsZero() && !now.Before(e.deadline) {
@@ -40,7 +40,7 @@ func (m *model) live(now time.Time, key string) *entry {
 	return e
 }
 
-// end removes what is under a key. Its create, if it comes again, comes too late.
+// end removes the entry under a key. A repeat of its create fails from then on.
 func (m *model) end(key string) {
 	if e := m.records[key]; e != nil && !e.foreign {
 		m.ended[e.nonce] = true
@@ -65,8 +65,8 @@ func (m *model) create(now time.Time, c store.Claim) error {
 	return nil
 }
 
-// granted is told the token of a create that succeeded, and reports whether it
-// may be that one.
+// granted records the token of a successful create, and reports whether the token is
+// allowed.
 func (m *model) granted(key string, token store.Token) bool {
 	e := m.records[key]
 	if e.token != 0 {
@@ -86,7 +86,7 @@ func (m *model) renew(now time.Time, w store.Renewal) error {
 	return err
 }
 
-// write is an update, or the part of a renew that is about the value.
+// write makes an update, or the part of a renew that concerns the value.
 func (m *model) write(now time.Time, w store.Renewal) error {
 	e := m.live(now, w.Key)
 	switch {
@@ -115,7 +115,7 @@ func (m *model) delete(now time.Time, key string, t store.LeaseRef) {
 	}
 }
 
-// put is another program's write. A ttl of zero keeps the expiry.
+// put makes another program's write. A ttl of zero keeps the expiry.
 func (m *model) put(now time.Time, key, value string, ttl time.Duration) {
 	e := &entry{value: value, foreign: true}
 	if was := m.live(now, key); was != nil && ttl == 0 {

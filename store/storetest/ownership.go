@@ -8,8 +8,8 @@ import (
 )
 
 var ownershipLaw = law{
-	name: "CallersOwnTheirBytes",
-	text: "a value is what it was at the time of the call: neither what the caller does with its slice afterwards nor what a reader does with a record changes it",
+	name: "ValuesAreCopied",
+	text: "a store copies values: later writes of a caller to its slice, or of a reader to a record, change no stored value",
 	cases: []lawcase{
 		{name: "OfWriters", run: func(c *trial) {
 			value := []byte("created")
@@ -20,7 +20,7 @@ var ownershipLaw = law{
 			c.update(u)
 			copy(u.Value, "changed")
 			c.wantRecord("after update", "key", "updated", t.Token)
-			w := t.write(2, "renewed")
+			w := t.renewalWith(2, "renewed")
 			c.renew(w)
 			copy(w.Value, "changed")
 			c.wantRecord("after renew", "key", "renewed", t.Token)
@@ -28,15 +28,15 @@ var ownershipLaw = law{
 		{name: "OfReaders", run: func(c *trial) {
 			t := c.hold("key")
 			copy(c.get("key").Value, "X")
-			c.wantRecord("after a reader of get wrote", "key", "first", t.Token)
+			c.wantRecord("after a write to the record of a Get", "key", "first", t.Token)
 			copy(c.list("")["key"].Value, "X")
-			c.wantRecord("after a reader of list wrote", "key", "first", t.Token)
+			c.wantRecord("after a write to the record of a List", "key", "first", t.Token)
 			_, err := c.Store.Create(c.Context(), claim("key", long))
 			if held, ok := errors.AsType[*store.HeldError](err); ok {
 				copy(held.Record.Value, "X")
 			}
-			c.wantRecord("after a reader of the error wrote", "key", "first", t.Token)
-			ctx, cancel := context.WithTimeout(c.Context(), c.patience())
+			c.wantRecord("after a write to the record of a HeldError", "key", "first", t.Token)
+			ctx, cancel := context.WithTimeout(c.Context(), c.timeout())
 			defer cancel()
 			for e, err := range c.Store.Watch(ctx, "") {
 				if err != nil || e.Kind == store.EventSynced {
@@ -44,7 +44,7 @@ var ownershipLaw = law{
 				}
 				copy(e.Record.Value, "X")
 			}
-			c.wantRecord("after a reader of watch wrote", "key", "first", t.Token)
+			c.wantRecord("after a write to the record of a watch", "key", "first", t.Token)
 		}},
 	},
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/leasehold-go/leasehold/store/storetest"
 )
 
-func TestNoMoreCasesAtATimeThanAsked(t *testing.T) {
+func TestParallelBoundsTheCasesAtATime(t *testing.T) {
 	const parallel = 3
 	var under, most atomic.Int32
 	storetest.Run(t, storetest.Harness{Virtual: true, Programmes: 10, Parallel: parallel, Open: func(t *testing.T) storetest.Fixture {
@@ -23,6 +23,6 @@ func TestNoMoreCasesAtATimeThanAsked(t *testing.T) {
 		return storetest.Fixture{Store: st}
 	}})
 	if n := most.Load(); n < 2 || n > parallel {
-		t.Errorf("%d fixtures at a time, want no more than %d, and several", n, parallel)
+		t.Errorf("%d fixtures were open at the same time, want 2 to %d", n, parallel)
 	}
 }

@@ -7,9 +7,11 @@ import (
 	"pgregory.net/rapid"
 )
 
-// property runs prop some number of times. In virtual time each run has a fixture;
-// in real time all share one, and each has a prefix of its own. It fails with a
-// panic of type difference.
+// difference is the panic value of a property that found a broken law.
+type difference string
+
+// property checks prop the given number of times. In virtual time each check has its
+// own fixture; in real time all share one fixture and each has its own key prefix.
 func (h Harness) property(t *testing.T, times int, prop func(*testing.T, Fixture, *rapid.T, string)) {
 	var shared Fixture
 	if !h.Virtual {
@@ -18,11 +20,22 @@ func (h Harness) property(t *testing.T, times int, prop func(*testing.T, Fixture
 	run, failed := 0, false
 	check := func(rt *rapid.T) {
 		if run++; run > times && !failed {
-			return // rapid cannot be told how many checks to make, until it looks for a short one
+			return // rapid takes no number of checks; checks after a failure shrink it
 		}
 		defer func() { failed = failed || rt.Failed() }()
-		defer fail(rt)
-		h.within(t, func(t *testing.T) {
+		// Report a difference outside the bubble: rapid tells failures apart by where
+		// they happen, and every panic that leaves a bubble happens at one place.
+		// Other panics are rapid's own.
+		defer func() {
+			switch p := recover().(type) {
+			case nil:
+			case difference:
+				rt.Fatalf("%s", p)
+			default:
+				panic(p)
+			}
+		}()
+		h.inBubble(t, func(t *testing.T) {
 			f := shared
 			if h.Virtual {
 				f = h.Open(t)
@@ -32,21 +45,5 @@ func (h Harness) property(t *testing.T, times int, prop func(*testing.T, Fixture
 	}
 	for run < times && !t.Failed() {
 		rapid.Check(t, check)
-	}
-}
-
-// difference is what a property panics with when a law is broken.
-type difference string
-
-// fail makes a failure of a difference, outside any bubble. Other panics are
-// rapid's own. It tells failures apart by where they happen, and every panic that
-// comes out of a bubble happens at one place.
-func fail(rt *rapid.T) {
-	switch p := recover().(type) {
-	case nil:
-	case difference:
-		rt.Fatalf("%s", p)
-	default:
-		panic(p)
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// checkWatches has random writers at work, in rounds. After each round every
-// watch, whenever it began, has told what List yields.
+// checkWatches runs random writers in rounds. After each round every watch, whenever
+// it began, must equal List.
 func (h Harness) checkWatches(t *testing.T) {
 	h.property(t, max(1, h.Programmes/4), func(t *testing.T, f Fixture, rt *rapid.T, prefix string) {
 		d := &rounds{T: rt, trial: &trial{T: t, Fixture: f, law: watchLaw.text, virtual: h.Virtual,
@@ -26,7 +26,7 @@ func (h Harness) checkWatches(t *testing.T) {
 	})
 }
 
-// rounds is one run of that property.
+// rounds is one check of that property.
 type rounds struct {
 	*rapid.T
 	*trial
@@ -47,18 +47,12 @@ func (d *rounds) round() {
 		prefix := d.prefix + rapid.SampledFrom([]string{"", "a", "ab"}).Draw(d.T, "prefix")
 		d.watchers = append(d.watchers, d.begin(prefix))
 	}
-	var plans [3][]deed
+	var plans [3][]operation
 	for i := range plans {
-		plans[i] = rapid.SliceOfN(deedOf(), 0, 10).Draw(d.T, "writer")
+		plans[i] = rapid.SliceOfN(operations, 0, 10).Draw(d.T, "writer")
 	}
-	d.work(plans, d.Cut != nil && rapid.Bool().Draw(d.T, "connections are cut"))
-	for i := range d.watchers {
-		d.wantQuiet(&d.watchers[i])
-	}
-}
+	cut := d.Cut != nil && rapid.Bool().Draw(d.T, "connections are cut")
 
-// work lets the writers do what they have planned, and returns when they have.
-func (d *rounds) work(plans [3][]deed, cut bool) {
 	var all sync.WaitGroup
 	for i, plan := range plans {
 		w := &d.writers[i]
@@ -67,8 +61,8 @@ func (d *rounds) work(plans [3][]deed, cut bool) {
 			w.store = d.peer()
 		}
 		all.Go(func() {
-			for _, do := range plan {
-				w.do(d.trial, d.prefix, do)
+			for _, op := range plan {
+				w.do(d.trial, d.prefix, op)
 			}
 		})
 	}
@@ -76,6 +70,10 @@ func (d *rounds) work(plans [3][]deed, cut bool) {
 		d.Cut()
 	}
 	all.Wait()
+
+	for i := range d.watchers {
+		d.awaitEqual(&d.watchers[i])
+	}
 }
 
 func (d *rounds) begin(prefix string) *watcher {
@@ -84,13 +82,13 @@ func (d *rounds) begin(prefix string) *watcher {
 	return w
 }
 
-// wantQuiet waits until a watch has told what List yields. One that met with trouble
-// before it was synced may end, and begins again.
-func (d *rounds) wantQuiet(at **watcher) {
+// awaitEqual waits until the view of a watch equals the records that List yields. A watch
+// that fails before its first EventSynced is replaced by a new one.
+func (d *rounds) awaitEqual(at **watcher) {
 	var fault string
-	equal := eventually(d.patience(), func() bool {
+	equal := eventually(d.timeout(), func() bool {
 		var again bool
-		(*at).look(func(v *view) {
+		(*at).inspect(func(v *view) {
 			fault = d.fault(v)
 			again = v.synced == 0 && errors.Is(v.err, store.ErrUnavailable)
 		})
@@ -100,9 +98,9 @@ func (d *rounds) wantQuiet(at **watcher) {
 		return fault == ""
 	})
 	if w := *at; !equal {
-		var told string
-		w.look(func(v *view) { told = fmt.Sprintf("of %q told %s", v.prefix, tale(v.events)) })
-		panic(difference(fmt.Sprintf("a watch that is quiet does not equal list: %s\n\tthe watch %s\n\tbreaks the law: %s", fault, told, d.law)))
+		var events string
+		w.inspect(func(v *view) { events = fmt.Sprintf("watch of %q: %s", v.prefix, lastEvents(v.events)) })
+		panic(difference(fmt.Sprintf("a quiet watch does not equal List: %s\n\tlast events of the %s\n\tbreaks the law: %s", fault, events, d.law)))
 	}
 }
 
@@ -110,7 +108,7 @@ func (d *rounds) fault(v *view) string {
 	listed, err := collect(d.Store.List(d.trial.Context(), v.prefix))
 	switch {
 	case err != nil:
-		return "list: " + err.Error()
+		return "List: " + err.Error()
 	case v.fault != "" || v.err != nil:
 		return fmt.Sprint("the watch ", v.fault, v.err)
 	case v.synced == 0:
@@ -119,64 +117,58 @@ func (d *rounds) fault(v *view) string {
 	return v.differs(listed)
 }
 
-// deed is what a writer does next.
-type deed struct {
-	What string
+// operation is one step of a writer.
+type operation struct {
+	Verb string
 	Key  string
-	Long bool // the term that it begins does not expire
+	Long bool // a lease that the step begins does not expire
 }
 
-func deedOf() *rapid.Generator[deed] {
-	return rapid.Custom(func(rt *rapid.T) deed {
-		return deed{
-			What: rapid.SampledFrom([]string{"create", "create", "update", "renew", "beat", "delete", "nap"}).Draw(rt, "what"),
-			Key:  rapid.SampledFrom([]string{"a", "ab", "abc", "b"}).Draw(rt, "key"),
-			Long: rapid.Bool().Draw(rt, "long"),
-		}
-	})
-}
+var operations = rapid.Custom(func(rt *rapid.T) operation {
+	return operation{
+		Verb: rapid.SampledFrom([]string{"create", "create", "update", "renew with a value", "renew", "delete", "sleep"}).Draw(rt, "verb"),
+		Key:  rapid.SampledFrom([]string{"a", "ab", "abc", "b"}).Draw(rt, "key"),
+		Long: rapid.Bool().Draw(rt, "long"),
+	}
+})
 
-// writer holds some keys. What others hold it leaves alone, and what it has lost
-// it notices by itself.
+// writer is a process that holds some keys. It ignores the errors of its calls, so it
+// goes on to write with leases that it has lost.
 type writer struct {
-	store store.Store
-	terms map[string]*term
-	seq   uint64
+	store  store.Store
+	leases map[string]*lease
+	seq    uint64
 }
 
-func (w *writer) do(c *trial, prefix string, do deed) {
+func (w *writer) do(c *trial, prefix string, op operation) {
 	ctx := context.WithoutCancel(c.Context())
-	key := prefix + do.Key
-	t := w.terms[key]
+	key := prefix + op.Key
+	t := w.leases[key]
 	w.seq++
 	switch {
-	case do.What == "nap":
+	case op.Verb == "sleep":
 		time.Sleep(c.ttl / 4)
-	case do.What == "create":
-		w.create(ctx, c, key, do.Long)
+	case op.Verb == "create":
+		claim := claim(key, c.ttl)
+		if op.Long {
+			claim.TTL = long
+		}
+		grant, err := w.store.Create(ctx, claim)
+		if err != nil {
+			return
+		}
+		if w.leases == nil {
+			w.leases = make(map[string]*lease)
+		}
+		w.leases[key] = &lease{Claim: claim, Grant: grant}
 	case t == nil:
-	case do.What == "update":
+	case op.Verb == "update":
 		w.store.Update(ctx, t.update(w.seq, fmt.Sprint("value ", w.seq)))
-	case do.What == "renew":
-		w.store.Renew(ctx, []store.Renewal{t.write(w.seq, fmt.Sprint("value ", w.seq))})
-	case do.What == "beat":
-		w.store.Renew(ctx, []store.Renewal{t.beat()})
-	case do.What == "delete":
+	case op.Verb == "renew with a value":
+		w.store.Renew(ctx, []store.Renewal{t.renewalWith(w.seq, fmt.Sprint("value ", w.seq))})
+	case op.Verb == "renew":
+		w.store.Renew(ctx, []store.Renewal{t.renewal()})
+	case op.Verb == "delete":
 		w.store.Delete(ctx, key, byToken(*t))
 	}
-}
-
-func (w *writer) create(ctx context.Context, c *trial, key string, forLong bool) {
-	claim := claim(key, c.ttl)
-	if forLong {
-		claim.TTL = long
-	}
-	grant, err := w.store.Create(ctx, claim)
-	if err != nil {
-		return
-	}
-	if w.terms == nil {
-		w.terms = make(map[string]*term)
-	}
-	w.terms[key] = &term{Claim: claim, Grant: grant}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
@@ -12,22 +11,22 @@ import (
 )
 
 const (
-	// long is the ttl of records that are not to expire within a case.
+	// long is the TTL of records that must not expire within a case.
 	long = time.Hour
-	// slack is how late a record may go in real time.
+	// slack is the time by which an expiry may be late in real time.
 	slack = 2 * time.Second
 )
 
-// trial is one run of one case on a store of its own.
+// trial is one run of a case on its own store.
 type trial struct {
 	*testing.T
 	Fixture
 	law     string
 	virtual bool
-	last    bool // if it proves nothing, none does
+	last    bool // no further try follows
 	caps    store.Capabilities
-	ttl     time.Duration        // of records that are to expire within the case
-	relied  map[string]time.Time // see rely; nil before the first
+	ttl     time.Duration        // TTL of records that expire within the case
+	needed  map[string]time.Time // see dependOn; nil before the first record
 }
 
 func (h Harness) trial(t *testing.T, law string) *trial {
@@ -35,7 +34,7 @@ func (h Harness) trial(t *testing.T, law string) *trial {
 	return &trial{T: t, Fixture: f, law: law, virtual: h.Virtual, last: h.last, caps: store.CapabilitiesOf(f.Store), ttl: h.TTL}
 }
 
-// peer is the store of another process, if the fixture has one.
+// peer returns the store of another process, if the fixture has one.
 func (c *trial) peer() store.Store {
 	if c.Peer != nil {
 		return c.Peer
@@ -43,20 +42,20 @@ func (c *trial) peer() store.Store {
 	return c.Store
 }
 
-// term is a term that a case began.
-type term struct {
+// lease is a lease that a case began.
+type lease struct {
 	store.Claim
 	store.Grant
-	latest time.Time // when the record is gone, but for precision and slack
+	latest time.Time // latest expiry, without precision and slack
 }
 
-func (t term) beat() store.Renewal { return store.Renewal{Key: t.Key, Token: t.Token} }
+func (t lease) renewal() store.Renewal { return store.Renewal{Key: t.Key, Token: t.Token} }
 
-func (t term) write(seq uint64, value string) store.Renewal {
+func (t lease) renewalWith(seq uint64, value string) store.Renewal {
 	return store.Renewal{Key: t.Key, Token: t.Token, Seq: seq, Value: []byte(value)}
 }
 
-func (t term) update(seq uint64, value string) store.Update {
+func (t lease) update(seq uint64, value string) store.Update {
 	return store.Update{Key: t.Key, Token: t.Token, Seq: seq, Value: []byte(value)}
 }
 
@@ -64,47 +63,47 @@ func claim(key string, ttl time.Duration) store.Claim {
 	return store.Claim{Key: key, Value: []byte("first"), TTL: ttl, Nonce: store.NewNonce()}
 }
 
-// hold begins a term that does not expire within the case.
-func (c *trial) hold(key string) term {
+// hold begins a lease that does not expire within the case.
+func (c *trial) hold(key string) lease {
 	c.Helper()
 	return c.create(claim(key, long))
 }
 
-// brief begins a term that expires within the case unless it is renewed.
-func (c *trial) brief(key string) term {
+// holdShort begins a lease that expires within the case unless it is renewed.
+func (c *trial) holdShort(key string) lease {
 	c.Helper()
 	return c.create(claim(key, c.ttl))
 }
 
-func (c *trial) create(claim store.Claim) term {
+func (c *trial) create(claim store.Claim) lease {
 	c.Helper()
-	c.rely(claim.Key, time.Now().Add(claim.TTL))
+	c.dependOn(claim.Key, time.Now().Add(claim.TTL))
 	grant, err := c.Store.Create(c.Context(), claim)
 	if err != nil {
-		c.broke("create of %q, which is free: %v", claim.Key, err)
+		c.failf("create of the free key %q: %v", claim.Key, err)
 	}
-	c.rely(claim.Key, grant.Until)
-	return term{claim, grant, time.Now().Add(claim.TTL)}
+	c.dependOn(claim.Key, grant.Until)
+	return lease{claim, grant, time.Now().Add(claim.TTL)}
 }
 
 func (c *trial) renew(w store.Renewal) store.RenewResult {
 	c.Helper()
 	answers := c.Store.Renew(c.Context(), []store.Renewal{w})
 	if len(answers) != 1 {
-		c.broke("renew of a batch of one has %d answers", len(answers))
+		c.failf("Renew of a batch of one item returned %d results", len(answers))
 	}
 	if answers[0].Err == nil {
-		c.rely(w.Key, answers[0].Until)
+		c.dependOn(w.Key, answers[0].Until)
 	}
 	return answers[0]
 }
 
-// keep renews a term that is to be there.
-func (c *trial) keep(t *term) {
+// heartbeat renews a live lease without a value.
+func (c *trial) heartbeat(t *lease) {
 	c.Helper()
-	r := c.renew(t.beat())
+	r := c.renew(t.renewal())
 	if r.Err != nil {
-		c.broke("renew of %q by its holder: %v", t.Key, r.Err)
+		c.failf("renew of %q by its holder: %v", t.Key, r.Err)
 	}
 	t.Until, t.latest = r.Until, time.Now().Add(t.TTL)
 }
@@ -112,51 +111,51 @@ func (c *trial) keep(t *term) {
 func (c *trial) update(u store.Update) {
 	c.Helper()
 	if err := c.Store.Update(c.Context(), u); err != nil {
-		c.broke("update of %q by its holder: %v", u.Key, err)
+		c.failf("update of %q by its holder: %v", u.Key, err)
 	}
 }
 
-func (c *trial) remove(key string, t store.LeaseRef) {
+func (c *trial) delete(key string, t store.LeaseRef) {
 	c.Helper()
 	if err := c.Store.Delete(c.Context(), key, t); err != nil {
-		c.broke("delete of %q: %v", key, err)
+		c.failf("delete of %q: %v", key, err)
 	}
 }
 
-// get returns a record that is to be there.
+// get returns the live record under a key.
 func (c *trial) get(key string) store.Record {
 	c.Helper()
 	r, err := c.Store.Get(c.Context(), key)
 	if err != nil {
-		c.broke("get of %q, which has a record: %v", key, err)
+		c.failf("get of %q, which has a live record: %v", key, err)
 	}
 	return r
 }
 
-// list returns what List yields, by key.
+// list returns the records that List yields, by key.
 func (c *trial) list(prefix string) map[string]store.Record {
 	c.Helper()
 	all, err := collect(c.Store.List(c.Context(), prefix))
 	if err != nil {
-		c.broke("list of %q: %v", prefix, err)
+		c.failf("List of %q: %v", prefix, err)
 	}
 	return all
 }
 
-// wantRecord checks what is under a key.
+// wantRecord checks the record under a key.
 func (c *trial) wantRecord(what, key, value string, token store.Token) {
 	c.Helper()
 	r := c.get(key)
 	if r.Key != key || string(r.Value) != value || r.Token != token {
-		c.broke("%s: %q holds %s, want value %q and token %d", what, key, show(r), value, token)
+		c.failf("%s: %q holds %s, want value %q and token %d", what, key, describe(r), value, token)
 	}
 }
 
-// wantNone checks that there is no record under a key, and nothing beneath it.
+// wantNone checks that there is no record under a key, also as the outsider reads it.
 func (c *trial) wantNone(what, key string) {
 	c.Helper()
 	if r, err := c.Store.Get(c.Context(), key); err == nil {
-		c.broke("%s: %q holds %s, want nothing", what, key, show(r))
+		c.failf("%s: %q holds %s, want no record", what, key, describe(r))
 	} else {
 		c.want(what+": get", err, store.ErrNotFound)
 	}
@@ -164,19 +163,19 @@ func (c *trial) wantNone(what, key string) {
 		return
 	}
 	if value, left := c.Outsider.Get(key); left != 0 {
-		c.broke("%s: beneath the store %q holds %.32q (%s), want nothing", what, key, value, store.Left(left))
+		c.failf("%s: the outsider reads %q as %.32q (%s), want no value", what, key, value, store.Left(left))
 	}
 }
 
-// want checks that err wraps one condition, and which.
+// want checks that err wraps the given condition and no other.
 func (c *trial) want(what string, err, condition error) {
 	c.Helper()
 	fault, got := conditionOf(err)
 	if fault != "" {
-		c.broke("%s: %v: the error %s", what, err, fault)
+		c.failf("%s: %v: the error %s", what, err, fault)
 	}
 	if got != condition {
-		c.broke("%s: got %v, want %s", what, err, fmt.Sprint(condition)) // which is no fact
+		c.failf("%s: got %v, want %s", what, err, fmt.Sprint(condition)) // as a string: failf looks at errors
 	}
 }
 
@@ -185,8 +184,8 @@ var conditions = []error{
 	store.ErrNotFound, store.ErrEnded, store.ErrStale, store.ErrClosed, store.ErrInvalid,
 }
 
-// conditionOf returns what is wrong with err as an error of a store, and the
-// condition that it wraps, nil for nil.
+// conditionOf returns a fault of err as an error of package store, or "", and the
+// condition that err wraps, nil for nil.
 func conditionOf(err error) (fault string, condition error) {
 	for _, one := range conditions {
 		switch {
@@ -198,49 +197,42 @@ func conditionOf(err error) (fault string, condition error) {
 		}
 	}
 	if err != nil && condition == nil {
-		return "wraps none of the package's conditions", nil
+		return "wraps none of the conditions of package store", nil
 	}
-	return typeFault(err, condition), condition
-}
-
-// typeFault says what is wrong with the type of an error.
-func typeFault(err, condition error) string {
-	ok := true
+	typed := true
 	switch condition {
 	case store.ErrHeld:
-		_, ok = errors.AsType[*store.HeldError](err)
+		_, typed = errors.AsType[*store.HeldError](err)
 	case store.ErrForeign:
-		_, ok = errors.AsType[*store.ForeignError](err)
+		_, typed = errors.AsType[*store.ForeignError](err)
 	case store.ErrInvalid:
-		_, ok = errors.AsType[*store.InvalidError](err)
+		_, typed = errors.AsType[*store.InvalidError](err)
 	}
-	if !ok {
-		return fmt.Sprintf("is %q without being of the type that has the facts", condition)
+	if !typed {
+		return fmt.Sprintf("wraps %q and is not of the condition's type", condition), condition
 	}
-	return ""
+	return "", condition
 }
 
-// changesNothing checks that what is under key, its time left included, is the
-// same after act.
+// changesNothing checks that act changes neither the record under key nor its expiry.
 func (c *trial) changesNothing(what, key string, act func()) {
 	c.Helper()
 	before := c.get(key)
 	act()
 	after := c.get(key)
 	if after.Token != before.Token || !bytes.Equal(after.Value, before.Value) {
-		c.broke("%s made %s of %s", what, show(after), show(before))
+		c.failf("%s: the record is now %s, was %s, want no change", what, describe(after), describe(before))
 	}
 	if after.Left > before.Left+c.caps.Precision {
-		c.broke("%s moved the expiry of %q: it had %v left and has %v now", what, key, before.Left, after.Left)
+		c.failf("%s moved the expiry of %q: it had %v left and has %v now", what, key, before.Left, after.Left)
 	}
 }
 
-// expire lets time pass until a record that nobody renews is gone. In virtual
-// time it does not touch the record, so that the next verb is the first to meet
-// what has expired.
-func (c *trial) expire(t term) {
+// expire waits until a record is gone. In virtual time it does not read the record, so
+// that the case's next call is the first to meet an expired record.
+func (c *trial) expire(t lease) {
 	c.Helper()
-	c.awaits(t)
+	c.outlive(t)
 	if c.virtual {
 		time.Sleep(time.Until(t.latest.Add(c.caps.Precision)))
 		return
@@ -251,25 +243,25 @@ func (c *trial) expire(t term) {
 			c.want("get of a record until it expires", err, store.ErrNotFound)
 			return
 		}
-		if asked.After(t.latest.Add(c.caps.Precision + c.patience())) {
-			c.broke("%q is still there %v after its ttl", t.Key, asked.Sub(t.latest))
+		if asked.After(t.latest.Add(c.caps.Precision + c.timeout())) {
+			c.failf("%q still exists %v after its TTL", t.Key, asked.Sub(t.latest))
 		}
 		time.Sleep(c.ttl / 100)
 	}
 }
 
-// patience is how long a case waits for what has to come, e.g. for a watch to tell
-// what has happened. In real time nothing takes that long unless it is broken.
-func (c *trial) patience() time.Duration {
+// timeout is the time within which an expected event must happen. In real time a store
+// that needs a minute is broken.
+func (c *trial) timeout() time.Duration {
 	if c.virtual {
 		return c.ttl / 10
 	}
 	return time.Minute
 }
 
-// eventually waits until ok, for as long as patience.
-func eventually(patience time.Duration, ok func() bool) bool {
-	for end := time.Now().Add(patience); ; time.Sleep(min(patience/2000, 5*time.Millisecond)) {
+// eventually waits until ok returns true, or returns false after the timeout.
+func eventually(timeout time.Duration, ok func() bool) bool {
+	for end := time.Now().Add(timeout); ; time.Sleep(min(timeout/2000, 5*time.Millisecond)) {
 		if ok() {
 			return true
 		}
@@ -279,12 +271,7 @@ func eventually(patience time.Duration, ok func() bool) bool {
 	}
 }
 
-// show says what a record is, in short.
-func show(r store.Record) string {
+// describe returns a short description of a record.
+func describe(r store.Record) string {
 	return fmt.Sprintf("value %.32q, token %d, %s", r.Value, r.Token, store.Left(r.Left))
-}
-
-// same reports whether two records are, but for the time left.
-func same(a, b store.Record) bool {
-	return a.Key == b.Key && a.Token == b.Token && slices.Equal(a.Value, b.Value)
 }

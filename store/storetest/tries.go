@@ -9,128 +9,117 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// tries is how often a case is tried at most in real time, each time with a ttl twice
-// as long, until the machine is fast enough for it.
-const tries = 5
+// maxTries is the largest number of tries of a case in real time. Each try doubles the
+// TTL.
+const maxTries = 5
 
-// inconclusive is what a try panics with that proves nothing.
+// inconclusive is the panic value of a try that proves nothing.
 type inconclusive string
 
-// conclusively tries f until it proves something, or fails because it has been tried
-// often enough. In real time each try is a subtest, so that its fixture goes with it.
-func (h Harness) conclusively(t *testing.T, f func(*testing.T, Harness)) {
+// untilConclusive repeats f until a try passes or fails, at most maxTries times. In
+// real time each try is a subtest, so that its fixture is closed before the next try.
+func (h Harness) untilConclusive(t *testing.T, f func(*testing.T, Harness)) {
 	if h.Virtual {
 		f(t, h)
 		return
 	}
 	for n := 1; ; n++ {
-		h.last = n == tries
-		var nothing inconclusive
-		t.Run(fmt.Sprintf("ttl %v", h.TTL), func(t *testing.T) { nothing = h.try(t, f) })
-		if nothing == "" || t.Failed() {
+		h.last = n == maxTries
+		var reason inconclusive
+		t.Run(fmt.Sprintf("ttl %v", h.TTL), func(t *testing.T) {
+			defer func() {
+				switch p := recover().(type) {
+				case nil:
+				case inconclusive:
+					reason = p
+				default:
+					panic(p)
+				}
+			}()
+			f(t, h)
+		})
+		if reason == "" || t.Failed() {
 			return
 		}
 		h.TTL *= 2
-		t.Logf("inconclusive: %s\n\tonce more with a ttl of %v", nothing, h.TTL)
+		t.Logf("inconclusive: %s\n\tnext try with a TTL of %v", reason, h.TTL)
 	}
 }
 
-// try returns why f proved nothing, if it did not.
-func (h Harness) try(t *testing.T, f func(*testing.T, Harness)) (nothing inconclusive) {
-	defer func() {
-		switch p := recover().(type) {
-		case nil:
-		case inconclusive:
-			nothing = p
-		default:
-			panic(p)
-		}
-	}()
-	f(t, h)
-	return ""
-}
-
-// conclude fails the case with what went wrong and the law that it broke. Where a
-// doubt remains it only ends the try, unless that is the last.
-func (c *trial) conclude(what, doubt string) {
+// conclude fails the case with a message and the law that the store broke. With an
+// excuse the try is only inconclusive, unless it is the last.
+func (c *trial) conclude(message, excuse string) {
 	c.Helper()
-	if doubt != "" {
-		if what += "; " + doubt; !c.last {
-			panic(inconclusive(what))
+	if excuse != "" {
+		if message += "; " + excuse; !c.last {
+			panic(inconclusive(message))
 		}
-		what += fmt.Sprintf(", and %d tries before proved nothing either: the machine is too slow, or the store", tries-1)
+		message += fmt.Sprintf("; %d earlier tries were inconclusive too: the machine or the store is too slow", maxTries-1)
 	}
-	c.Fatalf("%s\n\tbreaks the law: %s", what, c.law)
+	c.Fatalf("%s\n\tbreaks the law: %s", message, c.law)
 }
 
-// broke ends the case because of something that no slow machine excuses, unless the
-// time has run out of what the case relies on.
-func (c *trial) broke(format string, args ...any) {
+// failf ends the case because the store broke its law. The failure is inconclusive if
+// a record that the case depends on had expired, or, in a case of records that expire,
+// if an error among args says that the server did not answer.
+func (c *trial) failf(format string, args ...any) {
 	c.Helper()
-	c.conclude(fmt.Sprintf(format, args...), c.doubt(args))
+	excuse := c.expiredDependency()
+	for _, arg := range args {
+		if err, ok := arg.(error); ok && excuse == "" && c.needed != nil && !c.virtual && unanswered(err) {
+			excuse = "the server had no time to answer"
+		}
+	}
+	c.conclude(fmt.Sprintf(format, args...), excuse)
 }
 
-// late ends the case because something took longer than it may, which in real time is
-// as likely the machine's doing.
-func (c *trial) late(format string, args ...any) {
+// latef ends the case because the store exceeded a time limit. In real time the failure
+// is inconclusive, because a slow machine has the same effect.
+func (c *trial) latef(format string, args ...any) {
 	c.Helper()
-	doubt := "a slow machine does that too"
+	excuse := "a slow machine has the same effect"
 	if c.virtual {
-		doubt = ""
+		excuse = ""
 	}
-	c.conclude(fmt.Sprintf(format, args...), doubt)
+	c.conclude(fmt.Sprintf(format, args...), excuse)
 }
 
-// rely notes until when there has to be something under a key for the case. What is
-// there for long needs no note.
-func (c *trial) rely(key string, until time.Time) {
+// dependOn notes that the case depends on the record under key, which may expire at
+// until. Records with a long TTL need no note.
+func (c *trial) dependOn(key string, until time.Time) {
 	if time.Until(until) > long/2 {
 		return
 	}
-	if c.relied == nil {
-		c.relied = make(map[string]time.Time)
+	if c.needed == nil {
+		c.needed = make(map[string]time.Time)
 	}
-	c.relied[key] = until
+	c.needed[key] = until
 }
 
-// awaits notes that the case lets time pass to the end of a term: it no longer relies
-// on that, nor on what ends before.
-func (c *trial) awaits(t term) {
-	delete(c.relied, t.Key)
-	for key, until := range c.relied {
+// outlive notes that the case waits for the expiry of t. From then on it depends
+// neither on t nor on records that expire earlier.
+func (c *trial) outlive(t lease) {
+	delete(c.needed, t.Key)
+	for key, until := range c.needed {
 		if !until.After(t.Until) {
-			delete(c.relied, key)
+			delete(c.needed, key)
 		}
 	}
 }
 
-// ranOut says what had run out of time on which the case relies, if anything had. In
-// virtual time no machine is slow.
-func (c *trial) ranOut() string {
-	for key, until := range c.relied {
+// expiredDependency names a record that the case depends on and that has expired, or
+// returns "". In virtual time no machine is slow.
+func (c *trial) expiredDependency() string {
+	for key, until := range c.needed {
 		if over := time.Since(until); over > 0 && !c.virtual {
-			return fmt.Sprintf("the time of %q had run out %v before", key, over.Round(time.Millisecond))
+			return fmt.Sprintf("the record %q had expired %v earlier", key, over.Round(time.Millisecond))
 		}
 	}
 	return ""
 }
 
-// doubt says why something that went wrong, with these facts, proves nothing, if so. An
-// error among them counts as the store's.
-func (c *trial) doubt(facts []any) string {
-	if out := c.ranOut(); out != "" {
-		return out
-	}
-	for _, fact := range facts {
-		if err, ok := fact.(error); ok && c.relied != nil && !c.virtual && unanswered(err) {
-			return "the server had no time to answer"
-		}
-	}
-	return ""
-}
-
-// unanswered reports whether an error says that the server did not answer, or not in
-// time, which is no breach of any law.
+// unanswered reports whether err says that the server did not answer, or not in time.
+// No law forbids that.
 func unanswered(err error) bool {
 	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrInDoubt)
 }

@@ -15,23 +15,23 @@ import (
 	"github.com/leasehold-go/leasehold/store/storetest"
 )
 
-// slow has stores in real time, and what the tries of one case on each come to.
+// slow lists stores in real time, and the expected tries of one case on each.
 var slow = map[string]struct {
-	store func(store.Store) store.Store // in the first tries
-	first int                           // how many those are
-	ttl   time.Duration                 // of the first
+	store func(store.Store) store.Store // the store of the first tries
+	first int                           // number of first tries
+	ttl   time.Duration                 // TTL of the first try
 	of    string                        // the case
-	again int                           // how many tries prove nothing, or at least so many if the last passes
-	fails string                        // what the failure says, "" if there is none
+	again int                           // number of inconclusive tries; the least number if the last try passes
+	fails string                        // text of the failure, "" if the last try passes
 }{
-	"stalls beyond the ttl in two tries":      {stall, 2, store.MinTTL, "GetShowsTheLiveRecord/TimeLeft", 2, ""},
-	"stalls beyond every ttl":                 {stall, 5, store.MinTTL, "GetShowsTheLiveRecord/TimeLeft", 4, `the time of "key" had run out`},
-	"stalls in the programmes of a try":       {stall, 1, store.MinTTL, "EveryProgrammeRunsAsInTheModel", 1, ""},
-	"is unavailable in two tries":             {leave, 2, store.MinTTL, "GetShowsTheLiveRecord/TimeLeft", 2, ""},
-	"is unavailable in every try":             {leave, 5, store.MinTTL, "GetShowsTheLiveRecord/TimeLeft", 4, "the server had no time to answer"},
-	"is unavailable where no term is brief":   {leave, 1, store.MinTTL, "GetShowsTheLiveRecord/AsItIs", 0, "store unavailable"},
-	"has nothing while there is all the time": {forget, 1, time.Minute, "GetShowsTheLiveRecord/TimeLeft", 0, "not found"},
-	"keeps a record for too long in a try":    {cling, 1, store.MinTTL, "ExpiryIsOnTime/AfterCreate", 1, ""},
+	"stalls for longer than the TTL in two tries":   {stall, 2, store.MinTTL, "GetReturnsTheLiveRecord/TimeLeft", 2, ""},
+	"stalls for longer than every TTL":              {stall, 5, store.MinTTL, "GetReturnsTheLiveRecord/TimeLeft", 4, `the record "key" had expired`},
+	"stalls in the programmes of one try":           {stall, 1, store.MinTTL, "RandomProgrammesMatchTheModel", 1, ""},
+	"is unavailable in two tries":                   {leave, 2, store.MinTTL, "GetReturnsTheLiveRecord/TimeLeft", 2, ""},
+	"is unavailable in every try":                   {leave, 5, store.MinTTL, "GetReturnsTheLiveRecord/TimeLeft", 4, "the server had no time to answer"},
+	"is unavailable in a case without short leases": {leave, 1, store.MinTTL, "GetReturnsTheLiveRecord/AfterEachWrite", 0, "store unavailable"},
+	"loses a record long before its expiry":         {forget, 1, time.Minute, "GetReturnsTheLiveRecord/TimeLeft", 0, "not found"},
+	"keeps a record too long in one try":            {cling, 1, store.MinTTL, "ExpiryIsOnTime/AfterCreate", 1, ""},
 }
 
 const whichSlow = "STORETEST_SLOW"
@@ -42,7 +42,7 @@ func TestSlowSuite(t *testing.T) {
 	if !ok {
 		return
 	}
-	try := -1 // Run looks at a fixture before
+	try := -1 // Run opens a fixture before the first try
 	storetest.Run(t, storetest.Harness{TTL: s.ttl, Programmes: 2, Open: func(t *testing.T) storetest.Fixture {
 		st := memstore.New()
 		t.Cleanup(func() { st.Close() })
@@ -53,7 +53,7 @@ func TestSlowSuite(t *testing.T) {
 	}})
 }
 
-func TestATryThatProvesNothingIsFollowedByAnother(t *testing.T) {
+func TestInconclusiveTryIsRepeated(t *testing.T) {
 	var all sync.WaitGroup
 	for name, s := range slow {
 		all.Go(func() {
@@ -65,7 +65,7 @@ func TestATryThatProvesNothingIsFollowedByAnother(t *testing.T) {
 				passes := s.fails == ""
 				if passes != (err == nil) || again != s.again && !(passes && again > s.again) ||
 					!strings.Contains(string(out), "TestSlowSuite/"+s.of+"/ttl_") || !strings.Contains(string(out), s.fails) {
-					t.Errorf("want %d tries that prove nothing, and then %q (%v):\n%s", s.again, s.fails, err, out)
+					t.Errorf("want %d inconclusive tries, and then %q (%v):\n%s", s.again, s.fails, err, out)
 				}
 			})
 		})
@@ -73,7 +73,7 @@ func TestATryThatProvesNothingIsFollowedByAnother(t *testing.T) {
 	all.Wait()
 }
 
-// stalling sleeps before it reads, for longer than the record lives.
+// stalling sleeps before each read, for longer than the record lives.
 type stalling struct {
 	store.Store
 	ttl time.Duration
@@ -91,7 +91,7 @@ func (s *stalling) Get(ctx context.Context, key string) (store.Record, error) {
 	return s.Store.Get(ctx, key)
 }
 
-// absent is not there to create anything.
+// absent is unavailable for creates.
 type absent struct{ store.Store }
 
 func leave(st store.Store) store.Store { return absent{st} }
@@ -100,7 +100,7 @@ func (absent) Create(context.Context, store.Claim) (store.Grant, error) {
 	return store.Grant{}, fmt.Errorf("create: %w", store.ErrUnavailable)
 }
 
-// oblivious has no record that it could show.
+// oblivious finds no record.
 type oblivious struct{ store.Store }
 
 func forget(st store.Store) store.Store { return oblivious{st} }
@@ -109,7 +109,7 @@ func (oblivious) Get(context.Context, string) (store.Record, error) {
 	return store.Record{}, store.ErrNotFound
 }
 
-// clinging keeps records for an hour more, and does not say so.
+// clinging keeps records an hour longer than it reports.
 type clinging struct{ store.Store }
 
 func cling(st store.Store) store.Store { return clinging{st} }

@@ -11,24 +11,24 @@ import (
 )
 
 var watchLaw = law{
-	name: "AWatchTellsWhatIs",
-	text: "watch yields the records under a prefix as they are, each as a put, then one synced, then changes as they come; whoever applies each put and each gone in order holds what list would yield; it never ends silently",
+	name: "WatchYieldsRecordsAndChanges",
+	text: "Watch yields each record under the prefix as EventPut, then one EventSynced, then changes as they come; a reader that applies each put and each gone in order holds the records that List yields; a watch never ends without an error",
 	cases: []lawcase{
-		{name: "NothingThere", run: func(c *trial) {
-			w := c.follow()
-			w.look(func(v *view) {
+		{name: "NoRecord", run: func(c *trial) {
+			w := c.watchSynced()
+			w.inspect(func(v *view) {
 				if len(v.events) != 1 {
-					c.broke("the watch of an empty store tells %s", tale(v.events))
+					c.failf("the watch of an empty store yielded %s, want only EventSynced", lastEvents(v.events))
 				}
 			})
 		}},
 		{name: "RecordsThenSynced", run: func(c *trial) {
 			a, b := c.hold("a"), c.hold("b")
 			c.update(b.update(1, "second"))
-			w := c.follow()
-			w.look(func(v *view) {
-				if len(v.events) != 3 || v.events[2].Kind != store.EventSynced || !has(a, "first")(v) || !has(b, "second")(v) {
-					c.broke("the watch of two records tells %s", tale(v.events))
+			w := c.watchSynced()
+			w.inspect(func(v *view) {
+				if len(v.events) != 3 || v.events[2].Kind != store.EventSynced || !hasRecord(a, "first")(v) || !hasRecord(b, "second")(v) {
+					c.failf("the watch of two records yielded %s, want two puts and EventSynced", lastEvents(v.events))
 				}
 			})
 		}},
@@ -36,126 +36,132 @@ var watchLaw = law{
 			c.hold("other/1")
 			c.hold("key/1")
 			w := c.watch(c.Context(), c.Store, "key/")
-			c.await(w, "tells what is there", func(v *view) bool { return v.synced == 1 })
+			c.await(w, "the records and EventSynced", func(v *view) bool { return v.synced == 1 })
 			c.hold("other/2")
 			t := c.hold("key/2")
 			c.hold("key")
-			c.await(w, "tells a create under its prefix", has(t, "first"))
-			w.look(func(v *view) {
+			c.await(w, "a create under its prefix", hasRecord(t, "first"))
+			w.inspect(func(v *view) {
 				if len(v.records) != 2 {
-					c.broke("the watch of %q tells of %q", v.prefix, sorted(v.records))
+					c.failf("the watch of %q yielded the keys %q", v.prefix, sorted(v.records))
 				}
 			})
 		}},
-		{name: "ACreate", run: watchTells(createBeside)},
-		{name: "AnUpdate", run: watchTells(updateOne)},
-		{name: "ARenewWithAValue", run: watchTells(renewOne)},
+		{name: "ACreate", run: watchTells(func(c *trial, _ lease) (lease, string) { return c.hold("key beside"), "first" })},
+		{name: "AnUpdate", run: watchTells(func(c *trial, t lease) (lease, string) {
+			c.update(t.update(1, "updated"))
+			return t, "updated"
+		})},
+		{name: "ARenewWithAValue", run: watchTells(func(c *trial, t lease) (lease, string) {
+			c.renew(t.renewalWith(1, "renewed"))
+			return t, "renewed"
+		})},
 		{name: "ADelete", run: func(c *trial) {
 			c.hold("stays")
-			t, w := c.hold("key"), c.follow()
-			removeTerm(c, t)
-			c.await(w, "tells a delete as it comes", lacks("key"))
+			t, w := c.hold("key"), c.watchSynced()
+			deleteLease(c, t)
+			c.await(w, "a delete as it happens", hasNoRecord("key"))
 			c.wantGone(w, t, store.CauseDeleted)
 			c.wantEqualsList(w)
 		}},
 		{name: "AnExpiry", run: func(c *trial) {
 			c.hold("stays")
-			before, w := c.create(claim("before", 3*c.ttl)), c.follow()
-			c.await(w, "tells what is there", has(before, "first"))
-			after := c.brief("after")
-			c.await(w, "tells a create", has(after, "first"))
-			for _, t := range []term{after, before} {
+			before, w := c.create(claim("before", 3*c.ttl)), c.watchSynced()
+			c.await(w, "the record that existed before", hasRecord(before, "first"))
+			after := c.holdShort("after")
+			c.await(w, "a create", hasRecord(after, "first"))
+			for _, t := range []lease{after, before} {
 				c.wantGone(w, t, store.CauseExpired)
 				if early := time.Until(t.Until); early > 0 {
-					c.broke("the watch told that %q was gone %v before its ttl had passed", t.Key, early)
+					c.failf("the watch yielded EventGone of %q %v before its TTL had passed", t.Key, early)
 				}
 			}
 			c.wantEqualsList(w)
 		}},
 		{name: "ASuccessor", run: func(c *trial) {
-			old, w := c.hold("key"), c.follow()
-			removeTerm(c, old)
+			old, w := c.hold("key"), c.watchSynced()
+			deleteLease(c, old)
 			next := c.hold("key")
-			c.await(w, "tells a successor", has(next, "first"))
+			c.await(w, "a successor", hasRecord(next, "first"))
 		}},
-		{name: "ARenewIsNoEnd", run: func(c *trial) {
-			w := c.follow() // first: it takes longer than a ttl where a list is slow
-			t := c.brief("key")
+		{name: "ARenewIsNotAnEnd", run: func(c *trial) {
+			w := c.watchSynced() // first: it takes longer than a TTL where List is slow
+			t := c.holdShort("key")
 			for range 9 {
 				time.Sleep(c.ttl / 3)
-				c.keep(&t)
+				c.heartbeat(&t)
 			}
-			c.await(w, "tells a create", has(t, "first"))
-			w.look(func(v *view) {
+			c.await(w, "a create", hasRecord(t, "first"))
+			w.inspect(func(v *view) {
 				if slices.ContainsFunc(v.events, func(e store.Event) bool { return e.Kind == store.EventGone }) {
-					c.broke("of a record that is renewed the watch told %s", tale(v.events))
+					c.failf("the watch of a record that is renewed yielded %s, want no EventGone", lastEvents(v.events))
 				}
 			})
 			c.wantGone(w, t, store.CauseExpired)
 		}},
-		// watchLongSuccessor has a record follow one that expired, with the watch still
-		// counting from the first.
-		{name: "ASuccessorLivesOn", run: func(c *trial) {
-			old, w := c.brief("key"), c.follow()
+		// A record follows an expired one while the watch may still count the time left
+		// of the first.
+		{name: "ASuccessorStays", run: func(c *trial) {
+			old, w := c.holdShort("key"), c.watchSynced()
 			c.expire(old)
 			next := c.hold("key")
-			c.await(w, "tells a successor", has(next, "first"))
+			c.await(w, "a successor", hasRecord(next, "first"))
 			time.Sleep(c.ttl)
 			c.wantEqualsList(w)
 		}},
 		{name: "ThroughAPeer", run: func(c *trial) {
 			t := c.hold("before")
 			w := c.watch(c.Context(), c.peer(), "")
-			c.await(w, "tells what is there", func(v *view) bool { return v.synced == 1 && has(t, "first")(v) })
+			c.await(w, "the records and EventSynced", func(v *view) bool { return v.synced == 1 && hasRecord(t, "first")(v) })
 			c.update(t.update(1, "second"))
-			c.await(w, "tells an update of another process", has(t, "second"))
-			removeTerm(c, t)
-			c.await(w, "tells a delete of another process", lacks("before"))
+			c.await(w, "an update by another process", hasRecord(t, "second"))
+			deleteLease(c, t)
+			c.await(w, "a delete by another process", hasNoRecord("before"))
 		}},
 		{name: "Several", run: func(c *trial) {
 			ctx, cancel := context.WithCancel(c.Context())
 			first, second := c.watch(ctx, c.Store, "a"), c.watch(c.Context(), c.Store, "ab")
 			a, ab := c.hold("a"), c.hold("ab")
-			c.await(first, "tells of its prefix", func(v *view) bool { return has(a, "first")(v) && has(ab, "first")(v) })
-			c.await(second, "tells of its prefix", has(ab, "first"))
+			c.await(first, "the creates under its prefix", func(v *view) bool { return hasRecord(a, "first")(v) && hasRecord(ab, "first")(v) })
+			c.await(second, "the creates under its prefix", hasRecord(ab, "first"))
 			cancel()
 			<-first.ended
 			next := c.hold("ab/next")
-			c.await(second, "goes on when another has ended", has(next, "first"))
+			c.await(second, "a create after another watch had ended", hasRecord(next, "first"))
 		}},
-		{name: "LeftEarly", run: func(c *trial) {
+		{name: "LoopLeftEarly", run: func(c *trial) {
 			for _, key := range keys("key/", 5) {
 				c.hold(key)
 			}
-			ctx, cancel := context.WithTimeout(c.Context(), c.patience())
+			ctx, cancel := context.WithTimeout(c.Context(), c.timeout())
 			defer cancel()
 			for stop := range 6 {
 				seen := 0
 				for _, err := range c.Store.Watch(ctx, "") {
 					if err != nil {
-						c.broke("the watch is over: %v", err)
+						c.failf("the watch ended: %v", err)
 					}
 					if seen++; seen > stop {
 						break
 					}
 				}
 			}
-			c.wantEqualsList(c.follow())
+			c.wantEqualsList(c.watchSynced())
 		}},
-		// watchBodyCalls deletes each record that the watch tells, within its loop.
-		{name: "TheBodyMayCallTheStore", run: func(c *trial) {
+		// The loop deletes each record that the watch yields.
+		{name: "LoopBodyCallsTheStore", run: func(c *trial) {
 			for _, key := range keys("key/", 10) {
 				c.hold(key)
 			}
-			ctx, cancel := context.WithTimeout(c.Context(), c.patience())
+			ctx, cancel := context.WithTimeout(c.Context(), c.timeout())
 			defer cancel()
 			gone := 0
 			for e, err := range c.Store.Watch(ctx, "key/") {
 				switch {
 				case err != nil:
-					c.broke("the body deleted 10 records and was told of %d: %v", gone, err)
+					c.failf("the loop body deleted 10 records and the watch yielded EventGone of %d: %v", gone, err)
 				case e.Kind == store.EventPut:
-					c.remove(e.Record.Key, store.ByToken(e.Record.Token))
+					c.delete(e.Record.Key, store.ByToken(e.Record.Token))
 				case e.Kind == store.EventGone:
 					gone++
 				}
@@ -163,13 +169,13 @@ var watchLaw = law{
 					return
 				}
 			}
-			c.broke("the watch ended without an error")
+			c.failf("the watch ended without an error")
 		}},
-		// watchSlowReader stops reading while much happens. Nobody waits for it, and in
-		// the end it is told the newest.
+		// The reader stops while 300 updates happen. They must not wait for it, and in
+		// the end it must see the last one.
 		{name: "ASlowReader", run: func(c *trial) {
 			t := c.hold("key")
-			ctx, cancel := context.WithTimeout(c.Context(), 2*c.patience())
+			ctx, cancel := context.WithTimeout(c.Context(), 2*c.timeout())
 			asleep, wake, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
 			v := view{records: make(map[string]store.Record)}
 			go func() {
@@ -180,7 +186,7 @@ var watchLaw = law{
 						close(asleep)
 						<-wake
 					}
-					if has(t, "value 300")(&v) && len(v.records) == 1 {
+					if hasRecord(t, "value 300")(&v) && len(v.records) == 1 {
 						return
 					}
 				}
@@ -189,91 +195,69 @@ var watchLaw = law{
 			defer finish()
 			select {
 			case <-asleep:
-				c.churn(t, 300)
+				for i := 1; i <= 300; i++ {
+					c.update(t.update(uint64(i), fmt.Sprint("value ", i)))
+					deleteLease(c, c.hold(fmt.Sprint("temporary ", i%50)))
+				}
 			case <-ended:
 			}
 			finish()
 			if v.err != nil || v.fault != "" {
-				c.broke("a slow reader is not told the newest: %v %s; it was told %s", v.err, v.fault, tale(v.events))
+				c.failf("a slow reader did not see the last update: %v %s; last events: %s", v.err, v.fault, lastEvents(v.events))
 			}
 		}},
-		// watchOutsider removes a record behind the store's back, which may be known only
-		// once its time left has passed.
+		// A delete by another program may become visible only when the record's time left
+		// has passed.
 		{name: "AnotherProgramsDelete", needs: []need{outsider}, run: func(c *trial) {
-			t, w := c.brief("key"), c.follow()
-			outsiderDeletes(c, t)
-			c.awaitFor(c.patience()+time.Until(t.latest), w, "tells that a record is gone", lacks("key"))
+			t, w := c.holdShort("key"), c.watchSynced()
+			deleteByOutsider(c, t)
+			c.awaitFor(c.timeout()+time.Until(t.latest), w, "the end of a record", hasNoRecord("key"))
 		}},
-		{name: "AcrossACut", needs: []need{cut}, run: watchAcross(cutConnections)},
-		{name: "AcrossRestart", needs: []need{restart}, run: watchAcross(restartServer)},
-		{name: "AcrossLossOfData", needs: []need{restartEmpty}, run: watchAcross(restartWithout)},
+		{name: "AcrossACut", needs: []need{cut}, run: watchAcross(func(c *trial) { c.Cut() })},
+		{name: "AcrossRestart", needs: []need{restart}, run: watchAcross(func(c *trial) { c.Restart() })},
+		{name: "AcrossLossOfData", needs: []need{restartEmpty}, run: watchAcross(func(c *trial) { c.RestartEmpty() })},
 	},
 }
 
-// watchTells returns a case in which something happens beside a record that is
-// there. The records do not expire, so only a change that is told can be known.
-func watchTells(change func(*trial, term) (term, string)) func(*trial) {
+// watchTells returns a case in which a watch must yield a change. The records do not
+// expire, so an expiry cannot reveal the change.
+func watchTells(change func(*trial, lease) (lease, string)) func(*trial) {
 	return func(c *trial) {
 		t := c.hold("key")
-		w := c.follow()
+		w := c.watchSynced()
 		changed, value := change(c, t)
-		c.await(w, "tells a change as it comes", has(changed, value))
+		c.await(w, "the change as it happens", hasRecord(changed, value))
 		c.wantEqualsList(w)
 	}
 }
 
-func createBeside(c *trial, _ term) (term, string) { return c.hold("key beside"), "first" }
-
-func updateOne(c *trial, t term) (term, string) {
-	c.update(t.update(1, "updated"))
-	return t, "updated"
-}
-
-func renewOne(c *trial, t term) (term, string) {
-	c.renew(t.write(1, "renewed"))
-	return t, "renewed"
-}
-
 // wantGone waits for the end of a record and checks its cause.
-func (c *trial) wantGone(w *watcher, t term, cause store.Cause) {
+func (c *trial) wantGone(w *watcher, t lease, cause store.Cause) {
 	c.Helper()
-	c.awaits(t)
-	c.awaitFor(c.patience()+time.Until(t.latest), w, fmt.Sprintf("tells that %q is gone", t.Key), lacks(t.Key))
-	w.look(func(v *view) {
+	c.outlive(t)
+	c.awaitFor(c.timeout()+time.Until(t.latest), w, fmt.Sprintf("the end of %q", t.Key), hasNoRecord(t.Key))
+	w.inspect(func(v *view) {
 		for _, e := range v.events {
 			if e.Kind == store.EventGone && e.Record.Token == t.Token && (e.Cause == cause || e.Cause == store.CauseUnknown) {
 				return
 			}
 		}
-		c.broke("the end of %q, %v, was told as %s", t.Key, cause, tale(v.events))
+		c.failf("the end of %q must have the cause %v or unknown; last events: %s", t.Key, cause, lastEvents(v.events))
 	})
 }
 
-// churn updates a record n times, while others come and go.
-func (c *trial) churn(t term, n int) {
-	c.Helper()
-	for i := 1; i <= n; i++ {
-		c.update(t.update(uint64(i), fmt.Sprint("value ", i)))
-		removeTerm(c, c.hold(fmt.Sprint("comes and goes ", i%50)))
-	}
-}
-
-func cutConnections(c *trial) { c.Cut() }
-func restartServer(c *trial)  { c.Restart() }
-func restartWithout(c *trial) { c.RestartEmpty() }
-
-// watchAcross has a watch live through trouble with the server. What changed
-// meanwhile it has to tell too.
+// watchAcross returns a case in which a watch survives a fault of the server and yields
+// the changes that happened in between.
 func watchAcross(trouble func(*trial)) func(*trial) {
 	return func(c *trial) {
 		c.hold("before")
-		w := c.follow()
+		w := c.watchSynced()
 		for range 3 {
 			trouble(c)
-			c.awaitService()
+			c.awaitServer()
 			c.wantEqualsList(w)
 			next := c.create(claim("after "+store.NewNonce().String(), long))
-			c.await(w, "tells a change after the trouble", has(next, "first"))
+			c.await(w, "a change after the fault", hasRecord(next, "first"))
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -13,14 +14,14 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// view is what a reader of a watch holds who applies each event in order.
+// view is the state of a reader that applies each event of a watch in order.
 type view struct {
 	prefix  string
 	records map[string]store.Record
 	events  []store.Event
 	synced  int
-	err     error  // the last thing
-	fault   string // what no watch may tell
+	err     error  // the last item of the watch
+	fault   string // how the events break the contract, or ""
 }
 
 func (v *view) apply(e store.Event, err error) {
@@ -42,34 +43,34 @@ func (v *view) apply(e store.Event, err error) {
 	}
 }
 
-// check says what is wrong with an event that comes after those before.
+// check returns how an event breaks the contract after the events before it, or "".
 func (v *view) check(e store.Event) string {
 	was, told := v.records[e.Record.Key]
 	r := e.Record
 	switch {
 	case e.Kind < store.EventPut || e.Kind > store.EventResync:
-		return fmt.Sprintf("tells of a kind %d", e.Kind)
+		return fmt.Sprintf("yields an event of the unknown kind %d", e.Kind)
 	case v.synced == 0 && (e.Kind == store.EventGone || e.Kind == store.EventResync):
-		return fmt.Sprintf("tells %v before it is synced", e.Kind)
+		return fmt.Sprintf("yields %v before EventSynced", e.Kind)
 	case v.synced == 0 && e.Kind == store.EventPut && told:
-		return fmt.Sprintf("tells %q twice before it is synced", r.Key)
+		return fmt.Sprintf("yields %q twice before EventSynced", r.Key)
 	case e.Kind == store.EventPut && !strings.HasPrefix(r.Key, v.prefix):
-		return fmt.Sprintf("tells of %q, which is not under the prefix %q", r.Key, v.prefix)
+		return fmt.Sprintf("yields %q, which is not under the prefix %q", r.Key, v.prefix)
 	case e.Kind == store.EventPut && !r.Foreign() && (len(r.Value) == 0 || r.Left <= 0 || r.Left == store.Forever):
-		return fmt.Sprintf("puts no whole record under %q: %s", r.Key, show(r))
+		return fmt.Sprintf("puts an incomplete record under %q: %s", r.Key, describe(r))
 	case e.Kind == store.EventPut && !r.Foreign() && told && r.Token < was.Token:
 		return fmt.Sprintf("puts token %d under %q after token %d", r.Token, r.Key, was.Token)
 	case e.Kind == store.EventGone && (r.Value != nil || r.Left != 0):
-		return fmt.Sprintf("tells more than key and token of a record that is gone: %s", show(r))
+		return fmt.Sprintf("yields EventGone with more than key and token: %s", describe(r))
 	case e.Kind == store.EventGone && told && r.Token != was.Token:
-		return fmt.Sprintf("tells token %d of %q gone, it had put token %d", r.Token, r.Key, was.Token)
+		return fmt.Sprintf("yields EventGone with token %d of %q, whose put had token %d", r.Token, r.Key, was.Token)
 	}
 	return ""
 }
 
 // watcher is a goroutine that reads a watch.
 type watcher struct {
-	ended chan struct{} // closed by the goroutine, after which view is the caller's
+	ended chan struct{} // closed by the goroutine; the view then belongs to the caller
 	mu    sync.Mutex
 	view  view
 }
@@ -98,40 +99,40 @@ func watch(ctx context.Context, st store.Store, prefix string) (w *watcher, stop
 	}
 }
 
-// look calls f with the view as it is.
-func (w *watcher) look(f func(*view)) {
+// inspect calls f with the current view.
+func (w *watcher) inspect(f func(*view)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	f(&w.view)
 }
 
-// await waits until a watch has told what it has to.
+// await waits until the view of a watch satisfies ok.
 func (c *trial) await(w *watcher, what string, ok func(*view) bool) {
 	c.Helper()
-	c.awaitFor(c.patience(), w, what, ok)
+	c.awaitFor(c.timeout(), w, what, ok)
 }
 
-func (c *trial) awaitFor(patience time.Duration, w *watcher, what string, ok func(*view) bool) {
+func (c *trial) awaitFor(timeout time.Duration, w *watcher, what string, ok func(*view) bool) {
 	c.Helper()
 	var done bool
-	eventually(patience, func() bool {
-		w.look(func(v *view) { done = v.fault != "" || v.err != nil || ok(v) })
-		return done || c.ranOut() != ""
+	eventually(timeout, func() bool {
+		w.inspect(func(v *view) { done = v.fault != "" || v.err != nil || ok(v) })
+		return done || c.expiredDependency() != ""
 	})
-	w.look(func(v *view) {
+	w.inspect(func(v *view) {
 		switch {
 		case v.fault != "":
-			c.broke("the watch %s", v.fault)
+			c.failf("the watch %s", v.fault)
 		case v.err != nil:
-			c.broke("the watch is over: %v", v.err)
+			c.failf("the watch ended: %v", v.err)
 		case !done:
-			c.broke("a watch that %s: not within %v; it told %s", what, patience, tale(v.events))
+			c.failf("the watch did not yield %s within %v; last events: %s", what, timeout, lastEvents(v.events))
 		}
 	})
 }
 
-// tale is the end of a list of events, in short.
-func tale(events []store.Event) string {
+// lastEvents describes the end of a list of events.
+func lastEvents(events []store.Event) string {
 	if len(events) == 0 {
 		return "nothing"
 	}
@@ -142,40 +143,40 @@ func tale(events []store.Event) string {
 	return b.String()
 }
 
-// follow starts a watch of everything and waits until it is synced.
-func (c *trial) follow() *watcher {
+// watchSynced starts a watch of every key and waits for its EventSynced.
+func (c *trial) watchSynced() *watcher {
 	c.Helper()
 	w := c.watch(c.Context(), c.Store, "")
-	c.await(w, "tells what is there", func(v *view) bool { return v.synced == 1 })
+	c.await(w, "the records and EventSynced", func(v *view) bool { return v.synced == 1 })
 	return w
 }
 
-// has says that a view holds a record.
-func has(t term, value string) func(*view) bool {
+// hasRecord returns the condition that a view holds a record of t with the given value.
+func hasRecord(t lease, value string) func(*view) bool {
 	return func(v *view) bool {
 		r, ok := v.records[t.Key]
 		return ok && r.Token == t.Token && string(r.Value) == value
 	}
 }
 
-// lacks says that a view holds no record under a key.
-func lacks(key string) func(*view) bool {
+// hasNoRecord returns the condition that a view holds no record under a key.
+func hasNoRecord(key string) func(*view) bool {
 	return func(v *view) bool {
 		_, ok := v.records[key]
 		return !ok
 	}
 }
 
-// differs says how a view differs from what List yields.
+// differs returns how a view differs from the records that List yields, or "".
 func (v *view) differs(listed map[string]store.Record) string {
 	for _, key := range sorted(listed) {
-		if told, ok := v.records[key]; !ok || !same(told, listed[key]) {
-			return fmt.Sprintf("%q: told %v %s, listed %s", key, ok, show(told), show(listed[key]))
+		if told, ok := v.records[key]; !ok || told.Key != key || told.Token != listed[key].Token || !bytes.Equal(told.Value, listed[key].Value) {
+			return fmt.Sprintf("%q: watch %v %s, List %s", key, ok, describe(told), describe(listed[key]))
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(v.records)) {
 		if _, ok := listed[key]; !ok {
-			return fmt.Sprintf("%q: told %s, not listed", key, show(v.records[key]))
+			return fmt.Sprintf("%q: watch %s, not in List", key, describe(v.records[key]))
 		}
 	}
 	return ""
@@ -183,7 +184,7 @@ func (v *view) differs(listed map[string]store.Record) string {
 
 func (c *trial) wantEqualsList(w *watcher) {
 	c.Helper()
-	c.await(w, "equals list", func(v *view) bool {
+	c.await(w, "events that equal List", func(v *view) bool {
 		listed, err := collect(c.Store.List(c.Context(), v.prefix))
 		return err == nil && v.differs(listed) == "" && v.synced > 0
 	})
