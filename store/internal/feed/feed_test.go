@@ -13,24 +13,24 @@ import (
 	"pgregory.net/rapid"
 )
 
-// tooMany is more keys than a feed remembers one by one.
+// tooMany is one more than the number of keys that a feed marks one by one.
 const tooMany = 10_001
 
-var errAway = &store.Error{Op: "test", Condition: store.ErrUnavailable}
+var errUnavailable = &store.Error{Op: "test", Condition: store.ErrUnavailable}
 
 // act is one step of a random programme.
 type act struct {
 	Kind  string
 	Key   string
 	TTL   time.Duration
-	Pause time.Duration // after it
+	Pause time.Duration // after the step
 }
 
 var acts = rapid.Custom(func(t *rapid.T) act {
 	return act{
 		Kind: rapid.SampledFrom([]string{
 			"put", "put", "put", "put", "renew", "delete", "delete", "vanish",
-			"marks lost", "marks heard", "away", "back", "missed", "false mark", "flood",
+			"lose marks", "keep marks", "reads fail", "reads succeed", "missed", "false mark", "flood",
 		}).Draw(t, "kind"),
 		Key:   rapid.SampledFrom([]string{"a", "a1", "a2", "b"}).Draw(t, "key"),
 		TTL:   time.Duration(rapid.Int64Range(1, int64(time.Minute)).Draw(t, "ttl")),
@@ -48,14 +48,14 @@ func (a act) do(s *table, n int, lossy bool) {
 		s.remove(a.Key, store.CauseDeleted)
 	case "vanish":
 		s.remove(a.Key, store.CauseUnknown)
-	case "marks lost":
+	case "lose marks":
 		s.loseMarks(lossy)
-	case "marks heard":
+	case "keep marks":
 		s.loseMarks(false)
-	case "away":
-		s.suffer(errAway)
-	case "back":
-		s.suffer(nil)
+	case "reads fail":
+		s.fail(errUnavailable)
+	case "reads succeed":
+		s.fail(nil)
 	case "missed":
 		s.hub.Missed()
 	case "false mark":
@@ -68,7 +68,7 @@ func (a act) do(s *table, n int, lossy bool) {
 	time.Sleep(a.Pause)
 }
 
-func TestWhoAppliesTheEventsHoldsWhatAListYields(t *testing.T) {
+func TestAppliedEventsEqualList(t *testing.T) {
 	for _, lossy := range []bool{false, true} {
 		t.Run(fmt.Sprintf("lossy %v", lossy), func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
@@ -82,7 +82,7 @@ func TestWhoAppliesTheEventsHoldsWhatAListYields(t *testing.T) {
 					for i, a := range before {
 						a.do(s, -i, lossy)
 					}
-					s.suffer(nil) // the first full account may not fail
+					s.fail(nil) // the first list must not fail
 					var readers []*reader
 					for _, pause := range pauses {
 						readers = append(readers, watch(t.Context(), s, prefix, pause))
@@ -90,15 +90,15 @@ func TestWhoAppliesTheEventsHoldsWhatAListYields(t *testing.T) {
 					for i, a := range after {
 						a.do(s, i, lossy)
 					}
-					s.suffer(nil)
+					s.fail(nil)
 					s.put("a", "the last", time.Hour)
-					// Quiet: a lossy feed reads everything once a minute at most.
+					// a lossy feed lists its prefix at least once a minute
 					time.Sleep(3 * time.Minute)
 					for _, r := range readers {
 						if err := r.agree(s, prefix); err != nil {
 							t.Fatal(err)
 						}
-						if err, over := r.end(); err != nil || over {
+						if err, ended := r.end(); err != nil || ended {
 							t.Fatal("ended: ", err)
 						}
 					}
@@ -108,32 +108,32 @@ func TestWhoAppliesTheEventsHoldsWhatAListYields(t *testing.T) {
 	}
 }
 
-func TestFirstAccountIsSyncedOnce(t *testing.T) {
+func TestFirstListIsSyncedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newTable()
 		s.put("a", "1", time.Hour)
 		s.put("b", "2", time.Hour)
 		r := watch(t.Context(), s, "", 0)
-		told := r.lines()
-		slices.Sort(told)
-		if want := []string{"0s put a 1=1", "0s put b 2=2", "0s synced"}; !slices.Equal(told, want) {
-			t.Errorf("told %q", told)
+		got := r.lines()
+		slices.Sort(got)
+		if want := []string{"0s put a 1=1", "0s put b 2=2", "0s synced"}; !slices.Equal(got, want) {
+			t.Errorf("got %q", got)
 		}
 		empty := watch(t.Context(), s, "c", 0)
-		if told, want := empty.lines(), []string{"0s synced"}; !slices.Equal(told, want) {
-			t.Errorf("told %q of nothing", told)
+		if got, want := empty.lines(), []string{"0s synced"}; !slices.Equal(got, want) {
+			t.Errorf("got %q for an empty prefix", got)
 		}
 		s.put("a", "3", time.Hour)
 		s.remove("b", store.CauseDeleted)
 		for _, line := range r.lines() {
 			if line == "0s synced" || line == "0s resync" {
-				t.Errorf("told %s without a reason", line)
+				t.Errorf("got %s without a reason", line)
 			}
 		}
 	})
 }
 
-func TestEndSaysWhy(t *testing.T) {
+func TestGoneHasItsCause(t *testing.T) {
 	for name, c := range map[string]struct {
 		end  func(s *table)
 		want string
@@ -143,9 +143,9 @@ func TestEndSaysWhy(t *testing.T) {
 			s.put("a", "2", time.Minute)
 			s.remove("a", store.CauseDeleted)
 		}, "5s gone a deleted"},
-		"removal for no known cause": {func(s *table) { s.remove("a", store.CauseUnknown) }, "5s gone a unknown"},
-		"expiry that is announced":   {func(s *table) { s.remove("a", store.CauseExpired) }, "5s gone a expired"},
-		"expiry":                     {func(*table) {}, "10s gone a expired"},
+		"removal without a known cause": {func(s *table) { s.remove("a", store.CauseUnknown) }, "5s gone a unknown"},
+		"expiry that is marked":         {func(s *table) { s.remove("a", store.CauseExpired) }, "5s gone a expired"},
+		"expiry":                        {func(*table) {}, "10s gone a expired"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -157,16 +157,16 @@ func TestEndSaysWhy(t *testing.T) {
 				c.end(s)
 				time.Sleep(time.Minute)
 				if got := r.lines(); !slices.Equal(got, []string{c.want}) {
-					t.Errorf("told %q, want %q", got, c.want)
+					t.Errorf("got %q, want %q", got, c.want)
 				}
 			})
 		})
 	}
 }
 
-// A record's time left counts from when it was read, not from when a slow reader
-// heard of it.
-func TestExpiryIsToldOnTimeToASlowReader(t *testing.T) {
+// The time left of a record counts from the read, not from the event that a slow reader
+// gets later.
+func TestSlowReaderGetsAnExpiryOnTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newTable()
 		for i := range 8 {
@@ -174,18 +174,18 @@ func TestExpiryIsToldOnTimeToASlowReader(t *testing.T) {
 		}
 		r := watch(t.Context(), s, "", time.Second)
 		time.Sleep(10*time.Second - 1)
-		if told := r.lines(); len(told) != 9 {
-			t.Fatalf("told %q", told)
+		if got := r.lines(); len(got) != 9 {
+			t.Fatalf("got %q", got)
 		}
-		r.hurry()
+		r.stopPausing()
 		time.Sleep(time.Nanosecond)
-		if told := r.lines(); len(told) != 8 {
-			t.Errorf("told %q of eight records that expired", told)
+		if got := r.lines(); len(got) != 8 {
+			t.Errorf("got %q for eight expired records", got)
 		}
 	})
 }
 
-func TestSuccessorWithTheSameValueIsTold(t *testing.T) {
+func TestSuccessorWithTheSameValueIsAnEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newTable()
 		s.put("a", "v", time.Hour)
@@ -199,7 +199,7 @@ func TestSuccessorWithTheSameValueIsTold(t *testing.T) {
 	})
 }
 
-func TestRenewalThatNobodyToldIsNoEvent(t *testing.T) {
+func TestUnmarkedRenewalIsNotAnEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newTable()
 		s.put("a", "1", 10*time.Second)
@@ -210,19 +210,19 @@ func TestRenewalThatNobodyToldIsNoEvent(t *testing.T) {
 			s.renew("a", 10*time.Second)
 		}
 		if got := r.lines(); len(got) != 0 {
-			t.Errorf("told %q", got)
+			t.Errorf("got %q", got)
 		}
 		if _, reads := s.asked(); reads > 20 {
 			t.Errorf("%d reads for 20 renewals", reads)
 		}
 		time.Sleep(10 * time.Second)
 		if got, want := r.lines(), []string{"3m10s gone a expired"}; !slices.Equal(got, want) {
-			t.Errorf("told %q, want %q", got, want)
+			t.Errorf("got %q, want %q", got, want)
 		}
 	})
 }
 
-func TestQuietTableIsNotAsked(t *testing.T) {
+func TestQuietTableIsNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newTable()
 		s.put("a", "1", 10*time.Hour)
@@ -247,7 +247,7 @@ func TestLossyFeedFindsWhatItMissedWithinTheLongestTimeLeft(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		want := []string{"10s resync", "10s put b 2=2", "10s gone a expired", "10s synced"}
 		if got := r.lines(); len(got) != 4 || got[0] != want[0] || got[3] != want[3] {
-			t.Errorf("told %q, want %q", got, want)
+			t.Errorf("got %q, want %q", got, want)
 		}
 		if err := r.agree(s, ""); err != nil {
 			t.Error(err)
@@ -255,7 +255,7 @@ func TestLossyFeedFindsWhatItMissedWithinTheLongestTimeLeft(t *testing.T) {
 	})
 }
 
-func TestLossyFeedThatMissedNothingSaysNothing(t *testing.T) {
+func TestLossyFeedThatMissedNothingYieldsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newTable()
 		s.hub.Lossy = true
@@ -264,7 +264,7 @@ func TestLossyFeedThatMissedNothingSaysNothing(t *testing.T) {
 		r.lines()
 		time.Sleep(time.Hour)
 		if got := r.lines(); len(got) != 0 {
-			t.Errorf("told %q", got)
+			t.Errorf("got %q", got)
 		}
 		if lists, _ := s.asked(); lists < 60 || lists > 62 {
 			t.Errorf("%d full reads in an hour, want one a minute", lists)
@@ -272,32 +272,32 @@ func TestLossyFeedThatMissedNothingSaysNothing(t *testing.T) {
 	})
 }
 
-func TestMissedMarksAreAnnounced(t *testing.T) {
+func TestMissedMarksCauseAResync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newTable()
 		r := watch(t.Context(), s, "", 0)
 		r.lines()
 		s.hub.Missed()
 		if got, want := r.lines(), []string{"0s resync", "0s synced"}; !slices.Equal(got, want) {
-			t.Errorf("told %q, want %q", got, want)
+			t.Errorf("got %q, want %q", got, want)
 		}
 	})
 }
 
-func TestOverflowIsAResync(t *testing.T) {
+func TestTooManyMarksCauseAResync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newTable()
 		r := watch(t.Context(), s, "", time.Second)
 		s.put("k", "0", time.Hour)
-		synctest.Wait() // and the reader rests
+		synctest.Wait() // and the reader pauses
 		for i := range tooMany {
 			s.hub.Mark(fmt.Sprint(i), store.CauseUnknown)
 		}
 		s.put("k", "1", time.Hour)
 		time.Sleep(time.Minute)
-		told := r.lines()
-		if n := len(told); n < 4 || told[n-3][3:] != "resync" || told[n-1][3:] != "synced" {
-			t.Errorf("told %q", told)
+		got := r.lines()
+		if n := len(got); n < 4 || got[n-3][3:] != "resync" || got[n-1][3:] != "synced" {
+			t.Errorf("got %q", got)
 		}
 		if err := r.agree(s, ""); err != nil {
 			t.Error(err)
@@ -305,51 +305,51 @@ func TestOverflowIsAResync(t *testing.T) {
 	})
 }
 
-func TestTroubleAfterTheFirstSyncIsAResync(t *testing.T) {
+func TestFailureAfterTheFirstSyncCausesAResync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newTable()
 		s.put("a", "1", time.Hour)
 		s.put("b", "2", 30*time.Second)
 		r := watch(t.Context(), s, "", 0)
 		r.lines()
-		s.suffer(errAway)
+		s.fail(errUnavailable)
 		s.put("a", "3", time.Hour)
 		time.Sleep(time.Minute)
 		if got := r.lines(); len(got) != 0 {
-			t.Errorf("told %q while the store was away", got)
+			t.Errorf("got %q while reads failed", got)
 		}
 		if lists, reads := s.asked(); lists+reads > 25 || lists+reads < 10 {
-			t.Errorf("asked %d times in a minute of trouble", lists+reads)
+			t.Errorf("%d reads while reads failed for a minute", lists+reads)
 		}
-		s.suffer(nil)
+		s.fail(nil)
 		time.Sleep(5 * time.Second)
 		got := r.lines()
 		if len(got) != 4 || got[0][len(got[0])-6:] != "resync" || got[3][len(got[3])-6:] != "synced" {
-			t.Errorf("told %q", got)
+			t.Errorf("got %q", got)
 		}
 		if err := r.agree(s, ""); err != nil {
 			t.Error(err)
 		}
-		s.put("a", "4", time.Hour) // and then at once again
+		s.put("a", "4", time.Hour) // without a further pause
 		if got := r.lines(); len(got) != 1 {
-			t.Errorf("told %q", got)
+			t.Errorf("got %q", got)
 		}
 	})
 }
 
-func TestTroubleBeforeTheFirstSyncEndsTheWatch(t *testing.T) {
+func TestFailureBeforeTheFirstSyncEndsTheWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newTable()
-		s.suffer(errAway)
+		s.fail(errUnavailable)
 		r := watch(t.Context(), s, "", 0)
-		if err, over := r.end(); err != errAway || !over || len(r.lines()) != 0 {
-			t.Errorf("%v, over %v", err, over)
+		if err, ended := r.end(); err != errUnavailable || !ended || len(r.lines()) != 0 {
+			t.Errorf("%v, ended %v", err, ended)
 		}
 	})
 }
 
-func TestWatchEndsWithTheReasonOfItsContext(t *testing.T) {
-	for name, away := range map[string]error{"while all is quiet": nil, "while the store is away": errAway} {
+func TestWatchEndsWithTheCauseOfItsContext(t *testing.T) {
+	for name, failure := range map[string]error{"while nothing changes": nil, "while reads fail": errUnavailable} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newTable()
@@ -357,30 +357,30 @@ func TestWatchEndsWithTheReasonOfItsContext(t *testing.T) {
 				ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, reason)
 				defer cancel()
 				r := watch(ctx, s, "", 0)
-				s.suffer(away)
+				s.fail(failure)
 				s.put("a", "1", time.Hour)
 				time.Sleep(time.Minute - 1)
-				if _, over := r.end(); over {
-					t.Error("over before its time")
+				if _, ended := r.end(); ended {
+					t.Error("the watch ended before its context")
 				}
 				time.Sleep(time.Nanosecond)
-				if err, over := r.end(); err != reason || !over {
-					t.Errorf("%v, over %v", err, over)
+				if err, ended := r.end(); err != reason || !ended {
+					t.Errorf("%v, ended %v", err, ended)
 				}
 			})
 		})
 	}
 }
 
-func TestWatchUnderAnEndedContextSaysSo(t *testing.T) {
+func TestWatchWithAnEndedContextYieldsItsCause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newTable()
-		s.suffer(errAway) // as a store does then
+		s.fail(errUnavailable) // as a store's reads do under an ended context
 		reason := errors.New("enough")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(reason)
-		if err, over := watch(ctx, s, "", 0).end(); err != reason || !over {
-			t.Errorf("%v, over %v", err, over)
+		if err, ended := watch(ctx, s, "", 0).end(); err != reason || !ended {
+			t.Errorf("%v, ended %v", err, ended)
 		}
 	})
 }
@@ -394,8 +394,8 @@ func TestClosedHubEndsWatches(t *testing.T) {
 		s.hub.Close()
 		late := watch(t.Context(), s, "", 0)
 		for _, r := range []*reader{r, late} {
-			if err, over := r.end(); !errors.Is(err, store.ErrClosed) || !over {
-				t.Errorf("%v, over %v", err, over)
+			if err, ended := r.end(); !errors.Is(err, store.ErrClosed) || !ended {
+				t.Errorf("%v, ended %v", err, ended)
 			}
 		}
 	})
@@ -439,13 +439,13 @@ func TestWatchCanBeRangedOverAgain(t *testing.T) {
 				}
 			}
 			if !slices.Equal(kinds, []store.EventKind{store.EventPut, store.EventSynced}) {
-				t.Errorf("told %v", kinds)
+				t.Errorf("got %v", kinds)
 			}
 		}
 	})
 }
 
-func TestMarksOutsideThePrefixWakeNobody(t *testing.T) {
+func TestMarksOutsideThePrefixCauseNoRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newTable()
 		r := watch(t.Context(), s, "a*", 0)

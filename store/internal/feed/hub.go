@@ -1,13 +1,11 @@
-// Package feed turns "something happened to this key" into the events of a
-// store's Watch. The backends that have no ordered change stream of their own
-// share it, so that the law of a watch is kept in one place: whoever applies
-// each put and each gone in order holds what a list would yield.
+// Package feed turns marks, which say that a key may have changed, into the events of a
+// store's Watch. The backends without an ordered change stream share it, so that one
+// package keeps the law of a watch: a reader that applies each put and each gone in order
+// holds the records that List yields.
 //
-// A mark never carries a record. It says only that a key is worth reading again,
-// so marks may be doubled, merged, reordered or late without harm, and one that
-// was lost is made good by the next full read. For the end of a record that
-// nobody announces a feed keeps the time left of each record that it has told,
-// and reads again when that has passed.
+// A mark carries no record; a feed reads the key that was marked. Marks may therefore be
+// repeated, merged, reordered or late, and the next list makes up for a lost mark. A
+// record that expires without a mark is read again when its time left has passed.
 package feed
 
 import (
@@ -19,19 +17,19 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// Source is what a feed reads from.
+// Source reads records for a feed.
 type Source interface {
 	// Read returns the live records among keys, by key.
 	Read(ctx context.Context, keys []string) (map[string]store.Record, error)
-	// List is the store's own.
+	// List is the List of the store.
 	List(ctx context.Context, prefix string) iter.Seq2[store.Record, error]
 }
 
-// Hub passes marks on to every feed whose prefix they concern. Its methods never
-// block. The zero Hub is ready for use.
+// Hub distributes marks to the feeds whose prefix they match. Its methods never block,
+// and its zero value is ready for use.
 type Hub struct {
-	// Lossy says that marks can be lost, so that each feed also reads
-	// everything once in the longest time left that it saw.
+	// Lossy says that marks can be lost. Each feed then also lists its prefix once per
+	// longest time left of its records.
 	Lossy bool
 
 	mu     sync.Mutex
@@ -39,8 +37,8 @@ type Hub struct {
 	closed bool
 }
 
-// Mark says that something happened to a key, and why it is gone if it is and
-// that is known.
+// Mark reports a change of a key. The cause is that of the record's end, if the record
+// has ended and the cause is known.
 func (h *Hub) Mark(key string, cause store.Cause) {
 	h.each(func(m *marks) {
 		if strings.HasPrefix(key, m.prefix) {
@@ -49,12 +47,12 @@ func (h *Hub) Mark(key string, cause store.Cause) {
 	})
 }
 
-// Missed says that any number of marks may have been lost.
+// Missed reports that any number of marks may have been lost.
 func (h *Hub) Missed() {
 	h.each((*marks).missed)
 }
 
-// Close ends every feed with [store.ErrClosed], and those to come.
+// Close ends every feed, present or future, with [store.ErrClosed].
 func (h *Hub) Close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -6,12 +6,12 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// marks gathers what happened since a feed last looked. It is bounded: past
-// maxDirty keys it only remembers that everything is to be read.
+// marks collects the marks of a feed between two reads. Beyond maxDirty keys it records
+// only that the feed must list its prefix.
 type marks struct {
 	prefix string
-	signal chan struct{} // one element when there is something to take; never closed
-	closed chan struct{} // closed by the hub when the store is
+	signal chan struct{} // holds one element while there are marks; never closed
+	closed chan struct{} // closed by the hub when the store closes
 
 	mu    sync.Mutex
 	dirty map[string]store.Cause
@@ -27,7 +27,8 @@ func newMarks(prefix string) *marks {
 	}
 }
 
-// mark adds a key. A later cause wins: it is the one nearest to the read.
+// mark adds a key. A later cause replaces an earlier one, because it is closer to the
+// read.
 func (m *marks) mark(key string, cause store.Cause) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -52,7 +53,7 @@ func (m *marks) wake() {
 	}
 }
 
-// take returns the marks and forgets them.
+// take returns the marks and removes them.
 func (m *marks) take() (dirty map[string]store.Cause, full bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

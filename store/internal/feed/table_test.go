@@ -15,17 +15,17 @@ import (
 	"github.com/leasehold-go/leasehold/store/internal/feed"
 )
 
-// table is a source whose every change is marked, unless it is told otherwise.
+// table is a source that marks every change of a record, unless marks are lost.
 type table struct {
 	hub feed.Hub
 
-	mu      sync.Mutex
-	records map[string]row
-	last    store.Token
-	away    error // what it answers instead, if set
-	mute    bool  // marks are lost
-	lists   int   // how often it was listed
-	reads   int   // how often it was read
+	mu        sync.Mutex
+	records   map[string]row
+	last      store.Token
+	err       error // the error of every read, if not nil
+	marksLost bool  // marks are lost
+	lists     int   // number of calls of List
+	reads     int   // number of calls of Read
 }
 
 type row struct {
@@ -35,7 +35,7 @@ type row struct {
 
 func newTable() *table { return &table{records: make(map[string]row)} }
 
-// put writes a record; a new one if there is none.
+// put writes a record, or creates it if there is none.
 func (s *table) put(key, value string, ttl time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -49,7 +49,7 @@ func (s *table) put(key, value string, ttl time.Duration) {
 	s.mark(key, store.CauseUnknown)
 }
 
-// renew moves the expiry, which nobody is told.
+// renew moves the expiry, which is not marked.
 func (s *table) renew(key string, ttl time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,22 +67,22 @@ func (s *table) remove(key string, cause store.Cause) {
 }
 
 func (s *table) mark(key string, cause store.Cause) {
-	if !s.mute {
+	if !s.marksLost {
 		s.hub.Mark(key, cause)
 	}
 }
 
-// suffer makes every read fail with err from now on; nil ends it.
-func (s *table) suffer(err error) {
+// fail makes every read fail with err; nil makes reads succeed again.
+func (s *table) fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.away = err
+	s.err = err
 }
 
 func (s *table) loseMarks(lost bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mute = lost
+	s.marksLost = lost
 }
 
 func (s *table) asked() (lists, reads int) {
@@ -92,8 +92,8 @@ func (s *table) asked() (lists, reads int) {
 }
 
 func (s *table) live(match func(key string) bool) (map[string]store.Record, error) {
-	if s.away != nil {
-		return nil, s.away
+	if s.err != nil {
+		return nil, s.err
 	}
 	live := make(map[string]store.Record)
 	for key, r := range s.records {
@@ -135,22 +135,22 @@ func (s *table) List(ctx context.Context, prefix string) iter.Seq2[store.Record,
 	}
 }
 
-// reader applies what a watch tells, and objects to what makes no sense.
+// reader applies the events of a watch and records which of them break the contract.
 type reader struct {
-	mu     sync.Mutex
-	pause  time.Duration     // after each event
-	holds  map[string]string // key to token and value
-	told   []string          // every event, with its time
-	err    error             // the last element
-	over   bool
-	synced int
-	resync bool // between EventResync and EventSynced
-	wrong  []string
+	mu      sync.Mutex
+	pause   time.Duration     // after each event
+	records map[string]string // token and value by key
+	events  []string          // every event with its time
+	err     error             // the last item of the watch
+	ended   bool
+	synced  int
+	resync  bool // between EventResync and EventSynced
+	faults  []string
 }
 
-// watch starts a reader, which rests after each event.
+// watch starts a reader that pauses after each event.
 func watch(ctx context.Context, s *table, prefix string, pause time.Duration) *reader {
-	r := &reader{pause: pause, holds: make(map[string]string)}
+	r := &reader{pause: pause, records: make(map[string]string)}
 	start := time.Now()
 	go func() {
 		for e, err := range s.hub.Watch(ctx, s, prefix) {
@@ -159,7 +159,7 @@ func watch(ctx context.Context, s *table, prefix string, pause time.Duration) *r
 		}
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.over = true
+		r.ended = true
 	}()
 	synctest.Wait()
 	return r
@@ -178,7 +178,7 @@ func (r *reader) rest(ctx context.Context) {
 	}
 }
 
-func (r *reader) hurry() {
+func (r *reader) stopPausing() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.pause = 0
@@ -188,59 +188,59 @@ func (r *reader) apply(e store.Event, err error, after time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.err != nil {
-		r.object("told %v after %v", e, r.err)
+		r.faultf("got %v after the error %v", e, r.err)
 	}
 	if r.err = err; err != nil {
 		return
 	}
 	line := fmt.Sprintf("%v %v", after, e.Kind)
 	key, now := e.Record.Key, fmt.Sprintf("%d=%s", e.Record.Token, e.Record.Value)
-	was, had := r.holds[key]
+	was, had := r.records[key]
 	switch e.Kind {
 	case store.EventPut:
 		line += " " + key + " " + now
-		if r.holds[key] = now; was == now {
-			r.object("told %s again, which is as it was", line)
+		if r.records[key] = now; was == now {
+			r.faultf("%s: the record had not changed", line)
 		}
 	case store.EventGone:
 		line += " " + key + " " + e.Cause.String()
-		if delete(r.holds, key); !had {
-			r.object("told %s, which was not there", line)
+		if delete(r.records, key); !had {
+			r.faultf("%s: there was no record", line)
 		}
 		if len(e.Record.Value) > 0 || e.Record.Token == 0 {
-			r.object("%s has %+v", line, e.Record)
+			r.faultf("%s has the record %+v", line, e.Record)
 		}
 	case store.EventResync:
 		if r.resync || r.synced == 0 {
-			r.object("%s where none can be", line)
+			r.faultf("%s at a wrong time", line)
 		}
 		r.resync = true
 	case store.EventSynced:
 		if r.synced++; r.resync == (r.synced == 1) {
-			r.object("%s without a beginning", line)
+			r.faultf("%s without EventResync", line)
 		}
 		r.resync = false
 	default:
-		r.object("told %v", e)
+		r.faultf("event %v", e)
 	}
-	r.told = append(r.told, line)
+	r.events = append(r.events, line)
 }
 
-func (r *reader) object(format string, args ...any) {
-	r.wrong = append(r.wrong, fmt.Sprintf(format, args...))
+func (r *reader) faultf(format string, args ...any) {
+	r.faults = append(r.faults, fmt.Sprintf(format, args...))
 }
 
-// lines returns what was told since the last call.
+// lines returns the events since the last call.
 func (r *reader) lines() []string {
 	synctest.Wait()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	told := r.told
-	r.told = nil
-	return told
+	events := r.events
+	r.events = nil
+	return events
 }
 
-// agree returns how the reader differs from the table, or nil.
+// agree compares the records of the reader with those of the table.
 func (r *reader) agree(s *table, prefix string) error {
 	synctest.Wait()
 	want := make(map[string]string)
@@ -250,18 +250,18 @@ func (r *reader) agree(s *table, prefix string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
-	case len(r.wrong) > 0:
-		return errors.New(strings.Join(r.wrong, "\n"))
-	case !maps.Equal(r.holds, want):
-		return fmt.Errorf("the reader holds %v, the table %v", r.holds, want)
+	case len(r.faults) > 0:
+		return errors.New(strings.Join(r.faults, "\n"))
+	case !maps.Equal(r.records, want):
+		return fmt.Errorf("the reader holds %v, the table %v", r.records, want)
 	}
 	return nil
 }
 
-// end returns the last element of the watch, and whether it is over.
+// end returns the last item of the watch, and whether the watch has ended.
 func (r *reader) end() (error, bool) {
 	synctest.Wait()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.err, r.over
+	return r.err, r.ended
 }
