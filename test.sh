@@ -57,5 +57,6 @@ shows() {
 shows exchange '"to":"active"' -for 4s
 shows order 'boxing -> labelled: label'
 shows connection 'received tick' -for 3s
+shows sqlrow 'version 5: done'
 
 go test -race -shuffle=on -timeout 20m "$@" "$packages"
