@@ -139,7 +139,7 @@ func TestOptionsThatContradictTheDefinitionAreRefused(t *testing.T) {
 	}
 }
 
-// made returns the error with which New panics.
+// made returns the error of the panic of New, or nil.
 func made(def *fsm.Definition[state], opts []fsm.Option) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -371,7 +371,7 @@ func TestPermittedEventsDependOnGuards(t *testing.T) {
 	open := func(context.Context, transition) error { return closed }
 	m = fsm.New(with(t,
 		fsm.On(tick, fsm.From(idle), starting, fsm.If("due", func(context.Context, transition, fsm.NoArg) error { return closed })),
-		fsm.On(boot, fsm.From(idle), starting, fsm.If("disk", bootable)), // its guard needs an argument, so it is not asked
+		fsm.On(boot, fsm.From(idle), starting, fsm.If("disk", bootable)), // the guard needs an argument, so it does not run
 		fsm.On(boot, fsm.From(idle), starting),
 		fsm.Choose(route, fsm.From(idle), toName, []state{starting}),
 		fsm.Ignore(stop, fsm.From(idle)),

@@ -61,7 +61,7 @@ func verdict(_ context.Context, _ fsm.Transition[Job], code int) (Job, error) {
 	return Done, nil
 }
 
-// An event is a value with a typed argument. Rules beside the table tell what it does in each
+// An event is a value with a typed argument. Rules beside the table tell its effect in each
 // state.
 func ExampleFire() {
 	ctx := context.Background()
@@ -94,7 +94,7 @@ func ExampleEventError() {
 	// Output: new resume [begin] true
 }
 
-// Of several rules for an event, the first whose guards all pass is taken.
+// Of several rules for an event, the machine takes the first of which all guards pass.
 func ExampleIf() {
 	type tr = fsm.Transition[Job]
 	atLeast := func(n int) fsm.RuleOption[Job, int] {
@@ -226,17 +226,17 @@ func ExampleReenter() {
 			panic(err)
 		}
 		m := fsm.New(def)
-		fmt.Println(m.Fire(context.Background(), refresh), m.Snapshot().Number, "steps")
+		fmt.Println(m.Fire(context.Background(), refresh), "number", m.Snapshot().Number)
 	}
 	// Output:
 	// after
-	// <nil> 0 steps
+	// <nil> number 0
 	// after
-	// <nil> 1 steps
+	// <nil> number 1
 	// exit
 	// enter
 	// after
-	// <nil> 1 steps
+	// <nil> number 1
 }
 
 // With a queue, a change that a hook calls for runs after the change of that hook.

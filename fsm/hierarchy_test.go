@@ -98,9 +98,9 @@ func TestInitialStateMayBeAParent(t *testing.T) {
 // The order is that of external transitions in UML.
 func TestOrderAcrossLevels(t *testing.T) {
 	tests := map[string]struct {
-		path []state
-		ask  state
-		want []string
+		path   []state
+		target state
+		want   []string
 	}{
 		"into parents":          {nil, running, []string{"guard running", "guard starting", "exit idle", "enter running", "enter starting"}},
 		"past an initial child": {nil, active, []string{"guard running", "guard live", "guard active", "exit idle", "enter running", "enter live", "enter active"}},
@@ -119,7 +119,7 @@ func TestOrderAcrossLevels(t *testing.T) {
 			m := fsm.New(nested(t, ran.forStates(everyNested...)...))
 			walk(t, m, test.path...)
 			ran.lines = nil
-			walk(t, m, test.ask)
+			walk(t, m, test.target)
 			if diff := cmp.Diff(test.want, ran.lines); diff != "" {
 				t.Errorf("ran (-want +got):\n%s", diff)
 			}
@@ -183,14 +183,14 @@ func TestSelfAndReenterOfDifferentLevelsAreIndependent(t *testing.T) {
 
 func TestHistoryStateReturnsToChildOrLeaf(t *testing.T) {
 	m := fsm.New(nested(t))
-	path := []struct{ ask, want state }{
+	path := []struct{ target, want state }{
 		{active, active}, {paused, paused}, {again, active}, // the leaf
 		{starting, starting}, {paused, paused}, {again, starting}, {paused, paused}, {resumed, starting},
 		{live, warming}, {active, active}, {paused, paused}, {resumed, warming}, // the child, and its first child
 	}
-	for i, step := range path {
-		walk(t, m, step.ask)
-		wantState(t, m, step.want, uint64(i+1))
+	for i, test := range path {
+		walk(t, m, test.target)
+		wantState(t, m, test.want, uint64(i+1))
 	}
 	last := m.History()[len(path)-1]
 	if last.From != paused || last.To != warming {

@@ -8,9 +8,9 @@ import (
 	"sync"
 )
 
-// interpreter is a definition as data, and one machine on it. It is the reference for the
-// property tests: simple instead of fast. The rules are a list that each call searches,
-// and a call makes the steps of the documented order one after the other.
+// interpreter is a definition as data, and one machine of it. The property tests compare
+// machines with it. It is simple, not fast: each call searches the rules in a list and follows
+// the documented order from its first point to its last.
 type interpreter struct {
 	table      map[int][]int
 	self       map[int]string  // by state: "self" or "reenter"
@@ -34,8 +34,8 @@ type eventRule struct {
 	name  string // of its guards and hooks
 }
 
-// userCode decides for each guard and hook how it ends in one call. Machine and
-// interpreter share it.
+// userCode determines the result of each guard and hook in one call, for the machine and the
+// interpreter alike.
 type userCode struct {
 	mu     sync.Mutex
 	seed   int

@@ -27,7 +27,7 @@ type historyState struct {
 	deep bool
 }
 
-// order returns the hierarchy as package order sees it.
+// order returns the hierarchy for package order.
 func (h *hierarchy) order() order.Hierarchy[int] {
 	return func(s int) (int, bool) {
 		parent, ok := h.parent[s]

@@ -203,7 +203,7 @@ func TestTimeoutThatIsCenturiesOverdueFires(t *testing.T) {
 
 func TestRestoreRefusesInvalidSnapshots(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	step := func(n uint64, from, to state) transition { return transition{Number: n, From: from, To: to, At: at} }
+	entry := func(n uint64, from, to state) transition { return transition{Number: n, From: from, To: to, At: at} }
 	tests := map[string]struct {
 		change func(*snapshot)
 		want   string
@@ -241,7 +241,7 @@ func TestRestoreRefusesInvalidSnapshots(t *testing.T) {
 	valid := func() snapshot {
 		return snapshot{
 			Version: 1, Table: def.Fingerprint(), State: active, Since: at, Number: 2,
-			History:       []transition{step(1, idle, paused), step(2, paused, active)},
+			History:       []transition{entry(1, idle, paused), entry(2, paused, active)},
 			Timeouts:      []fsm.PendingTimeout[state]{{State: running, To: stopped, Due: time.Now().Add(time.Hour)}, {State: active, To: warming, Due: time.Now().Add(time.Hour)}},
 			HistoryStates: []fsm.HistoryState[state]{{State: running, Last: warming}},
 		}

@@ -44,8 +44,8 @@ func TestCallsAllocateNoMoreThanStated(t *testing.T) {
 
 func TestMachineUsesNoMoreMemoryThanStated(t *testing.T) {
 	tests := map[string]struct {
-		steps int
-		most  uint64 // bytes
+		transitions int
+		most        uint64 // bytes
 	}{
 		"fresh":           {0, 150},
 		"one transition":  {1, 250},
@@ -59,7 +59,7 @@ func TestMachineUsesNoMoreMemoryThanStated(t *testing.T) {
 			before := heap()
 			for i := range kept {
 				kept[i] = fsm.New(lifecycle)
-				for n := 1; n <= test.steps; n++ {
+				for n := 1; n <= test.transitions; n++ {
 					walk(t, kept[i], stateAfter(n))
 				}
 			}

@@ -54,7 +54,7 @@ func TestTimeoutIsATransitionWithACause(t *testing.T) {
 		var ran trace
 		def := with(t, append(ran.forEdge(warming, idle), fsm.Timeout(warming, 90*time.Second, idle))...)
 		m, failed := timed(t, def)
-		steps := m.Subscribe(t.Context(), 9)
+		transitions := m.Subscribe(t.Context(), 9)
 		walk(t, m, starting)
 		later(time.Minute) // time outside the state does not count
 		walk(t, m, warming)
@@ -70,7 +70,7 @@ func TestTimeoutIsATransitionWithACause(t *testing.T) {
 			t.Errorf("failed %v, ran (-want +got):\n%s", *failed, diff)
 		}
 		received := 0
-		for tr := range steps {
+		for tr := range transitions {
 			if received++; received == 3 {
 				if tr != want {
 					t.Errorf("subscriber got %+v", tr)
@@ -128,7 +128,7 @@ func TestTimeoutThatIsDueDuringAChangeWaits(t *testing.T) {
 }
 
 // A timeout may wait for its turn while a change exits and enters its state. It does not
-// fire then, and the timeout of the new entry runs in full.
+// fire then. The timeout of the new entry counts from the time of the change.
 func TestTimeoutOfAnEarlierEntryDoesNotFire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, _ := timed(t, with(t, fsm.Timeout(warming, time.Minute, idle), fsm.Reenter(warming),
@@ -326,7 +326,7 @@ func TestCloseInterruptsATimeout(t *testing.T) {
 	})
 }
 
-// A timeout that waits for its turn when Close is called does not fire.
+// Close waits for a timeout that waits for its turn. The timeout does not fire.
 func TestCloseEndsATimeoutThatWaitsForItsTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, failed := timed(t, with(t, fsm.Timeout(warming, time.Minute, idle),
@@ -432,7 +432,7 @@ func TestTimeoutFuncIsCalledOnEachEntry(t *testing.T) {
 	})
 }
 
-func TestTimeoutFuncOfTheInitialStateGetsNoTransition(t *testing.T) {
+func TestNewCallsTimeoutFuncOfTheInitialState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got []transition
 		m, _ := timed(t, with(t, fsm.TimeoutFunc(idle, "patience", func(_ context.Context, tr transition) time.Duration { got = append(got, tr); return -time.Hour }, starting)))
@@ -443,7 +443,7 @@ func TestTimeoutFuncOfTheInitialStateGetsNoTransition(t *testing.T) {
 	})
 }
 
-// The snapshot has the time of entry as the time at which a negative timeout is due.
+// A negative timeout is due at the time of entry, not before.
 func TestNegativeTimeoutIsDueOnEntry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var due []time.Time
@@ -493,7 +493,7 @@ func TestWaitingTimeoutsHaveNoGoroutine(t *testing.T) {
 		m := fsm.New(def)
 		defer m.Close(context.Background())
 	}
-	if after := runtime.NumGoroutine(); after > before+100 { // other tests may start some
+	if after := runtime.NumGoroutine(); after > before+100 { // other tests may start goroutines
 		t.Errorf("%d goroutines, %d before", after, before)
 	}
 }
@@ -518,8 +518,8 @@ func TestDefineRefusesTimeouts(t *testing.T) {
 	}
 }
 
-// States of which one has an edge without a timeout are no circle of timeouts. A circle may
-// have timeouts of parents.
+// A circle with an edge that no timeout takes is permitted. A timeout of a parent counts for
+// its children.
 func TestDefineRefusesCirclesOfTimeoutsAlone(t *testing.T) {
 	table := fsm.Table[string]{"up": {"down"}, "down": {"up", "off"}, "off": {}}
 	if _, err := fsm.Define("up", table, fsm.Timeout("up", time.Second, "down"), fsm.Timeout("down", time.Second, "up")); err != nil {

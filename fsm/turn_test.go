@@ -77,7 +77,8 @@ func TestWaitingCallEndsWithItsContext(t *testing.T) {
 }
 
 // The turn may be given to a waiting call while the context of that call ends. The call then
-// either takes the turn or gives it on. If the turn is lost, the last call here hangs.
+// either takes the turn or gives it to the next call. If the turn is lost, the last call of
+// this test hangs.
 func TestTurnGivenToACancelledCallIsNotLost(t *testing.T) {
 	for range 2000 {
 		synctest.Test(t, func(t *testing.T) {
@@ -225,7 +226,7 @@ func TestCloseWaitsForTheTransitionInProgress(t *testing.T) {
 	})
 }
 
-func TestCloseOfAnIdleMachineIgnoresItsContext(t *testing.T) {
+func TestCloseWithoutAChangeIgnoresItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if err := fsm.New(lifecycle).Close(ctx); err != nil {

@@ -11,7 +11,7 @@ import (
 // no exported method shows it.
 func TestEndedWatchersAreRemoved(t *testing.T) {
 	def := MustDefine("a", Table[string]{"a": {"b"}, "b": {"a"}})
-	step := func(m *Machine[string], to string) {
+	move := func(m *Machine[string], to string) {
 		if err := m.Transition(context.Background(), to); err != nil {
 			t.Fatal(err)
 		}
@@ -20,7 +20,7 @@ func TestEndedWatchersAreRemoved(t *testing.T) {
 		"wait met": func(ctx context.Context, _ context.CancelFunc, m *Machine[string]) {
 			go func() { _, _ = m.Wait(ctx, "b") }()
 			synctest.Wait()
-			step(m, "b")
+			move(m, "b")
 		},
 		"wait cancelled": func(ctx context.Context, cancel context.CancelFunc, m *Machine[string]) {
 			go func() { _, _ = m.Wait(ctx, "b") }()
@@ -29,7 +29,7 @@ func TestEndedWatchersAreRemoved(t *testing.T) {
 		},
 		"subscription left": func(ctx context.Context, _ context.CancelFunc, m *Machine[string]) {
 			transitions := m.Subscribe(ctx, 1)
-			step(m, "b")
+			move(m, "b")
 			for range transitions {
 				break
 			}
@@ -40,8 +40,8 @@ func TestEndedWatchersAreRemoved(t *testing.T) {
 		},
 		"subscription overflowed": func(ctx context.Context, _ context.CancelFunc, m *Machine[string]) {
 			m.Subscribe(ctx, 1)
-			step(m, "b")
-			step(m, "a")
+			move(m, "b")
+			move(m, "a")
 		},
 		"closed": func(ctx context.Context, _ context.CancelFunc, m *Machine[string]) {
 			m.Subscribe(ctx, 1)

@@ -53,7 +53,7 @@ func TestWaitReturnsAfterTheHooks(t *testing.T) {
 		open := make(gate)
 		m := fsm.New(with(t, fsm.After(open.pass)))
 		_, result := waits(context.Background(), m, starting)
-		step := start(func() error { return m.Transition(context.Background(), starting) })
+		changed := start(func() error { return m.Transition(context.Background(), starting) })
 		select {
 		case <-result:
 			t.Error("Wait returned before the hooks have run")
@@ -63,7 +63,7 @@ func TestWaitReturnsAfterTheHooks(t *testing.T) {
 			t.Error("Wait failed although the machine is in the state")
 		}
 		open <- errBoom
-		if err := <-step; err == nil {
+		if err := <-changed; err == nil {
 			t.Error("the transition succeeded although its hook failed")
 		}
 		if err := <-result; err != nil {
@@ -234,14 +234,14 @@ func TestSubscriberGetsTheLastTransitionBeforeClose(t *testing.T) {
 		open := make(gate)
 		m := fsm.New(with(t, fsm.Before(open.pass)))
 		got, result := collect(m.Subscribe(context.Background(), 4))
-		step := start(func() error { return m.Transition(context.Background(), starting) })
+		changed := start(func() error { return m.Transition(context.Background(), starting) })
 		ended, cancel := context.WithCancel(context.Background())
 		cancel()
 		if err := m.Close(ended); !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
 		open <- nil
-		if err := errors.Join(<-step); err != nil {
+		if err := errors.Join(<-changed); err != nil {
 			t.Error(err)
 		}
 		if err := <-result; !errors.Is(err, fsm.ErrClosed) || !slices.Equal(*got, []state{starting}) {
