@@ -56,7 +56,7 @@ func (m *Machine[S]) steps(ctx *hookContext, c *change[S]) error {
 			return err
 		}
 	case byReset:
-		m.leadHome(c)
+		m.leadToInitial(c)
 	}
 
 	// 5. The before hooks.
@@ -173,8 +173,8 @@ func (m *Machine[S]) lead(c *change[S], edge *graph.Edge[hook[S]]) {
 	m.describe(c, m.past.count+1)
 }
 
-// leadHome has a reset lead to the initial state, past everything.
-func (m *Machine[S]) leadHome(c *change[S]) {
+// leadToInitial has a reset lead to the initial state, past everything.
+func (m *Machine[S]) leadToInitial(c *change[S]) {
 	c.route = graph.Route{Leaf: m.def.start, Goal: m.def.start, Domain: graph.None}
 	c.entry.event = forced
 	m.describe(c, m.past.count+1)
