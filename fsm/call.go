@@ -56,7 +56,7 @@ func (m *Machine[S]) TransitionWithCause(ctx context.Context, to S, cause string
 	defer m.turn.mu.Unlock()
 	edge := m.def.edge(m.id(), to)
 	if edge == nil {
-		return m.refusal(&change[S]{to: to}, PhaseTable, ErrInvalidTransition)
+		return m.transitionError(m.id(), to, PhaseTable, ErrInvalidTransition, false)
 	}
 	e := entry{at: now(), from: m.id(), to: edge.Target}
 	m.commit(e, cause, edge.Kind == graph.Self)

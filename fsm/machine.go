@@ -123,7 +123,7 @@ func (m *Machine[S]) id() graph.ID { return graph.ID(m.state.Load()) }
 // Can reports whether the table has an edge from the present state to another. It asks
 // neither guards nor the writer, and the machine may have moved by the time the answer is
 // used.
-func (m *Machine[S]) Can(to S) bool { return m.def.edge(m.id(), to) != nil }
+func (m *Machine[S]) Can(to S) bool { return slices.Contains(m.def.permitted[m.id()], to) }
 
 // Next returns the targets of the present state, in the order of the table: none if the
 // state is final.

@@ -319,11 +319,15 @@ func (m *Machine[S]) failure(c *change[S], from graph.ID, phase Phase, err error
 	if !c.t.At.IsZero() {
 		to = c.t.To
 	}
-	err = &TransitionError[S]{From: m.def.states[from], To: to, Permitted: m.def.permitted[from], Phase: phase, Err: err, Moved: moved}
+	err = m.transitionError(from, to, phase, err, moved)
 	if c.kind == byEvent {
 		return m.eventError(c, from, err)
 	}
 	return err
+}
+
+func (m *Machine[S]) transitionError(from graph.ID, to S, phase Phase, err error, moved bool) error {
+	return &TransitionError[S]{From: m.def.states[from], To: to, Permitted: m.def.permitted[from], Phase: phase, Err: err, Moved: moved}
 }
 
 func (m *Machine[S]) eventError(c *change[S], from graph.ID, err error) error {
