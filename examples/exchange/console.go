@@ -1,201 +1,126 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"log"
-	"strconv"
-	"strings"
-	"time"
 
-	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
 )
 
-const commands = "start, stop, status, to STATE, error TEXT, symbols N, quit"
+// program is the process: idle, or with one connector. Only the goroutine of run
+// touches it.
+type program struct {
+	settings settings
+	feed     feed
+	keeper   *lease.Keeper
+	journal  journal
+	hints    *log.Logger
 
-// commandLimit is how long a command waits for the store. The next one waits behind it.
-const commandLimit = 2 * time.Second
-
-// maxCommand is the longest command in bytes. A longer text could not be published.
-const maxCommand = store.MaxValue
-
-var errNothingClaimed = errors.New("nothing is claimed: start first")
-
-// listen passes on the lines of r, until r or ctx ends. A read of standard input
-// cannot be interrupted: a goroutine that waits in one ends with the process.
-func listen(ctx context.Context, r io.Reader, hints *log.Logger) <-chan string {
-	lines := make(chan string) // never closed: the end of input ends nothing
-	go func() {
-		input := bufio.NewReader(r)
-		for {
-			line, err := nextLine(input)
-			if line == "" && err != nil {
-				if err != io.EOF && ctx.Err() == nil {
-					hints.Printf("no more commands: %v", err)
-				}
-				return
-			}
-			select {
-			case lines <- line:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	return lines
+	connector *connector // nil while idle
+	typed     bool       // whether it was started by hand; a conflict then ends nothing
 }
 
-// nextLine reads a line and returns it without its end. One that is longer than a
-// command can be is read to its end all the same; it is returned with as much of it
-// as shows that.
-func nextLine(r *bufio.Reader) (string, error) {
-	var line []byte
-	for {
-		part, more, err := r.ReadLine()
-		line = append(line, part[:min(len(part), maxCommand+1-len(line))]...)
-		if err != nil || !more {
-			return string(line), err
-		}
-	}
-}
-
-// obey does what a line says. What goes wrong with a command is answered; an error
-// that it returns is one to end with.
-func (p *program) obey(ctx context.Context, quit func(), line string) error {
-	if err := p.settle(); err != nil {
-		return err
-	}
-	if len(line) > maxCommand {
-		p.answer(fmt.Errorf("a command of more than %d bytes is not read", maxCommand))
-		return nil
-	}
-	soon, cancel := context.WithTimeout(ctx, commandLimit)
-	defer cancel()
-	word, argument, _ := strings.Cut(strings.TrimSpace(line), " ")
-	argument = strings.TrimSpace(argument)
-	switch word {
-	case "":
-	case "start":
-		return p.begin(ctx)
-	case "stop":
-		return p.end()
-	case "status":
-		p.status(soon)
-	case "to":
-		return p.to(soon, State(argument))
-	case "error":
-		p.answer(p.publishError(soon, argument))
-	case "symbols":
-		p.answer(p.publishSymbols(soon, argument))
-	case "quit":
-		quit()
-	default:
-		p.answer(fmt.Errorf("unknown command %q; commands: %s", word, commands))
-	}
-	return nil
-}
-
-// answer says what is wrong with a command, on both outputs: whoever typed it looks
-// at one of them, and a program that did at the other.
-func (p *program) answer(err error) {
-	if err != nil {
-		p.journal.failed(p.token(), err)
-		p.hints.Print(err)
-	}
-}
-
-// begin starts a new instance, or one that an operator has sent back to idle.
-func (p *program) begin(ctx context.Context) error {
-	switch {
-	case p.connector == nil:
-		p.typed = true
+// run obeys until it is told to quit, ctx ends, or the connector fails.
+func (p *program) run(ctx context.Context, lines <-chan string) error {
+	ctx, quit := context.WithCancel(ctx)
+	defer quit()
+	p.greet()
+	if p.settings.autostart {
 		p.start(ctx)
-	case p.held() == nil:
-		p.answer(errors.New("waiting for the key already"))
-	default:
-		return p.to(ctx, Starting)
 	}
-	return nil
-}
-
-// end stops what there is to stop.
-func (p *program) end() error {
-	if p.connector == nil {
-		p.answer(errNothingClaimed)
+	for ctx.Err() == nil {
+		var err error
+		select {
+		case <-ctx.Done():
+		case <-p.ended():
+			err = p.settle()
+		case line := <-lines:
+			err = p.obey(ctx, quit, line)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return p.stop()
 }
 
-// status shows the record as it is in the store, whoever put it there.
-func (p *program) status(ctx context.Context) {
-	r, err := p.keeper.Store().Get(ctx, p.settings.key())
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		p.journal.vacant()
-	case err != nil:
-		p.answer(err)
+func (p *program) greet() {
+	p.hints.Printf("connector of %s, key %s, store %s", p.settings.name, p.settings.key(), p.settings.store.name)
+	p.hints.Printf("commands, one a line: %s", commands)
+}
+
+// start makes a connector, and returns once it has the key or has failed; or at
+// once if it may have to wait for the key.
+func (p *program) start(ctx context.Context) {
+	p.connector = &connector{settings: p.settings, feed: p.feed, keeper: p.keeper, journal: p.journal}
+	if p.settings.wait {
+		p.tellHolder(ctx)
+		p.connector.start(ctx)
+		return
+	}
+	p.connector.start(ctx)
+	select {
+	case <-p.connector.claimed:
+	case <-p.connector.done:
+	}
+}
+
+// tellHolder says for whom the connector will have to wait.
+func (p *program) tellHolder(ctx context.Context) {
+	e, err := registry.Get[Record](ctx, p.keeper.Store(), p.settings.key())
+	if holder := inTheWay(e, err); holder != "" {
+		p.hints.Printf("%s; waiting for it", holder)
+	}
+}
+
+// stop stops the connector, if there is one, and returns how it ended.
+func (p *program) stop() error {
+	if p.connector == nil {
+		return nil
+	}
+	p.connector.stop()
+	return p.settle()
+}
+
+// ended is closed when the connector has come to its end; nil while idle.
+func (p *program) ended() <-chan struct{} {
+	if p.connector == nil {
+		return nil
+	}
+	return p.connector.done
+}
+
+// settle makes the program idle again if its connector has ended, and returns the
+// error if that is one to end with.
+func (p *program) settle() error {
+	select {
+	case <-p.ended():
 	default:
-		p.journal.status(r)
-	}
-}
-
-// to asks for a transition as is. One that is not in the table changes nothing. A
-// connector that has been stopped by hand has nothing left to hold the key for.
-func (p *program) to(ctx context.Context, state State) error {
-	if state == "" {
-		p.answer(errors.New("to needs a state: to STATE"))
 		return nil
 	}
-	i := p.held()
-	if i == nil {
-		p.journal.rejected(0, &fsm.TransitionError[State]{From: Idle, To: state, Err: errNothingClaimed})
+	err := p.connector.err
+	p.connector = nil
+	if p.typed && isConflict(err) {
+		p.hints.Print(err)
 		return nil
 	}
-	err := i.Transition(ctx, state)
-	refused := new(fsm.TransitionError[State])
-	switch {
-	case errors.Is(err, fsm.ErrInvalidTransition) && errors.As(err, &refused):
-		p.journal.rejected(i.Lease().Token(), refused)
-	case err != nil:
-		p.answer(err)
-	case state == Stopped:
-		return p.stop()
-	}
-	return nil
+	return err
 }
 
-func (p *program) publishError(ctx context.Context, text string) error {
-	i := p.held()
-	switch {
-	case text == "":
-		return errors.New("error needs a text: error TEXT")
-	case i == nil:
-		return errNothingClaimed
+// token is that of the instance, or zero while nothing is claimed.
+func (p *program) token() store.Token {
+	if i := p.held(); i != nil {
+		return i.Lease().Token()
 	}
-	err := errors.New(text)
-	if failed := i.RecordError(ctx, err); failed != nil {
-		return failed
-	}
-	p.journal.failed(p.token(), err, "published", true)
-	return nil
+	return 0
 }
 
-func (p *program) publishSymbols(ctx context.Context, text string) error {
-	n, err := strconv.Atoi(text)
-	i := p.held()
-	switch {
-	case err != nil || n < 0:
-		return fmt.Errorf("symbols needs a number, not %q: symbols N", text)
-	case i == nil:
-		return errNothingClaimed
+// held returns the instance, or nil while nothing is claimed.
+func (p *program) held() *instance {
+	if p.connector == nil {
+		return nil
 	}
-	if err := i.Update(ctx, func(r *Record) { r.SymbolCount = n }); err != nil {
-		return err
-	}
-	p.hints.Printf("symbolCount is %d now", n)
-	return nil
+	return p.connector.held()
 }
