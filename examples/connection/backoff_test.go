@@ -23,14 +23,14 @@ func waits(b backoff, n int) (all []time.Duration) {
 	return all
 }
 
-func TestBackoffDoublesUpToItsCap(t *testing.T) {
+func TestBackoffDoublesUpToMost(t *testing.T) {
 	ms := time.Millisecond
 	want := []time.Duration{100 * ms, 200 * ms, 400 * ms, 800 * ms, 1500 * ms, 1500 * ms}
 	if got := waits(exact(100*ms, 1500*ms), 6); !slices.Equal(got, want) {
 		t.Errorf("waits %v, want %v", got, want)
 	}
 	if got := waits(exact(100*ms, 100*ms), 2); !slices.Equal(got, []time.Duration{100 * ms, 100 * ms}) {
-		t.Errorf("waits %v with a cap that is the first", got)
+		t.Errorf("waits %v with most equal to first", got)
 	}
 }
 
@@ -43,7 +43,7 @@ func TestBackoffDoesNotOverflow(t *testing.T) {
 	}
 }
 
-func TestBackoffBeginsAnewOnceItIsReset(t *testing.T) {
+func TestResetStartsWithTheFirstWait(t *testing.T) {
 	b := exact(time.Second, time.Minute)
 	_, b = b.step()
 	_, b = b.step()
@@ -52,8 +52,7 @@ func TestBackoffBeginsAnewOnceItIsReset(t *testing.T) {
 	}
 }
 
-// The jitter takes away as much as half, and no more, and does not add up.
-func TestJitterStaysBetweenHalfAndAll(t *testing.T) {
+func TestJitterTakesUpToHalfAndDoesNotAccumulate(t *testing.T) {
 	const most = 64 * time.Second
 	low, high := time.Duration(most), time.Duration(0)
 	for i, wait := range waits(newBackoff(time.Second, most), 2000) {

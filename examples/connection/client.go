@@ -14,140 +14,144 @@ import (
 	"github.com/leasehold-go/leasehold/fsm"
 )
 
-// The protocol, one line at a time.
+// The lines of the protocol.
 const (
-	greeting     = "hello"     // from the server, at once
-	subscription = "subscribe" // to the server, which sends ticks from then on
+	greeting     = "hello"     // from the server, as soon as a client is connected
+	subscription = "subscribe" // to the server, which then sends ticks
 )
 
-// writeLimit is how long the server may take to accept what is written to it. The
-// machine takes no other step meanwhile.
+// writeLimit is the time for a write to the server. The machine makes no other change
+// meanwhile.
 const writeLimit = time.Second
 
 // dialer makes a connection. It returns soon after its context has ended.
 type dialer func(context.Context) (net.Conn, error)
 
-// client keeps a connection to a server: it dials again whenever one is lost, until
-// it is closed. What it does stands in the rules of its machine.
+// client keeps a connection to a server: it dials again after each loss, until it is closed.
+// The rules of its machine decide when.
 type client struct {
-	machine *fsm.Machine[State]
-	dial    dialer
-	told    func(format string, args ...any) // what happens, in order
-	links   sync.WaitGroup                   // one for each attempt that has not quite ended
+	machine  *fsm.Machine[State]
+	dial     dialer
+	logf     func(format string, args ...any) // logs events in their order
+	attempts sync.WaitGroup                   // the goroutines of all attempts
 
-	// What follows is touched by the rules alone, so by one at a time.
+	// Only hooks use these fields, and a machine runs one hook at a time.
 	backoff backoff
-	wait    time.Duration // for the next attempt
-	link    *link         // the latest attempt
-	conn    net.Conn      // what came of it so far; nil while it dials
+	wait    time.Duration // before the next attempt
+	attempt *attempt      // the latest
+	conn    net.Conn      // the connection of the latest attempt; nil while it dials
 }
 
-// link is one attempt. Its goroutine fills in what an event is about before it fires it.
-type link struct {
+// attempt is one dial and its connection. Its goroutine sets a field before it fires the
+// event that uses the field.
+type attempt struct {
 	cancel context.CancelFunc
 	conn   net.Conn // for Connected
 	err    error    // for Lost
 }
 
-// newClient makes a client, disconnected. It has to be closed.
-func newClient(dial dialer, b backoff, told func(format string, args ...any)) (*client, error) {
-	c := &client{dial: dial, backoff: b, told: told}
-	def, err := lifecycle.With(c.rules()...)
-	if err != nil {
-		return nil, err
-	}
-	c.machine = fsm.New(def)
-	return c, nil
+// newClient returns a disconnected client. The caller has to close it.
+func newClient(dial dialer, b backoff, logf func(format string, args ...any)) *client {
+	c := &client{dial: dial, backoff: b, logf: logf}
+	c.machine = fsm.New(lifecycle, fsm.WithData(clientData, c))
+	return c
 }
 
-// close ends the connection for good, and returns when everything has stopped.
+// close closes the connection for good. It returns when every goroutine has ended, also if
+// ctx has ended.
 func (c *client) close(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
 	err := c.machine.Fire(ctx, Close)
-	c.links.Wait()
+	c.attempts.Wait()
 	return errors.Join(err, c.machine.Close(ctx))
 }
 
-// begin starts an attempt. It runs in its own goroutine and with a context of its own:
-// that of the hook belongs to the step under way, and so would all that is asked with
-// it.
-func (c *client) begin(context.Context, fsm.Transition[State]) error {
+// startAttempt starts an attempt in a goroutine. The attempt has its own context, because the
+// hook's context ends with the change, and its machine calls count as part of that change.
+func startAttempt(ctx context.Context, _ fsm.Transition[State]) error {
+	c := clientData.Of(ctx)
 	ctx, cancel := context.WithCancel(context.Background())
-	l := &link{cancel: cancel}
-	c.link, c.conn = l, nil
-	c.links.Go(func() {
+	a := &attempt{cancel: cancel}
+	c.attempt, c.conn = a, nil
+	c.attempts.Go(func() {
 		defer cancel()
-		l.err = c.attempt(ctx, l)
-		_ = fsm.Fire(ctx, c.machine, Lost, l) // unless it was left before: nothing is lost then
+		a.err = c.run(ctx, a)
+		_ = fsm.Fire(ctx, c.machine, Lost, a) // fails if the machine has left the attempt
 	})
 	return nil
 }
 
-// attempt dials, and tells the machine how it goes. It returns why there is nothing
-// more to tell.
-func (c *client) attempt(ctx context.Context, l *link) error {
+// run dials, fires the events of the attempt, and reads until the connection is lost. It
+// returns why that happened.
+func (c *client) run(ctx context.Context, a *attempt) error {
 	conn, err := c.dial(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	l.conn = conn
-	if err := fsm.Fire(ctx, c.machine, Connected, l); err != nil {
+	a.conn = conn
+	if err := fsm.Fire(ctx, c.machine, Connected, a); err != nil {
 		return err
 	}
 	lines := bufio.NewScanner(conn)
 	if !lines.Scan() || lines.Text() != greeting {
-		return fmt.Errorf("%q is no greeting: %w", lines.Text(), cmp.Or(lines.Err(), io.EOF))
+		return fmt.Errorf("%q is not the greeting: %w", lines.Text(), cmp.Or(lines.Err(), io.EOF))
 	}
-	if err := fsm.Fire(ctx, c.machine, Greeted, l); err != nil {
+	if err := fsm.Fire(ctx, c.machine, Greeted, a); err != nil {
 		return err
 	}
 	for lines.Scan() {
-		c.told("received %s", lines.Text())
+		c.logf("received %s", lines.Text())
 	}
 	return cmp.Or(lines.Err(), io.EOF)
 }
 
-// ours refuses what comes of an attempt that was given up.
-func (c *client) ours(_ context.Context, _ fsm.Transition[State], l *link) error {
-	if l != c.link {
-		return errors.New("it was given up")
+// ofThisAttempt refuses an event of an attempt that the machine has left.
+var ofThisAttempt = fsm.If("of this attempt", func(ctx context.Context, _ fsm.Transition[State], a *attempt) error {
+	if a != clientData.Of(ctx).attempt {
+		return errors.New("the attempt has been stopped")
 	}
 	return nil
-}
+})
 
-func (c *client) adopt(_ context.Context, _ fsm.Transition[State], l *link) error {
-	c.conn = l.conn
+func setConn(ctx context.Context, _ fsm.Transition[State], a *attempt) error {
+	clientData.Of(ctx).conn = a.conn
 	return nil
 }
 
-func (c *client) mourn(_ context.Context, _ fsm.Transition[State], l *link) error {
-	c.told("lost: %v", l.err)
+func logLoss(ctx context.Context, _ fsm.Transition[State], a *attempt) error {
+	clientData.Of(ctx).logf("lost: %v", a.err)
 	return nil
 }
 
-// end gives an attempt up, wherever it is. Its goroutine finds out by itself.
-func (c *client) end(context.Context, fsm.Transition[State]) error {
-	c.link.cancel()
+// stopAttempt ends the attempt, whether it dials or reads. It does not wait for the
+// attempt's goroutine.
+func stopAttempt(ctx context.Context, _ fsm.Transition[State]) error {
+	c := clientData.Of(ctx)
+	c.attempt.cancel()
 	if c.conn != nil {
-		c.conn.Close() // which ends the reading; what is wrong with it is of no more interest
+		c.conn.Close() // ends the read; the connection is abandoned whatever the error
 	}
 	return nil
 }
 
-// pause is asked once for each time that the machine is about to wait.
-func (c *client) pause(context.Context, fsm.Transition[State]) time.Duration {
+// nextWait returns how long the machine waits. The machine calls it once for each entry of
+// Waiting.
+func nextWait(ctx context.Context, _ fsm.Transition[State]) time.Duration {
+	c := clientData.Of(ctx)
 	c.wait, c.backoff = c.backoff.step()
 	return c.wait
 }
 
-func (c *client) relax(context.Context, fsm.Transition[State]) error {
+func resetBackoff(ctx context.Context, _ fsm.Transition[State]) error {
+	c := clientData.Of(ctx)
 	c.backoff = c.backoff.reset()
 	return nil
 }
 
-// subscribe asks for ticks: when the owner does, and again after each loss.
-func (c *client) subscribe(context.Context, fsm.Transition[State]) error {
+// sendSubscription subscribes to ticks: when the user asks for it, and again after each loss.
+func sendSubscription(ctx context.Context, _ fsm.Transition[State]) error {
+	c := clientData.Of(ctx)
 	if err := c.conn.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil {
 		return err
 	}
@@ -155,10 +159,11 @@ func (c *client) subscribe(context.Context, fsm.Transition[State]) error {
 	return err
 }
 
-func (c *client) tell(_ context.Context, t fsm.Transition[State]) error {
-	c.told("%v -> %v: %s", t.From, t.To, cmp.Or(t.Event, t.Cause))
+func logTransition(ctx context.Context, t fsm.Transition[State]) error {
+	c := clientData.Of(ctx)
+	c.logf("%v -> %v: %s", t.From, t.To, cmp.Or(t.Event, t.Cause))
 	if t.To == Waiting {
-		c.told("next attempt in %v", c.wait.Round(time.Millisecond))
+		c.logf("next attempt in %v", c.wait.Round(time.Millisecond))
 	}
 	return nil
 }

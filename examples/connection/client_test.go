@@ -21,51 +21,52 @@ const (
 	most  = time.Second
 )
 
-// site is where a client dials: what answers changes in the course of a test.
-type site struct {
-	mu    sync.Mutex
-	dials []time.Time
-	say   func(net.Conn) // nil while nobody is there
-	conns []net.Conn     // the far ends
-	far   sync.WaitGroup
+// fakeServer is a server on pipes whose behaviour a test can change.
+type fakeServer struct {
+	mu     sync.Mutex
+	dials  []time.Time
+	handle func(net.Conn) // nil while the server is down
+	conns  []net.Conn     // the server's ends
+	wg     sync.WaitGroup // of the calls of handle
 }
 
-var errNobody = errors.New("nobody is there")
+var errDown = errors.New("server is down")
 
-func (s *site) dial(context.Context) (net.Conn, error) {
+func (s *fakeServer) dial(context.Context) (net.Conn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dials = append(s.dials, time.Now())
-	if s.say == nil {
-		return nil, errNobody
+	if s.handle == nil {
+		return nil, errDown
 	}
-	near, far := net.Pipe()
-	say := s.say
-	s.conns = append(s.conns, far)
-	s.far.Go(func() {
-		defer far.Close()
-		say(far)
+	client, conn := net.Pipe()
+	handle := s.handle
+	s.conns = append(s.conns, conn)
+	s.wg.Go(func() {
+		defer conn.Close()
+		handle(conn)
 	})
-	return near, nil
+	return client, nil
 }
 
-func (s *site) is(say func(net.Conn)) {
+// set changes the behaviour for later dials; nil is a server that is down.
+func (s *fakeServer) set(handle func(net.Conn)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.say = say
+	s.handle = handle
 }
 
-// hangUp cuts all connections.
-func (s *site) hangUp() {
+// hangUp closes all connections.
+func (s *fakeServer) hangUp() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, far := range s.conns {
-		far.Close()
+	for _, conn := range s.conns {
+		conn.Close()
 	}
 }
 
-// gaps are the times between the dials so far.
-func (s *site) gaps() (gaps []time.Duration) {
+// gaps returns the times between the dials so far.
+func (s *fakeServer) gaps() (gaps []time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range s.dials[1:] {
@@ -74,334 +75,327 @@ func (s *site) gaps() (gaps []time.Duration) {
 	return gaps
 }
 
-// silent takes what comes until the other side hangs up.
+// silent reads and sends nothing until the client closes the connection.
 func silent(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
 
-// trial is a client and where it dials.
-type trial struct {
+// fixture is a client of a fake server, with the lines that the client has logged.
+type fixture struct {
 	*client
-	t    *testing.T
-	site *site
-	mu   sync.Mutex
-	said []string
+	t      *testing.T
+	server *fakeServer
+	mu     sync.Mutex
+	logged []string
 }
 
-// try makes a client that is closed with the test, at which nothing may be left running.
-func try(t *testing.T, say func(net.Conn)) *trial {
+// newFixture makes a client that is closed with the test. By then no goroutine may be left.
+func newFixture(t *testing.T, handle func(net.Conn)) *fixture {
 	t.Helper()
-	tr := &trial{t: t, site: &site{say: say}}
-	c, err := newClient(tr.site.dial, exact(first, most), func(format string, args ...any) {
-		tr.mu.Lock()
-		defer tr.mu.Unlock()
-		tr.said = append(tr.said, fmt.Sprintf(format, args...))
+	f := &fixture{t: t, server: &fakeServer{handle: handle}}
+	f.client = newClient(f.server.dial, exact(first, most), func(format string, args ...any) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.logged = append(f.logged, fmt.Sprintf(format, args...))
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	tr.client = c
 	t.Cleanup(func() {
-		err := c.close(context.Background())
+		err := f.close(context.Background())
 		if err != nil && !errors.Is(err, fsm.ErrClosed) {
 			t.Error(err)
 		}
-		tr.site.far.Wait()
+		f.server.wg.Wait()
 	})
-	return tr
+	return f
 }
 
-// lines returns what the client has said.
-func (tr *trial) lines() []string {
-	tr.mu.Lock()
-	defer tr.mu.Unlock()
-	return slices.Clone(tr.said)
+// lines returns the lines that the client has logged.
+func (f *fixture) lines() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.logged)
 }
 
-func (tr *trial) fire(s fsm.Signal) {
-	tr.t.Helper()
-	if err := tr.machine.Fire(tr.t.Context(), s); err != nil {
-		tr.t.Fatal(err)
+func (f *fixture) fire(s fsm.Signal) {
+	f.t.Helper()
+	if err := f.machine.Fire(f.t.Context(), s); err != nil {
+		f.t.Fatal(err)
 	}
 }
 
-// wantAt checks where the machine is after some time, and all that happens then.
-func (tr *trial) wantAt(d time.Duration, want State) {
-	tr.t.Helper()
+// wantAt checks the state after d, once all goroutines are blocked.
+func (f *fixture) wantAt(d time.Duration, want State) {
+	f.t.Helper()
 	time.Sleep(d)
 	synctest.Wait()
-	if got := tr.machine.State(); got != want {
-		tr.t.Fatalf("in %s, want %s; said %q", got, want, tr.lines())
+	if got := f.machine.State(); got != want {
+		f.t.Fatalf("in %s, want %s; logged %q", got, want, f.lines())
 	}
 }
 
-func TestNothingIsDialledBeforeItIsAskedFor(t *testing.T) {
+func TestClientDoesNotDialBeforeConnect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr := try(t, converse)
-		tr.wantAt(time.Hour, Disconnected)
-		if len(tr.site.dials) > 0 {
-			t.Errorf("dialled %v", tr.site.dials)
+		f := newFixture(t, sendTicks)
+		f.wantAt(time.Hour, Disconnected)
+		if len(f.server.dials) > 0 {
+			t.Errorf("dialled %v", f.server.dials)
 		}
 	})
 }
 
-func TestEachFailureWaitsTwiceAsLongAsTheOneBefore(t *testing.T) {
+func TestWaitDoublesAfterEachFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr := try(t, nil)
-		tr.fire(Connect)
+		f := newFixture(t, nil)
+		f.fire(Connect)
 		time.Sleep(4 * time.Second)
 		synctest.Wait()
 		want := []time.Duration{first, 2 * first, 4 * first, 8 * first, most, most}
-		if got := tr.site.gaps(); !slices.Equal(got, want) {
+		if got := f.server.gaps(); !slices.Equal(got, want) {
 			t.Errorf("dialled after %v, want %v", got, want)
 		}
 	})
 }
 
-func TestAGreetingMakesTheWaitsShortAgain(t *testing.T) {
+func TestGreetingResetsTheBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr := try(t, nil)
-		tr.fire(Connect)
-		tr.wantAt(5*first, Waiting) // 0, 100, 300, and next at 700 ms
-		tr.site.is(converse)
-		tr.wantAt(2*first, Quiet)
-		tr.site.is(nil)
-		tr.site.hangUp()
-		time.Sleep(first) // and another try in vain
+		f := newFixture(t, nil)
+		f.fire(Connect)
+		f.wantAt(5*first, Waiting) // 0, 100, 300, and next at 700 ms
+		f.server.set(sendTicks)
+		f.wantAt(2*first, Quiet)
+		f.server.set(nil)
+		f.server.hangUp()
+		time.Sleep(first) // and another failed attempt
 		synctest.Wait()
 		want := []time.Duration{first, 2 * first, 4 * first, first}
-		if got := tr.site.gaps(); !slices.Equal(got, want) {
+		if got := f.server.gaps(); !slices.Equal(got, want) {
 			t.Errorf("dialled after %v, want %v", got, want)
 		}
 	})
 }
 
-// A connection alone is no success: a server that does not greet is left in peace for
-// longer each time.
-func TestASilentServerIsGivenUp(t *testing.T) {
+// A connection without a greeting counts as a failure, so the waits grow.
+func TestSilentServerTimesOutWithGrowingWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hungUp := make(chan time.Duration, 99)
 		began := time.Now()
-		tr := try(t, func(conn net.Conn) {
+		f := newFixture(t, func(conn net.Conn) {
 			silent(conn)
 			hungUp <- time.Since(began)
 		})
-		tr.fire(Connect)
-		tr.wantAt(handshakeLimit-1, Handshaking)
-		tr.wantAt(1, Waiting)
+		f.fire(Connect)
+		f.wantAt(handshakeLimit-1, Handshaking)
+		f.wantAt(1, Waiting)
 		if after := <-hungUp; after != handshakeLimit {
 			t.Errorf("hung up after %v", after)
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		want := []time.Duration{handshakeLimit + first, handshakeLimit + 2*first, handshakeLimit + 4*first}
-		if got := tr.site.gaps(); !slices.Equal(got[:3], want) {
+		if got := f.server.gaps(); !slices.Equal(got[:3], want) {
 			t.Errorf("dialled after %v, want %v", got, want)
 		}
-		last := tr.machine.History()[2]
+		last := f.machine.History()[2]
 		if last.Cause != "timeout after 300ms in handshaking" {
 			t.Errorf("cause is %q", last.Cause)
 		}
 	})
 }
 
-func TestAWrongGreetingIsALoss(t *testing.T) {
+func TestWrongGreetingClosesTheConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr := try(t, func(conn net.Conn) {
+		f := newFixture(t, func(conn net.Conn) {
 			fmt.Fprintln(conn, "220 mail")
 			silent(conn)
 		})
-		tr.fire(Connect)
-		tr.wantAt(0, Waiting)
-		if !slices.Contains(tr.lines(), `lost: "220 mail" is no greeting: EOF`) {
-			t.Errorf("said %q", tr.lines())
+		f.fire(Connect)
+		f.wantAt(0, Waiting)
+		if !slices.Contains(f.lines(), `lost: "220 mail" is not the greeting: EOF`) {
+			t.Errorf("logged %q", f.lines())
 		}
 	})
 }
 
-func TestADialThatHangsIsGivenUp(t *testing.T) {
+func TestHangingDialTimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr := try(t, nil)
+		f := newFixture(t, nil)
 		gaveUp := make(chan time.Duration, 99)
 		began := time.Now()
-		tr.dial = func(ctx context.Context) (net.Conn, error) {
+		f.dial = func(ctx context.Context) (net.Conn, error) {
 			<-ctx.Done()
 			gaveUp <- time.Since(began)
 			return nil, ctx.Err()
 		}
-		tr.fire(Connect)
-		tr.wantAt(dialLimit-1, Connecting)
-		tr.wantAt(1, Waiting)
+		f.fire(Connect)
+		f.wantAt(dialLimit-1, Connecting)
+		f.wantAt(1, Waiting)
 		if after := <-gaveUp; after != dialLimit {
 			t.Errorf("gave up after %v", after)
 		}
-		tr.wantAt(first, Connecting)
+		f.wantAt(first, Connecting)
 	})
 }
 
-// The first connection is quiet until the owner subscribes. After that each is
-// subscribed as soon as the server has greeted.
-func TestWhatWasSubscribedIsSubscribedAgain(t *testing.T) {
+// The first connection is quiet until Subscribe. After that the client subscribes each
+// connection as soon as the server has greeted.
+func TestClientSubscribesAgainOnlyIfItWasSubscribed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		asked := make(chan string, 99)
-		tr := try(t, func(conn net.Conn) {
+		received := make(chan string, 99)
+		f := newFixture(t, func(conn net.Conn) {
 			fmt.Fprintln(conn, greeting)
 			for lines := bufio.NewScanner(conn); lines.Scan(); {
-				asked <- lines.Text()
+				received <- lines.Text()
 			}
 		})
-		tr.fire(Connect)
-		tr.wantAt(0, Quiet)
-		tr.site.hangUp()
-		tr.wantAt(0, Waiting)
-		tr.wantAt(first, Quiet)
-		if len(asked) > 0 {
-			t.Errorf("asked for %q unasked", <-asked)
+		f.fire(Connect)
+		f.wantAt(0, Quiet)
+		f.server.hangUp()
+		f.wantAt(0, Waiting)
+		f.wantAt(first, Quiet)
+		if len(received) > 0 {
+			t.Errorf("subscribed with %q before Subscribe", <-received)
 		}
-		tr.fire(Subscribe)
-		tr.site.hangUp()
-		tr.wantAt(0, Waiting)
-		tr.wantAt(first, Subscribed)
-		tr.site.is(silent)
-		tr.site.hangUp()
-		tr.wantAt(first, Handshaking)
-		tr.site.is(converse)
-		tr.wantAt(handshakeLimit+2*first, Subscribed) // also with a failure in between
-		if len(asked) != 2 || <-asked != subscription || <-asked != subscription {
-			t.Error("asked for something else than ticks, twice")
+		f.fire(Subscribe)
+		f.server.hangUp()
+		f.wantAt(0, Waiting)
+		f.wantAt(first, Subscribed)
+		f.server.set(silent)
+		f.server.hangUp()
+		f.wantAt(first, Handshaking)
+		f.server.set(sendTicks)
+		f.wantAt(handshakeLimit+2*first, Subscribed) // also with a failure in between
+		if len(received) != 2 || <-received != subscription || <-received != subscription {
+			t.Error("want two subscriptions and no other line")
 		}
-		tr.wantAt(tick, Subscribed)
-		if !slices.Contains(tr.lines(), "received tick 2") {
-			t.Errorf("said %q", tr.lines())
+		f.wantAt(tick, Subscribed)
+		if !slices.Contains(f.lines(), "received tick 2") {
+			t.Errorf("logged %q", f.lines())
 		}
 	})
 }
 
-// A server that does not take what is asked of it has not got the client for ever.
-func TestASubscriptionThatCannotBeWrittenIsALoss(t *testing.T) {
+// A server that does not read cannot block the client for longer than writeLimit.
+func TestSubscriptionFailsAtTheWriteLimitAndIsSentAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr := try(t, func(conn net.Conn) {
+		f := newFixture(t, func(conn net.Conn) {
 			fmt.Fprintln(conn, greeting)
 			time.Sleep(time.Hour) // reads nothing
 		})
-		tr.fire(Connect)
-		tr.wantAt(0, Quiet)
+		f.fire(Connect)
+		f.wantAt(0, Quiet)
 		began := time.Now()
-		err := tr.machine.Fire(t.Context(), Subscribe)
+		err := f.machine.Fire(t.Context(), Subscribe)
 		var refused *fsm.TransitionError[State]
 		if !errors.As(err, &refused) || !refused.Moved || time.Since(began) != writeLimit {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
-		tr.site.hangUp()
-		tr.wantAt(0, Waiting)
-		tr.wantAt(first, Subscribed) // and asks again
-		tr.wantAt(writeLimit, Waiting)
+		f.server.hangUp()
+		f.wantAt(0, Waiting)
+		f.wantAt(first, Subscribed) // subscribes again
+		f.wantAt(writeLimit, Waiting)
 	})
 }
 
-// What comes of an attempt after it was given up is not taken for that of the next.
-func TestAnEarlierAttemptIsNoMoreHeard(t *testing.T) {
+// A late result of a stopped attempt must not count as a result of the next attempt.
+func TestEventsOfAStoppedAttemptAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr := try(t, converse)
+		f := newFixture(t, sendTicks)
 		release := make(chan struct{})
 		dialled := make(chan net.Conn, 2)
-		tr.dial = func(ctx context.Context) (net.Conn, error) {
-			conn, _ := tr.site.dial(ctx)
+		f.dial = func(ctx context.Context) (net.Conn, error) {
+			conn, _ := f.server.dial(ctx)
 			dialled <- conn
 			if len(dialled) == 1 {
-				<-release // though ctx has ended
+				<-release // even after ctx has ended
 			} else {
 				<-ctx.Done()
 			}
 			return conn, nil
 		}
-		tr.fire(Connect)
-		tr.wantAt(dialLimit+first, Connecting)
+		f.fire(Connect)
+		f.wantAt(dialLimit+first, Connecting)
 		close(release)
-		tr.wantAt(0, Connecting)
+		f.wantAt(0, Connecting)
 		if _, err := (<-dialled).Write(nil); !errors.Is(err, io.ErrClosedPipe) {
 			t.Errorf("the late connection was not closed: %v", err)
 		}
-		for _, e := range []fsm.Event[*link]{Connected, Lost} {
-			if err := fsm.Fire(t.Context(), tr.machine, e, new(link)); !errors.Is(err, fsm.ErrVetoed) {
+		for _, e := range []fsm.Event[*attempt]{Connected, Lost} {
+			if err := fsm.Fire(t.Context(), f.machine, e, new(attempt)); !errors.Is(err, fsm.ErrVetoed) {
 				t.Errorf("%s of another attempt: %v", e.Name(), err)
 			}
 		}
-		tr.wantAt(0, Connecting)
+		f.wantAt(0, Connecting)
 	})
 }
 
-// Between the moment when the owner is told of a connection and that when it subscribes
-// the connection may be lost.
-func TestTheOwnerSubscribesToTheNextConnectionIfThatIsLost(t *testing.T) {
+// The connection may be lost between Wait and Fire.
+func TestSubscribeTriesTheNextConnectionAfterALoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr := try(t, converse)
+		f := newFixture(t, sendTicks)
 		lost := false
-		tr.told = func(_ string, args ...any) {
-			if !lost && len(args) == 3 && args[1] == Quiet { // in the turn that leads there
+		f.logf = func(_ string, args ...any) {
+			if !lost && len(args) == 3 && args[1] == Quiet { // in the turn of the change to Quiet
 				lost = true
-				go tr.machine.Transition(context.Background(), Waiting)
-				time.Sleep(time.Nanosecond) // until that is first in the queue
+				go f.machine.Transition(context.Background(), Waiting)
+				time.Sleep(time.Nanosecond) // until the goroutine is first in the queue
 			}
 		}
-		if err := own(t.Context(), tr.client); err != nil {
+		if err := subscribe(t.Context(), f.client); err != nil {
 			t.Error(err)
 		}
-		tr.wantAt(0, Subscribed)
-		if !lost || len(tr.site.dials) != 2 {
-			t.Errorf("dialled %d times", len(tr.site.dials))
+		f.wantAt(0, Subscribed)
+		if !lost || len(f.server.dials) != 2 {
+			t.Errorf("dialled %d times", len(f.server.dials))
 		}
 	})
 }
 
-// Whatever it is at, a client that is closed stops at once and for good.
-func TestCloseEndsAllThatRuns(t *testing.T) {
-	for state, say := range map[State]func(net.Conn){Waiting: nil, Handshaking: silent, Quiet: converse, Subscribed: converse} {
+func TestCloseStopsAtOnceInEveryState(t *testing.T) {
+	for state, handle := range map[State]func(net.Conn){Waiting: nil, Handshaking: silent, Quiet: sendTicks, Subscribed: sendTicks} {
 		synctest.Test(t, func(t *testing.T) {
-			tr := try(t, say)
-			tr.fire(Connect)
+			f := newFixture(t, handle)
+			f.fire(Connect)
 			synctest.Wait()
 			if state == Subscribed {
-				tr.fire(Subscribe)
+				f.fire(Subscribe)
 			}
-			tr.wantAt(0, state)
+			f.wantAt(0, state)
 			began := time.Now()
-			if err := tr.close(t.Context()); err != nil || tr.machine.State() != Closed || time.Since(began) != 0 {
-				t.Errorf("closed from %s: %v, in %s after %v", state, err, tr.machine.State(), time.Since(began))
+			if err := f.close(t.Context()); err != nil || f.machine.State() != Closed || time.Since(began) != 0 {
+				t.Errorf("closed from %s: %v, in %s after %v", state, err, f.machine.State(), time.Since(began))
 			}
-			dials := len(tr.site.dials)
-			tr.wantAt(time.Hour, Closed)
-			if len(tr.site.dials) != dials {
+			dials := len(f.server.dials)
+			f.wantAt(time.Hour, Closed)
+			if len(f.server.dials) != dials {
 				t.Errorf("dialled again after %s was closed", state)
 			}
 		})
 	}
 }
 
-func TestCloseReturnsWhenTheDialHasEnded(t *testing.T) {
+func TestCloseWaitsForTheDial(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr := try(t, nil)
-		tr.dial = func(ctx context.Context) (net.Conn, error) {
+		f := newFixture(t, nil)
+		f.dial = func(ctx context.Context) (net.Conn, error) {
 			<-ctx.Done()
 			time.Sleep(time.Second)
 			return nil, ctx.Err()
 		}
-		tr.fire(Connect)
-		tr.wantAt(0, Connecting)
+		f.fire(Connect)
+		f.wantAt(0, Connecting)
 		began := time.Now()
-		if err := tr.close(t.Context()); err != nil || time.Since(began) != time.Second {
+		if err := f.close(t.Context()); err != nil || time.Since(began) != time.Second {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
 	})
 }
 
-func TestCloseTakesNoNoticeOfAContextThatHasEnded(t *testing.T) {
+func TestCloseWorksWithAnEndedContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr := try(t, converse)
-		tr.fire(Connect)
-		tr.wantAt(0, Quiet)
+		f := newFixture(t, sendTicks)
+		f.fire(Connect)
+		f.wantAt(0, Quiet)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := tr.close(ctx); err != nil || tr.machine.State() != Closed {
-			t.Errorf("%v, in %s", err, tr.machine.State())
+		if err := f.close(ctx); err != nil || f.machine.State() != Closed {
+			t.Errorf("%v, in %s", err, f.machine.State())
 		}
 	})
 }

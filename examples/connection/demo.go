@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -11,53 +13,68 @@ import (
 	"github.com/leasehold-go/leasehold/fsm"
 )
 
-// spell is a time during which the server is as it is.
-type spell struct {
-	name string
-	last time.Duration
-	up   bool
-	mute bool
+// phase is a time during which the server does not change.
+type phase struct {
+	name     string
+	duration time.Duration
+	up       bool
+	silent   bool
 }
 
-// spells are what the server goes through, over and over.
-var spells = []spell{
-	{name: "down", last: 400 * time.Millisecond},
-	{name: "up", last: 900 * time.Millisecond, up: true},
-	{name: "down", last: 800 * time.Millisecond},
-	{name: "mute", last: 1200 * time.Millisecond, up: true, mute: true},
-	{name: "up", last: 1200 * time.Millisecond, up: true},
+// phases are repeated until the program ends.
+var phases = []phase{
+	{name: "down", duration: 400 * time.Millisecond},
+	{name: "up", duration: 900 * time.Millisecond, up: true},
+	{name: "down", duration: 800 * time.Millisecond},
+	{name: "silent", duration: 1200 * time.Millisecond, up: true, silent: true},
+	{name: "up", duration: 1200 * time.Millisecond, up: true},
 }
 
-// program is the process: a client, and the server that it wants to keep.
-type program struct {
-	journal *journal
-	address atomic.Value // a string: where the server is, or was
-}
-
-// run keeps a subscribed client while the server comes and goes, until ctx ends.
-func (p *program) run(ctx context.Context, b backoff) error {
+// demonstrate runs a subscribed client while the server goes through its phases, until ctx
+// ends or the server cannot be started. Then it stops the server and closes the client.
+func demonstrate(ctx context.Context, b backoff, stdout io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	c, err := newClient(p.dial, b, p.journal.write)
-	if err != nil {
-		return err
-	}
+	out := &eventLog{out: stdout, start: time.Now()}
+
+	var address atomic.Value // a string: the latest address of the server
+	address.Store("127.0.0.1:1")
+	c := newClient(func(ctx context.Context) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "tcp", address.Load().(string))
+	}, b, out.printf)
+
 	var failed error
 	var server sync.WaitGroup
-	p.address.Store("127.0.0.1:1") // nobody
 	server.Go(func() {
 		defer cancel()
-		failed = p.comeAndGo(ctx)
+		for i := 0; ctx.Err() == nil && failed == nil; i++ {
+			p := phases[i%len(phases)]
+			out.printf("the server is %s", p.name)
+			if !p.up {
+				sleep(ctx, p.duration)
+				continue
+			}
+			srv, err := startServer(p.silent)
+			if err != nil {
+				failed = err
+				return
+			}
+			address.Store(srv.address())
+			sleep(ctx, p.duration)
+			failed = srv.stop()
+		}
 	})
-	if err := own(ctx, c); err != nil && ctx.Err() == nil {
-		p.journal.write("not subscribed: %v", err)
+	if err := subscribe(ctx, c); err != nil && ctx.Err() == nil {
+		out.printf("not subscribed: %v", err)
 	}
 	server.Wait()
 	return errors.Join(failed, c.close(ctx))
 }
 
-// own asks for a connection, and once for ticks. The rest is up to the client.
-func own(ctx context.Context, c *client) error {
+// subscribe connects the client and subscribes it once. The client itself subscribes again
+// after a loss.
+func subscribe(ctx context.Context, c *client) error {
 	if err := c.machine.Fire(ctx, Connect); err != nil {
 		return err
 	}
@@ -67,39 +84,8 @@ func own(ctx context.Context, c *client) error {
 		}
 		if err := c.machine.Fire(ctx, Subscribe); !errors.Is(err, fsm.ErrUnhandled) {
 			return err
-		} // it was lost in between
+		} // the connection was lost after Wait returned
 	}
-}
-
-func (p *program) dial(ctx context.Context) (net.Conn, error) {
-	var d net.Dialer
-	return d.DialContext(ctx, "tcp", p.address.Load().(string))
-}
-
-// comeAndGo is the life of the server.
-func (p *program) comeAndGo(ctx context.Context) error {
-	for i := 0; ctx.Err() == nil; i++ {
-		if err := p.pass(ctx, spells[i%len(spells)]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// pass lets one spell pass.
-func (p *program) pass(ctx context.Context, s spell) error {
-	p.journal.write("the server is %s", s.name)
-	if !s.up {
-		sleep(ctx, s.last)
-		return nil
-	}
-	srv, err := serve(s.mute)
-	if err != nil {
-		return err
-	}
-	p.address.Store(srv.address())
-	sleep(ctx, s.last)
-	return srv.down()
 }
 
 func sleep(ctx context.Context, d time.Duration) {
@@ -107,4 +93,18 @@ func sleep(ctx context.Context, d time.Duration) {
 	case <-ctx.Done():
 	case <-time.After(d):
 	}
+}
+
+// eventLog writes one event a line, with the milliseconds since start. It is safe for
+// concurrent use.
+type eventLog struct {
+	mu    sync.Mutex
+	out   io.Writer
+	start time.Time
+}
+
+func (l *eventLog) printf(format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	fmt.Fprintf(l.out, "%5d ms  %s\n", time.Since(l.start).Milliseconds(), fmt.Sprintf(format, args...))
 }

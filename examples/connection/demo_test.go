@@ -11,69 +11,68 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/leasehold-go/leasehold/examples/internal/program"
 )
 
-// patience is how long a test waits for what has to come.
+// patience is the time after which a test gives up.
 const patience = 60 * time.Second
 
-func TestAClientFindsItsServerAgain(t *testing.T) {
+func TestClientReconnectsToARestartedServer(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	var at atomic.Value
-	up := func() *server {
-		s, err := serve(false)
+	var address atomic.Value
+	start := func() *server {
+		s, err := startServer(false)
 		if err != nil {
 			t.Fatal(err)
 		}
-		at.Store(s.address())
+		address.Store(s.address())
 		return s
 	}
 	dial := func(ctx context.Context) (net.Conn, error) {
 		var d net.Dialer
-		return d.DialContext(ctx, "tcp", at.Load().(string))
+		return d.DialContext(ctx, "tcp", address.Load().(string))
 	}
 	received := make(chan struct{}, 1<<10)
-	c, err := newClient(dial, newBackoff(first, most), func(format string, _ ...any) {
+	c := newClient(dial, newBackoff(first, most), func(format string, _ ...any) {
 		if strings.HasPrefix(format, "received") {
 			received <- struct{}{}
 		}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := up()
-	if err := own(ctx, c); err != nil {
+	s := start()
+	if err := subscribe(ctx, c); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
 		<-received
-		if err := s.down(); err != nil {
+		if err := s.stop(); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := c.machine.Wait(ctx, Waiting); err != nil {
 			t.Fatal(err)
 		}
-		s = up()
+		s = start()
 		if leaf, err := c.machine.Wait(ctx, Ready); err != nil || leaf != Subscribed {
 			t.Fatalf("in %s: %v", leaf, err)
 		}
 		for len(received) > 0 {
-			<-received // of the life before
+			<-received // from the stopped server
 		}
 	}
 	<-received
 	if err := c.close(ctx); err != nil {
 		t.Error(err)
 	}
-	if err := s.down(); err != nil {
+	if err := s.stop(); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestAMuteServerIsGivenUp(t *testing.T) {
+func TestSilentServerTimesOut(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	s, err := serve(true)
+	s, err := startServer(true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,10 +80,7 @@ func TestAMuteServerIsGivenUp(t *testing.T) {
 		var d net.Dialer
 		return d.DialContext(ctx, "tcp", s.address())
 	}
-	c, err := newClient(dial, newBackoff(first, most), func(string, ...any) {})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := newClient(dial, newBackoff(first, most), func(string, ...any) {})
 	if err := c.machine.Fire(ctx, Connect); err != nil {
 		t.Fatal(err)
 	}
@@ -93,14 +89,14 @@ func TestAMuteServerIsGivenUp(t *testing.T) {
 			t.Errorf("in %s, want %s: %v", leaf, state, err)
 		}
 	}
-	if err := errors.Join(s.down(), c.close(ctx)); err != nil {
+	if err := errors.Join(s.stop(), c.close(ctx)); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestTheProgramEndsByItself(t *testing.T) {
+func TestProgramEndsAfterFor(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	if code := run(t.Context(), []string{"-for", "50ms"}, &stdout, &stderr); code != exitOK || stderr.Len() > 0 {
+	if code := example.Execute(t.Context(), []string{"-for", "50ms"}, program.Streams{Out: &stdout, Err: &stderr}); code != program.ExitOK || stderr.Len() > 0 {
 		t.Errorf("exit %d: %s", code, &stderr)
 	}
 	if !strings.HasSuffix(stdout.String(), " -> closed: close\n") {
@@ -108,7 +104,7 @@ func TestTheProgramEndsByItself(t *testing.T) {
 	}
 }
 
-// until is an output that ends a program when it has seen a line.
+// until is a buffer that calls end when a text with line is written to it.
 type until struct {
 	bytes.Buffer
 	line string
@@ -122,11 +118,11 @@ func (u *until) Write(text []byte) (int, error) {
 	return u.Buffer.Write(text)
 }
 
-func TestTheProgramSaysWhatHappens(t *testing.T) {
+func TestProgramWritesEachStep(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	stdout := until{line: "received tick", end: cancel}
-	if code := run(ctx, []string{"-for", patience.String()}, &stdout, io.Discard); code != exitOK {
+	if code := example.Execute(ctx, []string{"-for", patience.String()}, program.Streams{Out: &stdout, Err: io.Discard}); code != program.ExitOK {
 		t.Errorf("exit %d", code)
 	}
 	for _, line := range []string{
@@ -140,11 +136,11 @@ func TestTheProgramSaysWhatHappens(t *testing.T) {
 	}
 }
 
-func TestTheProgramEndsWhenItIsTold(t *testing.T) {
+func TestProgramEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var stdout, stderr bytes.Buffer
-	if code := run(ctx, nil, &stdout, &stderr); code != exitOK || stderr.Len() > 0 {
+	if code := example.Execute(ctx, nil, program.Streams{Out: &stdout, Err: &stderr}); code != program.ExitOK || stderr.Len() > 0 {
 		t.Errorf("exit %d: %s", code, &stderr)
 	}
 }

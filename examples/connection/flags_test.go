@@ -7,9 +7,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/leasehold-go/leasehold/examples/internal/program"
 )
 
-func TestFlagsAreTaken(t *testing.T) {
+func TestFlagsSetTheSettings(t *testing.T) {
 	for args, want := range map[string]settings{
 		"":                                {5 * time.Second, 100 * time.Millisecond, 2 * time.Second},
 		"-for 1m -first 1ms -most 1ms":    {time.Minute, time.Millisecond, time.Millisecond},
@@ -21,8 +23,8 @@ func TestFlagsAreTaken(t *testing.T) {
 	}
 }
 
-func TestBadFlagsAreNamed(t *testing.T) {
-	for args, says := range map[string]string{
+func TestErrorNamesTheBadFlag(t *testing.T) {
+	for args, want := range map[string]string{
 		"-for 0s":           "-for 0s",
 		"-first 999us":      "-first 999µs: must be at least 1ms",
 		"-most 99ms":        "-most 99ms: must be at least -first 100ms",
@@ -32,23 +34,23 @@ func TestBadFlagsAreNamed(t *testing.T) {
 		"-first 3s -for 1s": "-most 2s: must be at least -first 3s",
 	} {
 		var stderr bytes.Buffer
-		code := run(t.Context(), strings.Fields(args), io.Discard, &stderr)
-		if code != exitUsage || !strings.Contains(stderr.String(), says) {
-			t.Errorf("%s: exit %d, says %q", args, code, &stderr)
+		code := example.Execute(t.Context(), strings.Fields(args), program.Streams{Out: io.Discard, Err: &stderr})
+		if code != program.ExitUsage || !strings.Contains(stderr.String(), want) {
+			t.Errorf("%s: exit %d, standard error %q", args, code, &stderr)
 		}
 	}
 }
 
-func TestHelpIsNoMistake(t *testing.T) {
+func TestHelpExits0(t *testing.T) {
 	var stderr bytes.Buffer
-	if code := run(t.Context(), []string{"-h"}, io.Discard, &stderr); code != exitOK || !strings.Contains(stderr.String(), "-most") {
-		t.Errorf("exit %d, says %s", code, &stderr)
+	if code := example.Execute(t.Context(), []string{"-h"}, program.Streams{Out: io.Discard, Err: &stderr}); code != program.ExitOK || !strings.Contains(stderr.String(), "-most") {
+		t.Errorf("exit %d, standard error %s", code, &stderr)
 	}
 }
 
 func TestExitCodes(t *testing.T) {
-	for err, code := range map[error]int{nil: exitOK, errors.New("anything"): exitServer, usageError{errors.New("x")}: exitUsage} {
-		if got := exitCode(err); got != code {
+	for err, code := range map[error]int{nil: program.ExitOK, errors.New("anything"): program.ExitFailure, program.UsageErrorf("x"): program.ExitUsage} {
+		if got := example.ExitCode(err); got != code {
 			t.Errorf("%v: exit %d, want %d", err, got, code)
 		}
 	}

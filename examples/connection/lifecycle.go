@@ -6,42 +6,46 @@ import (
 	"github.com/leasehold-go/leasehold/fsm"
 )
 
-// State is where a connection is in its life.
+// State is a state of a connection.
 type State string
 
 const (
-	Open         State = "open"         // all but closed
-	Disconnected State = "disconnected" // nobody has asked for it yet
-	Attempt      State = "attempt"      // from a dial to the loss of what came of it
+	Open         State = "open"         // every state but closed
+	Disconnected State = "disconnected" // no connection was requested yet
+	Attempt      State = "attempt"      // from a dial to the loss of its connection
 	Connecting   State = "connecting"   // dialling
-	Online       State = "online"       // there is a connection
-	Handshaking  State = "handshaking"  // the server has yet to greet
-	Ready        State = "ready"        // the server has greeted
-	Quiet        State = "quiet"        // nothing was asked of it
-	Subscribed   State = "subscribed"   // it was asked for ticks
-	Resumed      State = "resumed"      // whichever of the two it was before the loss
-	Waiting      State = "waiting"      // for the next attempt
-	Closed       State = "closed"       // for good
+	Online       State = "online"       // connected
+	Handshaking  State = "handshaking"  // waiting for the server's greeting
+	Ready        State = "ready"        // greeted
+	Quiet        State = "quiet"        // not subscribed
+	Subscribed   State = "subscribed"   // subscribed to ticks
+	Resumed      State = "resumed"      // history state: quiet or subscribed, as before the loss
+	Waiting      State = "waiting"      // waiting for the next attempt
+	Closed       State = "closed"       // closed for good
 )
 
-// What the owner of a connection asks for.
+// Requests of the client's user.
 var (
 	Connect   = fsm.NewSignal("connect")
 	Subscribe = fsm.NewSignal("subscribe")
 	Close     = fsm.NewSignal("close")
 )
 
-// What becomes of an attempt.
+// Results of an attempt, with the attempt as their argument.
 var (
-	Connected = fsm.NewEvent[*link]("connected")
-	Greeted   = fsm.NewEvent[*link]("greeted")
-	Lost      = fsm.NewEvent[*link]("lost")
+	Connected = fsm.NewEvent[*attempt]("connected")
+	Greeted   = fsm.NewEvent[*attempt]("greeted")
+	Lost      = fsm.NewEvent[*attempt]("lost")
 )
 
 const (
 	dialLimit      = time.Second
 	handshakeLimit = 300 * time.Millisecond
 )
+
+// clientData is the client of a machine. Guards and hooks get it from their context, so one
+// definition serves all clients.
+var clientData = fsm.NewData[*client]("client")
 
 var lifecycle = fsm.MustDefine(Open, fsm.Table[State]{
 	Open:         {Closed},
@@ -67,24 +71,19 @@ var lifecycle = fsm.MustDefine(Open, fsm.Table[State]{
 	fsm.On(Connect, fsm.From(Disconnected), Attempt),
 	fsm.On(Subscribe, fsm.From(Quiet), Subscribed),
 	fsm.On(Close, fsm.From(Open), Closed),
+
+	fsm.On(Connected, fsm.From(Connecting), Online, ofThisAttempt, fsm.Do(setConn)),
+	fsm.On(Greeted, fsm.From(Handshaking), Resumed, ofThisAttempt),
+	fsm.On(Lost, fsm.From(Attempt), Waiting, ofThisAttempt, fsm.Do(logLoss)),
+
 	fsm.Timeout(Connecting, dialLimit, Waiting),
 	fsm.Timeout(Handshaking, handshakeLimit, Waiting),
+	fsm.TimeoutFunc(Waiting, "backoff", nextWait, Attempt),
+
+	fsm.Requires[State](clientData),
+	fsm.OnEntry(Attempt, startAttempt),
+	fsm.OnExit(Attempt, stopAttempt),
+	fsm.OnEntry(Ready, resetBackoff),
+	fsm.OnEntry(Subscribed, sendSubscription),
+	fsm.After(logTransition),
 )
-
-// rules are those that need the client: how an attempt is begun, heard and ended, and
-// how long to wait for the next.
-func (c *client) rules() []fsm.Rule[State] {
-	ours := fsm.If("of this attempt", c.ours)
-	return []fsm.Rule[State]{
-		fsm.On(Connected, fsm.From(Connecting), Online, ours, fsm.Do(c.adopt)),
-		fsm.On(Greeted, fsm.From(Handshaking), Resumed, ours),
-		fsm.On(Lost, fsm.From(Attempt), Waiting, ours, fsm.Do(c.mourn)),
-		fsm.TimeoutFunc(Waiting, "backoff", c.pause, Attempt),
-
-		fsm.OnEntry(Attempt, c.begin),
-		fsm.OnExit(Attempt, c.end),
-		fsm.OnEntry(Ready, c.relax),
-		fsm.OnEntry(Subscribed, c.subscribe),
-		fsm.After(c.tell),
-	}
-}
