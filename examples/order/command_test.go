@@ -16,45 +16,45 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/leasehold-go/leasehold/examples/internal/program"
 	"github.com/leasehold-go/leasehold/fsm"
 )
 
-// order is an order in a file.
+// order is a test's order.
 type order struct {
 	t    *testing.T
 	path string
 }
 
-// none is an order that has yet to be placed.
-func none(t *testing.T) order { return order{t, filepath.Join(t.TempDir(), "order.json")} }
+// newOrder returns an order that is not placed yet.
+func newOrder(t *testing.T) order { return order{t, filepath.Join(t.TempDir(), "order.json")} }
 
-// placed is an order to which some things have happened.
+// placed returns an order after place and the events.
 func placed(t *testing.T, events ...string) order {
 	t.Helper()
-	o := none(t)
+	o := newOrder(t)
 	for _, command := range append([]string{"place"}, events...) {
-		o.want(exitOK, "", command)
+		o.want(program.ExitOK, "", command)
 	}
 	return o
 }
 
-// does runs a command in this process.
-func (o order) does(command string) (code int, stdout, stderr string) {
+// run runs a command in this process.
+func (o order) run(command string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	code = run(context.Background(), []string{"-file", o.path, command}, &out, &errs)
+	code = example.Execute(context.Background(), []string{"-file", o.path, command}, program.Streams{Out: &out, Err: &errs})
 	if _, err := os.Stat(o.path + ".next"); err == nil {
-		o.t.Errorf("%s left its file behind", command)
+		o.t.Errorf("%s has not removed its .next file", command)
 	}
 	return code, out.String(), errs.String()
 }
 
-// want runs a command and checks its exit code, and that one of its outputs says
-// something.
-func (o order) want(code int, says, command string) {
+// want runs a command and checks its exit code, and that one of its outputs contains text.
+func (o order) want(code int, text, command string) {
 	o.t.Helper()
-	got, stdout, stderr := o.does(command)
-	if got != code || !strings.Contains(stdout+stderr, says) {
-		o.t.Fatalf("%s: exit %d, want %d and %q: %s%s", command, got, code, says, stdout, stderr)
+	got, stdout, stderr := o.run(command)
+	if got != code || !strings.Contains(stdout+stderr, text) {
+		o.t.Fatalf("%s: exit %d, want %d and %q: %s%s", command, got, code, text, stdout, stderr)
 	}
 }
 
@@ -67,8 +67,8 @@ func (o order) bytes() []byte {
 	return data
 }
 
-// watch returns whether the file is still the same, and has not been replaced even by
-// one with the same content. It keeps the file open, so that no other is given its number.
+// watch returns a function that reports whether the file is unchanged and has not been
+// replaced, even by equal content. It keeps the file open, so that no new file gets its inode.
 func (o order) watch() (same func() bool) {
 	f, err := os.Open(o.path)
 	if err != nil {
@@ -83,7 +83,7 @@ func (o order) watch() (same func() bool) {
 	}
 }
 
-// steps are the events or causes in the history, and the state that they led to.
+// steps returns the event or cause of each transition in the history, and the state.
 func (o order) steps() (steps []string, state State) {
 	o.t.Helper()
 	s, err := readOrder(o.path)
@@ -103,7 +103,7 @@ func (o order) wantSteps(state State, want ...string) {
 	}
 }
 
-// process runs a command as a process of its own.
+// process runs a command as a process.
 func (o order) process(command string) (code int, output string) {
 	text, err := exec.Command(binary(o.t), "-file", o.path, command).CombinedOutput()
 	var failed *exec.ExitError
@@ -113,132 +113,132 @@ func (o order) process(command string) (code int, output string) {
 	case err != nil:
 		o.t.Error(err)
 	}
-	return exitOK, string(text)
+	return program.ExitOK, string(text)
 }
 
-var whole = []string{"pay", "pack", "box", "label", "ship"}
+// allEvents are the events of an order until it is shipped.
+var allEvents = []string{"pay", "pack", "box", "label", "ship"}
 
-func TestASnapshotGoesOnInAnotherProcess(t *testing.T) {
-	o := none(t)
-	for _, command := range append([]string{"place"}, whole...) {
-		if code, output := o.process(command); code != exitOK {
+func TestEachCommandContinuesTheOrderInItsOwnProcess(t *testing.T) {
+	o := newOrder(t)
+	for _, command := range append([]string{"place"}, allEvents...) {
+		if code, output := o.process(command); code != program.ExitOK {
 			t.Fatalf("%s: exit %d: %s", command, code, output)
 		}
 	}
-	o.wantSteps(Shipped, whole...)
+	o.wantSteps(Shipped, allEvents...)
 }
 
-func TestAnOpenOrderCanBeCancelledWhereverItIs(t *testing.T) {
-	for n := range whole {
-		events := whole[:n]
+func TestCancelIsPossibleInEveryOpenState(t *testing.T) {
+	for n := range allEvents {
+		events := allEvents[:n]
 		o := placed(t, events...)
-		o.want(exitOK, "-> cancelled: cancel", "cancel")
+		o.want(program.ExitOK, "-> cancelled: cancel", "cancel")
 		o.wantSteps(Cancelled, append(slices.Clone(events), "cancel")...)
 		o.want(exitRefused, "no event is possible", "cancel")
 	}
 }
 
-func TestARefusedCommandLeavesTheFileAsItIs(t *testing.T) {
+func TestRefusedCommandDoesNotWriteTheFile(t *testing.T) {
 	for _, c := range []struct {
 		after   []string
 		command string
-		says    string
+		want    string
 	}{
 		{nil, "ship", `event "ship" in placed: not handled; possible: pay, cancel`},
-		{whole[:1], "pay", `event "pay" in paid: not handled`},
-		{whole[:3], "ship", `event "ship" in boxing: not handled; possible: label, cancel`},
-		{whole, "cancel", `event "cancel" in shipped: not handled; no event is possible`},
+		{allEvents[:1], "pay", `event "pay" in paid: not handled`},
+		{allEvents[:3], "ship", `event "ship" in boxing: not handled; possible: label, cancel`},
+		{allEvents, "cancel", `event "cancel" in shipped: not handled; no event is possible`},
 	} {
 		o := placed(t, c.after...)
 		same := o.watch()
-		o.want(exitRefused, c.says, c.command)
-		o.want(exitOK, "possible: ", "show")
+		o.want(exitRefused, c.want, c.command)
+		o.want(program.ExitOK, "possible: ", "show")
 		if !same() {
 			t.Errorf("%s or show has written the file", c.command)
 		}
 	}
 }
 
-func TestShowSaysWhereAndWhatNext(t *testing.T) {
-	placed(t, "pay", "pack").want(exitOK, "picking, in packing, in open; possible: box, cancel\n", "show")
-	placed(t, whole...).want(exitOK, "shipped; possible: nothing\n", "show")
+func TestShowPrintsStateParentsAndPossibleEvents(t *testing.T) {
+	placed(t, "pay", "pack").want(program.ExitOK, "picking, in packing, in open; possible: box, cancel\n", "show")
+	placed(t, allEvents...).want(program.ExitOK, "shipped; possible: nothing\n", "show")
 }
 
-func TestDrawMarksThisOrder(t *testing.T) {
-	_, picture, _ := placed(t, "pay").does("draw")
+func TestDrawMarksStateAndHistory(t *testing.T) {
+	_, picture, _ := placed(t, "pay").run("draw")
 	if !strings.HasPrefix(picture, "stateDiagram-v2\n") || !strings.Contains(picture, "taken 1") || !strings.Contains(picture, " current\n") {
-		t.Errorf("drew %s", picture)
+		t.Errorf("drawing is %s", picture)
 	}
 }
 
-// The deadline is that of the moment when the order was placed, however often it was
-// taken up since.
-func TestTheDeadlineOutlivesProcesses(t *testing.T) {
+// Restoring the order does not restart its timeout.
+func TestDeadlineContinuesAcrossProcesses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := placed(t)
 		for range 14 {
 			time.Sleep(time.Minute)
-			o.want(exitOK, "placed", "show")
+			o.want(program.ExitOK, "placed", "show")
 		}
 		time.Sleep(time.Minute - time.Second)
-		o.want(exitOK, "placed", "show")
+		o.want(program.ExitOK, "placed", "show")
 		time.Sleep(time.Second)
-		o.want(exitOK, "placed -> cancelled: timeout after 15m in placed\ncancelled; possible: nothing\n", "show")
+		o.want(program.ExitOK, "placed -> cancelled: timeout after 15m in placed\ncancelled; possible: nothing\n", "show")
 	})
 }
 
-func TestAPaymentInTimeEndsTheDeadline(t *testing.T) {
+func TestPaymentInTimeEndsTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := placed(t)
 		time.Sleep(15*time.Minute - time.Second)
-		o.want(exitOK, "placed -> paid: pay\n", "pay")
+		o.want(program.ExitOK, "placed -> paid: pay\n", "pay")
 		time.Sleep(time.Hour)
-		o.want(exitOK, "paid, in open", "show")
+		o.want(program.ExitOK, "paid, in open", "show")
 	})
 }
 
-// The deadline is for the next process: the one that has ended has let go of the order.
-func TestACommandThatHasEndedDoesNothingMore(t *testing.T) {
+// A command closes its machine, so the deadline is left to the next process.
+func TestEndedCommandFiresNoTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := none(t)
+		o := newOrder(t)
 		for _, command := range []string{"place", "show"} {
 			var stdout bytes.Buffer
-			if code := run(t.Context(), []string{"-file", o.path, command}, &stdout, io.Discard); code != exitOK {
+			if code := example.Execute(t.Context(), []string{"-file", o.path, command}, program.Streams{Out: &stdout, Err: io.Discard}); code != program.ExitOK {
 				t.Fatalf("%s: exit %d", command, code)
 			}
-			said, same := stdout.String(), o.watch()
+			printed, same := stdout.String(), o.watch()
 			time.Sleep(time.Hour)
 			synctest.Wait()
-			if stdout.String() != said || !same() {
+			if stdout.String() != printed || !same() {
 				t.Errorf("after %s: %s", command, &stdout)
 			}
-			if err := age(o.path, -time.Hour); err != nil {
+			if err := advance(o.path, -time.Hour); err != nil {
 				t.Fatal(err)
 			}
 		}
 	})
 }
 
-// Whatever is asked of an order that is overdue, it is cancelled first, and once.
-func TestAnOverdueOrderIsCancelledAtTheNextStartAndOnce(t *testing.T) {
+// The timeout fires before the event of the command.
+func TestOverdueOrderIsCancelledOnceByTheNextCommand(t *testing.T) {
 	const step = "placed -> cancelled: timeout after 15m in placed"
-	for command, code := range map[string]int{"pay": exitRefused, "cancel": exitRefused, "show": exitOK, "draw": exitOK} {
+	for command, code := range map[string]int{"pay": exitRefused, "cancel": exitRefused, "show": program.ExitOK, "draw": program.ExitOK} {
 		o := placed(t)
-		if err := age(o.path, time.Hour); err != nil {
+		if err := advance(o.path, time.Hour); err != nil {
 			t.Fatal(err)
 		}
 		o.want(code, step, command)
 		o.wantSteps(Cancelled, "timeout after 15m in placed")
 		text := o.bytes()
-		if got, stdout, _ := o.does(command); got != code || strings.Contains(stdout, step) || !bytes.Equal(text, o.bytes()) {
-			t.Errorf("%s again: exit %d, says %s", command, got, stdout)
+		if got, stdout, _ := o.run(command); got != code || strings.Contains(stdout, step) || !bytes.Equal(text, o.bytes()) {
+			t.Errorf("%s again: exit %d, output %s", command, got, stdout)
 		}
 	}
 }
 
-// Of commands that are given at the same time none is lost: one pays, and the others
-// come too early or too late.
-func TestOneOfManyPays(t *testing.T) {
+// Concurrent commands do not lose a change: one pays, and the others find the order locked
+// or paid.
+func TestOneOfManyConcurrentPaymentsSucceeds(t *testing.T) {
 	o := placed(t)
 	var mu sync.Mutex
 	codes := make(map[int]int)
@@ -246,7 +246,7 @@ func TestOneOfManyPays(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			code, output := o.process("pay")
-			if code != exitOK && !strings.Contains(output, "not handled") && !strings.Contains(output, "another command") {
+			if code != program.ExitOK && !strings.Contains(output, "not handled") && !strings.Contains(output, "another command") {
 				t.Errorf("exit %d: %s", code, output)
 			}
 			mu.Lock()
@@ -255,14 +255,14 @@ func TestOneOfManyPays(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if codes[exitOK] != 1 || codes[exitRefused]+codes[exitFile] != 7 {
+	if codes[program.ExitOK] != 1 || codes[exitRefused]+codes[exitFile] != 7 {
 		t.Errorf("exit codes %v", codes)
 	}
 	o.wantSteps(Paid, "pay")
 }
 
-// Whoever has the file open reads the order as it was, to the end.
-func TestAChangeDoesNotShowHalfDone(t *testing.T) {
+// A reader that opened the file before the change reads the whole old order.
+func TestChangeReplacesTheFileAtomically(t *testing.T) {
 	o := placed(t)
 	before := o.bytes()
 	f, err := os.Open(o.path)
@@ -270,30 +270,30 @@ func TestAChangeDoesNotShowHalfDone(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	o.want(exitOK, "", "pay")
+	o.want(program.ExitOK, "", "pay")
 	if text, err := io.ReadAll(f); err != nil || !bytes.Equal(text, before) {
 		t.Errorf("read %q, %v", text, err)
 	}
 }
 
-func TestWhatCannotBeWrittenLeavesTheOldFile(t *testing.T) {
+func TestFailedWriteKeepsTheOldFile(t *testing.T) {
 	o := placed(t)
 	before := o.bytes()
-	next, err := succeed(o.path)
+	next, err := createNext(o.path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	next.Close() // like a disk that is full
-	if err := next.commit(fsm.Snapshot[State]{State: Paid}); exitCode(err) != exitFile {
+	next.Close() // makes the write fail, as a full disk does
+	if err := next.commit(fsm.Snapshot[State]{State: Paid}); example.ExitCode(err) != exitFile {
 		t.Errorf("error is %v", err)
 	}
 	if !bytes.Equal(before, o.bytes()) {
 		t.Errorf("the file is %s", o.bytes())
 	}
-	o.want(exitOK, "paid", "pay") // nothing is in its way
+	o.want(program.ExitOK, "paid", "pay") // no .next file is left
 }
 
-func TestPlaceReplacesNothing(t *testing.T) {
+func TestPlaceKeepsAnExistingFile(t *testing.T) {
 	o := placed(t, "pay")
 	before := o.bytes()
 	o.want(exitFile, "exists already", "place")
@@ -302,43 +302,43 @@ func TestPlaceReplacesNothing(t *testing.T) {
 	}
 }
 
-func TestACommandThatWasKilledIsNamed(t *testing.T) {
+func TestErrorNamesTheFileOfAKilledCommand(t *testing.T) {
 	o := placed(t)
 	left := o.path + ".next"
 	if err := os.WriteFile(left, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var stderr bytes.Buffer
-	code := run(t.Context(), []string{"-file", o.path, "pay"}, io.Discard, &stderr)
+	code := example.Execute(t.Context(), []string{"-file", o.path, "pay"}, program.Streams{Out: io.Discard, Err: &stderr})
 	if code != exitFile || !strings.Contains(stderr.String(), "if none is, remove "+left) {
 		t.Errorf("exit %d: %s", code, &stderr)
 	}
 	if _, err := os.Stat(left); err != nil {
-		t.Error("it was taken from another command: ", err)
+		t.Error("the .next file of another command was removed: ", err)
 	}
 	o.wantSteps(Placed)
 }
 
-func TestACommandThatIsInterruptedChangesNothing(t *testing.T) {
+func TestInterruptedCommandChangesNothing(t *testing.T) {
 	o := placed(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var stderr bytes.Buffer
-	if code := run(ctx, []string{"-file", o.path, "pay"}, io.Discard, &stderr); code != exitRefused {
+	if code := example.Execute(ctx, []string{"-file", o.path, "pay"}, program.Streams{Out: io.Discard, Err: &stderr}); code != exitRefused {
 		t.Errorf("exit %d: %s", code, &stderr)
 	}
 	o.wantSteps(Placed)
-	o.want(exitOK, "paid", "pay")
+	o.want(program.ExitOK, "paid", "pay")
 }
 
-func TestABadFileIsNamedAndLeftAlone(t *testing.T) {
+func TestErrorNamesABadFileAndKeepsIt(t *testing.T) {
 	other := fsm.MustDefine("placed", fsm.Table[string]{"placed": {"paid"}, "paid": {}})
 	foreign, err := json.Marshal(fsm.New(other).Snapshot())
 	if err != nil {
 		t.Fatal(err)
 	}
 	good := string(placed(t).bytes())
-	for says, text := range map[string]string{
+	for want, text := range map[string]string{
 		"unexpected end of JSON input":     good[:len(good)/2],
 		"invalid character":                "an order",
 		`"" is not in the table`:           "{}",
@@ -348,22 +348,22 @@ func TestABadFileIsNamedAndLeftAlone(t *testing.T) {
 		"version 99":                       strings.Replace(good, `"version":1`, `"version":99`, 1),
 		"1048577 bytes, more than 1048576": strings.Repeat(" ", maxFile) + good,
 	} {
-		o := none(t)
+		o := newOrder(t)
 		if err := os.WriteFile(o.path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		for _, command := range []string{"pay", "show"} {
-			o.want(exitFile, says, command)
+			o.want(exitFile, want, command)
 			o.want(exitFile, "order: "+o.path+": bad snapshot: ", command)
 		}
 		if string(o.bytes()) != text {
-			t.Errorf("%s: the file was changed", says)
+			t.Errorf("%s: the file was changed", want)
 		}
 	}
 }
 
-func TestAFileThatCannotBeReadIsNamed(t *testing.T) {
-	o := none(t)
+func TestErrorNamesAnUnreadableFile(t *testing.T) {
+	o := newOrder(t)
 	o.want(exitFile, "order: open "+o.path+": no such file", "pay")
 	o.want(exitFile, "order: open "+o.path+": no such file", "show")
 	dir := order{t, t.TempDir()}

@@ -11,11 +11,11 @@ import (
 	"github.com/leasehold-go/leasehold/fsm"
 )
 
-// maxFile is the size of the largest file that is read, in bytes: that of the largest
-// snapshot that can be decoded.
+// maxFile is the size of the largest file that is read, in bytes. It is the limit of
+// [fsm.DecodeSnapshot].
 const maxFile = 1 << 20
 
-// fileError is a file that is no order, or that cannot be read or written.
+// fileError is a failure to read or write an order, or a file that is not an order.
 type fileError struct{ error }
 
 func (e fileError) Unwrap() error { return e.error }
@@ -37,27 +37,28 @@ func readOrder(path string) (s fsm.Snapshot[State], err error) {
 	return s, nil
 }
 
-// successor is the next content of a file, under another name until it is whole. While
-// it exists no other process can begin one, so that no change is lost.
-type successor struct {
+// nextFile is the next content of a file, under another name until it is complete. It is
+// also a lock: while it exists, no other process can change the order.
+type nextFile struct {
 	*os.File
-	path string // of the file that it succeeds
+	path string // of the file that it replaces
 }
 
-func succeed(path string) (successor, error) {
+// createNext locks an order, until commit or discard.
+func createNext(path string) (nextFile, error) {
 	name := path + ".next"
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		err = fmt.Errorf("another command is at work on %s; if none is, remove %s", path, name)
 	}
 	if err != nil {
-		return successor{}, fileError{err}
+		return nextFile{}, fileError{err}
 	}
-	return successor{f, path}, nil
+	return nextFile{f, path}, nil
 }
 
-// commit puts a snapshot in the place of the old one, all of it or nothing.
-func (f successor) commit(s fsm.Snapshot[State]) error {
+// commit replaces the old file by a snapshot, atomically. If it fails, the old file stays.
+func (f nextFile) commit(s fsm.Snapshot[State]) error {
 	err := json.NewEncoder(f).Encode(s)
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
@@ -69,8 +70,8 @@ func (f successor) commit(s fsm.Snapshot[State]) error {
 	return nil
 }
 
-// drop leaves the old one where it is.
-func (f successor) drop() error {
+// discard keeps the old file.
+func (f nextFile) discard() error {
 	if err := errors.Join(f.Close(), os.Remove(f.Name())); err != nil {
 		return fileError{err}
 	}

@@ -1,60 +1,45 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/leasehold-go/leasehold/examples/internal/program"
 )
 
 const usage = `usage: go run ./examples/order [-file FILE] [COMMAND]
 
-An order, from the moment when it is placed. Without a command, a story of three.
+An order in a file. Without a command, a story of three orders.
 Commands: %s
 
 `
 
-// settings are the flags and the command, checked.
+// settings are the checked flags and command.
 type settings struct {
 	file    string
 	command string // empty for the story
 }
 
-// commands are what may be done to an order: what the program does, and every event.
-func commands() []string {
-	all := []string{"place", "show", "draw"}
-	for _, s := range lifecycle.Signals() {
-		all = append(all, s.Name())
-	}
-	return all
-}
-
-// parseFlags reads the flags and the command. A complaint names what is wrong; help
-// goes to stderr.
+// parseFlags parses and checks the flags and the command. Its errors name the flag or command.
 func parseFlags(args []string, stderr io.Writer) (settings, error) {
+	commands := []string{"place", "show", "draw"}
+	for _, s := range lifecycle.Signals() {
+		commands = append(commands, s.Name())
+	}
+	known := strings.Join(commands, ", ")
+
 	var s settings
 	fs := flag.NewFlagSet("order", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
-	fs.Usage = func() {}
-	fs.StringVar(&s.file, "file", "order.json", "`file` in which the order is")
-	switch err := fs.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprintf(stderr, usage, strings.Join(commands(), ", "))
-		fs.SetOutput(stderr)
-		fs.PrintDefaults()
+	fs.StringVar(&s.file, "file", "order.json", "the order's `file`")
+	if err := program.ParseFlags(fs, fmt.Sprintf(usage, known), args, stderr, "command"); err != nil {
 		return s, err
-	case err != nil:
-		return s, usageError{err}
-	case fs.NArg() > 1:
-		return s, usageError{fmt.Errorf("unexpected argument %q after the command", fs.Arg(1))}
 	}
-	if s.command = fs.Arg(0); s.command == "" && fs.NArg() == 0 {
-		return s, nil
-	}
-	if !slices.Contains(commands(), s.command) {
-		return s, usageError{fmt.Errorf("unknown command %q; commands: %s", s.command, strings.Join(commands(), ", "))}
+	s.command = fs.Arg(0)
+	if fs.NArg() > 0 && !slices.Contains(commands, s.command) {
+		return s, program.UsageErrorf("unknown command %q; commands: %s", s.command, known)
 	}
 	return s, nil
 }

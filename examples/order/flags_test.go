@@ -6,9 +6,11 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/leasehold-go/leasehold/examples/internal/program"
 )
 
-func TestFlagsAreTaken(t *testing.T) {
+func TestFlagsAndCommandSetTheSettings(t *testing.T) {
 	for args, want := range map[string]settings{
 		"":               {"order.json", ""},
 		"pay":            {"order.json", "pay"},
@@ -20,10 +22,10 @@ func TestFlagsAreTaken(t *testing.T) {
 	}
 }
 
-func TestBadArgumentsAreNamed(t *testing.T) {
+func TestErrorNamesTheBadArgument(t *testing.T) {
 	for _, c := range []struct {
 		args []string
-		says string
+		want string
 	}{
 		{[]string{"-bogus"}, "-bogus"},
 		{[]string{"refund"}, `unknown command "refund"; commands: place, show, draw, pay, pack, box, label, ship, cancel`},
@@ -31,18 +33,18 @@ func TestBadArgumentsAreNamed(t *testing.T) {
 		{[]string{"pay", "-file"}, `unexpected argument "-file"`},
 	} {
 		var stderr bytes.Buffer
-		code := run(t.Context(), c.args, io.Discard, &stderr)
-		if code != exitUsage || !strings.Contains(stderr.String(), c.says) {
-			t.Errorf("%q: exit %d, says %q", c.args, code, &stderr)
+		code := example.Execute(t.Context(), c.args, program.Streams{Out: io.Discard, Err: &stderr})
+		if code != program.ExitUsage || !strings.Contains(stderr.String(), c.want) {
+			t.Errorf("%q: exit %d, standard error %q", c.args, code, &stderr)
 		}
 	}
 }
 
-func TestHelpIsNoMistake(t *testing.T) {
+func TestHelpExits0(t *testing.T) {
 	var stderr bytes.Buffer
-	code := run(t.Context(), []string{"-h"}, io.Discard, &stderr)
-	if help := stderr.String(); code != exitOK || !strings.Contains(help, "-file") || !strings.Contains(help, "label, ship, cancel") {
-		t.Errorf("exit %d, says %s", code, help)
+	code := example.Execute(t.Context(), []string{"-h"}, program.Streams{Out: io.Discard, Err: &stderr})
+	if help := stderr.String(); code != program.ExitOK || !strings.Contains(help, "-file") || !strings.Contains(help, "label, ship, cancel") {
+		t.Errorf("exit %d, standard error %s", code, help)
 	}
 }
 
@@ -51,12 +53,12 @@ func TestExitCodes(t *testing.T) {
 		err  error
 		code int
 	}{
-		{nil, exitOK},
+		{nil, program.ExitOK},
 		{errors.New("anything"), exitRefused},
-		{usageError{errors.New("x")}, exitUsage},
+		{program.UsageErrorf("x"), program.ExitUsage},
 		{errors.Join(errors.New("refused"), fileError{errors.New("x")}), exitFile},
 	} {
-		if got := exitCode(c.err); got != c.code {
+		if got := example.ExitCode(c.err); got != c.code {
 			t.Errorf("%v: exit %d, want %d", c.err, got, c.code)
 		}
 	}

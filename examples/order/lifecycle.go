@@ -1,27 +1,31 @@
 package main
 
 import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
 	"time"
 
 	"github.com/leasehold-go/leasehold/fsm"
 )
 
-// State is where an order is in its life.
+// State is a state of an order.
 type State string
 
 const (
-	Open      State = "open"      // not at its end
-	Placed    State = "placed"    // to be paid
+	Open      State = "open"      // every state but shipped and cancelled
+	Placed    State = "placed"    // not paid yet
 	Paid      State = "paid"      // to be packed
 	Packing   State = "packing"   // at the packing table
-	Picking   State = "picking"   // from the shelves
-	Boxing    State = "boxing"    // into a box
-	Labelled  State = "labelled"  // to be fetched
-	Shipped   State = "shipped"   // beyond recall
-	Cancelled State = "cancelled" // by somebody, or because nobody paid
+	Picking   State = "picking"   // collecting the goods from the shelves
+	Boxing    State = "boxing"    // putting them into a box
+	Labelled  State = "labelled"  // ready for the carrier
+	Shipped   State = "shipped"   // with the carrier; can no longer be cancelled
+	Cancelled State = "cancelled" // on request, or because it was not paid
 )
 
-// What may happen to an order.
+// The events of an order. Each is a command of the program.
 var (
 	Pay    = fsm.NewSignal("pay")
 	Pack   = fsm.NewSignal("pack")
@@ -30,6 +34,9 @@ var (
 	Ship   = fsm.NewSignal("ship")
 	Cancel = fsm.NewSignal("cancel")
 )
+
+// stdout is where a machine prints its transitions.
+var stdout = fsm.NewData[io.Writer]("standard output")
 
 var lifecycle = fsm.MustDefine(Open, fsm.Table[State]{
 	Open:      {Cancelled},
@@ -53,4 +60,10 @@ var lifecycle = fsm.MustDefine(Open, fsm.Table[State]{
 	fsm.On(Label, fsm.From(Boxing), Labelled),
 	fsm.On(Ship, fsm.From(Labelled), Shipped),
 	fsm.On(Cancel, fsm.From(Open), Cancelled),
+
+	fsm.Requires[State](stdout),
+	fsm.After(func(ctx context.Context, t fsm.Transition[State]) error {
+		_, err := fmt.Fprintf(stdout.Of(ctx), "%s -> %s: %s\n", t.From, t.To, cmp.Or(t.Event, t.Cause))
+		return err
+	}),
 )

@@ -1,57 +1,53 @@
-// Command order is an order that lives in a file. Each command is a process of its own:
-// it takes the order up where the last one left it, lets one thing happen, and puts it
-// back.
+// Command order is an order that is kept in a file. Each command is a process: it restores
+// the order, fires one event, and stores the order.
 //
 //	go run ./examples/order place
 //	go run ./examples/order pay
 //	go run ./examples/order show
 //
-// Without a command it tells a story of three orders, in a directory of its own. Who has
-// not paid within 15 minutes finds the order cancelled, whether or not a process was
-// running then.
+// Without a command it runs a story of three orders in a temporary directory. An order that
+// is not paid within 15 minutes is cancelled by the next command, whether or not a process
+// was running when the time was over.
 //
-// Exit codes: 0 done; 1 refused; 2 bad flags or command; 3 the file is no order, or
+// Exit codes: 0 done; 1 refused; 2 bad flags or command; 3 the file is not an order, or
 // cannot be read or written.
 package main
 
 import (
 	"context"
 	"errors"
-	"flag"
-	"fmt"
-	"io"
-	"os"
-	"os/signal"
-	"syscall"
+
+	"github.com/leasehold-go/leasehold/examples/internal/program"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+const (
+	exitRefused = program.ExitFailure // the state of the order does not permit the command
+	exitFile    = 3                   // the file is not an order, or cannot be read or written
+)
+
+var example = program.Command{
+	Name: "order",
+	Run:  run,
+	Failure: func(err error) int {
+		if errors.As(err, new(fileError)) {
+			return exitFile // also if the event was refused: what is in the file is uncertain
+		}
+		return exitRefused
+	},
 }
 
-// run is the program without its process.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	err := serve(ctx, args, stdout, stderr)
-	if errors.Is(err, flag.ErrHelp) {
-		return exitOK
-	}
-	if err != nil {
-		fmt.Fprintln(stderr, "order:", err)
-	}
-	return exitCode(err)
-}
+func main() { example.Main() }
 
-// serve builds the program from its flags and runs its command.
-func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	set, err := parseFlags(args, stderr)
+func run(ctx context.Context, args []string, std program.Streams) error {
+	set, err := parseFlags(args, std.Err)
 	if err != nil {
 		return err
 	}
-	p, err := newProgram(set, stdout)
-	if err != nil {
-		return err
+	switch set.command {
+	case "":
+		return runStory(ctx, std.Out)
+	case "place":
+		return place(ctx, set.file, std.Out)
 	}
-	return p.run(ctx)
+	return resume(ctx, set.file, std.Out, set.command)
 }
