@@ -23,10 +23,10 @@ import (
 	redisstore "github.com/leasehold-go/leasehold/store/redis"
 )
 
-// openLimit is the time for a server to answer at all.
+// openLimit is the longest time to open a store.
 const openLimit = 5 * time.Second
 
-// schemes are the stores that -store can name. Another store is another line.
+// schemes are the schemes of -store. A new store needs a line here.
 var schemes = map[string]func(location) (opener, error){
 	"memory":          memory,
 	"redis":           onRedis,
@@ -38,12 +38,12 @@ var schemes = map[string]func(location) (opener, error){
 	"etcd":            onEtcd,
 }
 
-// opener opens a store, and returns how to close it.
+// opener opens a store. The function that it returns closes the store and its client.
 type opener func(context.Context) (store.Store, func() error, error)
 
-// backend is a store that was named and is not open yet.
+// backend is a store that is not open yet.
 type backend struct {
-	name string // without a password
+	name string // its URL without password and query
 	open opener
 }
 
@@ -67,7 +67,17 @@ type location struct {
 }
 
 func parseLocation(text string) (location, error) {
-	text, more := cutHosts(text)
+	// Package url accepts one host, so all others are cut out first.
+	var more []string
+	if scheme, rest, found := strings.Cut(text, "://"); found {
+		end := len(rest)
+		if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+			end = i
+		}
+		start := strings.LastIndexByte(rest[:end], '@') + 1
+		hosts := strings.Split(rest[start:end], ",")
+		text, more = scheme+"://"+rest[:start]+hosts[0]+rest[end:], hosts[1:]
+	}
 	u, err := url.Parse(text)
 	if parse := new(url.Error); errors.As(err, &parse) {
 		return location{}, parse.Err // which does not quote the password
@@ -80,22 +90,7 @@ func parseLocation(text string) (location, error) {
 	return location{*u, more}, nil
 }
 
-// cutHosts takes all hosts but the first out of a URL: package url knows of one.
-func cutHosts(text string) (one string, more []string) {
-	scheme, rest, found := strings.Cut(text, "://")
-	if !found {
-		return text, nil
-	}
-	end := len(rest)
-	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
-		end = i
-	}
-	start := strings.LastIndexByte(rest[:end], '@') + 1
-	hosts := strings.Split(rest[start:end], ",")
-	return scheme + "://" + rest[:start] + hosts[0] + rest[end:], hosts[1:]
-}
-
-// name shows a location without what may be secret in it.
+// name returns the URL without its password and query, which may have secrets.
 func (l location) name() string {
 	shown := l.URL
 	shown.Host = strings.Join(l.hosts(), ",")
@@ -105,7 +100,8 @@ func (l location) name() string {
 
 func (l location) hosts() []string { return append([]string{l.Host}, l.more...) }
 
-// redis spells a location the way go-redis does, for a deployment of some kind.
+// redis returns the URL as go-redis expects it: without the suffix kind in its scheme, and
+// with further hosts as parameters.
 func (l location) redis(kind string) string {
 	u := l.URL
 	u.Scheme = strings.TrimSuffix(u.Scheme, kind)
@@ -135,7 +131,7 @@ func onRedis(at location) (opener, error) {
 	if err != nil {
 		return nil, err
 	}
-	options.DialerRetries = 1 // a server that is not there is told of at once; the keeper tries again
+	options.DialerRetries = 1 // the keeper tries again itself
 	return redisOpener(func() redis.UniversalClient { return redis.NewClient(options) }), nil
 }
 
@@ -164,13 +160,13 @@ func onCluster(at location) (opener, error) {
 }
 
 func redisOpener(connect func() redis.UniversalClient) opener {
-	redis.SetLogger(&logging.VoidLogger{}) // its troubles come back as errors
+	redis.SetLogger(&logging.VoidLogger{}) // failures come back as errors
 	return func(ctx context.Context) (store.Store, func() error, error) {
 		ctx, cancel := context.WithTimeout(ctx, openLimit)
 		defer cancel()
 		client := connect()
 		st, err := redisstore.New(ctx, client)
-		return with(client, st, err)
+		return withClient(client, st, err)
 	}
 }
 
@@ -180,7 +176,7 @@ func onEtcd(at location) (opener, error) {
 	}
 	config := clientv3.Config{
 		Endpoints: at.hosts(), DialTimeout: openLimit, Logger: zap.NewNop(),
-		DialKeepAliveTime: openLimit, DialKeepAliveTimeout: openLimit, // a member that hangs is left for another
+		DialKeepAliveTime: openLimit, DialKeepAliveTimeout: openLimit, // moves from a member that hangs to another
 	}
 	config.Username = at.User.Username()
 	config.Password, _ = at.User.Password()
@@ -192,20 +188,18 @@ func onEtcd(at location) (opener, error) {
 			return nil, nil, err
 		}
 		st, err := etcdstore.New(ctx, client)
-		return with(client, st, err)
+		return withClient(client, st, err)
 	}, nil
 }
 
-// with returns a store whose client is closed after it, or at once if there is an
-// error in its place.
-func with(client io.Closer, st closer, err error) (store.Store, func() error, error) {
+// withClient returns an opened store, and a function that closes it before its client. If err
+// is not nil, it closes the client.
+func withClient(client io.Closer, st interface {
+	store.Store
+	io.Closer
+}, err error) (store.Store, func() error, error) {
 	if err != nil {
 		return nil, nil, errors.Join(err, client.Close())
 	}
 	return st, func() error { return errors.Join(st.Close(), client.Close()) }, nil
-}
-
-type closer interface {
-	store.Store
-	io.Closer
 }

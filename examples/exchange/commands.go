@@ -17,25 +17,26 @@ import (
 
 const commands = "start, stop, status, to STATE, error TEXT, symbols N, quit"
 
-// commandLimit is how long a command waits for the store. The next one waits behind it.
+// commandLimit is the longest time that a command may take. Later commands wait meanwhile.
 const commandLimit = 2 * time.Second
 
-// maxCommand is the longest command in bytes. A longer text could not be published.
+// maxCommand is the length of the longest command in bytes. A longer text would not fit into
+// a value.
 const maxCommand = store.MaxValue
 
 var errNothingClaimed = errors.New("nothing is claimed: start first")
 
-// listen passes on the lines of r, until r or ctx ends. A read of standard input
-// cannot be interrupted: a goroutine that waits in one ends with the process.
-func listen(ctx context.Context, r io.Reader, hints *log.Logger) <-chan string {
-	lines := make(chan string) // never closed: the end of input ends nothing
+// readLines sends the lines of r until r or ctx ends. A read of standard input cannot be
+// interrupted: the goroutine that waits in it ends with the process.
+func readLines(ctx context.Context, r io.Reader, stderr *log.Logger) <-chan string {
+	lines := make(chan string) // never closed: the program continues after the end of its input
 	go func() {
 		input := bufio.NewReader(r)
 		for {
 			line, err := nextLine(input)
 			if line == "" && err != nil {
 				if err != io.EOF && ctx.Err() == nil {
-					hints.Printf("no more commands: %v", err)
+					stderr.Printf("no more commands: %v", err)
 				}
 				return
 			}
@@ -49,9 +50,8 @@ func listen(ctx context.Context, r io.Reader, hints *log.Logger) <-chan string {
 	return lines
 }
 
-// nextLine reads a line and returns it without its end. One that is longer than a
-// command can be is read to its end all the same; it is returned with as much of it
-// as shows that.
+// nextLine reads a line and returns it without its end. Of a line longer than maxCommand it
+// returns the first maxCommand+1 bytes.
 func nextLine(r *bufio.Reader) (string, error) {
 	var line []byte
 	for {
@@ -63,113 +63,103 @@ func nextLine(r *bufio.Reader) (string, error) {
 	}
 }
 
-// obey does what a line says. What goes wrong with a command is answered; an error
-// that it returns is one to end with.
-func (p *program) obey(ctx context.Context, quit func(), line string) error {
-	if err := p.settle(); err != nil {
+// execute executes a command. It writes the error of the command, and returns an error that
+// ends the program.
+func (c *console) execute(ctx context.Context, quit func(), line string) error {
+	if err := c.settle(); err != nil {
 		return err
 	}
 	if len(line) > maxCommand {
-		p.answer(fmt.Errorf("a command of more than %d bytes is not read", maxCommand))
+		c.failed(fmt.Errorf("a command of more than %d bytes is not read", maxCommand))
 		return nil
 	}
-	soon, cancel := context.WithTimeout(ctx, commandLimit)
+	limited, cancel := context.WithTimeout(ctx, commandLimit)
 	defer cancel()
 	word, argument, _ := strings.Cut(strings.TrimSpace(line), " ")
 	argument = strings.TrimSpace(argument)
 	switch word {
 	case "":
 	case "start":
-		return p.begin(ctx)
+		switch {
+		case c.connector == nil:
+			c.byCommand = true
+			c.start(ctx)
+		case c.held() == nil:
+			c.failed(errors.New("waiting for the key already"))
+		default: // an operator may have moved the instance back to idle
+			return c.to(ctx, Starting)
+		}
 	case "stop":
-		return p.end()
+		if c.connector == nil {
+			c.failed(errNothingClaimed)
+		}
+		return c.stop()
 	case "status":
-		p.status(soon)
+		c.status(limited)
 	case "to":
-		return p.to(soon, State(argument))
+		return c.to(limited, State(argument))
 	case "error":
-		p.answer(p.publishError(soon, argument))
+		c.failed(c.publishError(limited, argument))
 	case "symbols":
-		p.answer(p.publishSymbols(soon, argument))
+		c.failed(c.publishSymbols(limited, argument))
 	case "quit":
 		quit()
 	default:
-		p.answer(fmt.Errorf("unknown command %q; commands: %s", word, commands))
+		c.failed(fmt.Errorf("unknown command %q; commands: %s", word, commands))
 	}
 	return nil
 }
 
-// answer says what is wrong with a command, on both outputs: whoever typed it looks
-// at one of them, and a program that did at the other.
-func (p *program) answer(err error) {
+// failed writes the error of a command, if it is not nil: to standard error for an operator,
+// and to standard output for a program that sends commands.
+func (c *console) failed(err error) {
 	if err != nil {
-		p.journal.failed(p.token(), err)
-		p.hints.Print(err)
+		c.out.failed(c.token(), err)
+		c.stderr.Print(err)
 	}
 }
 
-// begin starts a new instance, or one that an operator has sent back to idle.
-func (p *program) begin(ctx context.Context) error {
-	switch {
-	case p.connector == nil:
-		p.typed = true
-		p.start(ctx)
-	case p.held() == nil:
-		p.answer(errors.New("waiting for the key already"))
-	default:
-		return p.to(ctx, Starting)
-	}
-	return nil
-}
-
-// end stops what there is to stop.
-func (p *program) end() error {
-	if p.connector == nil {
-		p.answer(errNothingClaimed)
-	}
-	return p.stop()
-}
-
-// status shows the record as it is in the store, whoever put it there.
-func (p *program) status(ctx context.Context) {
-	r, err := p.keeper.Store().Get(ctx, p.settings.key())
+// status writes the record that the store has under the key, also if it is foreign.
+func (c *console) status(ctx context.Context) {
+	r, err := c.keeper.Store().Get(ctx, c.settings.key())
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		p.journal.vacant()
+		c.out.noRecord()
 	case err != nil:
-		p.answer(err)
+		c.failed(err)
 	default:
-		p.journal.status(r)
+		c.out.status(r)
 	}
 }
 
-// to asks for a transition as is. One that is not in the table changes nothing. A
-// connector that has been stopped by hand has nothing left to hold the key for.
-func (p *program) to(ctx context.Context, state State) error {
+// to makes a transition. Once the state is Stopped it also stops the connector, which
+// releases the key.
+func (c *console) to(ctx context.Context, state State) error {
 	if state == "" {
-		p.answer(errors.New("to needs a state: to STATE"))
+		c.failed(errors.New("to needs a state: to STATE"))
 		return nil
 	}
-	i := p.held()
+	i := c.held()
 	if i == nil {
-		p.journal.rejected(0, &fsm.TransitionError[State]{From: Idle, To: state, Err: errNothingClaimed})
+		c.out.rejected(0, &fsm.TransitionError[State]{From: Idle, To: state, Err: errNothingClaimed})
 		return nil
 	}
 	err := i.Transition(ctx, state)
 	refused := new(fsm.TransitionError[State])
 	switch {
 	case errors.Is(err, fsm.ErrInvalidTransition) && errors.As(err, &refused):
-		p.journal.rejected(i.Lease().Token(), refused)
+		c.out.rejected(i.Lease().Token(), refused)
 	case err != nil:
-		p.answer(err)
+		c.failed(err)
 	case state == Stopped:
-		return p.stop()
+		return c.stop()
 	}
 	return nil
 }
 
-func (p *program) publishError(ctx context.Context, text string) error {
-	i := p.held()
+// publishError makes a text the last error of the record.
+func (c *console) publishError(ctx context.Context, text string) error {
+	i := c.held()
 	switch {
 	case text == "":
 		return errors.New("error needs a text: error TEXT")
@@ -180,13 +170,14 @@ func (p *program) publishError(ctx context.Context, text string) error {
 	if failed := i.RecordError(ctx, err); failed != nil {
 		return failed
 	}
-	p.journal.failed(p.token(), err, "published", true)
+	c.out.failed(c.token(), err, "published", true)
 	return nil
 }
 
-func (p *program) publishSymbols(ctx context.Context, text string) error {
+// publishSymbols sets the symbolCount of the record.
+func (c *console) publishSymbols(ctx context.Context, text string) error {
 	n, err := strconv.Atoi(text)
-	i := p.held()
+	i := c.held()
 	switch {
 	case err != nil || n < 0:
 		return fmt.Errorf("symbols needs a number, not %q: symbols N", text)
@@ -196,6 +187,6 @@ func (p *program) publishSymbols(ctx context.Context, text string) error {
 	if err := i.Update(ctx, func(r *Record) { r.SymbolCount = n }); err != nil {
 		return err
 	}
-	p.hints.Printf("symbolCount is %d now", n)
+	c.stderr.Printf("symbolCount is %d now", n)
 	return nil
 }

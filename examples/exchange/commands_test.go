@@ -8,25 +8,27 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/leasehold-go/leasehold/examples/internal/program"
 )
 
-// cold keeps a connector warming, where every direction is open.
+// cold keeps a connector warming, the state with the most edges.
 var cold = []string{"-warm", "1000000"}
 
-// eachWay runs a test of the program in this process and as one.
+// eachWay runs a test with the program in this process, and as a process.
 func eachWay(t *testing.T, test func(t *testing.T, start launch)) {
-	t.Run("here", func(t *testing.T) { test(t, here) })
+	t.Run("goroutine", func(t *testing.T) { test(t, goroutine) })
 	t.Run("process", func(t *testing.T) { test(t, process) })
 }
 
-func TestWithoutFlagsItBecomesActiveAndKeepsRunning(t *testing.T) {
+func TestDefaultFlagsBecomeActiveAndKeepRunning(t *testing.T) {
 	eachWay(t, func(t *testing.T, start launch) {
 		s := start(t)
 		s.next("registered", "key", "exchange:1:status", "state", "idle")
 		s.next("transition", "from", "idle", "to", "starting")
 		s.next("transition", "from", "starting", "to", "warming")
 		s.next("transition", "from", "warming", "to", "active")
-		s.say("status")
+		s.send("status")
 		if r := s.next("status").record(t); r.text("connectionState") != "active" || r.text("symbolCount") != "5" {
 			t.Errorf("record is %v", r)
 		}
@@ -34,31 +36,31 @@ func TestWithoutFlagsItBecomesActiveAndKeepsRunning(t *testing.T) {
 		s.next("transition", "from", "active", "to", "stopping")
 		s.next("transition", "from", "stopping", "to", "stopped")
 		s.next("deregistered")
-		s.exits(exitOK)
-		s.complains("start, stop, status, to STATE, error TEXT, symbols N, quit")
+		s.wantExit(program.ExitOK)
+		s.wantError("start, stop, status, to STATE, error TEXT, symbols N, quit")
 	})
 }
 
-func TestStopEndsTheInstanceAndStartBeginsANewOne(t *testing.T) {
+func TestStopEndsTheInstanceAndStartMakesANewOne(t *testing.T) {
 	eachWay(t, func(t *testing.T, start launch) {
 		s := start(t, cold...)
 		first := s.expect("registered")
 		s.expect("transition", "to", "warming")
-		s.say("stop")
+		s.send("stop")
 		s.next("transition", "from", "warming", "to", "stopping")
 		s.next("transition", "from", "stopping", "to", "stopped")
 		s.next("deregistered", "token", first.text("token"))
-		s.say("status")
+		s.send("status")
 		s.next("status", "record", "<nil>")
-		s.say("start")
+		s.send("start")
 		second := s.next("registered")
 		if second.token(t) <= first.token(t) || second.text("instance") == first.text("instance") {
 			t.Errorf("the second instance is %v, after %v", second, first)
 		}
 		s.expect("transition", "to", "warming")
-		s.say("quit")
+		s.send("quit")
 		s.expect("deregistered")
-		s.exits(exitOK)
+		s.wantExit(program.ExitOK)
 	})
 }
 
@@ -66,13 +68,13 @@ func TestInvalidTransitionsAreRejectedAndChangeNothing(t *testing.T) {
 	eachWay(t, func(t *testing.T, start launch) {
 		s := start(t, cold...)
 		s.expect("transition", "to", "warming")
-		s.say("status")
+		s.send("status")
 		before := s.next("status").record(t)
 		for _, state := range []string{"idle2", "stopped", "warming", "starting", "Active"} {
-			s.say("to " + state)
+			s.send("to " + state)
 			s.next("rejected", "from", "warming", "to", state, "allowed", "[active stopping idle]")
 		}
-		s.say("status")
+		s.send("status")
 		after := s.next("status").record(t)
 		for _, field := range []string{"connectionState", "lastStateChange"} {
 			if before.text(field) != after.text(field) {
@@ -82,30 +84,30 @@ func TestInvalidTransitionsAreRejectedAndChangeNothing(t *testing.T) {
 	})
 }
 
-func TestWhileNothingIsClaimedEveryTransitionIsRejected(t *testing.T) {
+func TestEveryTransitionIsRejectedBeforeTheClaim(t *testing.T) {
 	eachWay(t, func(t *testing.T, start launch) {
 		s := start(t, "-autostart=false")
 		for _, state := range []string{"starting", "active", "nowhere"} {
-			s.say("to " + state)
+			s.send("to " + state)
 			s.next("rejected", "from", "idle", "to", state, "allowed", "[]")
 		}
-		s.say("status")
+		s.send("status")
 		s.next("status", "record", "<nil>")
 		for _, command := range []string{"stop", "error x", "symbols 3"} {
-			s.say(command)
+			s.send(command)
 			s.next("error", "error", errNothingClaimed.Error())
 		}
 		s.stop()
-		s.exits(exitOK)
+		s.wantExit(program.ExitOK)
 	})
 }
 
-func TestEveryCommandIsAnswered(t *testing.T) {
+func TestEveryBadCommandWritesAnError(t *testing.T) {
 	eachWay(t, func(t *testing.T, start launch) {
 		s := start(t, cold...)
 		token := s.expect("registered").text("token")
 		s.expect("transition", "to", "warming")
-		for command, answer := range map[string]string{
+		for command, want := range map[string]string{
 			"dance":      "unknown command",
 			"START":      "unknown command",
 			"to":         "to needs a state",
@@ -114,17 +116,17 @@ func TestEveryCommandIsAnswered(t *testing.T) {
 			"symbols -1": "symbols needs a number",
 			"symbols 1x": "symbols needs a number",
 		} {
-			s.say(command)
-			if l := s.next("error", "token", token); !strings.HasPrefix(l.text("error"), answer) {
-				t.Errorf("%q is answered with %v", command, l)
+			s.send(command)
+			if l := s.next("error", "token", token); !strings.HasPrefix(l.text("error"), want) {
+				t.Errorf("%q writes %v", command, l)
 			}
 		}
-		s.say("") // says nothing
-		s.say("start")
+		s.send("") // no output
+		s.send("start")
 		s.next("rejected", "from", "warming", "to", "starting")
-		s.say("quit")
-		s.exits(exitOK)
-		s.complains(`unknown command "dance"`, commands)
+		s.send("quit")
+		s.wantExit(program.ExitOK)
+		s.wantError(`unknown command "dance"`, commands)
 	})
 }
 
@@ -133,10 +135,10 @@ func TestErrorAndSymbolsArePublished(t *testing.T) {
 		s := start(t, cold...)
 		registered := s.expect("registered")
 		s.expect("transition", "to", "warming")
-		s.say("error the cable is loose")
+		s.send("error the cable is loose")
 		s.next("error", "token", registered.text("token"), "error", "the cable is loose")
-		s.say("symbols 42")
-		s.say("  status  ")
+		s.send("symbols 42")
+		s.send("  status  ")
 		r := s.next("status").record(t)
 		if r.text("lastError") != "the cable is loose" || r.text("symbolCount") != "42" || r["lastErrorAt"] == nil {
 			t.Errorf("record is %v", r)
@@ -144,37 +146,37 @@ func TestErrorAndSymbolsArePublished(t *testing.T) {
 	})
 }
 
-func TestAnOperatorMayTakeTheWalkByHand(t *testing.T) {
+func TestOperatorCanMakeEveryTransition(t *testing.T) {
 	eachWay(t, func(t *testing.T, start launch) {
 		s := start(t, cold...)
 		first := s.expect("registered")
 		s.expect("transition", "to", "warming")
-		s.say("to idle")
+		s.send("to idle")
 		s.next("transition", "from", "warming", "to", "idle")
-		s.say("start") // the same instance goes on
+		s.send("start") // continues with the same instance
 		s.next("transition", "from", "idle", "to", "starting")
 		s.next("transition", "from", "starting", "to", "warming")
-		s.say("to active")
+		s.send("to active")
 		s.next("transition", "from", "warming", "to", "active", "token", first.text("token"))
-		s.say("to stopping")
+		s.send("to stopping")
 		s.next("transition", "from", "active", "to", "stopping")
-		s.say("status")
+		s.send("status")
 		if r := s.next("status").record(t); r.text("connectionState") != "stopping" {
 			t.Errorf("record is %v", r)
 		}
-		s.say("to stopped")
+		s.send("to stopped")
 		s.next("transition", "from", "stopping", "to", "stopped")
 		s.next("deregistered")
-		s.say("status")
+		s.send("status")
 		s.next("status", "record", "<nil>")
-		s.say("start")
+		s.send("start")
 		if second := s.next("registered"); second.token(t) <= first.token(t) {
 			t.Errorf("the second instance is %v, after %v", second, first)
 		}
 	})
 }
 
-func TestTheEndOfInputEndsNothing(t *testing.T) {
+func TestProgramContinuesAfterEndOfInput(t *testing.T) {
 	eachWay(t, func(t *testing.T, start launch) {
 		s := start(t, "-heartbeat", "300ms", "-warm", "1")
 		s.stdin.Close()
@@ -183,27 +185,27 @@ func TestTheEndOfInputEndsNothing(t *testing.T) {
 		s.expect("heartbeat")
 		s.stop()
 		s.expect("deregistered")
-		s.exits(exitOK)
+		s.wantExit(program.ExitOK)
 	})
 }
 
-func TestForStopsByItself(t *testing.T) {
+func TestForStopsTheProgram(t *testing.T) {
 	eachWay(t, func(t *testing.T, start launch) {
 		s := start(t, append(cold, "-for", "1s")...)
 		s.expect("transition", "to", "stopped")
 		s.expect("deregistered")
-		s.exits(exitOK)
+		s.wantExit(program.ExitOK)
 	})
 }
 
 func TestBadFeedLinesAreCountedRecordedAndSkipped(t *testing.T) {
 	path := writeFeed(t, goodLine, "{", goodLine, `{"symbol":"","price":1,"time":"2026-11-20T09:30:00Z"}`)
-	s := here(t, "-feed", path, "-warm", "3")
+	s := goroutine(t, "-feed", path, "-warm", "3")
 	s.expect("transition", "to", "starting")
 	s.next("error", "line", "2", "badLines", "2")
 	s.next("error", "line", "4", "badLines", "2")
 	s.expect("transition", "to", "active")
-	s.say("status")
+	s.send("status")
 	r := s.next("status").record(t)
 	if r.text("lastError") != "feed line 4: no symbol" || r.text("symbolCount") != "1" {
 		t.Errorf("record is %v", r)
@@ -213,7 +215,7 @@ func TestBadFeedLinesAreCountedRecordedAndSkipped(t *testing.T) {
 func TestBadFlagsAndFeedsExit2(t *testing.T) {
 	for _, c := range []struct {
 		args []string
-		says []string
+		want []string
 	}{
 		{[]string{"-store", "etcd2://x"}, []string{"-store", `"etcd2"`, "memory", "redis"}},
 		{[]string{"-ttl", "10s", "-heartbeat", "8s"}, []string{"-heartbeat 8s", "-ttl 10s"}},
@@ -223,22 +225,22 @@ func TestBadFlagsAndFeedsExit2(t *testing.T) {
 		{[]string{"-feed", t.TempDir()}, []string{"-feed"}},
 	} {
 		s := process(t, c.args...)
-		s.exits(exitUsage)
-		s.complains(c.says...)
+		s.wantExit(program.ExitUsage)
+		s.wantError(c.want...)
 		if len(s.seen) > 0 {
 			t.Errorf("%v: standard output has %q", c.args, s.seen)
 		}
 	}
 }
 
-func TestHelpIsNoError(t *testing.T) {
+func TestHelpExits0(t *testing.T) {
 	s := process(t, "-h")
-	s.exits(exitOK)
-	s.complains("usage:", "-heartbeat", "to STATE")
+	s.wantExit(program.ExitOK)
+	s.wantError("usage:", "-heartbeat", "to STATE")
 }
 
-func TestListenPassesLinesOnAndOutlivesTheirEnd(t *testing.T) {
-	lines := listen(t.Context(), strings.NewReader("start\n\nto active"), log.New(io.Discard, "", 0))
+func TestReadLinesSendsLinesAndStaysOpenAtTheEnd(t *testing.T) {
+	lines := readLines(t.Context(), strings.NewReader("start\n\nto active"), log.New(io.Discard, "", 0))
 	var got []string
 	for range 3 {
 		got = append(got, <-lines)
@@ -248,24 +250,23 @@ func TestListenPassesLinesOnAndOutlivesTheirEnd(t *testing.T) {
 	}
 	select {
 	case l, open := <-lines:
-		t.Errorf("after the end comes %q, open %v", l, open)
+		t.Errorf("a line %q after the end, open %v", l, open)
 	default:
 	}
 }
 
-func TestListenSaysWhenItCanReadNoMore(t *testing.T) {
-	said := make(chan string, 1)
-	lines := listen(t.Context(), io.MultiReader(strings.NewReader("start\nst"), iotest.ErrReader(errors.New("torn"))), log.New(first(said), "", 0))
-	if got := []string{<-lines, <-lines, <-said}; !slices.Equal(got, []string{"start", "st", "no more commands: torn\n"}) {
-		t.Errorf("passes on and says %q", got)
+func TestReadLinesReportsAReadError(t *testing.T) {
+	logged := make(chan string, 1)
+	lines := readLines(t.Context(), io.MultiReader(strings.NewReader("start\nst"), iotest.ErrReader(errors.New("broken"))), log.New(sendTo(logged), "", 0))
+	if got := []string{<-lines, <-lines, <-logged}; !slices.Equal(got, []string{"start", "st", "no more commands: broken\n"}) {
+		t.Errorf("lines and log are %q", got)
 	}
 }
 
-// The longest that is obeyed has as many bytes as a value may; the lines after one
-// that is longer are read as ever.
-func TestListenReadsLinesThatAreTooLongToTheirEnd(t *testing.T) {
+// The longest command has maxCommand bytes. The lines after a longer line are read in full.
+func TestReadLinesSkipsTheRestOfALongLine(t *testing.T) {
 	long := strings.Repeat("x", maxCommand)
-	lines := listen(t.Context(), strings.NewReader(long+"\r\n"+long+"x\n"+long+long+long+"\nstop"), log.New(io.Discard, "", 0))
+	lines := readLines(t.Context(), strings.NewReader(long+"\r\n"+long+"x\n"+long+long+long+"\nstop"), log.New(io.Discard, "", 0))
 	for _, want := range []string{long, long + "x", long + "x", "stop"} {
 		if got := <-lines; got != want {
 			t.Errorf("%d bytes, want %d", len(got), len(want))
@@ -273,22 +274,22 @@ func TestListenReadsLinesThatAreTooLongToTheirEnd(t *testing.T) {
 	}
 }
 
-func TestACommandThatIsTooLongIsSaidToBe(t *testing.T) {
-	s := here(t, cold...)
+func TestTooLongCommandIsRefused(t *testing.T) {
+	s := goroutine(t, cold...)
 	registered := s.expect("registered")
 	s.expect("transition", "to", "warming")
-	s.say("error " + strings.Repeat("x", maxCommand))
+	s.send("error " + strings.Repeat("x", maxCommand))
 	s.next("error", "token", registered.text("token"), "error", "a command of more than 1048576 bytes is not read")
-	s.say("status")
+	s.send("status")
 	if r := s.next("status").record(t); r["lastError"] != nil {
 		t.Errorf("record is %v", r)
 	}
 }
 
-// first passes on what is written.
-type first chan<- string
+// sendTo is a writer that sends each text to a channel.
+type sendTo chan<- string
 
-func (f first) Write(text []byte) (int, error) {
-	f <- string(text)
+func (c sendTo) Write(text []byte) (int, error) {
+	c <- string(text)
 	return len(text), nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/leasehold-go/leasehold/fsm"
@@ -12,33 +13,32 @@ import (
 
 type instance = registry.Instance[State, Record]
 
-// pace is the pause after each trade. Only in these states is the feed read.
+// pace is the pause after each trade. The feed is read in these states only.
 var pace = map[State]time.Duration{
 	Warming: 5 * time.Millisecond,
 	Active:  100 * time.Millisecond,
 }
 
-// retry is the pause after a step that the store did not take.
+// retry is the pause after a transition that the store did not confirm.
 const retry = 500 * time.Millisecond
 
-// connector is one instance, from its claim to its release. A new one is made for
-// each start.
+// connector is one instance from claim to release. Each start of the console makes a new one.
 type connector struct {
 	settings settings
 	feed     feed
 	keeper   *lease.Keeper
-	journal  journal
+	out      output
 
 	cancel context.CancelFunc
-	moved  chan struct{} // one element when the machine has moved; never closed
+	moved  chan struct{} // afterTransition sends to it, work receives; one element, never closed
 
-	claimed  chan struct{} // closed once instance is set
+	claimed  chan struct{} // closed by work after it has set instance
 	instance *instance
-	done     chan struct{} // closed once everything is over and err is set
+	done     chan struct{} // closed by the connector's goroutine, its last act, after it has set err
 	err      error
 }
 
-// start begins a connector's life, which ends by itself, with ctx, or by stop.
+// start starts the connector's goroutine, which ends by itself, with ctx, or by stop.
 func (c *connector) start(ctx context.Context) {
 	ctx, c.cancel = context.WithCancel(ctx)
 	c.moved = make(chan struct{}, 1)
@@ -46,17 +46,17 @@ func (c *connector) start(ctx context.Context) {
 	go func() {
 		defer close(c.done)
 		defer c.cancel()
-		c.err = c.live(ctx)
+		c.err = c.run(ctx)
 	}()
 }
 
-// stop ends a connector's life in order, and returns when it is over.
+// stop leaves in order and returns when the connector's goroutine has ended.
 func (c *connector) stop() {
 	c.cancel()
 	<-c.done
 }
 
-// held returns the instance, or nil while nothing is claimed.
+// held returns the instance, or nil if the key is not claimed yet.
 func (c *connector) held() *instance {
 	select {
 	case <-c.claimed:
@@ -66,49 +66,11 @@ func (c *connector) held() *instance {
 	}
 }
 
-// live claims the key, works, leaves, and says how it went.
-func (c *connector) live(ctx context.Context) error {
-	def, err := lifecycle.With(fsm.After(c.follow))
-	if err != nil {
-		return err
-	}
-	err = registry.Run(ctx, c.keeper, def, c.registration(), c.work)
-	if c.instance == nil {
-		return c.refused(ctx, err)
-	}
-	return c.left(err)
-}
-
-// refused tells of a claim that failed with err. One that was given up while it
-// waited for the key has not failed.
-func (c *connector) refused(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	if isConflict(err) {
-		h := holderOf(err)
-		err = h.explain(err)
-		c.journal.conflict(h, err)
-	}
-	return err
-}
-
-// left tells of the end of an instance that left with err.
-func (c *connector) left(err error) error {
-	if lost := new(lease.LostError); errors.As(c.instance.Lease().Err(), &lost) {
-		c.journal.lost(lost)
-		return lost
-	}
-	if err == nil {
-		c.journal.deregistered(c.instance.Lease().Token())
-	}
-	return err
-}
-
-// registration is what the registry has to know.
-func (c *connector) registration() registry.Config[State, Record] {
+// run claims the key, works until ctx ends or the lease is lost, and releases the key. It
+// writes the output of the claim and of the end.
+func (c *connector) run(ctx context.Context) error {
 	s := c.settings
-	return registry.Config[State, Record]{
+	err := registry.Run(ctx, c.keeper, lifecycle, registry.Config[State, Record]{
 		Key: s.key(),
 		Payload: Record{
 			ExchangeID:       s.exchange,
@@ -117,32 +79,58 @@ func (c *connector) registration() registry.Config[State, Record] {
 			AdminDisplayName: optional(s.adminName),
 			SymbolCount:      len(c.feed.symbols()),
 		},
-		Fill:      (*Record).fill,
-		Connected: []State{Active},
-		LeavePath: []State{Stopping, Stopped},
-		Host:      s.hostname,
-		Instance:  s.instance,
-		Wait:      s.wait,
-		Reclaim:   s.reclaim,
+		Fill:           (*Record).fill,
+		Connected:      []State{Active},
+		LeavePath:      []State{Stopping, Stopped},
+		Host:           s.hostname,
+		Instance:       s.instance,
+		Wait:           s.wait,
+		Reclaim:        s.reclaim,
+		MachineOptions: []fsm.Option{fsm.WithData(connectorData, c)},
+	}, c.work)
+
+	switch {
+	case c.instance == nil && ctx.Err() != nil:
+		return nil // stopped before it had the key
+	case c.instance == nil && isConflict(err):
+		h := holderOf(err)
+		if h.foreign && h.Hostname != "" { // the error of a connector's record has these already
+			err = fmt.Errorf("%w; it names %s (%s) since %s", err, h.Hostname, h.IPAddress, h.RegisteredAt)
+		}
+		c.out.conflict(h, err)
+		return err
+	case c.instance == nil:
+		return err
 	}
+
+	held := c.instance.Lease()
+	if lost := new(lease.LostError); errors.As(held.Err(), &lost) {
+		c.out.lost(lost)
+		return lost
+	}
+	if err == nil {
+		c.out.deregistered(held.Token())
+	}
+	return err
 }
 
-// follow runs after every transition, whoever asked for it.
-func (c *connector) follow(_ context.Context, t fsm.Transition[State]) error {
-	c.journal.transition(c.instance.Lease().Token(), t)
+// afterTransition writes a transition of the connector or an operator, and wakes work.
+func afterTransition(ctx context.Context, t fsm.Transition[State]) error {
+	c := connectorData.Of(ctx)
+	c.out.transition(c.instance.Lease().Token(), t)
 	select {
 	case c.moved <- struct{}{}:
-	default: // work has not seen the last one yet, and will see both
+	default: // work has yet to receive an earlier element, and reads the state after that
 	}
 	return nil
 }
 
-// work does what the state asks for until ctx ends. Most steps are its own; but an
-// operator may take one too, and then it goes on from wherever that led.
+// work acts on the state until ctx ends. It makes most transitions itself, and continues from
+// any state that an operator has chosen.
 func (c *connector) work(ctx context.Context, i *instance) error {
 	c.instance = i
 	close(c.claimed)
-	c.journal.registered(i)
+	c.out.registered(i)
 	c.advance(ctx, Starting)
 	trades := c.feed.read(c.settings.warm)
 	for ctx.Err() == nil {
@@ -160,28 +148,28 @@ func (c *connector) work(ctx context.Context, i *instance) error {
 		}
 	}
 	if lost := new(lease.LostError); errors.As(context.Cause(ctx), &lost) {
-		c.journal.lost(lost)
+		c.out.lost(lost)
 	}
 	return nil
 }
 
-// open begins to read the feed, and publishes what is wrong with it.
+// open starts to read the feed, and publishes the last of its bad lines.
 func (c *connector) open(ctx context.Context) *reading {
 	token := c.instance.Lease().Token()
 	for _, bad := range c.feed.bad {
-		c.journal.failed(token, bad, "line", bad.Number, "badLines", len(c.feed.bad))
+		c.out.failed(token, bad, "line", bad.Number, "badLines", len(c.feed.bad))
 	}
 	if n := len(c.feed.bad); n > 0 {
 		if err := c.instance.RecordError(ctx, c.feed.bad[n-1]); err != nil {
-			c.journal.failed(token, err)
+			c.out.failed(token, err)
 		}
 	}
 	return c.feed.read(c.settings.warm)
 }
 
-// advance takes a step of the connector's own, again while the store cannot be
-// reached: for how long the key is held all the same, the lease knows. It gives up
-// when an operator has gone elsewhere meanwhile.
+// advance makes a transition. It tries again while the store cannot be reached: the lease
+// ends ctx when the key is no longer held. It returns without a transition if an operator has
+// moved the machine to a state without that edge.
 func (c *connector) advance(ctx context.Context, to State) {
 	for ctx.Err() == nil {
 		err := c.instance.Transition(ctx, to)
@@ -189,17 +177,17 @@ func (c *connector) advance(ctx context.Context, to State) {
 			return
 		}
 		if ctx.Err() == nil {
-			c.journal.failed(c.instance.Lease().Token(), err)
+			c.out.failed(c.instance.Lease().Token(), err)
 			c.await(ctx, time.After(retry))
 		}
 	}
 }
 
-// await pauses until the machine has moved, the time has come, or ctx ends.
-func (c *connector) await(ctx context.Context, when <-chan time.Time) {
+// await blocks until the machine has moved, timer has fired, or ctx has ended.
+func (c *connector) await(ctx context.Context, timer <-chan time.Time) {
 	select {
 	case <-ctx.Done():
 	case <-c.moved:
-	case <-when:
+	case <-timer:
 	}
 }

@@ -9,118 +9,110 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// program is the process: idle, or with one connector. Only the goroutine of run
-// touches it.
-type program struct {
+// console runs the commands of an operator. It has one connector or, while idle, none. Only
+// the goroutine of run uses it.
+type console struct {
 	settings settings
 	feed     feed
 	keeper   *lease.Keeper
-	journal  journal
-	hints    *log.Logger
+	out      output
+	stderr   *log.Logger
 
 	connector *connector // nil while idle
-	typed     bool       // whether it was started by hand; a conflict then ends nothing
+	byCommand bool       // a command has started a connector: a conflict no longer ends the program
 }
 
-// run obeys until it is told to quit, ctx ends, or the connector fails.
-func (p *program) run(ctx context.Context, lines <-chan string) error {
+// run executes commands until quit, until ctx ends, or until the connector fails.
+func (c *console) run(ctx context.Context, lines <-chan string) error {
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
-	p.greet()
-	if p.settings.autostart {
-		p.start(ctx)
+	c.stderr.Printf("connector of %s, key %s, store %s", c.settings.name, c.settings.key(), c.settings.store.name)
+	c.stderr.Printf("commands, one a line: %s", commands)
+	if c.settings.autostart {
+		c.start(ctx)
 	}
 	for ctx.Err() == nil {
 		var err error
 		select {
 		case <-ctx.Done():
-		case <-p.ended():
-			err = p.settle()
+		case <-c.done():
+			err = c.settle()
 		case line := <-lines:
-			err = p.obey(ctx, quit, line)
+			err = c.execute(ctx, quit, line)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return p.stop()
+	return c.stop()
 }
 
-func (p *program) greet() {
-	p.hints.Printf("connector of %s, key %s, store %s", p.settings.name, p.settings.key(), p.settings.store.name)
-	p.hints.Printf("commands, one a line: %s", commands)
-}
-
-// start makes a connector, and returns once it has the key or has failed; or at
-// once if it may have to wait for the key.
-func (p *program) start(ctx context.Context) {
-	p.connector = &connector{settings: p.settings, feed: p.feed, keeper: p.keeper, journal: p.journal}
-	if p.settings.wait {
-		p.tellHolder(ctx)
-		p.connector.start(ctx)
+// start starts a connector. It returns when the connector has claimed the key or failed; with
+// -wait it names the present holder and returns at once.
+func (c *console) start(ctx context.Context) {
+	c.connector = &connector{settings: c.settings, feed: c.feed, keeper: c.keeper, out: c.out}
+	if c.settings.wait {
+		r, err := registry.Get[Record](ctx, c.keeper.Store(), c.settings.key())
+		if err == nil && !r.Foreign() {
+			held := &registry.ConflictError{Identity: r.Identity, Key: r.Key, Token: r.Token, Left: r.Left}
+			c.stderr.Printf("%v; waiting for it", held)
+		}
+		c.connector.start(ctx)
 		return
 	}
-	p.connector.start(ctx)
+	c.connector.start(ctx)
 	select {
-	case <-p.connector.claimed:
-	case <-p.connector.done:
+	case <-c.connector.claimed:
+	case <-c.connector.done:
 	}
 }
 
-// tellHolder says for whom the connector will have to wait.
-func (p *program) tellHolder(ctx context.Context) {
-	e, err := registry.Get[Record](ctx, p.keeper.Store(), p.settings.key())
-	if holder := inTheWay(e, err); holder != "" {
-		p.hints.Printf("%s; waiting for it", holder)
-	}
-}
-
-// stop stops the connector, if there is one, and returns how it ended.
-func (p *program) stop() error {
-	if p.connector == nil {
+// stop stops the connector, if there is one, and returns its error.
+func (c *console) stop() error {
+	if c.connector == nil {
 		return nil
 	}
-	p.connector.stop()
-	return p.settle()
+	c.connector.stop()
+	return c.settle()
 }
 
-// ended is closed when the connector has come to its end; nil while idle.
-func (p *program) ended() <-chan struct{} {
-	if p.connector == nil {
+// done is closed when the connector has ended. It is nil while idle.
+func (c *console) done() <-chan struct{} {
+	if c.connector == nil {
 		return nil
 	}
-	return p.connector.done
+	return c.connector.done
 }
 
-// settle makes the program idle again if its connector has ended, and returns the
-// error if that is one to end with.
-func (p *program) settle() error {
+// settle makes the console idle if the connector has ended. It returns the connector's error
+// if that ends the program.
+func (c *console) settle() error {
 	select {
-	case <-p.ended():
+	case <-c.done():
 	default:
 		return nil
 	}
-	err := p.connector.err
-	p.connector = nil
-	if p.typed && isConflict(err) {
-		p.hints.Print(err)
+	err := c.connector.err
+	c.connector = nil
+	if c.byCommand && isConflict(err) {
+		c.stderr.Print(err)
 		return nil
 	}
 	return err
 }
 
-// token is that of the instance, or zero while nothing is claimed.
-func (p *program) token() store.Token {
-	if i := p.held(); i != nil {
+// token returns the token of the instance, or zero while no key is claimed.
+func (c *console) token() store.Token {
+	if i := c.held(); i != nil {
 		return i.Lease().Token()
 	}
 	return 0
 }
 
-// held returns the instance, or nil while nothing is claimed.
-func (p *program) held() *instance {
-	if p.connector == nil {
+// held returns the instance, or nil while no key is claimed.
+func (c *console) held() *instance {
+	if c.connector == nil {
 		return nil
 	}
-	return p.connector.held()
+	return c.connector.held()
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/leasehold-go/leasehold/examples/internal/program"
 )
 
 //go:embed testdata/trades.ndjson
@@ -20,7 +22,7 @@ type trade struct {
 	Time   time.Time `json:"time"`
 }
 
-// feed is a recorded feed of at least one trade.
+// feed is a recorded feed.
 type feed struct {
 	trades []trade
 	bad    []badLine
@@ -34,23 +36,26 @@ type badLine struct {
 
 func (e badLine) Error() string { return fmt.Sprintf("feed line %d: %v", e.Number, e.err) }
 
-// openFeed reads a file, or the sample if path is empty.
+// openFeed reads a file, or the sample if path is empty. It refuses a file without a trade.
 func openFeed(path string) (feed, error) {
 	if path == "" {
 		return parseFeed(sample), nil
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return feed{}, usageError{fmt.Errorf("-feed: %w", err)}
+		return feed{}, program.UsageErrorf("-feed: %w", err)
 	}
 	f := parseFeed(string(text))
-	if len(f.trades) == 0 {
-		return f, usageError{fmt.Errorf("-feed %s: %w", path, f.empty())}
+	switch {
+	case len(f.trades) > 0:
+		return f, nil
+	case len(f.bad) > 0:
+		return f, program.UsageErrorf("-feed %s: no trade in it; %w", path, f.bad[0])
 	}
-	return f, nil
+	return f, program.UsageErrorf("-feed %s: no trade in it", path)
 }
 
-// parseFeed reads what it can. Blank lines are nothing, neither good nor bad.
+// parseFeed reads the trades of a text, and collects its bad lines. It skips blank lines.
 func parseFeed(text string) (f feed) {
 	number := 0
 	for line := range strings.Lines(text) {
@@ -83,15 +88,7 @@ func parseTrade(line string) (t trade, err error) {
 	return t, nil
 }
 
-// empty says why a feed has no trade.
-func (f feed) empty() error {
-	if len(f.bad) == 0 {
-		return errors.New("no trade in it")
-	}
-	return fmt.Errorf("no trade in it; %w", f.bad[0])
-}
-
-// symbols returns the different symbols, each with the number of its trades.
+// symbols returns the number of trades of each symbol.
 func (f feed) symbols() map[string]int {
 	trades := make(map[string]int)
 	for _, t := range f.trades {
@@ -100,32 +97,32 @@ func (f feed) symbols() map[string]int {
 	return trades
 }
 
-// reading is one reader's progress in a feed, which begins again at its end.
+// reading is the progress of a reader in a feed, which repeats at its end.
 type reading struct {
-	trades []trade
-	next   int
-	lacks  map[string]int // by symbol, until it is warm
+	trades  []trade
+	next    int
+	missing map[string]int // trades until a symbol is warm; without the warm symbols
 }
 
-// read begins a reading in which each symbol needs that many trades to be warm.
+// read starts a reading in which each symbol needs warm trades to be warm.
 func (f feed) read(warm int) *reading {
-	lacks := make(map[string]int)
+	missing := make(map[string]int)
 	for symbol := range f.symbols() {
 		if warm > 0 {
-			lacks[symbol] = warm
+			missing[symbol] = warm
 		}
 	}
-	return &reading{trades: f.trades, lacks: lacks}
+	return &reading{trades: f.trades, missing: missing}
 }
 
 // step reads one trade.
 func (r *reading) step() {
 	symbol := r.trades[r.next].Symbol
 	r.next = (r.next + 1) % len(r.trades)
-	if r.lacks[symbol]--; r.lacks[symbol] <= 0 {
-		delete(r.lacks, symbol)
+	if r.missing[symbol]--; r.missing[symbol] <= 0 {
+		delete(r.missing, symbol)
 	}
 }
 
-// warm reports whether every symbol is.
-func (r *reading) warm() bool { return len(r.lacks) == 0 }
+// warm reports whether every symbol is warm.
+func (r *reading) warm() bool { return len(r.missing) == 0 }

@@ -18,7 +18,7 @@ func writeFeed(t *testing.T, lines ...string) string {
 	return path
 }
 
-func TestParseTradeRefusesWhatIsNotATrade(t *testing.T) {
+func TestParseTradeRefusesBadLines(t *testing.T) {
 	for line, reason := range map[string]string{
 		`{`:              "unexpected end",
 		`[]`:             "cannot unmarshal",
@@ -53,30 +53,30 @@ func TestParseFeedNumbersEveryLineAndSkipsBlankOnes(t *testing.T) {
 	}
 }
 
-func TestParseFeedTakesLinesOfAnyLength(t *testing.T) {
+func TestParseFeedReadsLinesOfAnyLength(t *testing.T) {
 	long := `{"note":"` + strings.Repeat("x", 1<<20) + `",` + goodLine[1:]
 	if f := parseFeed(long); len(f.trades) != 1 {
 		t.Errorf("bad lines %v", f.bad)
 	}
 }
 
-func TestTheSampleIsGood(t *testing.T) {
+func TestSampleHasNoBadLines(t *testing.T) {
 	f, err := openFeed("")
 	if err != nil || len(f.bad) > 0 || len(f.symbols()) != 5 {
 		t.Errorf("%d symbols, bad lines %v, error %v", len(f.symbols()), f.bad, err)
 	}
 }
 
-func TestWarmMeansThatEverySymbolHasItsTradesAcrossLoops(t *testing.T) {
+func TestReadingIsWarmOnceEverySymbolHasItsTrades(t *testing.T) {
 	f := feed{trades: []trade{{Symbol: "A"}, {Symbol: "A"}, {Symbol: "B"}}}
-	for warm, steps := range map[int]int{-1: 0, 0: 0, 1: 3, 2: 6, 3: 9} {
+	for warm, want := range map[int]int{-1: 0, 0: 0, 1: 3, 2: 6, 3: 9} {
 		r := f.read(warm)
-		taken := 0
-		for ; !r.warm() && taken < 100; taken++ {
+		steps := 0
+		for ; !r.warm() && steps < 100; steps++ {
 			r.step()
 		}
-		if taken != steps {
-			t.Errorf("warm after %d trades each: %d steps, want %d", warm, taken, steps)
+		if steps != want {
+			t.Errorf("warm after %d trades each: %d steps, want %d", warm, steps, want)
 		}
 		if r.step(); !r.warm() {
 			t.Errorf("%d: cold again after one more trade", warm)

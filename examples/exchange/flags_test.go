@@ -10,10 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leasehold-go/leasehold/examples/internal/program"
 	"github.com/leasehold-go/leasehold/registry"
 )
 
-func TestFlagsHaveTheirDefaults(t *testing.T) {
+func TestFlagDefaults(t *testing.T) {
 	s, err := parseFlags(nil, io.Discard)
 	if err != nil || s.store.name != "memory:" || s.key() != "exchange:1:status" {
 		t.Errorf("store is %q, key %q, error %v", s.store.name, s.key(), err)
@@ -28,7 +29,7 @@ func TestFlagsHaveTheirDefaults(t *testing.T) {
 	}
 }
 
-func TestFlagsAreTaken(t *testing.T) {
+func TestFlagsSetTheSettings(t *testing.T) {
 	s, err := parseFlags(strings.Fields("-store redis://localhost:6379/3 -exchange 7 -name kraken -ttl 6s -feed f -warm 0"+
 		" -autostart=false -wait -for 1m -admin-email a@b -admin-name A -hostname h -instance i -reclaim name"), io.Discard)
 	if err != nil || s.store.name != "redis://localhost:6379/3" || s.key() != "exchange:7:status" {
@@ -45,8 +46,8 @@ func TestFlagsAreTaken(t *testing.T) {
 	}
 }
 
-func TestBadFlagsAreNamed(t *testing.T) {
-	for args, says := range map[string][]string{
+func TestErrorNamesTheBadFlag(t *testing.T) {
+	for args, want := range map[string][]string{
 		"-exchange 0":                              {"-exchange 0", "at least 1"},
 		"-exchange x":                              {"-exchange", `"x"`},
 		"-warm -1":                                 {"-warm -1"},
@@ -81,10 +82,10 @@ func TestBadFlagsAreNamed(t *testing.T) {
 		"-wait start now":                               {`"start"`},
 	} {
 		_, err := parseFlags(strings.Fields(args), io.Discard)
-		if (err != nil) != (len(says) > 0) || err != nil && exitCode(err) != exitUsage {
-			t.Errorf("%s: error is %v, exit %d", args, err, exitCode(err))
+		if (err != nil) != (len(want) > 0) || err != nil && example.ExitCode(err) != program.ExitUsage {
+			t.Errorf("%s: error is %v, exit %d", args, err, example.ExitCode(err))
 		}
-		for _, part := range says {
+		for _, part := range want {
 			if err != nil && !strings.Contains(err.Error(), part) {
 				t.Errorf("%s: error %q does not say %q", args, err, part)
 			}
@@ -92,7 +93,7 @@ func TestBadFlagsAreNamed(t *testing.T) {
 	}
 }
 
-func TestAStoreIsShownWithAllItsHosts(t *testing.T) {
+func TestStoreNameHasAllHosts(t *testing.T) {
 	for url, name := range map[string]string{
 		"redis+cluster://u:p@a:1,b:2":                  "redis+cluster://u:xxxxx@a:1,b:2",
 		"redis+sentinel://a:1,b:2,c:3/4?master_name=m": "redis+sentinel://a:1,b:2,c:3/4",
@@ -106,7 +107,7 @@ func TestAStoreIsShownWithAllItsHosts(t *testing.T) {
 	}
 }
 
-func TestAPasswordIsNeverShown(t *testing.T) {
+func TestNamesAndErrorsHaveNoPassword(t *testing.T) {
 	for _, url := range []string{"redis://u:s3cret@h:1/0", "redis://u:s3cret@h:1/x", "redis://u:s3cret@h:port/0", "redis://u:s3cret@h:1/%zz",
 		"redis+cluster://u:s3cret@h:1,g:2", "redis+cluster://u:s3cret@h:1,g", "redis+sentinel://u:s3cret@h:1?master_name=m&password=s3cret",
 		"redis+sentinel://u:s3cret@h:1/x?password=s3cret"} {

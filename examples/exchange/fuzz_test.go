@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Every line of a feed is a trade that can be read, or one that is told as bad, with
-// its number; and a reading of the trades warms every symbol.
+// Every line of a feed is a trade or a bad line with its number, and after a reading of all
+// trades every symbol is warm.
 func FuzzFeed(f *testing.F) {
 	for _, text := range []string{
 		"", "\n", goodLine, goodLine + "\n{\n" + goodLine, "null", "{}", "[" + goodLine + "]", strings.Repeat("[", 20_000),
@@ -26,7 +26,7 @@ func FuzzFeed(f *testing.F) {
 		}
 		for _, trade := range feed.trades {
 			if trade.Symbol == "" || !(trade.Price > 0) || trade.Time.IsZero() {
-				t.Errorf("%+v is no trade", trade)
+				t.Errorf("%+v is not a trade", trade)
 			}
 		}
 		for i, bad := range feed.bad {
@@ -39,19 +39,19 @@ func FuzzFeed(f *testing.F) {
 			reading.step()
 		}
 		if !reading.warm() {
-			t.Errorf("it lacks %v after all trades", reading.lacks)
+			t.Errorf("%v are missing after all trades", reading.missing)
 		}
 	})
 }
 
-// Commands are the lines that package bufio finds too.
+// nextLine returns the same lines as bufio.Scanner.
 func FuzzLines(f *testing.F) {
 	for _, text := range []string{"", "\n", "a", "a\r\n\nb", "\r", "\r\r\n", "a\x00\n\xff", strings.Repeat("x", 10_000) + "\ny"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if text += "\n"; len(text) > maxCommand {
-			return // what is cut off has its own test
+			return // long lines have a test of their own
 		}
 		lines := bufio.NewScanner(strings.NewReader(text))
 		lines.Buffer(nil, 2*maxCommand)

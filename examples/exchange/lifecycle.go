@@ -2,17 +2,20 @@ package main
 
 import "github.com/leasehold-go/leasehold/fsm"
 
-// State is where a connector is in its life.
+// State is a state of a connector.
 type State string
 
 const (
-	Idle     State = "idle"     // registered, doing nothing
+	Idle     State = "idle"     // registered
 	Starting State = "starting" // opening the feed
 	Warming  State = "warming"  // reading until every symbol is warm
-	Active   State = "active"   // reading, and good for use
+	Active   State = "active"   // reading, with every symbol warm
 	Stopping State = "stopping" // no longer reading
-	Stopped  State = "stopped"  // about to let go of the key
+	Stopped  State = "stopped"  // about to release the key
 )
+
+// connectorData is the connector of a machine.
+var connectorData = fsm.NewData[*connector]("connector")
 
 var lifecycle = fsm.MustDefine(Idle, fsm.Table[State]{
 	Idle:     {Starting},
@@ -21,4 +24,7 @@ var lifecycle = fsm.MustDefine(Idle, fsm.Table[State]{
 	Active:   {Stopping},
 	Stopping: {Stopped},
 	Stopped:  {Idle},
-})
+},
+	fsm.Requires[State](connectorData),
+	fsm.After(afterTransition),
+)

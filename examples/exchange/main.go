@@ -1,57 +1,57 @@
-// Command exchange is one connector of one exchange: it claims the exchange's key,
-// walks through a validated lifecycle, shows operators how it is doing, and lets go
-// of the key when it ends. It is also the way to try leasehold by hand:
+// Command exchange is one connector of one exchange: it claims the exchange's key, goes
+// through a validated lifecycle, publishes its status, and releases the key at its end. It is
+// also the way to try leasehold by hand:
 //
 //	go run ./examples/exchange
 //
-// claims a key in the memory of the process, reads a sample of trades until every
-// symbol is warm, and keeps running. Two of them with -store redis://localhost:6379/0
-// fight for one key.
+// claims a key in the memory of the process, reads sample trades until every symbol is warm,
+// and keeps running. Two of them with -store redis://localhost:6379/0 compete for one key.
 //
-// Standard output is one JSON object a line (see journal.go), standard input one
-// command a line (see console.go); what people should know goes to standard error.
+// Standard output is one JSON object a line (see output.go), standard input is one command a
+// line (see commands.go), and standard error is text for people.
 //
-// Exit codes: 0 an orderly end; 1 the store cannot be reached or refuses; 2 bad
-// flags or feed; 3 another holds the key; 4 the lease was lost.
+// Exit codes: 0 orderly end; 1 the store cannot be reached or refuses; 2 bad flags or feed; 3
+// another process holds the key; 4 the lease was lost.
 package main
 
 import (
 	"context"
 	"errors"
-	"flag"
-	"fmt"
-	"io"
 	"log"
-	"os"
-	"os/signal"
-	"syscall"
 
+	"github.com/leasehold-go/leasehold/examples/internal/program"
 	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/store"
 )
 
-func main() {
-	// A second signal does not cut the leaving short: tools such as timeout(1)
-	// send theirs twice.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+const (
+	exitStore    = program.ExitFailure // the store cannot be reached, or refuses
+	exitConflict = 3                   // another process holds the key
+	exitLost     = 4                   // the lease was lost
+)
+
+var example = program.Command{
+	Name: "exchange",
+	Run:  run,
+	Failure: func(err error) int {
+		switch {
+		case errors.Is(err, store.ErrLost):
+			return exitLost
+		case isConflict(err):
+			return exitConflict
+		case errors.Is(err, store.ErrInvalid):
+			return program.ExitUsage
+		}
+		return exitStore
+	},
 }
 
-// run is the program without its process.
-func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	err := serve(ctx, args, stdin, stdout, stderr)
-	if errors.Is(err, flag.ErrHelp) {
-		return exitOK
-	}
-	if err != nil {
-		fmt.Fprintln(stderr, "exchange:", err)
-	}
-	return exitCode(err)
-}
+func main() { example.Main() }
 
-// serve builds the program from its flags and runs it to its end.
-func serve(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (err error) {
-	set, err := parseFlags(args, stderr)
+// run opens the feed, the store and the keeper, runs the console, and closes the keeper before
+// the store. The connector has released its lease by then.
+func run(ctx context.Context, args []string, std program.Streams) (err error) {
+	set, err := parseFlags(args, std.Err)
 	if err != nil {
 		return err
 	}
@@ -64,13 +64,14 @@ func serve(ctx context.Context, args []string, stdin io.Reader, stdout, stderr i
 		ctx, cancel = context.WithTimeout(ctx, set.runFor)
 		defer cancel()
 	}
+
 	st, closeStore, err := set.store.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeStore()) }()
 
-	out := newJournal(stdout, set.key())
+	out := newOutput(std.Out, set.key())
 	keeper, err := lease.NewKeeper(st, lease.Config{
 		TTL: set.ttl, Heartbeat: set.heartbeat,
 		OnRenew: out.heartbeat, OnLoss: out.lost,
@@ -80,7 +81,7 @@ func serve(ctx context.Context, args []string, stdin io.Reader, stdout, stderr i
 	}
 	defer func() { err = errors.Join(err, keeper.Close(ctx)) }()
 
-	hints := log.New(stderr, "exchange: ", 0)
-	p := &program{settings: set, feed: trades, keeper: keeper, journal: out, hints: hints}
-	return p.run(ctx, listen(ctx, stdin, hints))
+	stderr := log.New(std.Err, "exchange: ", 0)
+	c := &console{settings: set, feed: trades, keeper: keeper, out: out, stderr: stderr}
+	return c.run(ctx, readLines(ctx, std.In, stderr))
 }

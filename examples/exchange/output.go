@@ -13,91 +13,96 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// journal writes standard output: one JSON object a line, each of one of the kinds
-// below, about one key. It may be used by any number of goroutines.
-type journal struct {
-	out  *slog.Logger
-	loss *sync.Once
+// output writes standard output: one JSON object a line, with one method for each kind of
+// line. All lines have the same key. It is safe for concurrent use.
+type output struct {
+	log      *slog.Logger
+	lossOnce *sync.Once
 }
 
-func newJournal(w io.Writer, key string) journal {
-	handler := slog.NewJSONHandler(w, &slog.HandlerOptions{ReplaceAttr: tidy})
-	return journal{out: slog.New(handler).With("key", key), loss: new(sync.Once)}
-}
-
-// tidy shows the time of a line as the record shows its times, and leaves out the
-// token where there is none.
-func tidy(_ []string, a slog.Attr) slog.Attr {
-	switch v := a.Value.Any().(type) {
-	case time.Time:
-		a.Value = slog.AnyValue(instant{v})
-	case store.Token:
-		if v == 0 {
-			return slog.Attr{}
+func newOutput(w io.Writer, key string) output {
+	// Times have the format of the record, and a token of zero is left out.
+	format := func(_ []string, a slog.Attr) slog.Attr {
+		switch v := a.Value.Any().(type) {
+		case time.Time:
+			a.Value = slog.AnyValue(instant{v})
+		case store.Token:
+			if v == 0 {
+				return slog.Attr{}
+			}
 		}
+		return a
 	}
-	return a
+	handler := slog.NewJSONHandler(w, &slog.HandlerOptions{ReplaceAttr: format})
+	return output{log: slog.New(handler).With("key", key), lossOnce: new(sync.Once)}
 }
 
-func (j journal) registered(i *instance) {
+func (o output) registered(i *instance) {
 	s := i.Status()
-	j.out.Info("registered", "token", s.Token, "state", s.State, "instance", s.Instance, "hostname", s.Host)
+	o.log.Info("registered", "token", s.Token, "state", s.State, "instance", s.Instance, "hostname", s.Host)
 }
 
-func (j journal) transition(token store.Token, t fsm.Transition[State]) {
-	j.out.Info("transition", "token", token, "from", t.From, "to", t.To)
+func (o output) transition(token store.Token, t fsm.Transition[State]) {
+	o.log.Info("transition", "token", token, "from", t.From, "to", t.To)
 }
 
-// rejected is a transition that the table does not have. The token is zero while
-// nothing is claimed.
-func (j journal) rejected(token store.Token, err *fsm.TransitionError[State]) {
+// rejected writes a transition that is not in the table. The token is zero while no key is
+// claimed.
+func (o output) rejected(token store.Token, err *fsm.TransitionError[State]) {
 	allowed := append([]State{}, err.Permitted...) // an empty list, not null
-	j.out.Warn("rejected", "token", token, "from", err.From, "to", err.To, "allowed", allowed, "error", err.Error())
+	o.log.Warn("rejected", "token", token, "from", err.From, "to", err.To, "allowed", allowed, "error", err.Error())
 }
 
-// heartbeat is also told of beats that failed. What ends the term is left to lost.
-func (j journal) heartbeat(b lease.RenewAttempt) {
-	switch err := errors.Join(b.Err, b.Skipped); {
+// heartbeat writes a renew, or its error. It leaves the error that ends the lease to lost.
+func (o output) heartbeat(a lease.RenewAttempt) {
+	switch err := errors.Join(a.Err, a.Skipped); {
 	case err == nil:
-		j.out.Info("heartbeat", "token", b.Token)
+		o.log.Info("heartbeat", "token", a.Token)
 	case !errors.Is(err, store.ErrLost) && !errors.Is(err, store.ErrForeign):
-		j.failed(b.Token, err)
+		o.failed(a.Token, err)
 	}
 }
 
-// failed is the line of an error that ends nothing. The token is zero while nothing
-// is claimed.
-func (j journal) failed(token store.Token, err error, args ...any) {
-	j.out.Error("error", append([]any{"token", token, "error", err.Error()}, args...)...)
+// failed writes an error that does not end the program. The token is zero while no key is
+// claimed.
+func (o output) failed(token store.Token, err error, args ...any) {
+	o.log.Error("error", append([]any{"token", token, "error", err.Error()}, args...)...)
 }
 
-func (j journal) conflict(h holder, err error) {
-	j.out.Warn("conflict", "hostname", h.Hostname, "ipAddress", h.IPAddress, "since", h.RegisteredAt,
+func (o output) conflict(h holder, err error) {
+	o.log.Warn("conflict", "hostname", h.Hostname, "ipAddress", h.IPAddress, "since", h.RegisteredAt,
 		"secondsLeft", seconds(h.left), "token", h.token, "foreign", h.foreign, "error", err.Error())
 }
 
-// lost writes the line of a loss once. A process loses one term at most, since it
-// ends then; but both the keeper and the connector tell of it, the first from a
-// goroutine of its own, and the line has to stand before those of the walk that
-// follows.
-func (j journal) lost(err *lease.LostError) {
-	j.loss.Do(func() { j.out.Error("lost", "token", err.Token, "error", err.Error()) })
+// lost writes the loss of the lease, once: a process loses one lease at most, because it ends
+// then. The keeper calls lost from a goroutine of its own, and the connector calls it too,
+// because the line has to precede the transitions to stopped.
+func (o output) lost(err *lease.LostError) {
+	o.lossOnce.Do(func() { o.log.Error("lost", "token", err.Token, "error", err.Error()) })
 }
 
-func (j journal) deregistered(token store.Token) {
-	j.out.Info("deregistered", "token", token)
+func (o output) deregistered(token store.Token) {
+	o.log.Info("deregistered", "token", token)
 }
 
-// status shows a record as it was read back.
-func (j journal) status(r store.Record) {
-	var value any = string(r.Value) // another program may have put anything there
+// status writes a record of the store.
+func (o output) status(r store.Record) {
+	var value any = string(r.Value) // a foreign value may be anything
 	if json.Valid(r.Value) {
 		value = json.RawMessage(r.Value)
 	}
-	j.out.Info("status", "token", r.Token, "secondsLeft", seconds(r.Left), "foreign", r.Foreign(), "record", value)
+	o.log.Info("status", "token", r.Token, "secondsLeft", seconds(r.Left), "foreign", r.Foreign(), "record", value)
 }
 
-// vacant is the status of a key that has no record.
-func (j journal) vacant() {
-	j.out.Info("status", "record", nil, "note", "there is no record")
+// noRecord writes the status of a key without a record.
+func (o output) noRecord() {
+	o.log.Info("status", "record", nil, "note", "there is no record")
+}
+
+// seconds returns a time left in seconds, or nil for a record that does not expire.
+func seconds(left time.Duration) any {
+	if left == store.Forever {
+		return nil
+	}
+	return left.Round(time.Millisecond).Seconds()
 }

@@ -15,36 +15,36 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// written returns what a journal writes, without the time and the key.
-func written(t *testing.T, write func(journal)) string {
+// written returns the lines of an output, without time and key.
+func written(t *testing.T, write func(output)) string {
 	t.Helper()
 	var out bytes.Buffer
-	write(newJournal(&out, key))
+	write(newOutput(&out, key))
 	head := regexp.MustCompile(`(?m)^\{"time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z","level":"(INFO|WARN|ERROR)",`)
 	return strings.ReplaceAll(head.ReplaceAllString(out.String(), "{"), `"key":"exchange:1:status",`, "")
 }
 
-func TestJournalLines(t *testing.T) {
-	for want, write := range map[string]func(journal){
-		`{"msg":"transition","token":7,"from":"idle","to":"starting"}`: func(j journal) {
-			j.transition(7, fsm.Transition[State]{From: Idle, To: Starting})
+func TestOutputLines(t *testing.T) {
+	for want, write := range map[string]func(output){
+		`{"msg":"transition","token":7,"from":"idle","to":"starting"}`: func(o output) {
+			o.transition(7, fsm.Transition[State]{From: Idle, To: Starting})
 		},
-		`{"msg":"rejected","from":"idle","to":"x","allowed":[],"error":"idle -> x: no"}`: func(j journal) {
-			j.rejected(0, &fsm.TransitionError[State]{From: Idle, To: "x", Err: errors.New("no")})
+		`{"msg":"rejected","from":"idle","to":"x","allowed":[],"error":"idle -> x: no"}`: func(o output) {
+			o.rejected(0, &fsm.TransitionError[State]{From: Idle, To: "x", Err: errors.New("no")})
 		},
-		`{"msg":"heartbeat","token":7}`:  func(j journal) { j.heartbeat(lease.RenewAttempt{Token: 7}) },
-		`{"msg":"error","error":"away"}`: func(j journal) { j.failed(0, errors.New("away")) },
-		`{"msg":"error","token":7,"error":"away"}`: func(j journal) {
-			j.heartbeat(lease.RenewAttempt{Token: 7, Err: errors.New("away")})
+		`{"msg":"heartbeat","token":7}`:  func(o output) { o.heartbeat(lease.RenewAttempt{Token: 7}) },
+		`{"msg":"error","error":"away"}`: func(o output) { o.failed(0, errors.New("away")) },
+		`{"msg":"error","token":7,"error":"away"}`: func(o output) {
+			o.heartbeat(lease.RenewAttempt{Token: 7, Err: errors.New("away")})
 		},
-		`{"msg":"error","token":7,"error":"too long"}`: func(j journal) {
-			j.heartbeat(lease.RenewAttempt{Token: 7, Skipped: errors.New("too long")})
+		`{"msg":"error","token":7,"error":"too long"}`: func(o output) {
+			o.heartbeat(lease.RenewAttempt{Token: 7, Skipped: errors.New("too long")})
 		},
-		"": func(j journal) {
-			j.heartbeat(lease.RenewAttempt{Token: 7, Err: &store.Error{Condition: store.ErrLost}})
+		"": func(o output) {
+			o.heartbeat(lease.RenewAttempt{Token: 7, Err: &store.Error{Condition: store.ErrLost}})
 		},
-		`{"msg":"deregistered","token":7}`:                                                            func(j journal) { j.deregistered(7) },
-		`{"msg":"status","secondsLeft":null,"foreign":true,"record":"<x>"}`:                           func(j journal) { j.status(store.Record{Value: []byte("<x>"), Left: store.Forever}) },
+		`{"msg":"deregistered","token":7}`:                                                            func(o output) { o.deregistered(7) },
+		`{"msg":"status","secondsLeft":null,"foreign":true,"record":"<x>"}`:                           func(o output) { o.status(store.Record{Value: []byte("<x>"), Left: store.Forever}) },
 		`{"msg":"status","token":7,"secondsLeft":1.5,"foreign":false,"record":{"hostname":"host-a"}}`: statusLine,
 	} {
 		if got := strings.TrimSuffix(written(t, write), "\n"); got != want {
@@ -53,30 +53,30 @@ func TestJournalLines(t *testing.T) {
 	}
 }
 
-func statusLine(j journal) {
-	j.status(store.Record{Token: 7, Value: []byte(`{"hostname":"host-a"}`), Left: 1_500_000_000})
+func statusLine(o output) {
+	o.status(store.Record{Token: 7, Value: []byte(`{"hostname":"host-a"}`), Left: 1_500_000_000})
 }
 
-func TestALossIsWrittenOnceWhoeverTellsOfIt(t *testing.T) {
-	text := written(t, func(j journal) {
-		var tellers sync.WaitGroup
+func TestLossIsWrittenOnce(t *testing.T) {
+	text := written(t, func(o output) {
+		var writers sync.WaitGroup
 		for range 8 {
-			tellers.Go(func() { j.lost(&lease.LostError{Token: 7, Cause: lease.ErrExpired}) })
+			writers.Go(func() { o.lost(&lease.LostError{Token: 7, Cause: lease.ErrExpired}) })
 		}
-		tellers.Wait()
+		writers.Wait()
 	})
 	if n := strings.Count(text, `"msg":"lost"`); n != 1 {
 		t.Errorf("%d lines:\n%s", n, text)
 	}
 }
 
-func TestLinesAreNeverInterleaved(t *testing.T) {
-	text := written(t, func(j journal) {
+func TestConcurrentLinesDoNotMix(t *testing.T) {
+	text := written(t, func(o output) {
 		var writers sync.WaitGroup
 		for i := range 8 {
 			writers.Go(func() {
 				for range 200 {
-					j.failed(7, fmt.Errorf("%s", strings.Repeat(fmt.Sprint(i), 500)))
+					o.failed(7, fmt.Errorf("%s", strings.Repeat(fmt.Sprint(i), 500)))
 				}
 			})
 		}

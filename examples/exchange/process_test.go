@@ -12,32 +12,34 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leasehold-go/leasehold/examples/internal/program"
 	"github.com/leasehold-go/leasehold/internal/redistest"
 	"github.com/leasehold-go/leasehold/store"
 )
 
 const key = "exchange:1:status"
 
-// storeVariable names the store for TestProcesses, as -store does; a Redis server of
-// each test's own if it is empty.
+// storeVariable has the URL of the store for TestProcesses. If it is empty, each test starts a
+// Redis server.
 const storeVariable = "EXCHANGE_STORE"
 
-// What processes do to each other is the same on every store.
+// TestProcesses are properties of several processes, which hold on every store. The suite for
+// all backends runs them too.
 func TestProcesses(t *testing.T) {
 	for name, test := range map[string]func(pair){
-		"AnyReaderGetsExactlyTheFields":                             anyReaderGetsExactlyTheFields,
-		"ASecondProcessExits3AndSaysWhoHoldsTheKey":                 aSecondProcessExits3AndSaysWhoHoldsTheKey,
-		"AConflictOnATypedStartIsLoggedAndItStaysIdle":              aConflictOnATypedStartIsLoggedAndItStaysIdle,
-		"InvalidTransitionsLeaveTheStoredRecordAlone":               invalidTransitionsLeaveTheStoredRecordAlone,
-		"ASignalLeavesInOrderAndTheKeyIsGone":                       signalsLeaveInOrder,
-		"EveryOrderlyEndDeletesTheKey":                              everyOrderlyEndDeletesTheKey,
-		"AfterKillTheKeyIsGoneWithinTheTTL":                         afterKillTheKeyIsGoneWithinTheTTL,
-		"ReclaimTakesTheKeyOfADeadProcessAtOnce":                    reclaimTakesTheKeyOfADeadProcessAtOnce,
-		"ReclaimByNameTakesTheKeyOfTheLiving":                       reclaimByNameTakesTheKeyOfTheLiving,
-		"WaitTakesOverAfterARelease":                                waitTakesOverAfterARelease,
-		"WaitTakesOverAfterADeath":                                  waitTakesOverAfterADeath,
-		"WaitEndsWhenToldTo":                                        waitEndsWhenToldTo,
-		"AProcessPausedBeyondItsTTLLosesAndLeavesItsSuccessorAlone": aProcessPausedBeyondItsTTLLosesAndLeavesItsSuccessorAlone,
+		"AnyReaderGetsExactlyTheFields":                          anyReaderGetsExactlyTheFields,
+		"SecondProcessExits3AndNamesTheHolder":                   secondProcessExits3AndNamesTheHolder,
+		"ConflictAfterStartCommandKeepsTheProgramIdle":           conflictAfterStartCommandKeepsTheProgramIdle,
+		"InvalidTransitionsDoNotWriteTheRecord":                  invalidTransitionsDoNotWriteTheRecord,
+		"SignalLeavesInOrderAndDeletesTheKey":                    signalLeavesInOrderAndDeletesTheKey,
+		"EveryOrderlyEndDeletesTheKey":                           everyOrderlyEndDeletesTheKey,
+		"KeyOfAKilledProcessExpiresWithinTheTTL":                 keyOfAKilledProcessExpiresWithinTheTTL,
+		"ReclaimTakesTheKeyOfADeadProcessAtOnce":                 reclaimTakesTheKeyOfADeadProcessAtOnce,
+		"ReclaimByNameTakesTheKeyOfTheLiving":                    reclaimByNameTakesTheKeyOfTheLiving,
+		"WaitingProcessClaimsAfterARelease":                      waitingProcessClaimsAfterARelease,
+		"WaitingProcessClaimsAfterAKill":                         waitingProcessClaimsAfterAKill,
+		"WaitEndsByStopAndBySignal":                              waitEndsByStopAndBySignal,
+		"ProcessPausedBeyondItsTTLLosesTheLeaseAndWritesNothing": processPausedBeyondItsTTLLosesTheLeaseAndWritesNothing,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -50,15 +52,15 @@ func TestProcesses(t *testing.T) {
 	}
 }
 
-// pair is a store for processes that fight over one key of it.
+// pair is a key in a store, for processes that compete for it.
 type pair struct {
 	t        *testing.T
 	url      string
-	exchange uint32 // whose key it is
+	exchange uint32 // the id in the key
 	store    store.Store
 }
 
-// exchanges counts the pairs: they may share a store.
+// exchanges numbers the pairs, which may share a store.
 var exchanges atomic.Uint32
 
 func newPair(t *testing.T, url string) pair {
@@ -67,23 +69,23 @@ func newPair(t *testing.T, url string) pair {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st, shut, err := b.open(t.Context())
+	st, closeStore, err := b.open(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { shut() })
+	t.Cleanup(func() { closeStore() })
 	return pair{t, url, exchanges.Add(1), st}
 }
 
 func (p pair) key() string { return fmt.Sprintf("exchange:%d:status", p.exchange) }
 
-// connector starts a process on the store.
+// connector starts a process with the key.
 func (p pair) connector(args ...string) *session {
 	p.t.Helper()
 	return process(p.t, append([]string{"-store", p.url, "-exchange", fmt.Sprint(p.exchange)}, args...)...)
 }
 
-// active starts one and waits until it is active.
+// active starts a process and waits until it is active.
 func (p pair) active(args ...string) (s *session, registered line) {
 	p.t.Helper()
 	s = p.connector(append([]string{"-warm", "1"}, args...)...)
@@ -92,7 +94,7 @@ func (p pair) active(args ...string) (s *session, registered line) {
 	return s, registered
 }
 
-// record is what any reader of the key gets; without a value if there is nothing.
+// record returns the record under the key, or one without a value if there is none.
 func (p pair) record() store.Record {
 	p.t.Helper()
 	r, err := p.store.Get(p.t.Context(), p.key())
@@ -104,10 +106,11 @@ func (p pair) record() store.Record {
 
 func (p pair) value() string { p.t.Helper(); return string(p.record().Value) }
 
-// left is the time to live of the key, by the server's account.
+// left returns the time to live of the key, from the server.
 func (p pair) left() time.Duration { p.t.Helper(); return p.record().Left }
 
-func (p pair) gone() {
+// wantNoRecord checks that the key has no record.
+func (p pair) wantNoRecord() {
 	p.t.Helper()
 	if value := p.value(); value != "" {
 		p.t.Errorf("the key has %s", value)
@@ -140,48 +143,48 @@ func anyReaderGetsExactlyTheFields(p pair) {
 	}
 }
 
-func aSecondProcessExits3AndSaysWhoHoldsTheKey(p pair) {
+func secondProcessExits3AndNamesTheHolder(p pair) {
 	a, registered := p.active("-hostname", "host-a")
-	a.say("status") // by its answer the address has been published, too
+	a.send("status") // the address is published before the answer
 	ip := a.expect("status").record(p.t).text("ipAddress")
 
 	b := p.connector()
 	b.next("conflict", "hostname", "host-a", "token", registered.text("token"), "foreign", "false", "ipAddress", ip)
-	b.exits(exitConflict)
-	b.complains(p.key(), "host-a", " since 20", "s left")
+	b.wantExit(exitConflict)
+	b.wantError(p.key(), "host-a", " since 20", "s left")
 	if ip != "<nil>" {
-		b.complains("(" + ip + ")")
+		b.wantError("(" + ip + ")")
 	}
-	a.say("status")
+	a.send("status")
 	a.next("status", "token", registered.text("token"))
 }
 
-func aConflictOnATypedStartIsLoggedAndItStaysIdle(p pair) {
+func conflictAfterStartCommandKeepsTheProgramIdle(p pair) {
 	a, registered := p.active()
 	b := p.connector("-autostart=false")
-	b.say("start")
+	b.send("start")
 	b.next("conflict", "token", registered.text("token"))
-	b.say("status") // reads the other's record
+	b.send("status") // reads the record of a
 	b.next("status", "token", registered.text("token"))
-	b.say("to starting")
+	b.send("to starting")
 	b.next("rejected", "from", "idle", "allowed", "[]")
-	a.say("stop")
+	a.send("stop")
 	a.expect("deregistered")
-	b.say("start")
+	b.send("start")
 	if second := b.next("registered"); second.token(p.t) <= registered.token(p.t) {
-		p.t.Errorf("second term is %v, after %v", second, registered)
+		p.t.Errorf("the second lease is %v, after %v", second, registered)
 	}
 }
 
-func invalidTransitionsLeaveTheStoredRecordAlone(p pair) {
-	s := p.connector(append(cold, "-ttl", "10m")...) // no heartbeat comes between
+func invalidTransitionsDoNotWriteTheRecord(p pair) {
+	s := p.connector(append(cold, "-ttl", "10m")...) // no heartbeat writes meanwhile
 	s.expect("transition", "to", "warming")
-	s.say("symbols 3") // the address has been published by then, or will be with it
-	s.say("status")
+	s.send("symbols 3") // this write publishes the address too, if it is known
+	s.send("status")
 	s.expect("status")
 	before := p.value()
 	for _, state := range []string{"stopped", "starting", "warming", "nowhere"} {
-		s.say("to " + state)
+		s.send("to " + state)
 		s.next("rejected", "to", state)
 	}
 	if after := p.value(); withoutAddress(after) != withoutAddress(before) {
@@ -189,37 +192,36 @@ func invalidTransitionsLeaveTheStoredRecordAlone(p pair) {
 	}
 }
 
-// withoutAddress drops what is found beside everything else and may come late.
+// withoutAddress removes the address, which is found in the background and may be published late.
 func withoutAddress(record string) string {
 	return regexp.MustCompile(`"(ipAddress|ip)":("[^"]*"|null),`).ReplaceAllString(record, "")
 }
 
-func signalsLeaveInOrder(p pair) {
+func signalLeavesInOrderAndDeletesTheKey(p pair) {
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		s, registered := p.active()
 		s.signal(sig)
 		s.next("transition", "from", "active", "to", "stopping")
 		s.next("transition", "from", "stopping", "to", "stopped")
 		s.next("deregistered", "token", registered.text("token"))
-		s.exits(exitOK)
-		p.gone()
+		s.wantExit(program.ExitOK)
+		p.wantNoRecord()
 	}
 }
 
 func everyOrderlyEndDeletesTheKey(p pair) {
 	for _, command := range []string{"stop", "quit"} {
 		s, _ := p.active()
-		s.say(command)
+		s.send(command)
 		s.expect("deregistered")
 		s.stop()
-		s.exits(exitOK)
-		p.gone()
+		s.wantExit(program.ExitOK)
+		p.wantNoRecord()
 	}
 }
 
-// The server itself says for how long a record outlives its holder, so nothing here
-// depends on how fast the test runs.
-func afterKillTheKeyIsGoneWithinTheTTL(p pair) {
+// The server reports the time to live, so the test does not depend on its own speed.
+func keyOfAKilledProcessExpiresWithinTheTTL(p pair) {
 	a, first := p.active("-ttl", "3s")
 	a.kill()
 	if left := p.left(); left > 3*time.Second {
@@ -240,41 +242,41 @@ func reclaimTakesTheKeyOfADeadProcessAtOnce(p pair) {
 	a, first := p.active("-ttl", "1h", "-instance", "worker-1")
 	alive := p.connector() // the default looks for the dead, and this one lives
 	alive.expect("conflict")
-	alive.exits(exitConflict)
+	alive.wantExit(exitConflict)
 	a.kill()
 	never := p.connector("-reclaim", "never")
-	never.exits(exitConflict)
+	never.wantExit(exitConflict)
 	b, second := p.active()
 	if second.token(p.t) <= first.token(p.t) {
 		p.t.Errorf("token %d after %d", second.token(p.t), first.token(p.t))
 	}
 	b.stop()
-	b.exits(exitOK)
+	b.wantExit(program.ExitOK)
 }
 
 func reclaimByNameTakesTheKeyOfTheLiving(p pair) {
 	a, _ := p.active("-ttl", "1h", "-heartbeat", "500ms", "-instance", "worker-1")
 	other := p.connector("-reclaim", "name", "-instance", "worker-2")
-	other.exits(exitConflict)
+	other.wantExit(exitConflict)
 	b, _ := p.active("-reclaim", "name", "-instance", "worker-1")
 	a.expect("lost")
-	a.exits(exitLost)
+	a.wantExit(exitLost)
 	b.stop()
-	b.exits(exitOK)
+	b.wantExit(program.ExitOK)
 }
 
-func waitTakesOverAfterARelease(p pair) {
+func waitingProcessClaimsAfterARelease(p pair) {
 	a, first := p.active("-hostname", "host-a", "-ttl", "1h")
 	b := p.waiting()
 	a.stop()
-	a.exits(exitOK)
+	a.wantExit(program.ExitOK)
 	if second := b.next("registered"); second.token(p.t) <= first.token(p.t) {
 		p.t.Errorf("token %d after %d", second.token(p.t), first.token(p.t))
 	}
-	b.complainsSoon("host-a")
+	b.waitForError("host-a")
 }
 
-func waitTakesOverAfterADeath(p pair) {
+func waitingProcessClaimsAfterAKill(p pair) {
 	a, first := p.active("-ttl", "3s")
 	b := p.waiting()
 	a.kill()
@@ -284,42 +286,42 @@ func waitTakesOverAfterADeath(p pair) {
 	b.expect("transition", "to", "active")
 }
 
-func waitEndsWhenToldTo(p pair) {
+func waitEndsByStopAndBySignal(p pair) {
 	a, first := p.active()
 	b := p.waiting()
-	b.say("start")
+	b.send("start")
 	b.next("error", "error", "waiting for the key already")
-	b.say("stop")
-	b.say("status")
+	b.send("stop")
+	b.send("status")
 	b.next("status", "token", first.text("token"))
 	b.stop()
-	b.exits(exitOK)
+	b.wantExit(program.ExitOK)
 	c := p.waiting()
 	c.stop()
-	c.exits(exitOK)
-	a.say("status")
+	c.wantExit(program.ExitOK)
+	a.send("status")
 	a.next("status", "token", first.text("token"))
 }
 
-// waiting starts a process that waits for the key.
+// waiting starts a process, and returns when it waits for the key.
 func (p pair) waiting() *session {
 	p.t.Helper()
 	s := p.connector("-wait", "-reclaim", "never")
-	s.complainsSoon("waiting for it")
+	s.waitForError("waiting for it")
 	return s
 }
 
-// complainsSoon waits until standard error says something.
-func (s *session) complainsSoon(part string) {
+// waitForError waits until standard error contains part.
+func (s *session) waitForError(part string) {
 	s.t.Helper()
 	for late := time.Now().Add(patience); !strings.Contains(s.errors(), part); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(late) {
-			s.t.Fatalf("standard error never says %q", part)
+			s.t.Fatalf("standard error never has %q", part)
 		}
 	}
 }
 
-func aProcessPausedBeyondItsTTLLosesAndLeavesItsSuccessorAlone(p pair) {
+func processPausedBeyondItsTTLLosesTheLeaseAndWritesNothing(p pair) {
 	a, first := p.active("-ttl", "3s")
 	b := p.waiting()
 	a.signal(syscall.SIGSTOP)
@@ -329,14 +331,14 @@ func aProcessPausedBeyondItsTTLLosesAndLeavesItsSuccessorAlone(p pair) {
 	a.expect("lost", "token", first.text("token"))
 	a.next("transition", "from", "active", "to", "stopping")
 	a.next("transition", "from", "stopping", "to", "stopped")
-	a.exits(exitLost)
-	a.complains("lost")
-	b.say("status")
+	a.wantExit(exitLost)
+	a.wantError("lost")
+	b.send("status")
 	l := b.expect("status", "token", second.text("token"))
 	if r := l.record(p.t); r.text("connectionState") != "active" || !strings.Contains(p.value(), second.text("instance")) {
 		p.t.Errorf("the successor's record is %v", r)
 	}
 	b.stop()
 	b.expect("deregistered")
-	b.exits(exitOK)
+	b.wantExit(program.ExitOK)
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/leasehold-go/leasehold/registry"
 )
 
-// Record is what a connector publishes under its key, in the format that readers of
-// that key have always known. The registry appends its own field, "leasehold".
+// Record is the value that a connector publishes under its key, in the format that existing
+// readers of the key expect. The registry appends its own field, "leasehold".
 type Record struct {
 	ExchangeID       int      `json:"exchangeId"`
 	ExchangeName     string   `json:"exchangeName"`
@@ -26,7 +26,7 @@ type Record struct {
 	LastErrorAt      instant  `json:"lastErrorAt"`
 }
 
-// fill takes over what the registry knows.
+// fill copies the status that the registry keeps.
 func (r *Record) fill(s registry.Status[State]) {
 	r.Hostname = optional(s.Host)
 	if s.IP.IsValid() {
@@ -41,7 +41,7 @@ func (r *Record) fill(s registry.Status[State]) {
 	r.LastErrorAt = instant{s.LastErrorAt}
 }
 
-// optional is a text that is null while it is not known.
+// optional is a string that is null in JSON if it is empty.
 type optional string
 
 func (o optional) MarshalJSON() ([]byte, error) {
@@ -54,8 +54,7 @@ func (o optional) MarshalJSON() ([]byte, error) {
 // milliseconds is RFC 3339 with exactly three decimals.
 const milliseconds = "2006-01-02T15:04:05.000Z07:00"
 
-// instant is a time that is null while there was none, and otherwise in UTC with
-// milliseconds.
+// instant is a time in UTC with milliseconds, and null in JSON if it is zero.
 type instant struct{ time.Time }
 
 func (i instant) String() string { return i.UTC().Format(milliseconds) }

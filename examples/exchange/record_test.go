@@ -9,7 +9,7 @@ import (
 	"github.com/leasehold-go/leasehold/registry"
 )
 
-func TestRecordHasNullForWhatIsNotKnown(t *testing.T) {
+func TestUnknownFieldsAreNull(t *testing.T) {
 	r := Record{ExchangeID: 1, ExchangeName: "coinbase"}
 	r.fill(registry.Status[State]{State: Idle})
 	golden(t, r, `{"exchangeId":1,"exchangeName":"coinbase","hostname":null,"ipAddress":null,`+
@@ -18,7 +18,7 @@ func TestRecordHasNullForWhatIsNotKnown(t *testing.T) {
 		`"lastError":null,"lastErrorAt":null}`)
 }
 
-func TestRecordHasUTCWithMilliseconds(t *testing.T) {
+func TestTimesAreUTCWithMilliseconds(t *testing.T) {
 	at := func(second, nanosecond int) time.Time {
 		return time.Date(2026, 11, 20, 10, 30, second, nanosecond, time.FixedZone("", 3600))
 	}
@@ -38,7 +38,7 @@ func TestRecordHasUTCWithMilliseconds(t *testing.T) {
 		`"lastError":"a \"quoted\" word","lastErrorAt":"2026-11-20T09:30:03.000Z"}`)
 }
 
-// golden compares what a record looks like, and that it can be read back.
+// golden compares the JSON of a record, and decodes it again.
 func golden(t *testing.T, r Record, want string) {
 	t.Helper()
 	got, err := json.Marshal(r)

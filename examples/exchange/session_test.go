@@ -14,16 +14,17 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/leasehold-go/leasehold/examples/internal/program"
 )
 
-// patience is how long a test waits for what has to come. Nothing is ever expected
-// to take that long.
+// patience is the time after which a test gives up.
 const patience = 60 * time.Second
 
 // line is one line of standard output.
 type line map[string]any
 
-// text is a field as a test compares it: as it would be printed.
+// text returns a field as fmt.Sprint prints it.
 func (l line) text(field string) string {
 	if n, ok := l[field].(json.Number); ok {
 		return n.String()
@@ -40,7 +41,7 @@ func (l line) token(t *testing.T) uint64 {
 	return token
 }
 
-// record is the record in a status line.
+// record returns the record in a status line.
 func (l line) record(t *testing.T) line {
 	t.Helper()
 	r, ok := l["record"].(map[string]any)
@@ -56,24 +57,24 @@ type session struct {
 	stdin io.WriteCloser
 	lines chan line // closed at the end of standard output
 
-	cmd  *exec.Cmd     // nil in this process
-	stop func()        // what SIGTERM does
+	cmd  *exec.Cmd     // nil for a goroutine
+	stop func()        // SIGTERM, or the end of the context
 	done chan struct{} // closed once code is set
 	code int
 
 	mu     sync.Mutex
-	seen   []string // standard output as it came
+	seen   []string // the lines of standard output
 	stderr strings.Builder
 }
 
-// Write takes what comes on standard error.
+// Write collects standard error.
 func (s *session) Write(text []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.stderr.Write(text)
 }
 
-// errors returns what came on standard error so far.
+// errors returns standard error so far.
 func (s *session) errors() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,8 +84,8 @@ func (s *session) errors() string {
 // launch is a way to run the program.
 type launch func(t *testing.T, args ...string) *session
 
-// here runs the program in this process.
-func here(t *testing.T, args ...string) *session {
+// goroutine runs the program in this process.
+func goroutine(t *testing.T, args ...string) *session {
 	t.Helper()
 	input, stdin := io.Pipe()
 	stdout, output := io.Pipe()
@@ -93,15 +94,15 @@ func here(t *testing.T, args ...string) *session {
 	s.stop = cancel
 	go func() {
 		defer close(s.done)
-		s.code = run(ctx, args, input, output, s)
+		s.code = example.Execute(ctx, args, program.Streams{In: input, Out: output, Err: s})
 		output.Close()
 		input.Close()
 	}()
-	s.attend(stdout)
+	s.attach(stdout)
 	return s
 }
 
-// process runs the program as one.
+// process runs the program as a process.
 func process(t *testing.T, args ...string) *session {
 	t.Helper()
 	cmd := exec.Command(binary(t), args...)
@@ -119,11 +120,11 @@ func process(t *testing.T, args ...string) *session {
 	}
 	go func() {
 		defer close(s.done)
-		cmd.Wait() // the code says how
+		cmd.Wait() // ExitCode has the result
 		s.code = cmd.ProcessState.ExitCode()
 		output.Close()
 	}()
-	s.attend(stdout)
+	s.attach(stdout)
 	return s
 }
 
@@ -131,8 +132,8 @@ func newSession(t *testing.T, stdin io.WriteCloser) *session {
 	return &session{t: t, stdin: stdin, lines: make(chan line, 1<<14), done: make(chan struct{})}
 }
 
-// attend reads standard output, and sees to it that the session ends with its test.
-func (s *session) attend(stdout io.Reader) {
+// attach reads standard output, and ends the session with its test.
+func (s *session) attach(stdout io.Reader) {
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
@@ -156,8 +157,7 @@ func (s *session) attend(stdout io.Reader) {
 	})
 }
 
-// read takes standard output apart. Everything there is one JSON object a line, of
-// a known kind.
+// read parses standard output. Each line has to be a JSON object of a known kind.
 func (s *session) read(stdout io.Reader) {
 	kinds := []string{"registered", "transition", "rejected", "heartbeat", "error", "conflict", "lost", "deregistered", "status"}
 	for scanner := bufio.NewScanner(stdout); scanner.Scan(); {
@@ -174,16 +174,16 @@ func (s *session) read(stdout io.Reader) {
 	}
 }
 
-// say types a command.
-func (s *session) say(command string) {
+// send writes a command to standard input.
+func (s *session) send(command string) {
 	s.t.Helper()
 	if _, err := fmt.Fprintln(s.stdin, command); err != nil {
-		s.t.Fatalf("saying %q: %v", command, err)
+		s.t.Fatalf("sending %q: %v", command, err)
 	}
 }
 
-// expect waits for a line of a kind with given fields ("to", "active", ...). It
-// passes over others, and never goes back.
+// expect waits for a line of a kind with the fields ("to", "active", ...). It skips other
+// lines.
 func (s *session) expect(msg string, fields ...string) line {
 	s.t.Helper()
 	late := time.After(patience)
@@ -211,7 +211,7 @@ func (l line) matches(msg string, fields []string) bool {
 	return l.text("msg") == msg
 }
 
-// next waits for the next line but heartbeats, which has to be as given.
+// next waits for the next line that is not a heartbeat, and checks it.
 func (s *session) next(msg string, fields ...string) line {
 	s.t.Helper()
 	for {
@@ -239,8 +239,8 @@ func (s *session) any() line {
 	return nil
 }
 
-// exits waits for the end, which has to be with the given code.
-func (s *session) exits(code int) {
+// wantExit waits for the end of the program and checks its exit code.
+func (s *session) wantExit(code int) {
 	s.t.Helper()
 	select {
 	case <-s.done:
@@ -248,26 +248,26 @@ func (s *session) exits(code int) {
 			s.t.Fatalf("exit %d, not %d", s.code, code)
 		}
 	case <-time.After(patience):
-		s.t.Fatalf("does not end; exit %d expected", code)
+		s.t.Fatalf("does not end; want exit %d", code)
 	}
 }
 
-// complains checks what standard error has once the program has ended.
-func (s *session) complains(parts ...string) {
+// wantError checks standard error once the program has ended.
+func (s *session) wantError(parts ...string) {
 	s.t.Helper()
 	<-s.done
 	for _, part := range parts {
 		if !strings.Contains(s.errors(), part) {
-			s.t.Errorf("standard error does not say %q", part)
+			s.t.Errorf("standard error does not have %q", part)
 		}
 	}
 }
 
 func (s *session) signal(sig os.Signal) {
-	s.cmd.Process.Signal(sig) // fails only once the process has ended
+	s.cmd.Process.Signal(sig) // fails only if the process has ended
 }
 
-// kill ends the process without a chance to do anything, and waits for it.
+// kill kills the process and waits for it.
 func (s *session) kill() {
 	s.signal(syscall.SIGKILL)
 	<-s.done
