@@ -1,24 +1,25 @@
 // Package leasehold gives a service a validated lifecycle, held under a lease.
 //
-// Each instance claims a named resource, of which there is one holder at a time;
-// walks through a declared table of states, in which every invalid step is refused;
-// shows itself with a heartbeat; and vanishes by itself when it dies. Redis, etcd
-// or process memory hold the record, and nothing above the store changes when the
-// store does.
+// Each instance claims a key, which has one holder at a time. It goes through the states of
+// a declared table, which refuses every other transition. A heartbeat renews and publishes
+// its record, and the record expires if the instance dies. Redis, etcd or process memory
+// hold the record, and the code above the store is the same for each.
 //
-// This package is empty. The parts, from the top:
+// This package is empty. The packages of the module are, from the top:
 //
 //   - [github.com/leasehold-go/leasehold/registry]: an instance is an identity, a
-//     machine and a lease under one key; list and watch them
-//   - [github.com/leasehold-go/leasehold/fsm]: a state machine on a table, alone or
-//     on a lease
-//   - [github.com/leasehold-go/leasehold/lease]: acquire a key, keep it by
-//     heartbeat, know when it is lost
-//   - [github.com/leasehold-go/leasehold/store]: the contract that the backends keep
+//     machine and a lease under one key; list and watch instances
+//   - [github.com/leasehold-go/leasehold/fsm]: a state machine on a table, alone or with a
+//     writer, such as a lease
+//   - [github.com/leasehold-go/leasehold/fsm/fsmdraw]: draws a definition, as Mermaid or
+//     DOT
+//   - [github.com/leasehold-go/leasehold/lease]: acquire a key, renew its lease, learn of
+//     its loss
+//   - [github.com/leasehold-go/leasehold/store]: the contract of the backends
 //   - [github.com/leasehold-go/leasehold/store/redis],
 //     [github.com/leasehold-go/leasehold/store/etcd] and
 //     [github.com/leasehold-go/leasehold/store/memory]: the backends
 //   - [github.com/leasehold-go/leasehold/store/storetest] and
-//     [github.com/leasehold-go/leasehold/fsm/fsmtest]: suites for backends and
-//     definitions of your own
+//     [github.com/leasehold-go/leasehold/fsm/fsmtest]: test suites for a new backend and for
+//     a definition
 package leasehold

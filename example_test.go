@@ -31,7 +31,7 @@ var lifecycle = fsm.MustDefine(Idle, fsm.Table[State]{
 	Stopped:  {Idle},
 })
 
-// Record is what operators see under the key.
+// Record is the published value of the key.
 type Record struct {
 	Exchange  string    `json:"exchange"`
 	State     State     `json:"state"`
@@ -48,7 +48,7 @@ func run(ctx context.Context, keeper *lease.Keeper) error {
 	return registry.Run(ctx, keeper, lifecycle, cfg, serve)
 }
 
-// serve has the key to itself. Its context ends when that is no longer sure.
+// serve runs while the instance holds the key. Its context ends when the lease may be lost.
 func serve(ctx context.Context, inst *registry.Instance[State, Record]) error {
 	if err := inst.Transition(ctx, Starting); err != nil {
 		return err
@@ -78,7 +78,7 @@ func Example() {
 	// afterwards: get "exchange:1:status": not found
 }
 
-// Disk is what a boot is fired with.
+// Disk is the argument of Boot.
 type Disk struct{ Path string }
 
 var (
@@ -121,7 +121,7 @@ func Example_nested() {
 	const Running, Warming State = "running", "warming"
 	def, err := fsm.Define(Idle, fsm.Table[State]{
 		Idle:    {Running},
-		Running: {Idle}, // from whatever is within it
+		Running: {Idle}, // from each of its substates
 		Warming: {Active},
 		Active:  {},
 	},
