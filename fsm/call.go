@@ -60,8 +60,8 @@ func (m *Machine[S]) TransitionWithCause(ctx context.Context, to S, cause string
 	}
 	e := entry{at: now(), from: m.id(), to: edge.Target}
 	m.commit(e, cause, edge.Kind == graph.Self)
-	if m.watchers != nil {
-		m.notify(m.def.transition(e, m.past.count, cause))
+	if m.watched() {
+		m.extras.watchers.tell(m.def.transition(e, m.past.count, cause))
 	}
 	return nil
 }
@@ -113,8 +113,8 @@ func (m *Machine[S]) fire(ctx context.Context, e *event, arg argument, cause str
 	}
 	done := entry{at: now(), from: m.id(), to: edge.Target, event: h.number}
 	m.commit(done, cause, edge.Kind == graph.Self)
-	if m.watchers != nil {
-		m.notify(m.def.transition(done, m.past.count, cause))
+	if m.watched() {
+		m.extras.watchers.tell(m.def.transition(done, m.past.count, cause))
 	}
 	return nil
 }
@@ -204,9 +204,10 @@ func (m *Machine[S]) Close(ctx context.Context) error {
 	if err := m.turn.claim(ctx); err != nil {
 		return wrapped("close", err)
 	}
+	x := m.extras
 	m.leave()
-	if m.extras != nil {
-		m.extras.timers.firing.Wait() // they find the machine closed
+	if x != nil {
+		x.timers.firing.Wait() // they find the machine closed
 	}
 	return nil
 }
@@ -271,9 +272,8 @@ func (m *Machine[S]) inTurn(ctx context.Context, run func() error) error {
 // it runs in the turn of another, and once the machine is closed nobody waits in vain.
 func (m *Machine[S]) leave() {
 	defer m.turn.give()
-	if m.closed && m.watchers != nil {
-		m.watchers.end(ErrClosed)
-		m.watchers = nil
+	if m.closed && m.watched() {
+		m.extras.watchers.end(ErrClosed)
 	}
 	if m.extras == nil || m.extras.queue == nil || len(m.extras.queue.waiting) == 0 {
 		return

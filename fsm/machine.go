@@ -16,24 +16,25 @@ type Machine[S comparable] struct {
 	def    *Definition[S]
 	state  atomic.Uint32 // ID of the state; written by commit alone
 	plain  bool          // the definition is plain, and there is no writer; false once closed
-	closed bool          // changed and read with turn.mu locked, as are watchers and the queue
+	closed bool          // changed and read with turn.mu locked, as is the queue
 	turn   turn
 	// The rest changes under both the turn and turn.mu, and may be read under either. (Close
 	// changes plain under turn.mu alone.)
-	since    int64 // nanoseconds since 1970
-	past     history
-	watchers *watchers[S] // nil while there are none
-	extras   *extras[S]
+	since  int64 // nanoseconds since 1970
+	past   history
+	extras *extras[S]
 }
 
-// extras is optional run-time state of a machine. It is nil until the machine makes a change
-// that is more than an entry in the history, or has any of it from the start.
+// extras is optional run-time state of a machine. A plain machine gets it with its first
+// watcher or its first call that has to wait. While the turn is taken by such a call it is not
+// nil.
 type extras[S comparable] struct {
-	writer Writer // nil without one, or once detached
-	data   *dataset
-	queue  *queue[S]  // nil without WithQueue
-	memory []graph.ID // memory of history states; see graph.Route
-	timers timers
+	writer   Writer // nil without one, or once detached
+	data     *dataset
+	queue    *queue[S]  // nil without WithQueue
+	memory   []graph.ID // memory of history states; see graph.Route
+	timers   timers
+	watchers watchers[S] // changed and read with turn.mu locked
 }
 
 // change is one call of a machine under way. It begins as a request; perform adds the edge
@@ -145,13 +146,8 @@ func (m *Machine[S]) commit(e entry, cause string, stays bool) {
 	m.state.Store(uint32(e.to))
 }
 
-// notify tells the watchers; there is at least one. The mutex is locked.
-func (m *Machine[S]) notify(t Transition[S]) {
-	m.watchers.tell(t)
-	if len(m.watchers.list) == 0 {
-		m.watchers = nil // so that the next transition costs nothing more again
-	}
-}
+// watched reports whether the machine has watchers. The mutex is locked.
+func (m *Machine[S]) watched() bool { return m.extras != nil && m.extras.watchers != nil }
 
 // writerErr says why the machine may no longer move, or nil. It needs the turn, with the
 // mutex open: the writer may have locks of its own.

@@ -244,7 +244,7 @@ func (m *Machine[S]) publish(c *change[S]) (watched bool) {
 		m.extras.memory, m.extras.timers.pending = c.memory, c.pending
 		m.armTimers()
 	}
-	return m.watchers != nil
+	return m.watched()
 }
 
 // armTimers sets the timer for the next timeout. The mutex is locked.
@@ -260,9 +260,7 @@ func (m *Machine[S]) armTimers() {
 func (m *Machine[S]) tell(c *change[S]) {
 	m.turn.mu.Lock()
 	defer m.turn.mu.Unlock()
-	if m.watchers != nil {
-		m.notify(c.t)
-	}
+	m.extras.watchers.tell(c.t)
 }
 
 // runHooks runs the hooks after the commit, and returns their errors with the phase of the

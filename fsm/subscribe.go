@@ -195,19 +195,15 @@ func (s *subscription[S]) all(yield func(Transition[S], error) bool) {
 
 // watch adds a watcher. The mutex is locked.
 func (m *Machine[S]) watch(w watcher[S]) {
-	if m.watchers == nil {
-		m.watchers = new(watchers[S])
+	if m.extras == nil {
+		m.extras = new(extras[S])
 	}
-	m.watchers.list = append(m.watchers.list, w)
+	m.extras.watchers = append(m.extras.watchers, w)
 }
 
 // unwatch removes a watcher, if it is still there. The mutex is locked.
 func (m *Machine[S]) unwatch(w watcher[S]) {
-	if m.watchers == nil {
-		return
-	}
-	m.watchers.list = slices.DeleteFunc(m.watchers.list, func(each watcher[S]) bool { return each == w })
-	if len(m.watchers.list) == 0 {
-		m.watchers = nil
+	if m.watched() {
+		m.extras.watchers.remove(func(each watcher[S]) bool { return each == w })
 	}
 }

@@ -59,8 +59,8 @@ func TestEndedWatchersAreRemoved(t *testing.T) {
 				m := New(def)
 				end(counted, cancel, m)
 				synctest.Wait()
-				if m.watchers != nil {
-					t.Errorf("%d watchers are registered", len(m.watchers.list))
+				if m.watched() {
+					t.Errorf("%d watchers are registered", len(m.extras.watchers))
 				}
 				if counted.registered != 0 {
 					t.Errorf("%d functions are registered with the context", counted.registered)
