@@ -280,7 +280,7 @@ func (m *Machine[S]) leave() {
 	}
 	q := m.extras.queue
 	q.broken = true
-	defer func() { q.broken = false }()
+	defer func() { q.broken, q.waiting = false, nil }() // also if failed does not return
 	for len(q.waiting) > 0 {
 		dropped := q.take()
 		m.settle(dropped, m.refusal(&dropped.change, PhaseTurn, ErrAborted))

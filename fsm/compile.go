@@ -117,7 +117,8 @@ func (c *compiler[S]) remember(rule historyRule[S]) {
 	if c.graph.Nodes[id].Parent != graph.None || c.graph.IsComposite(id) {
 		c.found.add("history state %q cannot lie within another, nor another within it", s)
 	}
-	if targets := c.table[rule.state]; len(targets) > 0 {
+	inTable := func(to S) bool { _, ok := c.ids[to]; return ok }
+	if targets := c.table[rule.state]; slices.ContainsFunc(targets, inTable) {
 		c.found.add("history state %q leads to %s, but stands for another state", s, names(targets))
 	}
 	if id == 0 {

@@ -244,3 +244,29 @@ func TestOneOfConcurrentEventsSucceeds(t *testing.T) {
 		})
 	}
 }
+
+// A queue that is dropped stays dropped, also if its function for errors does not return.
+func TestDroppedChangesNeverRunInAnotherTurn(t *testing.T) {
+	var m *fsm.Machine[state]
+	ended := false
+	m = fsm.New(with(t, fsm.OnEntry(starting, func(ctx context.Context, _ transition) error {
+		if err := errors.Join(m.Transition(ctx, warming), m.Transition(ctx, idle)); err != nil {
+			t.Error(err)
+		}
+		panic("hook")
+	})), fsm.WithQueue(5, func(context.Context, error) {
+		if !ended {
+			ended = true
+			runtime.Goexit()
+		}
+	}))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() { _ = recover() }()
+		_ = m.Transition(context.Background(), starting)
+	}()
+	<-done
+	walk(t, m, warming)
+	wantState(t, m, warming, 2)
+}

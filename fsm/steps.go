@@ -221,6 +221,9 @@ func (m *Machine[S]) startTimeouts(ctx *hookContext, c *change[S]) {
 	}
 }
 
+// errNoCommit is the error of a writer that breaks its contract.
+var errNoCommit = errors.New("the writer returned no error and did not call commit")
+
 // write stores the value, if there is a writer, and commits the change. It reports whether
 // there were watchers then.
 func (m *Machine[S]) write(ctx *hookContext, c *change[S]) (watched bool, err error) {
@@ -228,10 +231,17 @@ func (m *Machine[S]) write(ctx *hookContext, c *change[S]) (watched bool, err er
 	if w == nil {
 		return m.publish(c), nil
 	}
-	kept, seen := *c, false // copies for the closures, or every change would be on the heap
+	kept, committed, seen := *c, false, false // copies for the closures, or every change would be on the heap
 	err = w.Write(ctx,
 		func() ([]byte, error) { return m.encode(ctx, &kept) },
-		func() { seen = m.publish(&kept) })
+		func() {
+			if !committed {
+				committed, seen = true, m.publish(&kept)
+			}
+		})
+	if err == nil && !committed {
+		return false, errNoCommit
+	}
 	return seen, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -231,5 +232,23 @@ func TestCloseWithoutAChangeIgnoresItsContext(t *testing.T) {
 	cancel()
 	if err := fsm.New(lifecycle).Close(ctx); err != nil {
 		t.Error(err)
+	}
+}
+
+// A plain machine makes its run-time state only when a call has to wait, which may be while
+// Close returns.
+func TestClosingAPlainMachineRacesWithNothing(t *testing.T) {
+	for range 50 {
+		m := fsm.New(lifecycle)
+		var calls sync.WaitGroup
+		calls.Go(func() { _ = m.Close(context.Background()) })
+		calls.Go(func() { _ = m.Transition(context.Background(), starting) })
+		calls.Go(func() { _, _ = m.PermittedEvents(context.Background()) })
+		calls.Go(func() {
+			for range m.Subscribe(context.Background(), 1) {
+				break
+			}
+		})
+		calls.Wait()
 	}
 }

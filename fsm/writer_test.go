@@ -157,3 +157,26 @@ func TestEdgesDescribeEveryEdge(t *testing.T) {
 		t.Errorf("%d edges, want %d", listed, permitted)
 	}
 }
+
+// careless is a writer that calls commit as often as it is told to.
+type careless int
+
+func (n careless) Write(_ context.Context, encode func() ([]byte, error), commit func()) error {
+	_, err := encode()
+	for range n {
+		commit()
+	}
+	return err
+}
+
+func TestCommitOfAWriteCountsOnce(t *testing.T) {
+	m := fsm.New(lifecycle, fsm.WithWriter(careless(2)))
+	walk(t, m, starting)
+	wantState(t, m, starting, 1)
+	m = fsm.New(lifecycle, fsm.WithWriter(careless(0)))
+	err := m.Transition(context.Background(), starting)
+	if want := "idle -> starting: write: the writer returned no error and did not call commit"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	wantState(t, m, idle, 0)
+}

@@ -97,8 +97,11 @@ func (g *Graph[H]) Nest(parent, child ID) {
 // Remember makes s a history state.
 func (g *Graph[H]) Remember(s ID, h History) {
 	g.Nodes[s].History = h
-	if !slices.Contains(g.Remembered, h.Of) {
-		g.Remembered = append(g.Remembered, h.Of)
+	g.Remembered = nil // in the order of the history states
+	for _, n := range g.Nodes {
+		if of := n.History.Of; of != None && !slices.Contains(g.Remembered, of) {
+			g.Remembered = append(g.Remembered, of)
+		}
 	}
 }
 

@@ -327,3 +327,14 @@ func TestSearchIsTheClosureOfRoutes(t *testing.T) {
 		}
 	})
 }
+
+func TestRememberedStatesHaveTheOrderOfTheHistoryStates(t *testing.T) {
+	g := graph.New[string](6) // 0{2}, 1{3}; 4 stands for 1, 5 for 0
+	g.Nest(0, 2)
+	g.Nest(1, 3)
+	g.Remember(5, graph.History{Of: 0})
+	g.Remember(4, graph.History{Of: 1})
+	if want := []id{1, 0}; !slices.Equal(g.Remembered, want) {
+		t.Errorf("remembered %v, want %v", g.Remembered, want)
+	}
+}
