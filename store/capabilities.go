@@ -2,19 +2,19 @@ package store
 
 import "time"
 
-// Capabilities is what a backend declares about itself where backends differ.
-// The laws are checked with what is declared. The zero value is the strictest.
+// Capabilities declares the properties in which backends differ. The laws hold within
+// them; the zero value is the strictest.
 type Capabilities struct {
-	// MinTTL is the smallest time to live that it grants; zero means the
+	// MinTTL is the shortest time to live that the backend grants; zero means the
 	// package's [MinTTL].
 	MinTTL time.Duration
-	// Precision is how much later than its ttl a record may go.
+	// Precision is the time by which an expiry may be later than the TTL.
 	Precision time.Duration
-	// GroupExpiry says that a record's expiry counts from the last renew of
-	// any key in a group which the backend makes, not of the key alone.
+	// GroupExpiry says that the backend puts records into groups, and that a record's TTL
+	// counts from the last renew of any key in its group.
 	GroupExpiry bool
-	// TokensOutliveData says that tokens go on growing when the store has lost
-	// all its data.
+	// TokensOutliveData says that tokens keep growing after the store has lost all its
+	// data.
 	TokensOutliveData bool
 }
 
@@ -23,7 +23,7 @@ type Describer interface {
 	Capabilities() Capabilities
 }
 
-// CapabilitiesOf returns what st declares, or the zero value.
+// CapabilitiesOf returns the capabilities that st declares, or the zero value.
 func CapabilitiesOf(st Store) Capabilities {
 	if d, ok := st.(Describer); ok {
 		return d.Capabilities()

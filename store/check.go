@@ -8,23 +8,23 @@ import (
 	"unicode/utf8"
 )
 
-// The limits that every backend shares.
+// Limits of every backend.
 const (
 	MaxKey   = 512     // bytes
 	MaxValue = 1 << 20 // bytes
 
-	// MinTTL is the shortest time to live that any backend grants; one may
-	// declare a longer minimum. Below it, the round trip of a heartbeat is no
-	// longer small against what it renews.
+	// MinTTL is the shortest time to live that any backend grants; a backend may declare
+	// a longer minimum. With a shorter TTL the round trip of a heartbeat would take a
+	// large part of it.
 	MinTTL = 100 * time.Millisecond
 
-	// Reserved begins the names that belong to the library itself.
+	// Reserved is the prefix of the names that belong to the library itself.
 	Reserved = "leasehold:"
 )
 
-// CheckKey refuses a key that is empty, longer than [MaxKey] bytes, not valid
-// UTF-8, or begins with [Reserved]. Everything else is allowed: spaces, braces,
-// newlines, slashes and glob characters mean nothing.
+// CheckKey refuses a key that is empty, longer than [MaxKey] bytes, not valid UTF-8, or
+// begins with [Reserved]. Spaces, braces, newlines, slashes and glob characters are
+// allowed and have no meaning.
 func CheckKey(key string) error {
 	if key == "" {
 		return &InvalidError{What: "key", Rule: "must not be empty"}
@@ -32,8 +32,8 @@ func CheckKey(key string) error {
 	return checkName("key", key)
 }
 
-// CheckPrefix refuses a prefix with which no key can begin. The empty prefix is
-// allowed and stands for all keys.
+// CheckPrefix refuses a prefix that no key can have. The empty prefix is allowed and
+// matches every key.
 func CheckPrefix(prefix string) error {
 	return checkName("prefix", prefix)
 }
@@ -61,8 +61,8 @@ func CheckValue(value []byte) error {
 	return nil
 }
 
-// CheckTTL refuses a time to live that is shorter than least, which is a
-// backend's declared minimum, or than [MinTTL].
+// CheckTTL refuses a time to live that is shorter than [MinTTL] or than least, the
+// backend's declared minimum.
 func CheckTTL(ttl, least time.Duration) error {
 	if least = max(least, MinTTL); ttl < least {
 		return &InvalidError{What: "ttl", Got: ttl.String(), Rule: fmt.Sprintf("must be at least %v", least)}
@@ -70,7 +70,8 @@ func CheckTTL(ttl, least time.Duration) error {
 	return nil
 }
 
-// Check refuses a claim that breaks a rule; least is as in [CheckTTL].
+// Check refuses a claim that breaks a rule. The TTL must be at least [MinTTL] and at
+// least least, the backend's declared minimum.
 func (c Claim) Check(least time.Duration) error {
 	if err := CheckKey(c.Key); err != nil {
 		return err
@@ -84,8 +85,7 @@ func (c Claim) Check(least time.Duration) error {
 	return CheckTTL(c.TTL, least)
 }
 
-// Check refuses a renewal that breaks a rule. Without a value its sequence may be
-// zero.
+// Check refuses a renewal that breaks a rule. Without a value the sequence may be zero.
 func (r Renewal) Check() error {
 	if err := checkTarget(r.Key, r.Token); err != nil {
 		return err
@@ -107,7 +107,7 @@ func (u Update) Check() error {
 	return checkNext(u.Seq, u.Value)
 }
 
-// checkTarget checks the lease that a renewal or an update names.
+// checkTarget checks the key and token of a renewal or an update.
 func checkTarget(key string, token Token) error {
 	if err := CheckKey(key); err != nil {
 		return err
@@ -118,7 +118,7 @@ func checkTarget(key string, token Token) error {
 	return nil
 }
 
-// checkNext checks a value that replaces another, and its sequence.
+// checkNext checks a new value and its sequence.
 func checkNext(seq uint64, value []byte) error {
 	if seq == 0 {
 		return &InvalidError{What: "sequence", Rule: "must not be zero"}
@@ -134,7 +134,7 @@ func (r LeaseRef) Check() error {
 	return nil
 }
 
-// quote shows a name in a message without letting a long one flood it.
+// quote quotes a name for a message and shortens a long name.
 func quote(name string) string {
 	const most = 64
 	if len(name) > most {

@@ -10,11 +10,11 @@ import (
 	"pgregory.net/rapid"
 )
 
-// rule is one case of a check: an argument, and the message if it is refused.
+// rule is one case of a check: the error for an argument, and its expected message.
 type rule struct {
 	name string
 	err  error
-	want string // "" for accepted
+	want string // "" if the argument is allowed
 }
 
 func checkRules(t *testing.T, rules []rule) {
@@ -29,7 +29,7 @@ func checkRules(t *testing.T, rules []rule) {
 			}
 			var invalid *store.InvalidError
 			if !errors.As(r.err, &invalid) || !errors.Is(r.err, store.ErrInvalid) {
-				t.Fatalf("%v is not an invalid argument", r.err)
+				t.Fatalf("%v is not an InvalidError", r.err)
 			}
 			if got := r.err.Error(); got != r.want {
 				t.Errorf("got  %s\nwant %s", got, r.want)
@@ -38,17 +38,17 @@ func checkRules(t *testing.T, rules []rule) {
 	}
 }
 
-func TestKeys(t *testing.T) {
+func TestCheckKeyRefusesInvalidKeys(t *testing.T) {
 	long := strings.Repeat("k", store.MaxKey)
 	checkRules(t, []rule{
 		{"ordinary", store.CheckKey("exchange:1:status"), ""},
 		{"one byte", store.CheckKey("k"), ""},
 		{"longest", store.CheckKey(long), ""},
-		{"longest of many bytes a rune", store.CheckKey(strings.Repeat("é", store.MaxKey/2)), ""},
-		{"anything else", store.CheckKey(" a\n{b}/*?[c]\x00\t\"é世🦊"), ""},
+		{"longest in runes of several bytes", store.CheckKey(strings.Repeat("é", store.MaxKey/2)), ""},
+		{"characters without a meaning", store.CheckKey(" a\n{b}/*?[c]\x00\t\"é世🦊"), ""},
 		{"replacement character", store.CheckKey("\uFFFD"), ""},
 		{"reserved name inside", store.CheckKey("x" + store.Reserved), ""},
-		{"reserved name without its end", store.CheckKey("leasehold"), ""},
+		{"part of the reserved name", store.CheckKey("leasehold"), ""},
 		{"other case of the reserved name", store.CheckKey("Leasehold:x"), ""},
 		{"empty", store.CheckKey(""), `invalid key: must not be empty`},
 		{
@@ -56,7 +56,7 @@ func TestKeys(t *testing.T) {
 			`invalid key "` + long[:64] + `"…: is 513 bytes long, more than 512`,
 		},
 		{
-			"too long by its bytes", store.CheckKey(strings.Repeat("é", store.MaxKey/2) + "x"),
+			"too long in bytes", store.CheckKey(strings.Repeat("é", store.MaxKey/2) + "x"),
 			`invalid key "` + strings.Repeat("é", 32) + `"…: is 513 bytes long, more than 512`,
 		},
 		{"not UTF-8", store.CheckKey("k\xff\n"), `invalid key "k\xff\n": is not valid UTF-8`},
@@ -67,13 +67,13 @@ func TestKeys(t *testing.T) {
 	})
 }
 
-func TestPrefixes(t *testing.T) {
+func TestCheckPrefixRefusesInvalidPrefixes(t *testing.T) {
 	long := strings.Repeat("p", store.MaxKey)
 	checkRules(t, []rule{
 		{"empty", store.CheckPrefix(""), ""},
 		{"ordinary", store.CheckPrefix("exchange:"), ""},
 		{"longest", store.CheckPrefix(long), ""},
-		{"what the reserved name begins with", store.CheckPrefix("lease"), ""},
+		{"a part of the reserved name", store.CheckPrefix("lease"), ""},
 		{
 			"too long", store.CheckPrefix(long + "p"),
 			`invalid prefix "` + long[:64] + `"…: is 513 bytes long, more than 512`,
@@ -83,7 +83,7 @@ func TestPrefixes(t *testing.T) {
 	})
 }
 
-func TestEachPrefixOfAKeyInWholeRunesIsAPrefix(t *testing.T) {
+func TestPrefixOfAValidKeyIsValid(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		key := rapid.String().Filter(func(s string) bool { return store.CheckKey(s) == nil }).Draw(t, "key")
 		for i := range key { // at the beginning of each rune
@@ -94,7 +94,7 @@ func TestEachPrefixOfAKeyInWholeRunesIsAPrefix(t *testing.T) {
 	})
 }
 
-func TestValues(t *testing.T) {
+func TestCheckValueRefusesInvalidValues(t *testing.T) {
 	checkRules(t, []rule{
 		{"one byte", store.CheckValue([]byte{0}), ""},
 		{"longest", store.CheckValue(make([]byte, store.MaxValue)), ""},
@@ -104,7 +104,7 @@ func TestValues(t *testing.T) {
 	})
 }
 
-func TestTTLs(t *testing.T) {
+func TestCheckTTLRefusesShortTTLs(t *testing.T) {
 	checkRules(t, []rule{
 		{"the shortest", store.CheckTTL(store.MinTTL, 0), ""},
 		{"the backend's shortest", store.CheckTTL(5*time.Second, 5*time.Second), ""},
@@ -112,11 +112,11 @@ func TestTTLs(t *testing.T) {
 		{"negative", store.CheckTTL(-time.Second, 0), `invalid ttl -1s: must be at least 100ms`},
 		{"tiny", store.CheckTTL(store.MinTTL-1, 0), `invalid ttl 99.999999ms: must be at least 100ms`},
 		{"below the backend's", store.CheckTTL(time.Second, 5*time.Second), `invalid ttl 1s: must be at least 5s`},
-		{"of a backend that would grant less", store.CheckTTL(time.Millisecond, time.Microsecond), `invalid ttl 1ms: must be at least 100ms`},
+		{"of a backend that declares less", store.CheckTTL(time.Millisecond, time.Microsecond), `invalid ttl 1ms: must be at least 100ms`},
 	})
 }
 
-func TestClaims(t *testing.T) {
+func TestClaimWithAnInvalidFieldIsRefused(t *testing.T) {
 	good := store.Claim{Key: "k", Value: []byte("v"), TTL: time.Second, Nonce: store.NewNonce()}
 	with := func(change func(*store.Claim)) error {
 		c := good
@@ -133,7 +133,7 @@ func TestClaims(t *testing.T) {
 	})
 }
 
-func TestWrites(t *testing.T) {
+func TestWriteWithAnInvalidFieldIsRefused(t *testing.T) {
 	good := store.Renewal{Key: "k", Token: 1, Seq: 1, Value: []byte("v")}
 	with := func(check func(store.Renewal) error, change func(*store.Renewal)) error {
 		w := good
@@ -146,7 +146,7 @@ func TestWrites(t *testing.T) {
 		{"an update without a value", with(update, bare), `invalid value: must not be empty`},
 		{"a renew without a value", with(store.Renewal.Check, bare), ""},
 		{"a renew without a value, numbered", with(store.Renewal.Check, func(w *store.Renewal) { w.Value = nil }), ""},
-		{"a bare renew without a token", store.Renewal{Key: "k"}.Check(), `invalid token: must not be zero`},
+		{"a renew without a value and a token", store.Renewal{Key: "k"}.Check(), `invalid token: must not be zero`},
 	}
 	for name, check := range map[string]func(store.Renewal) error{"update": update, "renew": store.Renewal.Check} {
 		both = append(both,
@@ -160,7 +160,7 @@ func TestWrites(t *testing.T) {
 	checkRules(t, both)
 }
 
-func TestLeaseRefs(t *testing.T) {
+func TestLeaseRefNeedsExactlyOneOfTokenAndNonce(t *testing.T) {
 	const want = `invalid lease reference: must have either a token or a nonce`
 	checkRules(t, []rule{
 		{"by token", store.ByToken(1).Check(), ""},

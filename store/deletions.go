@@ -5,13 +5,12 @@ import (
 	"iter"
 )
 
-// DeleteNotifier is implemented by a [Store] that reports deletes as they happen, so
-// that a holder whose record an operator deleted need not wait for its next renew to
-// learn of it.
+// DeleteNotifier is implemented by a [Store] that reports deletes as they happen. A
+// holder whose record an operator deleted then learns of it before its next renew.
 type DeleteNotifier interface {
-	// Deletions yields the keys of records that Delete ends, whoever calls it, until
-	// ctx ends or the store is closed. A key is only a hint to look at its record:
-	// deletes during a reconnect are missed, and a hint may come late, twice, or for
-	// an earlier lease of the key.
+	// Deletions yields the keys of the records that Delete ends, whoever calls it, until
+	// ctx ends or the store is closed. A key is only a hint to read its record: the store
+	// misses deletes during a reconnect, and a hint may come late, twice, or for an
+	// earlier lease of the key.
 	Deletions(ctx context.Context) iter.Seq[string]
 }

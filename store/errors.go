@@ -6,38 +6,38 @@ import (
 	"time"
 )
 
-// The conditions. Compare with [errors.Is].
+// The conditions of an [Error]. Compare with [errors.Is].
 var (
-	// ErrHeld: a live record of another term is under the key.
+	// ErrHeld: a live record of another lease is under the key.
 	ErrHeld = errors.New("held")
-	// ErrLost: the term that the call named has ended.
+	// ErrLost: the lease that the call named has ended.
 	ErrLost = errors.New("lost")
-	// ErrForeign: another program put something under the key.
+	// ErrForeign: another program put a value under the key.
 	ErrForeign = errors.New("foreign")
-	// ErrUnavailable: the store could not be asked, or refused to serve;
-	// nothing happened.
+	// ErrUnavailable: the store could not be reached, or refused to serve; nothing
+	// happened.
 	ErrUnavailable = errors.New("store unavailable")
 	// ErrInDoubt: the call may or may not have had its effect.
 	ErrInDoubt = errors.New("outcome in doubt")
 	// ErrNotFound: there is no live record under the key.
 	ErrNotFound = errors.New("not found")
-	// ErrEnded: the create was recognised as one whose term has ended.
-	ErrEnded = errors.New("term of this create has ended")
-	// ErrStale: a newer write of the same term has already arrived.
-	ErrStale = errors.New("a newer write of the term came first")
+	// ErrEnded: the create repeats one whose lease has ended.
+	ErrEnded = errors.New("lease of this create has ended")
+	// ErrStale: a newer write of the same lease has already arrived.
+	ErrStale = errors.New("a newer write of the lease has already arrived")
 	// ErrClosed: the store was closed; nothing happened.
 	ErrClosed = errors.New("store closed")
 	// ErrInvalid: an argument breaks a rule; see [InvalidError].
 	ErrInvalid = errors.New("invalid argument")
 )
 
-// Error is a condition met by one verb on one key. It unwraps to the condition
-// and to its cause.
+// Error is the failure of one verb on one key. It unwraps to its condition and to its
+// cause.
 type Error struct {
 	Op        string // the verb in lower case, e.g. "create"
 	Key       string // the key, or the prefix of a list or a watch
 	Condition error  // one of the package's conditions
-	Err       error  // what the backend said; may be nil
+	Err       error  // the cause reported by the backend; may be nil
 }
 
 func (e *Error) Error() string {
@@ -55,7 +55,7 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Condition, e.Err}
 }
 
-// HeldError says who holds a key: the live record and the time it has left. It
+// HeldError reports that a key is held, with the live record and its time left. It
 // unwraps to [ErrHeld].
 type HeldError struct {
 	Record Record
@@ -68,7 +68,7 @@ func (e *HeldError) Error() string {
 // Unwrap returns [ErrHeld].
 func (e *HeldError) Unwrap() error { return ErrHeld }
 
-// ForeignError shows what another program put under a key. It unwraps to
+// ForeignError reports a value that another program put under a key. It unwraps to
 // [ErrForeign].
 type ForeignError struct {
 	Record Record
@@ -85,7 +85,7 @@ func (e *ForeignError) Unwrap() error { return ErrForeign }
 // [ErrInvalid].
 type InvalidError struct {
 	What string // the argument, e.g. "key"
-	Got  string // what was given, quoted and shortened; may be empty
+	Got  string // the given argument, quoted and shortened; may be empty
 	Rule string // the rule that it breaks
 }
 
@@ -99,8 +99,8 @@ func (e *InvalidError) Error() string {
 // Unwrap returns [ErrInvalid].
 func (e *InvalidError) Unwrap() error { return ErrInvalid }
 
-// Left says a time left to live the way the package's messages do: "31s left",
-// "800ms left", "no expiry".
+// Left formats a time left as the package's messages do: "31s left", "800ms left", "no
+// expiry".
 func Left(d time.Duration) string {
 	switch {
 	case d == Forever:

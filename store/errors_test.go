@@ -14,7 +14,7 @@ var conditions = []error{
 	store.ErrNotFound, store.ErrEnded, store.ErrStale, store.ErrClosed, store.ErrInvalid,
 }
 
-func TestErrorsSayWhatTheyMean(t *testing.T) {
+func TestErrorNamesItsKeyAndCondition(t *testing.T) {
 	record := store.Record{Key: "a b", Token: 7, Left: 31 * time.Second}
 	for _, c := range []struct {
 		err       error
@@ -48,14 +48,14 @@ func TestErrorUnwrapsToItsCause(t *testing.T) {
 	err := error(&store.Error{Op: "create", Key: "k", Condition: store.ErrInDoubt, Err: cause})
 	var held *store.HeldError
 	if !errors.As(err, &held) || held != cause || !errors.Is(err, store.ErrHeld) || !errors.Is(err, store.ErrInDoubt) {
-		t.Errorf("%v lost its cause", err)
+		t.Errorf("%v does not unwrap to its cause", err)
 	}
 	if got := (&store.Error{Condition: store.ErrLost}).Unwrap(); len(got) != 1 || got[0] != store.ErrLost {
 		t.Errorf("an error without a cause unwraps to %v", got)
 	}
 }
 
-func TestConditionsAreNeverConfused(t *testing.T) {
+func TestConditionsAreDistinct(t *testing.T) {
 	for i, a := range conditions {
 		for j, b := range conditions {
 			if errors.Is(a, b) != (i == j) || (a.Error() == b.Error()) != (i == j) {
@@ -65,7 +65,7 @@ func TestConditionsAreNeverConfused(t *testing.T) {
 	}
 }
 
-func TestLeft(t *testing.T) {
+func TestLeftRoundsTheTimeLeft(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		store.Forever:            "no expiry",
 		31 * time.Second:         "31s left",

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// Token is a fencing token. It grows with every successful create of a key.
-// Zero is no token.
+// Token is a fencing token. It grows with every successful create of a key; zero is no
+// token.
 type Token uint64
 
-// Nonce is 128 random bits that name one attempt to create, so that the store
-// recognises the attempt when it arrives again.
+// Nonce is 128 random bits that identify one create attempt, so that the store recognises
+// a repeat of it.
 type Nonce [16]byte
 
 // NewNonce returns a fresh nonce from the system's random source.
@@ -29,30 +29,30 @@ func (n Nonce) String() string { return hex.EncodeToString(n[:]) }
 // record can have it.
 const Forever time.Duration = math.MaxInt64
 
-// Record is what the store held under a key when it was asked.
+// Record is the value under a key with its token and time left, as the store read them.
 type Record struct {
 	Key   string
-	Value []byte        // nil where a foreign value cannot be read as bytes
-	Token Token         // zero where another program put the value
+	Value []byte        // nil if a foreign value cannot be read as bytes
+	Token Token         // zero for a foreign value
 	Left  time.Duration // time left to live when the store answered; positive, or [Forever]
 }
 
-// Foreign reports whether another program put the value there. Readers may look
-// at it; no verb of a store writes over it.
+// Foreign reports whether another program put the value there. Callers may read it; no
+// verb of a store overwrites it.
 func (r Record) Foreign() bool { return r.Token == 0 }
 
-// EventKind says what an [Event] is about.
+// EventKind is the kind of an [Event].
 type EventKind uint8
 
 const (
-	// EventPut is a record as it now is: new, or with a new value.
+	// EventPut reports a record that is new or has a new value.
 	EventPut EventKind = iota + 1
-	// EventGone is the end of a record. Its Record has key and token only.
+	// EventGone reports the end of a record. Its Record has only key and token.
 	EventGone
-	// EventSynced is the mark after a full account of the records.
+	// EventSynced follows the records of a complete list.
 	EventSynced
-	// EventResync says that changes may have been missed. What differs from the
-	// events before it follows, then EventSynced.
+	// EventResync reports that changes may have been missed. The differences from the
+	// earlier events follow, then EventSynced.
 	EventResync
 )
 
@@ -65,12 +65,12 @@ func (k EventKind) String() string {
 	return names[k]
 }
 
-// Cause says why a record is gone, where the backend knows.
+// Cause is the reason for the end of a record, as far as the backend knows it.
 type Cause uint8
 
 const (
 	CauseUnknown Cause = iota // the backend cannot tell
-	CauseDeleted              // released by its holder, or taken away
+	CauseDeleted              // by its holder or by another caller
 	CauseExpired              // its time to live passed without a renew
 )
 
@@ -86,6 +86,6 @@ func (c Cause) String() string {
 // Event is one item of a watch.
 type Event struct {
 	Kind   EventKind
-	Record Record // of an EventPut and an EventGone
+	Record Record // of an EventPut or an EventGone
 	Cause  Cause  // of an EventGone
 }

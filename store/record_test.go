@@ -44,7 +44,7 @@ func TestNoncesDiffer(t *testing.T) {
 		}
 		seen[n] = true
 		if !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(n.String()) {
-			t.Fatalf("prints as %q", n)
+			t.Fatalf("the nonce prints as %q", n)
 		}
 	}
 	if got := (store.Nonce{0x0a, 15: 0xff}).String(); got != "0a0000000000000000000000000000ff" {
@@ -52,12 +52,12 @@ func TestNoncesDiffer(t *testing.T) {
 	}
 }
 
-// declared is a store that says what it can do.
+// declared is a store that declares a capability.
 type declared struct{ store.Store }
 
 func (declared) Capabilities() store.Capabilities { return store.Capabilities{GroupExpiry: true} }
 
-func TestStoreThatDeclaresNothingIsHeldToEverything(t *testing.T) {
+func TestUndeclaredCapabilitiesAreTheStrictest(t *testing.T) {
 	if got := store.CapabilitiesOf(memstore.New()); got != (store.Capabilities{}) {
 		t.Errorf("%+v", got)
 	}

@@ -6,78 +6,77 @@ import (
 	"time"
 )
 
-// Store holds records. Its methods may be called from any number of goroutines.
+// Store holds records in a backend. Its methods may be called from any number of
+// goroutines.
 //
-// Errors wrap exactly one of the package's conditions, or [ErrInvalid] for an
-// argument that breaks a rule; an argument is refused before anything is sent.
-// Every method that may block returns promptly once its context ends, whatever
-// the client underneath does; a write whose reply had not come by then is
-// [ErrInDoubt].
+// Every error wraps exactly one of the package's conditions. An argument that breaks a
+// rule fails with [ErrInvalid] before the store sends anything. Every method that may
+// block returns promptly once its context ends, whatever the client underneath does; a
+// write without a reply by then fails with [ErrInDoubt].
 type Store interface {
-	// Create puts a record under a key that has none and returns its token.
+	// Create makes a record under a key that has none and returns its token.
 	//
-	// It fails with *[HeldError] while a live record of another create is
-	// there, with *[ForeignError] while anything else is, with [ErrEnded] when
-	// the term of that nonce has already ended, and creates nothing then. The
-	// same claim again, known by the nonce of the live record, has the answer of
-	// the first time and restores the full ttl; it does not touch the value,
-	// which may have been updated since.
+	// It fails with *[HeldError] while a live record of another create is under the key,
+	// with *[ForeignError] while any other value is, and with [ErrEnded] if the lease of
+	// the claim's nonce has already ended; it creates nothing then. A repeat of the
+	// claim, recognised by the nonce of the live record, gets the first answer and
+	// restores the full TTL. It does not touch the value, which may have been updated
+	// since.
 	Create(ctx context.Context, claim Claim) (Grant, error)
 
-	// Renew restarts, for each item of the batch, the ttl that was fixed at
-	// create, and replaces the value where the item has one. The results are in
-	// the order of the batch, as many as there are items. An item that fails does
-	// not fail another.
+	// Renew restarts, for each item of the batch, the TTL that was fixed at create, and
+	// replaces the value if the item has one. The results are in the order of the batch,
+	// one for each item. An item that fails does not fail another.
 	//
 	// An item fails with [ErrLost], *[ForeignError] or [ErrStale].
 	Renew(ctx context.Context, batch []Renewal) []RenewResult
 
-	// Update replaces the value and leaves the expiry where it is, to the
-	// backend's precision. It never makes a record where there is none.
+	// Update replaces the value and does not move the expiry, to the backend's precision.
+	// It never creates a record.
 	//
 	// It fails with [ErrLost], *[ForeignError] or [ErrStale].
 	Update(ctx context.Context, update Update) error
 
-	// Delete ends a lease. It returns nil once no live record of that lease
-	// exists, whoever ended it, and never touches a record of another lease or
-	// of another program. A delete by nonce settles a create that is in doubt:
-	// once it has returned nil, that create can have no effect any more.
+	// Delete ends a lease. It returns nil once no live record of that lease exists,
+	// whoever ended it, and never touches a record of another lease or of another
+	// program. A delete by nonce settles a create in doubt: once it has returned nil,
+	// that create can no longer have any effect.
 	Delete(ctx context.Context, key string, ref LeaseRef) error
 
-	// Get returns the live record under a key, or [ErrNotFound]. A value that
-	// another program put there comes back as a record that is
-	// [Record.Foreign].
+	// Get returns the live record under a key, or [ErrNotFound]. A value that another
+	// program put there is returned as a [Record.Foreign] record.
 	Get(ctx context.Context, key string) (Record, error)
 
-	// List yields every live record whose key begins with prefix, in no
-	// particular order, without walking the rest of the database. The prefix is
-	// literal, and empty means all. Foreign records are among them as far as
-	// the backend knows of them. An error is the last thing that it yields.
+	// List yields every live record whose key begins with prefix, in no particular order,
+	// without walking the rest of the database. The prefix is literal; the empty prefix
+	// matches every key. Foreign records are among them as far as the backend knows of
+	// them. An error is the last item.
 	List(ctx context.Context, prefix string) iter.Seq2[Record, error]
 
-	// Watch yields the records under a prefix as they are, each as an [EventPut],
-	// then one [EventSynced], then changes as they come, until the loop is left or
-	// the context ends. It reports states, not writes: a reader that is slower
-	// than the writers sees the newest value of a key and may miss one between.
+	// Watch yields each record under a prefix as an [EventPut], then one [EventSynced],
+	// then changes as they come, until the loop is left or the context ends. It reports
+	// states, not writes: a reader that is slower than the writers gets the newest value
+	// of a key and may miss earlier ones.
 	//
-	// Where the backend can have missed something it says [EventResync], then what
-	// differs, then [EventSynced] again; so whoever applies each put and each gone
-	// in order holds what List would yield. It never ends silently: the last
-	// thing that it yields is an error, which is the context's own when that
-	// has ended. Trouble with the store after the first EventSynced does not end it;
-	// it resyncs when the store is back.
+	// If the backend may have missed a change, it yields [EventResync], then the
+	// differences, then [EventSynced] again. A reader that applies each put and each gone
+	// in order therefore holds the records that List would yield.
+	//
+	// A watch never ends silently: its last item is an error, which is the context's own
+	// if the context has ended. A failure of the store after the first EventSynced does
+	// not end the watch; it resyncs when the store is back.
 	Watch(ctx context.Context, prefix string) iter.Seq2[Event, error]
 }
 
-// Claim asks for a key.
+// Claim is the argument of [Store.Create].
 type Claim struct {
 	Key   string        // see [CheckKey]
 	Value []byte        // see [CheckValue]
-	TTL   time.Duration // time to live, fixed for the term; at least the backend's smallest
-	Nonce Nonce         // names this attempt; the same for a repeated try, never the zero nonce
+	TTL   time.Duration // fixed for the lease; at least the backend's minimum
+	Nonce Nonce         // identifies this attempt; the same for a repeat, never zero
 }
 
-// Grant is what a successful create gives.
+// Grant is the result of a successful create.
 type Grant struct {
 	Token Token
 	// Until is the earliest local instant at which the store may drop the
@@ -85,23 +84,23 @@ type Grant struct {
 	Until time.Time
 }
 
-// Renewal is one item of a [Store.Renew] batch: it restarts the ttl of a record.
-// With a value it also replaces the record's value.
+// Renewal is one item of a [Store.Renew] batch: it restarts the TTL of a record. With a
+// value it also replaces the record's value.
 type Renewal struct {
 	Key   string
 	Token Token
-	Seq   uint64 // as in [Update]; not looked at without a value
-	Value []byte // see [CheckValue]; empty to leave the value as it is
+	Seq   uint64 // as in [Update]; ignored without a value
+	Value []byte // see [CheckValue]; empty to keep the value
 }
 
-// Update is the argument of [Store.Update]: it replaces the value of a record and
-// leaves its expiry where it is.
+// Update is the argument of [Store.Update]: it replaces the value of a record and does
+// not move its expiry.
 type Update struct {
 	Key   string
 	Token Token
-	// Seq numbers the values written in a lease, by renewals and updates alike,
-	// from 1. A value with a smaller number than the last one that arrived is
-	// refused with [ErrStale]; one with the same number is the same write come twice.
+	// Seq numbers the values written in a lease, by renewals and updates alike, from 1. A
+	// value with a smaller number than the last one that arrived is refused with
+	// [ErrStale]; a value with the same number is a repeat of that write.
 	Seq   uint64
 	Value []byte // see [CheckValue]; required
 }
@@ -112,8 +111,8 @@ type RenewResult struct {
 	Err   error
 }
 
-// LeaseRef names a lease of a key: by its token, or by the nonce of its create while
-// the token is not known because that create is in doubt. Exactly one is set.
+// LeaseRef names a lease of a key by its token, or by the nonce of its create while the
+// create is in doubt and the token unknown. Exactly one of them is set.
 type LeaseRef struct {
 	Token Token
 	Nonce Nonce
@@ -122,5 +121,5 @@ type LeaseRef struct {
 // ByToken refers to the lease that has token t.
 func ByToken(t Token) LeaseRef { return LeaseRef{Token: t} }
 
-// ByNonce refers to the lease, if there is one, that a create with nonce n began.
+// ByNonce refers to the lease, if any, that a create with nonce n began.
 func ByNonce(n Nonce) LeaseRef { return LeaseRef{Nonce: n} }

@@ -12,7 +12,7 @@ import (
 	memstore "github.com/leasehold-go/leasehold/store/memory"
 )
 
-// hold fills a store with records and returns a write for each.
+// hold creates records and returns a renewal for each.
 func hold(b *testing.B, st *memstore.Store, records int, value []byte) []store.Renewal {
 	b.Helper()
 	writes := make([]store.Renewal, records)
@@ -120,33 +120,33 @@ func BenchmarkList(b *testing.B) {
 	}
 }
 
-// From the call of Update to the event in a watch.
+// BenchmarkWatchDelivery measures from the call of Update to the event in a watch.
 func BenchmarkWatchDelivery(b *testing.B) {
 	st := memstore.New()
 	w := hold(b, st, 1, nil)[0]
 	ctx, stop := context.WithCancel(b.Context())
-	told := make(chan store.EventKind)
+	got := make(chan store.EventKind)
 	go func() {
-		defer close(told)
+		defer close(got)
 		for e, err := range st.Watch(ctx, "bench:") {
 			if err != nil {
 				return
 			}
-			told <- e.Kind
+			got <- e.Kind
 		}
 	}()
-	for <-told != store.EventSynced {
+	for <-got != store.EventSynced {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
 		w.Seq++
-		w.Value = strconv.AppendUint(nil, w.Seq, 10) // a value that is not new is not told
+		w.Value = strconv.AppendUint(nil, w.Seq, 10) // an unchanged value is not an event
 		if err := st.Update(b.Context(), store.Update(w)); err != nil {
 			b.Fatal(err)
 		}
-		for <-told != store.EventPut {
+		for <-got != store.EventPut {
 		}
 	}
 	stop()
-	<-told
+	<-got
 }

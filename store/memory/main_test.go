@@ -27,7 +27,7 @@ func create(t testing.TB, st *memstore.Store, c store.Claim) store.Token {
 	return grant.Token
 }
 
-// renew renews one term, with a value if v is not empty.
+// renew renews one lease, with a value if v is not empty.
 func renew(st *memstore.Store, key string, token store.Token, seq uint64, v string) (time.Time, error) {
 	answers := st.Renew(context.Background(), []store.Renewal{{Key: key, Token: token, Seq: seq, Value: []byte(v)}})
 	return answers[0].Until, answers[0].Err

@@ -15,19 +15,19 @@ func TestEndedCreatesAreForgottenOldestFirst(t *testing.T) {
 	const more = 100
 	for i := range maxNonces + more {
 		n.add(nth(i))
-		n.add(nth(i)) // twice is once
+		n.add(nth(i)) // adding twice has the effect of once
 	}
 	if len(n.set) != maxNonces || len(n.ring) != maxNonces {
-		t.Errorf("%d and %d kept, want %d", len(n.set), len(n.ring), maxNonces)
+		t.Errorf("%d nonces in the set and %d in the ring, want %d", len(n.set), len(n.ring), maxNonces)
 	}
 	for i := range maxNonces + more {
 		if n.has(nth(i)) != (i >= more) {
-			t.Fatalf("number %d: %v", i, n.has(nth(i)))
+			t.Fatalf("nonce %d: remembered is %v", i, n.has(nth(i)))
 		}
 	}
 }
 
-func TestExpiredRecordsThatNobodyAsksForDoNotPileUp(t *testing.T) {
+func TestUnreadExpiredRecordsDoNotAccumulate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const ttl, live = time.Second, 100
 		st := New()

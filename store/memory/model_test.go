@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// model is what one key of a store should be, written as plainly as can be.
+// model is the expected state of one key.
 type model struct {
 	token, last store.Token
 	value       string
@@ -24,7 +24,7 @@ func (m *model) create(token store.Token) {
 	*m = model{token: token, last: token, value: "first", expires: time.Now().Add(ttl)}
 }
 
-// write is the error that a write should have.
+// write returns the expected error of a write.
 func (m *model) write(token store.Token, seq uint64, v string, extend bool) error {
 	switch {
 	case !m.live() || token != m.token:
@@ -41,7 +41,7 @@ func (m *model) write(token store.Token, seq uint64, v string, extend bool) erro
 	return nil
 }
 
-func TestStoreBehavesAsItsModel(t *testing.T) {
+func TestStoreMatchesItsModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rapid.SyncTest(t, func(t *rapid.T) {
 			st := memstore.New()
@@ -90,7 +90,7 @@ func TestStoreBehavesAsItsModel(t *testing.T) {
 					for k, m := range keys {
 						r, is := listed[k]
 						if is != m.live() || is && (r.Token != m.token || string(r.Value) != m.value || r.Left != time.Until(m.expires)) {
-							t.Fatalf("%q is %+v, should be %+v", k, r, *m)
+							t.Fatalf("%q is %+v, want %+v", k, r, *m)
 						}
 					}
 				},

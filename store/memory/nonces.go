@@ -2,14 +2,14 @@ package memstore
 
 import "github.com/leasehold-go/leasehold/store"
 
-// maxNonces bounds the memory of ended creates to a megabyte or so.
+// maxNonces limits the nonces of ended creates to about a megabyte.
 const maxNonces = 1 << 14
 
 // nonces is a set that forgets its oldest element when it is full.
 type nonces struct {
 	set  map[store.Nonce]struct{}
 	ring []store.Nonce
-	next int // where the ring is overwritten once it is full
+	next int // index that is overwritten next once the ring is full
 }
 
 func newNonces() nonces {

@@ -8,10 +8,10 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// minSweep is the number of records below which expired ones may lie about.
+// minSweep is the number of records below which expired records are not swept.
 const minSweep = 64
 
-// enter takes the lock, unless the call is not to happen at all.
+// enter takes the lock, unless ctx has ended or the store is closed.
 func (s *Store) enter(ctx context.Context, op, key string) error {
 	if ctx.Err() != nil {
 		return &store.Error{Op: op, Key: key, Condition: store.ErrUnavailable, Err: context.Cause(ctx)}
@@ -28,7 +28,7 @@ func fail(op, key string, condition error) error {
 	return &store.Error{Op: op, Key: key, Condition: condition}
 }
 
-// live returns the record of a key, or nil. One that has expired ends here.
+// live returns the live record of a key, or nil. It drops an expired record.
 func (s *Store) live(key string) *record {
 	r := s.records[key]
 	if r != nil && !time.Now().Before(r.deadline) {
@@ -38,14 +38,14 @@ func (s *Store) live(key string) *record {
 	return r
 }
 
-// drop ends a term. Its create is remembered, should it come again.
+// drop ends a lease and remembers its nonce, so that a repeated create is recognised.
 func (s *Store) drop(key string, r *record) {
 	delete(s.records, key)
 	s.ended.add(r.nonce)
 }
 
-// sweep drops what has expired once the number of records has doubled since the
-// last time, so that keys which nobody asks for again do not pile up.
+// sweep drops expired records once the number of records has doubled since the last
+// sweep, so that records which no call reads again do not accumulate.
 func (s *Store) sweep() {
 	if len(s.records) < s.sweepAt {
 		return
@@ -56,7 +56,7 @@ func (s *Store) sweep() {
 	s.sweepAt = max(2*len(s.records), minSweep)
 }
 
-// held returns the live record that w may write to.
+// held returns the live record that w may write to, or the error of the write.
 func (s *Store) held(op string, w store.Renewal) (*record, error) {
 	r := s.live(w.Key)
 	switch {
@@ -73,7 +73,7 @@ func (s *Store) put(r *record, w store.Renewal) {
 	s.hub.Mark(w.Key, store.CauseUnknown)
 }
 
-// public is the record as callers see it. They own its value.
+// public returns a copy of the record for a caller.
 func (r *record) public(key string) store.Record {
 	return store.Record{
 		Key:   key,

@@ -1,16 +1,18 @@
 // Package memstore keeps records in the memory of one process.
 //
-// It is a real store, for programs that are one process and for tests of those
-// that are not, and the reference that the other backends are checked against.
-// It reads the time from package time alone, so under testing/synctest it runs
-// on virtual time.
+// It is a complete store for programs of one process and for tests, and the reference for
+// the other backends. It reads the time from package time alone, so it runs on virtual
+// time under testing/synctest.
 //
-// Guaranteed: every law of package store, exactly and at once. A record is gone
-// at its deadline to the nanosecond; of two calls one comes first.
+// # Guarantees
 //
-// Not guaranteed: anything beyond the process. When it ends, so do its records
-// and the memory of its tokens. A create that is repeated after the ends of
-// some ten thousand later terms may no longer be recognised.
+// The store obeys every law of package store exactly. A record expires at its deadline to
+// the nanosecond, and all calls have one order.
+//
+// # What it does not guarantee
+//
+// Records and the memory of tokens end with the process. A repeated create may not be
+// recognised when some ten thousand later leases have ended.
 package memstore
 
 import (
@@ -30,20 +32,20 @@ var (
 	_ store.DeleteNotifier = (*Store)(nil)
 )
 
-// Store is a [store.Store] in memory. Make one with [New].
+// Store is a [store.Store] in memory. Use [New] to make one.
 type Store struct {
 	hub     feed.Hub
 	deletes feed.Hub // marked by Delete alone
 
 	mu      sync.Mutex
 	closed  bool
-	last    store.Token // the last one granted, for whatever key
+	last    store.Token // the last granted token of any key
 	records map[string]*record
-	sweepAt int // number of records at which those that have expired are dropped
+	sweepAt int // number of records at which sweep drops expired records
 	ended   nonces
 }
 
-// record is what a key holds. It may have expired: only live tells.
+// record is the value under a key with its lease. It may have expired; live checks that.
 type record struct {
 	value    []byte
 	token    store.Token
@@ -58,7 +60,7 @@ func New() *Store {
 	return &Store{records: make(map[string]*record), sweepAt: minSweep, ended: newNonces()}
 }
 
-// Close ends every watch, and every call to come, with [store.ErrClosed].
+// Close ends every watch and every later call with [store.ErrClosed].
 func (s *Store) Close() error {
 	s.mu.Lock()
 	s.closed = true
@@ -169,7 +171,7 @@ func (s *Store) Delete(ctx context.Context, key string, ref store.LeaseRef) erro
 		s.hub.Mark(key, store.CauseDeleted)
 		s.deletes.Mark(key, store.CauseDeleted)
 	} else if ref.Nonce != (store.Nonce{}) {
-		s.ended.add(ref.Nonce) // its create, if it is still on its way, comes too late
+		s.ended.add(ref.Nonce) // a create with this nonce that arrives later must fail
 	}
 	return nil
 }
@@ -190,7 +192,7 @@ func (s *Store) Get(ctx context.Context, key string) (store.Record, error) {
 	return store.Record{}, fail("get", key, store.ErrNotFound)
 }
 
-// List implements [store.Store]. What it yields was true at one moment.
+// List implements [store.Store]. The records are those of one moment.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[store.Record, error] {
 	return func(yield func(store.Record, error) bool) {
 		records, err := s.list(ctx, prefix)
@@ -234,7 +236,7 @@ func (s *Store) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event,
 	return s.hub.Watch(ctx, source{s}, prefix)
 }
 
-// source is what a watch reads from.
+// source is the feed's view of a store.
 type source struct{ *Store }
 
 // Read implements [feed.Source].

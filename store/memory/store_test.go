@@ -14,7 +14,7 @@ import (
 	memstore "github.com/leasehold-go/leasehold/store/memory"
 )
 
-func TestCreateTakesAFreeKeyOnly(t *testing.T) {
+func TestCreateSucceedsOnAFreeKeyOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := memstore.New()
 		start := time.Now()
@@ -97,7 +97,7 @@ func TestTokensGrowAcrossExpiryAndDelete(t *testing.T) {
 	})
 }
 
-func TestRepeatedCreateHasTheAnswerOfOnce(t *testing.T) {
+func TestRepeatedCreateReturnsTheFirstAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := memstore.New()
 		c := claim("k")
@@ -115,7 +115,7 @@ func TestRepeatedCreateHasTheAnswerOfOnce(t *testing.T) {
 	})
 }
 
-func TestRepeatedCreateOfAnEndedTermCreatesNothing(t *testing.T) {
+func TestRepeatedCreateOfAnEndedLeaseCreatesNothing(t *testing.T) {
 	for name, end := range map[string]func(*memstore.Store, store.Claim, store.Token) error{
 		"expired": func(*memstore.Store, store.Claim, store.Token) error { time.Sleep(ttl); return nil },
 		"deleted by token": func(st *memstore.Store, c store.Claim, token store.Token) error {
@@ -144,7 +144,7 @@ func TestRepeatedCreateOfAnEndedTermCreatesNothing(t *testing.T) {
 	}
 }
 
-func TestDeleteByNonceSettlesACreateThatComesLater(t *testing.T) {
+func TestDeleteByNonceSettlesALaterCreate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := memstore.New()
 		late := claim("k")
@@ -158,7 +158,7 @@ func TestDeleteByNonceSettlesACreateThatComesLater(t *testing.T) {
 	})
 }
 
-func TestRenewRestartsTheTTLThatCreateFixed(t *testing.T) {
+func TestRenewRestartsTheTTLOfTheCreate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := memstore.New()
 		token := create(t, st, claim("k"))
@@ -176,7 +176,7 @@ func TestRenewRestartsTheTTLThatCreateFixed(t *testing.T) {
 	})
 }
 
-func TestUpdateLeavesTheExpiryWhereItIs(t *testing.T) {
+func TestUpdateDoesNotMoveTheExpiry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := memstore.New()
 		token := create(t, st, claim("k"))
@@ -188,7 +188,7 @@ func TestUpdateLeavesTheExpiryWhereItIs(t *testing.T) {
 	})
 }
 
-func TestWritesOfAnotherTermChangeNothing(t *testing.T) {
+func TestWritesOfAnotherLeaseChangeNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := memstore.New()
 		stale := create(t, st, claim("k"))
@@ -196,12 +196,12 @@ func TestWritesOfAnotherTermChangeNothing(t *testing.T) {
 		token := create(t, st, claim("k"))
 		time.Sleep(time.Second)
 		for _, other := range []store.Token{stale, token + 1} {
-			for _, v := range []string{"", "mine"} {
+			for _, v := range []string{"", "stale"} {
 				if until, err := renew(st, "k", other, 9, v); !errors.Is(err, store.ErrLost) || !until.IsZero() {
 					t.Errorf("renew: %v, %v", until, err)
 				}
 			}
-			if err := update(st, "k", other, 9, "mine"); !errors.Is(err, store.ErrLost) {
+			if err := update(st, "k", other, 9, "stale"); !errors.Is(err, store.ErrLost) {
 				t.Errorf("update: %v", err)
 			}
 			if err := st.Delete(t.Context(), "k", store.ByToken(other)); err != nil {
@@ -213,12 +213,12 @@ func TestWritesOfAnotherTermChangeNothing(t *testing.T) {
 		}
 		holds(t, st, "k", "first", ttl-time.Second)
 		if err := update(st, "k", token, 1, "second"); err != nil {
-			t.Errorf("the numbers of others counted: %v", err)
+			t.Errorf("the sequence of a refused write counted: %v", err)
 		}
 	})
 }
 
-func TestWriteToAVanishedKeyMakesNoRecord(t *testing.T) {
+func TestWriteAfterExpiryCreatesNoRecord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := memstore.New()
 		token := create(t, st, claim("k"))
@@ -235,7 +235,7 @@ func TestWriteToAVanishedKeyMakesNoRecord(t *testing.T) {
 	})
 }
 
-func TestLateWriteIsStaleAndRepeatedOneIsNot(t *testing.T) {
+func TestOlderWriteIsStaleAndRepeatedWriteIsNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := memstore.New()
 		token := create(t, st, claim("k"))
@@ -253,7 +253,7 @@ func TestLateWriteIsStaleAndRepeatedOneIsNot(t *testing.T) {
 			t.Error(err)
 		}
 		if _, err := renew(st, "k", token, 0, ""); err != nil {
-			t.Errorf("a renew without a value has no number: %v", err)
+			t.Errorf("a renew without a value has no sequence: %v", err)
 		}
 		if _, err := renew(st, "k", token, 4, "four"); err != nil {
 			t.Error(err)
@@ -265,7 +265,7 @@ func TestLateWriteIsStaleAndRepeatedOneIsNot(t *testing.T) {
 	})
 }
 
-func TestNoItemOfABatchFailsAnother(t *testing.T) {
+func TestFailedItemDoesNotFailOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := memstore.New()
 		a, b := create(t, st, claim("a")), create(t, st, claim("b"))
@@ -284,7 +284,7 @@ func TestNoItemOfABatchFailsAnother(t *testing.T) {
 		holds(t, st, "a", "first", ttl)
 		holds(t, st, "b", "v", ttl)
 		if got := st.Renew(t.Context(), nil); len(got) != 0 {
-			t.Errorf("%d answers to nothing", len(got))
+			t.Errorf("%d results of an empty batch", len(got))
 		}
 	})
 }
@@ -314,7 +314,7 @@ func TestListYieldsTheLiveRecordsUnderALiteralPrefix(t *testing.T) {
 	})
 }
 
-func TestArgumentsAreRefusedByName(t *testing.T) {
+func TestInvalidArgumentIsNamed(t *testing.T) {
 	st := memstore.New()
 	ctx := t.Context()
 	calls := map[string]error{}
@@ -322,7 +322,7 @@ func TestArgumentsAreRefusedByName(t *testing.T) {
 	_, calls["renew"] = renew(st, "", 1, 0, "")
 	calls["update"] = update(st, "k", 1, 1, "")
 	calls["delete's key"] = st.Delete(ctx, "", store.ByToken(1))
-	calls["delete's term"] = st.Delete(ctx, "k", store.LeaseRef{})
+	calls["delete's reference"] = st.Delete(ctx, "k", store.LeaseRef{})
 	_, calls["get"] = st.Get(ctx, "leasehold:x")
 	for _, err := range st.List(ctx, "\xff") {
 		calls["list"] = err
@@ -340,8 +340,8 @@ func TestArgumentsAreRefusedByName(t *testing.T) {
 	}
 }
 
-// every calls each verb and returns the errors by name.
-func every(ctx context.Context, st *memstore.Store) map[string]error {
+// callEachVerb calls each verb and returns the errors by name.
+func callEachVerb(ctx context.Context, st *memstore.Store) map[string]error {
 	errs := map[string]error{}
 	_, errs["create"] = st.Create(ctx, claim("new"))
 	errs["renew"] = st.Renew(ctx, []store.Renewal{{Key: "k", Token: 1}})[0].Err
@@ -361,10 +361,10 @@ func TestCancelledCallDoesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := memstore.New()
 		create(t, st, claim("k"))
-		reason := errors.New("no patience")
+		reason := errors.New("cancelled by the test")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(reason)
-		errs := every(ctx, st)
+		errs := callEachVerb(ctx, st)
 		if errs["watch"] != reason {
 			t.Errorf("watch: %v", errs["watch"])
 		}
@@ -384,7 +384,7 @@ func TestCancelledCallDoesNothing(t *testing.T) {
 	})
 }
 
-func TestClosedStoreAnswersClosed(t *testing.T) {
+func TestClosedStoreReturnsErrClosed(t *testing.T) {
 	st := memstore.New()
 	create(t, st, claim("k"))
 	for range 2 {
@@ -392,7 +392,7 @@ func TestClosedStoreAnswersClosed(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	errs := every(t.Context(), st)
+	errs := callEachVerb(t.Context(), st)
 	for name, err := range errs {
 		if !errors.Is(err, store.ErrClosed) {
 			t.Errorf("%s: %v", name, err)
@@ -487,6 +487,6 @@ func TestStoreIsSafeForConcurrentUse(t *testing.T) {
 	cancel()
 	readers.Wait()
 	for r := range st.List(t.Context(), "") {
-		t.Errorf("left %+v", r)
+		t.Errorf("%+v is left", r)
 	}
 }

@@ -11,13 +11,14 @@ import (
 	memstore "github.com/leasehold-go/leasehold/store/memory"
 )
 
-// The law of a watch is the feed's and is proven there; this is the wiring.
-func TestWatchTellsWhatHappens(t *testing.T) {
+// Package feed tests the law of a watch; this test checks that the store marks every
+// change.
+func TestWatchYieldsEachChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := memstore.New()
 		start := time.Now()
 		old := create(t, st, claim("a1"))
-		var told []string
+		var got []string
 		go func() {
 			for e, err := range st.Watch(t.Context(), "a") {
 				if err != nil {
@@ -30,7 +31,7 @@ func TestWatchTellsWhatHappens(t *testing.T) {
 				case store.EventGone:
 					line += fmt.Sprintf(" %s %v", e.Record.Key, e.Cause)
 				}
-				told = append(told, line)
+				got = append(got, line)
 			}
 		}()
 		step := func(do func()) {
@@ -43,10 +44,10 @@ func TestWatchTellsWhatHappens(t *testing.T) {
 		step(func() { token = create(t, st, claim("a2")) })
 		step(func() { _ = update(st, "a2", token, 1, "second") })
 		step(func() { _, _ = renew(st, "a2", token, 2, "third") })
-		step(func() { _, _ = renew(st, "a2", token, 0, "") }) // nothing to tell
-		step(func() { create(t, st, claim("b")) })            // of no concern
+		step(func() { _, _ = renew(st, "a2", token, 0, "") }) // not a change
+		step(func() { create(t, st, claim("b")) })            // not under the prefix
 		step(func() { _ = st.Delete(t.Context(), "a1", store.ByToken(old)) })
-		step(func() { _ = st.Delete(t.Context(), "a1", store.ByToken(old)) }) // gone already
+		step(func() { _ = st.Delete(t.Context(), "a1", store.ByToken(old)) }) // already deleted
 		time.Sleep(2 * ttl)
 		synctest.Wait()
 		want := []string{
@@ -55,8 +56,8 @@ func TestWatchTellsWhatHappens(t *testing.T) {
 			"6s gone a1 deleted",
 			"14s gone a2 expired",
 		}
-		if !slices.Equal(told, want) {
-			t.Errorf("told %q\nwant %q", told, want)
+		if !slices.Equal(got, want) {
+			t.Errorf("got  %q\nwant %q", got, want)
 		}
 	})
 }
