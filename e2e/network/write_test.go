@@ -160,7 +160,9 @@ func TestReleaseWithLostRepliesLeavesTheWaitingSuccessor(t *testing.T) {
 // What the machine publishes is its state in words that nothing else contains.
 var traffic = fsm.MustDefine("red", fsm.Table[string]{
 	"red": {"green"}, "green": {"yellow"}, "yellow": {"red"},
-}, fsm.Encode(func(_ context.Context, s fsm.Snapshot[string]) ([]byte, error) { return []byte("light is " + s.State), nil }))
+}, fsm.Encode(func(_ context.Context, s fsm.Snapshot[string]) ([]byte, error) {
+	return []byte("light is " + s.State), nil
+}))
 
 // shows returns which states are written in requests, in order.
 func shows(requests [][]byte) string {
