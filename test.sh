@@ -2,6 +2,11 @@
 # Everything that has to hold before a change lands. Arguments go to `go test`:
 #
 #   ./test.sh                 all of it
+#   ./test.sh -short          what every day needs, in less than two minutes once it has
+#                             been compiled: the checks, and the tests without those that
+#                             package full marks: clusters, failovers, pauses, killed
+#                             processes, the suite of stores on real servers, and
+#                             whatever else takes seconds
 #   ./test.sh -run Renew      the checks, and those tests
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -30,6 +35,11 @@ need redis-server redis-server
 # Those of all modules of the workspace. The tools stand apart, so that importers never
 # see them.
 packages=github.com/leasehold-go/leasehold/...
+
+# Those without a test that -short leaves in are not linked for it.
+none='^$'
+case " $* " in *" -short "*) none='/e2e/(cluster|cmd|etcdtest|process)$' ;; esac
+
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 (cd tools && GOWORK=off go build -o "$scratch/staticcheck" honnef.co/go/tools/cmd/staticcheck)
@@ -54,9 +64,14 @@ shows() {
 		exit 1
 	}
 }
-shows exchange '"to":"active"' -for 4s
-shows order 'boxing -> labelled: label'
-shows connection 'received tick' -for 3s
-shows sqlrow 'version 5: done'
+shows exchange '"to":"active"' -for 4s & examples=($!) # most of which wait
+shows order 'boxing -> labelled: label' & examples+=($!)
+shows connection 'received tick' -for 3s & examples+=($!)
+shows sqlrow 'version 5: done' & examples+=($!)
+for one in "${examples[@]}"; do wait "$one"; done
 
-go test -race -shuffle=on -timeout 20m "$@" "$packages"
+# Vet has been over all of it, and has compiled the programs, which have no tests: with
+# the race detector they would have to be compiled once more, the etcd in them too.
+go run -exec true ./e2e/etcdtest/etcdmember # links it once, not in each package that runs it
+tested=$(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' "$packages" | grep -Ev "$none")
+go test -race -shuffle=on -vet=off -timeout 20m "$@" $tested

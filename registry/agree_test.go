@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
 )
@@ -46,6 +47,7 @@ func steps() *rapid.Generator[[]step] {
 // every step, whatever happens to requests. Only while a write is in doubt may it
 // be that write which is shown.
 func TestRecordAgreesWithTheInstance(t *testing.T) {
+	full.Only(t)
 	for name, livenessOnly := range map[string]bool{"heartbeats with a value": false, "liveness only": true} {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
@@ -123,6 +124,7 @@ func (c *crowd) run(t *testing.T, n int) {
 }
 
 func TestNothingOlderIsEverPublished(t *testing.T) {
+	full.Only(t)
 	for name, f := range map[string]fault{
 		"slow":     trouble("none"),
 		"troubled": trouble("none", "none", "none", "refuse", "drop", "drop reply", "late"),
@@ -164,6 +166,7 @@ func (c *crowd) wantFinal(t *testing.T, st *proxy) {
 
 // However much is written, readers see that the instance lives.
 func TestHeartbeatIsPublishedUnderUpdatesThatNeverPause(t *testing.T) {
+	full.Only(t)
 	synctest.Test(t, func(t *testing.T) {
 		st := newProxy()
 		inst := register(t, keep(t, st))

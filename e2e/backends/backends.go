@@ -11,22 +11,24 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
 	"github.com/leasehold-go/leasehold/store/storetest"
 )
 
 // table has a row for each backend.
 var table = []struct {
-	name  string
-	ttl   time.Duration
-	start func(testing.TB) servers
+	name    string
+	ttl     time.Duration
+	start   func(testing.TB) servers
+	several bool // servers, which take seconds to agree
 }{
-	{"redis", time.Second, startRedis},
-	{"redis-sentinel", time.Second, startSentinel},
-	{"redis-cluster", 2 * time.Second, startCluster}, // a list reads as many indices as there are slots
-	{"etcd", time.Second, startEtcd},
-	{"etcd-three", time.Second, startMembers},
-	{"memory", time.Second / 2, startMemory},
+	{"redis", time.Second, startRedis, false},
+	{"redis-sentinel", time.Second, startSentinel, true},
+	{"redis-cluster", 2 * time.Second, startCluster, true}, // a list reads as many indices as there are slots
+	{"etcd", time.Second, startEtcd, false},
+	{"etcd-three", time.Second, startMembers, true},
+	{"memory", time.Second / 2, startMemory, false},
 }
 
 // servers are those of a backend while they run.
@@ -36,13 +38,17 @@ type servers interface {
 	place(t testing.TB) *Place
 }
 
-// Each runs a test on every backend at the same time. It does not use t.Parallel,
+// Each runs a test on every backend at the same time; with -short, on those of one
+// server. It does not use t.Parallel,
 // which lets as many run as there are processors: most of the time such a test waits.
 func Each(t *testing.T, test func(*testing.T, *Group)) {
 	var all sync.WaitGroup
 	for _, b := range table {
 		all.Go(func() {
 			t.Run(b.name, func(t *testing.T) {
+				if b.several {
+					full.Only(t)
+				}
 				g := &Group{TTL: b.ttl, start: b.start}
 				t.Cleanup(g.stop)
 				test(t, g)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/leasehold-go/leasehold/internal/built"
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
 )
 
@@ -44,6 +45,7 @@ func TestACutEndsAConnectionAsAServerDoes(t *testing.T) {
 
 // What a fault does not do, no test of what follows from it would notice.
 func TestFaultsHappen(t *testing.T) {
+	full.Only(t)
 	Each(t, func(t *testing.T, g *Group) {
 		p := g.Place(t)
 		if p.Restart == nil {
@@ -89,6 +91,7 @@ func (p *Place) wantThere(when string, st store.Store, want error) {
 }
 
 func TestAPlaceHasNothingOfTheOneBefore(t *testing.T) {
+	full.Only(t)
 	Each(t, func(t *testing.T, g *Group) {
 		for range 2 {
 			t.Run("place", func(t *testing.T) {
@@ -110,6 +113,7 @@ func TestAPlaceHasNothingOfTheOneBefore(t *testing.T) {
 }
 
 func TestPlacesAtTheSameTimeAreApart(t *testing.T) {
+	full.Only(t)
 	Each(t, func(t *testing.T, g *Group) {
 		for _, p := range []*Place{g.Place(t), g.Place(t)} {
 			claim := store.Claim{Key: "key", Value: []byte("value"), TTL: time.Hour, Nonce: store.NewNonce()}

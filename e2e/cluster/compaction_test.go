@@ -14,6 +14,7 @@ import (
 
 	"github.com/leasehold-go/leasehold/e2e/internal/account"
 	"github.com/leasehold-go/leasehold/e2e/network"
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
 )
 
@@ -93,6 +94,7 @@ func (s *scene) proxied() (store.Store, []*network.Proxy) {
 
 // What is forgotten while a watch cannot hear is what it would have been told next.
 func TestWatchesEqualTheListThroughCompactionAndDefragmentation(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	s := setScene(t)
 	other, near := s.Client(), s.open()

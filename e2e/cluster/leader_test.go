@@ -9,6 +9,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/leasehold-go/leasehold/e2e/etcdtest"
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
 )
@@ -16,6 +17,7 @@ import (
 const many = 1000 // terms of one keeper
 
 func TestTermsOutliveTheirLeader(t *testing.T) {
+	full.Only(t)
 	each(t, removals, func(t *testing.T, r removal) {
 		s := setScene(t)
 		var b beats
@@ -65,6 +67,7 @@ func (s *scene) wantHeld(held []lease.Lease) {
 
 // A new leader lets every lease live on for a ttl from its election; never shorter.
 func TestADeadHoldersRecordGoesUnderAnotherLeaderAndNeverEarly(t *testing.T) {
+	full.Only(t)
 	each(t, removals, func(t *testing.T, r removal) {
 		s := setScene(t)
 		other := s.Client()
@@ -87,6 +90,7 @@ func TestADeadHoldersRecordGoesUnderAnotherLeaderAndNeverEarly(t *testing.T) {
 }
 
 func TestAWaiterTakesOverUnderAnotherLeader(t *testing.T) {
+	full.Only(t)
 	each(t, removals, func(t *testing.T, r removal) {
 		s := setScene(t)
 		cfg := lease.Config{TTL: long, Heartbeat: time.Second}
@@ -122,6 +126,7 @@ func TestAWaiterTakesOverUnderAnotherLeader(t *testing.T) {
 
 // All members are replaced, one after the other, by such as know nothing.
 func TestATermOutlivesEveryMember(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	s := setScene(t)
 	var b beats
@@ -153,6 +158,7 @@ func TestATermOutlivesEveryMember(t *testing.T) {
 // A store that knows only one member says so while that is away, and goes on when it
 // is back.
 func TestAStoreOfOneMemberGoesOnWhenItIsBack(t *testing.T) {
+	full.Only(t)
 	each(t, map[string]removal{
 		"killed":           removals["killed"],
 		"paused":           removals["paused"],
@@ -174,6 +180,7 @@ func TestAStoreOfOneMemberGoesOnWhenItIsBack(t *testing.T) {
 // The leader that is cut off believes for a while that it leads, and so does a holder
 // that knows no other member.
 func TestAHolderOnALeaderThatIsCutOffGivesUpBeforeItsSuccessorComes(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	s := setScene(t)
 	old := s.Leader()

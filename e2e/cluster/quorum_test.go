@@ -9,6 +9,7 @@ import (
 
 	"github.com/leasehold-go/leasehold/e2e/internal/account"
 	"github.com/leasehold-go/leasehold/e2e/internal/horizon"
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
 	etcdstore "github.com/leasehold-go/leasehold/store/etcd"
@@ -60,6 +61,7 @@ var verbs = map[string]func(context.Context, store.Store, store.Token) error{
 // is lost, or be sent to a member that is. Each has more time than the last, so that it
 // is enough on a busy machine, too.
 func TestEveryVerbSaysThatTheQuorumIsLost(t *testing.T) {
+	full.Only(t)
 	each(t, removals, func(t *testing.T, r removal) {
 		s := setScene(t)
 		st := s.open(pinging)
@@ -109,6 +111,7 @@ func wantNoQuorum(t *testing.T, call func(context.Context) error) {
 }
 
 func TestAHolderLearnsOfALostQuorumBeforeItsTrustEnds(t *testing.T) {
+	full.Only(t)
 	const ttl = 12 * time.Second
 	each(t, removals, func(t *testing.T, r removal) {
 		s := setScene(t)
@@ -165,6 +168,7 @@ func (s *scene) lastTrusted(held lease.Lease) (trusted time.Time) {
 
 // Nobody calls anything again: holder, waiter and watch go on by themselves.
 func TestEverythingGoesOnWhenTheQuorumIsBack(t *testing.T) {
+	full.Only(t)
 	each(t, removals, func(t *testing.T, r removal) {
 		s := setScene(t)
 		var b beats

@@ -8,17 +8,20 @@ import (
 
 	"github.com/leasehold-go/leasehold/e2e/backends"
 	"github.com/leasehold-go/leasehold/internal/built"
+	"github.com/leasehold-go/leasehold/internal/full"
 )
 
 // The example's own tests of processes, each backend given to them as -store takes
 // it.
 func TestExample(t *testing.T) {
+	full.Only(t)
 	const name = "examples/exchange"
 	dir, err := exec.Command("go", "list", "-f", "{{.Dir}}", "github.com/leasehold-go/leasehold/"+name).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	tests := built.Tests(t, name)
+	built.Racing(t, name) // once: the tests of each backend find it in the cache
 	backends.Each(t, func(t *testing.T, g *backends.Group) {
 		url := g.Place(t).URL
 		if url == "" {

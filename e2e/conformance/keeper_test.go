@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
 )
@@ -338,6 +339,7 @@ func closeReleases(s *scene) {
 
 // What servers suffer as a whole.
 func TestKeeperThroughFaults(t *testing.T) {
+	full.Only(t)
 	rules{
 		"ATermOutlivesARestart":       outlivesRestart,
 		"ALossOfDataIsNoSecondHolder": lossOfData,

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/leasehold-go/leasehold/e2e/backends"
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
 )
 
@@ -82,6 +83,7 @@ func (h *hunt) check(rt *rapid.T, all []*backend) {
 }
 
 func TestBackendsDoNotDiffer(t *testing.T) {
+	full.Only(t)
 	h := newHunt(t, start(t), lanes)
 	whole, cut := h.whole.Load(), h.cut.Load()
 	t.Logf("%d programmes ran to their end; the machine was too slow for %d", whole, cut)

@@ -12,6 +12,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
 	memstore "github.com/leasehold-go/leasehold/store/memory"
 )
@@ -34,6 +35,7 @@ var planted = map[string]struct {
 const hunts = 10
 
 func TestADifferenceIsFoundAndCutShort(t *testing.T) {
+	full.Only(t)
 	for name, fault := range planted {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

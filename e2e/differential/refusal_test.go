@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
 )
 
@@ -63,6 +64,7 @@ func badCreate(spoil func(*store.Claim)) func(context.Context, store.Store) erro
 
 // The smallest ttl is each backend's own; all else of a refusal is the same.
 func TestBadArgumentsAreRefusedAlike(t *testing.T) {
+	full.Only(t)
 	all := start(t)
 	for name, call := range bad {
 		p := newProgramme(all)

@@ -15,6 +15,7 @@ import (
 	"go.etcd.io/etcd/client/v3/namespace"
 
 	"github.com/leasehold-go/leasehold/e2e/etcdtest"
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
 	etcdstore "github.com/leasehold-go/leasehold/store/etcd"
 )
@@ -24,6 +25,7 @@ func (b *bench) update(key string, token store.Token, seq uint64, value string) 
 }
 
 func TestABarePutOverARecordIsForeign(t *testing.T) {
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	for name, put := range map[string]func(string){
 		"without a lease":    func(key string) { b.other.put(key, []byte("first"), store.Forever) },
@@ -54,6 +56,7 @@ func TestABarePutOverARecordIsForeign(t *testing.T) {
 // A record written by hand, note and all, does not become ours unless both are written
 // as one.
 func TestARecordWrittenByHandIsForeign(t *testing.T) {
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	b.create(claim("model", long))
 	note, _ := b.other.get("leasehold:o:model")
@@ -68,6 +71,8 @@ func TestARecordWrittenByHandIsForeign(t *testing.T) {
 }
 
 func TestALargeBatchFindsWhatOthersTouched(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	var batch []store.Renewal
 	for i := range 600 {
@@ -93,6 +98,7 @@ func TestALargeBatchFindsWhatOthersTouched(t *testing.T) {
 }
 
 func TestAFullDatabaseIsSaidAndTheTermGoesOn(t *testing.T) {
+	t.Parallel()
 	b := start(t, etcdtest.Settings{Quota: 8 << 20})
 	grant := b.create(claim("key", 30*time.Second))
 	other := b.create(claim("other", 30*time.Second))
@@ -125,6 +131,8 @@ func TestAFullDatabaseIsSaidAndTheTermGoesOn(t *testing.T) {
 // The write with which the space runs out is carried out, and answered as if it were not.
 // What the store says of it has to be what happened.
 func TestTheWriteThatFillsTheDatabaseIsAnsweredAsItEnded(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	b := start(t, etcdtest.Settings{Quota: 8 << 20})
 	big := bytes.Repeat([]byte("v"), 256<<10)
 	var all sync.WaitGroup
@@ -149,6 +157,7 @@ func TestTheWriteThatFillsTheDatabaseIsAnsweredAsItEnded(t *testing.T) {
 }
 
 func TestATTLBelowTheServersMinimumIsRefusedByName(t *testing.T) {
+	t.Parallel()
 	b := start(t, etcdtest.Settings{Election: 2500 * time.Millisecond})
 	least := b.Capabilities().MinTTL
 	if least < 3*time.Second {
@@ -168,6 +177,8 @@ func TestATTLBelowTheServersMinimumIsRefusedByName(t *testing.T) {
 
 // The servers' minimum follows from a setting that an operator can change.
 func TestAMinimumThatRoseIsFoundAndTheLeaseGivenBack(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	b.cluster.Election = 2500 * time.Millisecond
 	b.cluster.Restart()
@@ -210,6 +221,7 @@ func asUser(name, password string) func(*clientv3.Config) {
 }
 
 func TestAUserNeedsItsKeysAndTheLibrarysNames(t *testing.T) {
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
 	secure(t, cluster.Client(), "app/", "leasehold:")
 	st := open(t, cluster.Client(asUser("app", "secret")))
@@ -242,6 +254,7 @@ func TestAUserNeedsItsKeysAndTheLibrarysNames(t *testing.T) {
 }
 
 func TestAUserWithoutTheLibrarysNamesIsRefusedAtOnce(t *testing.T) {
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
 	secure(t, cluster.Client(), "app/")
 	_, err := etcdstore.New(t.Context(), cluster.Client(asUser("app", "secret")))
@@ -257,6 +270,7 @@ func TestAUserWithoutTheLibrarysNamesIsRefusedAtOnce(t *testing.T) {
 
 // A client without credentials can be made; one with wrong ones cannot.
 func TestAClientWithoutCredentialsIsRefused(t *testing.T) {
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
 	anonymous := cluster.Client()
 	secure(t, anonymous)
@@ -265,6 +279,7 @@ func TestAClientWithoutCredentialsIsRefused(t *testing.T) {
 }
 
 func TestUnreachableEndpointsAreSaidWithinTheDeadline(t *testing.T) {
+	t.Parallel()
 	for name, endpoint := range map[string]string{"nobody listens": "127.0.0.1:1", "nobody answers": silentListener(t)} {
 		t.Run(name, func(t *testing.T) {
 			client, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, Logger: quiet()})
@@ -288,6 +303,7 @@ func TestUnreachableEndpointsAreSaidWithinTheDeadline(t *testing.T) {
 }
 
 func TestANamespaceOnAllInterfacesIsLikeAClusterOfItsOwn(t *testing.T) {
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
 	other := stranger{t, cluster.Client()}
 	client := cluster.Client()
@@ -316,6 +332,8 @@ func TestANamespaceOnAllInterfacesIsLikeAClusterOfItsOwn(t *testing.T) {
 }
 
 func TestANamespaceOnOneInterfaceAloneIsRefused(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
 	client := cluster.Client()
 	client.KV = namespace.NewKV(client.KV, "tenant/")
@@ -329,6 +347,8 @@ func TestANamespaceOnOneInterfaceAloneIsRefused(t *testing.T) {
 }
 
 func TestWatchErrIsSetWhileTheServerIsDown(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	eventually := func(what string, ok func(error) bool) {
 		t.Helper()
@@ -371,6 +391,7 @@ func TestWatchErrIsSetWhileTheServerIsDown(t *testing.T) {
 
 // A watch lives through the compaction of what it has not read yet.
 func TestAWatchGoesOnAcrossCompactionAndDefragmentation(t *testing.T) {
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	grant := b.create(claim("key", long))
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
@@ -428,6 +449,8 @@ func TestAWatchGoesOnAcrossCompactionAndDefragmentation(t *testing.T) {
 }
 
 func TestALostQuorumIsSaidAndTheTermGoesOnAfterIt(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	b := start(t, etcdtest.Settings{Members: 3})
 	grant := b.create(claim("key", 60*time.Second))
 	b.cluster.Member(1).Kill()

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/leasehold-go/leasehold/e2e/etcdtest"
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
 )
 
@@ -44,6 +45,8 @@ func (l listening) RecvMsg(m any) error {
 
 // What one caller waits for others wait for too, and he may have for ever.
 func TestACallerWithoutADeadlineDoesNotHoldUpTheHeartbeatOfOthers(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
 	d := new(deaf)
 	st := open(t, d.client(cluster))
@@ -71,6 +74,8 @@ func TestACallerWithoutADeadlineDoesNotHoldUpTheHeartbeatOfOthers(t *testing.T) 
 }
 
 func TestACallerWithoutADeadlineDoesNotHoldUpTheCreatesOfOthers(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
 	p := new(post)
 	st := open(t, p.client(cluster))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/leasehold-go/leasehold/e2e/etcdtest"
 	"github.com/leasehold-go/leasehold/e2e/internal/answered"
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/lease"
 )
 
@@ -57,6 +58,7 @@ func newBeating(t *testing.T, cluster *etcdtest.Cluster, keys int) *beating {
 // A keeper beats in several goroutines and in batches: what a round costs the store alone
 // is not yet what its keys cost.
 func TestAKeeperOfTenThousandKeysCostsAtMostTwiceOneOfAHundred(t *testing.T) {
+	full.Only(t)
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
 	few, many := newBeating(t, cluster, 100), newBeating(t, cluster, 10_000)
 	few.sent.n.Store(0)

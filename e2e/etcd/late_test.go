@@ -12,6 +12,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/leasehold-go/leasehold/e2e/etcdtest"
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
 	etcdstore "github.com/leasehold-go/leasehold/store/etcd"
 )
@@ -59,6 +60,8 @@ func doubtful(t *testing.T, p *post, st *etcdstore.Store, c store.Claim) (delive
 // A request can stand before a server for long, and a key can change hands often
 // meanwhile.
 func TestACreateThatIsLateFindsItsNonceEndedHoweverManyCameAfter(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	for name, end := range map[string]func(*etcdstore.Store, store.Claim) error{
 		"by nonce": func(st *etcdstore.Store, c store.Claim) error {
@@ -92,6 +95,8 @@ func TestACreateThatIsLateFindsItsNonceEndedHoweverManyCameAfter(t *testing.T) {
 // A create that nobody settles must not hold its key for as long as its store has others
 // to keep alive, whether its request comes before or after it was given up.
 func TestACreateInDoubtThatNobodySettlesEnds(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	const ttl = brief
 	for name, early := range map[string]bool{"comes before": true, "comes after": false} {
@@ -123,6 +128,8 @@ func TestACreateInDoubtThatNobodySettlesEnds(t *testing.T) {
 // there, because the servers are late. Then either it is kept, or the term has ended: what
 // is answered has to be so.
 func TestACallThatComesTooLateIsToldTheTruth(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	const ttl = 4 * time.Second
 	again := func(st *etcdstore.Store, c store.Claim, _ store.Token) (time.Time, error) {
@@ -168,6 +175,8 @@ func TestACallThatComesTooLateIsToldTheTruth(t *testing.T) {
 
 // A record has one end for the store that keeps it, however often its create came.
 func TestACreateAgainThatEndsInDoubtLeavesTheTermAlone(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	p := new(post)
 	st := open(t, p.client(b.cluster))
@@ -188,6 +197,8 @@ func TestACreateAgainThatEndsInDoubtLeavesTheTermAlone(t *testing.T) {
 }
 
 func TestAnAnswerThatComesLateDoesNotEndTheTermAfterIt(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	p := new(post)
 	st := open(t, p.client(b.cluster))
@@ -227,6 +238,8 @@ func TestAnAnswerThatComesLateDoesNotEndTheTermAfterIt(t *testing.T) {
 // However many creates are in doubt, they do not cost the others their lease, and what one
 // keep-alive cannot get rid of the next goes on with.
 func TestManyCreatesInDoubtAreSettledInAsManyTriesAsItTakes(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
 	p := new(post)
 	b := &bench{TB: t, Store: open(t, p.client(cluster)), cluster: cluster}
@@ -259,6 +272,7 @@ func TestManyCreatesInDoubtAreSettledInAsManyTriesAsItTakes(t *testing.T) {
 }
 
 func TestCreatesAtOnceShareAGrant(t *testing.T) {
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
 	p := new(post)
 	st := open(t, p.client(cluster))
@@ -283,6 +297,8 @@ func TestCreatesAtOnceShareAGrant(t *testing.T) {
 // A record whose create was answered only after its lease was left must neither end with
 // that lease nor keep it alive.
 func TestACreateInFlightWhenItsLeaseIsLeftKeepsItsRecord(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
 	secure(t, cluster.Client(), "app/", "tmp/", "leasehold:")
 	root := cluster.Client(asUser("root", "secret"))
@@ -333,6 +349,8 @@ func TestACreateInFlightWhenItsLeaseIsLeftKeepsItsRecord(t *testing.T) {
 
 // Whoever knows a token may renew, from any process.
 func TestARecordRenewedByAnotherStoreIsItsAlone(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	heir := open(t, b.cluster.Client())
 	const ttl = brief
@@ -353,6 +371,8 @@ func TestARecordRenewedByAnotherStoreIsItsAlone(t *testing.T) {
 // What a process that has died held must not live on because another has taken over a
 // part of it.
 func TestALeaseIsNotKeptAliveByWhoTookOverOneOfItsRecords(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	heir := open(t, b.cluster.Client())
 	const ttl = brief
@@ -377,6 +397,7 @@ func TestALeaseIsNotKeptAliveByWhoTookOverOneOfItsRecords(t *testing.T) {
 
 // The store that was asked last keeps the record alive, and none of them ends it.
 func TestARepeatedCreateIsAnsweredByAnyStore(t *testing.T) {
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	second := open(t, b.cluster.Client())
 	c := claim("key", long)
@@ -400,6 +421,7 @@ func TestARepeatedCreateIsAnsweredByAnyStore(t *testing.T) {
 }
 
 func TestAStoreThatCreatesNothingLeavesNoLease(t *testing.T) {
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	count := func() int {
 		all, err := b.other.client.Leases(t.Context())
@@ -426,6 +448,7 @@ func TestAStoreThatCreatesNothingLeavesNoLease(t *testing.T) {
 }
 
 func TestATTLThatNoServerGrantsIsRefused(t *testing.T) {
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	for _, ttl := range []time.Duration{store.Forever, 150 * 365 * 24 * time.Hour} {
 		_, err := b.Create(t.Context(), claim("key", ttl))
@@ -442,6 +465,8 @@ func TestATTLThatNoServerGrantsIsRefused(t *testing.T) {
 
 // With authentication on, a stream costs the servers a comparison of passwords.
 func TestAHeartbeatDoesNotAuthenticateEachTime(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
 	secure(t, cluster.Client(), "app/", "leasehold:")
 	p := new(post)
@@ -466,6 +491,8 @@ func TestAHeartbeatDoesNotAuthenticateEachTime(t *testing.T) {
 }
 
 func TestAKeepAliveOutlivesItsConnection(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	grant := b.create(claim("key", 8*time.Second)) // so that half a second later the keep-alive is not recent any more
 	for range 3 {
@@ -483,6 +510,7 @@ func TestAKeepAliveOutlivesItsConnection(t *testing.T) {
 
 // The keep-alive of one caller serves others, who must not pay for his having given up.
 func TestACallerThatGivesUpDoesNotFailTheOthers(t *testing.T) {
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	const ttl = 20 * time.Second
 	first, second := b.create(claim("first", ttl)), b.create(claim("second", ttl))

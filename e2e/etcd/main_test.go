@@ -2,6 +2,7 @@ package etcd_test
 
 import (
 	"context"
+	"flag"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -18,7 +19,10 @@ import (
 	etcdstore "github.com/leasehold-go/leasehold/store/etcd"
 )
 
-func TestMain(m *testing.M) { built.Main(m) }
+func TestMain(m *testing.M) {
+	flag.Set("test.parallel", "4") // most of the time a test waits
+	built.Main(m)
+}
 
 func open(t testing.TB, client *clientv3.Client) *etcdstore.Store {
 	t.Helper()

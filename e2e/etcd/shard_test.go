@@ -11,6 +11,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/leasehold-go/leasehold/e2e/etcdtest"
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
 	etcdstore "github.com/leasehold-go/leasehold/store/etcd"
@@ -134,6 +135,7 @@ func want(t testing.TB, what string, err error, all ...error) {
 }
 
 func TestRecordsOfOneTTLShareALease(t *testing.T) {
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	for i := range 50 {
 		b.create(claim(fmt.Sprint("key ", i), long))
@@ -147,6 +149,8 @@ func TestRecordsOfOneTTLShareALease(t *testing.T) {
 // A shard that loses its last record while another is being put on it must not be given
 // back: the record would go with it.
 func TestAShardEmptiedWhileACreateIsInFlightKeepsTheRecord(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	for i := range 100 {
 		last := b.create(claim("last", brief))
@@ -175,6 +179,8 @@ func TestAShardEmptiedWhileACreateIsInFlightKeepsTheRecord(t *testing.T) {
 }
 
 func TestARevokedLeaseIsALostTerm(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	grant := b.create(claim("key", long))
 	b.other.revoke(b.other.leaseOf("key"))
@@ -193,6 +199,7 @@ func TestARevokedLeaseIsALostTerm(t *testing.T) {
 // A create must not fail, nor be in doubt, because an operator revoked the lease that
 // the store was about to use.
 func TestACreateOutlivesTheRevokeOfItsShard(t *testing.T) {
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	b.create(claim("first", long))
 	b.other.revoke(b.other.leaseOf("first"))
@@ -204,6 +211,8 @@ func TestACreateOutlivesTheRevokeOfItsShard(t *testing.T) {
 
 // What shares a lease with others must not live on because they do.
 func TestARecordThatNobodyRenewsDoesNotLiveOnWithTheOthers(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	b.create(claim("abandoned", brief))
 	beside := b.create(claim("beside", brief))
@@ -249,6 +258,7 @@ func (b *bench) keep(key string, grant store.Grant) {
 }
 
 func TestADeleteThatWasNotConfirmedIsSettledBeforeTheLeaseIsRenewed(t *testing.T) {
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	released := b.create(claim("released", 30*time.Second))
 	kept := b.create(claim("kept", 30*time.Second))
@@ -262,6 +272,7 @@ func TestADeleteThatWasNotConfirmedIsSettledBeforeTheLeaseIsRenewed(t *testing.T
 // A holder that got no answer tries again. Others on its lease must not end its term
 // meanwhile.
 func TestARenewThatGotNoAnswerDoesNotEndTheTerm(t *testing.T) {
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	unlucky := b.create(claim("unlucky", 30*time.Second))
 	kept := b.create(claim("kept", 30*time.Second))
@@ -274,6 +285,7 @@ func TestARenewThatGotNoAnswerDoesNotEndTheTerm(t *testing.T) {
 }
 
 func TestAKeeperOfAThousandKeysReleasesHalf(t *testing.T) {
+	full.Only(t)
 	b := start(t, etcdtest.Settings{})
 	k, err := lease.NewKeeper(b.Store, lease.Config{TTL: 2 * brief, Heartbeat: brief / 2})
 	if err != nil {
@@ -327,6 +339,8 @@ func TestAKeeperOfAThousandKeysReleasesHalf(t *testing.T) {
 // A record that cannot be deleted any more must neither live on with the others nor end
 // their terms.
 func TestWhatCannotBeDeletedIsLeftBehindOnItsLease(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
 	secure(t, cluster.Client(), "app/", "tmp/", "leasehold:")
 	root := cluster.Client(asUser("root", "secret"))
@@ -371,6 +385,7 @@ func TestWhatCannotBeDeletedIsLeftBehindOnItsLease(t *testing.T) {
 }
 
 func TestTheMarksOfAKeyStayFew(t *testing.T) {
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	b.create(claim("key:", long)) // whose mark begins as those of "key" would without their length
 	last := b.busy("key")
@@ -382,6 +397,8 @@ func TestTheMarksOfAKeyStayFew(t *testing.T) {
 }
 
 func TestANewKeyOnAnOldLeaseHasItsWholeTTL(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	const ttl = 8 * time.Second
 	b.create(claim("first", ttl))
@@ -407,6 +424,8 @@ func TestANewKeyOnAnOldLeaseHasItsWholeTTL(t *testing.T) {
 
 // Nothing that the store itself calls shows the loss.
 func TestAWatchNoticesALossOfDataByItself(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	for i := range 50 {
 		b.create(claim(fmt.Sprint("key ", i), long)) // so that the new revisions are smaller
@@ -430,6 +449,7 @@ func TestAWatchNoticesALossOfDataByItself(t *testing.T) {
 }
 
 func TestCloseGivesEmptyLeasesBackAndNoOthers(t *testing.T) {
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	empty := b.create(claim("released", long))
 	if err := b.Delete(b.Context(), "released", store.ByToken(empty.Token)); err != nil {
@@ -448,6 +468,7 @@ func TestCloseGivesEmptyLeasesBackAndNoOthers(t *testing.T) {
 // A note whose record another program deleted must not stay for as long as the lease is
 // kept alive.
 func TestTheNoteOfADeletedRecordGoesWithTheNextKeepAlive(t *testing.T) {
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	const ttl = 4 * time.Second
 	deleted, kept := b.create(claim("deleted", ttl)), b.create(claim("kept", ttl))
@@ -465,6 +486,7 @@ func TestTheNoteOfADeletedRecordGoesWithTheNextKeepAlive(t *testing.T) {
 // Nobody can tell any more whose the record is, and it must not stay for as long as the
 // lease is kept alive.
 func TestALostNoteIsALostTermAndItsRecordGoes(t *testing.T) {
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	const ttl = 4 * time.Second
 	robbed, kept := b.create(claim("robbed", ttl)), b.create(claim("kept", ttl))
@@ -482,6 +504,7 @@ func TestALostNoteIsALostTermAndItsRecordGoes(t *testing.T) {
 
 // What comes late must find the revision moved, whatever the number of its value.
 func TestALateWriteFindsTheRecordMovedOn(t *testing.T) {
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	grant := b.create(claim("key", 30*time.Second))
 	peer := open(t, b.cluster.Client())

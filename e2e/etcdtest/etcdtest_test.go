@@ -11,6 +11,7 @@ import (
 
 	"github.com/leasehold-go/leasehold/e2e/etcdtest"
 	"github.com/leasehold-go/leasehold/internal/built"
+	"github.com/leasehold-go/leasehold/internal/full"
 )
 
 func TestMain(m *testing.M) { built.Main(m) }
@@ -55,6 +56,7 @@ func silent(t *testing.T, when string, client *clientv3.Client) {
 }
 
 func TestAClusterKeepsItsAddressesThroughRestarts(t *testing.T) {
+	full.Only(t)
 	for name, members := range map[string]int{"one member": 1, "three members": 3} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -78,6 +80,7 @@ func TestAClusterKeepsItsAddressesThroughRestarts(t *testing.T) {
 }
 
 func TestAnotherMemberLeadsWhenTheLeaderIsGone(t *testing.T) {
+	full.Only(t)
 	for name, remove := range map[string]func(etcdtest.Member){
 		"killed":  etcdtest.Member.Kill,
 		"stopped": etcdtest.Member.Stop,
@@ -106,6 +109,7 @@ func only(m etcdtest.Member) func(*clientv3.Config) {
 }
 
 func TestAMemberThatLostItsDataJoinsAgain(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	c := etcdtest.Start(t, etcdtest.Settings{Members: 3})
 	put(t, c.Client(), "value")
@@ -118,6 +122,7 @@ func TestAMemberThatLostItsDataJoinsAgain(t *testing.T) {
 }
 
 func TestNobodyAnswersWithoutAQuorum(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	c := etcdtest.Start(t, etcdtest.Settings{Members: 3})
 	put(t, c.Client(), "value")
@@ -131,6 +136,7 @@ func TestNobodyAnswersWithoutAQuorum(t *testing.T) {
 }
 
 func TestTheSmallestTTLFollowsTheElection(t *testing.T) {
+	full.Only(t)
 	for election, want := range map[time.Duration]int64{0: 1, 2 * time.Second: 3} {
 		t.Run(election.String(), func(t *testing.T) {
 			t.Parallel()
@@ -144,6 +150,7 @@ func TestTheSmallestTTLFollowsTheElection(t *testing.T) {
 }
 
 func TestAFullDatabaseRefusesAndStartsAgain(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	c := etcdtest.Start(t, etcdtest.Settings{Quota: 1 << 20})
 	client := c.Client()

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
@@ -81,6 +82,7 @@ func TestOursLeavesAKeyThatTheirsHolds(t *testing.T) {
 // An old program tells nobody of what it does. A waiter finds it when the record that
 // it waits for would have ended.
 func TestWaiterSaysForeignWhenTheirsTookTheKeyMeanwhile(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(p *place) {
 		p.register(p.keep(p.open(), lease.Config{TTL: 2 * p.short}), config("host-a"))
 		waited := make(chan error, 1)
@@ -184,6 +186,7 @@ func (p *place) quiet(s *sleeper) {
 }
 
 func TestOldHeartbeatOverOursEndsOurs(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(p *place) {
 		i := p.register(p.keep(p.open(), beating), config("host-a"))
 		old := p.old("host-b", long)
@@ -209,6 +212,7 @@ func TestOldHeartbeatOverOursEndsOurs(t *testing.T) {
 // An old program that puts our own words back after our time, as a backup or a copy
 // does. Only the deadline tells.
 func TestOurWordsFromAnotherHandAreForeign(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(p *place) {
 		st := p.open()
 		p.eventually("theirs lives until ours was refused", func() bool {
@@ -230,6 +234,7 @@ func TestOurWordsFromAnotherHandAreForeign(t *testing.T) {
 }
 
 func TestWhatOldProgramsSeeOfOurs(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(p *place) {
 		s := newSleeper(p.open())
 		k := p.keep(s, calm)
@@ -281,6 +286,7 @@ func TestWhatOldProgramsSeeOfOurs(t *testing.T) {
 // Old programs that keep to their own rules, and ours, take turns at one key. An old
 // one that holds must find its own words there every time it looks.
 func TestMixedFleetTakesTurns(t *testing.T) {
+	full.Only(t)
 	const each, programs, limit = 25, 3, 5 * time.Minute
 	onEach(t, func(p *place) {
 		var holders atomic.Int32

@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
 )
 
@@ -138,6 +139,7 @@ func (f *fleet) programme() map[string]func(*rapid.T) {
 // Whatever the order of their steps, ours changes nothing that theirs put there, and
 // says foreign.
 func TestOursNeverTouchesTheirsInAnyOrder(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(p *place) {
 		st := p.open()
 		rapid.Check(p.T, func(r *rapid.T) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
@@ -18,6 +19,7 @@ import (
 // the other puts ours into the same situation.
 
 func TestOldHeartbeatAfterAPauseOverwritesASuccessor(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(p *place) {
 		paused, successor := p.old("a", p.short), p.old("b", long)
 		p.want("claim", paused.claim(), nil)
@@ -33,6 +35,7 @@ func TestOldHeartbeatAfterAPauseOverwritesASuccessor(t *testing.T) {
 }
 
 func TestHeartbeatAfterAPauseLeavesASuccessor(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(p *place) {
 		s := newSleeper(p.open())
 		value := func(time.Time) ([]byte, error) { return []byte("late"), nil }
@@ -65,6 +68,7 @@ func TestHeartbeatAfterAPauseLeavesASuccessor(t *testing.T) {
 }
 
 func TestOldHeartbeatOnAMissingKeyStealsIt(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(p *place) {
 		paused, successor := p.old("a", p.short), p.old("b", long)
 		p.want("claim", paused.claim(), nil)
@@ -81,6 +85,7 @@ func TestOldHeartbeatOnAMissingKeyStealsIt(t *testing.T) {
 }
 
 func TestHeartbeatOnAMissingKeyMakesNone(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(p *place) {
 		st := p.open()
 		for how, end := range map[string]func(){"expired": p.untilGone, "deleted": func() { p.Del(key) }} {
@@ -108,6 +113,7 @@ func TestHeartbeatOnAMissingKeyMakesNone(t *testing.T) {
 }
 
 func TestOldUpdateOfAnExpiredKeyLeavesAGhost(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(p *place) {
 		paused := p.old("a", p.short)
 		p.want("claim", paused.claim(), nil)
@@ -124,6 +130,7 @@ func TestOldUpdateOfAnExpiredKeyLeavesAGhost(t *testing.T) {
 }
 
 func TestUpdateOfAnExpiredKeyMakesNone(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(p *place) {
 		s := newSleeper(p.open())
 		held := p.acquire(p.keep(s, lease.Config{TTL: p.short}), "mine")
@@ -153,6 +160,7 @@ func TestUpdateOfAnExpiredKeyMakesNone(t *testing.T) {
 }
 
 func TestOldStopRemovesASuccessorsClaim(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(p *place) {
 		paused, successor, third := p.old("a", p.short), p.old("b", long), p.old("c", long)
 		p.want("claim", paused.claim(), nil)
@@ -165,6 +173,7 @@ func TestOldStopRemovesASuccessorsClaim(t *testing.T) {
 }
 
 func TestReleaseLeavesASuccessorsClaim(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(p *place) {
 		s := newSleeper(p.open())
 		s.sleep()
@@ -203,6 +212,7 @@ func TestOldSameHostnameLetsTwoHold(t *testing.T) {
 }
 
 func TestSameHostnameIsNoClaim(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(p *place) {
 		cfg := config("host-a")
 		cfg.Instance = "same-name"

@@ -13,6 +13,7 @@ import (
 	"github.com/leasehold-go/leasehold/e2e/backends"
 	"github.com/leasehold-go/leasehold/e2e/network"
 	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
 )
@@ -268,6 +269,7 @@ func (l *listener) Watch(ctx context.Context, prefix string) iter.Seq2[store.Eve
 
 // A release works without its context, and is bounded all the same.
 func TestReleaseIsBounded(t *testing.T) {
+	full.Only(t)
 	onScene(t, func(t *testing.T, s *scene) {
 		s.Freeze(network.ToServer, network.ToClient)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -296,6 +298,7 @@ func TestReleaseIsBounded(t *testing.T) {
 // The control: a client that is alone does not come back, or the tests above show
 // nothing. That of etcd does by itself.
 func TestClientAloneIgnoresItsContext(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	l := connect(t, "redis", backends.Together(t, "redis")[0])
 	client := redis.NewClient(&redis.Options{Addr: l.Proxy.Addr()})

@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"github.com/leasehold-go/leasehold/e2e/network"
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
 )
 
 func TestCreateWhoseReplyWasLostIsOneTermWhenRepeated(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(t *testing.T, l *line) {
 		c := claim("mine", 16*time.Second)
 		l.On(network.ToServer, c.Nonce.String(), network.LoseReply, 1)
@@ -41,6 +43,7 @@ func TestCreateWhoseReplyWasLostIsOneTermWhenRepeated(t *testing.T) {
 
 // Without the nonce the holder would be told that the key is held, by itself.
 func TestAcquireSurvivesLostReplies(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(t *testing.T, l *line) {
 		k := l.keep(l.far, brisk)
 		lost := l.On(network.ToServer, "mine", network.LoseReply, 2)
@@ -171,6 +174,7 @@ func TestSettledCreateThatArrivesOnlyThenCreatesNothing(t *testing.T) {
 // The trust in a term counts from before its create was sent, so that time on the
 // way there never makes it longer than the record's.
 func TestTrustCountsFromBeforeTheRequest(t *testing.T) {
+	full.Only(t)
 	const held = 300 * time.Millisecond
 	onEach(t, func(t *testing.T, l *line) {
 		l.Delay(network.ToServer, held)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/leasehold-go/leasehold/e2e/internal/horizon"
 	"github.com/leasehold-go/leasehold/e2e/network"
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
 )
@@ -35,6 +36,7 @@ func (b *beats) counts() (confirmed, bad int) {
 }
 
 func TestHeartbeatsWithLostRepliesAreRetriedWithinTheWindow(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	for name, c := range map[string]struct {
 		fate  network.Fate
@@ -73,6 +75,7 @@ func TestHeartbeatsWithLostRepliesAreRetriedWithinTheWindow(t *testing.T) {
 
 // A refused connection is no answer either: trouble passes, a term does not.
 func TestShortOutageDoesNotEndATerm(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(t *testing.T, l *line) {
 		var b beats
 		held := l.acquire(l.keep(l.far, lease.Config{TTL: 40 * time.Second, Heartbeat: 400 * time.Millisecond, OnRenew: b.on}), "mine")
@@ -92,6 +95,7 @@ func TestShortOutageDoesNotEndATerm(t *testing.T) {
 // may drop the record. Nothing here depends on how fast the test runs: what is
 // compared are instants at which the lease was still trusted.
 func TestFrozenNetworkEndsTheTermBeforeTheRecord(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	const ttl = 3 * time.Second
 	for name, directions := range map[string][]network.Direction{

@@ -11,6 +11,7 @@ import (
 	"github.com/leasehold-go/leasehold/e2e/backends"
 	"github.com/leasehold-go/leasehold/e2e/internal/account"
 	"github.com/leasehold-go/leasehold/e2e/network"
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
 )
 
@@ -110,6 +111,7 @@ func TestWatchEqualsListAfterTrouble(t *testing.T) {
 
 // A connection that is cut again and again while others write.
 func TestWatchEqualsListAfterManyCuts(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(t *testing.T, l *line) {
 		a := l.watch()
 		h := l.hand(long)

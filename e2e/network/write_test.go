@@ -8,6 +8,7 @@ import (
 
 	"github.com/leasehold-go/leasehold/e2e/network"
 	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
 )
@@ -82,6 +83,7 @@ func TestLeaseOutrunsItsDelayedUpdate(t *testing.T) {
 
 // The heartbeat too: what settles a doubt must be newer than what is in doubt.
 func TestHeartbeatOutrunsADelayedUpdate(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(t *testing.T, l *line) {
 		var b beats
 		cfg := slow
@@ -123,6 +125,7 @@ func TestDeleteRetriedAfterASuccessorCameLeavesIt(t *testing.T) {
 }
 
 func TestReleaseWithLostRepliesLeavesTheWaitingSuccessor(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(t *testing.T, l *line) {
 		held := l.acquire(l.keep(l.far, brisk), "mine")
 		near := l.keep(l.near, slow)
@@ -209,6 +212,7 @@ func TestTransitionInDoubtIsRestatedBeforeAnythingElse(t *testing.T) {
 }
 
 func TestNothingIsAcceptedUntilTheDoubtIsSettled(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(t *testing.T, l *line) {
 		held := l.acquire(l.keep(l.far, slow), "light is red")
 		m := fsm.New(traffic, fsm.WithWriter(held))
@@ -232,6 +236,7 @@ func TestNothingIsAcceptedUntilTheDoubtIsSettled(t *testing.T) {
 
 // Nobody calls again: the heartbeat settles it.
 func TestTransitionInDoubtIsSettledByTheHeartbeat(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(t *testing.T, l *line) {
 		held := l.acquire(l.keep(l.far, slow), "light is red")
 		m := fsm.New(traffic, fsm.WithWriter(held))

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
 )
 
@@ -20,6 +21,7 @@ const (
 // file comes into one order there, so that it shows whether two trusted their terms
 // at the same time.
 func TestAHundredProcessesForOneKey(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(s server) {
 		turns := filepath.Join(s.TempDir(), "turns")
 		if err := os.WriteFile(turns, nil, 0o600); err != nil {

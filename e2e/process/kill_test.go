@@ -6,10 +6,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
 )
 
 func TestAfterKillTheKeyGoesWithinTheTTLAndTokensGoOn(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(s server) {
 		const ttl, slack = 2 * time.Second, 30 * time.Second
 		var last store.Token
@@ -29,6 +31,7 @@ func TestAfterKillTheKeyGoesWithinTheTTLAndTokensGoOn(t *testing.T) {
 }
 
 func TestAWaiterTakesOverAfterARelease(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(s server) {
 		first := s.holds("-ttl", "1h")
 		token := first.held()
@@ -66,6 +69,7 @@ func (s server) oneOf(waiters []*child) (index int, token store.Token) {
 }
 
 func TestAWaiterTakesOverAfterADeath(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(s server) {
 		const ttl, slack = 2 * time.Second, 30 * time.Second
 		running := s.holds("-ttl", ttl.String())

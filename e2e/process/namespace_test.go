@@ -6,6 +6,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/leasehold-go/leasehold/internal/full"
 )
 
 // scan reads a line of the small program.
@@ -124,6 +126,7 @@ func (c *child) wants(outcome string) {
 }
 
 func TestReclaimInOnePIDNamespace(t *testing.T) {
+	full.Only(t)
 	for _, c := range successions {
 		t.Run(c.name, func(t *testing.T) {
 			onEach(t, func(s server) {
@@ -140,6 +143,7 @@ func TestReclaimInOnePIDNamespace(t *testing.T) {
 
 // Both in one namespace that is not this test's.
 func TestReclaimInOnePIDNamespaceOfItsOwn(t *testing.T) {
+	full.Only(t)
 	for _, c := range successions {
 		t.Run(c.name, func(t *testing.T) {
 			onEach(t, func(s server) {
@@ -156,6 +160,7 @@ func TestReclaimInOnePIDNamespaceOfItsOwn(t *testing.T) {
 }
 
 func TestReclaimInTwoPIDNamespaces(t *testing.T) {
+	full.Only(t)
 	here := func(t testing.TB, command ...string) *child {
 		t.Helper()
 		return spawn(t, nil, command...)

@@ -4,12 +4,15 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/leasehold-go/leasehold/internal/full"
 )
 
 // short is a ttl to wait for, and long enough for a test to pause the holder in time.
 const short = "3s"
 
 func TestAPauseShorterThanTheTTLIsSurvived(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(s server) {
 		const ttl = 20 * time.Second
 		c := s.holds("-ttl", ttl.String(), "-heartbeat", "500ms")
@@ -40,6 +43,7 @@ func TestAPauseShorterThanTheTTLIsSurvived(t *testing.T) {
 }
 
 func TestAPauseBeyondTheTTLWithoutASuccessorIsALoss(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(s server) {
 		c := s.holds("-ttl", short)
 		token := c.held()
@@ -62,6 +66,7 @@ func TestAPauseBeyondTheTTLWithoutASuccessorIsALoss(t *testing.T) {
 }
 
 func TestAPauseBeyondTheTTLWritesNothingOverTheSuccessor(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(s server) {
 		c := s.holds("-ttl", short)
 		token := c.held()
@@ -81,6 +86,7 @@ func TestAPauseBeyondTheTTLWritesNothingOverTheSuccessor(t *testing.T) {
 
 // Its window is still open when it goes on: only the store can refuse its next renewal.
 func TestAPausedHolderWhoseKeyWasTakenAwayWritesNothingOverTheSuccessor(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(s server) {
 		c, before := s.takenAway("500ms")
 		c.signal(syscall.SIGCONT)
@@ -92,6 +98,7 @@ func TestAPausedHolderWhoseKeyWasTakenAwayWritesNothingOverTheSuccessor(t *testi
 
 // And only the store can refuse its release.
 func TestAPausedHolderWhoseKeyWasTakenAwayReleasesNothingOfTheSuccessor(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(s server) {
 		c, before := s.takenAway("20m")
 		c.signal(syscall.SIGTERM)
@@ -117,6 +124,7 @@ func (s server) takenAway(heartbeat string) (*child, state) {
 
 // The release that a paused holder was told of before it went on comes too late, too.
 func TestATermThatEndedInAPauseIsNotReleasedOverTheSuccessor(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(s server) {
 		c := s.holds("-ttl", short)
 		token := c.held()
@@ -137,6 +145,7 @@ func TestATermThatEndedInAPauseIsNotReleasedOverTheSuccessor(t *testing.T) {
 
 // The example writes its states, and not only heartbeats.
 func TestAPausedConnectorWritesNothingOverItsSuccessor(t *testing.T) {
+	full.Only(t)
 	onEach(t, func(s server) {
 		const key = "exchange:1:status"
 		a := s.connects("-ttl", short)

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/internal/redistest"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
@@ -134,6 +135,7 @@ func TestAMinuteForwardWithinTheTTLLosesNothing(t *testing.T) {
 // A step beyond the guard is the case for which exclusion is not promised. What is:
 // the tokens tell who came first, and the first writes nothing any more.
 func TestAMinuteForwardBeyondTheTTLIsToldByTokens(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	c := startClocked(t)
 	a, b := c.party(12*time.Second, 3*time.Second), c.party(time.Hour, 0)
@@ -154,6 +156,7 @@ func TestAMinuteForwardBeyondTheTTLIsToldByTokens(t *testing.T) {
 // The guard is what trust gives up for such a step: a twentieth of the ttl, at most
 // half a second.
 func TestAStepWithinTheGuardLeavesNoSecondValidHolder(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	const ttl, guard = 10 * time.Second, 500 * time.Millisecond
 	c := startClocked(t)
@@ -236,6 +239,7 @@ func (a *account) agrees(p *party, prefix string, keys ...string) {
 }
 
 func TestAnHourBackLeavesNothingForEver(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	const ttl = 4 * time.Second
 	c := startClocked(t)
@@ -295,6 +299,7 @@ func TestAnHourBackLeavesNothingForEver(t *testing.T) {
 
 // An operator can put an end to what the step made long.
 func TestARecordMadeLongByAStepBackCanBeDeleted(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	c := startClocked(t)
 	b := c.party(2*time.Second, 0)

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
 )
 
@@ -71,6 +72,7 @@ func TestAmongManyKeysThatExpireListWalksOnlyItsOwn(t *testing.T) {
 }
 
 func TestAmongManyKeysThatExpireADeathIsNoticed(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	const ttl, slack = 3 * time.Second, 30 * time.Second
 	s := start(t)

@@ -9,12 +9,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
 	redisstore "github.com/leasehold-go/leasehold/store/redis"
 )
 
 func TestFlushAllEndsEveryTermAndLetsEveryWaiterIn(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	const keys = 20
 	s := start(t)
@@ -47,6 +49,7 @@ func TestFlushAllEndsEveryTermAndLetsEveryWaiterIn(t *testing.T) {
 }
 
 func TestScriptFlushInTheMiddleIsNotNoticed(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	const keys = 8
 	s := start(t)
@@ -101,6 +104,7 @@ func TestScriptFlushInTheMiddleIsNotNoticed(t *testing.T) {
 
 // What eviction can take of a record, one at a time.
 func TestAVanishedPartOfARecordEndsItsTerm(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	s := start(t)
 	a, b := s.party(3*time.Second, 500*time.Millisecond), s.party(time.Hour, 0)
@@ -141,6 +145,7 @@ func TestAVanishedPartOfARecordEndsItsTerm(t *testing.T) {
 }
 
 func TestEvictionEndsTermsAndTokensTell(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	const keys = 100
 	s := start(t, "--maxmemory", "16mb", "--maxmemory-policy", "allkeys-lru", "--maxmemory-samples", "64")

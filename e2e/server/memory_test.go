@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
 )
@@ -29,6 +30,7 @@ func (s server) fill() {
 }
 
 func TestOutOfMemory(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	s := start(t, "--maxmemory", "24mb", "--maxmemory-policy", "noeviction")
 	a := s.party(4*time.Second, 500*time.Millisecond)

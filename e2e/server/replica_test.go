@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
 	redisstore "github.com/leasehold-go/leasehold/store/redis"
 )
@@ -54,6 +55,7 @@ func TestAReplicaIsRefusedAtNew(t *testing.T) {
 
 // What a replica says of its own data is no word of the store.
 func TestAMasterThatTurnsReplicaIsUnavailableAndThenALoss(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	master, replica := replicated(t)
 	a := master.party(5*time.Second, 500*time.Millisecond)
@@ -84,6 +86,7 @@ func TestAMasterThatTurnsReplicaIsUnavailableAndThenALoss(t *testing.T) {
 }
 
 func TestAReplicaThatTurnsBackInTimeLosesNothing(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	s := start(t)
 	a := s.party(30*time.Second, 500*time.Millisecond)

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
 )
 
@@ -93,6 +94,7 @@ func TestAnOutageWithinTheWindowIsSurvived(t *testing.T) {
 }
 
 func TestAnOutageBeyondTheWindowIsALoss(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	s := start(t, kept...)
 	a := s.party(2*time.Second, 500*time.Millisecond)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
 	redisstore "github.com/leasehold-go/leasehold/store/redis"
 )
@@ -33,6 +34,7 @@ func TestAWrongPasswordIsRefusedAtNew(t *testing.T) {
 }
 
 func TestAPasswordThatChangesUnderAKeeper(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	s := start(t)
 	s.do("ACL", "SETUSER", "worker", "on", ">right", "~*", "&*", "+@all")
@@ -59,6 +61,7 @@ const rights = "on >secret resetchannels ~app:* ~leasehold:* -@all +info +ping +
 	"+exists +pttl +pexpire +pexpireat +hmget +hset +zadd +zrem +zscore +zrangebylex +publish +subscribe"
 
 func TestAUserWithItsPrefixAloneAndNoChannel(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	const ttl = 3 * time.Second
 	s := start(t)

@@ -4,10 +4,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/internal/redistest"
 )
 
 func TestATermOutlivesAFailoverThatSentinelMakes(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	s := redistest.StartSentinel(t, time.Second)
 	master, replica := of(t, s.Master()), of(t, s.Replica())

@@ -10,6 +10,7 @@ import (
 	"testing/iotest"
 
 	"github.com/leasehold-go/leasehold/examples/internal/program"
+	"github.com/leasehold-go/leasehold/internal/full"
 )
 
 // cold keeps a connector warming, the state with the most edges.
@@ -22,6 +23,7 @@ func eachWay(t *testing.T, test func(t *testing.T, start launch)) {
 }
 
 func TestDefaultFlagsBecomeActiveAndKeepRunning(t *testing.T) {
+	full.Only(t)
 	eachWay(t, func(t *testing.T, start launch) {
 		s := start(t)
 		s.next("registered", "key", "exchange:1:status", "state", "idle")
@@ -177,6 +179,7 @@ func TestOperatorCanMakeEveryTransition(t *testing.T) {
 }
 
 func TestProgramContinuesAfterEndOfInput(t *testing.T) {
+	full.Only(t)
 	eachWay(t, func(t *testing.T, start launch) {
 		s := start(t, "-heartbeat", "300ms", "-warm", "1")
 		s.stdin.Close()
@@ -190,6 +193,7 @@ func TestProgramContinuesAfterEndOfInput(t *testing.T) {
 }
 
 func TestForStopsTheProgram(t *testing.T) {
+	full.Only(t)
 	eachWay(t, func(t *testing.T, start launch) {
 		s := start(t, append(cold, "-for", "1s")...)
 		s.expect("transition", "to", "stopped")

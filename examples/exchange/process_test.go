@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/leasehold-go/leasehold/examples/internal/program"
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/internal/redistest"
 	"github.com/leasehold-go/leasehold/store"
 )
@@ -26,6 +27,7 @@ const storeVariable = "EXCHANGE_STORE"
 // TestProcesses are properties of several processes, which hold on every store. The suite for
 // all backends runs them too.
 func TestProcesses(t *testing.T) {
+	full.Only(t)
 	for name, test := range map[string]func(pair){
 		"AnyReaderGetsExactlyTheFields":                          anyReaderGetsExactlyTheFields,
 		"SecondProcessExits3AndNamesTheHolder":                   secondProcessExits3AndNamesTheHolder,

@@ -5,6 +5,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/internal/redistest"
 )
 
@@ -43,6 +44,7 @@ func TestDeletedKeyLosesTheLease(t *testing.T) {
 }
 
 func TestStoreWithoutAnswersLosesTheLease(t *testing.T) {
+	full.Only(t)
 	p := newRedisPair(t)
 	s, registered := p.active("-ttl", "3s")
 	p.Pause()
@@ -132,6 +134,7 @@ func TestUnreachableStoreAtStartCommandExits1(t *testing.T) {
 }
 
 func TestLeavingWithoutTheStoreExits1AndNamesTheKey(t *testing.T) {
+	full.Only(t)
 	p := newRedisPair(t)
 	s, _ := p.active("-ttl", "1h")
 	p.Stop()

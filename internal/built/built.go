@@ -43,16 +43,16 @@ func Main(m *testing.M) {
 }
 
 // Program returns the path of a program, e.g. of "examples/exchange", which it
-// builds the first time, as people do.
+// builds the first time, as go run does.
 func Program(t testing.TB, name string) string {
 	t.Helper()
-	return path(t, name, "build")
+	return path(t, name, "run")
 }
 
 // Racing is Program with the race detector.
 func Racing(t testing.TB, name string) string {
 	t.Helper()
-	return path(t, name, "build", "-race")
+	return path(t, name, "run", "-race")
 }
 
 // Tests returns the path of the test program of a package, with the race detector,
@@ -81,8 +81,15 @@ func path(t testing.TB, name string, command ...string) string {
 	return file
 }
 
+// run has the go command keep a program in its cache, as it keeps what it runs, and
+// copy it from there. Of one that it builds as people do it keeps nothing, and the next
+// test binary would link it again.
 func run(file, name string, command []string) error {
-	output, err := exec.Command("go", append(command, "-o", file, module+name)...).CombinedOutput()
+	args := append(command, "-o", file, module+name)
+	if command[0] == "run" {
+		args = append(command, "-exec", "cp", module+name, file)
+	}
+	output, err := exec.Command("go", args...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("build of %s: %w: %s", name, err, output)
 	}

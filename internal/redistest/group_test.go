@@ -7,6 +7,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/internal/redistest"
 )
 
@@ -38,6 +39,7 @@ func wantCount(t *testing.T, when string, client redis.UniversalClient, want int
 }
 
 func TestAClusterKeepsItsSlotsThroughRestarts(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	cluster := redistest.StartCluster(t, 3)
 	client := cluster.Client()
@@ -57,6 +59,7 @@ func TestAClusterKeepsItsSlotsThroughRestarts(t *testing.T) {
 }
 
 func TestAFailoverKeepsTheDataAndCanBeRepeated(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	s := redistest.StartSentinel(t, 5*time.Second)
 	client := s.Client()

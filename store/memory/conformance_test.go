@@ -8,8 +8,13 @@ import (
 )
 
 func TestConformance(t *testing.T) {
+	programmes := 4000
+	if testing.Short() {
+		programmes = 400
+	}
 	storetest.Run(t, storetest.Harness{
-		Virtual: true,
+		Virtual:    true,
+		Programmes: programmes,
 		Open: func(t *testing.T) storetest.Fixture {
 			st := memstore.New()
 			t.Cleanup(func() { st.Close() })

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/internal/redistest"
 	"github.com/leasehold-go/leasehold/store"
 )
@@ -22,6 +23,8 @@ var braces = []string{
 }
 
 func TestKeysWithBracesOnACluster(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	cluster := redistest.StartCluster(t, 3)
 	client := cluster.Client()
 	b := &bench{TB: t, plain: client, Store: open(t, client)}

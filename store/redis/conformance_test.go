@@ -6,13 +6,16 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/internal/redistest"
 	"github.com/leasehold-go/leasehold/store"
 	"github.com/leasehold-go/leasehold/store/storetest"
 )
 
 func TestConformance(t *testing.T) {
-	storetest.Run(t, storetest.Harness{Open: func(t *testing.T) storetest.Fixture {
+	full.Only(t)
+	t.Parallel()
+	storetest.Run(t, storetest.Harness{Parallel: 4, Open: func(t *testing.T) storetest.Fixture {
 		server := redistest.Start(t)
 		other := stranger{t, server.Client()}
 		return storetest.Fixture{

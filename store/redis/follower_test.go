@@ -6,6 +6,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/internal/redistest"
 	"github.com/leasehold-go/leasehold/store"
 )
@@ -13,6 +14,8 @@ import (
 // A client that reads from replicas does not do so for the store, which would miss
 // what has not come there yet. The control shows that it otherwise does.
 func TestReplicasAreNotRead(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	cluster := redistest.StartCluster(t, 3)
 	replica := cluster.Follower(cluster.Masters[0])
 	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: cluster.Addrs(), ReadOnly: true})
@@ -51,6 +54,8 @@ func kill(c *redistest.Cluster, master *redistest.Server, replica *redistest.Ser
 // The record goes on under the new master as if nothing had happened, for it has all
 // that the old one had.
 func TestFailoverOfAMaster(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	for name, fail := range map[string]func(c *redistest.Cluster, master, replica *redistest.Server){
 		"asked for": func(c *redistest.Cluster, _, replica *redistest.Server) { c.Promote(replica) },
 		"by death":  kill,
@@ -87,6 +92,8 @@ func (m *mover) awaitReplica(master *redis.Client) {
 // Nobody calls a verb: the subscription alone must find out that its server is dead,
 // and which took its place.
 func TestAWatchIsHeardAgainAfterAFailover(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	m := startMover(t)
 	const channel = "leasehold:0:changes" // in slot 7839, the second master's
 	master := m.cluster.Masters[1]

@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"errors"
+	"flag"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +16,10 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Set("test.parallel", "4") // what is parallel waits most of the time
+	goleak.VerifyTestMain(m)
+}
 
 // ttl is long enough that no record of a test expires unless it is meant to.
 const ttl = time.Minute

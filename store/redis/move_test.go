@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/internal/redistest"
 	"github.com/leasehold-go/leasehold/store"
 	redisstore "github.com/leasehold-go/leasehold/store/redis"
@@ -206,6 +207,8 @@ var carried = map[string]struct {
 }
 
 func TestSlotsOnTheMove(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	m := startMover(t)
 	for name, c := range carried {
 		t.Run(name, func(t *testing.T) { m.in(t).testRecordOnTheMove(c.kinds, c.whole) })
@@ -332,6 +335,8 @@ func (m *mover) testReplicasOnTheMove() {
 // The same while everyone is at work: whatever the moment, a verb's answer is the
 // right one or that there is none.
 func TestSlotsOnTheMoveUnderLoad(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	m := startMover(t)
 	held := map[string]store.Token{m.far.Key: m.far.Token}
 	var stop atomic.Bool

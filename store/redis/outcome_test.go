@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
 	redisstore "github.com/leasehold-go/leasehold/store/redis"
 )
@@ -59,6 +60,8 @@ var verbs = map[string]struct {
 }
 
 func TestUnreachableServer(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	b := start(t)
 	token := b.hold("key").Token
 	b.server.Stop()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
 )
 
@@ -215,6 +216,8 @@ func TestWatchOutlivesTheServer(t *testing.T) {
 
 // Nothing is published, so only the watch's own timers can tell.
 func TestWatchWithoutMessages(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
 	b := start(t)
 	mute := *b
 	mute.Store = open(t, grant(t, b, "mute", "resetchannels"))

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
 	memstore "github.com/leasehold-go/leasehold/store/memory"
 	"github.com/leasehold-go/leasehold/store/storetest"
@@ -54,6 +55,7 @@ func TestSlowSuite(t *testing.T) {
 }
 
 func TestInconclusiveTryIsRepeated(t *testing.T) {
+	full.Only(t)
 	var all sync.WaitGroup
 	for name, s := range slow {
 		all.Go(func() {

@@ -16,15 +16,11 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 )
 
-// Serving is what the program says once it listens. It may still have to find the
-// other members.
-const Serving = "etcd member serves"
-
 // Main runs the program with its arguments, until SIGTERM or SIGINT.
 func Main(args []string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	cfg, err := parse(args)
+	cfg, serving, err := parse(args)
 	if err != nil {
 		return err
 	}
@@ -33,7 +29,7 @@ func Main(args []string) error {
 		return err
 	}
 	defer e.Close()
-	fmt.Println(Serving)
+	fmt.Println(serving) // it may still have to find the other members
 	select {
 	case <-ctx.Done():
 		return nil
@@ -44,8 +40,8 @@ func Main(args []string) error {
 	}
 }
 
-func parse(args []string) (*embed.Config, error) {
-	cfg := embed.NewConfig()
+func parse(args []string) (cfg *embed.Config, serving string, err error) {
+	cfg = embed.NewConfig()
 	cfg.LogLevel, cfg.LogOutputs = "warn", []string{"stderr"}
 	cfg.UnsafeNoFsync = true
 	cfg.StrictReconfigCheck = false // or a member can join only once the others have been up for seconds
@@ -53,6 +49,7 @@ func parse(args []string) (*embed.Config, error) {
 	flags := flag.NewFlagSet("etcdmember", flag.ContinueOnError)
 	flags.StringVar(&cfg.Name, "name", "", "name of the member")
 	flags.StringVar(&cfg.Dir, "dir", "", "directory of its data")
+	flags.StringVar(&serving, "serving", "serving", "what to say once it listens")
 	flags.StringVar(&client, "client", "", "URL to listen on for clients")
 	flags.StringVar(&peer, "peer", "", "URL to listen on for other members")
 	flags.StringVar(&cfg.InitialCluster, "cluster", "", "all members: NAME=PEER-URL,...")
@@ -61,14 +58,14 @@ func parse(args []string) (*embed.Config, error) {
 	flags.UintVar(&cfg.ElectionMs, "election", cfg.ElectionMs, "time to a new election, in milliseconds")
 	flags.Int64Var(&cfg.QuotaBackendBytes, "quota", 0, "size of the database at which it takes no more, in bytes; 2 GiB if zero")
 	if err := flags.Parse(args); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	clientURL, err1 := url.Parse(client)
 	peerURL, err2 := url.Parse(peer)
 	if err := errors.Join(err1, err2); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	cfg.ListenClientUrls, cfg.AdvertiseClientUrls = []url.URL{*clientURL}, []url.URL{*clientURL}
 	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = []url.URL{*peerURL}, []url.URL{*peerURL}
-	return cfg, nil
+	return cfg, serving, nil
 }

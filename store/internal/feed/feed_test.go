@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
 	"pgregory.net/rapid"
 )
@@ -69,6 +70,7 @@ func (a act) do(s *table, n int, lossy bool) {
 }
 
 func TestAppliedEventsEqualList(t *testing.T) {
+	full.Only(t)
 	for _, lossy := range []bool{false, true} {
 		t.Run(fmt.Sprintf("lossy %v", lossy), func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {

@@ -1,4 +1,4 @@
-package main_test
+package cmd_test
 
 import (
 	"bufio"
@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/leasehold-go/leasehold/internal/built"
+	"github.com/leasehold-go/leasehold/internal/full"
 )
 
 func TestMain(m *testing.M) { built.Main(m) }
@@ -53,6 +54,7 @@ func urls(t *testing.T, cmd *exec.Cmd) (lines []string) {
 }
 
 func TestItServesBothUntilAnInterrupt(t *testing.T) {
+	full.Only(t)
 	for name, sig := range map[string]syscall.Signal{"SIGINT": syscall.SIGINT, "SIGTERM": syscall.SIGTERM} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -72,6 +74,7 @@ func TestItServesBothUntilAnInterrupt(t *testing.T) {
 
 // A program that is killed cannot clean up, but leaves no server behind.
 func TestTheServersEndWithIt(t *testing.T) {
+	full.Only(t)
 	cmd, _ := command(t)
 	lines := urls(t, cmd)
 	addrs := []string{useRedis(t, lines[0]), useEtcd(t, lines[1])}
@@ -146,6 +149,7 @@ func wantGone(t *testing.T, dir string, addrs ...string) {
 }
 
 func TestWhatIsMissingIsSaidInOneLine(t *testing.T) {
+	full.Only(t)
 	for name, c := range map[string]struct {
 		args []string
 		env  string
