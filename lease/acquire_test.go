@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
 	memstore "github.com/leasehold-go/leasehold/store/memory"
@@ -66,14 +67,14 @@ func TestAcquirePassesOnWhatTheStoreSays(t *testing.T) {
 	for _, condition := range []error{store.ErrUnavailable, store.ErrForeign, store.ErrClosed, store.ErrEnded} {
 		t.Run(condition.Error(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := newProxy()
+				p := teststore.New()
 				said := &store.Error{Op: "create", Key: "k", Condition: condition}
-				p.suffer(func(context.Context, func(context.Context) error) error { return said }, create)
+				p.Inject(func(context.Context, func(context.Context) error) error { return said }, teststore.Create)
 				held, err := keep(t, p).Acquire(t.Context(), "k", []byte("v"))
 				if held != nil || err != said {
 					t.Errorf("%v, %v", held, err)
 				}
-				if n := len(p.sent(create, remove)); n != 1 {
+				if n := len(p.Sent(teststore.Create, teststore.Delete)); n != 1 {
 					t.Errorf("%d requests", n)
 				}
 			})
@@ -82,18 +83,18 @@ func TestAcquirePassesOnWhatTheStoreSays(t *testing.T) {
 }
 
 func TestCreateInDoubtIsRepeatedWithItsNonce(t *testing.T) {
-	for name, f := range map[string]fault{"reply lost": loseReply, "request lost": silence} {
+	for name, f := range map[string]teststore.Fault{"reply lost": teststore.LoseReply, "request lost": teststore.Silence} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := newProxy()
-				p.suffer(once(f), create)
+				p := teststore.New()
+				p.Inject(teststore.Once(f), teststore.Create)
 				held := acquire(t, keep(t, p), "k")
-				tries := p.sent(create)
-				if len(tries) != 2 || tries[0].nonce != tries[1].nonce {
+				tries := p.Sent(teststore.Create)
+				if len(tries) != 2 || tries[0].Nonce != tries[1].Nonce {
 					t.Errorf("%+v", tries)
 				}
-				if held.Token() != 1 || len(p.sent(remove)) != 0 {
-					t.Errorf("token %d, deletes %v", held.Token(), p.sent(remove))
+				if held.Token() != 1 || len(p.Sent(teststore.Delete)) != 0 {
+					t.Errorf("token %d, deletes %v", held.Token(), p.Sent(teststore.Delete))
 				}
 				time.Sleep(10 * ttl)
 				if !held.Valid() {
@@ -106,10 +107,10 @@ func TestCreateInDoubtIsRepeatedWithItsNonce(t *testing.T) {
 
 func TestCreateThatStaysInDoubtIsDeletedByItsNonce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		k := keep(t, p)
-		p.suffer(loseReply, create)
-		p.suffer(once(refuse), remove)
+		p.Inject(teststore.LoseReply, teststore.Create)
+		p.Inject(teststore.Once(teststore.Refuse), teststore.Delete)
 		held, err := k.Acquire(t.Context(), "k", []byte("v"))
 		if held != nil || !errors.Is(err, store.ErrInDoubt) {
 			t.Fatalf("%v, %v", held, err)
@@ -122,12 +123,12 @@ func TestCreateThatStaysInDoubtIsDeletedByItsNonce(t *testing.T) {
 		if got := value(t, p.Store, "k"); got != "" {
 			t.Errorf("still holds %q", got)
 		}
-		for _, r := range p.sent(remove) {
-			if r.nonce != p.sent(create)[0].nonce {
+		for _, r := range p.Sent(teststore.Delete) {
+			if r.Nonce != p.Sent(teststore.Create)[0].Nonce {
 				t.Errorf("deleted by %+v", r)
 			}
 		}
-		p.suffer(nil, create)
+		p.Inject(nil, teststore.Create)
 		acquire(t, k, "k")
 	})
 }
@@ -135,8 +136,8 @@ func TestCreateThatStaysInDoubtIsDeletedByItsNonce(t *testing.T) {
 // That a later try did nothing says nothing of the one before it.
 func TestCreateInDoubtIsSettledWhenALaterTryIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
-		p.suffer(inTurn(dropReply, refuse), create)
+		p := teststore.New()
+		p.Inject(teststore.Sequence(teststore.DropReply, teststore.Refuse), teststore.Create)
 		_, err := keep(t, p).Acquire(t.Context(), "k", []byte("v"))
 		if !errors.Is(err, store.ErrInDoubt) || errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("%v", err)
@@ -150,12 +151,12 @@ func TestCreateInDoubtIsSettledWhenALaterTryIsRefused(t *testing.T) {
 
 func TestLateCreateThatWasGivenUpHasNoEffect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		var late func()
-		p.suffer(func(ctx context.Context, call func(context.Context) error) error {
+		p.Inject(func(ctx context.Context, call func(context.Context) error) error {
 			late = func() { _ = call(context.WithoutCancel(ctx)) }
-			return inDoubt(ctx)
-		}, create)
+			return teststore.Drop(ctx, call)
+		}, teststore.Create)
 		if _, err := keep(t, p).Acquire(t.Context(), "k", []byte("v")); !errors.Is(err, store.ErrInDoubt) {
 			t.Fatal(err)
 		}
@@ -168,12 +169,12 @@ func TestLateCreateThatWasGivenUpHasNoEffect(t *testing.T) {
 }
 
 func TestCancelledAcquireReturnsAtOnceAndLeavesNothing(t *testing.T) {
-	for name, f := range map[string]fault{"reply lost": loseReply, "request lost": silence} {
+	for name, f := range map[string]teststore.Fault{"reply lost": teststore.LoseReply, "request lost": teststore.Silence} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := newProxy()
+				p := teststore.New()
 				k := keep(t, p)
-				p.suffer(f, create)
+				p.Inject(f, teststore.Create)
 				reason := errors.New("no patience")
 				ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second/2, reason)
 				defer cancel()
@@ -182,7 +183,7 @@ func TestCancelledAcquireReturnsAtOnceAndLeavesNothing(t *testing.T) {
 				if held != nil || !errors.Is(err, store.ErrInDoubt) || !errors.Is(err, reason) || time.Since(start) != time.Second/2 {
 					t.Fatalf("after %v: %v, %v", time.Since(start), held, err)
 				}
-				p.suffer(nil, create)
+				p.Inject(nil, teststore.Create)
 				synctest.Wait()
 				acquire(t, k, "k")
 			})
@@ -192,22 +193,22 @@ func TestCancelledAcquireReturnsAtOnceAndLeavesNothing(t *testing.T) {
 
 func TestSettlingGivesUpAfterTheTTL(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
-		p.suffer(silence, create, remove)
+		p := teststore.New()
+		p.Inject(teststore.Silence, teststore.Create, teststore.Delete)
 		_, _ = keep(t, p).Acquire(t.Context(), "k", []byte("v"))
-		start := time.Since(p.start)
+		start := time.Since(p.Start)
 		time.Sleep(time.Hour)
-		tries := p.sent(remove)
-		if last := tries[len(tries)-1]; last.at > start+ttl || last.at < start+ttl/2 {
-			t.Errorf("%d tries, the last %v after the first", len(tries), last.at-start)
+		tries := p.Sent(teststore.Delete)
+		if last := tries[len(tries)-1]; last.At > start+ttl || last.At < start+ttl/2 {
+			t.Errorf("%d tries, the last %v after the first", len(tries), last.At-start)
 		}
 	})
 }
 
 func TestGrantThatComesAfterItsWindowIsGivenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
-		p.suffer(answerLate(window), create)
+		p := teststore.New()
+		p.Inject(teststore.Delay(0, window), teststore.Create)
 		held, err := keep(t, p).Acquire(t.Context(), "k", []byte("v"))
 		if held != nil || !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("%v, %v", held, err)
@@ -222,10 +223,10 @@ func TestGrantThatComesAfterItsWindowIsGivenBack(t *testing.T) {
 func TestGrantThatComesLateIsRenewedInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for range 20 {
-			p := newProxy()
+			p := teststore.New()
 			k := keep(t, p)
 			time.Sleep(time.Second) // so that the next round is not close by
-			p.suffer(answerLate(window-time.Millisecond), create)
+			p.Inject(teststore.Delay(0, window-time.Millisecond), teststore.Create)
 			held := acquire(t, k, "k")
 			time.Sleep(5 * ttl)
 			if !held.Valid() {
@@ -268,11 +269,11 @@ func TestValueIsMadeAnewForEachCreate(t *testing.T) {
 
 func TestErrorOfAValueEndsAcquire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		reason := errors.New("no value")
 		_, err := keep(t, p).Acquire(t.Context(), "k", []byte("v"), lease.WithWait(), lease.WithValueFunc(func() ([]byte, error) { return nil, reason }))
-		if err != reason || len(p.sent(create)) != 0 {
-			t.Errorf("%v, sent %v", err, p.sent(create))
+		if err != reason || len(p.Sent(teststore.Create)) != 0 {
+			t.Errorf("%v, sent %v", err, p.Sent(teststore.Create))
 		}
 	})
 }

@@ -10,25 +10,26 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
 )
 
 func TestBeatCarriesAValueInTheSameRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		var committed []time.Time
 		acquire(t, keep(t, p), "k", heartbeats(func(at time.Time) change {
 			return text(at.Format(time.RFC3339Nano), func() { committed = append(committed, at) })
 		}))
 		time.Sleep(3 * heartbeat)
 		synctest.Wait()
-		sent := p.sent(renew)
-		if len(sent) < 3 || len(committed) != len(sent) || len(p.sent(update)) != 0 {
-			t.Fatalf("%d renewals, %d committed, %d updates", len(sent), len(committed), len(p.sent(update)))
+		sent := p.Sent(teststore.Renew)
+		if len(sent) < 3 || len(committed) != len(sent) || len(p.Sent(teststore.Update)) != 0 {
+			t.Fatalf("%d renewals, %d committed, %d updates", len(sent), len(committed), len(p.Sent(teststore.Update)))
 		}
 		for i, r := range sent {
-			if got, want := committed[i].Sub(p.start), r.at; got != want {
+			if got, want := committed[i].Sub(p.Start), r.At; got != want {
 				t.Errorf("beat %d made for %v, sent at %v", i, got, want)
 			}
 		}
@@ -40,11 +41,11 @@ func TestBeatCarriesAValueInTheSameRequest(t *testing.T) {
 
 func TestRenewAttemptTellsHowLongTheStoreTook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		var attempts []lease.RenewAttempt
 		k := keep(t, p, func(c *lease.Config) { c.OnRenew = func(a lease.RenewAttempt) { attempts = append(attempts, a) } })
 		acquire(t, k, "k")
-		p.suffer(inTurn(answerLate(time.Second), answerLate(2*time.Second)), renew)
+		p.Inject(teststore.Sequence(teststore.Delay(0, time.Second), teststore.Delay(0, 2*time.Second)), teststore.Renew)
 		time.Sleep(3 * heartbeat)
 		synctest.Wait()
 		if len(attempts) < 2 || attempts[0].Duration != time.Second || attempts[1].Duration != 2*time.Second {
@@ -69,7 +70,7 @@ func TestBeatWithoutAUsableValueRenewsAllTheSame(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := newProxy()
+				p := teststore.New()
 				var beats []lease.RenewAttempt
 				k := keep(t, p, func(c *lease.Config) { c.OnRenew = func(b lease.RenewAttempt) { beats = append(beats, b) } })
 				held := acquire(t, k, "k", heartbeats(func(time.Time) change {
@@ -102,14 +103,14 @@ func TestBeatWithoutAUsableValueRenewsAllTheSame(t *testing.T) {
 
 func TestBeatWithoutAValueCommitsNothingWhileItSettles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		held := acquire(t, keep(t, p), "k", heartbeats(func(time.Time) change {
 			return change{
 				encode: func() ([]byte, error) { return nil, nil },
 				commit: func() { t.Error("committed a value that was never made") },
 			}
 		}))
-		p.suffer(once(dropReply), update)
+		p.Inject(teststore.Once(teststore.DropReply), teststore.Update)
 		_ = held.Update(t.Context(), []byte("second"))
 		time.Sleep(heartbeat)
 		synctest.Wait()
@@ -121,7 +122,7 @@ func TestBeatWithoutAValueCommitsNothingWhileItSettles(t *testing.T) {
 
 func TestBeatInDoubtIsSettledLikeAnyWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		beats := 0
 		held := acquire(t, keep(t, p), "k", heartbeats(func(time.Time) change {
 			if beats++; beats > 1 {
@@ -129,7 +130,7 @@ func TestBeatInDoubtIsSettledLikeAnyWrite(t *testing.T) {
 			}
 			return text("beat", func() { t.Error("committed") })
 		}))
-		p.suffer(once(dropReply), renew)
+		p.Inject(teststore.Once(teststore.DropReply), teststore.Renew)
 		time.Sleep(heartbeat + heartbeat/2)
 		synctest.Wait()
 		if got := value(t, p.Store, "k"); got != "first" || !held.Valid() {
@@ -140,9 +141,9 @@ func TestBeatInDoubtIsSettledLikeAnyWrite(t *testing.T) {
 
 func TestBeatValueSettlesAWriteInDoubt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		held := acquire(t, keep(t, p), "k", heartbeats(func(time.Time) change { return text("beat", nil) }))
-		p.suffer(once(dropReply), update)
+		p.Inject(teststore.Once(teststore.DropReply), teststore.Update)
 		_ = held.Update(t.Context(), []byte("second"))
 		time.Sleep(time.Millisecond)
 		synctest.Wait()
@@ -150,7 +151,7 @@ func TestBeatValueSettlesAWriteInDoubt(t *testing.T) {
 			t.Errorf("holds %q", got)
 		}
 		_ = held.Update(t.Context(), []byte("third"))
-		if got := values(p.sent(update)); len(got) != 2 {
+		if got := values(p.Sent(teststore.Update)); len(got) != 2 {
 			t.Errorf("sent %q: the settled one again", got)
 		}
 	})
@@ -158,18 +159,18 @@ func TestBeatValueSettlesAWriteInDoubt(t *testing.T) {
 
 func TestRefusedBeatValueIsNotTheHoldersValue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		held := acquire(t, keep(t, p), "k", heartbeats(func(time.Time) change {
 			return text("beat", func() { t.Error("committed") })
 		}))
-		p.suffer(refuse, renew)
+		p.Inject(teststore.Refuse, teststore.Renew)
 		time.Sleep(heartbeat)
 		synctest.Wait()
-		p.suffer(func(ctx context.Context, call func(context.Context) error) error { return refuse(ctx, call) }, update)
+		p.Inject(func(ctx context.Context, call func(context.Context) error) error { return teststore.Refuse(ctx, call) }, teststore.Update)
 		if err := held.Update(t.Context(), []byte("second")); !errors.Is(err, store.ErrUnavailable) {
 			t.Error(err)
 		}
-		if got := values(p.sent(update)); len(got) != 1 || got[0] != "second" {
+		if got := values(p.Sent(teststore.Update)); len(got) != 1 || got[0] != "second" {
 			t.Errorf("sent %q: a refused beat is not in doubt", got)
 		}
 	})
@@ -177,9 +178,9 @@ func TestRefusedBeatValueIsNotTheHoldersValue(t *testing.T) {
 
 func TestBareBeatHoldsUpNoWriteAndKeepsTheValue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		held := acquire(t, keep(t, p), "k")
-		p.suffer(answerLate(time.Second), renew)
+		p.Inject(teststore.Delay(0, time.Second), teststore.Renew)
 		time.Sleep(heartbeat) // within the second
 		synctest.Wait()
 		start := time.Now()
@@ -187,8 +188,8 @@ func TestBareBeatHoldsUpNoWriteAndKeepsTheValue(t *testing.T) {
 			t.Errorf("after %v: %v", time.Since(start), err)
 		}
 		time.Sleep(2 * heartbeat)
-		p.suffer(nil, renew)
-		p.suffer(once(dropReply), update)
+		p.Inject(nil, teststore.Renew)
+		p.Inject(teststore.Once(teststore.DropReply), teststore.Update)
 		_ = held.Update(t.Context(), []byte("third"))
 		time.Sleep(heartbeat)
 		synctest.Wait()
@@ -203,7 +204,7 @@ func TestBeatOfATermThatEndedIsNotMade(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const terms = 1200
 		released := false
-		p := newProxy()
+		p := teststore.New()
 		k := keep(t, p)
 		var all []lease.Lease
 		for i := range terms {
@@ -214,7 +215,7 @@ func TestBeatOfATermThatEndedIsNotMade(t *testing.T) {
 				return text("beat", nil)
 			})))
 		}
-		p.suffer(answerLate(time.Second), renew)
+		p.Inject(teststore.Delay(0, time.Second), teststore.Renew)
 		time.Sleep(heartbeat)
 		synctest.Wait()
 		for _, held := range all {
@@ -253,12 +254,12 @@ func writeOn(t *testing.T, held lease.Lease) func() time.Duration {
 func TestUpdatesThatNeverPauseLeaveEachBeatItsValue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const intervals = 20
-		p := newProxy()
+		p := teststore.New()
 		beats := 0
 		held := acquire(t, keep(t, p), "k", heartbeats(func(time.Time) change {
 			return text("beat", func() { beats++ })
 		}))
-		p.suffer(answerLate(time.Millisecond), update, renew)
+		p.Inject(teststore.Delay(0, time.Millisecond), teststore.Update, teststore.Renew)
 		finish := writeOn(t, held)
 		time.Sleep(intervals * heartbeat)
 		_ = held.Release(t.Context())
@@ -268,7 +269,7 @@ func TestUpdatesThatNeverPauseLeaveEachBeatItsValue(t *testing.T) {
 		if beats < intervals-1 || beats > intervals+3 {
 			t.Errorf("%d values of beats in %d intervals", beats, intervals)
 		}
-		if n := len(p.sent(renew)); n > 2*(intervals+3) {
+		if n := len(p.Sent(teststore.Renew)); n > 2*(intervals+3) {
 			t.Errorf("%d renewals in %d intervals", n, intervals)
 		}
 	})
@@ -277,18 +278,18 @@ func TestUpdatesThatNeverPauseLeaveEachBeatItsValue(t *testing.T) {
 // A beat that asks for the turn is one that the store answers.
 func TestUnansweredBeatHoldsUpNoWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		held := acquire(t, keep(t, p), "k", heartbeats(func(time.Time) change { return text("beat", nil) }))
-		p.suffer(answerLate(time.Millisecond), update)
+		p.Inject(teststore.Delay(0, time.Millisecond), teststore.Update)
 		finish := writeOn(t, held)
-		p.suffer(silence, renew)
-		if got := ended(held, p.start); got != window {
+		p.Inject(teststore.Silence, teststore.Renew)
+		if got := ended(held, p.Start); got != window {
 			t.Errorf("done after %v, want %v", got, window)
 		}
 		if longest := finish(); longest > 10*time.Millisecond {
 			t.Errorf("a write took %v", longest)
 		}
-		if got := values(p.sent(renew)); len(got) != 0 {
+		if got := values(p.Sent(teststore.Renew)); len(got) != 0 {
 			t.Errorf("heartbeats carried %q", got)
 		}
 	})
@@ -297,10 +298,10 @@ func TestUnansweredBeatHoldsUpNoWrite(t *testing.T) {
 // The first beat goes without a value, the second is given the turn and hangs.
 func TestWriterBehindABeatLearnsOfTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		held := acquire(t, keep(t, p), "k", heartbeats(func(time.Time) change { return text("beat", nil) }))
-		p.suffer(once(answerLate(heartbeat+time.Second)), update)
-		p.suffer(inTurn(answerLate(0), hang(time.Hour)), renew)
+		p.Inject(teststore.Once(teststore.Delay(0, heartbeat+time.Second)), teststore.Update)
+		p.Inject(teststore.Sequence(teststore.Delay(0, 0), teststore.Hang(time.Hour)), teststore.Renew)
 		if err := held.Update(t.Context(), []byte("slow")); err != nil {
 			t.Fatal(err)
 		}
@@ -308,7 +309,7 @@ func TestWriterBehindABeatLearnsOfTheEnd(t *testing.T) {
 		if err == nil || err != held.Err() {
 			t.Errorf("%v, want %v", err, held.Err())
 		}
-		if got, want := time.Since(p.start), p.sent(renew)[0].at+window; got != want {
+		if got, want := time.Since(p.Start), p.Sent(teststore.Renew)[0].At+window; got != want {
 			t.Errorf("after %v, want %v", got, want)
 		}
 	})
@@ -328,7 +329,7 @@ func (s sloppy) Renew(ctx context.Context, batch []store.Renewal) []store.RenewR
 func TestMissingAnswersKeepNoTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var beats []lease.RenewAttempt
-		p := newProxy()
+		p := teststore.New()
 		k := keep(t, sloppy{p, -1}, func(c *lease.Config) { c.OnRenew = func(b lease.RenewAttempt) { beats = append(beats, b) } })
 		held := acquire(t, k, "k", heartbeats(func(time.Time) change {
 			return text("beat", func() { t.Error("committed") })
@@ -341,10 +342,10 @@ func TestMissingAnswersKeepNoTurn(t *testing.T) {
 		if err := held.Update(t.Context(), []byte("next")); err != nil {
 			t.Errorf("the turn was not given back: %v", err)
 		}
-		if got := values(p.sent(update)); len(got) != 2 || got[0] != "first" {
+		if got := values(p.Sent(teststore.Update)); len(got) != 2 || got[0] != "first" {
 			t.Errorf("sent %q: a beat without an answer may have been written", got)
 		}
-		if got := ended(held, p.start); got != window {
+		if got := ended(held, p.Start); got != window {
 			t.Errorf("done after %v, want %v", got, window)
 		}
 	})
@@ -352,7 +353,7 @@ func TestMissingAnswersKeepNoTurn(t *testing.T) {
 
 func TestAnswersToNothingAreLeftAside(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		held := acquire(t, keep(t, sloppy{newProxy(), 1}), "k")
+		held := acquire(t, keep(t, sloppy{teststore.New(), 1}), "k")
 		time.Sleep(3 * ttl)
 		if !held.Valid() {
 			t.Error(held.Err())

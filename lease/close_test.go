@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
 	memstore "github.com/leasehold-go/leasehold/store/memory"
@@ -41,7 +42,7 @@ func TestCloseReleasesAllAndJoinsAll(t *testing.T) {
 
 func TestClosedKeeperAcquiresNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		k := keep(t, p)
 		for range 2 { // the second has nothing to do
 			if err := k.Close(t.Context()); err != nil {
@@ -53,7 +54,7 @@ func TestClosedKeeperAcquiresNothing(t *testing.T) {
 				t.Errorf("%v, %v", held, err)
 			}
 		}
-		if n := len(p.sent(create)); n != 0 {
+		if n := len(p.Sent(teststore.Create)); n != 0 {
 			t.Errorf("%d creates", n)
 		}
 	})
@@ -61,8 +62,8 @@ func TestClosedKeeperAcquiresNothing(t *testing.T) {
 
 func TestCloseIsSafeToCallAtOnceFromMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
-		p.suffer(answerLate(time.Second), remove)
+		p := teststore.New()
+		p.Inject(teststore.Delay(0, time.Second), teststore.Delete)
 		k := keep(t, p)
 		held := acquire(t, k, "k")
 		var wg sync.WaitGroup
@@ -84,13 +85,13 @@ func TestCloseIsSafeToCallAtOnceFromMany(t *testing.T) {
 // The shard looks at its terms while the release is under way, more than once.
 func TestCloseWaitsForReleasesUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		k := keep(t, p)
 		held := acquire(t, k, "k")
-		p.suffer(func(ctx context.Context, call func(context.Context) error) error {
+		p.Inject(func(ctx context.Context, call func(context.Context) error) error {
 			time.Sleep(2 * heartbeat)
 			return call(context.WithoutCancel(ctx))
-		}, remove)
+		}, teststore.Delete)
 		go held.Release(t.Context())
 		time.Sleep(heartbeat + time.Second)
 		if err := k.Close(t.Context()); err != nil || value(t, p.Store, "k") != "" {
@@ -128,9 +129,9 @@ func TestCloseEndsWaitingAcquires(t *testing.T) {
 
 func TestCloseSettlesCreatesInDoubt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		k := keep(t, p)
-		p.suffer(loseReply, create)
+		p.Inject(teststore.LoseReply, teststore.Create)
 		done := waiter(t.Context(), k, "k")
 		time.Sleep(time.Second / 2) // within the first try
 		if err := k.Close(t.Context()); err != nil {
@@ -147,9 +148,9 @@ func TestCloseSettlesCreatesInDoubt(t *testing.T) {
 
 func TestCreateConfirmedWhileClosingIsGivenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		k := keep(t, p)
-		p.suffer(answerLate(time.Second), create)
+		p.Inject(teststore.Delay(0, time.Second), teststore.Create)
 		done := waiter(t.Context(), k, "k")
 		synctest.Wait()
 		if err := k.Close(t.Context()); err != nil {
@@ -165,15 +166,15 @@ func TestCreateConfirmedWhileClosingIsGivenBack(t *testing.T) {
 }
 
 func TestCloseIsBoundedWhileTheStoreIsAway(t *testing.T) {
-	for name, f := range map[string]fault{"refused": refuse, "silent": silence} {
+	for name, f := range map[string]teststore.Fault{"refused": teststore.Refuse, "silent": teststore.Silence} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := newProxy()
+				p := teststore.New()
 				k := keep(t, p)
 				for i := range 100 {
 					acquire(t, k, fmt.Sprint(i))
 				}
-				p.suffer(f, create, renew, remove)
+				p.Inject(f, teststore.Create, teststore.Renew, teststore.Delete)
 				waiter(t.Context(), k, "k") // and a create to settle
 				time.Sleep(heartbeat)       // and renewals under way
 				ctx, cancel := context.WithCancel(t.Context())
@@ -194,7 +195,7 @@ func TestCloseIsBoundedWhileTheStoreIsAway(t *testing.T) {
 // The shard is still telling of the first loss when the second happens.
 func TestCloseReportsLossesThatNobodyWasToldOf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		reported := 0
 		k := keep(t, p, func(c *lease.Config) {
 			c.OnLoss = func(*lease.LostError) {

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
 	memstore "github.com/leasehold-go/leasehold/store/memory"
@@ -53,7 +54,7 @@ func TestConfigurationThatCannotWorkIsRefused(t *testing.T) {
 
 func TestZeroConfigurationIsTheDefault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		k := keep(t, p, func(c *lease.Config) { *c = lease.Config{} })
 		if k.TTL() != lease.DefaultTTL || k.Store() != store.Store(p) {
 			t.Errorf("ttl %v, store %v", k.TTL(), k.Store())
@@ -61,7 +62,7 @@ func TestZeroConfigurationIsTheDefault(t *testing.T) {
 		acquire(t, k, "k")
 		time.Sleep(lease.DefaultTTL / 3)
 		synctest.Wait()
-		if n := len(p.sent(renew)); n != 1 {
+		if n := len(p.Sent(teststore.Renew)); n != 1 {
 			t.Errorf("%d renewals in the first third of the ttl, want 1", n)
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/lease"
 	memstore "github.com/leasehold-go/leasehold/store/memory"
 )
@@ -27,14 +28,14 @@ func TestHeldTermHasNoEnd(t *testing.T) {
 }
 
 func TestContextEndsWithTheTermAndItsReason(t *testing.T) {
-	end := map[string]func(t *testing.T, p *proxy, held lease.Lease){
-		"released": func(t *testing.T, _ *proxy, held lease.Lease) { _ = held.Release(t.Context()) },
-		"lost":     func(t *testing.T, p *proxy, _ lease.Lease) { p.suffer(refuse, renew) },
+	end := map[string]func(t *testing.T, p *teststore.Store, held lease.Lease){
+		"released": func(t *testing.T, _ *teststore.Store, held lease.Lease) { _ = held.Release(t.Context()) },
+		"lost":     func(t *testing.T, p *teststore.Store, _ lease.Lease) { p.Inject(teststore.Refuse, teststore.Renew) },
 	}
 	for name, end := range end {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := newProxy()
+				p := teststore.New()
 				held := acquire(t, keep(t, p), "k")
 				early, cancel := held.Context(t.Context())
 				defer cancel()

@@ -8,37 +8,20 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
 	memstore "github.com/leasehold-go/leasehold/store/memory"
 	"pgregory.net/rapid"
 )
 
-// straggle lets requests reach the store after d, also those that their caller
-// has given up by then.
-func straggle(d time.Duration) fault {
-	return func(ctx context.Context, call func(context.Context) error) error {
-		done := make(chan error, 1)
-		go func() {
-			time.Sleep(d)
-			done <- call(context.WithoutCancel(ctx))
-		}()
-		select {
-		case err := <-done:
-			return err
-		case <-ctx.Done():
-			return inDoubt(ctx)
-		}
-	}
-}
-
 // weather is what a contender's requests may meet.
-var weather = []fault{
+var weather = []teststore.Fault{
 	nil, nil, nil,
-	silence, // a crash, as the store sees it
-	refuse, loseReply, dropReply,
-	straggle(time.Second), straggle(ttl), straggle(3 * ttl),
-	answerLate(time.Second), hang(ttl),
+	teststore.Silence, // a crash, as the store sees it
+	teststore.Refuse, teststore.LoseReply, teststore.DropReply,
+	teststore.Straggle(time.Second), teststore.Straggle(ttl), teststore.Straggle(3 * ttl),
+	teststore.Delay(0, time.Second), teststore.Hang(ttl),
 }
 
 // deed is one step of a contender's programme.
@@ -83,10 +66,10 @@ func (c *chronicle) follow(held lease.Lease) {
 }
 
 // contend runs a programme on a keeper of its own.
-func contend(k *lease.Keeper, p *proxy, programme []deed, c *chronicle) {
+func contend(k *lease.Keeper, p *teststore.Store, programme []deed, c *chronicle) {
 	var mine []lease.Lease
 	for _, d := range programme {
-		p.suffer(weather[d.Fault], create, renew, update, remove)
+		p.Inject(weather[d.Fault], teststore.Create, teststore.Renew, teststore.Update, teststore.Delete)
 		if d.Acquire {
 			var opts []lease.Option
 			if d.Wait {
@@ -114,7 +97,7 @@ func TestNoTwoTermsOfAKeyAreValidAtOnce(t *testing.T) {
 			shared := memstore.New()
 			var c chronicle
 			for _, programme := range programmes {
-				p := newProxy()
+				p := teststore.New()
 				p.Store = shared
 				k := keep(t, p)
 				c.wg.Go(func() { contend(k, p, programme, &c) })

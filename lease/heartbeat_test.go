@@ -7,23 +7,24 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/lease"
 	"pgregory.net/rapid"
 )
 
 func TestEachIntervalIsUpToATenthShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		acquire(t, keep(t, p), "k")
 		time.Sleep(200 * heartbeat)
 		synctest.Wait()
 		last, lengths := time.Duration(0), make(map[time.Duration]bool)
-		for _, r := range p.sent(renew) {
-			interval := r.at - last
+		for _, r := range p.Sent(teststore.Renew) {
+			interval := r.At - last
 			if interval < heartbeat*9/10 || interval > heartbeat {
 				t.Errorf("an interval of %v", interval)
 			}
-			last, lengths[interval] = r.at, true
+			last, lengths[interval] = r.At, true
 		}
 		if len(lengths) < 100 {
 			t.Errorf("%d different intervals of 200: a fleet would beat in step", len(lengths))
@@ -34,7 +35,7 @@ func TestEachIntervalIsUpToATenthShort(t *testing.T) {
 func TestManyTermsCostFewRequestsAndNoGoroutines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const terms, intervals = 1000, 10
-		p := newProxy()
+		p := teststore.New()
 		k := keep(t, p)
 		one := acquire(t, k, "one")
 		synctest.Wait()
@@ -49,11 +50,11 @@ func TestManyTermsCostFewRequestsAndNoGoroutines(t *testing.T) {
 		time.Sleep(intervals * heartbeat)
 		synctest.Wait()
 		renewed := 0
-		for _, r := range p.sent(renew) {
-			renewed += len(r.writes)
+		for _, r := range p.Sent(teststore.Renew) {
+			renewed += len(r.Writes)
 		}
 		// Four shards, in batches of 256; jitter fits in one beat more, or two.
-		if n := len(p.sent(renew)); n > 8*(intervals+2) {
+		if n := len(p.Sent(teststore.Renew)); n > 8*(intervals+2) {
 			t.Errorf("%d requests in %d intervals", n, intervals)
 		}
 		if least := terms * intervals; renewed < least || renewed > least*5/4 {
@@ -67,17 +68,17 @@ func TestManyTermsCostFewRequestsAndNoGoroutines(t *testing.T) {
 
 func TestFailedRenewsAreTriedAgainWithLongerPauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		held := acquire(t, keep(t, p), "k")
-		p.suffer(refuse, renew)
+		p.Inject(teststore.Refuse, teststore.Renew)
 		time.Sleep(heartbeat * 18 / 10) // less than two intervals, whatever the jitter
-		p.suffer(nil, renew)
-		tries := p.sent(renew)
+		p.Inject(nil, teststore.Renew)
+		tries := p.Sent(teststore.Renew)
 		if len(tries) < 5 {
 			t.Fatalf("%d tries in most of an interval", len(tries))
 		}
 		for i := range tries[1:] {
-			pause, most := tries[i+1].at-tries[i].at, min(heartbeat/16<<i, heartbeat/4)
+			pause, most := tries[i+1].At-tries[i].At, min(heartbeat/16<<i, heartbeat/4)
 			if pause < most/2 || pause > most {
 				t.Errorf("pause %d is %v, not within a half and the whole of %v", i, pause, most)
 			}
@@ -87,13 +88,13 @@ func TestFailedRenewsAreTriedAgainWithLongerPauses(t *testing.T) {
 			t.Error(held.Err())
 		}
 		// The rhythm is the old one again, and so is the first pause.
-		if n := len(p.sent(renew)) - len(tries); n < 20 || n > 24 {
+		if n := len(p.Sent(teststore.Renew)) - len(tries); n < 20 || n > 24 {
 			t.Errorf("%d renewals in 20 intervals after the store came back", n)
 		}
-		p.suffer(once(refuse), renew)
-		n := len(p.sent(renew))
+		p.Inject(teststore.Once(teststore.Refuse), teststore.Renew)
+		n := len(p.Sent(teststore.Renew))
 		time.Sleep(heartbeat + heartbeat/16)
-		if late := p.sent(renew)[n:]; len(late) < 2 || late[1].at-late[0].at > heartbeat/16 {
+		if late := p.Sent(teststore.Renew)[n:]; len(late) < 2 || late[1].At-late[0].At > heartbeat/16 {
 			t.Errorf("after trouble that passed, the next is not met with a short pause: %v", late)
 		}
 	})
@@ -102,14 +103,14 @@ func TestFailedRenewsAreTriedAgainWithLongerPauses(t *testing.T) {
 func TestTermsThatFailTogetherAreTriedAgainTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const terms = 1000
-		p := newProxy()
+		p := teststore.New()
 		k := keep(t, p)
 		for i := range terms {
 			acquire(t, k, fmt.Sprint(i))
 		}
-		p.suffer(refuse, renew)
+		p.Inject(teststore.Refuse, teststore.Renew)
 		time.Sleep(window)
-		if n := len(p.sent(renew)); n > 4*16 {
+		if n := len(p.Sent(teststore.Renew)); n > 4*16 {
 			t.Errorf("%d requests to a store that is away for one window", n)
 		}
 	})
@@ -119,15 +120,15 @@ func TestTermsThatFailTogetherAreTriedAgainTogether(t *testing.T) {
 // would come too late for those whose batch was not sent.
 func TestFailedRoundIsTriedAgainForEveryTerm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		k := keep(t, p, func(c *lease.Config) { c.Heartbeat = ttl / 2 })
 		var all []lease.Lease
 		for i := range 1200 {
 			all = append(all, acquire(t, k, fmt.Sprint(i)))
 		}
-		p.suffer(refuse, renew)
+		p.Inject(teststore.Refuse, teststore.Renew)
 		time.Sleep(ttl / 2)
-		p.suffer(nil, renew)
+		p.Inject(nil, teststore.Renew)
 		time.Sleep(2 * ttl)
 		for _, held := range all {
 			if !held.Valid() {
@@ -138,7 +139,7 @@ func TestFailedRoundIsTriedAgainForEveryTerm(t *testing.T) {
 }
 
 func TestOutageInsideTheWindowCostsNoTerm(t *testing.T) {
-	outages := map[string]fault{"refused": refuse, "silent": silence, "replies lost": loseReply}
+	outages := map[string]teststore.Fault{"refused": teststore.Refuse, "silent": teststore.Silence, "replies lost": teststore.LoseReply}
 	for name, f := range outages {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
@@ -147,12 +148,12 @@ func TestOutageInsideTheWindowCostsNoTerm(t *testing.T) {
 				// limit and one pause pass at most before the store's return is seen.
 				length := rapid.Int64Range(0, int64(4*time.Second)).Draw(t, "length")
 				rapid.SyncTest(t, func(t *rapid.T) {
-					p := newProxy()
+					p := teststore.New()
 					held := acquire(t, keep(t, p), "k")
 					time.Sleep(time.Duration(start))
-					p.suffer(f, renew)
+					p.Inject(f, teststore.Renew)
 					time.Sleep(time.Duration(length))
-					p.suffer(nil, renew)
+					p.Inject(nil, teststore.Renew)
 					time.Sleep(3 * ttl)
 					if !held.Valid() {
 						t.Fatal(held.Err())
@@ -168,9 +169,9 @@ func TestOneHungRequestCostsNoTermAtAnyHeartbeat(t *testing.T) {
 		cfg := lease.Config{TTL: time.Duration(rapid.Int64Range(int64(100*time.Millisecond), int64(time.Minute)).Draw(t, "ttl"))}
 		cfg.Heartbeat = time.Duration(rapid.Int64Range(int64(10*time.Millisecond), int64(cfg.TTL/2)).Draw(t, "heartbeat"))
 		rapid.SyncTest(t, func(t *rapid.T) {
-			p := newProxy()
+			p := teststore.New()
 			held := acquire(t, keep(t, p, func(c *lease.Config) { *c = cfg }), "k")
-			p.suffer(once(silence), renew)
+			p.Inject(teststore.Once(teststore.Silence), teststore.Renew)
 			time.Sleep(cfg.TTL)
 			if !held.Valid() {
 				t.Fatal(held.Err())
@@ -181,21 +182,21 @@ func TestOneHungRequestCostsNoTermAtAnyHeartbeat(t *testing.T) {
 
 func TestEveryTryIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		beats := make(chan lease.RenewAttempt, 100)
 		held := acquire(t, keep(t, p, func(c *lease.Config) { c.OnRenew = func(b lease.RenewAttempt) { beats <- b } }), "k")
-		p.suffer(once(refuse), renew)
+		p.Inject(teststore.Once(teststore.Refuse), teststore.Renew)
 		start := time.Now()
 		time.Sleep(heartbeat + time.Second)
 		synctest.Wait()
-		tries := p.sent(renew)
+		tries := p.Sent(teststore.Renew)
 		if len(beats) != len(tries) || len(beats) < 2 {
 			t.Fatalf("%d beats reported of %d tries", len(beats), len(tries))
 		}
 		for i, r := range tries {
 			b := <-beats
-			if b.Key != "k" || b.Token != held.Token() || b.At.Sub(start) != r.at || (b.Err != nil) != (i == 0) || b.Skipped != nil {
-				t.Errorf("beat %d at %v reported as %+v", i, r.at, b)
+			if b.Key != "k" || b.Token != held.Token() || b.At.Sub(start) != r.At || (b.Err != nil) != (i == 0) || b.Skipped != nil {
+				t.Errorf("beat %d at %v reported as %+v", i, r.At, b)
 			}
 		}
 	})
@@ -203,15 +204,15 @@ func TestEveryTryIsReported(t *testing.T) {
 
 func TestReleasedTermIsNotRenewed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		k := keep(t, p)
 		a, b := acquire(t, k, "a"), acquire(t, k, "b")
 		if err := a.Release(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(5 * ttl)
-		for _, r := range p.sent(renew) {
-			for _, w := range r.writes {
+		for _, r := range p.Sent(teststore.Renew) {
+			for _, w := range r.Writes {
 				if w.Token != b.Token() {
 					t.Fatalf("renewed %+v", w)
 				}
@@ -222,10 +223,10 @@ func TestReleasedTermIsNotRenewed(t *testing.T) {
 
 func TestKeeperWithNothingToKeepAsksNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		keep(t, p)
 		time.Sleep(time.Hour)
-		if n := len(p.sent(create, renew, update, remove)); n != 0 {
+		if n := len(p.Sent(teststore.Create, teststore.Renew, teststore.Update, teststore.Delete)); n != 0 {
 			t.Errorf("%d requests", n)
 		}
 	})

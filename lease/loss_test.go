@@ -9,32 +9,33 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
 )
 
 func TestDoneIsClosedExactlyAtTheWindowsEnd(t *testing.T) {
-	for name, f := range map[string]fault{
-		"while the store is silent":             silence,
-		"while the store refuses":               refuse,
-		"while replies are lost":                loseReply,
-		"while calls hang longer than a limit":  hang(heartbeat),
-		"while calls hang longer than a window": hang(time.Hour),
+	for name, f := range map[string]teststore.Fault{
+		"while the store is silent":             teststore.Silence,
+		"while the store refuses":               teststore.Refuse,
+		"while replies are lost":                teststore.LoseReply,
+		"while calls hang longer than a limit":  teststore.Hang(heartbeat),
+		"while calls hang longer than a window": teststore.Hang(time.Hour),
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := newProxy()
+				p := teststore.New()
 				k := keep(t, p)
 				start := time.Now()
 				held := acquire(t, k, "k")
-				p.suffer(f, renew)
+				p.Inject(f, teststore.Renew)
 				if got := ended(held, start); got != window {
 					t.Errorf("done after %v, want %v", got, window)
 				}
 				if held.Valid() || !errors.Is(held.Err(), lease.ErrExpired) {
 					t.Errorf("valid %v, err %v", held.Valid(), held.Err())
 				}
-				p.suffer(nil, renew)
+				p.Inject(nil, teststore.Renew)
 			})
 		})
 	}
@@ -42,9 +43,9 @@ func TestDoneIsClosedExactlyAtTheWindowsEnd(t *testing.T) {
 
 func TestValidEndsWithTheWindowToTheNanosecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		held := acquire(t, keep(t, p), "k")
-		p.suffer(silence, renew)
+		p.Inject(teststore.Silence, teststore.Renew)
 		time.Sleep(window - 1)
 		if !held.Valid() {
 			t.Error("not valid a nanosecond before the end")
@@ -53,7 +54,7 @@ func TestValidEndsWithTheWindowToTheNanosecond(t *testing.T) {
 		if held.Valid() {
 			t.Error("valid at the end")
 		}
-		p.suffer(nil, renew)
+		p.Inject(nil, teststore.Renew)
 		for range 100 {
 			time.Sleep(ttl / 10)
 			if held.Valid() {
@@ -66,7 +67,7 @@ func TestValidEndsWithTheWindowToTheNanosecond(t *testing.T) {
 // OnLoss holds up the keeper's goroutine, so that nothing but Err can end the lease.
 func TestErrEndsWithTheWindowBeforeTheKeeperHasRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		resume := make(chan struct{})
 		k := keep(t, p, func(c *lease.Config) { c.OnLoss = func(*lease.LostError) { <-resume } })
 		first := acquire(t, k, "k")
@@ -100,10 +101,10 @@ func TestErrEndsWithTheWindowBeforeTheKeeperHasRun(t *testing.T) {
 // look again by chance.
 func TestTermAddedWhileARoundHangsEndsOnTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		k := keep(t, p)
 		first := acquire(t, k, "k")
-		p.suffer(hang(time.Hour), renew)
+		p.Inject(teststore.Hang(time.Hour), teststore.Renew)
 		time.Sleep(heartbeat)
 		synctest.Wait()
 		if err := first.Release(t.Context()); err != nil {
@@ -120,11 +121,11 @@ func TestTermAddedWhileARoundHangsEndsOnTime(t *testing.T) {
 
 func TestSlowSuccessfulRenewDoesNotExtendTrust(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		k := keep(t, p)
 		start := time.Now()
 		held := acquire(t, k, "k")
-		p.suffer(answerLate(window), renew)
+		p.Inject(teststore.Delay(0, window), teststore.Renew)
 		if got := ended(held, start); got != window {
 			t.Errorf("done after %v, want %v: a renew under way moved the end", got, window)
 		}
@@ -137,15 +138,15 @@ func TestSlowSuccessfulRenewDoesNotExtendTrust(t *testing.T) {
 
 func TestWindowCountsFromWhenTheRenewWasSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		held := acquire(t, keep(t, p), "k")
-		p.suffer(answerLate(time.Second), renew)
+		p.Inject(teststore.Delay(0, time.Second), teststore.Renew)
 		time.Sleep(heartbeat + 500*time.Millisecond) // within the second
 		synctest.Wait()
-		sent := p.sent(renew)[0]
-		p.suffer(silence, renew)
-		if got := ended(held, p.start); got != sent.at+window {
-			t.Errorf("done after %v, want %v after the renew of %v", got, window, sent.at)
+		sent := p.Sent(teststore.Renew)[0]
+		p.Inject(teststore.Silence, teststore.Renew)
+		if got := ended(held, p.Start); got != sent.At+window {
+			t.Errorf("done after %v, want %v after the renew of %v", got, window, sent.At)
 		}
 	})
 }
@@ -168,20 +169,20 @@ func TestDefiniteAnswerEndsATermAtOnce(t *testing.T) {
 			},
 		},
 	} {
-		for _, v := range []verb{renew, update} {
+		for _, v := range []teststore.Verb{teststore.Renew, teststore.Update} {
 			t.Run(fmt.Sprintf("%s at %s", name, v), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					p := newProxy()
+					p := teststore.New()
 					held := acquire(t, keep(t, p), "k")
-					p.suffer(func(context.Context, func(context.Context) error) error { return c.answer }, v)
-					if v == update {
+					p.Inject(func(context.Context, func(context.Context) error) error { return c.answer }, v)
+					if v == teststore.Update {
 						if err := held.Update(t.Context(), []byte("v")); err != held.Err() {
 							t.Errorf("Update says %v, Err says %v", err, held.Err())
 						}
 					} else {
 						<-held.Done()
 					}
-					if asked := p.sent(v); len(asked) != 1 || asked[0].at != time.Since(p.start) {
+					if asked := p.Sent(v); len(asked) != 1 || asked[0].At != time.Since(p.Start) {
 						t.Errorf("not ended at the first answer: %v", asked)
 					}
 					var lost *lease.LostError
@@ -196,12 +197,12 @@ func TestDefiniteAnswerEndsATermAtOnce(t *testing.T) {
 
 func TestRecordTakenAwayIsNoticedByTheNextBeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		held := acquire(t, keep(t, p), "k")
 		if err := p.Store.Delete(t.Context(), "k", store.ByToken(held.Token())); err != nil {
 			t.Fatal(err)
 		}
-		if at := ended(held, p.start); at > heartbeat {
+		if at := ended(held, p.Start); at > heartbeat {
 			t.Errorf("lost after %v", at)
 		}
 	})
@@ -211,11 +212,11 @@ func TestPassingTroubleDoesNotEndATermEarly(t *testing.T) {
 	for _, condition := range []error{store.ErrUnavailable, store.ErrInDoubt, store.ErrStale, store.ErrClosed} {
 		t.Run(condition.Error(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := newProxy()
+				p := teststore.New()
 				held := acquire(t, keep(t, p), "k")
-				p.suffer(once(func(context.Context, func(context.Context) error) error {
+				p.Inject(teststore.Once(func(context.Context, func(context.Context) error) error {
 					return &store.Error{Op: "renew", Key: "k", Condition: condition}
-				}), renew)
+				}), teststore.Renew)
 				time.Sleep(3 * ttl)
 				if !held.Valid() {
 					t.Error(held.Err())
@@ -227,17 +228,17 @@ func TestPassingTroubleDoesNotEndATermEarly(t *testing.T) {
 
 func TestNothingIsSentForALostTerm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		held := acquire(t, keep(t, p), "k")
-		p.suffer(refuse, renew)
+		p.Inject(teststore.Refuse, teststore.Renew)
 		<-held.Done()
-		p.suffer(nil, renew)
-		before := len(p.sent(renew, update, remove))
+		p.Inject(nil, teststore.Renew)
+		before := len(p.Sent(teststore.Renew, teststore.Update, teststore.Delete))
 		if err := held.Update(t.Context(), []byte("late")); err != held.Err() {
 			t.Errorf("update: %v, want %v", err, held.Err())
 		}
 		time.Sleep(time.Hour)
-		if after := p.sent(renew, update, remove)[before:]; len(after) != 0 {
+		if after := p.Sent(teststore.Renew, teststore.Update, teststore.Delete)[before:]; len(after) != 0 {
 			t.Errorf("sent after the loss: %+v", after)
 		}
 	})
@@ -251,24 +252,24 @@ func TestNothingIsSentForATermLostWhileAValueWasMade(t *testing.T) {
 	}
 	t.Run("by a write", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			p := newProxy()
+			p := teststore.New()
 			held := acquire(t, keep(t, p), "k")
-			p.suffer(refuse, renew)
+			p.Inject(teststore.Refuse, teststore.Renew)
 			if err := put(t.Context(), held, change{encode: slow}); err != held.Err() || err == nil {
 				t.Errorf("write: %v, want %v", err, held.Err())
 			}
-			if sent := p.sent(update); len(sent) != 0 {
+			if sent := p.Sent(teststore.Update); len(sent) != 0 {
 				t.Errorf("sent %+v", sent)
 			}
 		})
 	})
 	t.Run("by a heartbeat", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			p := newProxy()
+			p := teststore.New()
 			held := acquire(t, keep(t, p), "k", heartbeats(func(time.Time) change { return change{encode: slow} }))
 			<-held.Done()
 			time.Sleep(time.Hour)
-			if sent := p.sent(renew); len(sent) != 0 {
+			if sent := p.Sent(teststore.Renew); len(sent) != 0 {
 				t.Errorf("sent %+v", sent)
 			}
 			if err := held.Update(t.Context(), []byte("v")); err != held.Err() {
@@ -282,7 +283,7 @@ func TestEachLossIsReportedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const terms = 40
 		var reported atomic.Int32
-		p := newProxy()
+		p := teststore.New()
 		k := keep(t, p, func(c *lease.Config) {
 			c.OnLoss = func(e *lease.LostError) {
 				reported.Add(1)
@@ -299,7 +300,7 @@ func TestEachLossIsReportedOnce(t *testing.T) {
 		if err := released.Release(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		p.suffer(refuse, renew)
+		p.Inject(teststore.Refuse, teststore.Renew)
 		time.Sleep(window)
 		for _, held := range all {
 			go held.Valid()
@@ -318,7 +319,7 @@ func TestLossIsReportedByTheKeeper(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lock := make(chan struct{}, 1)
 		reported := make(chan struct{})
-		p := newProxy()
+		p := teststore.New()
 		k := keep(t, p, func(c *lease.Config) {
 			c.OnLoss = func(*lease.LostError) {
 				lock <- struct{}{}
@@ -327,7 +328,7 @@ func TestLossIsReportedByTheKeeper(t *testing.T) {
 		})
 		held := acquire(t, k, "k")
 		lock <- struct{}{}
-		p.suffer(refuse, renew)
+		p.Inject(teststore.Refuse, teststore.Renew)
 		<-held.Done()
 		if err := held.Release(t.Context()); err != nil {
 			t.Error(err)
@@ -339,7 +340,7 @@ func TestLossIsReportedByTheKeeper(t *testing.T) {
 
 func TestSlowReportDelaysNoOtherEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		k := keep(t, p, func(c *lease.Config) {
 			c.OnLoss = func(*lease.LostError) { time.Sleep(time.Second) }
 		})
@@ -348,7 +349,7 @@ func TestSlowReportDelaysNoOtherEnd(t *testing.T) {
 		for i := range 20 {
 			all = append(all, acquire(t, k, fmt.Sprint(i)))
 		}
-		p.suffer(silence, renew)
+		p.Inject(teststore.Silence, teststore.Renew)
 		time.Sleep(window)
 		synctest.Wait()
 		for _, held := range all {
@@ -364,7 +365,7 @@ func TestSlowReportSkipsNoHeartbeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const longest = ttl / 2 // so that a beat left out costs the term
 		for range 20 {
-			p := newProxy()
+			p := teststore.New()
 			k := keep(t, p, func(c *lease.Config) {
 				c.Heartbeat = longest
 				c.OnLoss = func(*lease.LostError) { time.Sleep(longest / 8) }
@@ -373,9 +374,9 @@ func TestSlowReportSkipsNoHeartbeat(t *testing.T) {
 			for i := range 40 {
 				others = append(others, acquire(t, k, fmt.Sprint(i)))
 			}
-			p.suffer(func(context.Context, func(context.Context) error) error {
+			p.Inject(func(context.Context, func(context.Context) error) error {
 				return &store.Error{Op: "update", Key: "k", Condition: store.ErrLost}
-			}, update)
+			}, teststore.Update)
 			for i := 0; i < len(others); i += 2 {
 				time.Sleep(longest / 9)
 				_ = others[i].Update(t.Context(), []byte("v")) // lost
@@ -417,11 +418,11 @@ func TestLossSaysWhy(t *testing.T) {
 
 func TestLossByExpiryNamesTheLastTrouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		held := acquire(t, keep(t, p), "k")
-		p.suffer(refuse, renew)
+		p.Inject(teststore.Refuse, teststore.Renew)
 		<-held.Done()
-		want := `lease on "k" (token 1) lost: trust window ended before a renew was confirmed; the last renew said: test "k": store unavailable`
+		want := `lease on "k" (token 1) lost: trust window ended before a renew was confirmed; the last renew said: renew "k": store unavailable`
 		if got := held.Err().Error(); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}

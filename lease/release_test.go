@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
 	memstore "github.com/leasehold-go/leasehold/store/memory"
@@ -18,7 +19,7 @@ const grace = 5 * time.Second
 
 func TestReleaseEndsTheTermAndDeletesTheRecord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		held := acquire(t, keep(t, p), "k")
 		for range 3 { // again has the same answer, and asks nothing
 			if err := held.Release(t.Context()); err != nil {
@@ -28,7 +29,7 @@ func TestReleaseEndsTheTermAndDeletesTheRecord(t *testing.T) {
 		if held.Valid() || held.Err() != lease.ErrReleased || value(t, p.Store, "k") != "" {
 			t.Errorf("valid %v, err %v, holds %q", held.Valid(), held.Err(), value(t, p.Store, "k"))
 		}
-		if n := len(p.sent(remove)); n != 1 {
+		if n := len(p.Sent(teststore.Delete)); n != 1 {
 			t.Errorf("%d deletes", n)
 		}
 	})
@@ -36,14 +37,14 @@ func TestReleaseEndsTheTermAndDeletesTheRecord(t *testing.T) {
 
 func TestReleaseEndsTheTermBeforeItAsksTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		held := acquire(t, keep(t, p), "k")
-		p.suffer(func(ctx context.Context, call func(context.Context) error) error {
+		p.Inject(func(ctx context.Context, call func(context.Context) error) error {
 			if held.Valid() {
 				t.Error("still valid while the record is being deleted")
 			}
 			return call(ctx)
-		}, remove)
+		}, teststore.Delete)
 		_ = held.Release(t.Context())
 	})
 }
@@ -62,9 +63,9 @@ func TestReleaseWorksAfterItsContextWasCancelled(t *testing.T) {
 
 func TestConcurrentReleasesDeleteOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		held := acquire(t, keep(t, p), "k")
-		p.suffer(answerLate(time.Second), remove)
+		p.Inject(teststore.Delay(0, time.Second), teststore.Delete)
 		var wg sync.WaitGroup
 		for range 10 {
 			wg.Go(func() {
@@ -77,19 +78,19 @@ func TestConcurrentReleasesDeleteOnce(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if n := len(p.sent(remove)); n != 1 {
+		if n := len(p.Sent(teststore.Delete)); n != 1 {
 			t.Errorf("%d deletes", n)
 		}
 	})
 }
 
 func TestReleaseIsBoundedWhileTheStoreIsAway(t *testing.T) {
-	for name, f := range map[string]fault{"refused": refuse, "silent": silence} {
+	for name, f := range map[string]teststore.Fault{"refused": teststore.Refuse, "silent": teststore.Silence} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := newProxy()
+				p := teststore.New()
 				held := acquire(t, keep(t, p), "k")
-				p.suffer(f, remove)
+				p.Inject(f, teststore.Delete)
 				start := time.Now()
 				var wg sync.WaitGroup
 				for i := range 5 {
@@ -109,10 +110,10 @@ func TestReleaseIsBoundedWhileTheStoreIsAway(t *testing.T) {
 					t.Errorf("valid %v, err %v", held.Valid(), held.Err())
 				}
 				wg.Wait()
-				if n := len(p.sent(renew)); n != 0 {
+				if n := len(p.Sent(teststore.Renew)); n != 0 {
 					t.Errorf("%d renewals of a released term", n)
 				}
-				p.suffer(nil, remove)
+				p.Inject(nil, teststore.Delete)
 				if err := held.Release(t.Context()); err != nil || value(t, p.Store, "k") != "" {
 					t.Errorf("once the store is back: %v, holds %q", err, value(t, p.Store, "k"))
 				}
@@ -123,10 +124,10 @@ func TestReleaseIsBoundedWhileTheStoreIsAway(t *testing.T) {
 
 func TestReleaseIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		held := acquire(t, keep(t, p), "k")
-		p.suffer(refuse, remove)
-		time.AfterFunc(3*time.Second, func() { p.suffer(nil, remove) })
+		p.Inject(teststore.Refuse, teststore.Delete)
+		time.AfterFunc(3*time.Second, func() { p.Inject(nil, teststore.Delete) })
 		if err := held.Release(t.Context()); err != nil {
 			t.Error(err)
 		}
@@ -135,12 +136,12 @@ func TestReleaseIsTriedAgain(t *testing.T) {
 
 func TestReleaseAfterExpiryWritesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		held := acquire(t, keep(t, p), "k")
-		p.suffer(refuse, renew)
+		p.Inject(teststore.Refuse, teststore.Renew)
 		<-held.Done()
-		if err := held.Release(t.Context()); err != nil || len(p.sent(remove)) != 0 {
-			t.Errorf("%v, sent %v", err, p.sent(remove))
+		if err := held.Release(t.Context()); err != nil || len(p.Sent(teststore.Delete)) != 0 {
+			t.Errorf("%v, sent %v", err, p.Sent(teststore.Delete))
 		}
 		if !errors.Is(held.Err(), lease.ErrExpired) {
 			t.Errorf("the reason changed to %v", held.Err())
@@ -150,9 +151,9 @@ func TestReleaseAfterExpiryWritesNothing(t *testing.T) {
 
 func TestReleaseNeverTouchesASuccessor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		held := acquire(t, keep(t, p), "k")
-		p.suffer(refuse, renew)
+		p.Inject(teststore.Refuse, teststore.Renew)
 		time.Sleep(ttl)
 		next := acquire(t, keep(t, p.Store), "k")
 		if err := held.Release(t.Context()); err != nil {
@@ -168,14 +169,14 @@ func TestReleaseOfATermThatTheStoreEndedAsksNothing(t *testing.T) {
 	for _, condition := range []error{store.ErrLost, store.ErrForeign} {
 		t.Run(condition.Error(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := newProxy()
+				p := teststore.New()
 				held := acquire(t, keep(t, p), "k")
-				p.suffer(func(context.Context, func(context.Context) error) error {
+				p.Inject(func(context.Context, func(context.Context) error) error {
 					return &store.Error{Op: "renew", Key: "k", Condition: condition}
-				}, renew)
+				}, teststore.Renew)
 				<-held.Done()
-				if err := held.Release(t.Context()); err != nil || len(p.sent(remove)) != 0 {
-					t.Errorf("%v, sent %v", err, p.sent(remove))
+				if err := held.Release(t.Context()); err != nil || len(p.Sent(teststore.Delete)) != 0 {
+					t.Errorf("%v, sent %v", err, p.Sent(teststore.Delete))
 				}
 				if !errors.Is(held.Err(), condition) {
 					t.Errorf("the reason changed to %v", held.Err())
@@ -189,7 +190,7 @@ func TestReleaseOfATermThatTheStoreEndedAsksNothing(t *testing.T) {
 func TestReleaseOfATermThatIsOverIsStillALoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reported := 0
-		p := newProxy()
+		p := teststore.New()
 		k := keep(t, p, func(c *lease.Config) {
 			c.OnLoss = func(*lease.LostError) {
 				reported++
@@ -200,7 +201,7 @@ func TestReleaseOfATermThatIsOverIsStillALoss(t *testing.T) {
 		time.Sleep(time.Millisecond)
 		_ = p.Store.Delete(t.Context(), "k", store.ByToken(1))
 		held := acquire(t, k, "k")
-		p.suffer(refuse, renew)
+		p.Inject(teststore.Refuse, teststore.Renew)
 		time.Sleep(window + time.Second)
 		if err := held.Release(t.Context()); err != nil {
 			t.Error(err)

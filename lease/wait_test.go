@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
 	memstore "github.com/leasehold-go/leasehold/store/memory"
@@ -44,15 +45,15 @@ func TestWaiterTakesOverAtOnceAfterARelease(t *testing.T) {
 
 func TestWaiterTakesOverAtTheTTLAfterADeath(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		first := acquire(t, keep(t, p), "k")
 		done := waiter(t.Context(), keep(t, p.Store), "k")
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		beats := p.sent(renew)
-		p.suffer(silence, renew, remove)
+		beats := p.Sent(teststore.Renew)
+		p.Inject(teststore.Silence, teststore.Renew, teststore.Delete)
 		got := <-done
-		if want := beats[len(beats)-1].at + ttl; got.err != nil || got.after != want {
+		if want := beats[len(beats)-1].At + ttl; got.err != nil || got.after != want {
 			t.Errorf("%v after %v, want after %v", got.err, got.after, want)
 		}
 		if first.Valid() {
@@ -72,13 +73,13 @@ func TestWaiterWhoFindsTheKeyFreeNeedNotWait(t *testing.T) {
 // The record goes between the create that fails and the watch that begins.
 func TestWaiterMissesNoReleaseBeforeItWatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		first := acquire(t, keep(t, p.Store), "k")
-		p.suffer(once(func(ctx context.Context, call func(context.Context) error) error {
+		p.Inject(teststore.Once(func(ctx context.Context, call func(context.Context) error) error {
 			err := call(ctx)
 			_ = first.Release(ctx)
 			return err
-		}), create)
+		}), teststore.Create)
 		if got := <-waiter(t.Context(), keep(t, p), "k"); got.err != nil || got.after != 0 {
 			t.Errorf("%+v", got)
 		}
@@ -120,13 +121,13 @@ func TestEachReleaseHasOneWinnerAmongTheWaiters(t *testing.T) {
 
 func TestWaiterDoesNotPoll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		acquire(t, keep(t, p.Store), "k")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		<-waiter(ctx, keep(t, p), "k")
 		// What the record had left is between a ttl and one less a heartbeat.
-		if n := len(p.sent(create)); n > int(time.Hour/(ttl-heartbeat))+1 {
+		if n := len(p.Sent(teststore.Create)); n > int(time.Hour/(ttl-heartbeat))+1 {
 			t.Errorf("%d creates in an hour of a ttl of %v", n, ttl)
 		}
 	})
@@ -134,7 +135,7 @@ func TestWaiterDoesNotPoll(t *testing.T) {
 
 func TestUpdatesOfTheHolderDoNotWakeAWaiter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		first := acquire(t, keep(t, p.Store), "k")
 		waiter(t.Context(), keep(t, p), "k")
 		synctest.Wait()
@@ -147,7 +148,7 @@ func TestUpdatesOfTheHolderDoNotWakeAWaiter(t *testing.T) {
 		other := acquire(t, keep(t, p.Store), "k2") // a neighbour of the same prefix
 		_ = other.Release(t.Context())
 		synctest.Wait()
-		if n := len(p.sent(create)); n != 1 {
+		if n := len(p.Sent(teststore.Create)); n != 1 {
 			t.Errorf("%d creates", n)
 		}
 	})
@@ -172,26 +173,26 @@ func TestWaiterThatGivesUpSaysWhyAndForWhom(t *testing.T) {
 }
 
 func TestStoreThatIsAwayDoesNotEndAWait(t *testing.T) {
-	for name, f := range map[string]fault{"refused": refuse, "silent": silence, "replies lost": loseReply} {
+	for name, f := range map[string]teststore.Fault{"refused": teststore.Refuse, "silent": teststore.Silence, "replies lost": teststore.LoseReply} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := newProxy()
+				p := teststore.New()
 				first := acquire(t, keep(t, p.Store), "k")
 				done := waiter(t.Context(), keep(t, p), "k")
 				synctest.Wait()
-				p.suffer(f, create, watch)
+				p.Inject(f, teststore.Create, teststore.Watch)
 				time.Sleep(time.Hour)
-				before := len(p.sent(create, watch))
+				before := len(p.Sent(teststore.Create, teststore.Watch))
 				_ = first.Release(t.Context())
 				time.Sleep(time.Minute)
 				if len(done) > 0 {
 					t.Fatalf("%+v", <-done)
 				}
-				tries := len(p.sent(create, watch)) - before
+				tries := len(p.Sent(teststore.Create, teststore.Watch)) - before
 				if tries < 10 || tries > 240 {
 					t.Errorf("%d tries in a minute", tries)
 				}
-				p.suffer(nil, create, watch)
+				p.Inject(nil, teststore.Create, teststore.Watch)
 				got := <-done
 				// A create that took effect without a reply has to be settled first.
 				if got.err != nil || got.after > time.Hour+time.Minute+ttl {
@@ -204,12 +205,12 @@ func TestStoreThatIsAwayDoesNotEndAWait(t *testing.T) {
 
 func TestForeignValueEndsAWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		first := acquire(t, keep(t, p.Store), "k")
 		done := waiter(t.Context(), keep(t, p), "k")
 		synctest.Wait()
 		foreign := &store.ForeignError{Record: store.Record{Key: "k", Left: store.Forever}}
-		p.suffer(func(context.Context, func(context.Context) error) error { return foreign }, create)
+		p.Inject(func(context.Context, func(context.Context) error) error { return foreign }, teststore.Create)
 		_ = first.Release(t.Context())
 		if got := <-done; got.err != foreign || got.held != nil {
 			t.Errorf("%+v", got)
@@ -219,12 +220,12 @@ func TestForeignValueEndsAWait(t *testing.T) {
 
 // A member of a store's servers that hangs can have the watch and not what is written.
 func TestWaiterWhoCannotWatchTakesOverAllTheSame(t *testing.T) {
-	for name, f := range map[string]fault{"refused": refuse, "no answer": hang(time.Second)} {
+	for name, f := range map[string]teststore.Fault{"refused": teststore.Refuse, "no answer": teststore.Hang(time.Second)} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := newProxy()
+				p := teststore.New()
 				first := acquire(t, keep(t, p.Store), "k")
-				p.suffer(f, watch)
+				p.Inject(f, teststore.Watch)
 				done := waiter(t.Context(), keep(t, p), "k")
 				time.Sleep(ttl)
 				_ = first.Release(t.Context())
@@ -239,8 +240,8 @@ func TestWaiterWhoCannotWatchTakesOverAllTheSame(t *testing.T) {
 
 func TestStoreThatIsAwayAtFirstEndsAcquireEvenIfItWouldWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
-		p.suffer(refuse, create)
+		p := teststore.New()
+		p.Inject(teststore.Refuse, teststore.Create)
 		if got := <-waiter(t.Context(), keep(t, p), "k"); !errors.Is(got.err, store.ErrUnavailable) || got.after != 0 {
 			t.Errorf("%+v", got)
 		}
@@ -282,20 +283,20 @@ func TestReclaimTakesTheKeyAwayAtOnce(t *testing.T) {
 // has the key.
 func TestReclaimIsTriedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		others := keep(t, p.Store)
 		acquire(t, others, "k")
-		p.suffer(func(ctx context.Context, call func(context.Context) error) error {
+		p.Inject(func(ctx context.Context, call func(context.Context) error) error {
 			err := call(ctx)
 			acquire(t, others, "k")
 			return err
-		}, remove)
+		}, teststore.Delete)
 		always := lease.WithReclaim(func(store.Record) bool { return true })
 		_, err := keep(t, p).Acquire(t.Context(), "k", []byte("second"), always)
-		if !errors.Is(err, store.ErrHeld) || len(p.sent(remove)) != 1 {
-			t.Errorf("%v after %d deletes", err, len(p.sent(remove)))
+		if !errors.Is(err, store.ErrHeld) || len(p.Sent(teststore.Delete)) != 1 {
+			t.Errorf("%v after %d deletes", err, len(p.Sent(teststore.Delete)))
 		}
-		p.suffer(nil, remove)
+		p.Inject(nil, teststore.Delete)
 	})
 }
 
@@ -326,21 +327,21 @@ func TestReclaimIsAskedAgainEachTimeTheWaitComesRound(t *testing.T) {
 
 func TestTroubleWithAReclaimDoesNotEndAWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		acquire(t, keep(t, p.Store), "k")
-		p.suffer(inTurn(answerLate(0), refuse), create) // the first finds the key held
+		p.Inject(teststore.Sequence(teststore.Delay(0, 0), teststore.Refuse), teststore.Create) // the first finds the key held
 		var dead atomic.Bool
 		reclaim := lease.WithReclaim(func(store.Record) bool { return dead.Load() })
 		done := waiter(t.Context(), keep(t, p), "k", reclaim)
 		time.Sleep(time.Minute)
-		p.suffer(nil, create)
-		p.suffer(refuse, remove)
+		p.Inject(nil, teststore.Create)
+		p.Inject(teststore.Refuse, teststore.Delete)
 		dead.Store(true)
 		time.Sleep(time.Minute)
-		if len(done) > 0 || len(p.sent(remove)) == 0 {
-			t.Errorf("%d ended after %d deletes", len(done), len(p.sent(remove)))
+		if len(done) > 0 || len(p.Sent(teststore.Delete)) == 0 {
+			t.Errorf("%d ended after %d deletes", len(done), len(p.Sent(teststore.Delete)))
 		}
-		p.suffer(nil, remove)
+		p.Inject(nil, teststore.Delete)
 		time.Sleep(ttl)
 		synctest.Wait()
 		if len(done) == 0 {

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
 	memstore "github.com/leasehold-go/leasehold/store/memory"
@@ -65,14 +66,14 @@ func TestUpdateReplacesTheValueAndNotTheExpiry(t *testing.T) {
 
 func TestWriteEncodesThenStoresThenCommits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		held := acquire(t, keep(t, p), "k")
-		p.suffer(answerLate(time.Second), update)
+		p.Inject(teststore.Delay(0, time.Second), teststore.Update)
 		var encoded, committed time.Duration
 		err := put(t.Context(), held, change{
-			encode: func() ([]byte, error) { encoded = time.Since(p.start); return []byte("v"), nil },
+			encode: func() ([]byte, error) { encoded = time.Since(p.Start); return []byte("v"), nil },
 			commit: func() {
-				committed = time.Since(p.start)
+				committed = time.Since(p.Start)
 				if got := value(t, p.Store, "k"); got != "v" {
 					t.Errorf("committed over %q", got)
 				}
@@ -86,15 +87,15 @@ func TestWriteEncodesThenStoresThenCommits(t *testing.T) {
 
 func TestEncodeErrorIsReturnedAndNothingSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		held := acquire(t, keep(t, p), "k")
 		reason := errors.New("no value")
 		err := put(t.Context(), held, change{
 			encode: func() ([]byte, error) { return nil, reason },
 			commit: func() { t.Error("committed") },
 		})
-		if err != reason || len(p.sent(update)) != 0 {
-			t.Errorf("%v, sent %v", err, p.sent(update))
+		if err != reason || len(p.Sent(teststore.Update)) != 0 {
+			t.Errorf("%v, sent %v", err, p.Sent(teststore.Update))
 		}
 		if err := held.Update(t.Context(), []byte("next")); err != nil {
 			t.Errorf("the turn was not given back: %v", err)
@@ -137,18 +138,18 @@ func TestValueThatBreaksARuleIsRefused(t *testing.T) {
 
 func TestUnavailableUpdateChangesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		held := acquire(t, keep(t, p), "k")
-		p.suffer(once(refuse), update)
+		p.Inject(teststore.Once(teststore.Refuse), teststore.Update)
 		err := put(t.Context(), held, text("second", func() { t.Error("committed") }))
 		if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrInDoubt) {
 			t.Error(err)
 		}
 		time.Sleep(heartbeat)
 		synctest.Wait()
-		for _, r := range p.sent(renew) {
-			if len(r.writes[0].Value) != 0 {
-				t.Errorf("restated %q, though nothing was in doubt", r.writes[0].Value)
+		for _, r := range p.Sent(teststore.Renew) {
+			if len(r.Writes[0].Value) != 0 {
+				t.Errorf("restated %q, though nothing was in doubt", r.Writes[0].Value)
 			}
 		}
 		if err := held.Update(t.Context(), []byte("third")); err != nil || value(t, p.Store, "k") != "third" {
@@ -158,18 +159,16 @@ func TestUnavailableUpdateChangesNothing(t *testing.T) {
 }
 
 func TestUpdateInDoubtIsRestatedWithinMoments(t *testing.T) {
-	for name, f := range map[string]fault{"and it happened": dropReply, "and it did not": func(ctx context.Context, _ func(context.Context) error) error {
-		return inDoubt(ctx)
-	}} {
+	for name, f := range map[string]teststore.Fault{"and it happened": teststore.DropReply, "and it did not": teststore.Drop} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				// Again and again: whether the heartbeat comes before or after
 				// the write gives its turn back is up to the scheduler.
 				for range 200 {
-					p := newProxy()
+					p := teststore.New()
 					k := keep(t, p)
 					held := acquire(t, k, "k")
-					p.suffer(once(f), update)
+					p.Inject(teststore.Once(f), teststore.Update)
 					err := put(t.Context(), held, text("second", func() { t.Error("committed") }))
 					if !errors.Is(err, store.ErrInDoubt) {
 						t.Fatal(err)
@@ -179,7 +178,7 @@ func TestUpdateInDoubtIsRestatedWithinMoments(t *testing.T) {
 					if got := value(t, p.Store, "k"); got != "first" {
 						t.Fatalf("the record says %q a millisecond later, and the holder %q", got, "first")
 					}
-					if n := len(p.sent(renew)); n != 1 {
+					if n := len(p.Sent(teststore.Renew)); n != 1 {
 						t.Fatalf("%d heartbeats to restate one value", n)
 					}
 					_ = k.Close(t.Context())
@@ -191,35 +190,35 @@ func TestUpdateInDoubtIsRestatedWithinMoments(t *testing.T) {
 
 func TestUpdateInDoubtIsRestatedBeforeAnotherIsWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		held := acquire(t, keep(t, p), "k")
-		p.suffer(refuse, renew) // no help from the heartbeat
-		p.suffer(once(dropReply), update)
+		p.Inject(teststore.Refuse, teststore.Renew) // no help from the heartbeat
+		p.Inject(teststore.Once(teststore.DropReply), teststore.Update)
 		_ = held.Update(t.Context(), []byte("second"))
 		encodedAt := 0
 		err := put(t.Context(), held, change{encode: func() ([]byte, error) {
-			encodedAt = len(p.sent(update))
+			encodedAt = len(p.Sent(teststore.Update))
 			return []byte("third"), nil
 		}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := values(p.sent(update)); !slices.Equal(got, []string{"second", "first", "third"}) || encodedAt != 2 {
+		if got := values(p.Sent(teststore.Update)); !slices.Equal(got, []string{"second", "first", "third"}) || encodedAt != 2 {
 			t.Errorf("sent %q, and made the third after %d", got, encodedAt)
 		}
-		p.suffer(nil, renew)
+		p.Inject(nil, teststore.Renew)
 		_ = held.Update(t.Context(), []byte("fourth")) // settled: not restated again
-		if got := values(p.sent(update)); !slices.Equal(got[3:], []string{"fourth"}) {
+		if got := values(p.Sent(teststore.Update)); !slices.Equal(got[3:], []string{"fourth"}) {
 			t.Errorf("then sent %q", got[3:])
 		}
 	})
 }
 
 // values are those of updates and renewals, in order, without the empty ones.
-func values(requests []request) []string {
+func values(requests []teststore.Request) []string {
 	var all []string
 	for _, r := range requests {
-		for _, w := range r.writes {
+		for _, w := range r.Writes {
 			if len(w.Value) > 0 {
 				all = append(all, string(w.Value))
 			}
@@ -229,15 +228,15 @@ func values(requests []request) []string {
 }
 
 func TestWriteFailsWhileAnEarlierOneIsUnsettled(t *testing.T) {
-	for name, f := range map[string]fault{"refused": refuse, "in doubt again": dropReply} {
+	for name, f := range map[string]teststore.Fault{"refused": teststore.Refuse, "in doubt again": teststore.DropReply} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := newProxy()
+				p := teststore.New()
 				held := acquire(t, keep(t, p), "k")
-				p.suffer(refuse, renew)
-				p.suffer(once(dropReply), update)
+				p.Inject(teststore.Refuse, teststore.Renew)
+				p.Inject(teststore.Once(teststore.DropReply), teststore.Update)
 				_ = held.Update(t.Context(), []byte("second"))
-				p.suffer(f, update)
+				p.Inject(f, teststore.Update)
 				for range 3 {
 					err := put(t.Context(), held, change{encode: func() ([]byte, error) {
 						t.Error("encoded")
@@ -247,7 +246,7 @@ func TestWriteFailsWhileAnEarlierOneIsUnsettled(t *testing.T) {
 						t.Fatalf("%v", err)
 					}
 				}
-				p.suffer(nil, update, renew)
+				p.Inject(nil, teststore.Update, teststore.Renew)
 				time.Sleep(heartbeat) // nobody writes: the heartbeat settles it
 				synctest.Wait()
 				if got := value(t, p.Store, "k"); got != "first" {
@@ -262,16 +261,16 @@ func TestWriteFailsWhileAnEarlierOneIsUnsettled(t *testing.T) {
 // comes with the usual pause and still carries the value.
 func TestUnsettledWriteDoesNotMakeHeartbeatsHurryForever(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		held := acquire(t, keep(t, p), "k")
-		p.suffer(dropReply, update)
-		p.suffer(dropReply, renew)
+		p.Inject(teststore.DropReply, teststore.Update)
+		p.Inject(teststore.DropReply, teststore.Renew)
 		_ = held.Update(t.Context(), []byte("second"))
 		time.Sleep(heartbeat)
-		if n := len(p.sent(renew)); n < 2 || n > 12 {
+		if n := len(p.Sent(teststore.Renew)); n < 2 || n > 12 {
 			t.Errorf("%d heartbeats in an interval", n)
 		}
-		p.suffer(nil, update, renew)
+		p.Inject(nil, teststore.Update, teststore.Renew)
 		time.Sleep(heartbeat)
 		if got := value(t, p.Store, "k"); got != "first" || !held.Valid() {
 			t.Errorf("holds %q: %v", got, held.Err())
@@ -281,11 +280,11 @@ func TestUnsettledWriteDoesNotMakeHeartbeatsHurryForever(t *testing.T) {
 
 func TestLateDuplicateOfAnUpdateIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		held := acquire(t, keep(t, p), "k")
-		p.suffer(once(func(ctx context.Context, _ func(context.Context) error) error { return inDoubt(ctx) }), update)
+		p.Inject(teststore.Once(teststore.Drop), teststore.Update)
 		_ = held.Update(t.Context(), []byte("second"))
-		late := p.sent(update)[0].writes[0] // still on its way
+		late := p.Sent(teststore.Update)[0].Writes[0] // still on its way
 		if err := held.Update(t.Context(), []byte("third")); err != nil {
 			t.Fatal(err)
 		}
@@ -300,9 +299,9 @@ func TestLateDuplicateOfAnUpdateIsRefused(t *testing.T) {
 
 func TestWriterThatWaitsForItsTurnHeedsItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		held := acquire(t, keep(t, p), "k")
-		p.suffer(once(answerLate(5*time.Second)), update)
+		p.Inject(teststore.Once(teststore.Delay(0, 5*time.Second)), teststore.Update)
 		go held.Update(context.Background(), []byte("slow"))
 		synctest.Wait()
 		reason := errors.New("no patience")
@@ -322,9 +321,9 @@ func TestWriterThatWaitsForItsTurnHeedsItsContext(t *testing.T) {
 
 func TestWriteUnderWayReturnsWhenTheTermEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		held := acquire(t, keep(t, p), "k")
-		p.suffer(silence, update)
+		p.Inject(teststore.Silence, teststore.Update)
 		time.AfterFunc(time.Second, func() { _ = held.Release(context.Background()) })
 		start := time.Now()
 		err := put(t.Context(), held, text("v", func() { t.Error("committed") }))
@@ -334,7 +333,7 @@ func TestWriteUnderWayReturnsWhenTheTermEnds(t *testing.T) {
 		if err := held.Update(t.Context(), []byte("v")); err != lease.ErrReleased {
 			t.Errorf("then: %v", err)
 		}
-		if n := len(p.sent(update)); n != 1 {
+		if n := len(p.Sent(teststore.Update)); n != 1 {
 			t.Errorf("%d updates sent", n)
 		}
 	})
@@ -472,13 +471,13 @@ func TestWritesAreSerialisedAndCommittedInTheOrderOfTheStore(t *testing.T) {
 
 func TestHeartbeatCarriesNothingWhileAnUpdateIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProxy()
+		p := teststore.New()
 		held := acquire(t, keep(t, p), "k", heartbeats(func(time.Time) change { return text("beat", nil) }))
-		p.suffer(answerLate(3*heartbeat), update)
+		p.Inject(teststore.Delay(0, 3*heartbeat), teststore.Update)
 		if err := held.Update(t.Context(), []byte("slow")); err != nil {
 			t.Fatal(err)
 		}
-		beats := p.sent(renew)
+		beats := p.Sent(teststore.Renew)
 		if got := values(beats); len(beats) < 2 || len(got) != 0 {
 			t.Errorf("%d heartbeats carried %q", len(beats), got)
 		}
@@ -493,7 +492,7 @@ func TestHeartbeatCarriesNothingWhileAnUpdateIsUnderWay(t *testing.T) {
 // With random faults on every path the record never says what the holder neither
 // committed nor has in doubt, and once the store is well they agree.
 func TestRecordAndHolderAgreeOnceTheStoreIsWell(t *testing.T) {
-	faults := []fault{nil, nil, refuse, dropReply, loseReply}
+	faults := []teststore.Fault{nil, nil, teststore.Refuse, teststore.DropReply, teststore.LoseReply}
 	rapid.Check(t, func(t *rapid.T) {
 		type step struct{ Renew, Update, Writes, Pause int }
 		steps := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
@@ -505,12 +504,12 @@ func TestRecordAndHolderAgreeOnceTheStoreIsWell(t *testing.T) {
 			}
 		}), 1, 4).Draw(t, "steps")
 		rapid.SyncTest(t, func(t *rapid.T) {
-			p := newProxy()
+			p := teststore.New()
 			committed := "first"
 			held := acquire(t, keep(t, p), "k")
 			for i, s := range steps {
-				p.suffer(faults[s.Renew], renew)
-				p.suffer(faults[s.Update], update)
+				p.Inject(faults[s.Renew], teststore.Renew)
+				p.Inject(faults[s.Update], teststore.Update)
 				for n := range s.Writes {
 					v := fmt.Sprintf("%d.%d", i, n)
 					ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
@@ -519,7 +518,7 @@ func TestRecordAndHolderAgreeOnceTheStoreIsWell(t *testing.T) {
 				}
 				time.Sleep(time.Duration(s.Pause) * time.Millisecond)
 			}
-			p.suffer(nil, renew, update)
+			p.Inject(nil, teststore.Renew, teststore.Update)
 			time.Sleep(heartbeat)
 			synctest.Wait()
 			if held.Valid() && value(t, p.Store, "k") != committed {
@@ -542,9 +541,9 @@ var errOdd = errors.New("the cable is loose")
 func TestErrorThatTheContractDoesNotKnowIsADoubt(t *testing.T) {
 	t.Run("update", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			p := newProxy()
+			p := teststore.New()
 			held := acquire(t, keep(t, p), "k")
-			p.suffer(once(oddly), update)
+			p.Inject(teststore.Once(oddly), teststore.Update)
 			err := put(t.Context(), held, text("second", func() { t.Error("committed") }))
 			if !errors.Is(err, store.ErrInDoubt) || !errors.Is(err, errOdd) {
 				t.Error(err)
@@ -558,26 +557,26 @@ func TestErrorThatTheContractDoesNotKnowIsADoubt(t *testing.T) {
 	})
 	t.Run("renew", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			p := newProxy()
+			p := teststore.New()
 			held := acquire(t, keep(t, p), "k", heartbeats(func(time.Time) change {
 				return text("beat", func() { t.Error("committed") })
 			}))
-			p.suffer(oddly, renew)
+			p.Inject(oddly, teststore.Renew)
 			time.Sleep(heartbeat)
 			synctest.Wait()
-			p.suffer(refuse, renew)
+			p.Inject(teststore.Refuse, teststore.Renew)
 			if err := held.Update(t.Context(), []byte("second")); err != nil {
 				t.Error(err)
 			}
-			if got := values(p.sent(update)); !slices.Equal(got, []string{"first", "second"}) {
+			if got := values(p.Sent(teststore.Update)); !slices.Equal(got, []string{"first", "second"}) {
 				t.Errorf("sent %q", got)
 			}
 		})
 	})
 	t.Run("create", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			p := newProxy()
-			p.suffer(oddly, create)
+			p := teststore.New()
+			p.Inject(oddly, teststore.Create)
 			_, err := keep(t, p).Acquire(t.Context(), "k", []byte("first"))
 			if !errors.Is(err, store.ErrInDoubt) || !errors.Is(err, errOdd) {
 				t.Error(err)
@@ -591,9 +590,9 @@ func TestErrorThatTheContractDoesNotKnowIsADoubt(t *testing.T) {
 	})
 	t.Run("delete", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			p := newProxy()
+			p := teststore.New()
 			held := acquire(t, keep(t, p), "k")
-			p.suffer(once(func(context.Context, func(context.Context) error) error { return errOdd }), remove)
+			p.Inject(teststore.Once(func(context.Context, func(context.Context) error) error { return errOdd }), teststore.Delete)
 			if err := held.Release(t.Context()); err != nil || value(t, p.Store, "k") != "" {
 				t.Errorf("%v, holds %q", err, value(t, p.Store, "k"))
 			}

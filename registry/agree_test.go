@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/leasehold-go/leasehold/fsm"
-	"github.com/leasehold-go/leasehold/internal/full"
+	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
 )
@@ -26,9 +26,9 @@ type step struct {
 	Settle bool // then wait until nothing is in doubt
 }
 
-var faults = map[string]fault{
-	"none": nil, "refuse": refuse, "drop": drop, "drop reply": dropReply, "late": deliverLate,
-	"slow": slow(100*time.Millisecond, 100*time.Millisecond),
+var faults = map[string]teststore.Fault{
+	"none": nil, "refuse": teststore.Refuse, "drop": teststore.Drop, "drop reply": teststore.DropReply, "late": teststore.DeliverLate(heartbeat),
+	"slow": teststore.Delay(100*time.Millisecond, 100*time.Millisecond),
 }
 
 func steps() *rapid.Generator[[]step] {
@@ -80,14 +80,14 @@ func faceOf(e record) face {
 
 // walker takes an instance through steps, and keeps its own account.
 type walker struct {
-	st    *proxy
+	st    *teststore.Store
 	inst  *instance
 	now   face   // what callers were told
 	doubt []face // what was in doubt since
 }
 
 func walk(t *testing.T, plan []step, livenessOnly bool) error {
-	w := walker{st: newProxy(), now: face{state: Idle}}
+	w := walker{st: teststore.New(), now: face{state: Idle}}
 	w.inst = register(t, keep(t, w.st), func(c *config) { c.LivenessOnly = livenessOnly })
 	for n, s := range plan {
 		if err := w.take(t.Context(), s); err != nil {
@@ -101,7 +101,7 @@ func walk(t *testing.T, plan []step, livenessOnly bool) error {
 }
 
 func (w *walker) take(ctx context.Context, s step) error {
-	w.st.suffer(faults[s.Fault], update, renew)
+	w.st.Inject(faults[s.Fault], teststore.Update, teststore.Renew)
 	next, err := w.ask(ctx, s)
 	switch {
 	case err == nil && s.What != "rest":
@@ -114,7 +114,7 @@ func (w *walker) take(ctx context.Context, s step) error {
 		wrong = errors.Join(wrong, w.same())
 	}
 	time.Sleep(s.Pause)
-	w.st.suffer(nil, update, renew)
+	w.st.Inject(nil, teststore.Update, teststore.Renew)
 	if s.Settle {
 		time.Sleep(2 * heartbeat) // time for a heartbeat to settle, and for what is late to arrive
 		w.doubt = nil

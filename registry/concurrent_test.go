@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/leasehold-go/leasehold/fsm"
-	"github.com/leasehold-go/leasehold/internal/full"
+	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
@@ -76,7 +76,7 @@ func (c *crowd) inspect(value []byte) {
 }
 
 // trouble delays each request at random, and spoils some of them.
-func trouble(kinds ...string) fault {
+func trouble(kinds ...string) teststore.Fault {
 	return func(ctx context.Context, call func(context.Context) error) error {
 		time.Sleep(rand.N(50 * time.Millisecond))
 		if f := faults[kinds[rand.N(len(kinds))]]; f != nil {
@@ -124,20 +124,17 @@ func (c *crowd) run(t *testing.T, n int) {
 }
 
 func TestNothingOlderIsEverPublished(t *testing.T) {
-	full.Only(t)
-	for name, f := range map[string]fault{
+	for name, f := range map[string]teststore.Fault{
 		"slow":     trouble("none"),
 		"troubled": trouble("none", "none", "none", "refuse", "drop", "drop reply", "late"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				st := newProxy()
+				st := teststore.New()
 				k := keep(t, st, func(c *lease.Config) { c.TTL, c.Heartbeat = time.Minute, 200*time.Millisecond })
 				c := &crowd{inst: register(t, k)}
-				st.mu.Lock()
-				st.inform = c.inspect
-				st.mu.Unlock()
-				st.suffer(f, update, renew)
+				st.Inspect(c.inspect)
+				st.Inject(f, teststore.Update, teststore.Renew)
 				c.run(t, 150)
 				c.wantFinal(t, st)
 			})
@@ -146,9 +143,9 @@ func TestNothingOlderIsEverPublished(t *testing.T) {
 }
 
 // wantFinal waits until all is quiet and checks what is left.
-func (c *crowd) wantFinal(t *testing.T, st *proxy) {
+func (c *crowd) wantFinal(t *testing.T, st *teststore.Store) {
 	t.Helper()
-	st.suffer(nil, update, renew)
+	st.Inject(nil, teststore.Update, teststore.Renew)
 	time.Sleep(2 * heartbeat)
 	synctest.Wait()
 	if err := errors.Join(c.wrong...); err != nil {
@@ -168,9 +165,9 @@ func (c *crowd) wantFinal(t *testing.T, st *proxy) {
 func TestHeartbeatIsPublishedUnderUpdatesThatNeverPause(t *testing.T) {
 	full.Only(t)
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		inst := register(t, keep(t, st))
-		st.suffer(slow(time.Millisecond, time.Millisecond), update)
+		st.Inject(teststore.Delay(time.Millisecond, time.Millisecond), teststore.Update)
 		var wg sync.WaitGroup
 		for range 3 {
 			wg.Go(func() {
@@ -193,10 +190,10 @@ func TestHeartbeatIsPublishedUnderUpdatesThatNeverPause(t *testing.T) {
 // A reader who follows a store without faults never sees a step back.
 func TestReadersSeeNoStepBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		k := keep(t, st, func(c *lease.Config) { c.TTL, c.Heartbeat = time.Minute, 200*time.Millisecond })
 		c := &crowd{inst: register(t, k)}
-		st.suffer(trouble("none"), update, renew)
+		st.Inject(trouble("none"), teststore.Update, teststore.Renew)
 		ctx, stop := context.WithCancel(t.Context())
 		followed := make(chan int, 1)
 		go func() { followed <- c.follow(ctx, st) }()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
 )
@@ -24,12 +25,12 @@ func TestConfigThatCannotWorkIsRefused(t *testing.T) {
 		`invalid reclaim policy 3: is not one of this package's`:                              func(c *config) { c.Reclaim = registry.ReclaimName + 1 },
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			st := newProxy()
+			st := teststore.New()
 			_, err := registry.Register(t.Context(), keep(t, st), lifecycle, configure(change))
 			if _, typed := errors.AsType[*store.InvalidError](err); !typed || err.Error() != want {
 				t.Errorf("got  %v\nwant %s", err, want)
 			}
-			if len(st.sent(create)) != 0 {
+			if len(st.Sent(teststore.Create)) != 0 {
 				t.Error("the store was asked all the same")
 			}
 		})
@@ -38,7 +39,7 @@ func TestConfigThatCannotWorkIsRefused(t *testing.T) {
 
 func TestKeyMayBeAsLongAsTheStoreAllows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := keep(t, newProxy())
+		k := keep(t, teststore.New())
 		register(t, k, func(c *config) { c.Key = strings.Repeat("k", store.MaxKey) })
 		cfg := configure(func(c *config) { c.Key = strings.Repeat("k", store.MaxKey+1) })
 		if _, err := registry.Register(t.Context(), k, lifecycle, cfg); !errors.Is(err, store.ErrInvalid) {
@@ -52,7 +53,7 @@ func TestKeeperAndDefinitionAreRequired(t *testing.T) {
 		if _, err := registry.Register(t.Context(), nil, lifecycle, configure()); !errors.Is(err, store.ErrInvalid) {
 			t.Errorf("without a keeper: got %v, want %v", err, store.ErrInvalid)
 		}
-		if _, err := registry.Register(t.Context(), keep(t, newProxy()), nil, configure()); !errors.Is(err, store.ErrInvalid) {
+		if _, err := registry.Register(t.Context(), keep(t, teststore.New()), nil, configure()); !errors.Is(err, store.ErrInvalid) {
 			t.Errorf("without a definition: got %v, want %v", err, store.ErrInvalid)
 		}
 	})
@@ -61,7 +62,7 @@ func TestKeeperAndDefinitionAreRequired(t *testing.T) {
 // What is published is the instance's status, so the machine's value has no place.
 func TestDefinitionWithAnEncodeRuleIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		def, err := lifecycle.With(fsm.Encode(func(context.Context, fsm.Snapshot[State]) ([]byte, error) { return []byte("{}"), nil }))
 		if err != nil {
 			t.Fatal(err)
@@ -76,7 +77,7 @@ func TestDefinitionWithAnEncodeRuleIsRefused(t *testing.T) {
 
 func TestHistoryIsFiftyUnlessToldOtherwise(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		inst := register(t, keep(t, newProxy()))
+		inst := register(t, keep(t, teststore.New()))
 		for range 30 {
 			climb(t, inst, Starting, Idle)
 		}
@@ -100,7 +101,7 @@ func TestMachineOptionsReachTheMachine(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		i, err := registry.Register(t.Context(), keep(t, newProxy()), def, configure(func(c *config) {
+		i, err := registry.Register(t.Context(), keep(t, teststore.New()), def, configure(func(c *config) {
 			c.MachineOptions = []fsm.Option{fsm.WithHistory(1), fsm.WithData(owner, "me"),
 				fsm.WithQueue(1, func(_ context.Context, err error) { failed = append(failed, err) })}
 		}))
@@ -131,7 +132,7 @@ func TestMachineOptionsThatDoNotFitAreRefused(t *testing.T) {
 	} {
 		t.Run(want, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				st := newProxy()
+				st := teststore.New()
 				def, err := lifecycle.With(test.rule)
 				if err != nil {
 					t.Fatal(err)
@@ -140,7 +141,7 @@ func TestMachineOptionsThatDoNotFitAreRefused(t *testing.T) {
 				if _, typed := errors.AsType[*fsm.OptionError](err); !typed || err.Error() != want {
 					t.Errorf("got  %v\nwant %s", err, want)
 				}
-				if len(st.sent(create)) != 0 {
+				if len(st.Sent(teststore.Create)) != 0 {
 					t.Error("the store was asked all the same")
 				}
 			})

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
@@ -28,8 +29,8 @@ func TestConflictNamesTheHolder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		since := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
 		time.Sleep(time.Until(since))
-		st := newProxy()
-		st.suffer(refuse, renew)
+		st := teststore.New()
+		st.Inject(teststore.Refuse, teststore.Renew)
 		k := keep(t, st, func(c *lease.Config) { c.TTL, c.Heartbeat = 45*time.Second, 15*time.Second })
 		ip := netip.MustParseAddr("10.0.0.7")
 		holder := register(t, k, func(c *config) {
@@ -65,7 +66,7 @@ func TestConflictLeavesOutWhatIsNotKnown(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				k := keep(t, newProxy())
+				k := keep(t, teststore.New())
 				held, err := k.Acquire(t.Context(), key, []byte(c.value))
 				if err != nil {
 					t.Fatal(err)
@@ -82,13 +83,13 @@ func TestConflictLeavesOutWhatIsNotKnown(t *testing.T) {
 // A name decides nothing: fault 5 of the first protocol.
 func TestSameHostAndNameConflict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		k := keep(t, st)
 		same := func(c *config) { c.Host, c.Instance = "host-a", "connector" }
 		first := register(t, k, same)
 		refused(t, k, same)
 		refused(t, k, same, func(c *config) { c.Reclaim = registry.ReclaimDead })
-		if !first.Lease().Valid() || len(st.sent(remove)) != 0 {
+		if !first.Lease().Valid() || len(st.Sent(teststore.Delete)) != 0 {
 			t.Error("the holder was touched")
 		}
 	})
@@ -96,22 +97,22 @@ func TestSameHostAndNameConflict(t *testing.T) {
 
 func TestRegisterPassesOnWhatTheStoreSays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		k := keep(t, st)
-		for condition, f := range map[error]fault{
-			store.ErrUnavailable: refuse,
-			store.ErrInDoubt:     drop,
+		for condition, f := range map[error]teststore.Fault{
+			store.ErrUnavailable: teststore.Refuse,
+			store.ErrInDoubt:     teststore.Drop,
 			store.ErrForeign: func(context.Context, func(context.Context) error) error {
 				return &store.ForeignError{Record: store.Record{Key: key, Left: store.Forever}}
 			},
 		} {
-			st.suffer(f, create)
+			st.Inject(f, teststore.Create)
 			inst, err := registry.Register(t.Context(), k, lifecycle, configure())
 			if inst != nil || !errors.Is(err, condition) {
 				t.Errorf("got %v, %v, want %v", inst, err, condition)
 			}
 		}
-		st.suffer(nil, create)
+		st.Inject(nil, teststore.Create)
 		gone, cancel := context.WithCancelCause(t.Context())
 		cancel(errBoom)
 		if _, err := registry.Register(gone, k, lifecycle, configure()); !errors.Is(err, errBoom) {
@@ -127,14 +128,14 @@ func TestRegisterPassesOnWhatTheStoreSays(t *testing.T) {
 // The instance of a create whose reply was lost is the one that is returned.
 func TestRegistrationSurvivesALostReply(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		tries := 0
-		st.suffer(func(ctx context.Context, call func(context.Context) error) error {
+		st.Inject(func(ctx context.Context, call func(context.Context) error) error {
 			if tries++; tries == 1 {
-				return dropReply(ctx, call)
+				return teststore.DropReply(ctx, call)
 			}
 			return call(ctx)
-		}, create)
+		}, teststore.Create)
 		began := time.Now()
 		inst := register(t, keep(t, st))
 		if s := inst.Status(); tries != 2 || !s.Registered.Equal(began) {

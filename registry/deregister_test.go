@@ -8,12 +8,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/lease"
 )
 
 func TestDeregisterLetsGoInAnyState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		inst := register(t, keep(t, st))
 		climb(t, inst, Starting, Warming)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -30,7 +31,7 @@ func TestDeregisterLetsGoInAnyState(t *testing.T) {
 
 func TestDeregisterTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		k := keep(t, st)
 		inst := register(t, k)
 		if err := inst.Deregister(t.Context()); err != nil {
@@ -40,7 +41,7 @@ func TestDeregisterTwice(t *testing.T) {
 		if err := inst.Deregister(t.Context()); err != nil {
 			t.Error(err)
 		}
-		if e := published(t, st); e.Token != second.Lease().Token() || len(st.sent(remove)) != 1 {
+		if e := published(t, st); e.Token != second.Lease().Token() || len(st.Sent(teststore.Delete)) != 1 {
 			t.Errorf("the successor's record was touched: %+v", e)
 		}
 	})
@@ -48,13 +49,13 @@ func TestDeregisterTwice(t *testing.T) {
 
 func TestDeregisterMayBeTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		inst := register(t, keep(t, st))
-		st.suffer(refuse, remove)
+		st.Inject(teststore.Refuse, teststore.Delete)
 		if err := inst.Deregister(t.Context()); err == nil {
 			t.Error("it was said to succeed")
 		}
-		st.suffer(nil, remove)
+		st.Inject(nil, teststore.Delete)
 		if err := inst.Deregister(t.Context()); err != nil {
 			t.Error(err)
 		}
@@ -64,12 +65,12 @@ func TestDeregisterMayBeTriedAgain(t *testing.T) {
 
 func TestNothingIsWrittenAfterDeregister(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		inst := register(t, keep(t, st))
 		if err := inst.Deregister(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		wrote := len(st.sent(create, update, renew))
+		wrote := len(st.Sent(teststore.Create, teststore.Update, teststore.Renew))
 		for _, err := range []error{
 			inst.Transition(t.Context(), Starting),
 			inst.Update(t.Context(), func(*payload) {}),
@@ -80,7 +81,7 @@ func TestNothingIsWrittenAfterDeregister(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Hour)
-		if n := len(st.sent(create, update, renew)) - wrote; n != 0 {
+		if n := len(st.Sent(teststore.Create, teststore.Update, teststore.Renew)) - wrote; n != 0 {
 			t.Errorf("%d writes", n)
 		}
 	})
@@ -90,9 +91,9 @@ func TestNothingIsWrittenAfterDeregister(t *testing.T) {
 func TestDeregisterBesideEverything(t *testing.T) {
 	for range 50 {
 		synctest.Test(t, func(t *testing.T) {
-			st := newProxy()
+			st := teststore.New()
 			inst := register(t, keep(t, st), found(200*time.Millisecond))
-			st.suffer(trouble("none", "none", "slow"), update, renew, remove)
+			st.Inject(trouble("none", "none", "slow"), teststore.Update, teststore.Renew, teststore.Delete)
 			var wg sync.WaitGroup
 			for _, call := range []func(){
 				func() { _ = inst.Transition(t.Context(), Starting) },

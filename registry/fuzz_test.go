@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
 )
@@ -124,7 +125,7 @@ func FuzzPayload(f *testing.F) {
 		f.Add([]byte(object))
 	}
 	f.Fuzz(func(t *testing.T, object []byte) {
-		st := newProxy()
+		st := teststore.New()
 		inst, err := publish(t, st, json.RawMessage(object), nil)
 		var fields, all map[string]json.RawMessage
 		if json.Unmarshal(object, &fields) != nil || fields == nil || fieldsOf(object) > 0 {

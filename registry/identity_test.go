@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/leasehold-go/leasehold/internal/teststore"
 )
 
 var somewhere = netip.MustParseAddr("203.0.113.9")
@@ -27,7 +29,7 @@ func found(d time.Duration) func(*config) {
 
 func TestIdentityDefaults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		k := keep(t, st)
 		names := make(map[string]bool)
 		for range 3 {
@@ -47,7 +49,7 @@ func TestIdentityDefaults(t *testing.T) {
 
 func TestIdentityIsShownAsConfigured(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		register(t, keep(t, st), func(c *config) { c.Host, c.Instance = "shown", "connector" })
 		if e := published(t, st); e.Host != "shown" || e.Instance != "connector" || !e.Published {
 			t.Errorf("published %+v", e.Identity)
@@ -57,7 +59,7 @@ func TestIdentityIsShownAsConfigured(t *testing.T) {
 
 func TestAddressFoundLaterIsPublished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		began := time.Now()
 		inst := register(t, keep(t, st), found(time.Second))
 		if time.Since(began) != 0 || published(t, st).IP.IsValid() {
@@ -74,7 +76,7 @@ func TestAddressFoundLaterIsPublished(t *testing.T) {
 
 func TestAddressFoundWhileWaitingIsInTheFirstValue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		k := keep(t, st)
 		first := register(t, k)
 		time.AfterFunc(time.Hour, func() { _ = first.Deregister(context.Background()) })
@@ -83,7 +85,7 @@ func TestAddressFoundWhileWaitingIsInTheFirstValue(t *testing.T) {
 			t.Errorf("published %v, want %v", e.IP, somewhere)
 		}
 		synctest.Wait()
-		if n := len(st.sent(update)); n != 0 {
+		if n := len(st.Sent(teststore.Update)); n != 0 {
 			t.Errorf("it was published again, with %d updates", n)
 		}
 	})
@@ -91,8 +93,8 @@ func TestAddressFoundWhileWaitingIsInTheFirstValue(t *testing.T) {
 
 func TestAddressThatCouldNotBeWrittenComesWithTheNextValue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
-		st.suffer(refuse, update)
+		st := teststore.New()
+		st.Inject(teststore.Refuse, teststore.Update)
 		inst := register(t, keep(t, st), found(time.Second))
 		time.Sleep(time.Second + heartbeat)
 		if e := published(t, st); e.IP != somewhere {
@@ -106,7 +108,7 @@ func TestSearchIsCutAfterThreeSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var cut time.Duration
 		began := time.Now()
-		st := newProxy()
+		st := teststore.New()
 		inst := register(t, keep(t, st), func(c *config) {
 			c.PublicIP = func(ctx context.Context) (netip.Addr, error) {
 				<-ctx.Done()
@@ -125,13 +127,13 @@ func TestSearchIsCutAfterThreeSeconds(t *testing.T) {
 
 func TestAddressThatIsNotFoundIsAbsent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		register(t, keep(t, st), func(c *config) {
 			c.PublicIP = func(context.Context) (netip.Addr, error) { return somewhere, errBoom }
 		})
 		time.Sleep(time.Minute)
-		if e := published(t, st); e.IP.IsValid() || e.Payload.Seen.IP.IsValid() || len(st.sent(update)) != 0 {
-			t.Errorf("published %v with %d updates, want none", e.IP, len(st.sent(update)))
+		if e := published(t, st); e.IP.IsValid() || e.Payload.Seen.IP.IsValid() || len(st.Sent(teststore.Update)) != 0 {
+			t.Errorf("published %v with %d updates, want none", e.IP, len(st.Sent(teststore.Update)))
 		}
 	})
 }
@@ -151,7 +153,7 @@ func stubborn(d time.Duration, over *bool) func(*config) {
 func TestDeregisterJoinsTheSearch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var over bool
-		inst := register(t, keep(t, newProxy()), stubborn(time.Minute, &over))
+		inst := register(t, keep(t, teststore.New()), stubborn(time.Minute, &over))
 		if err := inst.Deregister(t.Context()); err != nil || !over {
 			t.Errorf("returned %v; the search is over: %v", err, over)
 		}
@@ -160,7 +162,7 @@ func TestDeregisterJoinsTheSearch(t *testing.T) {
 
 func TestDeregisterEndsTheSearch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		inst := register(t, keep(t, newProxy()), found(2*time.Second))
+		inst := register(t, keep(t, teststore.New()), found(2*time.Second))
 		began := time.Now()
 		if err := inst.Deregister(t.Context()); err != nil || time.Since(began) != 0 {
 			t.Errorf("returned %v after %v, want at once", err, time.Since(began))
@@ -171,7 +173,7 @@ func TestDeregisterEndsTheSearch(t *testing.T) {
 func TestSearchThatHangsDoesNotHoldTheKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var over bool
-		st := newProxy()
+		st := teststore.New()
 		inst := register(t, keep(t, st), stubborn(time.Minute, &over))
 		go func() { _ = inst.Deregister(t.Context()) }()
 		time.Sleep(time.Second)
@@ -182,7 +184,7 @@ func TestSearchThatHangsDoesNotHoldTheKey(t *testing.T) {
 
 func TestRefusedRegistrationJoinsTheSearch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := keep(t, newProxy())
+		k := keep(t, teststore.New())
 		register(t, k)
 		began, over := time.Now(), false
 		refused(t, k, func(c *config) {
@@ -201,9 +203,9 @@ func TestRefusedRegistrationJoinsTheSearch(t *testing.T) {
 // The address is found in the middle of everything else.
 func TestSearchEndsWithTheTerm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		inst := register(t, keep(t, st), found(2*time.Second))
-		st.suffer(silence, update)
+		st.Inject(teststore.Silence, teststore.Update)
 		time.Sleep(2*time.Second + time.Millisecond) // the address is on its way to the store
 		began := time.Now()
 		if err := inst.Deregister(t.Context()); err != nil || time.Since(began) != 0 {

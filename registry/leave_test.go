@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
 )
@@ -45,7 +46,7 @@ func wantPath(t *testing.T, inst *instance, want ...State) {
 
 func TestLeaveWalksAndLetsGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		var seen []State
 		inst := ruled(t, st, configure(), fsm.After(func(context.Context, fsm.Transition[State]) error {
 			seen = append(seen, State(published(t, st).State))
@@ -75,7 +76,7 @@ func TestLeavePassesOver(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				st := newProxy()
+				st := teststore.New()
 				inst := register(t, keep(t, st), func(cfg *config) { cfg.LeavePath = c.leave })
 				climb(t, inst, c.climb...)
 				if err := inst.Leave(t.Context()); err != nil {
@@ -90,7 +91,7 @@ func TestLeavePassesOver(t *testing.T) {
 
 func TestLeaveThatIsVetoedLetsGoAllTheSame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		cfg := configure(func(c *config) { c.LeavePath = []State{Stopping, Idle} }) // both are reachable
 		inst := ruled(t, st, cfg, fsm.Guard(Stopping, "drained", func(context.Context, fsm.Transition[State]) error { return errBoom }))
 		climb(t, inst, Starting, Warming)
@@ -106,7 +107,7 @@ func TestLeaveThatIsVetoedLetsGoAllTheSame(t *testing.T) {
 
 func TestLeaveGoesOnAfterAHookThatFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		inst := ruled(t, st, configure(), fsm.OnEntry(Stopping, func(context.Context, fsm.Transition[State]) error { return errBoom }))
 		climb(t, inst, Starting)
 		if err := inst.Leave(t.Context()); !errors.Is(err, errBoom) {
@@ -119,10 +120,10 @@ func TestLeaveGoesOnAfterAHookThatFailed(t *testing.T) {
 
 func TestLeaveTellsOfAHookThatFailedWhileTheTermWasLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		var inst *instance
 		inst = ruled(t, st, configure(), fsm.OnEntry(Stopping, func(context.Context, fsm.Transition[State]) error {
-			st.evict()
+			st.Evict(key)
 			<-inst.Lease().Done()
 			return errBoom
 		}))
@@ -136,7 +137,7 @@ func TestLeaveTellsOfAHookThatFailedWhileTheTermWasLost(t *testing.T) {
 
 func TestLeaveLetsGoThoughAHookPanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		inst := ruled(t, st, configure(), fsm.OnEntry(Stopping, func(context.Context, fsm.Transition[State]) error { panic(errBoom) }))
 		climb(t, inst, Starting)
 		func() {
@@ -153,7 +154,7 @@ func TestLeaveLetsGoThoughAHookPanics(t *testing.T) {
 
 func TestLeaveWorksAfterTheContextHasEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		inst := register(t, keep(t, st))
 		climb(t, inst, Starting)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -171,7 +172,7 @@ func TestLeaveKeepsTheValuesOfTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		type trace struct{}
 		var got any
-		inst := ruled(t, newProxy(), configure(), fsm.OnEntry(Stopping, func(ctx context.Context, _ fsm.Transition[State]) error {
+		inst := ruled(t, teststore.New(), configure(), fsm.OnEntry(Stopping, func(ctx context.Context, _ fsm.Transition[State]) error {
 			got = ctx.Value(trace{})
 			return nil
 		}))
@@ -185,10 +186,10 @@ func TestLeaveKeepsTheValuesOfTheContext(t *testing.T) {
 func TestLeaveIsBoundedWhenTheStoreHangs(t *testing.T) {
 	const within = 4 * time.Second
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		inst := register(t, keep(t, st), func(c *config) { c.LeaveTimeout = within })
 		climb(t, inst, Starting)
-		st.suffer(silence, update, remove)
+		st.Inject(teststore.Silence, teststore.Update, teststore.Delete)
 		began := time.Now()
 		err := inst.Leave(t.Context())
 		const release = 5 * time.Second // what a release may take
@@ -198,7 +199,7 @@ func TestLeaveIsBoundedWhenTheStoreHangs(t *testing.T) {
 		if inst.Lease().Valid() || inst.State() != Starting {
 			t.Errorf("it is in %s, and still holds the key: %v", inst.State(), inst.Lease().Valid())
 		}
-		st.suffer(nil, update, remove)
+		st.Inject(nil, teststore.Update, teststore.Delete)
 		time.Sleep(ttl)
 		wantGone(t, st)
 	})
@@ -207,7 +208,7 @@ func TestLeaveIsBoundedWhenTheStoreHangs(t *testing.T) {
 func TestLeaveHasTenSecondsUnlessToldOtherwise(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var left time.Duration
-		inst := ruled(t, newProxy(), configure(), fsm.OnEntry(Stopping, func(ctx context.Context, _ fsm.Transition[State]) error {
+		inst := ruled(t, teststore.New(), configure(), fsm.OnEntry(Stopping, func(ctx context.Context, _ fsm.Transition[State]) error {
 			deadline, _ := ctx.Deadline()
 			left = time.Until(deadline)
 			return nil
@@ -221,18 +222,18 @@ func TestLeaveHasTenSecondsUnlessToldOtherwise(t *testing.T) {
 
 func TestLeaveAfterLossWalksLocally(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		guarded := 0
 		inst := ruled(t, st, configure(), fsm.Before(func(context.Context, fsm.Transition[State]) error { guarded++; return nil }))
 		climb(t, inst, Starting)
-		st.evict()
+		st.Evict(key)
 		<-inst.Lease().Done()
-		wrote := len(st.sent(create, update, renew))
+		wrote := len(st.Sent(teststore.Create, teststore.Update, teststore.Renew))
 		if err := inst.Leave(t.Context()); err != nil {
 			t.Error(err)
 		}
 		wantPath(t, inst, Idle, Starting, Stopping, Stopped)
-		if n := len(st.sent(create, update, renew)) - wrote; n != 0 || guarded != 3 {
+		if n := len(st.Sent(teststore.Create, teststore.Update, teststore.Renew)) - wrote; n != 0 || guarded != 3 {
 			t.Errorf("%d writes, and %d steps were asked about; want 0 and 3", n, guarded)
 		}
 		if s := inst.Status(); s.State != Stopped {
@@ -244,10 +245,10 @@ func TestLeaveAfterLossWalksLocally(t *testing.T) {
 // A veto off the lease is a veto: nobody is asked twice.
 func TestLeaveAfterLossIsVetoedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st, asked := newProxy(), 0
+		st, asked := teststore.New(), 0
 		inst := ruled(t, st, configure(), fsm.Guard(Stopped, "drained", func(context.Context, fsm.Transition[State]) error { asked++; return errBoom }))
 		climb(t, inst, Starting)
-		st.evict()
+		st.Evict(key)
 		<-inst.Lease().Done()
 		if err := inst.Leave(t.Context()); !errors.Is(err, errBoom) || asked != 1 {
 			t.Errorf("got %v after %d questions, want %v after 1", err, asked, errBoom)
@@ -257,14 +258,19 @@ func TestLeaveAfterLossIsVetoedOnce(t *testing.T) {
 }
 
 func TestLeaveGoesOnLocallyWhenTheTermIsLostOnTheWay(t *testing.T) {
-	for name, lose := range map[string]func(*proxy, *instance){
-		"taken away":      func(st *proxy, _ *instance) { st.evict() },
-		"silent too long": func(st *proxy, inst *instance) { st.suffer(silence, update, renew); <-inst.Lease().Done() },
-		"silent from now": func(st *proxy, _ *instance) { st.suffer(silence, update, renew) },
+	for name, lose := range map[string]func(*teststore.Store, *instance){
+		"taken away": func(st *teststore.Store, _ *instance) { st.Evict(key) },
+		"silent too long": func(st *teststore.Store, inst *instance) {
+			st.Inject(teststore.Silence, teststore.Update, teststore.Renew)
+			<-inst.Lease().Done()
+		},
+		"silent from now": func(st *teststore.Store, _ *instance) {
+			st.Inject(teststore.Silence, teststore.Update, teststore.Renew)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				st := newProxy()
+				st := teststore.New()
 				var inst *instance
 				cfg := configure(func(c *config) { c.LeaveTimeout = time.Minute })
 				inst = ruled(t, st, cfg, fsm.OnEntry(Stopping, func(context.Context, fsm.Transition[State]) error {
@@ -288,7 +294,7 @@ func TestLeaveGoesOnLocallyWhenTheTermIsLostOnTheWay(t *testing.T) {
 
 func TestLeaveTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		inst := register(t, keep(t, st))
 		climb(t, inst, Starting)
 		for range 2 {

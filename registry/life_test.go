@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
@@ -15,10 +16,10 @@ import (
 // Fault 7 of the first protocol: since was empty until the holder was active.
 func TestFirstRecordIsWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		now := time.Now()
 		inst := register(t, keep(t, st))
-		if n := len(st.sent(update, renew)); n != 0 {
+		if n := len(st.Sent(teststore.Update, teststore.Renew)); n != 0 {
 			t.Errorf("it took %d writes beside the create", n)
 		}
 		e := published(t, st)
@@ -41,7 +42,7 @@ func TestFirstRecordIsWhole(t *testing.T) {
 
 func TestInitialStateMayBeConnected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		inst := register(t, keep(t, newProxy()), func(c *config) { c.Connected = []State{Idle} })
+		inst := register(t, keep(t, teststore.New()), func(c *config) { c.Connected = []State{Idle} })
 		if s := inst.Status(); !s.Connected.Equal(s.Registered) {
 			t.Errorf("connected at %v, want since %v", s.Connected, s.Registered)
 		}
@@ -50,9 +51,9 @@ func TestInitialStateMayBeConnected(t *testing.T) {
 
 func TestTransitionIsPublishedBeforeItCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		inst := register(t, keep(t, st))
-		st.suffer(slow(0, time.Second), update)
+		st.Inject(teststore.Delay(0, time.Second), teststore.Update)
 		go func() { _ = inst.Transition(t.Context(), Starting) }()
 		time.Sleep(time.Second / 2)
 		if published(t, st).State != string(Starting) {
@@ -71,13 +72,13 @@ func TestTransitionIsPublishedBeforeItCounts(t *testing.T) {
 
 func TestRefusedTransitionIsNotPublished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		inst := register(t, keep(t, st))
 		before := inst.Status()
 		if err := inst.Transition(t.Context(), Active); !errors.Is(err, fsm.ErrInvalidTransition) {
 			t.Errorf("got %v, want %v", err, fsm.ErrInvalidTransition)
 		}
-		if d := diff(before, inst.Status()); d != "" || len(st.sent(update)) != 0 {
+		if d := diff(before, inst.Status()); d != "" || len(st.Sent(teststore.Update)) != 0 {
 			t.Errorf("it left a trace: %s", d)
 		}
 	})
@@ -86,12 +87,12 @@ func TestRefusedTransitionIsNotPublished(t *testing.T) {
 // Fault 6 of the first protocol: the next heartbeat published what the caller had
 // been told failed.
 func TestHeartbeatDoesNotPublishWhatFailed(t *testing.T) {
-	for name, f := range map[string]fault{"refused": refuse, "lost on its way": drop, "done, reply lost": dropReply, "late": deliverLate} {
+	for name, f := range map[string]teststore.Fault{"refused": teststore.Refuse, "lost on its way": teststore.Drop, "done, reply lost": teststore.DropReply, "late": teststore.DeliverLate(heartbeat)} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				st := newProxy()
+				st := teststore.New()
 				inst := register(t, keep(t, st))
-				st.suffer(f, update)
+				st.Inject(f, teststore.Update)
 				for _, err := range []error{
 					inst.Transition(t.Context(), Starting),
 					inst.Update(t.Context(), func(p *payload) { p.Count = 42 }),
@@ -101,7 +102,7 @@ func TestHeartbeatDoesNotPublishWhatFailed(t *testing.T) {
 						t.Error("a write that failed was said to succeed")
 					}
 				}
-				st.suffer(nil, update)
+				st.Inject(nil, teststore.Update)
 				time.Sleep(2 * heartbeat)
 				e := published(t, st)
 				if e.State != string(Idle) || e.Payload.Count != 0 || e.Payload.Seen.LastError != "" {
@@ -115,7 +116,7 @@ func TestHeartbeatDoesNotPublishWhatFailed(t *testing.T) {
 
 func TestStatusFollowsTheMachine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		inst := register(t, keep(t, st))
 		for _, to := range []State{Starting, Warming, Active, Stopping, Stopped, Idle} {
 			time.Sleep(time.Second)
@@ -133,7 +134,7 @@ func TestStatusFollowsTheMachine(t *testing.T) {
 
 func TestConnectedIsSetOnEntryOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		inst := register(t, keep(t, st), func(c *config) { c.Connected = []State{Warming, Active} })
 		step := func(to State) time.Time {
 			time.Sleep(time.Second)
@@ -162,7 +163,7 @@ func TestConnectedIsSetOnEntryOnly(t *testing.T) {
 
 func TestResetIsPublishedAsForced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		inst := register(t, keep(t, st))
 		climb(t, inst, Starting, Warming)
 		if err := inst.Machine().Reset(t.Context(), "stuck"); err != nil {
@@ -178,7 +179,7 @@ func TestResetIsPublishedAsForced(t *testing.T) {
 
 func TestRecordShowsTheMostRecentTransitions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		inst := register(t, keep(t, st), func(c *config) { c.MachineOptions = []fsm.Option{fsm.WithHistory(20)} })
 		for range 15 {
 			climb(t, inst, Starting, Idle)
@@ -199,7 +200,7 @@ func TestRecordShowsTheMostRecentTransitions(t *testing.T) {
 
 func TestLastErrorIsPublishedAndTakenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		inst := register(t, keep(t, st))
 		time.Sleep(time.Second)
 		if err := inst.RecordError(t.Context(), errBoom); err != nil {
@@ -223,7 +224,7 @@ func TestLastErrorIsPublishedAndTakenBack(t *testing.T) {
 func TestHeartbeatIsPublishedWithTheRenew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var last time.Time
-		st := newProxy()
+		st := teststore.New()
 		inst := register(t, keep(t, st, func(c *lease.Config) { c.OnRenew = func(b lease.RenewAttempt) { last = b.At } }))
 		for range 5 {
 			time.Sleep(heartbeat)
@@ -234,7 +235,7 @@ func TestHeartbeatIsPublishedWithTheRenew(t *testing.T) {
 			}
 			wantAgreement(t, st, inst)
 		}
-		if n := len(st.sent(update)); n != 0 {
+		if n := len(st.Sent(teststore.Update)); n != 0 {
 			t.Errorf("heartbeats made %d updates beside the renews", n)
 		}
 	})
@@ -242,10 +243,10 @@ func TestHeartbeatIsPublishedWithTheRenew(t *testing.T) {
 
 func TestHeartbeatThatFailedIsNotInTheStatus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		inst := register(t, keep(t, st))
 		before := inst.Status()
-		st.suffer(refuse, renew)
+		st.Inject(teststore.Refuse, teststore.Renew)
 		time.Sleep(2 * heartbeat)
 		if d := diff(before, inst.Status()); d != "" {
 			t.Errorf("the status moved:\n%s", d)
@@ -257,14 +258,14 @@ func TestHeartbeatThatFailedIsNotInTheStatus(t *testing.T) {
 func TestLivenessOnlyHeartbeatWritesNoValue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var last time.Time
-		st := newProxy()
+		st := teststore.New()
 		onRenew := func(c *lease.Config) { c.OnRenew = func(b lease.RenewAttempt) { last = b.At } }
 		inst := register(t, keep(t, st, onRenew), func(c *config) { c.LivenessOnly = true })
 		before := inst.Status()
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		for _, r := range st.sent(renew) {
-			if len(r.values) > 0 {
+		for _, r := range st.Sent(teststore.Renew) {
+			if len(r.Values()) > 0 {
 				t.Fatal("a heartbeat wrote a value")
 			}
 		}
@@ -278,7 +279,7 @@ func TestLivenessOnlyHeartbeatWritesNoValue(t *testing.T) {
 // A ttl that is not a whole number of milliseconds must not hide the heartbeat.
 func TestHeartbeatIsDerivedForAnyTTL(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		now := time.Now()
 		register(t, keep(t, st, func(c *lease.Config) { c.TTL += time.Nanosecond }))
 		if e := published(t, st); now.Sub(e.Heartbeat).Abs() > time.Millisecond {
@@ -289,11 +290,11 @@ func TestHeartbeatIsDerivedForAnyTTL(t *testing.T) {
 
 func TestNothingIsWrittenAfterLoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		inst := register(t, keep(t, st))
-		st.evict()
+		st.Evict(key)
 		<-inst.Lease().Done()
-		before := len(st.sent(create, renew, update))
+		before := len(st.Sent(teststore.Create, teststore.Renew, teststore.Update))
 		for _, err := range []error{
 			inst.Transition(t.Context(), Starting),
 			inst.Update(t.Context(), func(p *payload) { p.Count = 42 }),
@@ -304,7 +305,7 @@ func TestNothingIsWrittenAfterLoss(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Hour)
-		if n := len(st.sent(create, renew, update)) - before; n != 0 {
+		if n := len(st.Sent(teststore.Create, teststore.Renew, teststore.Update)) - before; n != 0 {
 			t.Errorf("%d writes after the loss", n)
 		}
 		wantGone(t, st)
@@ -313,11 +314,11 @@ func TestNothingIsWrittenAfterLoss(t *testing.T) {
 
 func TestStatusAfterLoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
-		st.suffer(slow(time.Second/2, time.Second/2), create) // the machine is younger than the record
+		st := teststore.New()
+		st.Inject(teststore.Delay(time.Second/2, time.Second/2), teststore.Create) // the machine is younger than the record
 		inst := register(t, keep(t, st))
 		last := inst.Status()
-		st.evict()
+		st.Evict(key)
 		<-inst.Lease().Done()
 		last.Heartbeat = inst.Status().Heartbeat // one may have come before
 		if d := diff(last, inst.Status()); d != "" {
@@ -338,7 +339,7 @@ func TestStatusAfterLoss(t *testing.T) {
 // What an instance shows of another kind of state is how it prints.
 func TestStatesOfAnyKind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		def := fsm.MustDefine(1, fsm.Table[int]{1: {2}, 2: {}})
 		cfg := registry.Config[int, struct{}]{Key: key, PublicIP: nowhere}
 		inst, err := registry.Register(t.Context(), keep(t, st), def, cfg)

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
 )
@@ -50,11 +51,11 @@ func TestPayloadThatCannotBePublishedIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				st := newProxy()
+				st := teststore.New()
 				if _, err := publish(t, st, p, nil); !errors.Is(err, registry.ErrBadPayload) {
 					t.Errorf("got %v, want %v", err, registry.ErrBadPayload)
 				}
-				if len(st.sent(create)) != 0 {
+				if len(st.Sent(teststore.Create)) != 0 {
 					t.Error("the store was asked all the same")
 				}
 			})
@@ -70,7 +71,7 @@ func TestPayloadErrorsSayWhatIsWrong(t *testing.T) {
 			`payload: json: unsupported type: chan int`:                                                make(chan int),
 			`payload: string marshals to "` + strings.Repeat("x", 39) + `, which is not a JSON object`: strings.Repeat("x", 1000),
 		} {
-			if _, err := publish(t, newProxy(), p, nil); err == nil || err.Error() != want {
+			if _, err := publish(t, teststore.New(), p, nil); err == nil || err.Error() != want {
 				t.Errorf("got  %v\nwant %s", err, want)
 			}
 		}
@@ -80,7 +81,7 @@ func TestPayloadErrorsSayWhatIsWrong(t *testing.T) {
 func TestPayloadThatIsFilledWrongIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fill := func(p *map[string]int, _ registry.Status[State]) { *p = map[string]int{"leasehold": 1} }
-		if _, err := publish(t, newProxy(), map[string]int{}, fill); !errors.Is(err, registry.ErrBadPayload) {
+		if _, err := publish(t, teststore.New(), map[string]int{}, fill); !errors.Is(err, registry.ErrBadPayload) {
 			t.Errorf("got %v, want %v", err, registry.ErrBadPayload)
 		}
 	})
@@ -88,7 +89,7 @@ func TestPayloadThatIsFilledWrongIsRefused(t *testing.T) {
 
 func TestEmptyObjectIsAPayload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		if _, err := publish(t, st, struct{}{}, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -100,7 +101,7 @@ func TestEmptyObjectIsAPayload(t *testing.T) {
 
 func TestOversizedPayloadIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		large := map[string]string{"x": strings.Repeat("x", store.MaxValue)}
 		if _, err := publish(t, st, large, nil); !errors.Is(err, store.ErrInvalid) {
 			t.Errorf("at registration: got %v, want %v", err, store.ErrInvalid)
@@ -133,7 +134,7 @@ func TestUpdateThatCannotBePublishedIsNotKept(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				st := newProxy()
+				st := teststore.New()
 				inst, err := publish(t, st, map[string]any{"count": 1}, nil)
 				if err != nil {
 					t.Fatal(err)
@@ -152,14 +153,14 @@ func TestUpdateThatCannotBePublishedIsNotKept(t *testing.T) {
 
 func TestUpdateThatFailedIsNotKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		inst := register(t, keep(t, st))
-		for _, f := range []fault{refuse, drop, dropReply} {
-			st.suffer(f, update)
+		for _, f := range []teststore.Fault{teststore.Refuse, teststore.Drop, teststore.DropReply} {
+			st.Inject(f, teststore.Update)
 			if err := inst.Update(t.Context(), func(p *payload) { p.Count += 10 }); err == nil {
 				t.Error("it was said to succeed")
 			}
-			st.suffer(nil, update)
+			st.Inject(nil, teststore.Update)
 			if err := inst.Update(t.Context(), func(p *payload) { p.Count++ }); err != nil {
 				t.Fatal(err)
 			}
@@ -173,7 +174,7 @@ func TestUpdateThatFailedIsNotKept(t *testing.T) {
 // What Fill makes is published, and is not the payload.
 func TestFillGetsACopy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		var before []int
 		inst := register(t, keep(t, st), func(c *config) {
 			c.Payload.Count = 1
@@ -202,7 +203,7 @@ func TestFillGetsACopy(t *testing.T) {
 // Fill may do what it likes to the history that it is given.
 func TestFillCannotChangeTheHistory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		inst := register(t, keep(t, st), func(c *config) {
 			c.Fill = func(p *payload, s registry.Status[State]) {
 				for i := range s.History {
@@ -230,7 +231,7 @@ func TestPayloadIsReadBackAsItWas(t *testing.T) {
 		name := rapid.String().Filter(func(s string) bool { return !strings.EqualFold(s, "leasehold") })
 		p := rapid.MapOf(name, rapid.String()).Draw(rt, "payload")
 		synctest.Test(t, func(t *testing.T) {
-			st := newProxy()
+			st := teststore.New()
 			if _, err := publish(t, st, p, nil); err != nil {
 				t.Fatal(err)
 			}

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
 )
@@ -59,7 +60,7 @@ func read(t *testing.T, value string, token store.Token) record {
 
 func TestGetReadsAnInstance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		inst := register(t, keep(t, st), func(c *config) { c.Payload.Count = 42 })
 		climb(t, inst, Starting)
 		e, s := published(t, st), inst.Status()
@@ -74,7 +75,7 @@ func TestGetReadsAnInstance(t *testing.T) {
 
 func TestGetFailsAsTheStoreDoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		if _, err := registry.Get[payload](t.Context(), st, key); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("got %v, want %v", err, store.ErrNotFound)
 		}
@@ -197,7 +198,7 @@ func TestListIsLeftAtOnce(t *testing.T) {
 
 func TestListIsLimitedToThePrefix(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := keep(t, newProxy())
+		k := keep(t, teststore.New())
 		for _, key := range []string{"exchange:1", "exchange:2", "shard:1"} {
 			register(t, k, func(c *config) { c.Key = key })
 		}
@@ -231,7 +232,7 @@ func watched(ctx context.Context, st store.Store) <-chan registry.Event[payload]
 
 func TestWatchTellsTheLifeOfAnInstance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		events := watched(ctx, st)
@@ -258,7 +259,7 @@ func TestWatchTellsTheLifeOfAnInstance(t *testing.T) {
 
 func TestWatchTellsADeath(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		register(t, keep(t, st))
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -266,7 +267,7 @@ func TestWatchTellsADeath(t *testing.T) {
 		if first, mark := <-events, <-events; first.Kind != store.EventPut || first.Record.State != "idle" || mark.Kind != store.EventSynced {
 			t.Fatalf("got %+v and %+v, want the record and a mark", first, mark)
 		}
-		st.suffer(silence, renew, remove)
+		st.Inject(teststore.Silence, teststore.Renew, teststore.Delete)
 		for e := range events {
 			if e.Kind == store.EventPut {
 				continue // a heartbeat

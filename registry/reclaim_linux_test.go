@@ -10,13 +10,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/registry"
 )
 
 // self is this process as an instance publishes it.
 func self(t *testing.T) (p registry.Process) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { p = register(t, keep(t, newProxy())).Status().Process })
+	synctest.Test(t, func(t *testing.T) { p = register(t, keep(t, teststore.New())).Status().Process })
 	if p.ID != os.Getpid() || p.Start == 0 || p.Boot == "" || p.Namespace == "" {
 		t.Fatalf("this process is shown as %+v", p)
 	}
@@ -27,12 +28,12 @@ func self(t *testing.T) (p registry.Process) {
 func wantReclaimed(t *testing.T, p registry.Process, want bool) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		k := keep(t, st)
 		leaveBehind(t, k, "other", p)
 		cfg := configure(func(c *config) { c.Reclaim = registry.ReclaimDead })
 		inst, err := registry.Register(t.Context(), k, lifecycle, cfg)
-		if (err == nil) != want || (len(st.sent(remove)) > 0) != want {
+		if (err == nil) != want || (len(st.Sent(teststore.Delete)) > 0) != want {
 			t.Errorf("%+v: %v, want it reclaimed: %v", p, err, want)
 		}
 		if err == nil {
@@ -141,7 +142,7 @@ func TestProcessThatDiesWhileAnInstanceWaitsIsReclaimed(t *testing.T) {
 	cmd := sleeper(t)
 	p := process(t, cmd.Process.Pid)
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		k := keep(t, st)
 		leaveBehind(t, k, "other", p)
 		time.AfterFunc(time.Hour, func() {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
@@ -29,7 +30,7 @@ func leaveBehind(t *testing.T, k *lease.Keeper, name string, p registry.Process)
 
 func TestReclaimByName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		k := keep(t, st)
 		first := register(t, k, func(c *config) { c.Instance = "connector" })
 		other := func(c *config) { c.Instance, c.Reclaim = "another", registry.ReclaimName }
@@ -49,11 +50,11 @@ func TestReclaimByName(t *testing.T) {
 
 func TestReclaimNeverIsTheDefault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		k := keep(t, st)
 		register(t, k, func(c *config) { c.Instance = "connector" })
 		refused(t, k, func(c *config) { c.Instance = "connector" })
-		if len(st.sent(remove)) != 0 {
+		if len(st.Sent(teststore.Delete)) != 0 {
 			t.Error("it deleted something")
 		}
 	})
@@ -62,7 +63,7 @@ func TestReclaimNeverIsTheDefault(t *testing.T) {
 func TestNoPolicyReclaimsWhatIsNotAnInstance(t *testing.T) {
 	for _, value := range []string{`{}`, "hello", `{"leasehold":null}`, `{"leasehold":"connector"}`, `[]`} {
 		synctest.Test(t, func(t *testing.T) {
-			st := newProxy()
+			st := teststore.New()
 			k := keep(t, st)
 			if _, err := k.Acquire(t.Context(), key, []byte(value)); err != nil {
 				t.Fatal(err)
@@ -70,7 +71,7 @@ func TestNoPolicyReclaimsWhatIsNotAnInstance(t *testing.T) {
 			for _, r := range []registry.Reclaim{registry.ReclaimNever, registry.ReclaimDead, registry.ReclaimName} {
 				refused(t, k, func(c *config) { c.Reclaim = r })
 			}
-			if len(st.sent(remove)) != 0 {
+			if len(st.Sent(teststore.Delete)) != 0 {
 				t.Errorf("%s was deleted", value)
 			}
 		})
@@ -80,15 +81,15 @@ func TestNoPolicyReclaimsWhatIsNotAnInstance(t *testing.T) {
 // Whoever comes between the delete and the create has the key.
 func TestReclaimLosesARaceInPeace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		k := keep(t, st)
 		leaveBehind(t, k, "connector", registry.Process{})
-		st.suffer(func(ctx context.Context, call func(context.Context) error) error {
+		st.Inject(func(ctx context.Context, call func(context.Context) error) error {
 			err := call(ctx)
-			st.suffer(nil, remove)
+			st.Inject(nil, teststore.Delete)
 			leaveBehind(t, k, "quicker", registry.Process{})
 			return err
-		}, remove)
+		}, teststore.Delete)
 		reclaiming := func(c *config) { c.Instance, c.Reclaim = "connector", registry.ReclaimName }
 		if got := refused(t, k, reclaiming); got.Instance != "quicker" {
 			t.Errorf("got %v, want a conflict with the quicker one", got)
@@ -98,11 +99,11 @@ func TestReclaimLosesARaceInPeace(t *testing.T) {
 
 func TestReclaimThatCannotDeleteSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		k := keep(t, st)
 		leaveBehind(t, k, "connector", registry.Process{})
-		st.suffer(refuse, remove)
-		defer st.suffer(nil, remove)
+		st.Inject(teststore.Refuse, teststore.Delete)
+		defer st.Inject(nil, teststore.Delete)
 		cfg := configure(func(c *config) { c.Instance, c.Reclaim = "connector", registry.ReclaimName })
 		if _, err := registry.Register(t.Context(), k, lifecycle, cfg); !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("got %v, want %v", err, store.ErrUnavailable)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
@@ -28,7 +29,7 @@ func untilDone(ctx context.Context, _ *instance) error {
 
 func TestRunRegistersServesAndLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		var served context.Context
 		var order []string
 		def, err := lifecycle.With(fsm.After(func(_ context.Context, tr fsm.Transition[State]) error {
@@ -60,7 +61,7 @@ func TestRunRegistersServesAndLeaves(t *testing.T) {
 
 func TestRunReturnsTheErrorOfTheRegistration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		register(t, keep(t, st))
 		err := run(t, st, t.Context(), func(context.Context, *instance) error {
 			t.Error("it served all the same")
@@ -74,7 +75,7 @@ func TestRunReturnsTheErrorOfTheRegistration(t *testing.T) {
 
 func TestRunReturnsWhatServeReturned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		err := run(t, st, t.Context(), func(context.Context, *instance) error { return errBoom })
 		if !errors.Is(err, errBoom) || err.Error() != "boom" {
 			t.Errorf("got %v, want %v", err, errBoom)
@@ -85,9 +86,9 @@ func TestRunReturnsWhatServeReturned(t *testing.T) {
 
 func TestRunJoinsWhatWentWrongInLeaving(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		err := run(t, st, t.Context(), func(context.Context, *instance) error {
-			st.suffer(refuse, remove)
+			st.Inject(teststore.Refuse, teststore.Delete)
 			return errBoom
 		})
 		if !errors.Is(err, errBoom) || !errors.Is(err, store.ErrUnavailable) {
@@ -98,7 +99,7 @@ func TestRunJoinsWhatWentWrongInLeaving(t *testing.T) {
 
 func TestRunEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(time.Minute, func() { cancel(errBoom) })
 		var inst *instance
@@ -121,8 +122,8 @@ func TestRunEndsWithItsContext(t *testing.T) {
 
 func TestRunReturnsTheLoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
-		time.AfterFunc(time.Minute, st.evict)
+		st := teststore.New()
+		time.AfterFunc(time.Minute, func() { st.Evict(key) })
 		var inst *instance
 		var cause error
 		err := run(t, st, t.Context(), func(ctx context.Context, i *instance) error {
@@ -145,17 +146,17 @@ func TestRunReturnsTheLoss(t *testing.T) {
 
 func TestRunAcquiresNothingAfterLoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
-		time.AfterFunc(time.Minute, st.evict)
+		st := teststore.New()
+		time.AfterFunc(time.Minute, func() { st.Evict(key) })
 		if err := run(t, st, t.Context(), untilDone); !errors.Is(err, store.ErrLost) {
 			t.Errorf("got %v, want %v", err, store.ErrLost)
 		}
-		wrote := len(st.sent(create, update, renew))
+		wrote := len(st.Sent(teststore.Create, teststore.Update, teststore.Renew))
 		time.Sleep(time.Hour)
-		if n := len(st.sent(create)); n != 1 {
+		if n := len(st.Sent(teststore.Create)); n != 1 {
 			t.Errorf("%d creates within an hour of the loss, want the first alone", n)
 		}
-		if n := len(st.sent(create, update, renew)) - wrote; n != 0 {
+		if n := len(st.Sent(teststore.Create, teststore.Update, teststore.Renew)) - wrote; n != 0 {
 			t.Errorf("%d writes after the loss", n)
 		}
 		wantGone(t, st)
@@ -178,9 +179,9 @@ func TestRunKeepsWhatServeReturnedBesideALoss(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				st := newProxy()
+				st := teststore.New()
 				err := run(t, st, t.Context(), func(ctx context.Context, i *instance) error {
-					st.evict()
+					st.Evict(key)
 					<-ctx.Done()
 					return c.returned(ctx, i)
 				})
@@ -199,12 +200,12 @@ func TestRunKeepsWhatServeReturnedBesideALoss(t *testing.T) {
 
 func TestRunReturnsALossInLeaving(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		var inst *instance
 		err := run(t, st, t.Context(), func(_ context.Context, i *instance) error {
 			inst = i
 			climb(t, i, Starting)
-			st.evict() // and nobody has noticed yet
+			st.Evict(key) // and nobody has noticed yet
 			return nil
 		})
 		if !errors.Is(err, store.ErrLost) {
@@ -216,7 +217,7 @@ func TestRunReturnsALossInLeaving(t *testing.T) {
 
 func TestPanicInServeReleasesTheKeyAndPassesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		var inst *instance
 		func() {
 			defer func() {
@@ -237,7 +238,7 @@ func TestPanicInServeReleasesTheKeyAndPassesOn(t *testing.T) {
 
 func TestRunCanFollowRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		k := keep(t, st)
 		var last store.Token
 		for range 3 {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/registry"
 )
 
@@ -23,7 +24,7 @@ func limited(t *testing.T, rules ...fsm.Rule[State]) *fsm.Definition[State] {
 // The record tells why an instance fell back, and so does everything that reads it.
 func TestTimeoutShowsTheOperatorWhyItFellBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		inst, err := registry.Register(t.Context(), keep(t, st), limited(t), configure())
 		if err != nil {
 			t.Fatal(err)
@@ -46,7 +47,7 @@ func TestTimeoutsEndWithTheInstance(t *testing.T) {
 	for name, lose := range map[string]bool{"released": false, "lost": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				st := newProxy()
+				st := teststore.New()
 				def := limited(t, fsm.Finally(func(_ context.Context, tr fsm.Transition[State], err error) {
 					if tr.Cause != "" {
 						t.Errorf("a timeout ran: %+v, %v", tr, err)
@@ -58,7 +59,7 @@ func TestTimeoutsEndWithTheInstance(t *testing.T) {
 				}
 				climb(t, inst, Starting, Warming)
 				if lose {
-					st.evict()
+					st.Evict(key)
 					<-inst.Lease().Done()
 					if err := inst.Machine().Detach(t.Context()); err != nil {
 						t.Fatal(err)
@@ -79,7 +80,7 @@ func TestTimeoutsEndWithTheInstance(t *testing.T) {
 
 func TestConnectedMayNameAParent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		def := fsm.MustDefine(Idle, fsm.Table[State]{Idle: {Active}, Active: {Idle}, Warming: {Starting}, Starting: {}}, fsm.Substates(Active, Warming, Starting))
 		inst, err := registry.Register(t.Context(), keep(t, st), def, configure(func(c *config) { c.LeavePath = nil }))
 		if err != nil {

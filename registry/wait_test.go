@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
@@ -17,7 +18,7 @@ func waiting(c *config) { c.Wait = true }
 // Since is when it got the key, not when it asked for it.
 func TestWaitingInstanceIsRegisteredWhenItGetsTheKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		k := keep(t, st)
 		first := register(t, k)
 		go func() {
@@ -39,7 +40,7 @@ func TestWaitingInstanceIsRegisteredWhenItGetsTheKey(t *testing.T) {
 
 func TestWaitEndsWithTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := keep(t, newProxy())
+		k := keep(t, teststore.New())
 		first := register(t, k)
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(time.Minute, func() { cancel(errBoom) })
@@ -56,7 +57,7 @@ func TestWaitEndsWithTheContext(t *testing.T) {
 
 func TestWaitEndsWithTheKeeper(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newProxy()
+		st := teststore.New()
 		register(t, keep(t, st))
 		k := keep(t, st)
 		time.AfterFunc(time.Minute, func() { _ = k.Close(context.Background()) })
