@@ -10,12 +10,11 @@ import (
 	"strings"
 )
 
-// OutboundIP returns the address that this machine sends from when it talks to the
-// world outside. It asks the routing table and sends nothing, so behind a network
-// address translation it is the private one; see [ReportedIP].
+// OutboundIP returns the local address of the default IPv4 route; it sends no packet. Behind a
+// network address translation the address is private; see [ReportedIP].
 func OutboundIP(ctx context.Context) (netip.Addr, error) {
-	// 192.0.2.0/24 is set aside for documentation (RFC 5737). Connecting a UDP
-	// socket sends no packet.
+	// 192.0.2.0/24 is reserved for documentation (RFC 5737). Connecting a UDP socket only looks
+	// up the route.
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "udp4", "192.0.2.1:9")
 	if err != nil {
@@ -26,8 +25,8 @@ func OutboundIP(ctx context.Context) (netip.Addr, error) {
 	return local.Addr(), err
 }
 
-// ReportedIP asks a web service that answers with the address from which it was
-// asked, as plain text. It uses [http.DefaultClient].
+// ReportedIP returns a function that gets the address from a web service, which answers with
+// the address of its client as plain text. It uses [http.DefaultClient].
 func ReportedIP(url string) func(context.Context) (netip.Addr, error) {
 	return func(ctx context.Context) (netip.Addr, error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -40,13 +39,17 @@ func ReportedIP(url string) func(context.Context) (netip.Addr, error) {
 		}
 		defer resp.Body.Close()
 		if resp.StatusCode != http.StatusOK {
-			return netip.Addr{}, fmt.Errorf("%s answers %s", url, resp.Status)
+			return netip.Addr{}, fmt.Errorf("public address from %s: status %s", url, resp.Status)
 		}
-		const longest = 64 // an IPv6 address with zone and newline has fewer bytes
-		text, err := io.ReadAll(io.LimitReader(resp.Body, longest))
+		const maxLength = 64 // an IPv6 address with zone and newline is shorter
+		text, err := io.ReadAll(io.LimitReader(resp.Body, maxLength))
 		if err != nil {
 			return netip.Addr{}, err
 		}
-		return netip.ParseAddr(strings.TrimSpace(string(text)))
+		ip, err := netip.ParseAddr(strings.TrimSpace(string(text)))
+		if err != nil {
+			return netip.Addr{}, fmt.Errorf("public address from %s: %w", url, err)
+		}
+		return ip, nil
 	}
 }

@@ -22,7 +22,7 @@ func TestConfigThatCannotWorkIsRefused(t *testing.T) {
 		`invalid state "broken": is not in the definition`:                                    func(c *config) { c.Connected = []State{Active, "broken"} },
 		`invalid state "gone": is not in the definition`:                                      func(c *config) { c.LeavePath = []State{"gone"} },
 		`invalid leave timeout -1s: must not be negative`:                                     func(c *config) { c.LeaveTimeout = -time.Second },
-		`invalid reclaim policy 3: is not one of this package's`:                              func(c *config) { c.Reclaim = registry.ReclaimName + 1 },
+		`invalid reclaim policy 3: must be ReclaimNever, ReclaimDead or ReclaimName`:          func(c *config) { c.Reclaim = registry.ReclaimName + 1 },
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			st := teststore.New()
@@ -53,8 +53,10 @@ func TestKeeperAndDefinitionAreRequired(t *testing.T) {
 		if _, err := registry.Register(t.Context(), nil, lifecycle, configure()); !errors.Is(err, store.ErrInvalid) {
 			t.Errorf("without a keeper: got %v, want %v", err, store.ErrInvalid)
 		}
-		if _, err := registry.Register(t.Context(), keep(t, teststore.New()), nil, configure()); !errors.Is(err, store.ErrInvalid) {
-			t.Errorf("without a definition: got %v, want %v", err, store.ErrInvalid)
+		for _, def := range []*fsm.Definition[State]{nil, {}} {
+			if _, err := registry.Register(t.Context(), keep(t, teststore.New()), def, configure()); !errors.Is(err, store.ErrInvalid) {
+				t.Errorf("without a definition: got %v, want %v", err, store.ErrInvalid)
+			}
 		}
 	})
 }

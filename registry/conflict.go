@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -9,34 +8,23 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// ConflictError says who holds a key. What its record does not tell is left zero.
-// It unwraps to *[store.HeldError], and to the end of the context of a Register
-// that waited.
+// ConflictError names the holder of a key; facts that its record does not have are zero. It
+// unwraps to *[store.HeldError] and, if Register waited, to the end of its context.
 type ConflictError struct {
 	Identity
 	Key   string
 	Token store.Token
-	Left  time.Duration // until the record is gone, unless it is renewed
+	Left  time.Duration // until the record expires, unless it is renewed
 	err   error
 }
 
-// conflict turns an error that tells of a holder into one that tells who it is.
-func conflict(err error) error {
-	held := new(store.HeldError)
-	if !errors.As(err, &held) {
-		return err
-	}
-	o, _ := decodeOwn(held.Record.Value)
-	return &ConflictError{
-		Identity: o.identity(),
-		Key:      held.Record.Key,
-		Token:    held.Record.Token,
-		Left:     held.Record.Left,
-		err:      err,
-	}
+// newConflictError names the holder of a record, which err says is in the way.
+func newConflictError(r store.Record, err error) *ConflictError {
+	p, _ := decodePart(r.Value)
+	return &ConflictError{Identity: p.identity(), Key: r.Key, Token: r.Token, Left: r.Left, err: err}
 }
 
-// Error is of the form
+// Error returns a text of the form
 //
 //	"exchange:1:status" is held by host-a (10.0.0.7) since 2026-11-21T10:00:00Z, 31s left
 func (e *ConflictError) Error() string {
@@ -55,5 +43,5 @@ func (e *ConflictError) Error() string {
 	return b.String()
 }
 
-// Unwrap returns the error that said so.
+// Unwrap returns the error of [lease.Keeper.Acquire].
 func (e *ConflictError) Unwrap() error { return e.err }

@@ -1,31 +1,60 @@
-// Package registry publishes instances: each an identity, a machine and a lease,
-// under a key that only one of them can hold.
+// Package registry publishes service instances. An instance is an identity, a state machine
+// and a lease, under a key that only one instance can hold.
 //
-// [Register] claims a key and publishes the instance as a JSON object: the user's
-// own payload, filled from the instance's [Status], with one field appended,
-// "leasehold", for what this package needs itself. [Run] does the whole of what a
-// service wants: register, serve, leave. [Get], [List] and [Watch] read what is
-// published, and need to hold nothing.
+// [Register] claims a key and writes a JSON object under it: the user's payload with one field
+// appended, "leasehold", which holds the registry's part of the record. [Run] registers, calls
+// a function that serves, and leaves. [Get], [List] and [Watch] read records and need no lease.
 //
 // # Guaranteed
 //
-//   - What the store shows is what the machine did: a transition is published
-//     before it counts, and one that could not be published did not happen.
-//   - An instance that dies vanishes within the ttl. One that leaves vanishes at
-//     once.
-//   - Every write of an instance (a transition, an update, an error, a heartbeat)
-//     is made from the facts that the store last confirmed. A heartbeat shows the
-//     state of the last transition and the payload of the last update, or newer
-//     ones, never older.
-//   - A refused registration says who holds the key, where, and since when.
-//   - After a loss nothing is registered again, and nothing written. The machine
-//     can walk to its end in this process.
+//   - A transition is written to the store before the machine moves. If the write fails, the
+//     machine does not move.
+//   - The record of an instance that dies expires within its TTL. [Instance.Leave] and
+//     [Instance.Deregister] delete it at once.
+//   - Every value (of a transition, an update, an error, a heartbeat) is made from the contents
+//     that the store confirmed last. A heartbeat never writes an older state or an older payload.
+//   - The error of a refused registration names the holder, its host and the time since it holds
+//     the key.
+//   - After a loss, nothing is written and the key is not claimed again. The machine can still
+//     go through its leave path in this process.
 //
 // # Not guaranteed
 //
-//   - Names decide nothing. Two instances may show the same host, name and
-//     address; the key has one holder, known by its token.
-//   - [ReclaimName] trusts whoever hands out the names.
-//   - The address is what [Config.PublicIP] finds in its time, or absent.
-//   - Times are those of the clock of the machine that published them.
+//   - Instance name, host and address do not identify the holder and need not be unique. Only the
+//     token does.
+//   - [ReclaimName] is safe only if each instance name is in use once at a time.
+//   - The address is absent if [Config.PublicIP] fails or takes more than 3 s.
+//   - Times come from the clock of the machine that wrote the record.
+//
+// # Registration
+//
+// [Register] checks its arguments before it sends anything. It fails with
+//
+//   - *[store.InvalidError] for a nil keeper, a definition that [fsm.Define] did not make, a
+//     field of Config that breaks its rule, and a value that is too long;
+//   - *[fsm.OptionError] for machine options that the definition does not accept, including an
+//     [fsm.WithWriter] or a definition with an [fsm.Encode] rule, because the registry itself
+//     writes the value;
+//   - [ErrBadPayload] for a payload that cannot be published;
+//   - *[ConflictError] while another instance holds the key, unless [Config.Wait] is set or
+//     [Config.Reclaim] allows to take the key;
+//   - *[store.ForeignError] if the key has a foreign value;
+//   - the other errors of [lease.Keeper.Acquire].
+//
+// # Leaving
+//
+// [Instance.Leave] moves the machine through [Config.LeavePath] and then releases the lease. It
+// skips the current state and states without an edge from the current state. A refused
+// transition ends the path; an error of a hook after the commit does not. The lease is released
+// in every case, also if a hook panics.
+//
+// Leave works after its context has been cancelled: the path has [Config.LeaveTimeout], and the
+// release has the time of [lease.Lease.Release]. If the lease is lost before or on the way, Leave
+// detaches the machine, and the rest of the path runs in this process without writes.
+//
+// # Loss
+//
+// The context that [Run] passes to serve ends when the lease is lost, with the *[lease.LostError]
+// as its cause. Run then returns that error too: in place of a bare [context.Canceled] from serve,
+// which the loss may have caused, and joined with any other error.
 package registry

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/leasehold-go/leasehold/internal/teststore"
+	"github.com/leasehold-go/leasehold/registry"
 )
 
 var somewhere = netip.MustParseAddr("203.0.113.9")
@@ -197,6 +198,27 @@ func TestRefusedRegistrationJoinsTheSearch(t *testing.T) {
 		if !over || time.Since(began) != 0 {
 			t.Errorf("returned after %v; the search is over: %v", time.Since(began), over)
 		}
+	})
+}
+
+// The first call of Fill checks the payload, the second makes the first value. A goroutine that
+// is left over would fail the bubble.
+func TestPanicInFillEndsTheAddressSearch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k, calls := keep(t, teststore.New()), 0
+		cfg := configure(found(time.Second), func(c *config) {
+			c.Fill = func(*payload, registry.Status[State]) {
+				if calls++; calls == 2 {
+					panic(errBoom)
+				}
+			}
+		})
+		defer func() {
+			if p := recover(); p != errBoom {
+				t.Errorf("recovered %v, want the panic of Fill", p)
+			}
+		}()
+		_, _ = registry.Register(t.Context(), k, lifecycle, cfg)
 	})
 }
 

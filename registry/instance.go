@@ -13,8 +13,8 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// Instance is a registered instance: an identity, a machine and a lease. Its
-// methods may be called from any number of goroutines. It comes from [Register].
+// Instance is a registered instance, made by [Register]. Its methods may be called from any
+// number of goroutines.
 type Instance[S comparable, P any] struct {
 	cfg     Config[S, P]
 	ttl     time.Duration
@@ -22,16 +22,22 @@ type Instance[S comparable, P any] struct {
 	machine *fsm.Machine[S]
 	lease   lease.Lease
 
-	stopSearch context.CancelFunc // of the search for the address
-	search     sync.WaitGroup
+	stopSearch context.CancelFunc // ends the context of locate
+	search     sync.WaitGroup     // of the goroutine that runs locate
 
-	mu    sync.Mutex
-	ip    netip.Addr  // zero until it is found
-	token store.Token // zero until it is granted
-	facts facts[S, P] // as the store last confirmed them, but for the token
-	// staged are the facts in the value that is being written. The lease
-	// serialises what touches them: encode sets them, commit takes them over.
-	staged facts[S, P]
+	mu        sync.Mutex
+	ip        netip.Addr     // zero until locate finds it
+	token     store.Token    // zero until the key is acquired
+	confirmed contents[S, P] // that the store confirmed last; may lack ip and token
+	// staged is the contents of the value that is being written. The lease serialises its
+	// writes from encode to commit, and so all access to staged.
+	staged contents[S, P]
+}
+
+// contents is the decoded value of an instance's record.
+type contents[S comparable, P any] struct {
+	status  Status[S]
+	payload P // before Fill
 }
 
 // Machine returns the instance's machine.
@@ -40,144 +46,93 @@ func (i *Instance[S, P]) Machine() *fsm.Machine[S] { return i.machine }
 // Lease returns the instance's lease.
 func (i *Instance[S, P]) Lease() lease.Lease { return i.lease }
 
-// State returns the state that the machine is in.
+// State returns the current state of the machine.
 func (i *Instance[S, P]) State() S { return i.machine.State() }
 
-// Status returns what the instance last published; and, once its term has ended,
-// where its machine has gone since.
+// Status returns the status that the store confirmed last. Once the lease has ended, state,
+// times and history are those of the machine.
 func (i *Instance[S, P]) Status() Status[S] {
-	s := i.confirmed().status.clone()
+	i.mu.Lock()
+	s := i.confirmed.status.clone()
+	s.Token = i.token
+	i.mu.Unlock()
 	if i.lease.Err() != nil {
-		s.follow(i.machine.Snapshot(), i.connected)
+		s.apply(i.machine.Snapshot(), i.connected)
 	}
 	return s
 }
 
-// Transition moves the machine and publishes where it is; see
+// Transition moves the machine to a state and publishes the status; see
 // [fsm.Machine.Transition].
 func (i *Instance[S, P]) Transition(ctx context.Context, to S) error {
 	return i.machine.Transition(ctx, to)
 }
 
-// TransitionWithCause is Transition with a cause that the history keeps.
+// TransitionWithCause is Transition with a cause for the history.
 func (i *Instance[S, P]) TransitionWithCause(ctx context.Context, to S, cause string) error {
 	return i.machine.TransitionWithCause(ctx, to, cause)
 }
 
-// Update changes the user's payload and publishes it. change gets a copy made by
-// assignment: what hangs from it by pointer, slice or map is to be replaced, not
-// changed in place. If the write fails the payload stays as it was. The errors
-// are those of [lease.Lease.Write]. change must not call the instance.
+// Update publishes the payload after change; if the write fails, with an error of
+// [lease.Lease.Write], the payload stays as it was. change gets a shallow copy, so it must
+// replace maps, slices and pointed-to values, not modify them, and it must not call the instance.
 func (i *Instance[S, P]) Update(ctx context.Context, change func(*P)) error {
-	return i.write(ctx, func(f *facts[S, P]) { change(&f.payload) })
+	return i.write(ctx, func(c *contents[S, P]) { change(&c.payload) })
 }
 
-// RecordError publishes err as the last error, with the time, or that there is
-// none if err is nil.
+// RecordError publishes the text of err as the last error, with the time. A nil err removes
+// the last error.
 func (i *Instance[S, P]) RecordError(ctx context.Context, err error) error {
-	return i.write(ctx, func(f *facts[S, P]) {
-		f.status.LastError, f.status.LastErrorAt = "", time.Time{}
+	return i.write(ctx, func(c *contents[S, P]) {
+		c.status.LastError, c.status.LastErrorAt = "", time.Time{}
 		if err != nil {
-			f.status.LastError, f.status.LastErrorAt = err.Error(), time.Now().UTC()
+			c.status.LastError, c.status.LastErrorAt = err.Error(), time.Now().UTC()
 		}
 	})
 }
 
-// Deregister lets go of the key, whatever state the machine is in, and returns
-// when everything that the instance started has stopped; a machine with timeouts is
-// closed, since it would move on by itself. It may be called again; see
-// [lease.Lease.Release]. [Instance.Leave] is the orderly way.
+// Deregister releases the lease in any state of the machine, closes a machine with timeouts,
+// and returns when every goroutine of the instance has ended. It may be called again, and works
+// after ctx has been cancelled; see [lease.Lease.Release].
 func (i *Instance[S, P]) Deregister(ctx context.Context) error {
 	i.stopSearch()
-	defer i.search.Wait() // last: a search that takes its time does not keep the key
+	defer i.search.Wait() // last, so that a slow search does not delay the release
 	err := i.lease.Release(ctx)
-	if len(i.def.Timeouts()) > 0 { // or it would move on by itself
+	if len(i.def.Timeouts()) > 0 { // a timeout would still move a detached machine
 		err = errors.Join(err, i.machine.Close(ctx))
 	}
 	return err
 }
 
-// write publishes what change makes of the facts.
-func (i *Instance[S, P]) write(ctx context.Context, change func(*facts[S, P])) error {
+// write publishes the confirmed contents after change.
+func (i *Instance[S, P]) write(ctx context.Context, change func(*contents[S, P])) error {
 	return i.lease.Write(ctx, func() ([]byte, error) { return i.stage(change) }, i.commit)
 }
 
-// stage makes the value for what change makes of the facts.
-func (i *Instance[S, P]) stage(change func(*facts[S, P])) ([]byte, error) {
-	i.staged = i.next()
+// stage applies change to the confirmed contents and returns the value to write.
+func (i *Instance[S, P]) stage(change func(*contents[S, P])) ([]byte, error) {
+	i.mu.Lock()
+	i.staged = i.confirmed
+	i.staged.status.Token, i.staged.status.IP = i.token, i.ip
+	i.mu.Unlock()
 	change(&i.staged)
 	return i.encode(i.staged)
 }
 
-// encode makes the value for f, with what the user wants of the status in the
-// payload.
-func (i *Instance[S, P]) encode(f facts[S, P]) ([]byte, error) {
-	if i.cfg.Fill != nil {
-		i.cfg.Fill(&f.payload, f.status.clone())
-	}
-	return encode(f.payload, newOwn(f.status, i.ttl))
-}
-
-// commit takes over what the store has confirmed.
+// commit makes the staged contents the confirmed ones, after the store has confirmed the value.
 func (i *Instance[S, P]) commit() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.facts = i.staged
+	i.confirmed = i.staged
 }
 
-// confirmed returns the facts as the store has them.
-func (i *Instance[S, P]) confirmed() facts[S, P] {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	f := i.facts
-	f.status.Token = i.token
-	return f
-}
-
-// next returns the facts from which the next value is made.
-func (i *Instance[S, P]) next() facts[S, P] {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	f := i.facts
-	f.status.Token, f.status.IP = i.token, i.ip
-	return f
-}
-
-// heartbeat makes the value of a heartbeat.
-func (i *Instance[S, P]) heartbeat(at time.Time) ([]byte, error) {
-	return i.stage(func(f *facts[S, P]) { f.status.Heartbeat = at.UTC() })
-}
-
-// connected reports whether a state is one of those that the user named, or lies
-// within one.
+// connected reports whether a state is in [Config.Connected] or within a state there.
 func (i *Instance[S, P]) connected(state S) bool {
 	return slices.ContainsFunc(i.cfg.Connected, func(s S) bool { return i.def.In(state, s) })
 }
 
-// locate looks for the address beside everything else. It publishes it once the
-// instance is registered, unless the first value had it; should that fail, the next
-// value that is written has it.
-func (i *Instance[S, P]) locate(ctx context.Context, registered <-chan struct{}) {
-	limited, cancel := context.WithTimeout(ctx, addressLimit)
-	defer cancel()
-	ip, err := i.cfg.PublicIP(limited)
-	if err != nil {
-		return
-	}
-	i.mu.Lock()
-	i.ip = ip
-	i.mu.Unlock()
-	select {
-	case <-ctx.Done():
-	case <-registered:
-		if i.confirmed().status.IP != ip {
-			_ = i.write(ctx, func(*facts[S, P]) {})
-		}
-	}
-}
-
-// writer is an instance as the [fsm.Writer] of its machine. The value is the instance's
-// status, and the instance takes it over together with the machine.
+// writer implements [fsm.Writer] and [fsm.SnapshotEncoder] for the machine of an instance. The
+// value is the record of the instance, and machine and status are committed together.
 type writer[S comparable, P any] struct{ i *Instance[S, P] }
 
 func (w writer[S, P]) Write(ctx context.Context, encode func() ([]byte, error), commit func()) error {
@@ -190,5 +145,5 @@ func (w writer[S, P]) Write(ctx context.Context, encode func() ([]byte, error), 
 func (w writer[S, P]) Err() error { return w.i.lease.Err() }
 
 func (w writer[S, P]) EncodeSnapshot(_ context.Context, m fsm.Snapshot[S]) ([]byte, error) {
-	return w.i.stage(func(f *facts[S, P]) { f.status.follow(m, w.i.connected) })
+	return w.i.stage(func(c *contents[S, P]) { c.status.apply(m, w.i.connected) })
 }

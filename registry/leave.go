@@ -4,42 +4,38 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/leasehold-go/leasehold/fsm"
 )
 
-// Leave walks the machine through the states of [Config.LeavePath], in order, and lets
-// go of the key. A state that is the present one already, or to which no edge leads
-// from it, is passed over. A step that is refused ends the walk; one that was made,
-// and only a hook after it failed, does not. It works after ctx has been cancelled:
-// the walk has [Config.LeaveTimeout], and letting go the time of [Instance.Deregister].
-//
-// When the term has been lost, before or on the way, the machine is detached and
-// walks on in this process alone; the store is not written to any more. The errors
-// of what went wrong are joined; the key is let go of all the same.
+const defaultLeaveTimeout = 10 * time.Second
+
+// Leave moves the machine through [Config.LeavePath] and releases the lease, also after ctx has
+// been cancelled; its error joins the errors of both. The package documentation has the order
+// under Leaving.
 func (i *Instance[S, P]) Leave(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), i.cfg.LeaveTimeout)
 	defer cancel()
 	defer func() { err = errors.Join(err, i.Deregister(ctx)) }() // also if a hook panics
-	return i.walk(ctx)
-}
 
-func (i *Instance[S, P]) walk(ctx context.Context) error {
 	var failed []error
-	for _, s := range i.cfg.LeavePath {
-		err := i.step(ctx, s)
-		if refused, ok := errors.AsType[*fsm.TransitionError[S]](err); err == nil || ok && refused.Phase == fsm.PhaseTable {
+	for _, to := range i.cfg.LeavePath {
+		err := i.step(ctx, to)
+		refused, isRefused := errors.AsType[*fsm.TransitionError[S]](err)
+		if err == nil || isRefused && refused.Phase == fsm.PhaseTable {
 			continue
 		}
 		failed = append(failed, fmt.Errorf("leaving: %w", err))
-		if i.State() != s {
+		if i.State() != to {
 			break
 		}
 	}
 	return errors.Join(failed...)
 }
 
-// step moves the machine by one state, off the lease if that has ended.
+// step moves the machine to one state of the leave path. It detaches the machine first if the
+// lease has ended, and starts again if the lease ends during the transition.
 func (i *Instance[S, P]) step(ctx context.Context, to S) error {
 	held := i.lease.Valid()
 	if !held {
@@ -49,7 +45,7 @@ func (i *Instance[S, P]) step(ctx context.Context, to S) error {
 	}
 	err := i.Transition(ctx, to)
 	if err != nil && i.State() != to && held && !i.lease.Valid() {
-		return i.step(ctx, to) // lost on the way
+		return i.step(ctx, to)
 	}
 	return err
 }

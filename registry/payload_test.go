@@ -66,10 +66,10 @@ func TestPayloadThatCannotBePublishedIsRefused(t *testing.T) {
 func TestPayloadErrorsSayWhatIsWrong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for want, p := range map[string]any{
-			`payload: []int marshals to [1,2], which is not a JSON object`:                             []int{1, 2},
-			`payload: map[string]int has a field "Leasehold" of its own`:                               map[string]int{"Leasehold": 1},
-			`payload: json: unsupported type: chan int`:                                                make(chan int),
-			`payload: string marshals to "` + strings.Repeat("x", 39) + `, which is not a JSON object`: strings.Repeat("x", 1000),
+			`payload of "exchange:1:status": []int marshals to [1,2], which is not a JSON object`:                                    []int{1, 2},
+			`payload of "exchange:1:status": map[string]int has a field "Leasehold", which the registry needs for itself: rename it`: map[string]int{"Leasehold": 1},
+			`payload of "exchange:1:status": json: unsupported type: chan int`:                                                       make(chan int),
+			`payload of "exchange:1:status": string marshals to "` + strings.Repeat("x", 39) + `, which is not a JSON object`:        strings.Repeat("x", 1000),
 		} {
 			if _, err := publish(t, teststore.New(), p, nil); err == nil || err.Error() != want {
 				t.Errorf("got  %v\nwant %s", err, want)

@@ -4,9 +4,8 @@ package registry
 
 import "os"
 
-// thisProcess knows the id alone, so that no record of it is ever reclaimed as
-// that of a dead process.
+// thisProcess returns the id alone, so that ReclaimDead never takes a record of this process.
 func thisProcess() Process { return Process{ID: os.Getpid()} }
 
-// mayRun cannot tell.
+// mayRun always reports true, because the platform does not tell.
 func mayRun(Process) bool { return true }

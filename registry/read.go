@@ -16,9 +16,8 @@ func Get[P any](ctx context.Context, st store.Store, key string) (Record[P], err
 	return newRecord[P](r), nil
 }
 
-// List yields the records under a prefix, in no particular order. A record whose
-// payload cannot be decoded is yielded with its Err set. A non-nil second value ends
-// the list.
+// List yields the records under a prefix, in no particular order. It sets [Record.Err] if a
+// payload cannot be decoded and goes on; an error of the store ends the list.
 func List[P any](ctx context.Context, st store.Store, prefix string) iter.Seq2[Record[P], error] {
 	return func(yield func(Record[P], error) bool) {
 		for r, err := range st.List(ctx, prefix) {
@@ -36,12 +35,12 @@ func List[P any](ctx context.Context, st store.Store, prefix string) iter.Seq2[R
 // Event is a [store.Event] with its record decoded.
 type Event[P any] struct {
 	Kind   store.EventKind
-	Record Record[P]   // of a put; of a gone it has key and token only
-	Cause  store.Cause // of a gone
+	Record Record[P]   // with key and token alone unless Kind is EventPut
+	Cause  store.Cause // of an EventGone
 }
 
-// Watch yields the records under a prefix as they are, a mark, and then changes,
-// as [store.Store] says of its Watch.
+// Watch yields the current records under a prefix, then an [store.EventSynced], then changes;
+// see the Watch of [store.Store].
 func Watch[P any](ctx context.Context, st store.Store, prefix string) iter.Seq2[Event[P], error] {
 	return func(yield func(Event[P], error) bool) {
 		for e, err := range st.Watch(ctx, prefix) {
@@ -49,16 +48,13 @@ func Watch[P any](ctx context.Context, st store.Store, prefix string) iter.Seq2[
 				yield(Event[P]{}, err)
 				return
 			}
-			if !yield(newEvent[P](e), nil) {
+			decoded := Event[P]{Kind: e.Kind, Cause: e.Cause, Record: Record[P]{Key: e.Record.Key, Token: e.Record.Token}}
+			if e.Kind == store.EventPut {
+				decoded.Record = newRecord[P](e.Record)
+			}
+			if !yield(decoded, nil) {
 				return
 			}
 		}
 	}
-}
-
-func newEvent[P any](e store.Event) Event[P] {
-	if e.Kind != store.EventPut {
-		return Event[P]{Kind: e.Kind, Cause: e.Cause, Record: Record[P]{Key: e.Record.Key, Token: e.Record.Token}}
-	}
-	return Event[P]{Kind: e.Kind, Record: newRecord[P](e.Record)}
 }

@@ -8,27 +8,25 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// Reclaim says when an instance takes a key away from the record that another
-// left behind, instead of waiting until it is gone. The holder that it is taken
-// from, should it live after all, learns so at its next write.
+// Reclaim is a policy: when Register may delete the record of another instance. If that instance
+// is still alive, its next write fails with [store.ErrLost].
 type Reclaim uint8
 
 const (
-	// ReclaimNever leaves every record to its ttl.
+	// ReclaimNever never deletes a record.
 	ReclaimNever Reclaim = iota
-	// ReclaimDead takes a record whose process is certain to be dead: it ran in
-	// this boot of this machine and in this PID namespace, and there is no
-	// process with its id and start time any more. Where that cannot be known
-	// for certain the record stays. Linux only; never elsewhere.
+	// ReclaimDead deletes a record if its process ran in the same boot and the same PID
+	// namespace as this process, and no process with its id and start time exists. If any of
+	// these is unknown, as on platforms other than Linux, it keeps the record.
 	ReclaimDead
-	// ReclaimName takes a record of the same [Config.Instance], dead or alive.
-	// It is for names that whoever starts instances gives to one at a time.
+	// ReclaimName deletes a record of the same [Config.Instance], even if its process is alive.
+	// At any time only one process may use a name, as in a StatefulSet.
 	ReclaimName
 )
 
 var policies = []string{ReclaimNever: "never", ReclaimDead: "dead", ReclaimName: "name"}
 
-// String returns the policy in a word: never, dead or name.
+// String returns never, dead or name.
 func (r Reclaim) String() string {
 	if int(r) < len(policies) {
 		return policies[r]
@@ -36,12 +34,11 @@ func (r Reclaim) String() string {
 	return "invalid"
 }
 
-// MarshalText implements [encoding.TextMarshaler], so that a policy can be a flag or
-// stand in a configuration.
+// MarshalText implements [encoding.TextMarshaler], for flags and configuration files.
 func (r Reclaim) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
 // UnmarshalText implements [encoding.TextUnmarshaler]. It fails with
-// *[store.InvalidError] for a word that is no policy.
+// *[store.InvalidError] for any other word.
 func (r *Reclaim) UnmarshalText(text []byte) error {
 	i := slices.Index(policies, string(text))
 	if i < 0 {
@@ -54,14 +51,16 @@ func (r *Reclaim) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// allows reports whether an instance may take a record away.
+// allows reports whether an instance with the identity self may delete a record.
 func (r Reclaim) allows(self Identity, other store.Record) bool {
-	o, ok := decodeOwn(other.Value)
+	o, ok := decodePart(other.Value)
 	switch {
 	case !ok:
 		return false
 	case r == ReclaimDead:
-		return o.Process.deadFor(self.Process)
+		p := o.Process
+		known := p.ID > 0 && p.Start > 0 && p.Boot != "" && p.Namespace != ""
+		return known && p.Boot == self.Process.Boot && p.Namespace == self.Process.Namespace && !mayRun(p)
 	case r == ReclaimName:
 		return o.Instance == self.Instance
 	}

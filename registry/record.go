@@ -13,61 +13,56 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// Record is a stored record as its readers see it. Reading needs no lease.
-//
-// A record that this package did not publish (a predecessor's, or that of a bare
-// lease) is read as well: its payload as far as it can be decoded. The fields that
-// only the registry writes are zero then.
+// Record is a decoded record. If the registry did not write it (a foreign value, or the value of
+// a bare lease), Payload is decoded as far as possible, and the registry's fields are zero.
 type Record[P any] struct {
 	Identity
 	Key     string
-	Token   store.Token   // zero for a record of another program
-	Left    time.Duration // until the record is gone, unless it is renewed
+	Token   store.Token   // zero for a foreign value
+	Left    time.Duration // until the record expires, unless it is renewed
 	Payload P
 
 	State     string
 	Changed   time.Time
-	Heartbeat time.Time                // of the last renew, by this machine's clock
-	History   []fsm.Transition[string] // the most recent ones, oldest first
+	Heartbeat time.Time                // of the last renew, by the reader's clock
+	History   []fsm.Transition[string] // at most 10, oldest first
 
-	// Published reports whether this package wrote the record.
+	// Published reports whether the value has the registry's part.
 	Published bool
-	// Err is why Payload could not be decoded; nil if it could.
+	// Err is the error of decoding Payload, or nil.
 	Err error
 }
 
-// Foreign reports whether another program put the record there.
+// Foreign reports whether the record has a foreign value.
 func (r Record[P]) Foreign() bool { return r.Token == 0 }
 
-// newRecord decodes a record of the store. It never fails: a payload that cannot be
-// decoded leaves its error in Err.
+// newRecord decodes a record. If the payload cannot be decoded, Err says why.
 func newRecord[P any](s store.Record) Record[P] {
 	r := Record[P]{Key: s.Key, Token: s.Token, Left: s.Left}
 	if err := json.Unmarshal(s.Value, &r.Payload); err != nil {
 		r.Err = fmt.Errorf("payload of %q: %w", s.Key, err)
 	}
-	o, ok := decodeOwn(s.Value)
+	p, ok := decodePart(s.Value)
 	if !ok {
 		return r
 	}
 	r.Published = true
-	r.Identity, r.State, r.Changed, r.History = o.identity(), o.State, o.Changed, o.History
-	if ttl := time.Duration(o.TTL) * time.Millisecond; s.Left <= ttl {
+	r.Identity, r.State, r.Changed, r.History = p.identity(), p.State, p.Changed, p.History
+	if ttl := time.Duration(p.TTL) * time.Millisecond; s.Left <= ttl {
 		r.Heartbeat = time.Now().Add(s.Left - ttl).UTC()
 	}
 	return r
 }
 
-// field is the one that the registry appends to the user's payload.
+// field is the name of the registry's part in the JSON object.
 const field = "leasehold"
 
-// ErrBadPayload is the condition of a payload that cannot be published: it does not
-// marshal to a JSON object, or has a field of its own named "leasehold".
+// ErrBadPayload is the condition of a payload that does not marshal to a JSON object, or to one
+// with a field named "leasehold" in any letter case.
 var ErrBadPayload = errors.New("payload")
 
-// own is what the registry itself needs of a record. The token is not in it: that
-// is the record's.
-type own struct {
+// part is the registry's part of a value. The token is that of the record.
+type part struct {
 	Instance   string                   `json:"instance"`
 	Host       string                   `json:"host,omitempty"`
 	IP         netip.Addr               `json:"ip,omitzero"`
@@ -79,73 +74,68 @@ type own struct {
 	History    []fsm.Transition[string] `json:"history,omitempty"`
 }
 
-func newOwn[S comparable](s Status[S], ttl time.Duration) own {
-	o := own{
+// identity returns the identity of the instance that wrote the part.
+func (p part) identity() Identity {
+	return Identity{Instance: p.Instance, Host: p.Host, IP: p.IP, Process: p.Process, Registered: p.Registered}
+}
+
+// decodePart returns the registry's part of a value, if there is one.
+func decodePart(value []byte) (part, bool) {
+	var v struct {
+		Part *part `json:"leasehold"`
+	}
+	if err := json.Unmarshal(value, &v); err != nil || v.Part == nil {
+		return part{}, false
+	}
+	return *v.Part, true
+}
+
+// encode returns the value for the contents: the payload after Fill, with the registry's part
+// appended.
+func (i *Instance[S, P]) encode(c contents[S, P]) ([]byte, error) {
+	// The payload must be an object without a field of the registry's name, in any letter case,
+	// because encoding/json ignores the case.
+	if i.cfg.Fill != nil {
+		i.cfg.Fill(&c.payload, c.status.clone())
+	}
+	object, err := json.Marshal(c.payload)
+	if err != nil {
+		return nil, fmt.Errorf("%w of %q: %w", ErrBadPayload, i.cfg.Key, err)
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(object, &fields); err != nil || fields == nil {
+		return nil, fmt.Errorf("%w of %q: %T marshals to %.40s, which is not a JSON object", ErrBadPayload, i.cfg.Key, any(c.payload), object)
+	}
+	for name := range fields {
+		if strings.EqualFold(name, field) {
+			return nil, fmt.Errorf("%w of %q: %T has a field %q, which the registry needs for itself: rename it", ErrBadPayload, i.cfg.Key, any(c.payload), name)
+		}
+	}
+
+	s := c.status
+	p := part{
 		Instance:   s.Instance,
 		Host:       s.Host,
 		IP:         s.IP,
 		Registered: s.Registered,
 		Process:    s.Process,
-		TTL:        (ttl + time.Millisecond - 1).Milliseconds(), // no time left exceeds it
+		TTL:        (i.ttl + time.Millisecond - 1).Milliseconds(), // rounded up: no record has more time left
 		State:      fmt.Sprint(s.State),
 		Changed:    s.Changed,
 	}
 	for _, t := range s.History {
-		o.History = append(o.History, fsm.Transition[string]{
+		p.History = append(p.History, fsm.Transition[string]{
 			Number: t.Number, From: fmt.Sprint(t.From), To: fmt.Sprint(t.To),
 			Event: t.Event, At: t.At, Cause: t.Cause, Forced: t.Forced,
 		})
 	}
-	return o
-}
-
-// encode makes a record's value.
-func encode(payload any, o own) ([]byte, error) {
-	object, err := json.Marshal(payload)
-	if err == nil {
-		err = checkObject(payload, object)
-	}
+	appended, err := json.Marshal(p)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrBadPayload, err)
-	}
-	appendix, err := json.Marshal(o)
-	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("registry's part of %q: %w", i.cfg.Key, err)
 	}
 	body := bytes.TrimSuffix(object, []byte("}"))
 	if len(body) > len("{") {
 		body = append(body, ',')
 	}
-	return fmt.Appendf(body, "%q:%s}", field, appendix), nil
-}
-
-// checkObject refuses what payload marshals to if our field cannot be appended: the
-// payload's own would collide with it in any letter case, since encoding/json reads
-// them alike.
-func checkObject(payload any, object []byte) error {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(object, &fields); err != nil || fields == nil {
-		return fmt.Errorf("%T marshals to %.40s, which is not a JSON object", payload, object)
-	}
-	for name := range fields {
-		if strings.EqualFold(name, field) {
-			return fmt.Errorf("%T has a field %q of its own", payload, name)
-		}
-	}
-	return nil
-}
-
-// decodeOwn reads our part of a value, if there is one.
-func decodeOwn(value []byte) (own, bool) {
-	var v struct {
-		Own *own `json:"leasehold"`
-	}
-	if err := json.Unmarshal(value, &v); err != nil || v.Own == nil {
-		return own{}, false
-	}
-	return *v.Own, true
-}
-
-func (o own) identity() Identity {
-	return Identity{Instance: o.Instance, Host: o.Host, IP: o.IP, Process: o.Process, Registered: o.Registered}
+	return fmt.Appendf(body, "%q:%s}", field, appended), nil
 }

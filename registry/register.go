@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -11,99 +12,110 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// Register claims cfg.Key and returns the instance that holds it, in the initial
-// state of def, published.
-//
-// It fails with *[ConflictError] while another instance holds the key, unless cfg
-// says to wait or to reclaim; with *[store.ForeignError] if another program put
-// something there; with [ErrBadPayload] or *[store.InvalidError] for what cannot be
-// published; with *[fsm.OptionError] for machine options that
-// do not fit, or a def with an [fsm.Encode] rule: the record is the instance's status;
-// and as [lease.Keeper.Acquire] does.
+const addressLimit = 3 * time.Second // for Config.PublicIP
+
+// Register claims cfg.Key and returns the instance that holds it, in the initial state of def.
+// It fails with *[ConflictError] while another instance holds the key, unless cfg says to wait
+// or to reclaim; the package documentation has the other errors under Registration.
 func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fsm.Definition[S], cfg Config[S, P]) (*Instance[S, P], error) {
-	i, err := newInstance(k, def, cfg)
-	if err != nil {
-		return nil, err
-	}
-	life, stop := context.WithCancel(context.WithoutCancel(ctx))
-	registered := make(chan struct{})
-	i.stopSearch = stop
-	i.search.Go(func() { i.locate(life, registered) })
-
-	held, err := i.claim(ctx, k)
-	if err != nil {
-		stop()
-		i.search.Wait()
-		return nil, conflict(err)
-	}
-	i.begin(held)
-	close(registered)
-	return i, nil
-}
-
-// newInstance checks everything that can be checked without the store, and returns
-// an instance that holds no lease.
-func newInstance[S comparable, P any](k *lease.Keeper, def *fsm.Definition[S], cfg Config[S, P]) (*Instance[S, P], error) {
+	// Check everything that can be checked without the store.
 	if k == nil {
 		return nil, &store.InvalidError{What: "keeper", Rule: "must not be nil"}
 	}
-	if def == nil {
-		return nil, &store.InvalidError{What: "definition", Rule: "must not be nil"}
+	if def == nil || len(def.States()) == 0 {
+		return nil, &store.InvalidError{What: "definition", Rule: "must be made by fsm.Define"}
 	}
 	cfg, err := cfg.complete(def)
 	if err != nil {
 		return nil, err
 	}
+	self := Identity{Instance: cfg.Instance, Host: cfg.Host, Process: thisProcess()}
 	i := &Instance[S, P]{cfg: cfg, ttl: k.TTL(), def: def}
-	i.facts.payload = cfg.Payload
-	i.facts.status.Identity = Identity{Instance: cfg.Instance, Host: cfg.Host, Process: thisProcess()}
-	i.facts.status.State = def.Initial()
-	if err := def.Accepts(i.machineOptions()...); err != nil {
+	i.confirmed.payload = cfg.Payload
+	i.confirmed.status = Status[S]{Identity: self, State: def.Initial()}
+	machineOptions := append(slices.Clone(cfg.MachineOptions), fsm.WithWriter(writer[S, P]{i}))
+	if err := def.Accepts(machineOptions...); err != nil {
 		return nil, fmt.Errorf("machine of %q: %w", cfg.Key, err)
 	}
-	_, err = i.encode(i.next())
-	return i, err
-}
+	if _, err := i.encode(i.confirmed); err != nil {
+		return nil, err
+	}
 
-// claim acquires the key, taking it back if the policy says so.
-func (i *Instance[S, P]) claim(ctx context.Context, k *lease.Keeper) (lease.Lease, error) {
-	opts := []lease.Option{lease.WithValueFunc(i.initial)}
-	if !i.cfg.LivenessOnly {
-		opts = append(opts, lease.WithHeartbeatValue(i.heartbeat, i.commit))
+	// Look for the address at the same time, and stop if the key is not acquired.
+	life, stop := context.WithCancel(context.WithoutCancel(ctx))
+	registered := make(chan struct{}) // closed below once the instance is complete
+	i.stopSearch = stop
+	i.search.Go(func() { i.locate(life, registered) })
+	defer func() {
+		if i.lease == nil { // also if Fill panics
+			stop()
+			i.search.Wait()
+		}
+	}()
+
+	// Claim the key. No heartbeat is prepared before the create has succeeded, so the first
+	// value counts as confirmed when it is made.
+	opts := []lease.Option{lease.WithValueFunc(func() ([]byte, error) {
+		defer i.commit()
+		return i.stage(func(c *contents[S, P]) {
+			now := time.Now().UTC()
+			c.status.Registered, c.status.Changed, c.status.Heartbeat = now, now, now
+			if i.connected(c.status.State) {
+				c.status.Connected = now
+			}
+		})
+	})}
+	if !cfg.LivenessOnly {
+		heartbeat := func(at time.Time) ([]byte, error) {
+			return i.stage(func(c *contents[S, P]) { c.status.Heartbeat = at.UTC() })
+		}
+		opts = append(opts, lease.WithHeartbeatValue(heartbeat, i.commit))
 	}
-	if i.cfg.Reclaim != ReclaimNever {
-		self := i.facts.status.Identity
-		opts = append(opts, lease.WithReclaim(func(r store.Record) bool { return i.cfg.Reclaim.allows(self, r) }))
+	if cfg.Reclaim != ReclaimNever {
+		opts = append(opts, lease.WithReclaim(func(r store.Record) bool { return cfg.Reclaim.allows(self, r) }))
 	}
-	if i.cfg.Wait {
+	if cfg.Wait {
 		opts = append(opts, lease.WithWait())
 	}
-	return k.Acquire(ctx, i.cfg.Key, nil, opts...)
+	acquired, err := k.Acquire(ctx, cfg.Key, nil, opts...)
+	if held := new(store.HeldError); errors.As(err, &held) {
+		return nil, newConflictError(held.Record, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+
+	// Begin: the machine writes through the lease.
+	i.mu.Lock()
+	i.token = acquired.Token()
+	i.mu.Unlock()
+	i.lease = acquired
+	i.machine = fsm.New(def, machineOptions...)
+	close(registered)
+	return i, nil
 }
 
-// initial makes the first value. Nothing else is written yet.
-func (i *Instance[S, P]) initial() ([]byte, error) {
-	now, first := time.Now().UTC(), i.next()
-	s := &first.status
-	s.Registered, s.Changed, s.Heartbeat = now, now, now
-	if i.connected(s.State) {
-		s.Connected = now
+// locate finds the address of the instance and publishes it once the instance is registered,
+// unless the first value already has it. If that write fails, the next value has the address.
+func (i *Instance[S, P]) locate(ctx context.Context, registered <-chan struct{}) {
+	limited, cancel := context.WithTimeout(ctx, addressLimit)
+	defer cancel()
+	ip, err := i.cfg.PublicIP(limited)
+	if err != nil {
+		return
 	}
 	i.mu.Lock()
-	i.facts = first
+	i.ip = ip
 	i.mu.Unlock()
-	return i.encode(first)
-}
-
-func (i *Instance[S, P]) machineOptions() []fsm.Option {
-	return append(slices.Clone(i.cfg.MachineOptions), fsm.WithWriter(writer[S, P]{i}))
-}
-
-// begin puts the machine on the lease.
-func (i *Instance[S, P]) begin(held lease.Lease) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-registered:
+	}
 	i.mu.Lock()
-	i.token = held.Token()
+	published := i.confirmed.status.IP == ip
 	i.mu.Unlock()
-	i.lease = held
-	i.machine = fsm.New(i.def, i.machineOptions()...)
+	if !published {
+		_ = i.write(ctx, func(*contents[S, P]) {})
+	}
 }

@@ -9,46 +9,42 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// Identity says who an instance is. It is for people to read: who owns a key is
-// decided by nonce and token, never by a name.
+const publishedHistory = 10 // transitions in a record, at most
+
+// Identity describes an instance to people. The holder of a key is identified by nonce and
+// token, never by its Identity.
 type Identity struct {
-	Instance   string     // its name
-	Host       string     // the machine's name
-	IP         netip.Addr // the zero address while it is not known
+	Instance   string     // name of the instance
+	Host       string     // name of the machine
+	IP         netip.Addr // zero while unknown
 	Process    Process    // as far as the platform tells
-	Registered time.Time  // when it asked for the key that it got
+	Registered time.Time  // when the create was sent that acquired the key
 }
 
-// Status is what an instance has to say about itself. Times are in UTC, and zero
-// where there was no such moment yet.
+// Status is the published facts of an instance. Times are in UTC, and zero if the event has
+// not happened.
 type Status[S comparable] struct {
 	Identity
-	Token store.Token // zero in the very first value, which is made before it is granted
+	Token store.Token // zero in the first value, which is made before the token is known
 
 	State       S
-	Changed     time.Time // of the state
-	Connected   time.Time // of the last entry to [Config.Connected], from a state outside
-	Heartbeat   time.Time // of the last heartbeat that was published, or of the registration
+	Changed     time.Time // of the last change of State
+	Connected   time.Time // of the last entry into Config.Connected from outside
+	Heartbeat   time.Time // of the last published heartbeat, or else the registration
 	LastError   string
 	LastErrorAt time.Time
-	History     []fsm.Transition[S] // the most recent ones, oldest first
+	History     []fsm.Transition[S] // at most 10, oldest first
 }
 
-// facts are what an instance has published, or is about to.
-type facts[S comparable, P any] struct {
-	status  Status[S]
-	payload P
-}
-
-// clone returns s with a history of its own, for the user to keep.
+// clone returns s with its own copy of the history, for user code that may modify it.
 func (s Status[S]) clone() Status[S] {
 	s.History = slices.Clone(s.History)
 	return s
 }
 
-// follow takes over where the machine is, if it has moved: before that the record
-// is older than the machine. connected tells the states that count as such.
-func (s *Status[S]) follow(m fsm.Snapshot[S], connected func(S) bool) {
+// apply sets state, times and history from a snapshot of the machine. A machine that has not
+// moved yet changes nothing, because the record is older than the machine.
+func (s *Status[S]) apply(m fsm.Snapshot[S], connected func(S) bool) {
 	if m.Number == 0 {
 		return
 	}
@@ -56,5 +52,5 @@ func (s *Status[S]) follow(m fsm.Snapshot[S], connected func(S) bool) {
 		s.Connected = m.Since
 	}
 	s.State, s.Changed = m.State, m.Since
-	s.History = m.History[max(0, len(m.History)-recent):]
+	s.History = m.History[max(0, len(m.History)-publishedHistory):]
 }
