@@ -13,14 +13,14 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// What most tests run with. The margin that trust gives up is then 600ms.
+// Times of most tests. The trust window ends 600ms before the TTL.
 const (
 	ttl       = 10 * time.Second
 	heartbeat = 3 * time.Second
 	window    = ttl - ttl/100 - 500*time.Millisecond
 )
 
-// tester is what testing.T and rapid.T have in common.
+// tester has the common methods of testing.T and rapid.T.
 type tester interface {
 	Helper()
 	Fatal(args ...any)
@@ -52,7 +52,7 @@ func acquire(t tester, k *lease.Keeper, key string, opts ...lease.Option) lease.
 	return held
 }
 
-// value is what a store holds under a key, or "" for no record.
+// value returns the value under a key, or "" without a record.
 func value(t tester, st store.Store, key string) string {
 	t.Helper()
 	r, err := st.Get(context.Background(), key)
@@ -62,7 +62,7 @@ func value(t tester, st store.Store, key string) string {
 	return string(r.Value)
 }
 
-// ended waits for the end of a term and returns how long after start it came.
+// ended waits for the end of a lease and returns the time since start.
 func ended(held lease.Lease, start time.Time) time.Duration {
 	<-held.Done()
 	return time.Since(start)

@@ -27,7 +27,7 @@ func serve(t *testing.T, status int, body string) string {
 	return s.URL
 }
 
-func TestReportedIP(t *testing.T) {
+func TestReportedIPParsesThePlainTextAnswer(t *testing.T) {
 	for name, c := range map[string]struct {
 		status int
 		body   string
@@ -53,7 +53,7 @@ func TestReportedIP(t *testing.T) {
 	}
 }
 
-func TestReportedIPRefusesABadURL(t *testing.T) {
+func TestReportedIPFailsForABadURL(t *testing.T) {
 	if ip, err := registry.ReportedIP("::")(t.Context()); err == nil {
 		t.Errorf("got %v", ip)
 	}
@@ -70,7 +70,7 @@ func TestReportedIPEndsWithTheContext(t *testing.T) {
 	}
 }
 
-func TestOutboundIP(t *testing.T) {
+func TestOutboundIPReturnsASpecifiedAddress(t *testing.T) {
 	ip, err := registry.OutboundIP(t.Context())
 	if err != nil {
 		t.Logf("this machine has no way out: %v", err)

@@ -16,14 +16,14 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// step is one thing that is asked of an instance, and what the store suffers from
-// then until the pause after it is over.
+// step is one call of an instance, and the fault of the store during the call and the pause after
+// it.
 type step struct {
 	What   string
-	Pick   int // of where a transition leads
+	Pick   int // selects the target of a transition
 	Fault  string
 	Pause  time.Duration
-	Settle bool // then wait until nothing is in doubt
+	Settle bool // wait until nothing is in doubt
 }
 
 var faults = map[string]teststore.Fault{
@@ -43,11 +43,9 @@ func steps() *rapid.Generator[[]step] {
 	}), 1, 25)
 }
 
-// What the store shows is what the machine did and what callers were told: after
-// every step, whatever happens to requests. Only while a write is in doubt may it
-// be that write which is shown.
-func TestRecordAgreesWithTheInstance(t *testing.T) {
-	full.Only(t)
+// After every step, record, status and machine agree with the results that callers got. Only a
+// write in doubt may also be the one in the record.
+func TestRecordAgreesWithTheStatusUnderFaults(t *testing.T) {
 	for name, livenessOnly := range map[string]bool{"heartbeats with a value": false, "liveness only": true} {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
@@ -62,39 +60,39 @@ func TestRecordAgreesWithTheInstance(t *testing.T) {
 	}
 }
 
-// face is what callers did of what a record shows.
-type face struct {
+// view is the part of a record that calls change.
+type view struct {
 	state  State
 	count  int
-	failed string // the last error recorded
+	failed string // last recorded error
 	moves  uint64 // transitions made
 }
 
-func faceOf(e record) face {
-	f := face{state: State(e.State), count: e.Payload.Count, failed: e.Payload.Seen.LastError}
+func viewOf(e record) view {
+	f := view{state: State(e.State), count: e.Payload.Count, failed: e.Payload.Seen.LastError}
 	if n := len(e.History); n > 0 {
 		f.moves = e.History[n-1].Number
 	}
 	return f
 }
 
-// walker takes an instance through steps, and keeps its own account.
+// walker runs steps on an instance and computes the views to expect.
 type walker struct {
 	st    *teststore.Store
 	inst  *instance
-	now   face   // what callers were told
-	doubt []face // what was in doubt since
+	now   view   // by the results that callers got
+	doubt []view // of the writes in doubt since then
 }
 
 func walk(t *testing.T, plan []step, livenessOnly bool) error {
-	w := walker{st: teststore.New(), now: face{state: Idle}}
-	w.inst = register(t, keep(t, w.st), func(c *config) { c.LivenessOnly = livenessOnly })
+	w := walker{st: teststore.New(), now: view{state: Idle}}
+	w.inst = register(t, newKeeper(t, w.st), func(c *config) { c.LivenessOnly = livenessOnly })
 	for n, s := range plan {
 		if err := w.take(t.Context(), s); err != nil {
 			return fmt.Errorf("step %d, %+v: %w", n, s, err)
 		}
 		if !w.inst.Lease().Valid() {
-			break // the store was silent for too long
+			break // no write was confirmed within the trust window
 		}
 	}
 	return w.local()
@@ -116,15 +114,15 @@ func (w *walker) take(ctx context.Context, s step) error {
 	time.Sleep(s.Pause)
 	w.st.Inject(nil, teststore.Update, teststore.Renew)
 	if s.Settle {
-		time.Sleep(2 * heartbeat) // time for a heartbeat to settle, and for what is late to arrive
+		time.Sleep(2 * heartbeat) // time for a heartbeat to settle the doubt, and for late requests to arrive
 		w.doubt = nil
 		wrong = errors.Join(wrong, w.same())
 	}
 	return errors.Join(wrong, w.local(), w.stored())
 }
 
-// ask does what s says and returns where that should lead.
-func (w *walker) ask(ctx context.Context, s step) (face, error) {
+// ask makes the call of a step and returns the view that it leads to.
+func (w *walker) ask(ctx context.Context, s step) (view, error) {
 	next := w.now
 	switch s.What {
 	case "transition", "stray":
@@ -141,7 +139,7 @@ func (w *walker) ask(ctx context.Context, s step) (face, error) {
 		next.count++
 		return next, w.inst.Update(ctx, func(p *payload) { p.Count++ })
 	case "bad update":
-		return next, w.inst.Update(ctx, func(p *payload) { p.Count, p.Note = -1, bad })
+		return next, w.inst.Update(ctx, func(p *payload) { p.Count, p.Note = -1, unencodable })
 	case "error":
 		next.failed = time.Now().String()
 		return next, w.inst.RecordError(ctx, errors.New(next.failed))
@@ -152,28 +150,28 @@ func (w *walker) ask(ctx context.Context, s step) (face, error) {
 	return next, nil
 }
 
-// answer checks that a step failed if it had to, and for no other reason than the
-// store's.
+// answer checks that an invalid call fails, and that a valid call fails only by an error of the
+// store.
 func (w *walker) answer(s step, err error) error {
 	invalid := s.What == "stray" && errors.Is(err, fsm.ErrInvalidTransition) || s.What == "bad update" && errors.Is(err, errBoom)
-	trouble := errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrInDoubt) || errors.Is(err, store.ErrLost)
-	if s.What == "bad update" && err == nil || err != nil && !invalid && !trouble {
+	ofStore := errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrInDoubt) || errors.Is(err, store.ErrLost)
+	if s.What == "bad update" && err == nil || err != nil && !invalid && !ofStore {
 		return fmt.Errorf("answered %w", err)
 	}
 	return nil
 }
 
-// local checks the instance against what callers were told.
+// local checks status and machine against the expected view.
 func (w *walker) local() error {
 	s, m := w.inst.Status(), w.inst.Machine().Snapshot()
-	got := face{s.State, w.now.count, s.LastError, m.Number}
+	got := view{s.State, w.now.count, s.LastError, m.Number}
 	if got != w.now || m.State != s.State || m.Number > 0 && !m.Since.Equal(s.Changed) {
-		return fmt.Errorf("the instance says %+v, its machine %+v; want %+v", s, m, w.now)
+		return fmt.Errorf("status %+v, machine %+v; want %+v", s, m, w.now)
 	}
 	return nil
 }
 
-// stored checks the record against what callers were told, and what was in doubt.
+// stored checks the record against the expected view and the writes in doubt.
 func (w *walker) stored() error {
 	if !w.inst.Lease().Valid() {
 		return nil
@@ -182,16 +180,16 @@ func (w *walker) stored() error {
 	if err != nil {
 		return err
 	}
-	got := faceOf(e)
+	got := viewOf(e)
 	for _, may := range append(w.doubt, w.now) {
 		if got == may {
 			return nil
 		}
 	}
-	return fmt.Errorf("the store shows %+v, want %+v or, in doubt, one of %+v", got, w.now, w.doubt)
+	return fmt.Errorf("record %+v, want %+v or, in doubt, one of %+v", got, w.now, w.doubt)
 }
 
-// same checks the record against the status in all that they share.
+// same checks the record against the status.
 func (w *walker) same() error {
 	synctest.Wait() // a heartbeat may be between its write and its commit
 	if !w.inst.Lease().Valid() {

@@ -19,27 +19,27 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// record reads a value the way a reader does.
-func recordOf(value []byte) (e record) {
-	var own struct {
+// decode decodes a value as a reader does.
+func decode(value []byte) (e record) {
+	var v struct {
 		payload
-		Own struct {
+		Part struct {
 			State   string
 			History []fsm.Transition[string]
 		} `json:"leasehold"`
 	}
-	if err := json.Unmarshal(value, &own); err != nil {
+	if err := json.Unmarshal(value, &v); err != nil {
 		panic(err)
 	}
-	e.Payload, e.State, e.History = own.payload, own.Own.State, own.Own.History
+	e.Payload, e.State, e.History = v.payload, v.Part.State, v.Part.History
 	return e
 }
 
-// crowd calls one instance from many goroutines at once, on a store that is slow
-// and troubled, and watches each value on its way there.
-type crowd struct {
+// callers calls one instance from many goroutines on a store with faults, and inspects each value
+// before it is sent.
+type callers struct {
 	inst  *instance
-	count atomic.Int64 // the largest count that a caller was told is published
+	count atomic.Int64 // largest count whose update succeeded
 	done  atomic.Int64 // updates that succeeded
 	moved atomic.Int64 // transitions that succeeded
 
@@ -47,36 +47,36 @@ type crowd struct {
 	wrong []error
 }
 
-func (c *crowd) complain(format string, args ...any) {
+func (c *callers) fail(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.wrong = append(c.wrong, fmt.Errorf(format, args...))
 }
 
-// inspect is called with each value that is about to be sent: it is never made
-// from facts older than those that have been confirmed by then.
-func (c *crowd) inspect(value []byte) {
-	e, s, m := recordOf(value), c.inst.Status(), c.inst.Machine().Snapshot()
-	f := faceOf(e)
+// inspect checks that a value about to be sent is not made from contents older than the confirmed
+// ones.
+func (c *callers) inspect(value []byte) {
+	e, s, m := decode(value), c.inst.Status(), c.inst.Machine().Snapshot()
+	f := viewOf(e)
 	if int64(f.count) < c.count.Load() {
-		c.complain("count %d goes out after %d was confirmed", f.count, c.count.Load())
+		c.fail("count %d is sent after %d was confirmed", f.count, c.count.Load())
 	}
 	if f.moves < m.Number || f.moves > m.Number+1 {
-		c.complain("transition %d goes out after %d was made", f.moves, m.Number)
+		c.fail("transition %d is sent after %d was made", f.moves, m.Number)
 	}
 	if f.moves == m.Number && f.state != m.State {
-		c.complain("%s goes out while the machine is in %s", f.state, m.State)
+		c.fail("%s is sent while the machine is in %s", f.state, m.State)
 	}
 	if seen := e.Payload.Seen; seen.Heartbeat.Before(s.Heartbeat) || seen.LastErrorAt.Before(s.LastErrorAt) || seen.Connected.Before(s.Connected) {
-		c.complain("%+v goes out after %+v was confirmed", seen, s)
+		c.fail("%+v is sent after %+v was confirmed", seen, s)
 	}
 	if f.moves > 0 && e.History[len(e.History)-1].To != e.State || e.Payload.Seen.State != f.state {
-		c.complain("%s in the payload, %s beside the history %+v", e.Payload.Seen.State, f.state, e.History)
+		c.fail("%s in the payload, %s beside the history %+v", e.Payload.Seen.State, f.state, e.History)
 	}
 }
 
-// trouble delays each request at random, and spoils some of them.
-func trouble(kinds ...string) teststore.Fault {
+// randomFault delays each request at random, or applies a random fault to it.
+func randomFault(kinds ...string) teststore.Fault {
 	return func(ctx context.Context, call func(context.Context) error) error {
 		time.Sleep(rand.N(50 * time.Millisecond))
 		if f := faults[kinds[rand.N(len(kinds))]]; f != nil {
@@ -88,7 +88,7 @@ func trouble(kinds ...string) teststore.Fault {
 	}
 }
 
-func (c *crowd) update(t *testing.T) {
+func (c *callers) update(t *testing.T) {
 	var count int
 	if c.inst.Update(t.Context(), func(p *payload) { p.Count++; count = p.Count }) == nil {
 		c.done.Add(1)
@@ -98,15 +98,15 @@ func (c *crowd) update(t *testing.T) {
 	}
 }
 
-func (c *crowd) move(t *testing.T) {
+func (c *callers) move(t *testing.T) {
 	next := c.inst.Machine().Next()
 	if c.inst.Transition(t.Context(), next[rand.N(len(next))]) == nil {
 		c.moved.Add(1)
 	}
 }
 
-// run lets everybody in at once, until each has called n times.
-func (c *crowd) run(t *testing.T, n int) {
+// run makes each call n times, all concurrently.
+func (c *callers) run(t *testing.T, n int) {
 	var wg sync.WaitGroup
 	for _, call := range []func(*testing.T){
 		c.update, c.update, c.move, c.move,
@@ -123,27 +123,27 @@ func (c *crowd) run(t *testing.T, n int) {
 	wg.Wait()
 }
 
-func TestNothingOlderIsEverPublished(t *testing.T) {
+func TestValuesAreNeverMadeFromOlderContents(t *testing.T) {
 	for name, f := range map[string]teststore.Fault{
-		"slow":     trouble("none"),
-		"troubled": trouble("none", "none", "none", "refuse", "drop", "drop reply", "late"),
+		"slow":     randomFault("none"),
+		"troubled": randomFault("none", "none", "none", "refuse", "drop", "drop reply", "late"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				st := teststore.New()
-				k := keep(t, st, func(c *lease.Config) { c.TTL, c.Heartbeat = time.Minute, 200*time.Millisecond })
-				c := &crowd{inst: register(t, k)}
+				k := newKeeper(t, st, func(c *lease.Config) { c.TTL, c.Heartbeat = time.Minute, 200*time.Millisecond })
+				c := &callers{inst: register(t, k)}
 				st.Inspect(c.inspect)
 				st.Inject(f, teststore.Update, teststore.Renew)
 				c.run(t, 150)
-				c.wantFinal(t, st)
+				c.wantAllPublished(t, st)
 			})
 		})
 	}
 }
 
-// wantFinal waits until all is quiet and checks what is left.
-func (c *crowd) wantFinal(t *testing.T, st *teststore.Store) {
+// wantAllPublished removes the faults and checks that the record has every successful call.
+func (c *callers) wantAllPublished(t *testing.T, st *teststore.Store) {
 	t.Helper()
 	st.Inject(nil, teststore.Update, teststore.Renew)
 	time.Sleep(2 * heartbeat)
@@ -153,7 +153,7 @@ func (c *crowd) wantFinal(t *testing.T, st *teststore.Store) {
 	}
 	e, m := published(t, st), c.inst.Machine().Snapshot()
 	if c.done.Load() == 0 || c.moved.Load() == 0 {
-		t.Errorf("%d updates and %d transitions succeeded: the test tests nothing", c.done.Load(), c.moved.Load())
+		t.Errorf("%d updates and %d transitions succeeded: the test proves nothing", c.done.Load(), c.moved.Load())
 	}
 	if int64(e.Payload.Count) != c.done.Load() || int64(m.Number) != c.moved.Load() {
 		t.Errorf("%d updates and %d transitions are published, %d and %d succeeded", e.Payload.Count, m.Number, c.done.Load(), c.moved.Load())
@@ -161,12 +161,10 @@ func (c *crowd) wantFinal(t *testing.T, st *teststore.Store) {
 	wantAgreement(t, st, c.inst)
 }
 
-// However much is written, readers see that the instance lives.
-func TestHeartbeatIsPublishedUnderUpdatesThatNeverPause(t *testing.T) {
-	full.Only(t)
+func TestHeartbeatIsPublishedDuringContinuousUpdates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		inst := register(t, keep(t, st))
+		inst := register(t, newKeeper(t, st))
 		st.Inject(teststore.Delay(time.Millisecond, time.Millisecond), teststore.Update)
 		var wg sync.WaitGroup
 		for range 3 {
@@ -179,7 +177,7 @@ func TestHeartbeatIsPublishedUnderUpdatesThatNeverPause(t *testing.T) {
 		for range 50 {
 			time.Sleep(heartbeat)
 			if e := published(t, st); time.Since(e.Payload.Seen.Heartbeat) > heartbeat+time.Second {
-				t.Fatalf("the last heartbeat that is shown is %v old", time.Since(e.Payload.Seen.Heartbeat))
+				t.Fatalf("the last published heartbeat is %v old", time.Since(e.Payload.Seen.Heartbeat))
 			}
 		}
 		_ = inst.Deregister(t.Context())
@@ -187,27 +185,26 @@ func TestHeartbeatIsPublishedUnderUpdatesThatNeverPause(t *testing.T) {
 	})
 }
 
-// A reader who follows a store without faults never sees a step back.
-func TestReadersSeeNoStepBack(t *testing.T) {
+func TestWatchYieldsNoOlderValue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		k := keep(t, st, func(c *lease.Config) { c.TTL, c.Heartbeat = time.Minute, 200*time.Millisecond })
-		c := &crowd{inst: register(t, k)}
-		st.Inject(trouble("none"), teststore.Update, teststore.Renew)
+		k := newKeeper(t, st, func(c *lease.Config) { c.TTL, c.Heartbeat = time.Minute, 200*time.Millisecond })
+		c := &callers{inst: register(t, k)}
+		st.Inject(randomFault("none"), teststore.Update, teststore.Renew)
 		ctx, stop := context.WithCancel(t.Context())
 		followed := make(chan int, 1)
 		go func() { followed <- c.follow(ctx, st) }()
 		c.run(t, 100)
 		stop()
 		if n := <-followed; n < 100 {
-			t.Errorf("the reader saw %d values", n)
+			t.Errorf("watch yielded %d values, want at least 100", n)
 		}
-		c.wantFinal(t, st)
+		c.wantAllPublished(t, st)
 	})
 }
 
-// follow watches until ctx ends and returns how many values it saw.
-func (c *crowd) follow(ctx context.Context, st store.Store) (values int) {
+// follow watches until ctx ends and returns the number of values.
+func (c *callers) follow(ctx context.Context, st store.Store) (values int) {
 	var last record
 	for e, err := range registry.Watch[payload](ctx, st, key) {
 		if err != nil {
@@ -216,9 +213,9 @@ func (c *crowd) follow(ctx context.Context, st store.Store) (values int) {
 		if e.Kind != store.EventPut {
 			continue
 		}
-		was, is := faceOf(last), faceOf(e.Record)
+		was, is := viewOf(last), viewOf(e.Record)
 		if is.count < was.count || is.moves < was.moves || e.Record.Payload.Seen.Heartbeat.Before(last.Payload.Seen.Heartbeat) {
-			c.complain("%+v was seen after %+v", e.Record, last)
+			c.fail("watch yielded %+v after %+v", e.Record, last)
 		}
 		last = e.Record
 		values++

@@ -14,7 +14,7 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-func TestConfigThatCannotWorkIsRefused(t *testing.T) {
+func TestRegisterRefusesInvalidConfig(t *testing.T) {
 	for want, change := range map[string]func(*config){
 		`invalid key: must not be empty`: func(c *config) { c.Key = "" },
 		`invalid key "leasehold:x": names that begin with "leasehold:" are the library's own`: func(c *config) { c.Key = "leasehold:x" },
@@ -26,20 +26,20 @@ func TestConfigThatCannotWorkIsRefused(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			st := teststore.New()
-			_, err := registry.Register(t.Context(), keep(t, st), lifecycle, configure(change))
+			_, err := registry.Register(t.Context(), newKeeper(t, st), lifecycle, configure(change))
 			if _, typed := errors.AsType[*store.InvalidError](err); !typed || err.Error() != want {
 				t.Errorf("got  %v\nwant %s", err, want)
 			}
 			if len(st.Sent(teststore.Create)) != 0 {
-				t.Error("the store was asked all the same")
+				t.Error("a create was sent")
 			}
 		})
 	}
 }
 
-func TestKeyMayBeAsLongAsTheStoreAllows(t *testing.T) {
+func TestKeyHasTheLengthLimitOfTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := keep(t, teststore.New())
+		k := newKeeper(t, teststore.New())
 		register(t, k, func(c *config) { c.Key = strings.Repeat("k", store.MaxKey) })
 		cfg := configure(func(c *config) { c.Key = strings.Repeat("k", store.MaxKey+1) })
 		if _, err := registry.Register(t.Context(), k, lifecycle, cfg); !errors.Is(err, store.ErrInvalid) {
@@ -48,28 +48,28 @@ func TestKeyMayBeAsLongAsTheStoreAllows(t *testing.T) {
 	})
 }
 
-func TestKeeperAndDefinitionAreRequired(t *testing.T) {
+func TestRegisterRequiresKeeperAndDefinition(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		if _, err := registry.Register(t.Context(), nil, lifecycle, configure()); !errors.Is(err, store.ErrInvalid) {
 			t.Errorf("without a keeper: got %v, want %v", err, store.ErrInvalid)
 		}
 		for _, def := range []*fsm.Definition[State]{nil, {}} {
-			if _, err := registry.Register(t.Context(), keep(t, teststore.New()), def, configure()); !errors.Is(err, store.ErrInvalid) {
+			if _, err := registry.Register(t.Context(), newKeeper(t, teststore.New()), def, configure()); !errors.Is(err, store.ErrInvalid) {
 				t.Errorf("without a definition: got %v, want %v", err, store.ErrInvalid)
 			}
 		}
 	})
 }
 
-// What is published is the instance's status, so the machine's value has no place.
-func TestDefinitionWithAnEncodeRuleIsRefused(t *testing.T) {
+// The registry makes the value, so the definition must not.
+func TestRegisterRefusesDefinitionWithEncodeRule(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
 		def, err := lifecycle.With(fsm.Encode(func(context.Context, fsm.Snapshot[State]) ([]byte, error) { return []byte("{}"), nil }))
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = registry.Register(t.Context(), keep(t, st), def, configure())
+		_, err = registry.Register(t.Context(), newKeeper(t, st), def, configure())
 		if _, typed := errors.AsType[*fsm.OptionError](err); !typed {
 			t.Errorf("got %v, want an option error", err)
 		}
@@ -77,14 +77,14 @@ func TestDefinitionWithAnEncodeRuleIsRefused(t *testing.T) {
 	})
 }
 
-func TestHistoryIsFiftyUnlessToldOtherwise(t *testing.T) {
+func TestMachineKeepsFiftyTransitionsByDefault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		inst := register(t, keep(t, teststore.New()))
+		inst := register(t, newKeeper(t, teststore.New()))
 		for range 30 {
-			climb(t, inst, Starting, Idle)
+			move(t, inst, Starting, Idle)
 		}
 		if n := len(inst.Machine().History()); n != 50 {
-			t.Errorf("remembers %d, want 50", n)
+			t.Errorf("history of %d, want 50", n)
 		}
 	})
 }
@@ -103,7 +103,7 @@ func TestMachineOptionsReachTheMachine(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		i, err := registry.Register(t.Context(), keep(t, teststore.New()), def, configure(func(c *config) {
+		i, err := registry.Register(t.Context(), newKeeper(t, teststore.New()), def, configure(func(c *config) {
 			c.MachineOptions = []fsm.Option{fsm.WithHistory(1), fsm.WithData(owner, "me"),
 				fsm.WithQueue(1, func(_ context.Context, err error) { failed = append(failed, err) })}
 		}))
@@ -123,13 +123,13 @@ func TestMachineOptionsReachTheMachine(t *testing.T) {
 	})
 }
 
-func TestMachineOptionsThatDoNotFitAreRefused(t *testing.T) {
+func TestRegisterRefusesMachineOptionsThatDefinitionDoesNotAccept(t *testing.T) {
 	for want, test := range map[string]struct {
 		rule fsm.Rule[State]
 		opts []fsm.Option
 	}{
 		`machine of "job": bad options: data "owner" is missing: give it by WithData`:                             {fsm.Requires[State](owner), nil},
-		`machine of "job": bad options: 2 writers, a machine has one`:                                             {fsm.Before(func(context.Context, fsm.Transition[State]) error { return nil }), []fsm.Option{fsm.WithWriter(noWriter{})}},
+		`machine of "job": bad options: 2 writers, a machine has one`:                                             {fsm.Before(func(context.Context, fsm.Transition[State]) error { return nil }), []fsm.Option{fsm.WithWriter(nullWriter{})}},
 		`machine of "job": bad options: the writer makes the value itself, and the definition has an Encode rule`: {fsm.Encode(func(context.Context, fsm.Snapshot[State]) ([]byte, error) { return nil, nil }), nil},
 	} {
 		t.Run(want, func(t *testing.T) {
@@ -139,18 +139,18 @@ func TestMachineOptionsThatDoNotFitAreRefused(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				_, err = registry.Register(t.Context(), keep(t, st), def, configure(func(c *config) { c.Key, c.MachineOptions = "job", test.opts }))
+				_, err = registry.Register(t.Context(), newKeeper(t, st), def, configure(func(c *config) { c.Key, c.MachineOptions = "job", test.opts }))
 				if _, typed := errors.AsType[*fsm.OptionError](err); !typed || err.Error() != want {
 					t.Errorf("got  %v\nwant %s", err, want)
 				}
 				if len(st.Sent(teststore.Create)) != 0 {
-					t.Error("the store was asked all the same")
+					t.Error("a create was sent")
 				}
 			})
 		})
 	}
 }
 
-type noWriter struct{}
+type nullWriter struct{}
 
-func (noWriter) Write(context.Context, func() ([]byte, error), func()) error { return nil }
+func (nullWriter) Write(context.Context, func() ([]byte, error), func()) error { return nil }

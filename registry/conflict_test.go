@@ -14,8 +14,8 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// refused returns the conflict that a registration meets.
-func refused(t *testing.T, k *lease.Keeper, changes ...func(*config)) *registry.ConflictError {
+// wantConflict fails unless Register returns a conflict, which it returns.
+func wantConflict(t *testing.T, k *lease.Keeper, changes ...func(*config)) *registry.ConflictError {
 	t.Helper()
 	_, err := registry.Register(t.Context(), k, lifecycle, configure(changes...))
 	conflict, ok := errors.AsType[*registry.ConflictError](err)
@@ -25,36 +25,36 @@ func refused(t *testing.T, k *lease.Keeper, changes ...func(*config)) *registry.
 	return conflict
 }
 
-func TestConflictNamesTheHolder(t *testing.T) {
+func TestConflictErrorNamesTheHolder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		since := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
 		time.Sleep(time.Until(since))
 		st := teststore.New()
 		st.Inject(teststore.Refuse, teststore.Renew)
-		k := keep(t, st, func(c *lease.Config) { c.TTL, c.Heartbeat = 45*time.Second, 15*time.Second })
+		k := newKeeper(t, st, func(c *lease.Config) { c.TTL, c.Heartbeat = 45*time.Second, 15*time.Second })
 		ip := netip.MustParseAddr("10.0.0.7")
 		holder := register(t, k, func(c *config) {
 			c.PublicIP = func(context.Context) (netip.Addr, error) { return ip, nil }
 		})
 		time.Sleep(14 * time.Second)
 
-		got := refused(t, k)
+		got := wantConflict(t, k)
 		const want = `"exchange:1:status" is held by host-a (10.0.0.7) since 2026-11-21T10:00:00Z, 31s left`
 		if got.Error() != want {
-			t.Errorf("says %s\nwant %s", got, want)
+			t.Errorf("got  %s\nwant %s", got, want)
 		}
 		s := holder.Status()
 		if d := diff(s.Identity, got.Identity); d != "" || got.Key != key || got.Token != s.Token || got.Left != 31*time.Second {
-			t.Errorf("got %+v, want the holder's: %s", got, d)
+			t.Errorf("got %+v, want the identity of the holder: %s", got, d)
 		}
 		held, ok := errors.AsType[*store.HeldError](error(got))
 		if !ok || held.Record.Token != s.Token || !errors.Is(got, store.ErrHeld) {
-			t.Errorf("unwraps to %v, want the error of the store", held)
+			t.Errorf("unwraps to %v, want the HeldError of the store", held)
 		}
 	})
 }
 
-func TestConflictLeavesOutWhatIsNotKnown(t *testing.T) {
+func TestConflictErrorOmitsUnknownFacts(t *testing.T) {
 	for name, c := range map[string]struct{ value, want string }{
 		"bare lease": {`{"state":"active"}`, `"exchange:1:status" is held, 10s left`},
 		"not JSON":   {"hello", `"exchange:1:status" is held, 10s left`},
@@ -66,39 +66,39 @@ func TestConflictLeavesOutWhatIsNotKnown(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				k := keep(t, teststore.New())
+				k := newKeeper(t, teststore.New())
 				held, err := k.Acquire(t.Context(), key, []byte(c.value))
 				if err != nil {
 					t.Fatal(err)
 				}
-				got := refused(t, k)
+				got := wantConflict(t, k)
 				if got.Error() != c.want || got.Token != held.Token() {
-					t.Errorf("says %s (token %d)\nwant %s (token %d)", got, got.Token, c.want, held.Token())
+					t.Errorf("got  %s (token %d)\nwant %s (token %d)", got, got.Token, c.want, held.Token())
 				}
 			})
 		})
 	}
 }
 
-// A name decides nothing: fault 5 of the first protocol.
-func TestSameHostAndNameConflict(t *testing.T) {
+// Fault 5 of the first protocol: the same host name allowed to reclaim.
+func TestInstancesOfSameHostAndNameConflict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		k := keep(t, st)
+		k := newKeeper(t, st)
 		same := func(c *config) { c.Host, c.Instance = "host-a", "connector" }
 		first := register(t, k, same)
-		refused(t, k, same)
-		refused(t, k, same, func(c *config) { c.Reclaim = registry.ReclaimDead })
+		wantConflict(t, k, same)
+		wantConflict(t, k, same, func(c *config) { c.Reclaim = registry.ReclaimDead })
 		if !first.Lease().Valid() || len(st.Sent(teststore.Delete)) != 0 {
-			t.Error("the holder was touched")
+			t.Error("the record of the holder was deleted")
 		}
 	})
 }
 
-func TestRegisterPassesOnWhatTheStoreSays(t *testing.T) {
+func TestRegisterReturnsErrorOfStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		k := keep(t, st)
+		k := newKeeper(t, st)
 		for condition, f := range map[error]teststore.Fault{
 			store.ErrUnavailable: teststore.Refuse,
 			store.ErrInDoubt:     teststore.Drop,
@@ -116,7 +116,7 @@ func TestRegisterPassesOnWhatTheStoreSays(t *testing.T) {
 		gone, cancel := context.WithCancelCause(t.Context())
 		cancel(errBoom)
 		if _, err := registry.Register(gone, k, lifecycle, configure()); !errors.Is(err, errBoom) {
-			t.Errorf("got %v, want the cause of the context's end", err)
+			t.Errorf("got %v, want the cause of the context", err)
 		}
 		_ = k.Close(t.Context())
 		if _, err := registry.Register(t.Context(), k, lifecycle, configure()); !errors.Is(err, lease.ErrClosed) {
@@ -125,8 +125,7 @@ func TestRegisterPassesOnWhatTheStoreSays(t *testing.T) {
 	})
 }
 
-// The instance of a create whose reply was lost is the one that is returned.
-func TestRegistrationSurvivesALostReply(t *testing.T) {
+func TestRegisterSurvivesALostReply(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
 		tries := 0
@@ -137,7 +136,7 @@ func TestRegistrationSurvivesALostReply(t *testing.T) {
 			return call(ctx)
 		}, teststore.Create)
 		began := time.Now()
-		inst := register(t, keep(t, st))
+		inst := register(t, newKeeper(t, st))
 		if s := inst.Status(); tries != 2 || !s.Registered.Equal(began) {
 			t.Errorf("%+v after %d tries, want it since %v after 2", s, tries, began)
 		}

@@ -12,11 +12,11 @@ import (
 	"github.com/leasehold-go/leasehold/lease"
 )
 
-func TestDeregisterLetsGoInAnyState(t *testing.T) {
+func TestDeregisterReleasesTheLeaseInAnyState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		inst := register(t, keep(t, st))
-		climb(t, inst, Starting, Warming)
+		inst := register(t, newKeeper(t, st))
+		move(t, inst, Starting, Warming)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if err := inst.Deregister(ctx); err != nil {
@@ -29,10 +29,10 @@ func TestDeregisterLetsGoInAnyState(t *testing.T) {
 	})
 }
 
-func TestDeregisterTwice(t *testing.T) {
+func TestSecondDeregisterDoesNotTouchTheSuccessor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		k := keep(t, st)
+		k := newKeeper(t, st)
 		inst := register(t, k)
 		if err := inst.Deregister(t.Context()); err != nil {
 			t.Error(err)
@@ -42,18 +42,18 @@ func TestDeregisterTwice(t *testing.T) {
 			t.Error(err)
 		}
 		if e := published(t, st); e.Token != second.Lease().Token() || len(st.Sent(teststore.Delete)) != 1 {
-			t.Errorf("the successor's record was touched: %+v", e)
+			t.Errorf("the record of the successor was deleted: %+v", e)
 		}
 	})
 }
 
-func TestDeregisterMayBeTriedAgain(t *testing.T) {
+func TestDeregisterCanBeRepeatedAfterAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		inst := register(t, keep(t, st))
+		inst := register(t, newKeeper(t, st))
 		st.Inject(teststore.Refuse, teststore.Delete)
 		if err := inst.Deregister(t.Context()); err == nil {
-			t.Error("it was said to succeed")
+			t.Error("got nil, want an error")
 		}
 		st.Inject(nil, teststore.Delete)
 		if err := inst.Deregister(t.Context()); err != nil {
@@ -66,7 +66,7 @@ func TestDeregisterMayBeTriedAgain(t *testing.T) {
 func TestNothingIsWrittenAfterDeregister(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		inst := register(t, keep(t, st))
+		inst := register(t, newKeeper(t, st))
 		if err := inst.Deregister(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -87,13 +87,12 @@ func TestNothingIsWrittenAfterDeregister(t *testing.T) {
 	})
 }
 
-// Whatever is going on at that moment: the key is gone, and everything returns.
-func TestDeregisterBesideEverything(t *testing.T) {
+func TestDeregisterWorksDuringConcurrentCalls(t *testing.T) {
 	for range 50 {
 		synctest.Test(t, func(t *testing.T) {
 			st := teststore.New()
-			inst := register(t, keep(t, st), found(200*time.Millisecond))
-			st.Inject(trouble("none", "none", "slow"), teststore.Update, teststore.Renew, teststore.Delete)
+			inst := register(t, newKeeper(t, st), addressAfter(200*time.Millisecond))
+			st.Inject(randomFault("none", "none", "slow"), teststore.Update, teststore.Renew, teststore.Delete)
 			var wg sync.WaitGroup
 			for _, call := range []func(){
 				func() { _ = inst.Transition(t.Context(), Starting) },

@@ -10,8 +10,7 @@ import (
 	memstore "github.com/leasehold-go/leasehold/store/memory"
 )
 
-// Connector is what a service publishes: its own fields, and what it wants of the
-// status.
+// Connector is the payload of a service: its own fields and the state.
 type Connector struct {
 	Exchange string `json:"exchange"`
 	State    State  `json:"state"`
@@ -74,7 +73,7 @@ func ExampleRun() {
 				return err
 			}
 		}
-		return nil // or wait for <-ctx.Done(): the caller has had enough, or the key is lost
+		return nil // or wait for <-ctx.Done(): ctx has ended or the lease is lost
 	})
 	fmt.Println(err)
 	for _, t := range inst.Machine().History() {

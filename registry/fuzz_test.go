@@ -15,20 +15,19 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// held is a store whose every key is held by what a test says.
-type held struct{ shelf }
+// heldStore is a store in which a given record holds every key.
+type heldStore struct{ fixedStore }
 
-func (h held) Create(context.Context, store.Claim) (store.Grant, error) {
+func (h heldStore) Create(context.Context, store.Claim) (store.Grant, error) {
 	return store.Grant{}, &store.HeldError{Record: h.records[0]}
 }
 
-// Delete is what a reclaim would do. None is due: no record of a test tells of a process
-// of this boot.
-func (h held) Delete(context.Context, string, store.LeaseRef) error {
-	return errors.New("somebody's record was deleted")
+// Delete fails, because no record of the test has a process of this boot to reclaim.
+func (h heldStore) Delete(context.Context, string, store.LeaseRef) error {
+	return errors.New("the record was deleted")
 }
 
-// Whatever lies under a key: reading it and meeting it end well.
+// Any value can be read, and makes Register return a conflict.
 func FuzzRecord(f *testing.F) {
 	for _, value := range []string{
 		"", "hello", "{}", "null", `{"count":1,"leasehold":null}`, `{"leasehold":"x"}`, `{"Leasehold":{},"leasehold":{}}`,
@@ -46,31 +45,31 @@ func FuzzRecord(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, value []byte, token uint64, left int64) {
 		r := store.Record{Key: key, Value: value, Token: store.Token(token), Left: time.Duration(max(left, 1))}
-		st := held{shelf{records: []store.Record{r}}}
+		st := heldStore{fixedStore{records: []store.Record{r}}}
 		e, err := registry.Get[payload](t.Context(), st, key)
 		if err != nil || e.Token != r.Token || e.Left != r.Left {
 			t.Fatalf("got %+v, %v", e, err)
 		}
 		if !json.Valid(value) && (e.Err == nil || e.Published) {
-			t.Errorf("%+v was read from what is not JSON", e)
+			t.Errorf("%+v was decoded from a value that is not JSON", e)
 		}
-		if e.Published && fieldsOf(value) == 0 {
-			t.Errorf("%+v was read from what has no field of ours", e)
+		if e.Published && countFields(value) == 0 {
+			t.Errorf("%+v was decoded from a value without the registry's part", e)
 		}
 		if e.Heartbeat.After(time.Now()) {
 			t.Errorf("a heartbeat in the future: %v", e.Heartbeat)
 		}
-		wantAlike(t, st, e)
+		wantSameFromListAndWatch(t, st, e)
 		cfg := configure(func(c *config) { c.Reclaim = registry.ReclaimDead })
-		_, err = registry.Register(t.Context(), keep(t, st), lifecycle, cfg)
+		_, err = registry.Register(t.Context(), newKeeper(t, st), lifecycle, cfg)
 		if conflict, ok := errors.AsType[*registry.ConflictError](err); !ok || conflict.Error() == "" {
 			t.Errorf("got %v, want a conflict", err)
 		}
 	})
 }
 
-// wantAlike fails unless List and Watch read a record as Get did.
-func wantAlike(t *testing.T, st store.Store, want record) {
+// wantSameFromListAndWatch fails unless List and Watch read a record as Get did.
+func wantSameFromListAndWatch(t *testing.T, st store.Store, want record) {
 	shown := func(e record) string {
 		e.Heartbeat = time.Time{} // counted from when it was read
 		return fmt.Sprintf("%+v", e)
@@ -88,8 +87,8 @@ func wantAlike(t *testing.T, st store.Store, want record) {
 	}
 }
 
-// fieldsOf counts the registry's fields in an object, in any letter case.
-func fieldsOf(object []byte) (count int) {
+// countFields counts the registry's fields in an object, in any letter case.
+func countFields(object []byte) (count int) {
 	d := json.NewDecoder(bytes.NewReader(object))
 	d.UseNumber() // of any size
 	for depth, name := 0, false; ; {
@@ -114,8 +113,7 @@ func fieldsOf(object []byte) (count int) {
 	}
 }
 
-// Whatever a user publishes: it is refused, or what is published is that object and one
-// field beside, which says who published it.
+// Any payload is refused or published with exactly one field appended.
 func FuzzPayload(f *testing.F) {
 	for _, object := range []string{
 		"", "{}", " { } ", "[]", "null", `"{}"`, `{"a":1}`, `{"a":1,"a":2}`, `{"leasehold":1}`, `{"LEASEHOLD":{}}`, "{\"lea\u017fehold\":1}",
@@ -128,7 +126,7 @@ func FuzzPayload(f *testing.F) {
 		st := teststore.New()
 		inst, err := publish(t, st, json.RawMessage(object), nil)
 		var fields, all map[string]json.RawMessage
-		if json.Unmarshal(object, &fields) != nil || fields == nil || fieldsOf(object) > 0 {
+		if json.Unmarshal(object, &fields) != nil || fields == nil || countFields(object) > 0 {
 			if !errors.Is(err, registry.ErrBadPayload) {
 				t.Errorf("got %v, want %v", err, registry.ErrBadPayload)
 			}
@@ -138,7 +136,7 @@ func FuzzPayload(f *testing.F) {
 			t.Fatal(err)
 		}
 		r, _ := st.Get(t.Context(), key)
-		if err := json.Unmarshal(r.Value, &all); err != nil || fieldsOf(r.Value) != 1 {
+		if err := json.Unmarshal(r.Value, &all); err != nil || countFields(r.Value) != 1 {
 			t.Errorf("published %q: %v", r.Value, err)
 		}
 		delete(all, "leasehold")

@@ -12,26 +12,26 @@ import (
 	"github.com/leasehold-go/leasehold/registry"
 )
 
-var somewhere = netip.MustParseAddr("203.0.113.9")
+var publicIP = netip.MustParseAddr("203.0.113.9")
 
-// found is a search that finds an address after d.
-func found(d time.Duration) func(*config) {
+// addressAfter sets a PublicIP that returns publicIP after d.
+func addressAfter(d time.Duration) func(*config) {
 	return func(c *config) {
 		c.PublicIP = func(ctx context.Context) (netip.Addr, error) {
 			select {
 			case <-ctx.Done():
 				return netip.Addr{}, ctx.Err()
 			case <-time.After(d):
-				return somewhere, nil
+				return publicIP, nil
 			}
 		}
 	}
 }
 
-func TestIdentityDefaults(t *testing.T) {
+func TestIdentityHasDefaults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		k := keep(t, st)
+		k := newKeeper(t, st)
 		names := make(map[string]bool)
 		for range 3 {
 			inst := register(t, k, func(c *config) { c.Host = "" })
@@ -48,10 +48,10 @@ func TestIdentityDefaults(t *testing.T) {
 	})
 }
 
-func TestIdentityIsShownAsConfigured(t *testing.T) {
+func TestIdentityIsPublishedAsConfigured(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		register(t, keep(t, st), func(c *config) { c.Host, c.Instance = "shown", "connector" })
+		register(t, newKeeper(t, st), func(c *config) { c.Host, c.Instance = "shown", "connector" })
 		if e := published(t, st); e.Host != "shown" || e.Instance != "connector" || !e.Published {
 			t.Errorf("published %+v", e.Identity)
 		}
@@ -62,55 +62,55 @@ func TestAddressFoundLaterIsPublished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
 		began := time.Now()
-		inst := register(t, keep(t, st), found(time.Second))
+		inst := register(t, newKeeper(t, st), addressAfter(time.Second))
 		if time.Since(began) != 0 || published(t, st).IP.IsValid() {
 			t.Errorf("registered after %v with address %v, want at once and none", time.Since(began), published(t, st).IP)
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if e := published(t, st); e.IP != somewhere || e.Payload.Seen.IP != somewhere {
-			t.Errorf("published %v and %v, want %v", e.IP, e.Payload.Seen.IP, somewhere)
+		if e := published(t, st); e.IP != publicIP || e.Payload.Seen.IP != publicIP {
+			t.Errorf("published %v and %v, want %v", e.IP, e.Payload.Seen.IP, publicIP)
 		}
 		wantAgreement(t, st, inst)
 	})
 }
 
-func TestAddressFoundWhileWaitingIsInTheFirstValue(t *testing.T) {
+func TestAddressFoundDuringWaitIsInTheFirstValue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		k := keep(t, st)
+		k := newKeeper(t, st)
 		first := register(t, k)
 		time.AfterFunc(time.Hour, func() { _ = first.Deregister(context.Background()) })
-		register(t, k, waiting, found(time.Second))
-		if e := published(t, st); e.IP != somewhere {
-			t.Errorf("published %v, want %v", e.IP, somewhere)
+		register(t, k, wait, addressAfter(time.Second))
+		if e := published(t, st); e.IP != publicIP {
+			t.Errorf("published %v, want %v", e.IP, publicIP)
 		}
 		synctest.Wait()
 		if n := len(st.Sent(teststore.Update)); n != 0 {
-			t.Errorf("it was published again, with %d updates", n)
+			t.Errorf("got %d updates, want none", n)
 		}
 	})
 }
 
-func TestAddressThatCouldNotBeWrittenComesWithTheNextValue(t *testing.T) {
+func TestNextValueHasAddressWhoseWriteFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
 		st.Inject(teststore.Refuse, teststore.Update)
-		inst := register(t, keep(t, st), found(time.Second))
+		inst := register(t, newKeeper(t, st), addressAfter(time.Second))
 		time.Sleep(time.Second + heartbeat)
-		if e := published(t, st); e.IP != somewhere {
-			t.Errorf("published %v, want %v with the next heartbeat", e.IP, somewhere)
+		if e := published(t, st); e.IP != publicIP {
+			t.Errorf("published %v, want %v with the next heartbeat", e.IP, publicIP)
 		}
 		wantAgreement(t, st, inst)
 	})
 }
 
-func TestSearchIsCutAfterThreeSeconds(t *testing.T) {
+func TestAddressSearchEndsAfterThreeSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var cut time.Duration
 		began := time.Now()
 		st := teststore.New()
-		inst := register(t, keep(t, st), func(c *config) {
+		inst := register(t, newKeeper(t, st), func(c *config) {
 			c.PublicIP = func(ctx context.Context) (netip.Addr, error) {
 				<-ctx.Done()
 				cut = time.Since(began)
@@ -126,11 +126,11 @@ func TestSearchIsCutAfterThreeSeconds(t *testing.T) {
 	})
 }
 
-func TestAddressThatIsNotFoundIsAbsent(t *testing.T) {
+func TestAddressIsAbsentIfSearchFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		register(t, keep(t, st), func(c *config) {
-			c.PublicIP = func(context.Context) (netip.Addr, error) { return somewhere, errBoom }
+		register(t, newKeeper(t, st), func(c *config) {
+			c.PublicIP = func(context.Context) (netip.Addr, error) { return publicIP, errBoom }
 		})
 		time.Sleep(time.Minute)
 		if e := published(t, st); e.IP.IsValid() || e.Payload.Seen.IP.IsValid() || len(st.Sent(teststore.Update)) != 0 {
@@ -139,31 +139,31 @@ func TestAddressThatIsNotFoundIsAbsent(t *testing.T) {
 	})
 }
 
-// stubborn is a search that takes its time, whatever its context says, and notes
-// when it is over.
-func stubborn(d time.Duration, over *bool) func(*config) {
+// addressIgnoringContext sets a PublicIP that takes d, ignores its context, and sets over at its
+// end.
+func addressIgnoringContext(d time.Duration, over *bool) func(*config) {
 	return func(c *config) {
 		c.PublicIP = func(context.Context) (netip.Addr, error) {
 			time.Sleep(d)
 			*over = true
-			return somewhere, nil
+			return publicIP, nil
 		}
 	}
 }
 
-func TestDeregisterJoinsTheSearch(t *testing.T) {
+func TestDeregisterWaitsForTheAddressSearch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var over bool
-		inst := register(t, keep(t, teststore.New()), stubborn(time.Minute, &over))
+		inst := register(t, newKeeper(t, teststore.New()), addressIgnoringContext(time.Minute, &over))
 		if err := inst.Deregister(t.Context()); err != nil || !over {
-			t.Errorf("returned %v; the search is over: %v", err, over)
+			t.Errorf("returned %v; search ended: %v", err, over)
 		}
 	})
 }
 
-func TestDeregisterEndsTheSearch(t *testing.T) {
+func TestDeregisterCancelsTheAddressSearch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		inst := register(t, keep(t, teststore.New()), found(2*time.Second))
+		inst := register(t, newKeeper(t, teststore.New()), addressAfter(2*time.Second))
 		began := time.Now()
 		if err := inst.Deregister(t.Context()); err != nil || time.Since(began) != 0 {
 			t.Errorf("returned %v after %v, want at once", err, time.Since(began))
@@ -171,11 +171,11 @@ func TestDeregisterEndsTheSearch(t *testing.T) {
 	})
 }
 
-func TestSearchThatHangsDoesNotHoldTheKey(t *testing.T) {
+func TestSlowAddressSearchDoesNotDelayTheRelease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var over bool
 		st := teststore.New()
-		inst := register(t, keep(t, st), stubborn(time.Minute, &over))
+		inst := register(t, newKeeper(t, st), addressIgnoringContext(time.Minute, &over))
 		go func() { _ = inst.Deregister(t.Context()) }()
 		time.Sleep(time.Second)
 		wantGone(t, st)
@@ -183,20 +183,20 @@ func TestSearchThatHangsDoesNotHoldTheKey(t *testing.T) {
 	})
 }
 
-func TestRefusedRegistrationJoinsTheSearch(t *testing.T) {
+func TestRefusedRegisterWaitsForTheAddressSearch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := keep(t, teststore.New())
+		k := newKeeper(t, teststore.New())
 		register(t, k)
 		began, over := time.Now(), false
-		refused(t, k, func(c *config) {
+		wantConflict(t, k, func(c *config) {
 			c.PublicIP = func(ctx context.Context) (netip.Addr, error) {
 				<-ctx.Done()
 				over = true
-				return somewhere, nil
+				return publicIP, nil
 			}
 		})
 		if !over || time.Since(began) != 0 {
-			t.Errorf("returned after %v; the search is over: %v", time.Since(began), over)
+			t.Errorf("returned after %v; search ended: %v", time.Since(began), over)
 		}
 	})
 }
@@ -205,8 +205,8 @@ func TestRefusedRegistrationJoinsTheSearch(t *testing.T) {
 // is left over would fail the bubble.
 func TestPanicInFillEndsTheAddressSearch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k, calls := keep(t, teststore.New()), 0
-		cfg := configure(found(time.Second), func(c *config) {
+		k, calls := newKeeper(t, teststore.New()), 0
+		cfg := configure(addressAfter(time.Second), func(c *config) {
 			c.Fill = func(*payload, registry.Status[State]) {
 				if calls++; calls == 2 {
 					panic(errBoom)
@@ -222,13 +222,12 @@ func TestPanicInFillEndsTheAddressSearch(t *testing.T) {
 	})
 }
 
-// The address is found in the middle of everything else.
-func TestSearchEndsWithTheTerm(t *testing.T) {
+func TestDeregisterCancelsTheWriteOfTheAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		inst := register(t, keep(t, st), found(2*time.Second))
+		inst := register(t, newKeeper(t, st), addressAfter(2*time.Second))
 		st.Inject(teststore.Silence, teststore.Update)
-		time.Sleep(2*time.Second + time.Millisecond) // the address is on its way to the store
+		time.Sleep(2*time.Second + time.Millisecond) // the address is being written
 		began := time.Now()
 		if err := inst.Deregister(t.Context()); err != nil || time.Since(began) != 0 {
 			t.Errorf("returned %v after %v, want at once", err, time.Since(began))

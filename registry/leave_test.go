@@ -13,14 +13,14 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// ruled registers an instance whose definition has more rules.
-func ruled(t *testing.T, st store.Store, cfg config, rules ...fsm.Rule[State]) *instance {
+// registerWithRules registers an instance with additional rules.
+func registerWithRules(t *testing.T, st store.Store, cfg config, rules ...fsm.Rule[State]) *instance {
 	t.Helper()
 	def, err := lifecycle.With(rules...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	inst, err := registry.Register(t.Context(), keep(t, st), def, cfg)
+	inst, err := registry.Register(t.Context(), newKeeper(t, st), def, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func ruled(t *testing.T, st store.Store, cfg config, rules ...fsm.Rule[State]) *
 	return inst
 }
 
-// path is where an instance's machine has been.
+// path returns the states that the machine has been in.
 func path(inst *instance) []State {
 	all := []State{Idle}
 	for _, t := range inst.Machine().History() {
@@ -44,15 +44,15 @@ func wantPath(t *testing.T, inst *instance, want ...State) {
 	}
 }
 
-func TestLeaveWalksAndLetsGo(t *testing.T) {
+func TestLeaveFollowsThePathAndReleasesTheLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
 		var seen []State
-		inst := ruled(t, st, configure(), fsm.After(func(context.Context, fsm.Transition[State]) error {
+		inst := registerWithRules(t, st, configure(), fsm.After(func(context.Context, fsm.Transition[State]) error {
 			seen = append(seen, State(published(t, st).State))
 			return nil
 		}))
-		climb(t, inst, Starting, Warming, Active)
+		move(t, inst, Starting, Warming, Active)
 		if err := inst.Leave(t.Context()); err != nil {
 			t.Error(err)
 		}
@@ -62,23 +62,23 @@ func TestLeaveWalksAndLetsGo(t *testing.T) {
 		}
 		wantGone(t, st)
 		if s := inst.Status(); s.State != Stopped {
-			t.Errorf("the status says %s after it has left", s.State)
+			t.Errorf("status in %s, want stopped", s.State)
 		}
 	})
 }
 
-func TestLeavePassesOver(t *testing.T) {
-	for name, c := range map[string]struct{ climb, leave, want []State }{
-		"what no edge leads to": {nil, []State{Stopping, Stopped}, []State{Idle}},
-		"some of it":            {[]State{Starting}, []State{Active, Stopping, Warming, Stopped}, []State{Idle, Starting, Stopping, Stopped}},
-		"the present state":     {[]State{Starting, Stopping}, []State{Stopping, Stopped}, []State{Idle, Starting, Stopping, Stopped}},
-		"everything":            {[]State{Starting}, nil, []State{Idle, Starting}},
+func TestLeaveSkipsStatesWithoutAnEdge(t *testing.T) {
+	for name, c := range map[string]struct{ before, leave, want []State }{
+		"states without an edge": {nil, []State{Stopping, Stopped}, []State{Idle}},
+		"some states":            {[]State{Starting}, []State{Active, Stopping, Warming, Stopped}, []State{Idle, Starting, Stopping, Stopped}},
+		"the current state":      {[]State{Starting, Stopping}, []State{Stopping, Stopped}, []State{Idle, Starting, Stopping, Stopped}},
+		"an empty path":          {[]State{Starting}, nil, []State{Idle, Starting}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				st := teststore.New()
-				inst := register(t, keep(t, st), func(cfg *config) { cfg.LeavePath = c.leave })
-				climb(t, inst, c.climb...)
+				inst := register(t, newKeeper(t, st), func(cfg *config) { cfg.LeavePath = c.leave })
+				move(t, inst, c.before...)
 				if err := inst.Leave(t.Context()); err != nil {
 					t.Error(err)
 				}
@@ -89,27 +89,27 @@ func TestLeavePassesOver(t *testing.T) {
 	}
 }
 
-func TestLeaveThatIsVetoedLetsGoAllTheSame(t *testing.T) {
+func TestLeaveReleasesTheLeaseAfterAVeto(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
 		cfg := configure(func(c *config) { c.LeavePath = []State{Stopping, Idle} }) // both are reachable
-		inst := ruled(t, st, cfg, fsm.Guard(Stopping, "drained", func(context.Context, fsm.Transition[State]) error { return errBoom }))
-		climb(t, inst, Starting, Warming)
+		inst := registerWithRules(t, st, cfg, fsm.Guard(Stopping, "drained", func(context.Context, fsm.Transition[State]) error { return errBoom }))
+		move(t, inst, Starting, Warming)
 		err := inst.Leave(t.Context())
 		const want = `leaving: warming -> stopping: guard "drained": boom`
 		if !errors.Is(err, errBoom) || err.Error() != want {
 			t.Errorf("got  %v\nwant %s", err, want)
 		}
-		wantPath(t, inst, Idle, Starting, Warming) // the refusal has ended the walk
+		wantPath(t, inst, Idle, Starting, Warming) // the refusal has ended the path
 		wantGone(t, st)
 	})
 }
 
-func TestLeaveGoesOnAfterAHookThatFailed(t *testing.T) {
+func TestLeaveContinuesAfterAHookError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		inst := ruled(t, st, configure(), fsm.OnEntry(Stopping, func(context.Context, fsm.Transition[State]) error { return errBoom }))
-		climb(t, inst, Starting)
+		inst := registerWithRules(t, st, configure(), fsm.OnEntry(Stopping, func(context.Context, fsm.Transition[State]) error { return errBoom }))
+		move(t, inst, Starting)
 		if err := inst.Leave(t.Context()); !errors.Is(err, errBoom) {
 			t.Errorf("got %v, want %v", err, errBoom)
 		}
@@ -118,16 +118,16 @@ func TestLeaveGoesOnAfterAHookThatFailed(t *testing.T) {
 	})
 }
 
-func TestLeaveTellsOfAHookThatFailedWhileTheTermWasLost(t *testing.T) {
+func TestLeaveReturnsHookErrorIfLeaseIsLostInTheHook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
 		var inst *instance
-		inst = ruled(t, st, configure(), fsm.OnEntry(Stopping, func(context.Context, fsm.Transition[State]) error {
+		inst = registerWithRules(t, st, configure(), fsm.OnEntry(Stopping, func(context.Context, fsm.Transition[State]) error {
 			st.Evict(key)
 			<-inst.Lease().Done()
 			return errBoom
 		}))
-		climb(t, inst, Starting)
+		move(t, inst, Starting)
 		if err := inst.Leave(t.Context()); !errors.Is(err, errBoom) {
 			t.Errorf("got %v, want %v", err, errBoom)
 		}
@@ -135,15 +135,15 @@ func TestLeaveTellsOfAHookThatFailedWhileTheTermWasLost(t *testing.T) {
 	})
 }
 
-func TestLeaveLetsGoThoughAHookPanics(t *testing.T) {
+func TestLeaveReleasesTheLeaseIfAHookPanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		inst := ruled(t, st, configure(), fsm.OnEntry(Stopping, func(context.Context, fsm.Transition[State]) error { panic(errBoom) }))
-		climb(t, inst, Starting)
+		inst := registerWithRules(t, st, configure(), fsm.OnEntry(Stopping, func(context.Context, fsm.Transition[State]) error { panic(errBoom) }))
+		move(t, inst, Starting)
 		func() {
 			defer func() {
 				if p := recover(); p != errBoom {
-					t.Errorf("recovered %v, want the hook's panic", p)
+					t.Errorf("recovered %v, want the panic of the hook", p)
 				}
 			}()
 			_ = inst.Leave(t.Context())
@@ -152,11 +152,11 @@ func TestLeaveLetsGoThoughAHookPanics(t *testing.T) {
 	})
 }
 
-func TestLeaveWorksAfterTheContextHasEnded(t *testing.T) {
+func TestLeaveWorksAfterItsContextHasEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		inst := register(t, keep(t, st))
-		climb(t, inst, Starting)
+		inst := register(t, newKeeper(t, st))
+		move(t, inst, Starting)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if err := inst.Leave(ctx); err != nil {
@@ -167,37 +167,36 @@ func TestLeaveWorksAfterTheContextHasEnded(t *testing.T) {
 	})
 }
 
-// Values that were put into the context stay there.
-func TestLeaveKeepsTheValuesOfTheContext(t *testing.T) {
+func TestLeaveKeepsTheValuesOfItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		type trace struct{}
 		var got any
-		inst := ruled(t, teststore.New(), configure(), fsm.OnEntry(Stopping, func(ctx context.Context, _ fsm.Transition[State]) error {
+		inst := registerWithRules(t, teststore.New(), configure(), fsm.OnEntry(Stopping, func(ctx context.Context, _ fsm.Transition[State]) error {
 			got = ctx.Value(trace{})
 			return nil
 		}))
-		climb(t, inst, Starting)
+		move(t, inst, Starting)
 		if err := inst.Leave(context.WithValue(t.Context(), trace{}, 42)); err != nil || got != 42 {
 			t.Errorf("the hook got %v, %v", got, err)
 		}
 	})
 }
 
-func TestLeaveIsBoundedWhenTheStoreHangs(t *testing.T) {
+func TestLeaveReturnsWithinItsTimeoutIfTheStoreHangs(t *testing.T) {
 	const within = 4 * time.Second
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		inst := register(t, keep(t, st), func(c *config) { c.LeaveTimeout = within })
-		climb(t, inst, Starting)
+		inst := register(t, newKeeper(t, st), func(c *config) { c.LeaveTimeout = within })
+		move(t, inst, Starting)
 		st.Inject(teststore.Silence, teststore.Update, teststore.Delete)
 		began := time.Now()
 		err := inst.Leave(t.Context())
-		const release = 5 * time.Second // what a release may take
+		const release = 5 * time.Second // limit of lease.Release
 		if took := time.Since(began); err == nil || took < within || took > within+release {
 			t.Errorf("returned %v after %v, want an error between %v and %v", err, took, within, within+release)
 		}
 		if inst.Lease().Valid() || inst.State() != Starting {
-			t.Errorf("it is in %s, and still holds the key: %v", inst.State(), inst.Lease().Valid())
+			t.Errorf("in %s, lease valid: %v", inst.State(), inst.Lease().Valid())
 		}
 		st.Inject(nil, teststore.Update, teststore.Delete)
 		time.Sleep(ttl)
@@ -205,27 +204,27 @@ func TestLeaveIsBoundedWhenTheStoreHangs(t *testing.T) {
 	})
 }
 
-func TestLeaveHasTenSecondsUnlessToldOtherwise(t *testing.T) {
+func TestLeaveTimeoutIsTenSecondsByDefault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var left time.Duration
-		inst := ruled(t, teststore.New(), configure(), fsm.OnEntry(Stopping, func(ctx context.Context, _ fsm.Transition[State]) error {
+		inst := registerWithRules(t, teststore.New(), configure(), fsm.OnEntry(Stopping, func(ctx context.Context, _ fsm.Transition[State]) error {
 			deadline, _ := ctx.Deadline()
 			left = time.Until(deadline)
 			return nil
 		}))
-		climb(t, inst, Starting)
+		move(t, inst, Starting)
 		if err := inst.Leave(t.Context()); err != nil || left != 10*time.Second {
 			t.Errorf("%v left, %v, want 10s", left, err)
 		}
 	})
 }
 
-func TestLeaveAfterLossWalksLocally(t *testing.T) {
+func TestLeaveAfterLossWritesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
 		guarded := 0
-		inst := ruled(t, st, configure(), fsm.Before(func(context.Context, fsm.Transition[State]) error { guarded++; return nil }))
-		climb(t, inst, Starting)
+		inst := registerWithRules(t, st, configure(), fsm.Before(func(context.Context, fsm.Transition[State]) error { guarded++; return nil }))
+		move(t, inst, Starting)
 		st.Evict(key)
 		<-inst.Lease().Done()
 		wrote := len(st.Sent(teststore.Create, teststore.Update, teststore.Renew))
@@ -234,30 +233,29 @@ func TestLeaveAfterLossWalksLocally(t *testing.T) {
 		}
 		wantPath(t, inst, Idle, Starting, Stopping, Stopped)
 		if n := len(st.Sent(teststore.Create, teststore.Update, teststore.Renew)) - wrote; n != 0 || guarded != 3 {
-			t.Errorf("%d writes, and %d steps were asked about; want 0 and 3", n, guarded)
+			t.Errorf("%d writes, %d calls of the before hook; want 0 and 3", n, guarded)
 		}
 		if s := inst.Status(); s.State != Stopped {
-			t.Errorf("the status says %s", s.State)
+			t.Errorf("status in %s, want stopped", s.State)
 		}
 	})
 }
 
-// A veto off the lease is a veto: nobody is asked twice.
-func TestLeaveAfterLossIsVetoedOnce(t *testing.T) {
+func TestLeaveAfterLossAsksAGuardOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st, asked := teststore.New(), 0
-		inst := ruled(t, st, configure(), fsm.Guard(Stopped, "drained", func(context.Context, fsm.Transition[State]) error { asked++; return errBoom }))
-		climb(t, inst, Starting)
+		inst := registerWithRules(t, st, configure(), fsm.Guard(Stopped, "drained", func(context.Context, fsm.Transition[State]) error { asked++; return errBoom }))
+		move(t, inst, Starting)
 		st.Evict(key)
 		<-inst.Lease().Done()
 		if err := inst.Leave(t.Context()); !errors.Is(err, errBoom) || asked != 1 {
-			t.Errorf("got %v after %d questions, want %v after 1", err, asked, errBoom)
+			t.Errorf("got %v after %d calls of the guard, want %v after 1", err, asked, errBoom)
 		}
 		wantPath(t, inst, Idle, Starting, Stopping)
 	})
 }
 
-func TestLeaveGoesOnLocallyWhenTheTermIsLostOnTheWay(t *testing.T) {
+func TestLeaveContinuesWithoutWritesIfTheLeaseIsLostOnTheWay(t *testing.T) {
 	for name, lose := range map[string]func(*teststore.Store, *instance){
 		"taken away": func(st *teststore.Store, _ *instance) { st.Evict(key) },
 		"silent too long": func(st *teststore.Store, inst *instance) {
@@ -273,11 +271,11 @@ func TestLeaveGoesOnLocallyWhenTheTermIsLostOnTheWay(t *testing.T) {
 				st := teststore.New()
 				var inst *instance
 				cfg := configure(func(c *config) { c.LeaveTimeout = time.Minute })
-				inst = ruled(t, st, cfg, fsm.OnEntry(Stopping, func(context.Context, fsm.Transition[State]) error {
+				inst = registerWithRules(t, st, cfg, fsm.OnEntry(Stopping, func(context.Context, fsm.Transition[State]) error {
 					lose(st, inst)
 					return nil
 				}))
-				climb(t, inst, Starting)
+				move(t, inst, Starting)
 				if err := inst.Leave(t.Context()); err != nil {
 					t.Error(err)
 				}
@@ -285,18 +283,18 @@ func TestLeaveGoesOnLocallyWhenTheTermIsLostOnTheWay(t *testing.T) {
 				if err := inst.Lease().Err(); !errors.Is(err, store.ErrLost) {
 					t.Errorf("the lease ended with %v, want %v", err, store.ErrLost)
 				}
-				time.Sleep(ttl) // a record that was not deleted is left to its ttl
+				time.Sleep(ttl) // a record that was not deleted expires
 				wantGone(t, st)
 			})
 		})
 	}
 }
 
-func TestLeaveTwice(t *testing.T) {
+func TestSecondLeaveDoesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		inst := register(t, keep(t, st))
-		climb(t, inst, Starting)
+		inst := register(t, newKeeper(t, st))
+		move(t, inst, Starting)
 		for range 2 {
 			if err := inst.Leave(t.Context()); err != nil {
 				t.Error(err)

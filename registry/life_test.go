@@ -13,14 +13,14 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// Fault 7 of the first protocol: since was empty until the holder was active.
-func TestFirstRecordIsWhole(t *testing.T) {
+// Fault 7 of the first protocol: "since" was empty until the holder was active.
+func TestFirstValueIsComplete(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
 		now := time.Now()
-		inst := register(t, keep(t, st))
+		inst := register(t, newKeeper(t, st))
 		if n := len(st.Sent(teststore.Update, teststore.Renew)); n != 0 {
-			t.Errorf("it took %d writes beside the create", n)
+			t.Errorf("got %d writes besides the create", n)
 		}
 		e := published(t, st)
 		if e.State != string(Idle) || !e.Registered.Equal(now) || !e.Changed.Equal(now) || !e.Heartbeat.Equal(now) {
@@ -31,7 +31,7 @@ func TestFirstRecordIsWhole(t *testing.T) {
 			t.Errorf("the payload was filled with %+v, want everything since %v", seen, now)
 		}
 		if !seen.Connected.IsZero() || seen.LastError != "" || !seen.LastErrorAt.IsZero() || seen.History != nil {
-			t.Errorf("the payload was filled with %+v, want nothing that has not been", seen)
+			t.Errorf("the payload was filled with %+v, want zero for events that have not happened", seen)
 		}
 		if s := inst.Status(); s.Token == 0 || s.Token != e.Token || s.Token != inst.Lease().Token() {
 			t.Errorf("token %d in the status, %d in the record, %d of the lease", s.Token, e.Token, inst.Lease().Token())
@@ -40,31 +40,31 @@ func TestFirstRecordIsWhole(t *testing.T) {
 	})
 }
 
-func TestInitialStateMayBeConnected(t *testing.T) {
+func TestInitialStateCanBeConnected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		inst := register(t, keep(t, teststore.New()), func(c *config) { c.Connected = []State{Idle} })
+		inst := register(t, newKeeper(t, teststore.New()), func(c *config) { c.Connected = []State{Idle} })
 		if s := inst.Status(); !s.Connected.Equal(s.Registered) {
 			t.Errorf("connected at %v, want since %v", s.Connected, s.Registered)
 		}
 	})
 }
 
-func TestTransitionIsPublishedBeforeItCounts(t *testing.T) {
+func TestTransitionIsPublishedBeforeTheMachineMoves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		inst := register(t, keep(t, st))
+		inst := register(t, newKeeper(t, st))
 		st.Inject(teststore.Delay(0, time.Second), teststore.Update)
 		go func() { _ = inst.Transition(t.Context(), Starting) }()
 		time.Sleep(time.Second / 2)
 		if published(t, st).State != string(Starting) {
-			t.Error("it is not published yet")
+			t.Error("the transition is not in the record")
 		}
 		if inst.State() != Idle || inst.Status().State != Idle {
-			t.Error("it counts before the store has answered")
+			t.Error("the machine moved before the store answered")
 		}
 		time.Sleep(time.Second)
 		if inst.State() != Starting || inst.Status().State != Starting {
-			t.Error("it does not count after the store has answered")
+			t.Error("the machine did not move after the store answered")
 		}
 		wantAgreement(t, st, inst)
 	})
@@ -73,25 +73,24 @@ func TestTransitionIsPublishedBeforeItCounts(t *testing.T) {
 func TestRefusedTransitionIsNotPublished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		inst := register(t, keep(t, st))
+		inst := register(t, newKeeper(t, st))
 		before := inst.Status()
 		if err := inst.Transition(t.Context(), Active); !errors.Is(err, fsm.ErrInvalidTransition) {
 			t.Errorf("got %v, want %v", err, fsm.ErrInvalidTransition)
 		}
 		if d := diff(before, inst.Status()); d != "" || len(st.Sent(teststore.Update)) != 0 {
-			t.Errorf("it left a trace: %s", d)
+			t.Errorf("status or store changed: %s", d)
 		}
 	})
 }
 
-// Fault 6 of the first protocol: the next heartbeat published what the caller had
-// been told failed.
-func TestHeartbeatDoesNotPublishWhatFailed(t *testing.T) {
-	for name, f := range map[string]teststore.Fault{"refused": teststore.Refuse, "lost on its way": teststore.Drop, "done, reply lost": teststore.DropReply, "late": teststore.DeliverLate(heartbeat)} {
+// Fault 6 of the first protocol: the next heartbeat published a write that had failed.
+func TestHeartbeatDoesNotPublishFailedWrites(t *testing.T) {
+	for name, f := range map[string]teststore.Fault{"refused": teststore.Refuse, "request lost": teststore.Drop, "reply lost": teststore.DropReply, "late": teststore.DeliverLate(heartbeat)} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				st := teststore.New()
-				inst := register(t, keep(t, st))
+				inst := register(t, newKeeper(t, st))
 				st.Inject(f, teststore.Update)
 				for _, err := range []error{
 					inst.Transition(t.Context(), Starting),
@@ -99,14 +98,14 @@ func TestHeartbeatDoesNotPublishWhatFailed(t *testing.T) {
 					inst.RecordError(t.Context(), errBoom),
 				} {
 					if err == nil {
-						t.Error("a write that failed was said to succeed")
+						t.Error("a failed write returned nil")
 					}
 				}
 				st.Inject(nil, teststore.Update)
 				time.Sleep(2 * heartbeat)
 				e := published(t, st)
 				if e.State != string(Idle) || e.Payload.Count != 0 || e.Payload.Seen.LastError != "" {
-					t.Errorf("published %+v, want nothing of what failed", e)
+					t.Errorf("published %+v, want nothing of the failed writes", e)
 				}
 				wantAgreement(t, st, inst)
 			})
@@ -117,10 +116,10 @@ func TestHeartbeatDoesNotPublishWhatFailed(t *testing.T) {
 func TestStatusFollowsTheMachine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		inst := register(t, keep(t, st))
+		inst := register(t, newKeeper(t, st))
 		for _, to := range []State{Starting, Warming, Active, Stopping, Stopped, Idle} {
 			time.Sleep(time.Second)
-			climb(t, inst, to)
+			move(t, inst, to)
 			if s := inst.Status(); s.State != to || !s.Changed.Equal(time.Now()) || s.History[len(s.History)-1].To != to {
 				t.Errorf("%+v, want %s since %v", s, to, time.Now())
 			}
@@ -132,13 +131,13 @@ func TestStatusFollowsTheMachine(t *testing.T) {
 	})
 }
 
-func TestConnectedIsSetOnEntryOnly(t *testing.T) {
+func TestConnectedIsSetOnlyOnEntryFromOutside(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		inst := register(t, keep(t, st), func(c *config) { c.Connected = []State{Warming, Active} })
+		inst := register(t, newKeeper(t, st), func(c *config) { c.Connected = []State{Warming, Active} })
 		step := func(to State) time.Time {
 			time.Sleep(time.Second)
-			climb(t, inst, to)
+			move(t, inst, to)
 			wantAgreement(t, st, inst)
 			return time.Now()
 		}
@@ -151,7 +150,7 @@ func TestConnectedIsSetOnEntryOnly(t *testing.T) {
 		}
 		want(entered, "on entry")
 		step(Active)
-		want(entered, "in another that counts")
+		want(entered, "in another connected state")
 		step(Stopping)
 		want(entered, "after leaving")
 		for _, to := range []State{Stopped, Idle, Starting} {
@@ -164,8 +163,8 @@ func TestConnectedIsSetOnEntryOnly(t *testing.T) {
 func TestResetIsPublishedAsForced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		inst := register(t, keep(t, st))
-		climb(t, inst, Starting, Warming)
+		inst := register(t, newKeeper(t, st))
+		move(t, inst, Starting, Warming)
 		if err := inst.Machine().Reset(t.Context(), "stuck"); err != nil {
 			t.Fatal(err)
 		}
@@ -177,31 +176,31 @@ func TestResetIsPublishedAsForced(t *testing.T) {
 	})
 }
 
-func TestRecordShowsTheMostRecentTransitions(t *testing.T) {
+func TestRecordHasTheLastTenTransitions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		inst := register(t, keep(t, st), func(c *config) { c.MachineOptions = []fsm.Option{fsm.WithHistory(20)} })
+		inst := register(t, newKeeper(t, st), func(c *config) { c.MachineOptions = []fsm.Option{fsm.WithHistory(20)} })
 		for range 15 {
-			climb(t, inst, Starting, Idle)
+			move(t, inst, Starting, Idle)
 		}
 		if err := inst.TransitionWithCause(t.Context(), Starting, "told to"); err != nil {
 			t.Fatal(err)
 		}
 		shown, kept := published(t, st).History, inst.Machine().History()
 		if len(shown) != 10 || shown[0].Number != 22 || shown[9].Number != 31 || shown[9].Cause != "told to" {
-			t.Errorf("shows %+v, want the transitions from 22 to 31", shown)
+			t.Errorf("published %+v, want the transitions from 22 to 31", shown)
 		}
 		if len(kept) != 20 {
-			t.Errorf("remembers %d, want 20", len(kept))
+			t.Errorf("history of %d, want 20", len(kept))
 		}
 		wantAgreement(t, st, inst)
 	})
 }
 
-func TestLastErrorIsPublishedAndTakenBack(t *testing.T) {
+func TestLastErrorIsPublishedAndRemoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		inst := register(t, keep(t, st))
+		inst := register(t, newKeeper(t, st))
 		time.Sleep(time.Second)
 		if err := inst.RecordError(t.Context(), errBoom); err != nil {
 			t.Fatal(err)
@@ -225,65 +224,65 @@ func TestHeartbeatIsPublishedWithTheRenew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var last time.Time
 		st := teststore.New()
-		inst := register(t, keep(t, st, func(c *lease.Config) { c.OnRenew = func(b lease.RenewAttempt) { last = b.At } }))
+		inst := register(t, newKeeper(t, st, func(c *lease.Config) { c.OnRenew = func(b lease.RenewAttempt) { last = b.At } }))
 		for range 5 {
 			time.Sleep(heartbeat)
 			synctest.Wait()
 			e := published(t, st)
 			if last.IsZero() || !e.Payload.Seen.Heartbeat.Equal(last) || !e.Heartbeat.Equal(last) {
-				t.Errorf("shows a heartbeat at %v, derives %v, want %v", e.Payload.Seen.Heartbeat, e.Heartbeat, last)
+				t.Errorf("published heartbeat %v, derived %v, want %v", e.Payload.Seen.Heartbeat, e.Heartbeat, last)
 			}
 			wantAgreement(t, st, inst)
 		}
 		if n := len(st.Sent(teststore.Update)); n != 0 {
-			t.Errorf("heartbeats made %d updates beside the renews", n)
+			t.Errorf("heartbeats made %d updates besides the renews", n)
 		}
 	})
 }
 
-func TestHeartbeatThatFailedIsNotInTheStatus(t *testing.T) {
+func TestFailedHeartbeatDoesNotChangeTheStatus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		inst := register(t, keep(t, st))
+		inst := register(t, newKeeper(t, st))
 		before := inst.Status()
 		st.Inject(teststore.Refuse, teststore.Renew)
 		time.Sleep(2 * heartbeat)
 		if d := diff(before, inst.Status()); d != "" {
-			t.Errorf("the status moved:\n%s", d)
+			t.Errorf("the status changed:\n%s", d)
 		}
 	})
 }
 
-// Liveness is then told by the time left alone.
-func TestLivenessOnlyHeartbeatWritesNoValue(t *testing.T) {
+// Readers derive the heartbeat from the time left.
+func TestLivenessOnlyHeartbeatHasNoValue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var last time.Time
 		st := teststore.New()
 		onRenew := func(c *lease.Config) { c.OnRenew = func(b lease.RenewAttempt) { last = b.At } }
-		inst := register(t, keep(t, st, onRenew), func(c *config) { c.LivenessOnly = true })
+		inst := register(t, newKeeper(t, st, onRenew), func(c *config) { c.LivenessOnly = true })
 		before := inst.Status()
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		for _, r := range st.Sent(teststore.Renew) {
 			if len(r.Values()) > 0 {
-				t.Fatal("a heartbeat wrote a value")
+				t.Fatal("a heartbeat has a value")
 			}
 		}
 		e := published(t, st)
 		if d := diff(before, inst.Status()); d != "" || !e.Heartbeat.Equal(last) || time.Since(last) > heartbeat {
-			t.Errorf("a reader derives the heartbeat %v, want %v; status:\n%s", e.Heartbeat, last, d)
+			t.Errorf("derived heartbeat %v, want %v; status:\n%s", e.Heartbeat, last, d)
 		}
 	})
 }
 
-// A ttl that is not a whole number of milliseconds must not hide the heartbeat.
+// The record has the TTL in milliseconds, rounded up.
 func TestHeartbeatIsDerivedForAnyTTL(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
 		now := time.Now()
-		register(t, keep(t, st, func(c *lease.Config) { c.TTL += time.Nanosecond }))
+		register(t, newKeeper(t, st, func(c *lease.Config) { c.TTL += time.Nanosecond }))
 		if e := published(t, st); now.Sub(e.Heartbeat).Abs() > time.Millisecond {
-			t.Errorf("derives the heartbeat %v, want %v", e.Heartbeat, now)
+			t.Errorf("derived heartbeat %v, want %v", e.Heartbeat, now)
 		}
 	})
 }
@@ -291,7 +290,7 @@ func TestHeartbeatIsDerivedForAnyTTL(t *testing.T) {
 func TestNothingIsWrittenAfterLoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		inst := register(t, keep(t, st))
+		inst := register(t, newKeeper(t, st))
 		st.Evict(key)
 		<-inst.Lease().Done()
 		before := len(st.Sent(teststore.Create, teststore.Renew, teststore.Update))
@@ -312,15 +311,15 @@ func TestNothingIsWrittenAfterLoss(t *testing.T) {
 	})
 }
 
-func TestStatusAfterLoss(t *testing.T) {
+func TestStatusFollowsTheMachineAfterLoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		st.Inject(teststore.Delay(time.Second/2, time.Second/2), teststore.Create) // the machine is younger than the record
-		inst := register(t, keep(t, st))
+		st.Inject(teststore.Delay(time.Second/2, time.Second/2), teststore.Create) // the machine is made after the first value
+		inst := register(t, newKeeper(t, st))
 		last := inst.Status()
 		st.Evict(key)
 		<-inst.Lease().Done()
-		last.Heartbeat = inst.Status().Heartbeat // one may have come before
+		last.Heartbeat = inst.Status().Heartbeat // a heartbeat may have come before the loss
 		if d := diff(last, inst.Status()); d != "" {
 			t.Errorf("the loss alone changed the status:\n%s", d)
 		}
@@ -328,21 +327,21 @@ func TestStatusAfterLoss(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
-		climb(t, inst, Starting, Warming, Active)
+		move(t, inst, Starting, Warming, Active)
 		s := inst.Status()
 		if s.State != Active || !s.Changed.Equal(time.Now()) || !s.Connected.Equal(time.Now()) || len(s.History) != 3 {
-			t.Errorf("%+v, want where the machine has gone in this process", s)
+			t.Errorf("%+v, want the state of the machine", s)
 		}
 	})
 }
 
-// What an instance shows of another kind of state is how it prints.
-func TestStatesOfAnyKind(t *testing.T) {
+// The record has a state as fmt prints it.
+func TestStatesOfAnyTypeArePublished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
 		def := fsm.MustDefine(1, fsm.Table[int]{1: {2}, 2: {}})
-		cfg := registry.Config[int, struct{}]{Key: key, PublicIP: nowhere}
-		inst, err := registry.Register(t.Context(), keep(t, st), def, cfg)
+		cfg := registry.Config[int, struct{}]{Key: key, PublicIP: noAddress}
+		inst, err := registry.Register(t.Context(), newKeeper(t, st), def, cfg)
 		if err != nil {
 			t.Fatal(err)
 		}

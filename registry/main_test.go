@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const key = "exchange:1:status"
 
-// What most tests run with.
+// Times of most tests.
 const (
 	ttl       = 10 * time.Second
 	heartbeat = 3 * time.Second
@@ -49,20 +49,20 @@ var table = fsm.Table[State]{
 
 var lifecycle = fsm.MustDefine(Idle, table)
 
-// payload publishes all that its instance knows of itself.
+// payload publishes the whole status.
 type payload struct {
 	Count int                    `json:"count"`
 	Note  note                   `json:"note,omitempty"`
 	Seen  registry.Status[State] `json:"seen"`
 }
 
-// note is a string that cannot be published if it is bad.
+// note is a string that fails to marshal if it is unencodable.
 type note string
 
-const bad note = "bad"
+const unencodable note = "unencodable"
 
 func (n note) MarshalJSON() ([]byte, error) {
-	if n == bad {
+	if n == unencodable {
 		return nil, errBoom
 	}
 	return json.Marshal(string(n))
@@ -76,8 +76,8 @@ type (
 
 var errBoom = errors.New("boom")
 
-// nowhere is the search for an address that finds none.
-func nowhere(context.Context) (netip.Addr, error) { return netip.Addr{}, errBoom }
+// noAddress is a PublicIP that fails.
+func noAddress(context.Context) (netip.Addr, error) { return netip.Addr{}, errBoom }
 
 func configure(changes ...func(*config)) config {
 	cfg := config{
@@ -86,7 +86,7 @@ func configure(changes ...func(*config)) config {
 		Connected: []State{Active},
 		LeavePath: []State{Stopping, Stopped},
 		Host:      "host-a",
-		PublicIP:  nowhere,
+		PublicIP:  noAddress,
 	}
 	for _, change := range changes {
 		change(&cfg)
@@ -94,8 +94,8 @@ func configure(changes ...func(*config)) config {
 	return cfg
 }
 
-// keep returns a keeper that is closed when the test ends.
-func keep(t testing.TB, st store.Store, changes ...func(*lease.Config)) *lease.Keeper {
+// newKeeper returns a keeper that is closed when the test ends.
+func newKeeper(t testing.TB, st store.Store, changes ...func(*lease.Config)) *lease.Keeper {
 	t.Helper()
 	cfg := lease.Config{TTL: ttl, Heartbeat: heartbeat}
 	for _, change := range changes {
@@ -120,8 +120,8 @@ func register(t testing.TB, k *lease.Keeper, changes ...func(*config)) *instance
 	return inst
 }
 
-// climb makes an instance walk.
-func climb(t testing.TB, inst *instance, path ...State) {
+// move makes transitions along a path.
+func move(t testing.TB, inst *instance, path ...State) {
 	t.Helper()
 	for _, s := range path {
 		if err := inst.Transition(t.Context(), s); err != nil {
@@ -130,7 +130,7 @@ func climb(t testing.TB, inst *instance, path ...State) {
 	}
 }
 
-// published is what the store shows under the key.
+// published returns the record under the key.
 func published(t testing.TB, st store.Store) record {
 	t.Helper()
 	e, err := registry.Get[payload](context.Background(), st, key)
@@ -140,21 +140,21 @@ func published(t testing.TB, st store.Store) record {
 	return e
 }
 
-// wantGone fails unless there is nothing under the key.
+// wantGone fails if there is a record under the key.
 func wantGone(t testing.TB, st store.Store) {
 	t.Helper()
 	if e, err := registry.Get[payload](context.Background(), st, key); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("the key has %+v, %v; want it gone", e, err)
+		t.Errorf("got %+v, %v; want no record", e, err)
 	}
 }
 
-// diff compares what has times and addresses in it.
+// diff returns the differences of two values that may contain addresses.
 func diff(want, got any) string {
 	return cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b }))
 }
 
-// disagreement says how the record differs from what the instance says of itself,
-// both in the user's payload and in what the registry itself published.
+// disagreement returns how the record differs from the status, both in the payload and in the
+// registry's part.
 func disagreement(st store.Store, inst *instance) string {
 	e, err := registry.Get[payload](context.Background(), st, key)
 	if err != nil {
@@ -162,21 +162,21 @@ func disagreement(st store.Store, inst *instance) string {
 	}
 	s, seen := inst.Status(), e.Payload.Seen
 	if seen.Token == 0 {
-		seen.Token = s.Token // the first value is made before it is granted
+		seen.Token = s.Token // the first value is made before the token is known
 	}
-	own := registry.Status[State]{
+	part := registry.Status[State]{
 		Identity: e.Identity, Token: e.Token, State: State(e.State), Changed: e.Changed,
 		Connected: s.Connected, Heartbeat: s.Heartbeat, LastError: s.LastError, LastErrorAt: s.LastErrorAt,
 	}
 	for _, t := range e.History {
-		own.History = append(own.History, fsm.Transition[State]{
+		part.History = append(part.History, fsm.Transition[State]{
 			Number: t.Number, From: State(t.From), To: State(t.To), At: t.At, Cause: t.Cause, Forced: t.Forced,
 		})
 	}
-	return diff(s, seen) + diff(s, own)
+	return diff(s, seen) + diff(s, part)
 }
 
-// wantAgreement fails if the record is not what the instance says of itself.
+// wantAgreement fails if record and status disagree.
 func wantAgreement(t testing.TB, st store.Store, inst *instance) {
 	t.Helper()
 	if d := disagreement(st, inst); d != "" {

@@ -17,37 +17,37 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// publish registers an instance with a payload of any kind.
+// publish registers an instance with a payload of any type.
 func publish[P any](t *testing.T, st store.Store, p P, fill func(*P, registry.Status[State])) (*registry.Instance[State, P], error) {
 	t.Helper()
-	cfg := registry.Config[State, P]{Key: key, Payload: p, Fill: fill, PublicIP: nowhere}
-	inst, err := registry.Register(t.Context(), keep(t, st), lifecycle, cfg)
+	cfg := registry.Config[State, P]{Key: key, Payload: p, Fill: fill, PublicIP: noAddress}
+	inst, err := registry.Register(t.Context(), newKeeper(t, st), lifecycle, cfg)
 	if inst != nil {
 		t.Cleanup(func() { _ = inst.Deregister(t.Context()) })
 	}
 	return inst, err
 }
 
-func TestPayloadThatCannotBePublishedIsRefused(t *testing.T) {
-	type own struct {
+func TestRegisterRefusesBadPayload(t *testing.T) {
+	type reserved struct {
 		Mine int `json:"leasehold"`
 	}
 	type inner struct{ Leasehold int }
 	type embedded struct{ inner }
 	for name, p := range map[string]any{
-		"nil":                   nil,
-		"a nil pointer":         (*payload)(nil),
-		"a nil map":             map[string]int(nil),
-		"a number":              42,
-		"a string":              "{}",
-		"a list":                []int{1},
-		"raw, and no object":    json.RawMessage(`[{}]`),
-		"not to be marshalled":  math.Inf(1),
-		"nor a field of it":     map[string]any{"f": make(chan int)},
-		"our field":             own{},
-		"in another case":       map[string]int{"LeaseHold": 1},
-		"in an embedded struct": embedded{},
-		"as Unicode folds it":   map[string]int{"lea\u017fehold": 1},
+		"nil":                         nil,
+		"a nil pointer":               (*payload)(nil),
+		"a nil map":                   map[string]int(nil),
+		"a number":                    42,
+		"a string":                    "{}",
+		"a list":                      []int{1},
+		"raw JSON without an object":  json.RawMessage(`[{}]`),
+		"a value without JSON form":   math.Inf(1),
+		"a field without JSON form":   map[string]any{"f": make(chan int)},
+		"the reserved field":          reserved{},
+		"in another case":             map[string]int{"LeaseHold": 1},
+		"in an embedded struct":       embedded{},
+		"equal under Unicode folding": map[string]int{"lea\u017fehold": 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -56,14 +56,14 @@ func TestPayloadThatCannotBePublishedIsRefused(t *testing.T) {
 					t.Errorf("got %v, want %v", err, registry.ErrBadPayload)
 				}
 				if len(st.Sent(teststore.Create)) != 0 {
-					t.Error("the store was asked all the same")
+					t.Error("a create was sent")
 				}
 			})
 		})
 	}
 }
 
-func TestPayloadErrorsSayWhatIsWrong(t *testing.T) {
+func TestPayloadErrorNamesTypeAndField(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for want, p := range map[string]any{
 			`payload of "exchange:1:status": []int marshals to [1,2], which is not a JSON object`:                                    []int{1, 2},
@@ -78,7 +78,7 @@ func TestPayloadErrorsSayWhatIsWrong(t *testing.T) {
 	})
 }
 
-func TestPayloadThatIsFilledWrongIsRefused(t *testing.T) {
+func TestRegisterRefusesBadPayloadFromFill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fill := func(p *map[string]int, _ registry.Status[State]) { *p = map[string]int{"leasehold": 1} }
 		if _, err := publish(t, teststore.New(), map[string]int{}, fill); !errors.Is(err, registry.ErrBadPayload) {
@@ -87,7 +87,7 @@ func TestPayloadThatIsFilledWrongIsRefused(t *testing.T) {
 	})
 }
 
-func TestEmptyObjectIsAPayload(t *testing.T) {
+func TestEmptyObjectIsAValidPayload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
 		if _, err := publish(t, st, struct{}{}, nil); err != nil {
@@ -99,7 +99,7 @@ func TestEmptyObjectIsAPayload(t *testing.T) {
 	})
 }
 
-func TestOversizedPayloadIsRefused(t *testing.T) {
+func TestPayloadAboveTheSizeLimitIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
 		large := map[string]string{"x": strings.Repeat("x", store.MaxValue)}
@@ -121,16 +121,15 @@ func TestOversizedPayloadIsRefused(t *testing.T) {
 	})
 }
 
-// What Register would have refused is refused later too, and the instance lives on.
-func TestUpdateThatCannotBePublishedIsNotKept(t *testing.T) {
+func TestBadUpdateLeavesThePayloadAsItWas(t *testing.T) {
 	for name, c := range map[string]struct {
 		change map[string]any
 		want   error
 	}{
-		"not an object":       {nil, registry.ErrBadPayload},
-		"our field":           {map[string]any{"leasehold": "mine"}, registry.ErrBadPayload},
-		"in another case":     {map[string]any{"LEASEHOLD": "mine"}, registry.ErrBadPayload},
-		"not to be marshaled": {map[string]any{"note": bad}, errBoom},
+		"not an object":                 {nil, registry.ErrBadPayload},
+		"the reserved field":            {map[string]any{"leasehold": "mine"}, registry.ErrBadPayload},
+		"in another case":               {map[string]any{"LEASEHOLD": "mine"}, registry.ErrBadPayload},
+		"a value that fails to marshal": {map[string]any{"note": unencodable}, errBoom},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -144,21 +143,21 @@ func TestUpdateThatCannotBePublishedIsNotKept(t *testing.T) {
 				}
 				time.Sleep(time.Minute)
 				if e := published(t, st); !e.Published || e.Payload.Count != 1 || e.State != string(Idle) {
-					t.Errorf("published %+v, want it as it was", e)
+					t.Errorf("published %+v, want the payload of the registration", e)
 				}
 			})
 		})
 	}
 }
 
-func TestUpdateThatFailedIsNotKept(t *testing.T) {
+func TestFailedUpdateLeavesThePayloadAsItWas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		inst := register(t, keep(t, st))
+		inst := register(t, newKeeper(t, st))
 		for _, f := range []teststore.Fault{teststore.Refuse, teststore.Drop, teststore.DropReply} {
 			st.Inject(f, teststore.Update)
 			if err := inst.Update(t.Context(), func(p *payload) { p.Count += 10 }); err == nil {
-				t.Error("it was said to succeed")
+				t.Error("got nil, want an error")
 			}
 			st.Inject(nil, teststore.Update)
 			if err := inst.Update(t.Context(), func(p *payload) { p.Count++ }); err != nil {
@@ -171,12 +170,11 @@ func TestUpdateThatFailedIsNotKept(t *testing.T) {
 	})
 }
 
-// What Fill makes is published, and is not the payload.
-func TestFillGetsACopy(t *testing.T) {
+func TestFillGetsACopyOfThePayload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
 		var before []int
-		inst := register(t, keep(t, st), func(c *config) {
+		inst := register(t, newKeeper(t, st), func(c *config) {
 			c.Payload.Count = 1
 			c.Fill = func(p *payload, s registry.Status[State]) {
 				before = append(before, p.Count)
@@ -184,7 +182,7 @@ func TestFillGetsACopy(t *testing.T) {
 				p.Seen = s
 			}
 		})
-		climb(t, inst, Starting)
+		move(t, inst, Starting)
 		time.Sleep(time.Minute)
 		if err := inst.Update(t.Context(), func(p *payload) { p.Count++ }); err != nil {
 			t.Fatal(err)
@@ -200,18 +198,17 @@ func TestFillGetsACopy(t *testing.T) {
 	})
 }
 
-// Fill may do what it likes to the history that it is given.
 func TestFillCannotChangeTheHistory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		inst := register(t, keep(t, st), func(c *config) {
+		inst := register(t, newKeeper(t, st), func(c *config) {
 			c.Fill = func(p *payload, s registry.Status[State]) {
 				for i := range s.History {
 					s.History[i].Cause = "spoilt"
 				}
 			}
 		})
-		climb(t, inst, Starting, Warming)
+		move(t, inst, Starting, Warming)
 		s := inst.Status()
 		for i := range s.History {
 			s.History[i].Cause = "spoilt"
@@ -225,8 +222,7 @@ func TestFillCannotChangeTheHistory(t *testing.T) {
 	})
 }
 
-// Any object is read back as it was, whatever its names and values are.
-func TestPayloadIsReadBackAsItWas(t *testing.T) {
+func TestPayloadIsReadBackUnchanged(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		name := rapid.String().Filter(func(s string) bool { return !strings.EqualFold(s, "leasehold") })
 		p := rapid.MapOf(name, rapid.String()).Draw(rt, "payload")

@@ -13,16 +13,16 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// shelf is a store that shows what a test put there.
-type shelf struct {
+// fixedStore is a store with given records.
+type fixedStore struct {
 	store.Store
 	records []store.Record
-	err     error // the last that a list or a watch yields
+	err     error // returned by Get, and yielded last by List and Watch
 }
 
-func (s shelf) Get(context.Context, string) (store.Record, error) { return s.records[0], s.err }
+func (s fixedStore) Get(context.Context, string) (store.Record, error) { return s.records[0], s.err }
 
-func (s shelf) List(context.Context, string) iter.Seq2[store.Record, error] {
+func (s fixedStore) List(context.Context, string) iter.Seq2[store.Record, error] {
 	return func(yield func(store.Record, error) bool) {
 		for _, r := range s.records {
 			if !yield(r, nil) {
@@ -35,7 +35,7 @@ func (s shelf) List(context.Context, string) iter.Seq2[store.Record, error] {
 	}
 }
 
-func (s shelf) Watch(context.Context, string) iter.Seq2[store.Event, error] {
+func (s fixedStore) Watch(context.Context, string) iter.Seq2[store.Event, error] {
 	return func(yield func(store.Event, error) bool) {
 		for _, r := range s.records {
 			if !yield(store.Event{Kind: store.EventPut, Record: r}, nil) {
@@ -46,10 +46,10 @@ func (s shelf) Watch(context.Context, string) iter.Seq2[store.Event, error] {
 	}
 }
 
-// read returns the record for a value that is under the key, with or without a token.
+// read returns the record decoded from a value under the key.
 func read(t *testing.T, value string, token store.Token) record {
 	t.Helper()
-	e, err := registry.Get[payload](t.Context(), shelf{records: []store.Record{
+	e, err := registry.Get[payload](t.Context(), fixedStore{records: []store.Record{
 		{Key: key, Value: []byte(value), Token: token, Left: time.Second},
 	}}, key)
 	if err != nil {
@@ -58,11 +58,11 @@ func read(t *testing.T, value string, token store.Token) record {
 	return e
 }
 
-func TestGetReadsAnInstance(t *testing.T) {
+func TestGetDecodesTheRecordOfAnInstance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		inst := register(t, keep(t, st), func(c *config) { c.Payload.Count = 42 })
-		climb(t, inst, Starting)
+		inst := register(t, newKeeper(t, st), func(c *config) { c.Payload.Count = 42 })
+		move(t, inst, Starting)
 		e, s := published(t, st), inst.Status()
 		if e.Key != key || e.Foreign() || !e.Published || e.Err != nil || e.Left != ttl || e.Payload.Count != 42 {
 			t.Errorf("got %+v", e)
@@ -73,7 +73,7 @@ func TestGetReadsAnInstance(t *testing.T) {
 	})
 }
 
-func TestGetFailsAsTheStoreDoes(t *testing.T) {
+func TestGetReturnsTheErrorOfTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
 		if _, err := registry.Get[payload](t.Context(), st, key); !errors.Is(err, store.ErrNotFound) {
@@ -85,24 +85,24 @@ func TestGetFailsAsTheStoreDoes(t *testing.T) {
 	})
 }
 
-func TestBareLeaseIsReadAsFarAsItGoes(t *testing.T) {
+func TestRecordOfABareLeaseHasPayloadAlone(t *testing.T) {
 	e := read(t, `{"count":7}`, 3)
 	if e.Payload.Count != 7 || e.Err != nil || e.Token != 3 || e.Foreign() || e.Published || e.Left != time.Second {
 		t.Errorf("got %+v", e)
 	}
 	if e.State != "" || !e.Heartbeat.IsZero() || !e.Registered.IsZero() || e.History != nil {
-		t.Errorf("%+v tells what only the registry could", e)
+		t.Errorf("%+v has fields of the registry", e)
 	}
 }
 
-func TestPredecessorsRecordIsReadAsFarAsItGoes(t *testing.T) {
+func TestForeignValueHasPayloadAlone(t *testing.T) {
 	e := read(t, `{"count":7,"hostname":"old"}`, 0)
 	if e.Payload.Count != 7 || e.Err != nil || !e.Foreign() || e.Published {
 		t.Errorf("got %+v", e)
 	}
 }
 
-func TestForeignCopyOfAnInstanceIsForeign(t *testing.T) {
+func TestForeignCopyOfAnInstanceHasNoToken(t *testing.T) {
 	e := read(t, `{"leasehold":{"instance":"x","host":"h","state":"active"}}`, 0)
 	if !e.Foreign() || !e.Published || e.Host != "h" || e.State != "active" {
 		t.Errorf("got %+v", e)
@@ -118,21 +118,21 @@ func TestRecordThatIsNotJSONHasAnError(t *testing.T) {
 	}
 	const want = `payload of "exchange:1:status": invalid character 'h' looking for beginning of value`
 	if e := read(t, "hello", 3); e.Err.Error() != want {
-		t.Errorf("says %v\nwant %s", e.Err, want)
+		t.Errorf("got  %v\nwant %s", e.Err, want)
 	}
 }
 
-func TestPayloadIsReadInPart(t *testing.T) {
+func TestPayloadIsDecodedAsFarAsPossible(t *testing.T) {
 	e := read(t, `{"count":"many","note":"n","leasehold":{"instance":"x","state":"active","ttl":1000}}`, 3)
 	if e.Err == nil || e.Payload.Note != "n" || e.Payload.Count != 0 {
 		t.Errorf("got %+v, want the note and an error about the count", e)
 	}
 	if !e.Published || e.Instance != "x" || e.State != "active" || e.Heartbeat.IsZero() {
-		t.Errorf("got %+v, want all that the registry itself published", e)
+		t.Errorf("got %+v, want the registry's part", e)
 	}
 }
 
-// A time left that does not fit the ttl tells no heartbeat.
+// If the time left exceeds the TTL, no heartbeat can be derived.
 func TestHeartbeatIsNeverInTheFuture(t *testing.T) {
 	for _, r := range []store.Record{
 		{Value: []byte(`{"leasehold":{"ttl":1000}}`), Left: 2 * time.Second},
@@ -140,15 +140,15 @@ func TestHeartbeatIsNeverInTheFuture(t *testing.T) {
 		{Value: []byte(`{"leasehold":{"ttl":-1000}}`), Left: time.Second},
 		{Value: []byte(`{"leasehold":{}}`), Left: time.Second},
 	} {
-		e, err := registry.Get[payload](t.Context(), shelf{records: []store.Record{r}}, key)
+		e, err := registry.Get[payload](t.Context(), fixedStore{records: []store.Record{r}}, key)
 		if err != nil || !e.Published || !e.Heartbeat.IsZero() {
 			t.Errorf("%s with %v left: got %+v, %v", r.Value, r.Left, e, err)
 		}
 	}
 }
 
-func TestListGoesOnPastARecordThatCannotBeRead(t *testing.T) {
-	st := shelf{records: []store.Record{
+func TestListContinuesAfterARecordThatCannotBeDecoded(t *testing.T) {
+	st := fixedStore{records: []store.Record{
 		{Key: "a", Value: []byte(`{"count":1}`), Token: 1, Left: time.Second},
 		{Key: "b", Value: nil, Left: store.Forever},
 		{Key: "c", Value: []byte("hello"), Token: 3, Left: time.Second},
@@ -165,12 +165,12 @@ func TestListGoesOnPastARecordThatCannotBeRead(t *testing.T) {
 		}
 	}
 	if keys != "abcd" || unread != "bc" {
-		t.Errorf("listed %s, could not read %s; want abcd and bc", keys, unread)
+		t.Errorf("listed %s, failed to decode %s; want abcd and bc", keys, unread)
 	}
 }
 
-func TestListEndsWithTheStoresError(t *testing.T) {
-	st := shelf{records: []store.Record{{Key: "a", Token: 1}}, err: errBoom}
+func TestListEndsWithTheErrorOfTheStore(t *testing.T) {
+	st := fixedStore{records: []store.Record{{Key: "a", Token: 1}}, err: errBoom}
 	var got []error
 	for _, err := range registry.List[payload](t.Context(), st, "") {
 		got = append(got, err)
@@ -180,8 +180,8 @@ func TestListEndsWithTheStoresError(t *testing.T) {
 	}
 }
 
-func TestListIsLeftAtOnce(t *testing.T) {
-	st := shelf{records: []store.Record{{Key: "a", Token: 1}, {Key: "b", Token: 2}}, err: errBoom}
+func TestListAndWatchStopWhenTheLoopDoes(t *testing.T) {
+	st := fixedStore{records: []store.Record{{Key: "a", Token: 1}, {Key: "b", Token: 2}}, err: errBoom}
 	n := 0
 	for range registry.List[payload](t.Context(), st, "") {
 		n++
@@ -198,7 +198,7 @@ func TestListIsLeftAtOnce(t *testing.T) {
 
 func TestListIsLimitedToThePrefix(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := keep(t, teststore.New())
+		k := newKeeper(t, teststore.New())
 		for _, key := range []string{"exchange:1", "exchange:2", "shard:1"} {
 			register(t, k, func(c *config) { c.Key = key })
 		}
@@ -215,8 +215,8 @@ func TestListIsLimitedToThePrefix(t *testing.T) {
 	})
 }
 
-// watched follows a key until ctx ends, and passes on what it sees.
-func watched(ctx context.Context, st store.Store) <-chan registry.Event[payload] {
+// watch sends the events of the key until ctx ends.
+func watch(ctx context.Context, st store.Store) <-chan registry.Event[payload] {
 	events := make(chan registry.Event[payload], 100)
 	go func() {
 		defer close(events)
@@ -230,20 +230,20 @@ func watched(ctx context.Context, st store.Store) <-chan registry.Event[payload]
 	return events
 }
 
-func TestWatchTellsTheLifeOfAnInstance(t *testing.T) {
+func TestWatchYieldsTheChangesOfAnInstance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		events := watched(ctx, st)
+		events := watch(ctx, st)
 		if e := <-events; e.Kind != store.EventSynced {
-			t.Fatalf("got %+v, want a mark", e)
+			t.Fatalf("got %+v, want EventSynced", e)
 		}
-		inst := register(t, keep(t, st))
+		inst := register(t, newKeeper(t, st))
 		if e := <-events; e.Kind != store.EventPut || e.Record.State != "idle" || e.Record.Token != inst.Lease().Token() {
 			t.Errorf("got %+v, want idle", e)
 		}
-		climb(t, inst, Starting)
+		move(t, inst, Starting)
 		if e := <-events; e.Kind != store.EventPut || e.Record.State != "starting" || e.Record.Payload.Seen.State != Starting {
 			t.Errorf("got %+v, want starting", e)
 		}
@@ -252,20 +252,20 @@ func TestWatchTellsTheLifeOfAnInstance(t *testing.T) {
 		}
 		e := <-events
 		if e.Kind != store.EventGone || e.Cause != store.CauseDeleted || e.Record.Key != key || e.Record.Token != inst.Lease().Token() || e.Record.Err != nil {
-			t.Errorf("got %+v, want it gone", e)
+			t.Errorf("got %+v, want EventGone", e)
 		}
 	})
 }
 
-func TestWatchTellsADeath(t *testing.T) {
+func TestWatchYieldsAnExpiry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		register(t, keep(t, st))
+		register(t, newKeeper(t, st))
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		events := watched(ctx, st)
+		events := watch(ctx, st)
 		if first, mark := <-events, <-events; first.Kind != store.EventPut || first.Record.State != "idle" || mark.Kind != store.EventSynced {
-			t.Fatalf("got %+v and %+v, want the record and a mark", first, mark)
+			t.Fatalf("got %+v and %+v, want the record and EventSynced", first, mark)
 		}
 		st.Inject(teststore.Silence, teststore.Renew, teststore.Delete)
 		for e := range events {
@@ -273,19 +273,19 @@ func TestWatchTellsADeath(t *testing.T) {
 				continue // a heartbeat
 			}
 			if e.Kind != store.EventGone || e.Cause != store.CauseExpired {
-				t.Errorf("got %+v, want it expired", e)
+				t.Errorf("got %+v, want EventGone by expiry", e)
 			}
 			return
 		}
 	})
 }
 
-func TestWatchEndsWithTheStoresError(t *testing.T) {
-	st := shelf{records: []store.Record{{Key: "a", Value: []byte("hello"), Token: 1}}, err: errBoom}
+func TestWatchEndsWithTheErrorOfTheStore(t *testing.T) {
+	st := fixedStore{records: []store.Record{{Key: "a", Value: []byte("hello"), Token: 1}}, err: errBoom}
 	var last error
 	for e, err := range registry.Watch[payload](t.Context(), st, "") {
 		if err == nil && e.Record.Err == nil {
-			t.Errorf("got %+v, want a record that cannot be read", e)
+			t.Errorf("got %+v, want a record with an Err", e)
 		}
 		last = err
 	}

@@ -53,16 +53,16 @@ func (r *Reclaim) UnmarshalText(text []byte) error {
 
 // allows reports whether an instance with the identity self may delete a record.
 func (r Reclaim) allows(self Identity, other store.Record) bool {
-	o, ok := decodePart(other.Value)
+	theirs, ok := decodePart(other.Value)
 	switch {
 	case !ok:
 		return false
 	case r == ReclaimDead:
-		p := o.Process
+		p := theirs.Process
 		known := p.ID > 0 && p.Start > 0 && p.Boot != "" && p.Namespace != ""
 		return known && p.Boot == self.Process.Boot && p.Namespace == self.Process.Namespace && !mayRun(p)
 	case r == ReclaimName:
-		return o.Instance == self.Instance
+		return theirs.Instance == self.Instance
 	}
 	return false
 }

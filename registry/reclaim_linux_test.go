@@ -14,23 +14,23 @@ import (
 	"github.com/leasehold-go/leasehold/registry"
 )
 
-// self is this process as an instance publishes it.
+// self returns the Process that an instance of this process publishes.
 func self(t *testing.T) (p registry.Process) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { p = register(t, keep(t, teststore.New())).Status().Process })
+	synctest.Test(t, func(t *testing.T) { p = register(t, newKeeper(t, teststore.New())).Status().Process })
 	if p.ID != os.Getpid() || p.Start == 0 || p.Boot == "" || p.Namespace == "" {
-		t.Fatalf("this process is shown as %+v", p)
+		t.Fatalf("this process is published as %+v", p)
 	}
 	return p
 }
 
-// wantReclaimed registers over a record of p, which must be taken away, or not.
+// wantReclaimed fails unless Register reclaims a record of p, or does not if want is false.
 func wantReclaimed(t *testing.T, p registry.Process, want bool) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		k := keep(t, st)
-		leaveBehind(t, k, "other", p)
+		k := newKeeper(t, st)
+		putRecord(t, k, "other", p)
 		cfg := configure(func(c *config) { c.Reclaim = registry.ReclaimDead })
 		inst, err := registry.Register(t.Context(), k, lifecycle, cfg)
 		if (err == nil) != want || (len(st.Sent(teststore.Delete)) > 0) != want {
@@ -43,8 +43,8 @@ func wantReclaimed(t *testing.T, p registry.Process, want bool) {
 	})
 }
 
-// sleeper starts a process that does nothing.
-func sleeper(t *testing.T) *exec.Cmd {
+// startSleep starts a process that sleeps until the test ends.
+func startSleep(t *testing.T) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command("sleep", "60")
 	if err := cmd.Start(); err != nil {
@@ -57,7 +57,7 @@ func sleeper(t *testing.T) *exec.Cmd {
 	return cmd
 }
 
-// fields of /proc/[pid]/stat from the third on; see proc_pid_stat(5).
+// fields returns the fields of /proc/[pid]/stat from the third on; see proc_pid_stat(5).
 func fields(t *testing.T, pid int) []string {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
@@ -68,7 +68,7 @@ func fields(t *testing.T, pid int) []string {
 	return strings.Fields(rest)
 }
 
-// process is how a child would describe itself.
+// process returns the Process of a child.
 func process(t *testing.T, pid int) registry.Process {
 	t.Helper()
 	p := self(t)
@@ -79,24 +79,23 @@ func process(t *testing.T, pid int) registry.Process {
 	return p
 }
 
-func TestLivingProcessIsNotReclaimed(t *testing.T) {
+func TestRunningProcessIsNotReclaimed(t *testing.T) {
 	wantReclaimed(t, self(t), false)
-	wantReclaimed(t, process(t, sleeper(t).Process.Pid), false)
-	wantReclaimed(t, process(t, 1), false) // whoever's it is
+	wantReclaimed(t, process(t, startSleep(t).Process.Pid), false)
+	wantReclaimed(t, process(t, 1), false) // of any user
 }
 
 func TestDeadProcessIsReclaimed(t *testing.T) {
-	cmd := sleeper(t)
+	cmd := startSleep(t)
 	p := process(t, cmd.Process.Pid)
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
 	wantReclaimed(t, p, true)
 }
 
-// One that was killed and not yet asked for its status by its parent still has an
-// entry in the process table.
+// A zombie still has an entry in the process table.
 func TestZombieIsReclaimed(t *testing.T) {
-	cmd := sleeper(t)
+	cmd := startSleep(t)
 	p := process(t, cmd.Process.Pid)
 	_ = cmd.Process.Kill()
 	for fields(t, cmd.Process.Pid)[0] != "Z" {
@@ -105,15 +104,15 @@ func TestZombieIsReclaimed(t *testing.T) {
 	wantReclaimed(t, p, true)
 }
 
-// The id of a process that died may have been given to another.
+// The record has the id of a running process, but another start time.
 func TestReusedProcessIDIsReclaimed(t *testing.T) {
 	p := self(t)
 	p.Start--
 	wantReclaimed(t, p, true)
 }
 
-func TestOnlyCertainDeathIsReclaimed(t *testing.T) {
-	cmd := sleeper(t)
+func TestProcessWithAnUnknownFieldIsNotReclaimed(t *testing.T) {
+	cmd := startSleep(t)
 	dead := process(t, cmd.Process.Pid)
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
@@ -133,18 +132,17 @@ func TestOnlyCertainDeathIsReclaimed(t *testing.T) {
 			wantReclaimed(t, doubtful, false)
 		})
 	}
-	wantReclaimed(t, dead, true) // it was nothing else that kept it
+	wantReclaimed(t, dead, true) // control: the unchanged process is reclaimed
 }
 
-// Whether the holder is dead is asked again while an instance waits. The record is
-// kept alive by another's hand: nothing but a reclaim ends the wait.
-func TestProcessThatDiesWhileAnInstanceWaitsIsReclaimed(t *testing.T) {
-	cmd := sleeper(t)
+// Another keeper renews the record, so that only a reclaim can end the wait.
+func TestProcessThatDiesDuringWaitIsReclaimed(t *testing.T) {
+	cmd := startSleep(t)
 	p := process(t, cmd.Process.Pid)
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		k := keep(t, st)
-		leaveBehind(t, k, "other", p)
+		k := newKeeper(t, st)
+		putRecord(t, k, "other", p)
 		time.AfterFunc(time.Hour, func() {
 			_ = cmd.Process.Kill()
 			_ = cmd.Wait()
@@ -152,13 +150,13 @@ func TestProcessThatDiesWhileAnInstanceWaitsIsReclaimed(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour)
 		defer cancel()
 		start := time.Now()
-		cfg := configure(waiting, func(c *config) { c.Reclaim = registry.ReclaimDead })
+		cfg := configure(wait, func(c *config) { c.Reclaim = registry.ReclaimDead })
 		inst, err := registry.Register(ctx, k, lifecycle, cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if waited := time.Since(start); waited < time.Hour || waited > time.Hour+ttl {
-			t.Errorf("it waited %v, want an hour and at most a ttl", waited)
+			t.Errorf("waited %v, want an hour and at most a TTL", waited)
 		}
 		wantAgreement(t, st, inst)
 		_ = inst.Deregister(t.Context())

@@ -13,9 +13,8 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// leaveBehind puts a record under the key as an instance would, by the hand of a
-// keeper that goes on renewing it.
-func leaveBehind(t *testing.T, k *lease.Keeper, name string, p registry.Process) lease.Lease {
+// putRecord creates the record of an instance with a bare lease, which the keeper renews.
+func putRecord(t *testing.T, k *lease.Keeper, name string, p registry.Process) lease.Lease {
 	t.Helper()
 	process, err := json.Marshal(p)
 	if err != nil {
@@ -28,21 +27,21 @@ func leaveBehind(t *testing.T, k *lease.Keeper, name string, p registry.Process)
 	return held
 }
 
-func TestReclaimByName(t *testing.T) {
+func TestReclaimNameTakesTheKeyOfTheSameName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		k := keep(t, st)
+		k := newKeeper(t, st)
 		first := register(t, k, func(c *config) { c.Instance = "connector" })
 		other := func(c *config) { c.Instance, c.Reclaim = "another", registry.ReclaimName }
 		same := func(c *config) { c.Instance, c.Reclaim = "connector", registry.ReclaimName }
 
-		refused(t, k, other)
+		wantConflict(t, k, other)
 		second := register(t, k, same)
 		if second.Lease().Token() <= first.Lease().Token() {
 			t.Errorf("token %d after %d", second.Lease().Token(), first.Lease().Token())
 		}
 		if err := first.Transition(t.Context(), Starting); !errors.Is(err, store.ErrLost) || first.State() != Idle {
-			t.Errorf("the holder that lives was told %v, want %v at its next write", err, store.ErrLost)
+			t.Errorf("the next write of the old holder returned %v, want %v", err, store.ErrLost)
 		}
 		wantAgreement(t, st, second)
 	})
@@ -51,25 +50,25 @@ func TestReclaimByName(t *testing.T) {
 func TestReclaimNeverIsTheDefault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		k := keep(t, st)
+		k := newKeeper(t, st)
 		register(t, k, func(c *config) { c.Instance = "connector" })
-		refused(t, k, func(c *config) { c.Instance = "connector" })
+		wantConflict(t, k, func(c *config) { c.Instance = "connector" })
 		if len(st.Sent(teststore.Delete)) != 0 {
-			t.Error("it deleted something")
+			t.Error("a delete was sent")
 		}
 	})
 }
 
-func TestNoPolicyReclaimsWhatIsNotAnInstance(t *testing.T) {
+func TestNoPolicyReclaimsAValueOfAnotherKind(t *testing.T) {
 	for _, value := range []string{`{}`, "hello", `{"leasehold":null}`, `{"leasehold":"connector"}`, `[]`} {
 		synctest.Test(t, func(t *testing.T) {
 			st := teststore.New()
-			k := keep(t, st)
+			k := newKeeper(t, st)
 			if _, err := k.Acquire(t.Context(), key, []byte(value)); err != nil {
 				t.Fatal(err)
 			}
 			for _, r := range []registry.Reclaim{registry.ReclaimNever, registry.ReclaimDead, registry.ReclaimName} {
-				refused(t, k, func(c *config) { c.Reclaim = r })
+				wantConflict(t, k, func(c *config) { c.Reclaim = r })
 			}
 			if len(st.Sent(teststore.Delete)) != 0 {
 				t.Errorf("%s was deleted", value)
@@ -78,30 +77,30 @@ func TestNoPolicyReclaimsWhatIsNotAnInstance(t *testing.T) {
 	}
 }
 
-// Whoever comes between the delete and the create has the key.
-func TestReclaimLosesARaceInPeace(t *testing.T) {
+// Another instance creates the record between the delete and the create.
+func TestReclaimThatLosesARaceReturnsAConflict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		k := keep(t, st)
-		leaveBehind(t, k, "connector", registry.Process{})
+		k := newKeeper(t, st)
+		putRecord(t, k, "connector", registry.Process{})
 		st.Inject(func(ctx context.Context, call func(context.Context) error) error {
 			err := call(ctx)
 			st.Inject(nil, teststore.Delete)
-			leaveBehind(t, k, "quicker", registry.Process{})
+			putRecord(t, k, "quicker", registry.Process{})
 			return err
 		}, teststore.Delete)
 		reclaiming := func(c *config) { c.Instance, c.Reclaim = "connector", registry.ReclaimName }
-		if got := refused(t, k, reclaiming); got.Instance != "quicker" {
-			t.Errorf("got %v, want a conflict with the quicker one", got)
+		if got := wantConflict(t, k, reclaiming); got.Instance != "quicker" {
+			t.Errorf("got %v, want a conflict with instance quicker", got)
 		}
 	})
 }
 
-func TestReclaimThatCannotDeleteSaysSo(t *testing.T) {
+func TestReclaimReturnsTheErrorOfTheDelete(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		k := keep(t, st)
-		leaveBehind(t, k, "connector", registry.Process{})
+		k := newKeeper(t, st)
+		putRecord(t, k, "connector", registry.Process{})
 		st.Inject(teststore.Refuse, teststore.Delete)
 		defer st.Inject(nil, teststore.Delete)
 		cfg := configure(func(c *config) { c.Instance, c.Reclaim = "connector", registry.ReclaimName })
@@ -111,17 +110,17 @@ func TestReclaimThatCannotDeleteSaysSo(t *testing.T) {
 	})
 }
 
-func TestReclaimIsAWord(t *testing.T) {
+func TestReclaimMarshalsToAWord(t *testing.T) {
 	for policy, word := range map[registry.Reclaim]string{
 		registry.ReclaimNever: "never", registry.ReclaimDead: "dead", registry.ReclaimName: "name",
 	} {
 		var read registry.Reclaim
 		text, err := policy.MarshalText()
 		if err != nil || string(text) != word || policy.String() != word {
-			t.Errorf("%d is written %q, %v", policy, text, err)
+			t.Errorf("%d marshals to %q, %v", policy, text, err)
 		}
 		if err := read.UnmarshalText(text); err != nil || read != policy {
-			t.Errorf("%q is read as %v, %v", text, read, err)
+			t.Errorf("%q unmarshals to %v, %v", text, read, err)
 		}
 	}
 	read := registry.ReclaimName

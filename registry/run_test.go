@@ -15,14 +15,14 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// run is Run with what most tests have in common.
+// run calls Run with the lifecycle and the configuration of most tests.
 func run(t *testing.T, st store.Store, ctx context.Context, serve func(context.Context, *instance) error) error {
 	t.Helper()
-	return registry.Run(ctx, keep(t, st), lifecycle, configure(), serve)
+	return registry.Run(ctx, newKeeper(t, st), lifecycle, configure(), serve)
 }
 
-// untilDone serves until it is told to stop, and says why it was.
-func untilDone(ctx context.Context, _ *instance) error {
+// serveUntilDone waits for the end of its context and returns its error.
+func serveUntilDone(ctx context.Context, _ *instance) error {
 	<-ctx.Done()
 	return ctx.Err()
 }
@@ -39,10 +39,10 @@ func TestRunRegistersServesAndLeaves(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = registry.Run(t.Context(), keep(t, st), def, configure(), func(ctx context.Context, inst *instance) error {
+		err = registry.Run(t.Context(), newKeeper(t, st), def, configure(), func(ctx context.Context, inst *instance) error {
 			served = ctx
 			order = append(order, published(t, st).State)
-			climb(t, inst, Starting, Warming)
+			move(t, inst, Starting, Warming)
 			return nil
 		})
 		if err != nil {
@@ -59,12 +59,12 @@ func TestRunRegistersServesAndLeaves(t *testing.T) {
 	})
 }
 
-func TestRunReturnsTheErrorOfTheRegistration(t *testing.T) {
+func TestRunReturnsTheErrorOfRegister(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		register(t, keep(t, st))
+		register(t, newKeeper(t, st))
 		err := run(t, st, t.Context(), func(context.Context, *instance) error {
-			t.Error("it served all the same")
+			t.Error("serve was called")
 			return nil
 		})
 		if _, ok := errors.AsType[*registry.ConflictError](err); !ok {
@@ -73,7 +73,7 @@ func TestRunReturnsTheErrorOfTheRegistration(t *testing.T) {
 	})
 }
 
-func TestRunReturnsWhatServeReturned(t *testing.T) {
+func TestRunReturnsTheErrorOfServe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
 		err := run(t, st, t.Context(), func(context.Context, *instance) error { return errBoom })
@@ -84,7 +84,7 @@ func TestRunReturnsWhatServeReturned(t *testing.T) {
 	})
 }
 
-func TestRunJoinsWhatWentWrongInLeaving(t *testing.T) {
+func TestRunJoinsTheErrorOfLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
 		err := run(t, st, t.Context(), func(context.Context, *instance) error {
@@ -105,7 +105,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 		var inst *instance
 		err := run(t, st, ctx, func(ctx context.Context, i *instance) error {
 			inst = i
-			climb(t, i, Starting)
+			move(t, i, Starting)
 			<-ctx.Done()
 			if context.Cause(ctx) != errBoom {
 				t.Errorf("serve's context ended with %v, want %v", context.Cause(ctx), errBoom)
@@ -128,14 +128,14 @@ func TestRunReturnsTheLoss(t *testing.T) {
 		var cause error
 		err := run(t, st, t.Context(), func(ctx context.Context, i *instance) error {
 			inst = i
-			climb(t, i, Starting)
+			move(t, i, Starting)
 			<-ctx.Done()
 			cause = context.Cause(ctx)
 			return ctx.Err()
 		})
 		lost, ok := errors.AsType[*lease.LostError](err)
 		if !ok || !errors.Is(err, store.ErrLost) || errors.Is(err, context.Canceled) || err.Error() != lost.Error() {
-			t.Errorf("got %v, want the loss and nothing else", err)
+			t.Errorf("got %v, want the LostError alone", err)
 		}
 		if cause != error(lost) {
 			t.Errorf("serve's context ended with %v, want %v", cause, lost)
@@ -148,13 +148,13 @@ func TestRunAcquiresNothingAfterLoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
 		time.AfterFunc(time.Minute, func() { st.Evict(key) })
-		if err := run(t, st, t.Context(), untilDone); !errors.Is(err, store.ErrLost) {
+		if err := run(t, st, t.Context(), serveUntilDone); !errors.Is(err, store.ErrLost) {
 			t.Errorf("got %v, want %v", err, store.ErrLost)
 		}
 		wrote := len(st.Sent(teststore.Create, teststore.Update, teststore.Renew))
 		time.Sleep(time.Hour)
 		if n := len(st.Sent(teststore.Create)); n != 1 {
-			t.Errorf("%d creates within an hour of the loss, want the first alone", n)
+			t.Errorf("%d creates within an hour of the loss, want 1", n)
 		}
 		if n := len(st.Sent(teststore.Create, teststore.Update, teststore.Renew)) - wrote; n != 0 {
 			t.Errorf("%d writes after the loss", n)
@@ -163,8 +163,8 @@ func TestRunAcquiresNothingAfterLoss(t *testing.T) {
 	})
 }
 
-// A loss takes the place of no error but a bare end of the context.
-func TestRunKeepsWhatServeReturnedBesideALoss(t *testing.T) {
+// The loss replaces only a bare context.Canceled.
+func TestRunJoinsTheErrorOfServeAndALoss(t *testing.T) {
 	for name, c := range map[string]struct {
 		returned func(context.Context, *instance) error
 		want     []error
@@ -186,7 +186,7 @@ func TestRunKeepsWhatServeReturnedBesideALoss(t *testing.T) {
 					return c.returned(ctx, i)
 				})
 				if _, ok := errors.AsType[*lease.LostError](err); !ok {
-					t.Errorf("got %v, want the loss in it", err)
+					t.Errorf("got %v, want a LostError in it", err)
 				}
 				for _, want := range c.want {
 					if !errors.Is(err, want) {
@@ -198,14 +198,14 @@ func TestRunKeepsWhatServeReturnedBesideALoss(t *testing.T) {
 	}
 }
 
-func TestRunReturnsALossInLeaving(t *testing.T) {
+func TestRunReturnsALossDuringLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
 		var inst *instance
 		err := run(t, st, t.Context(), func(_ context.Context, i *instance) error {
 			inst = i
-			climb(t, i, Starting)
-			st.Evict(key) // and nobody has noticed yet
+			move(t, i, Starting)
+			st.Evict(key) // not noticed before Leave
 			return nil
 		})
 		if !errors.Is(err, store.ErrLost) {
@@ -215,7 +215,7 @@ func TestRunReturnsALossInLeaving(t *testing.T) {
 	})
 }
 
-func TestPanicInServeReleasesTheKeyAndPassesOn(t *testing.T) {
+func TestPanicInServeReleasesTheLeaseAndPropagates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
 		var inst *instance
@@ -227,7 +227,7 @@ func TestPanicInServeReleasesTheKeyAndPassesOn(t *testing.T) {
 			}()
 			_ = run(t, st, t.Context(), func(_ context.Context, i *instance) error {
 				inst = i
-				climb(t, i, Starting)
+				move(t, i, Starting)
 				panic(errBoom)
 			})
 		}()
@@ -236,10 +236,10 @@ func TestPanicInServeReleasesTheKeyAndPassesOn(t *testing.T) {
 	})
 }
 
-func TestRunCanFollowRun(t *testing.T) {
+func TestRunCanBeRepeatedOnOneKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		k := keep(t, st)
+		k := newKeeper(t, st)
 		var last store.Token
 		for range 3 {
 			err := registry.Run(t.Context(), k, lifecycle, configure(), func(_ context.Context, i *instance) error {

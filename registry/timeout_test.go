@@ -11,8 +11,8 @@ import (
 	"github.com/leasehold-go/leasehold/registry"
 )
 
-// limited is the lifecycle in which nobody warms for ever.
-func limited(t *testing.T, rules ...fsm.Rule[State]) *fsm.Definition[State] {
+// withTimeout returns the lifecycle with a timeout of 30 s in Warming.
+func withTimeout(t *testing.T, rules ...fsm.Rule[State]) *fsm.Definition[State] {
 	t.Helper()
 	def, err := lifecycle.With(append(rules, fsm.Timeout(Warming, 30*time.Second, Idle))...)
 	if err != nil {
@@ -21,16 +21,15 @@ func limited(t *testing.T, rules ...fsm.Rule[State]) *fsm.Definition[State] {
 	return def
 }
 
-// The record tells why an instance fell back, and so does everything that reads it.
-func TestTimeoutShowsTheOperatorWhyItFellBack(t *testing.T) {
+func TestTimeoutIsPublishedWithItsCause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		inst, err := registry.Register(t.Context(), keep(t, st), limited(t), configure())
+		inst, err := registry.Register(t.Context(), newKeeper(t, st), withTimeout(t), configure())
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer inst.Deregister(context.Background())
-		climb(t, inst, Starting, Warming)
+		move(t, inst, Starting, Warming)
 		time.Sleep(30 * time.Second)
 		synctest.Wait()
 		e := published(t, st)
@@ -42,22 +41,21 @@ func TestTimeoutShowsTheOperatorWhyItFellBack(t *testing.T) {
 	})
 }
 
-// Once the instance has been let go of nothing of it runs on.
-func TestTimeoutsEndWithTheInstance(t *testing.T) {
+func TestDeregisterEndsTimeouts(t *testing.T) {
 	for name, lose := range map[string]bool{"released": false, "lost": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				st := teststore.New()
-				def := limited(t, fsm.Finally(func(_ context.Context, tr fsm.Transition[State], err error) {
+				def := withTimeout(t, fsm.Finally(func(_ context.Context, tr fsm.Transition[State], err error) {
 					if tr.Cause != "" {
 						t.Errorf("a timeout ran: %+v, %v", tr, err)
 					}
 				}))
-				inst, err := registry.Register(t.Context(), keep(t, st), def, configure(func(c *config) { c.LeavePath = nil }))
+				inst, err := registry.Register(t.Context(), newKeeper(t, st), def, configure(func(c *config) { c.LeavePath = nil }))
 				if err != nil {
 					t.Fatal(err)
 				}
-				climb(t, inst, Starting, Warming)
+				move(t, inst, Starting, Warming)
 				if lose {
 					st.Evict(key)
 					<-inst.Lease().Done()
@@ -78,20 +76,20 @@ func TestTimeoutsEndWithTheInstance(t *testing.T) {
 	}
 }
 
-func TestConnectedMayNameAParent(t *testing.T) {
+func TestConnectedIncludesSubstates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
 		def := fsm.MustDefine(Idle, fsm.Table[State]{Idle: {Active}, Active: {Idle}, Warming: {Starting}, Starting: {}}, fsm.Substates(Active, Warming, Starting))
-		inst, err := registry.Register(t.Context(), keep(t, st), def, configure(func(c *config) { c.LeavePath = nil }))
+		inst, err := registry.Register(t.Context(), newKeeper(t, st), def, configure(func(c *config) { c.LeavePath = nil }))
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer inst.Deregister(context.Background())
 		time.Sleep(time.Second)
-		climb(t, inst, Active)
+		move(t, inst, Active)
 		entered := time.Now()
 		time.Sleep(time.Second)
-		climb(t, inst, Starting)
+		move(t, inst, Starting)
 		if s := inst.Status(); s.State != Starting || !s.Connected.Equal(entered) {
 			t.Errorf("in %s, connected at %v, want %v", s.State, s.Connected, entered)
 		}

@@ -13,23 +13,23 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-func waiting(c *config) { c.Wait = true }
+func wait(c *config) { c.Wait = true }
 
-// Since is when it got the key, not when it asked for it.
-func TestWaitingInstanceIsRegisteredWhenItGetsTheKey(t *testing.T) {
+// Registered is the time of the create that succeeded, not that of the call.
+func TestWaitingInstanceIsRegisteredWhenItAcquiresTheKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		k := keep(t, st)
+		k := newKeeper(t, st)
 		first := register(t, k)
 		go func() {
 			time.Sleep(time.Hour)
 			_ = first.Deregister(t.Context())
 		}()
 		asked := time.Now()
-		second := register(t, k, waiting)
+		second := register(t, k, wait)
 		now := time.Now()
 		if now.Sub(asked) != time.Hour {
-			t.Errorf("it waited %v, want an hour", now.Sub(asked))
+			t.Errorf("waited %v, want an hour", now.Sub(asked))
 		}
 		if s := second.Status(); !s.Registered.Equal(now) || !s.Changed.Equal(now) || !s.Heartbeat.Equal(now) {
 			t.Errorf("%+v, want everything since %v", s, now)
@@ -40,11 +40,11 @@ func TestWaitingInstanceIsRegisteredWhenItGetsTheKey(t *testing.T) {
 
 func TestWaitEndsWithTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := keep(t, teststore.New())
+		k := newKeeper(t, teststore.New())
 		first := register(t, k)
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(time.Minute, func() { cancel(errBoom) })
-		_, err := registry.Register(ctx, k, lifecycle, configure(waiting))
+		_, err := registry.Register(ctx, k, lifecycle, configure(wait))
 		conflict, ok := errors.AsType[*registry.ConflictError](err)
 		if !ok || conflict.Instance != first.Status().Instance || conflict.Token != first.Lease().Token() {
 			t.Errorf("got %v, want a conflict with the holder", err)
@@ -58,10 +58,10 @@ func TestWaitEndsWithTheContext(t *testing.T) {
 func TestWaitEndsWithTheKeeper(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		register(t, keep(t, st))
-		k := keep(t, st)
+		register(t, newKeeper(t, st))
+		k := newKeeper(t, st)
 		time.AfterFunc(time.Minute, func() { _ = k.Close(context.Background()) })
-		if _, err := registry.Register(t.Context(), k, lifecycle, configure(waiting)); !errors.Is(err, lease.ErrClosed) {
+		if _, err := registry.Register(t.Context(), k, lifecycle, configure(wait)); !errors.Is(err, lease.ErrClosed) {
 			t.Errorf("got %v, want %v", err, lease.ErrClosed)
 		}
 	})
