@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
@@ -46,6 +47,7 @@ func steps() *rapid.Generator[[]step] {
 // After every step, record, status and machine agree with the results that callers got. Only a
 // write in doubt may also be the one in the record.
 func TestRecordAgreesWithTheStatusUnderFaults(t *testing.T) {
+	full.Only(t)
 	for name, livenessOnly := range map[string]bool{"heartbeats with a value": false, "liveness only": true} {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/registry"
@@ -124,6 +125,7 @@ func (c *callers) run(t *testing.T, n int) {
 }
 
 func TestValuesAreNeverMadeFromOlderContents(t *testing.T) {
+	full.Only(t)
 	for name, f := range map[string]teststore.Fault{
 		"slow":     randomFault("none"),
 		"troubled": randomFault("none", "none", "none", "refuse", "drop", "drop reply", "late"),
@@ -162,6 +164,7 @@ func (c *callers) wantAllPublished(t *testing.T, st *teststore.Store) {
 }
 
 func TestHeartbeatIsPublishedDuringContinuousUpdates(t *testing.T) {
+	full.Only(t)
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
 		inst := register(t, newKeeper(t, st))
