@@ -69,7 +69,7 @@ func (l *deletionLog) has(key string) bool {
 }
 
 // wantDeletion deletes records of a key until Deletions yields the key. It repeats
-// because nothing tells when Deletions begins to listen.
+// because nothing signals that Deletions has begun to listen.
 func (c *trial) wantDeletion(l *deletionLog, key string, remove func(lease) error) {
 	c.Helper()
 	reported := eventually(c.timeout(), func() bool {

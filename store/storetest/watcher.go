@@ -45,24 +45,24 @@ func (v *view) apply(e store.Event, err error) {
 
 // check returns how an event breaks the contract after the events before it, or "".
 func (v *view) check(e store.Event) string {
-	was, told := v.records[e.Record.Key]
+	was, known := v.records[e.Record.Key]
 	r := e.Record
 	switch {
 	case e.Kind < store.EventPut || e.Kind > store.EventResync:
 		return fmt.Sprintf("yields an event of the unknown kind %d", e.Kind)
 	case v.synced == 0 && (e.Kind == store.EventGone || e.Kind == store.EventResync):
 		return fmt.Sprintf("yields %v before EventSynced", e.Kind)
-	case v.synced == 0 && e.Kind == store.EventPut && told:
+	case v.synced == 0 && e.Kind == store.EventPut && known:
 		return fmt.Sprintf("yields %q twice before EventSynced", r.Key)
 	case e.Kind == store.EventPut && !strings.HasPrefix(r.Key, v.prefix):
 		return fmt.Sprintf("yields %q, which is not under the prefix %q", r.Key, v.prefix)
 	case e.Kind == store.EventPut && !r.Foreign() && (len(r.Value) == 0 || r.Left <= 0 || r.Left == store.Forever):
 		return fmt.Sprintf("puts an incomplete record under %q: %s", r.Key, describe(r))
-	case e.Kind == store.EventPut && !r.Foreign() && told && r.Token < was.Token:
+	case e.Kind == store.EventPut && !r.Foreign() && known && r.Token < was.Token:
 		return fmt.Sprintf("puts token %d under %q after token %d", r.Token, r.Key, was.Token)
 	case e.Kind == store.EventGone && (r.Value != nil || r.Left != 0):
 		return fmt.Sprintf("yields EventGone with more than key and token: %s", describe(r))
-	case e.Kind == store.EventGone && told && r.Token != was.Token:
+	case e.Kind == store.EventGone && known && r.Token != was.Token:
 		return fmt.Sprintf("yields EventGone with token %d of %q, whose put had token %d", r.Token, r.Key, was.Token)
 	}
 	return ""
@@ -170,8 +170,8 @@ func hasNoRecord(key string) func(*view) bool {
 // differs returns how a view differs from the records that List yields, or "".
 func (v *view) differs(listed map[string]store.Record) string {
 	for _, key := range sorted(listed) {
-		if told, ok := v.records[key]; !ok || told.Key != key || told.Token != listed[key].Token || !bytes.Equal(told.Value, listed[key].Value) {
-			return fmt.Sprintf("%q: watch %v %s, List %s", key, ok, describe(told), describe(listed[key]))
+		if known, ok := v.records[key]; !ok || known.Key != key || known.Token != listed[key].Token || !bytes.Equal(known.Value, listed[key].Value) {
+			return fmt.Sprintf("%q: watch %v %s, List %s", key, ok, describe(known), describe(listed[key]))
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(v.records)) {
