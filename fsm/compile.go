@@ -205,10 +205,10 @@ func (c *compiler[S]) attachCode() {
 			c.encode = rule.encode
 		case requiresRule:
 			switch {
-			case rule.key == nil:
+			case rule.data == nil:
 				c.found.add("the requires rule is for no data: data comes from NewData")
-			case !slices.Contains(c.requires, rule.key):
-				c.requires = append(c.requires, rule.key)
+			case !slices.Contains(c.requires, rule.data):
+				c.requires = append(c.requires, rule.data)
 			}
 		case finalRule[S]:
 			if len(rule.states) == 0 {

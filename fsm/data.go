@@ -32,7 +32,7 @@ func (d Data[D]) Of(ctx context.Context) D {
 // Requires makes [New] and [Restore] refuse a machine without the data.
 func Requires[S comparable, D any](key Data[D]) Rule[S] { return Rule[S]{requiresRule{key.key}} }
 
-type requiresRule struct{ key *dataKey }
+type requiresRule struct{ data *dataKey }
 
 // dataset is the data of one machine, which does not change; nil is none.
 type dataset struct {
