@@ -11,8 +11,8 @@ import (
 // it ([Substates]); or it says in a *[TransitionError] why not. This is the order of a change,
 // for an event ([Fire]) as well:
 //
-//  1. The call waits for its turn. It fails if ctx has ended, or ends first, or if the machine
-//     is closed.
+//  1. The call waits for its turn. Timeouts that are overdue by then go first. It fails if ctx
+//     has ended, or ends first, or if the machine is closed.
 //  2. The call fails if the machine's [Writer] has ended: a lease that was lost or released.
 //  3. The edge is looked up in the table: [ErrInvalidTransition]. For an event the rules for
 //     the present state are: [ErrUnhandled], [ErrUnknownEvent], or the result of
@@ -52,7 +52,7 @@ func (m *Machine[S]) TransitionWithCause(ctx context.Context, to S, cause string
 		return m.call(ctx, &change[S]{to: to, cause: cause})
 	}
 	// Of a plain machine, steps 3, 7 and 9 are all there is. It makes them under one lock,
-	// reads the clock once and allocates nothing.
+	// reads the clock once and, once the history is full, allocates nothing.
 	defer m.turn.mu.Unlock()
 	edge := m.def.edge(m.id(), to)
 	if edge == nil {
@@ -215,8 +215,8 @@ func (m *Machine[S]) Close(ctx context.Context) error {
 // call makes a change that may have to wait, be refused or take time: steps 1 and 11, and all
 // between by perform. The mutex is locked when call is called, and open when it returns.
 func (m *Machine[S]) call(ctx context.Context, c *change[S]) error {
-	// A call from user code of the change in progress is queued. (The mutex stays locked, so
-	// that change is yet to drain the queue.)
+	// A call from user code of the change in progress is queued. (The mutex has been locked
+	// since the check, so that change cannot end before this one is queued.)
 	if m.turn.taken && m.turn.within(ctx) {
 		defer m.turn.mu.Unlock()
 		err := ErrReentrant

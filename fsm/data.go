@@ -13,7 +13,8 @@ import "context"
 //	})
 //	m := fsm.New(def, fsm.WithData(conn, c))
 //
-// Data is no part of a [Snapshot]. Data is compared by identity and comes from [NewData];
+// Without [Requires] a machine may lack the data, and Of returns zero. Data is no part of a
+// [Snapshot]. Data is compared by identity and comes from [NewData];
 // its zero value is of no use.
 type Data[D any] struct{ key *dataKey }
 

@@ -78,10 +78,12 @@
 //     result of its own. If many callers ask for the same transition at once, the table
 //     permits one. A caller that waits for its turn obeys its context.
 //   - A change runs to completion before the next begins. A change that a hook asks of its
-//     own machine is refused with [ErrReentrant], or, with [WithQueue], runs next: never in
-//     the middle of the change in progress, nor in the turn of a later caller.
+//     own machine, with the context it was given, is refused with [ErrReentrant], or, with
+//     [WithQueue], runs next: never in the middle of the change in progress, nor in the turn
+//     of a later caller.
 //   - With a writer, the machine moves only once its new value is stored.
-//   - Reading never waits for a change in progress. [Machine.State] is one atomic load.
+//   - State, Can, Next, In, History and Snapshot never wait for a change in progress.
+//     [Machine.State] is one atomic load.
 //   - A guard or hook that panics, ends its goroutine, or reads or changes its own machine
 //     leaves the machine usable.
 //   - A subscriber gets every transition once, in order, or an error that says otherwise.
@@ -101,8 +103,10 @@
 //   - [Machine.Can] and [Machine.PermittedEvents] tell what is possible now, which may have
 //     changed by the time the answer is used.
 //   - Hooks that queue changes without end keep their first caller for ever.
-//   - A timeout is tried once. If it is refused, the machine stays where it is.
+//   - A timeout is tried once. If it is refused, the machine stays where it is. A refusal is
+//     not written.
+//   - A hook that changes its own machine with another context than its own waits for itself.
 //   - Between a snapshot and its restoration timeouts go by the wall clock.
-//   - Times come from the wall clock, up to a second behind a step of it. They are no order;
-//     the numbers of transitions are.
+//   - Times come from the wall clock, up to a second behind a step of it. Order transitions
+//     by their numbers.
 package fsm

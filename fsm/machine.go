@@ -14,7 +14,7 @@ import (
 // [Machine.Close].
 type Machine[S comparable] struct {
 	def    *Definition[S]
-	state  atomic.Uint32 // ID of the state; written by commit alone
+	state  atomic.Uint32 // ID of the state; after construction written by commit alone
 	plain  bool          // the definition is plain, and there is no writer; false once closed
 	closed bool          // changed and read with turn.mu locked, as is the queue
 	turn   turn
@@ -26,7 +26,7 @@ type Machine[S comparable] struct {
 }
 
 // extras is optional run-time state of a machine. A plain machine gets it with its first
-// watcher or its first call that has to wait. While the turn is taken by such a call it is not
+// watcher or its first turn off the shortcut. While the turn is taken by such a call it is not
 // nil.
 type extras[S comparable] struct {
 	writer   Writer // nil without one, or once detached
@@ -43,7 +43,7 @@ type change[S comparable] struct {
 	// The request.
 	kind  changeKind
 	to    S      // of a transition, and of a reset
-	event *event // nil also for an event without identity
+	event *event // nil also for the zero Event
 	arg   argument
 	cause string
 
@@ -70,8 +70,8 @@ const (
 	byReset                    // Reset
 )
 
-// stays reports whether the transition is one of a Self rule.
-func (c *change[S]) stays() bool { return c.edge != nil && c.edge.Kind == graph.Self }
+// isSelf reports whether the transition is one of a Self rule.
+func (c *change[S]) isSelf() bool { return c.edge != nil && c.edge.Kind == graph.Self }
 
 // moves reports whether the change has a transition to commit.
 func (c *change[S]) moves() bool { return c.edge != nil || c.kind == byReset }

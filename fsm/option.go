@@ -10,8 +10,8 @@ import (
 // is anything that can save a value. A machine makes one call at a time.
 //
 // A Writer may also have the method Err() error. It returns nil while the machine may move,
-// and the reason once it may not, for good. The machine calls it at the beginning of every
-// change. A lease returns why it was lost or that it was released.
+// and the reason once it may not, for good: the writer has ended. The machine calls it at the
+// beginning of every change. A lease returns why it was lost or that it was released.
 //
 // A Writer may also be a [SnapshotEncoder].
 type Writer interface {

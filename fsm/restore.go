@@ -45,7 +45,9 @@ func (s *Snapshot[S]) checkVersion() string {
 //
 // Timeouts go by the wall clock across a restore. An overdue timeout fires at once, as any and
 // once, and before the first call of the machine; timeouts that had fired or were refused are
-// over. A [Timeout] that the definition has and the snapshot does not starts when its state is
+// over. (A refusal writes nothing: in the value that a [Writer] has stored, a timeout that was
+// refused still runs, and it is tried again after a restore.) Writer and data are no part of a
+// snapshot: give them again. A [Timeout] that the definition has and the snapshot does not starts when its state is
 // next entered.
 //
 // It fails with a *[SnapshotError] that lists every mistake: an unknown state, event or

@@ -24,7 +24,7 @@ func (m *Machine[S]) perform(ctx *hookContext, c *change[S]) (err error) {
 			return
 		}
 		if c.t.At.IsZero() {
-			m.stay(c)
+			m.leadNowhere(c)
 		}
 		for _, run := range m.def.finally {
 			run(ctx, c.t, err)
@@ -33,7 +33,7 @@ func (m *Machine[S]) perform(ctx *hookContext, c *change[S]) (err error) {
 	return m.steps(ctx, c)
 }
 
-// steps makes a change: steps 2 to 9 of [Machine.Transition], in this order.
+// steps makes a change: steps 2 to 9 of [Machine.Transition], in this order (9 is deferred).
 func (m *Machine[S]) steps(ctx *hookContext, c *change[S]) error {
 	// 2. The writer has to be good.
 	if err := m.writerErr(); err != nil {
@@ -123,7 +123,7 @@ func (m *Machine[S]) resolve(ctx *hookContext, c *change[S]) error {
 		}
 		vetoed = append(vetoed, refused)
 	}
-	m.stay(c)
+	m.leadNowhere(c)
 	return m.eventError(c, c.from, vetoed)
 }
 
@@ -133,7 +133,7 @@ func (m *Machine[S]) try(ctx *hookContext, c *change[S]) (*GuardError, error) {
 	if c.rule.edge != nil {
 		m.lead(c, c.rule.edge)
 	} else {
-		m.stay(c)
+		m.leadNowhere(c)
 	}
 	for _, g := range c.rule.guards {
 		if err := g.check(ctx, c.t, c.arg); err != nil {
@@ -180,8 +180,8 @@ func (m *Machine[S]) leadToInitial(c *change[S]) {
 	m.describe(c, m.past.count+1)
 }
 
-// stay has a change lead nowhere.
-func (m *Machine[S]) stay(c *change[S]) {
+// leadNowhere has a change lead nowhere.
+func (m *Machine[S]) leadNowhere(c *change[S]) {
 	c.edge, c.route = nil, graph.Route{Leaf: c.from, Goal: c.from, Domain: c.from}
 	m.describe(c, 0)
 }
@@ -249,7 +249,7 @@ func (m *Machine[S]) write(ctx *hookContext, c *change[S]) (watched bool, err er
 func (m *Machine[S]) publish(c *change[S]) (watched bool) {
 	m.turn.mu.Lock()
 	defer m.turn.mu.Unlock()
-	m.commit(c.entry, c.cause, c.stays())
+	m.commit(c.entry, c.cause, c.isSelf())
 	if m.def.stateful {
 		m.extras.memory, m.extras.timers.pending = c.memory, c.pending
 		m.armTimers()

@@ -29,8 +29,8 @@ import (
 // turn comes before the call. There may be nobody to recover a panic of theirs. Between
 // transitions a machine has one timer at most, and none if no timeout runs.
 //
-// Time counts from the At of the transition that entered the state, by the monotonic
-// clock: steps of the wall clock have no effect, and the time stands still while the
+// Time counts from the At of the transition that entered the state, so the time of its
+// guards, before hooks and write is part of it. It goes by the monotonic clock: steps of the wall clock have no effect, and the time stands still while the
 // computer is suspended. For a restored machine see [Restore].
 //
 // A definition refuses a circle of states that only timeouts leave.

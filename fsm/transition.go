@@ -9,8 +9,9 @@ import (
 // way, for guards and hooks.
 type Transition[S comparable] struct {
 	// Number counts the committed transitions of a machine, from 1, without gaps.
-	// It is 0 where nothing is committed: for the hooks of an [Internal] rule, and
-	// for [Finally] hooks of a change that found no target.
+	// It is 0 for the hooks of an [Internal] rule, and for [Finally] hooks of a change
+	// that found no target. A change that was refused after it had found one has the
+	// number that it would have had.
 	Number uint64 `json:"number"`
 	// From and To are leaves. To is the leaf that was entered, also if the caller
 	// asked for a state around it.

@@ -45,7 +45,7 @@ func (m *Machine[S]) snapshotAfter(c *change[S]) Snapshot[S] {
 		Number:  c.t.Number,
 		History: past[max(0, len(past)-int(m.past.limit)):],
 	}
-	if c.stays() {
+	if c.isSelf() {
 		s.Since = moment(m.since)
 	}
 	m.def.addRunTimeState(&s, c.memory, c.pending)
