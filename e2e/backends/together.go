@@ -4,6 +4,8 @@ import (
 	"iter"
 	"sync"
 	"testing"
+
+	"github.com/leasehold-go/leasehold/internal/full"
 )
 
 // Together starts the named backends and returns a place on each, in that order, for
@@ -28,7 +30,8 @@ func Together(t testing.TB, names ...string) []*Place {
 var turns = make(chan struct{}, 12)
 
 // Apart runs a test on a fresh server of each of the named backends, beside other
-// tests: all wait most of the time.
+// tests: all wait most of the time. With -short it is on Redis alone, which starts
+// sooner than an etcd.
 func Apart(t *testing.T, names iter.Seq[string], test func(t *testing.T, name string, p *Place)) {
 	t.Helper()
 	t.Parallel()
@@ -37,7 +40,12 @@ func Apart(t *testing.T, names iter.Seq[string], test func(t *testing.T, name st
 		all.Go(func() {
 			turns <- struct{}{}
 			defer func() { <-turns }()
-			t.Run(name, func(t *testing.T) { test(t, name, Together(t, name)[0]) })
+			t.Run(name, func(t *testing.T) {
+				if name != "redis" {
+					full.Only(t)
+				}
+				test(t, name, Together(t, name)[0])
+			})
 		})
 	}
 	all.Wait()
