@@ -71,6 +71,7 @@ func TestNewChecksTheKindOfClient(t *testing.T) {
 }
 
 func TestNewUnreachable(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	server.Stop()
 	refused(t, server.Client(), "info", true)

@@ -64,6 +64,7 @@ func TestCreateHeld(t *testing.T) {
 }
 
 func TestCreateAgainHasTheAnswerOfOnce(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	c := claim("key")
 	c.TTL = 30 * time.Second

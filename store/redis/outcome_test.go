@@ -124,6 +124,7 @@ func TestSilentServer(t *testing.T) {
 // The server does what it is asked, the reply is lost. The control shows what
 // go-redis does otherwise, and does with reads.
 func TestWritesAreSentOnce(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	control := proxyTo(t, b.server.Addr(), "incr")
 	control.lose.Store(true)

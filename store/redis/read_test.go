@@ -126,6 +126,7 @@ func TestListBeyondOnePage(t *testing.T) {
 
 // A call stops at a limit of bytes; nothing may be lost or doubled there.
 func TestListOfLargeValues(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	for i := range 30 {
 		c := claim(fmt.Sprintf("key:%d", i))

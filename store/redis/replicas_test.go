@@ -12,6 +12,7 @@ import (
 )
 
 func TestWithReplicaAck(t *testing.T) {
+	t.Parallel()
 	b := start(t, "--repl-diskless-sync-delay", "0")
 	replica := redistest.Start(t)
 	host, port, _ := net.SplitHostPort(b.server.Addr())

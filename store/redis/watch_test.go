@@ -102,6 +102,7 @@ var (
 )
 
 func TestWatchTellsOfEachChange(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	before := b.hold("app:before")
 	b.hold("other")
@@ -182,6 +183,7 @@ func TestWatchesShareOneConnection(t *testing.T) {
 }
 
 func TestWatchResyncsAfterItsConnectionWasCut(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	w := watch(b, "")
 	w.expect(t, synced, 0)
@@ -244,6 +246,7 @@ func TestWatchWithoutMessages(t *testing.T) {
 
 // Foreign values under a known key are told as List tells them.
 func TestWatchTellsOfForeignValues(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	grant := b.hold("key")
 	w := watch(b, "")
