@@ -232,7 +232,7 @@ func (k *Keeper) untilGone(ctx context.Context, r store.Record) error {
 	limited, cancel := context.WithTimeout(ctx, r.Left)
 	defer cancel()
 	there := false
-	for e, err := range k.store.Watch(limited, r.Key) {
+	for e, err := range k.store.WatchKey(limited, r.Key) {
 		switch {
 		case err != nil && ctx.Err() == nil && limited.Err() != nil:
 			return nil

@@ -66,6 +66,11 @@ type Store interface {
 	// if the context has ended. A failure of the store after the first EventSynced does
 	// not end the watch; it resyncs when the store is back.
 	Watch(ctx context.Context, prefix string) iter.Seq2[Event, error]
+
+	// WatchKey is Watch for one key: its record, if there is one, then EventSynced, then
+	// its changes. It costs the store one key, however many others begin with the same
+	// characters.
+	WatchKey(ctx context.Context, key string) iter.Seq2[Event, error]
 }
 
 // Claim is the argument of [Store.Create].

@@ -153,13 +153,22 @@ func (s *Store) Delete(ctx context.Context, key string, ref store.LeaseRef) erro
 
 // Watch implements [store.Store]. A fault can end a watch only when it starts.
 func (s *Store) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event, error] {
+	return s.watch(ctx, prefix, s.Store.Watch)
+}
+
+// WatchKey implements [store.Store]. Its requests and faults are those of [Watch].
+func (s *Store) WatchKey(ctx context.Context, key string) iter.Seq2[store.Event, error] {
+	return s.watch(ctx, key, s.Store.WatchKey)
+}
+
+func (s *Store) watch(ctx context.Context, name string, begin func(context.Context, string) iter.Seq2[store.Event, error]) iter.Seq2[store.Event, error] {
 	return func(yield func(store.Event, error) bool) {
 		start := func(context.Context) error { return nil }
-		if err := s.do(ctx, Request{Verb: Watch, Key: prefix}, start); err != nil {
-			yield(store.Event{}, named(err, Watch, prefix))
+		if err := s.do(ctx, Request{Verb: Watch, Key: name}, start); err != nil {
+			yield(store.Event{}, named(err, Watch, name))
 			return
 		}
-		s.Store.Watch(ctx, prefix)(yield)
+		begin(ctx, name)(yield)
 	}
 }
 

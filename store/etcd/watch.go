@@ -32,20 +32,41 @@ func (s *Store) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event,
 			yield(store.Event{}, err)
 			return
 		}
-		w := &watch{store: s, prefix: prefix, settled: make(chan error, 1)}
-		inner, stop := context.WithCancel(ctx)
-		defer stop()
-		if err := w.begin(inner); err != nil {
-			if ctx.Err() != nil {
-				err = context.Cause(ctx)
-			} else {
-				err = failed("watch", prefix, reads, err)
-			}
+		w := &watch{store: s, name: prefix, settled: make(chan error, 1)}
+		w.run(ctx, (*feed.Hub).Watch, yield)
+	}
+}
+
+// WatchKey implements [store.Store]. It has the same two watches, of one key.
+func (s *Store) WatchKey(ctx context.Context, key string) iter.Seq2[store.Event, error] {
+	return func(yield func(store.Event, error) bool) {
+		if err := store.CheckKey(key); err != nil {
 			yield(store.Event{}, err)
 			return
 		}
-		w.hub.Watch(ctx, source{s}, prefix)(yield)
+		w := &watch{store: s, name: key, exact: true, settled: make(chan error, 1)}
+		w.run(ctx, (*feed.Hub).WatchKey, yield)
 	}
+}
+
+// run yields the events of a watch, which read makes of what it hears.
+func (w *watch) run(
+	ctx context.Context,
+	read func(*feed.Hub, context.Context, feed.Source, string) iter.Seq2[store.Event, error],
+	yield func(store.Event, error) bool,
+) {
+	inner, stop := context.WithCancel(ctx)
+	defer stop()
+	if err := w.begin(inner); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		} else {
+			err = failed("watch", w.name, reads, err)
+		}
+		yield(store.Event{}, err)
+		return
+	}
+	read(&w.hub, ctx, source{w.store}, w.name)(yield)
 }
 
 // Deletions implements [store.DeleteNotifier]. It is one watch of etcd's own, of deletes of notes:
@@ -64,8 +85,9 @@ func (s *Store) Deletions(ctx context.Context) iter.Seq[string] {
 // watch is what one Watch hears, or one Deletions.
 type watch struct {
 	store   *Store
-	prefix  string
-	deletes bool // of notes, and nothing else
+	name    string // the prefix, or the key
+	exact   bool   // whether it is of that key alone
+	deletes bool   // of notes, and nothing else
 	hub     feed.Hub
 	settled chan error // the listening goroutine sends one element, if anybody waits for it: how the first try to hear went
 }
@@ -186,14 +208,17 @@ func (w *watch) hear(ctx context.Context) (heard bool, err error) {
 // open opens the watches, both before it waits for either. There is no second for those who
 // want none, or have no right to the whole range: they hear of the notes alone.
 func (w *watch) open(ctx context.Context) (beside, gone clientv3.WatchChan, err error) {
-	opts := []clientv3.OpOption{clientv3.WithPrefix(), clientv3.WithCreatedNotify()}
+	opts := []clientv3.OpOption{clientv3.WithCreatedNotify()}
+	if !w.exact {
+		opts = append(opts, clientv3.WithPrefix())
+	}
 	deletes := append(slices.Clone(opts), clientv3.WithFilterPut())
 	if w.deletes {
 		beside = w.store.client.Watch(ctx, noteOf(""), deletes...)
 		return beside, nil, first(ctx, beside)
 	}
-	beside = w.store.client.Watch(ctx, noteOf(w.prefix), opts...)
-	gone = w.store.client.Watch(ctx, w.prefix, deletes...)
+	beside = w.store.client.Watch(ctx, noteOf(w.name), opts...)
+	gone = w.store.client.Watch(ctx, w.name, deletes...)
 	if err := first(ctx, beside); err != nil {
 		return nil, nil, err
 	}

@@ -168,8 +168,8 @@ func (s *Store) Delete(ctx context.Context, key string, ref store.LeaseRef) erro
 
 	if r := s.live(key); r != nil && (r.token == ref.Token || r.nonce == ref.Nonce) {
 		s.drop(key, r)
-		s.hub.Mark(key, store.CauseDeleted)
-		s.deletes.Mark(key, store.CauseDeleted)
+		s.hub.MarkDeleted(key, r.token)
+		s.deletes.MarkDeleted(key, r.token)
 	} else if ref.Nonce != (store.Nonce{}) {
 		s.ended.add(ref.Nonce) // a create with this nonce that arrives later must fail
 	}
@@ -234,6 +234,19 @@ func (s *Store) Deletions(ctx context.Context) iter.Seq[string] { return s.delet
 // Watch implements [store.Store].
 func (s *Store) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event, error] {
 	return s.hub.Watch(ctx, source{s}, prefix)
+}
+
+// WatchKey implements [store.Store].
+func (s *Store) WatchKey(ctx context.Context, key string) iter.Seq2[store.Event, error] {
+	if err := store.CheckKey(key); err != nil {
+		return failedWatch(err)
+	}
+	return s.hub.WatchKey(ctx, source{s}, key)
+}
+
+// failedWatch is a watch that yields an error and nothing else.
+func failedWatch(err error) iter.Seq2[store.Event, error] {
+	return func(yield func(store.Event, error) bool) { yield(store.Event{}, err) }
 }
 
 // source is the feed's view of a store.

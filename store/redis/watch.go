@@ -26,6 +26,22 @@ func (s *Store) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event,
 	}
 }
 
+// WatchKey implements [store.Store].
+func (s *Store) WatchKey(ctx context.Context, key string) iter.Seq2[store.Event, error] {
+	return func(yield func(store.Event, error) bool) {
+		err := store.CheckKey(key)
+		if err == nil {
+			err = s.join(ctx, key)
+		}
+		if err != nil {
+			yield(store.Event{}, err)
+			return
+		}
+		defer s.changes.leave()
+		s.changes.hub.WatchKey(ctx, source{s}, key)(yield)
+	}
+}
+
 // Deletions implements [store.DeleteNotifier]. It is a connection that listens on a channel of deletes
 // alone.
 func (s *Store) Deletions(ctx context.Context) iter.Seq[string] {

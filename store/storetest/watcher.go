@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 // view is the state of a reader that applies each event of a watch in order.
 type view struct {
 	prefix  string
+	exact   bool // the watch is of the key alone that equals prefix
 	records map[string]store.Record
 	events  []store.Event
 	synced  int
@@ -56,6 +58,8 @@ func (v *view) check(e store.Event) string {
 		return fmt.Sprintf("yields %q twice before EventSynced", r.Key)
 	case e.Kind == store.EventPut && !strings.HasPrefix(r.Key, v.prefix):
 		return fmt.Sprintf("yields %q, which is not under the prefix %q", r.Key, v.prefix)
+	case e.Kind == store.EventPut && v.exact && r.Key != v.prefix:
+		return fmt.Sprintf("yields %q, which is not the key %q", r.Key, v.prefix)
 	case e.Kind == store.EventPut && !r.Foreign() && (len(r.Value) == 0 || r.Left <= 0 || r.Left == store.Forever):
 		return fmt.Sprintf("puts an incomplete record under %q: %s", r.Key, describe(r))
 	case e.Kind == store.EventPut && !r.Foreign() && known && r.Token < was.Token:
@@ -82,12 +86,29 @@ func (c *trial) watch(ctx context.Context, st store.Store, prefix string) *watch
 	return w
 }
 
+// watchKey starts a watcher of one key, waits for its EventSynced, and stops it when the
+// case ends.
+func (c *trial) watchKey(st store.Store, key string) *watcher {
+	c.Helper()
+	v := view{prefix: key, exact: true, records: make(map[string]store.Record)}
+	w, stop := read(c.Context(), v, func(ctx context.Context) iter.Seq2[store.Event, error] { return st.WatchKey(ctx, key) })
+	c.Cleanup(stop)
+	c.await(w, "the record and EventSynced", func(v *view) bool { return v.synced == 1 })
+	return w
+}
+
 func watch(ctx context.Context, st store.Store, prefix string) (w *watcher, stop func()) {
+	v := view{prefix: prefix, records: make(map[string]store.Record)}
+	return read(ctx, v, func(ctx context.Context) iter.Seq2[store.Event, error] { return st.Watch(ctx, prefix) })
+}
+
+// read starts a goroutine that applies the events of a watch to a view.
+func read(ctx context.Context, v view, begin func(context.Context) iter.Seq2[store.Event, error]) (w *watcher, stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	w = &watcher{ended: make(chan struct{}), view: view{prefix: prefix, records: make(map[string]store.Record)}}
+	w = &watcher{ended: make(chan struct{}), view: v}
 	go func() {
 		defer close(w.ended)
-		for e, err := range st.Watch(ctx, prefix) {
+		for e, err := range begin(ctx) {
 			w.mu.Lock()
 			w.view.apply(e, err)
 			w.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	maxDirty = 10_000 // marked keys beyond which a feed lists its prefix instead
+	maxDirty = 10_000 // marked keys beyond which a feed reads its whole scope instead
 
 	firstBackoff = 100 * time.Millisecond // after a failed read; doubles
 	maxBackoff   = 5 * time.Second
@@ -26,16 +26,16 @@ var errStop = errors.New("the reader left the loop")
 
 // feed is the state of one watch. Only the goroutine that runs the loop touches it.
 type feed struct {
-	src    Source
-	prefix string
-	lossy  bool
-	marks  *marks
-	yield  func(store.Event, error) bool
+	src   Source
+	scope scope
+	lossy bool
+	marks *marks
+	yield func(store.Event, error) bool
 
 	known    map[string]entry // the records that were yielded
 	readAt   time.Time        // when the events that are being yielded were read; a slow reader gets them later
 	expiry   time.Time        // not after the deadline of any known record; zero if there is none
-	nextList time.Time        // when a lossy feed lists its prefix although nothing was marked
+	nextList time.Time        // when a lossy feed reads its whole scope although nothing was marked
 	backoff  time.Duration    // pause after a failed read; zero while reads succeed
 }
 
@@ -45,9 +45,9 @@ type entry struct {
 	deadline time.Time
 }
 
-// work is the next read of a feed: some keys, or a list of the prefix.
+// work is the next read of a feed: some keys, or all of its scope.
 type work struct {
-	keys   map[string]store.Cause
+	keys   map[string]change
 	list   bool
 	missed bool // changes were certainly missed, so the list is a resync
 }
@@ -63,7 +63,7 @@ func (f *feed) run(ctx context.Context) error {
 		}
 		if w.list {
 			err = f.list(ctx, w.missed)
-		} else if len(w.keys) > 0 {
+		} else if err = f.send(f.deleted(w.keys)); err == nil && len(w.keys) > 0 {
 			var live map[string]store.Record
 			if live, err = f.src.Read(ctx, slices.Collect(maps.Keys(w.keys))); err == nil {
 				f.readAt = time.Now()
@@ -117,7 +117,7 @@ func (f *feed) next(ctx context.Context) (work, error) {
 			if now.Before(e.deadline) {
 				f.wakeBy(e.deadline)
 			} else if _, marked := keys[key]; !marked {
-				keys[key] = store.CauseUnknown
+				keys[key] = change{}
 			}
 		}
 	}
@@ -125,18 +125,51 @@ func (f *feed) next(ctx context.Context) (work, error) {
 	return work{keys: keys, list: missed || f.lossy && !now.Before(f.nextList), missed: missed}, nil
 }
 
-// list reads every record under the prefix and yields the changes between EventResync
+// deleted takes out of keys those whose known record is marked as deleted, and returns
+// their ends. A token never comes back, so there is nothing to read; what may have
+// followed is marked by itself.
+func (f *feed) deleted(keys map[string]change) []store.Event {
+	var events []store.Event
+	for key, c := range keys {
+		if r, known := f.known[key]; known && c.token != 0 && c.token == r.Token {
+			events = append(events, endOf(r.Record, store.CauseDeleted))
+			delete(keys, key)
+		}
+	}
+	return events
+}
+
+func endOf(r store.Record, cause store.Cause) store.Event {
+	return store.Event{Kind: store.EventGone, Record: store.Record{Key: r.Key, Token: r.Token}, Cause: cause}
+}
+
+// read returns every record of the scope.
+func (f *feed) read(ctx context.Context) (map[string]store.Record, error) {
+	if f.scope.exact {
+		return f.src.Read(ctx, []string{f.scope.name})
+	}
+	live := make(map[string]store.Record)
+	for r, err := range f.src.List(ctx, f.scope.name) {
+		if err != nil {
+			return nil, err
+		}
+		live[r.Key] = r
+	}
+	return live, nil
+}
+
+// list reads every record of the scope and yields the changes between EventResync
 // and EventSynced; the first list has no EventResync. A later list without changes
 // yields nothing, unless changes were certainly missed.
 func (f *feed) list(ctx context.Context, missed bool) error {
-	live := make(map[string]store.Record)
-	keys := make(map[string]store.Cause)
+	live, err := f.read(ctx)
+	if err != nil {
+		return err
+	}
+	keys := make(map[string]change)
 	var longest time.Duration
-	for r, err := range f.src.List(ctx, f.prefix) {
-		if err != nil {
-			return err
-		}
-		live[r.Key], keys[r.Key] = r, store.CauseUnknown
+	for key, r := range live {
+		keys[key] = change{}
 		longest = max(longest, r.Left)
 	}
 	first := f.known == nil
@@ -155,7 +188,7 @@ func (f *feed) list(ctx context.Context, missed bool) error {
 	f.nextList = f.readAt.Add(interval)
 
 	for key := range f.known {
-		keys[key] = store.CauseUnknown
+		keys[key] = change{}
 	}
 	events := f.changes(keys, live)
 	switch {
@@ -170,9 +203,9 @@ func (f *feed) list(ctx context.Context, missed bool) error {
 
 // changes returns the events that lead from the known records of the keys to the live
 // ones. For an unchanged record it only moves the deadline.
-func (f *feed) changes(keys map[string]store.Cause, live map[string]store.Record) []store.Event {
+func (f *feed) changes(keys map[string]change, live map[string]store.Record) []store.Event {
 	var events []store.Event
-	for key, cause := range keys {
+	for key, c := range keys {
 		before, known := f.known[key]
 		now, exists := live[key]
 		switch {
@@ -181,10 +214,11 @@ func (f *feed) changes(keys map[string]store.Cause, live map[string]store.Record
 		case exists:
 			events = append(events, store.Event{Kind: store.EventPut, Record: now})
 		case known:
+			cause := c.cause
 			if cause == store.CauseUnknown && !time.Now().Before(before.deadline) {
 				cause = store.CauseExpired
 			}
-			events = append(events, store.Event{Kind: store.EventGone, Record: store.Record{Key: before.Key, Token: before.Token}, Cause: cause})
+			events = append(events, endOf(before.Record, cause))
 		}
 	}
 	return events

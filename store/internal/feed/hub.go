@@ -25,7 +25,20 @@ type Source interface {
 	List(ctx context.Context, prefix string) iter.Seq2[store.Record, error]
 }
 
-// Hub distributes marks to the feeds whose prefix they match. Its methods never block,
+// scope is the keys of a feed: those with a prefix, or one.
+type scope struct {
+	name  string
+	exact bool
+}
+
+func (s scope) has(key string) bool {
+	if s.exact {
+		return key == s.name
+	}
+	return strings.HasPrefix(key, s.name)
+}
+
+// Hub distributes marks to the feeds whose keys they name. Its methods never block,
 // and its zero value is ready for use.
 type Hub struct {
 	// Lossy says that marks can be lost. Each feed then also lists its prefix once per
@@ -40,9 +53,19 @@ type Hub struct {
 // Mark reports a change of a key. The cause is that of the record's end, if the record
 // has ended and the cause is known.
 func (h *Hub) Mark(key string, cause store.Cause) {
+	h.mark(key, change{cause: cause})
+}
+
+// MarkDeleted reports that the record with that token was deleted. A feed that knows the
+// record yields its end without reading the key again.
+func (h *Hub) MarkDeleted(key string, token store.Token) {
+	h.mark(key, change{cause: store.CauseDeleted, token: token})
+}
+
+func (h *Hub) mark(key string, c change) {
 	h.each(func(m *marks) {
-		if strings.HasPrefix(key, m.prefix) {
-			m.mark(key, cause)
+		if m.scope.has(key) {
+			m.mark(key, c)
 		}
 	})
 }
@@ -72,13 +95,23 @@ func (h *Hub) each(do func(*marks)) {
 	}
 }
 
-// Watch runs a feed in the reader's own goroutine; see [store.Store].
+// Watch runs a feed of the keys with a prefix in the reader's own goroutine; see
+// [store.Store].
 func (h *Hub) Watch(ctx context.Context, src Source, prefix string) iter.Seq2[store.Event, error] {
+	return h.watch(ctx, src, scope{name: prefix})
+}
+
+// WatchKey runs a feed of one key. It reads that key alone, and never lists.
+func (h *Hub) WatchKey(ctx context.Context, src Source, key string) iter.Seq2[store.Event, error] {
+	return h.watch(ctx, src, scope{name: key, exact: true})
+}
+
+func (h *Hub) watch(ctx context.Context, src Source, scope scope) iter.Seq2[store.Event, error] {
 	return func(yield func(store.Event, error) bool) {
-		m := newMarks(prefix)
+		m := newMarks(scope)
 		h.join(m)
 		defer h.leave(m)
-		f := &feed{src: src, prefix: prefix, lossy: h.Lossy, marks: m, yield: yield}
+		f := &feed{src: src, scope: scope, lossy: h.Lossy, marks: m, yield: yield}
 		err := f.run(ctx)
 		if err == errStop {
 			return
@@ -93,7 +126,7 @@ func (h *Hub) Watch(ctx context.Context, src Source, prefix string) iter.Seq2[st
 // Keys yields the keys that are marked from now on, until ctx ends or the hub is closed.
 func (h *Hub) Keys(ctx context.Context) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		m := newMarks("")
+		m := newMarks(scope{})
 		h.join(m)
 		defer h.leave(m)
 		for {

@@ -9,30 +9,36 @@ import (
 // marks collects the marks of a feed between two reads. Beyond maxDirty keys it records
 // only that the feed must list its prefix.
 type marks struct {
-	prefix string
+	scope  scope
 	signal chan struct{} // holds one element while there are marks; never closed
 	closed chan struct{} // closed by the hub when the store closes
 
 	mu    sync.Mutex
-	dirty map[string]store.Cause
+	dirty map[string]change
 	full  bool
 }
 
-func newMarks(prefix string) *marks {
+// change is what a mark says of a key.
+type change struct {
+	cause store.Cause
+	token store.Token // of the record that was deleted; zero if not known
+}
+
+func newMarks(scope scope) *marks {
 	return &marks{
-		prefix: prefix,
+		scope:  scope,
 		signal: make(chan struct{}, 1),
 		closed: make(chan struct{}),
-		dirty:  make(map[string]store.Cause),
+		dirty:  make(map[string]change),
 	}
 }
 
-// mark adds a key. A later cause replaces an earlier one, because it is closer to the
+// mark adds a key. A later change replaces an earlier one, because it is closer to the
 // read.
-func (m *marks) mark(key string, cause store.Cause) {
+func (m *marks) mark(key string, c change) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.dirty[key] = cause; len(m.dirty) > maxDirty {
+	if m.dirty[key] = c; len(m.dirty) > maxDirty {
 		m.full = true
 		clear(m.dirty)
 	}
@@ -54,10 +60,10 @@ func (m *marks) wake() {
 }
 
 // take returns the marks and removes them.
-func (m *marks) take() (dirty map[string]store.Cause, full bool) {
+func (m *marks) take() (dirty map[string]change, full bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	dirty, full = m.dirty, m.full
-	m.dirty, m.full = make(map[string]store.Cause), false
+	m.dirty, m.full = make(map[string]change), false
 	return dirty, full
 }
