@@ -8,8 +8,8 @@ import (
 // DeleteNotifier is implemented by a [Store] that reports deletes as they happen. A
 // holder whose record an operator deleted then learns of it before its next renew.
 type DeleteNotifier interface {
-	// Deletions yields the keys of the records that Delete ends, whoever calls it, until
-	// ctx ends or the store is closed. A key is only a hint to read its record: the store
+	// Deletions yields the keys of the records created through this store that Delete ends,
+	// whoever calls it, until ctx ends or the store is closed. A key is only a hint to read its record: the store
 	// misses deletes during a reconnect, and a hint may come late, twice, or for an
 	// earlier lease of the key.
 	Deletions(ctx context.Context) iter.Seq[string]

@@ -57,8 +57,8 @@ func TestAPasswordThatChangesUnderAKeeper(t *testing.T) {
 }
 
 // rights are those of the doc of package redisstore, without channels.
-const rights = "on >secret resetchannels ~app:* ~leasehold:* -@all +info +ping +evalsha +eval +time +type +get +set +del " +
-	"+exists +pttl +pexpire +pexpireat +hmget +hset +zadd +zrem +zscore +zrangebylex +publish +subscribe"
+const rights = "on >secret resetchannels ~app:* ~leasehold:* -@all +info +ping +evalsha +eval +time +get +getex +getrange +strlen +set " +
+	"+setrange +del +exists +pttl +pexpire +zadd +zrem +zscore +zrangebylex +publish +subscribe +psubscribe"
 
 func TestAUserWithItsPrefixAloneAndNoChannel(t *testing.T) {
 	full.Only(t)

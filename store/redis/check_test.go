@@ -116,8 +116,8 @@ func TestNewLeavesNothingBehind(t *testing.T) {
 }
 
 // commands are those that the package's doc names.
-var commands = strings.Fields("+info +ping +evalsha +eval +time +type +get +set +del +exists +pttl +pexpire " +
-	"+pexpireat +hmget +hset +zadd +zrem +zscore +zrangebylex +publish +subscribe")
+var commands = strings.Fields("+info +ping +evalsha +eval +time +get +getex +getrange +strlen +set +setrange " +
+	"+del +exists +pttl +pexpire +zadd +zrem +zscore +zrangebylex +publish +subscribe +psubscribe")
 
 // grant makes a user that may do what the package's doc asks for, and what else
 // rules say.
@@ -135,8 +135,8 @@ func TestRightsThatSuffice(t *testing.T) {
 	for name, rules := range map[string][]string{
 		"as documented":      nil,
 		"without channels":   {"resetchannels"},
-		"without subscribe":  {"-subscribe"},
-		"and neither of all": {"resetchannels", "-subscribe", "-publish"},
+		"without subscribe":  {"-subscribe", "-psubscribe"},
+		"and neither of all": {"resetchannels", "-subscribe", "-psubscribe", "-publish"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := start(t)
@@ -163,8 +163,7 @@ func TestRightsThatDoNot(t *testing.T) {
 	rules := []string{"resetkeys"}
 	for _, command := range commands {
 		switch command {
-		case "+ping", "+publish", "+subscribe": // a watch does without
-		case "+exists": // only the index is not kept tidy
+		case "+ping", "+publish", "+subscribe", "+psubscribe": // a watch does without
 		default:
 			rules = append(rules, "-"+command[1:])
 		}

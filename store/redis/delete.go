@@ -9,26 +9,44 @@ import (
 // Delete implements [store.Store]. A nonce is remembered as ended for a day, and
 // as long as fewer than sixteen later ones of its key have ended.
 func (s *Store) Delete(ctx context.Context, key string, ref store.LeaseRef) error {
-	if err := store.CheckKey(key); err != nil {
-		return err
-	}
-	if err := ref.Check(); err != nil {
-		return err
-	}
-	return s.delete(ctx, key, ref)
+	return s.DeleteBatch(ctx, []store.Deletion{{Key: key, Ref: ref}})[0]
 }
 
-func (s *Store) delete(ctx context.Context, key string, ref store.LeaseRef) error {
-	var token, nonce any = "", ""
-	if ref.Token != 0 {
-		token = uint64(ref.Token)
+// DeleteBatch implements [store.BatchDeleter].
+func (s *Store) DeleteBatch(ctx context.Context, batch []store.Deletion) []error {
+	errs := make([]error, len(batch))
+	items := make([]item, 0, len(batch))
+	for i, d := range batch {
+		if errs[i] = store.CheckKey(d.Key); errs[i] == nil {
+			errs[i] = d.Ref.Check()
+		}
+		if errs[i] == nil {
+			items = append(items, s.deletion(d, i))
+		}
+	}
+	s.delete(ctx, items, errs)
+	for _, i := range items {
+		if errs[i.place] == nil {
+			s.index.sweepLater(i.names)
+			s.listener.deletes.Mark(i.key, store.CauseDeleted) // others' deletes are told by the server
+		}
+	}
+	return errs
+}
+
+func (s *Store) delete(ctx context.Context, items []item, errs []error) {
+	s.inBatches(ctx, deleteScript, closing, items, func(i item, reply any, err error) {
+		_, errs[i.place] = number("delete", i.key, reply, err)
+	})
+}
+
+func (s *Store) deletion(d store.Deletion, place int) item {
+	i := item{names: s.layout.of(d.Key), place: place}
+	i.args = [3]any{"", "", s.instance}
+	if d.Ref.Token != 0 {
+		i.args[0] = digits(d.Ref.Token)
 	} else {
-		nonce = ref.Nonce.String()
+		i.args[1] = d.Ref.Nonce.String()
 	}
-	cmd := newCommand(ctx, deleteScript, s.layout.of(key), token, nonce, s.layout.changes, s.layout.deletes)
-	if err := s.send(ctx, cmd); err != nil {
-		return failed("delete", key, writes, err)
-	}
-	_, err := number("delete", key, cmd)
-	return err
+	return i
 }

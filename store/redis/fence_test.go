@@ -10,11 +10,11 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// fields are what a fence has; see prelude.lua.
-type fields struct{ token, nonce, seq, deadline, ttl, hash, ended string }
+// fence is what somebody may have written in place of one; see prelude.lua.
+type fence struct{ layout, state, token, nonce, seq, length, ttl, sum, ended string }
 
-func (f fields) write(b *bench, fence string) {
-	b.do("HSET", fence, "t", f.token, "n", f.nonce, "s", f.seq, "d", f.deadline, "l", f.ttl, "h", f.hash, "e", f.ended)
+func (f fence) text() string {
+	return f.layout + f.state + f.token + f.nonce + strings.Repeat("0", 16) + f.seq + f.length + f.ttl + f.sum + f.ended
 }
 
 // broken calls the verbs on a key whose fence somebody has written to, and fails the
@@ -57,30 +57,35 @@ func (b *bench) wantMortal() {
 }
 
 // Whatever a fence says: no verb writes over another program's value, leaves a record
-// for ever, or grants a token that is not larger than a sound one that it found.
+// for ever, or grants a token that is not larger than a sound one that it found. A fence of
+// another layout makes its key unavailable.
 func FuzzFence(f *testing.F) {
-	sound := strings.Repeat("0", 32)
-	for _, c := range []fields{
-		{}, {token: "1", nonce: sound, seq: "0", deadline: "99999999999999", ttl: "60000", ended: sound + " "},
-		{token: "9007199254740991"}, {token: "9007199254740992"}, {token: "1e400"}, {token: "-1"}, {token: "0x10"}, {token: " 7 "}, {token: "inf"}, {token: "nan"},
-		{deadline: "inf"}, {deadline: "nan"}, {deadline: "x"}, {ttl: "-1"}, {ttl: "x"}, {ttl: "1e308"}, {ttl: "nan"},
-		{seq: "x"}, {seq: "18446744073709551616"}, {seq: "-"}, {ended: strings.Repeat("x", 1000)}, {ended: "%s"}, {nonce: "[a-z"},
+	sound := fence{"1", "l", "0000000000000001", strings.Repeat("0", 32), strings.Repeat("0", 20), "0000005", "0000000060000", strings.Repeat("0", 40), ""}
+	for _, change := range []func(*fence){
+		func(*fence) {}, func(f *fence) { *f = fence{} }, func(f *fence) { f.layout = "2" }, func(f *fence) { f.layout = "" },
+		func(f *fence) { f.state = "d" }, func(f *fence) { f.token = "9007199254740991" }, func(f *fence) { f.token = "9007199254740992" },
+		func(f *fence) { f.token = "           1e400" }, func(f *fence) { f.token = "-000000000000001" }, func(f *fence) { f.token = "             nan" },
+		func(f *fence) { f.ttl = "-000000000001" }, func(f *fence) { f.ttl = "9999999999999" }, func(f *fence) { f.ttl = "x" },
+		func(f *fence) { f.seq = "18446744073709551616" }, func(f *fence) { f.length = "9999999" }, func(f *fence) { f.ended = strings.Repeat("x", 1000) },
+		func(f *fence) { f.ended = "%s" }, func(f *fence) { f.nonce = "[a-z" },
 	} {
-		f.Add(c.token, c.nonce, c.seq, c.deadline, c.ttl, c.ended)
+		c := sound
+		change(&c)
+		f.Add(c.layout, c.state, c.token, c.nonce, c.seq, c.length, c.ttl, c.sum, c.ended)
 	}
 	s := start(f)
 	s.hold("key")
-	fence := s.fence("key")
-	f.Fuzz(func(t *testing.T, token, nonce, seq, deadline, ttl, ended string) {
+	name := s.fence("key")
+	f.Fuzz(func(t *testing.T, layout, state, token, nonce, seq, length, ttl, sum, ended string) {
 		b := &bench{TB: t, server: s.server, plain: s.plain, Store: s.Store}
-		c := fields{token, nonce, seq, deadline, ttl, "the hash of nothing", ended}
+		c := fence{layout, state, token, nonce, seq, length, ttl, sum, ended}
 		asked, odd := strconv.ParseUint(token, 10, 53)
-		if odd != nil {
+		if odd != nil || len(token) != 16 {
 			asked = 0 // no token of ours
 		}
 
 		b.do("FLUSHALL")
-		c.write(b, fence)
+		b.do("SET", name, c.text())
 		b.do("SET", "key", "theirs")
 		b.broken(store.Token(max(asked, 1)))
 		if got := b.value("key"); got != "theirs" || b.do("PTTL", "key") != int64(-1) {
@@ -88,19 +93,24 @@ func FuzzFence(f *testing.F) {
 		}
 
 		b.do("FLUSHALL")
-		c.write(b, fence)
+		b.do("SET", name, c.text())
 		grant, err := b.Create(t.Context(), claim("key"))
 		b.wantStated("create", err)
 		if err == nil {
 			b.wantHeld(grant.Token, store.Token(asked))
 		}
+		if !strings.HasPrefix(c.text(), "1") && c.text() != "" && !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("a fence of another layout: %v", err)
+		}
 		b.broken(store.Token(max(asked, 1)))
 		b.wantMortal()
 
-		for name, value := range map[string]string{"s": seq, "d": deadline, "l": ttl, "e": ended, "n": nonce} {
+		for field, value := range map[string]string{
+			"layout": layout, "state": state, "seq": seq, "length": length, "ttl": ttl, "sum": sum, "ended": ended, "nonce": nonce,
+		} {
 			b.do("FLUSHALL")
 			grant = b.hold("key")
-			b.do("HSET", fence, name, value)
+			b.setField("key", field, value)
 			b.broken(grant.Token)
 			b.wantMortal()
 		}
@@ -114,7 +124,7 @@ func (b *bench) wantHeld(token, last store.Token) {
 	if err != nil || r.Token != token || token <= last {
 		b.Errorf("granted %d after %d; then %+v, %v", token, last, r, err)
 	}
-	if got := b.do("HGET", b.fence("key"), "t"); got != fmt.Sprint(token) {
+	if got := b.field("key", "token"); got != fmt.Sprintf("%016d", token) {
 		b.Errorf("granted %d, the fence says %v", token, got)
 	}
 }

@@ -95,10 +95,11 @@ func TestAWatchIsHeardAgainAfterAFailover(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
 	m := startMover(t)
-	const channel = "leasehold:0:changes" // in slot 7839, the second master's
-	master := m.cluster.Masters[1]
+	const channel = "leasehold:*" // whose slot says which master a Cluster's client subscribes at
+	n := int(m.plain.ClusterKeySlot(t.Context(), channel).Val()) * 3 / 16384
+	master := m.cluster.Masters[n]
 	replica := m.cluster.Follower(master)
-	m.awaitReplica(m.nodes[1])
+	m.awaitReplica(m.nodes[n])
 	w := watch(m.bench, "{"+channel+"}")
 	w.expect(t, synced, 0)
 	kill(m.cluster, master, replica)

@@ -7,12 +7,15 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// How much is read at once: so many keys in a call, so many calls in a round
-// trip, and no further key in a call once its values are past so many bytes.
+// How much is read at once: so many keys in a call, so many calls in a round trip, and no
+// further key in a call once its values are past so many bytes. A value that another
+// program put there is not shipped if it is longer than a value of ours can be.
 const (
 	maxCallKeys  = 100
-	maxCalls     = 128
-	maxCallBytes = 256 << 10
+	maxWave      = 128
+	maxCallBytes = 64 << 10
+
+	maxRefusal = 4 << 10 // bytes of a value that comes with a refusal; SMALL in prelude.lua
 )
 
 // Get implements [store.Store].
@@ -35,13 +38,13 @@ func (s *Store) get(ctx context.Context, key string) (store.Record, error) {
 	return store.Record{}, &store.Error{Op: "get", Key: key, Condition: store.ErrNotFound}
 }
 
-// fetch yields what lies under names. Those that share a call must share a slot,
-// so names of one index should stand together. An error is the last thing that
-// it yields.
+// fetch yields what lies under names. Those that share a call must share a slot on a
+// Cluster, so names of one slot should stand together. An error is the last thing that it
+// yields.
 func (s *Store) fetch(ctx context.Context, wanted []names) iter.Seq2[found, error] {
 	return func(yield func(found, error) bool) {
-		for work := calls(wanted); len(work) > 0; {
-			wave := work[:min(len(work), maxCalls)]
+		for work := s.layout.runs(wanted); len(work) > 0; {
+			wave := work[:min(len(work), maxWave)]
 			all, rest, err := s.fetchWave(ctx, wave)
 			if err != nil {
 				yield(found{}, err)
@@ -60,55 +63,54 @@ func (s *Store) fetch(ctx context.Context, wanted []names) iter.Seq2[found, erro
 // fetchWave makes one round trip. It returns what was found, and what has to be
 // asked for again because a call stopped at its limit.
 func (s *Store) fetchWave(ctx context.Context, wave [][]names) (all []found, rest [][]names, err error) {
-	cmds := make([]*command, len(wave))
-	for i, call := range wave {
-		keys := make([]string, 0, 3*len(call))
-		for _, n := range call {
-			keys = append(keys, n.key, n.fence, n.index)
+	calls := make([]*call, len(wave))
+	for i, run := range wave {
+		args := make([]any, 0, 5+2*len(run))
+		args = append(args, "evalsha", getScript.hash, 2*len(run))
+		for _, n := range run {
+			args = append(args, n.key, n.fence)
 		}
-		cmds[i] = newCommandOn(ctx, getScript, keys, maxCallBytes)
+		calls[i] = newCall(getScript, plainCall, maxCallBytes, append(args, maxCallBytes, store.MaxValue))
 	}
-	if err := s.send(ctx, cmds...); err != nil {
-		return nil, nil, err
-	}
-	for i, call := range wave {
-		some, err := decodeRows(call, cmds[i])
+	s.transport.do(ctx, calls...)
+	for i, run := range wave {
+		some, err := decodeRows(run, calls[i])
 		if err != nil {
 			return nil, nil, err
 		}
 		all = append(all, some...)
-		if len(some) < len(call) {
-			rest = append(rest, call[len(some):])
+		if len(some) < len(run) {
+			rest = append(rest, run[len(some):])
 		}
 	}
 	return all, rest, nil
 }
 
 // decodeRows reads the rows of a call: one for each name, or for the first few.
-func decodeRows(call []names, c *command) ([]found, error) {
-	reply, err := c.Result()
+func decodeRows(run []names, c *call) ([]found, error) {
+	reply, err := c.reply()
 	if err != nil {
 		return nil, err
 	}
 	rows, ok := reply.([]any)
-	if !ok || len(rows) == 0 || len(rows) > len(call) {
+	if !ok || len(rows) == 0 || len(rows) > len(run) {
 		return nil, odd(reply)
 	}
 	all := make([]found, len(rows))
 	for i, row := range rows {
-		if all[i], err = decodeRow(call[i], row); err != nil {
+		if all[i], err = decodeRow(run[i], row); err != nil {
 			return nil, err
 		}
 	}
 	return all, nil
 }
 
-// calls splits names into runs that share an index and are not too long.
-func calls(wanted []names) [][]names {
+// runs splits names into runs that may share a call and are not too long.
+func (l layout) runs(wanted []names) [][]names {
 	var runs [][]names
 	for start := 0; start < len(wanted); {
 		end := start + 1
-		for end < len(wanted) && end-start < maxCallKeys && wanted[end].index == wanted[start].index {
+		for end < len(wanted) && end-start < maxCallKeys && l.together(wanted[end], wanted[start]) {
 			end++
 		}
 		runs = append(runs, wanted[start:end])

@@ -78,16 +78,15 @@ func (s *Store) countRecords(ctx context.Context) (n int, err error) {
 // countByScripts reads the indices in the order of their slots, 1024 in a round trip.
 func (s *Store) countByScripts(ctx context.Context) (n int, err error) {
 	for slot := 0; slot < slots; {
-		cmds := make([]*command, 1024)
-		for i := range cmds {
-			cmds[i] = newCommandOn(ctx, rangeScript, []string{s.layout.index(slot)}, "-", "+", 1000)
+		calls := make([]*call, 1024)
+		for i := range calls {
+			calls[i] = newCall(rangeScript, plainCall, entryCost,
+				[]any{"evalsha", rangeScript.hash, 1, s.layout.index(slot), "-", "+", 1000})
 			slot++
 		}
-		if err := s.send(ctx, cmds...); err != nil {
-			return n, err
-		}
-		for _, c := range cmds {
-			keys, err := c.StringSlice()
+		s.transport.do(ctx, calls...)
+		for _, c := range calls {
+			keys, err := c.keys()
 			if err != nil {
 				return n, err
 			}
@@ -100,5 +99,5 @@ func (s *Store) countByScripts(ctx context.Context) (n int, err error) {
 var rangeScript = func() *script {
 	const text = "return redis.call('ZRANGEBYLEX', KEYS[1], ARGV[1], ARGV[2], 'LIMIT', 0, ARGV[3])"
 	hash := sha1.Sum([]byte(text))
-	return &script{text: text, hash: hex.EncodeToString(hash[:]), repeat: again}
+	return &script{text: text, hash: hex.EncodeToString(hash[:])}
 }()

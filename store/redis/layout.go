@@ -1,49 +1,68 @@
 package redisstore
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
-// layout is where a store puts what lies beside its keys.
+// layout says where a store puts what lies beside its keys.
 type layout struct {
 	root    string // begins every name
 	slotted bool   // one index for each slot, and not one for all
 	single  string // that one
 
-	changes, deletes any // names of channels, boxed once and not for each call; see doc.go, "Watching"
+	channels string // begins the names of the channels
+	prefix   any    // the same as an argument of scripts, boxed once
 }
 
-// names are the three names of a record.
+// names are the two names of a record, and its slot.
 type names struct {
-	key, fence, index string
+	key, fence string
+	slot       int
 }
 
 // newLayout returns the layout for a database. Only a Cluster needs an index in
 // each slot: a single server would have to be asked 16384 times for one list.
 func newLayout(root string, database int, clustered bool) layout {
+	channels := root + strconv.Itoa(database) + ":"
 	return layout{
-		root:    root,
-		slotted: clustered,
-		single:  root + "index",
-		changes: root + strconv.Itoa(database) + ":changes",
-		deletes: root + strconv.Itoa(database) + ":deletes",
+		root:     root,
+		slotted:  clustered,
+		single:   root + "index",
+		channels: channels,
+		prefix:   channels,
 	}
 }
 
-// of returns the names of the record under a key, all in the key's slot.
+// of returns the names of the record under a key, both in the key's slot.
 func (l layout) of(key string) names {
 	slot := slotOf(key)
-	return names{
-		key:   key,
-		fence: l.root + "{" + tags()[slot] + "}:f:" + key,
-		index: l.index(slot),
-	}
+	return names{key: key, fence: l.root + "{" + tags()[slot] + "}:f:" + key, slot: slot}
 }
 
+// index returns the name of the index that has the keys of a slot.
 func (l layout) index(slot int) string {
 	if !l.slotted {
 		return l.single
 	}
 	return l.root + "{" + tags()[slot] + "}:index"
 }
+
+// together reports whether two records may share a call: on a Cluster only those of one
+// slot can.
+func (l layout) together(a, b names) bool { return !l.slotted || a.slot == b.slot }
+
+// sort puts names that may share a call together.
+func (l layout) sort(all []names) {
+	if l.slotted {
+		slices.SortFunc(all, func(a, b names) int { return a.slot - b.slot })
+	}
+}
+
+// ofKey is the channel on which the changes of a key are published, and ofStore the one
+// for deletes of a store's records through another store.
+func (l layout) ofKey(key string) string        { return l.channels + "k:" + key }
+func (l layout) ofStore(instance string) string { return l.channels + "s:" + instance }
 
 // indices returns every index that can have names which begin with prefix. Those of
 // slots that lie together, and so on one server, do not stand together: what is read

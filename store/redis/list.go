@@ -20,15 +20,15 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[store.Record,
 			yield(store.Record{}, err)
 			return
 		}
-		var gone []names
-		defer func() { s.drop(ctx, gone) }()
+		gone := make(map[string]names)
+		defer func() { s.index.sweep(ctx, gone) }()
 		for f, err := range s.entries(ctx, prefix) {
 			switch {
 			case err != nil:
 				yield(store.Record{}, failed("list", prefix, reads, err))
 				return
 			case !f.live:
-				gone = append(gone, f.names)
+				gone[f.key] = f.names
 			case !yield(f.record, nil):
 				return
 			}
@@ -50,22 +50,6 @@ func (s *Store) entries(ctx context.Context, prefix string) iter.Seq2[found, err
 				}
 			}
 		}
-	}
-}
-
-// drop takes keys out of their indices unless they have come back. It is
-// housekeeping: if it fails, the next reader tries again.
-func (s *Store) drop(ctx context.Context, gone []names) {
-	var cmds []*command
-	for _, run := range calls(gone) {
-		keys := []string{run[0].index}
-		for _, n := range run {
-			keys = append(keys, n.key)
-		}
-		cmds = append(cmds, newCommandOn(ctx, dropScript, keys))
-	}
-	if len(cmds) > 0 {
-		s.send(ctx, cmds...)
 	}
 }
 
@@ -97,16 +81,14 @@ func (s *Store) pages(ctx context.Context, prefix string) iter.Seq2[[]names, err
 
 // pageWave makes one round trip. It returns the names, and where to go on.
 func (s *Store) pageWave(ctx context.Context, wave []cursor, end string) (all []names, rest []cursor, err error) {
-	cmds := make([]*command, len(wave))
+	calls := make([]*call, len(wave))
 	page := min(maxPage, maxNames/len(wave))
 	for i, c := range wave {
-		cmds[i] = newRange(ctx, c.index, c.from, end, page)
+		calls[i] = newRange(c.index, c.from, end, page)
 	}
-	if err := s.send(ctx, cmds...); err != nil {
-		return nil, nil, err
-	}
+	s.transport.do(ctx, calls...)
 	for i, c := range wave {
-		keys, err := cmds[i].StringSlice()
+		keys, err := calls[i].keys()
 		if err != nil {
 			return nil, nil, err
 		}
@@ -118,6 +100,25 @@ func (s *Store) pageWave(ctx context.Context, wave []cursor, end string) (all []
 		}
 	}
 	return all, rest, nil
+}
+
+// keys reads the reply to newRange.
+func (c *call) keys() ([]string, error) {
+	reply, err := c.reply()
+	if err != nil {
+		return nil, err
+	}
+	all, ok := reply.([]any)
+	if !ok {
+		return nil, odd(reply)
+	}
+	keys := make([]string, len(all))
+	for i := range all {
+		if keys[i], ok = at[string](all, i); !ok {
+			return nil, odd(reply)
+		}
+	}
+	return keys, nil
 }
 
 // bounds returns the bounds of ZRANGEBYLEX for the names that begin with prefix,

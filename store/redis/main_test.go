@@ -109,6 +109,54 @@ func (b *bench) fence(key string) string {
 	return ""
 }
 
+// The fields of a fence; see prelude.lua.
+var fields = []struct {
+	name  string
+	width int
+}{
+	{"layout", 1}, {"state", 1}, {"token", 16}, {"nonce", 32}, {"store", 16}, {"seq", 20}, {"length", 7}, {"ttl", 13}, {"sum", 40},
+	{"ended", 0}, // the rest
+}
+
+// field returns a field of a key's fence.
+func (b *bench) field(key, name string) string {
+	b.Helper()
+	text := b.value(b.fence(key))
+	for _, f := range fields {
+		if f.width == 0 {
+			f.width = len(text)
+		}
+		if f.name == name {
+			return text[:f.width]
+		}
+		text = text[f.width:]
+	}
+	b.Fatalf("there is no field %q", name)
+	return ""
+}
+
+// setField writes a field of a key's fence, whatever its length.
+func (b *bench) setField(key, name, value string) {
+	b.Helper()
+	text := ""
+	for _, f := range fields {
+		if f.name == name {
+			text += value
+		} else {
+			text += b.field(key, f.name)
+		}
+	}
+	b.do("SET", b.fence(key), text, "KEEPTTL")
+}
+
+// age gives a record so much time left, and its fence what belongs to that.
+func (b *bench) age(key string, left time.Duration) {
+	b.Helper()
+	gap := b.do("PTTL", b.fence(key)).(int64) - b.do("PTTL", key).(int64)
+	b.do("PEXPIRE", key, left.Milliseconds())
+	b.do("PEXPIRE", b.fence(key), left.Milliseconds()+gap)
+}
+
 // list returns what List yields, by key.
 func (b *bench) list(prefix string) map[string]store.Record {
 	b.Helper()

@@ -199,8 +199,8 @@ var carried = map[string]struct {
 	"nothing":         {nil, true},
 	"key":             {[]string{"key"}, false},
 	"fence":           {[]string{"fence"}, false},
-	"index":           {[]string{"index"}, false},
-	"key and fence":   {[]string{"key", "fence"}, false},
+	"index":           {[]string{"index"}, true},
+	"key and fence":   {[]string{"key", "fence"}, true},
 	"key and index":   {[]string{"key", "index"}, false},
 	"fence and index": {[]string{"fence", "index"}, false},
 	"everything":      {[]string{"key", "fence", "index"}, true},
@@ -284,8 +284,8 @@ func (m *mover) testNewOnTheMove() {
 	want(m, "renew", m.renew(store.Renewal{Key: c.Key, Token: 1}).Err, store.ErrUnavailable)
 	_, err = m.Get(m.Context(), c.Key)
 	want(m, "get", err, store.ErrUnavailable)
-	if got := m.list(c.Key); len(got) != 0 {
-		m.Errorf("list: %v", got)
+	for _, err := range m.List(m.Context(), c.Key) { // the create has put the key into the index
+		want(m, "list", err, store.ErrUnavailable)
 	}
 	move.Finish()
 	_, err = m.Get(m.Context(), c.Key)

@@ -48,20 +48,29 @@ func unsent(err error) bool {
 // the server gives to a script's first write only.
 func refused(err error) bool {
 	var reply redis.Error
-	if !errors.As(err, &reply) || errors.Is(err, redis.Nil) {
+	var raised scriptError
+	if !errors.As(err, &reply) && !errors.As(err, &raised) || errors.Is(err, redis.Nil) {
 		return false
 	}
-	message := reply.Error()
-	if !strings.Contains(message, "user_script") {
+	message := err.Error()
+	if strings.Contains(message, "leasehold: ") { // raised by our scripts, before any write
 		return true
 	}
-	for _, code := range []string{"OOM ", "READONLY ", "MISCONF ", "NOREPLICAS ", "MASTERDOWN "} {
+	if raised == "" && !strings.Contains(message, "user_script") {
+		return true
+	}
+	for _, code := range []string{"OOM ", "READONLY ", "MISCONF ", "NOREPLICAS ", "MASTERDOWN ", "LOADING "} {
 		if strings.HasPrefix(message, code) || strings.Contains(message, "-"+code) {
 			return true
 		}
 	}
 	return false
 }
+
+// scriptError is what was raised while a script handled one of several keys.
+type scriptError string
+
+func (e scriptError) Error() string { return string(e) }
 
 // unsentError is the error of a call that was not sent.
 type unsentError struct{ cause error }
@@ -83,3 +92,6 @@ func (e *replicasError) Error() string {
 	}
 	return fmt.Sprintf("acknowledged by %d of %d replicas", e.got, e.want)
 }
+
+// isNil reports whether a server answered that there is nothing.
+func isNil(err error) bool { return errors.Is(err, redis.Nil) }

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -25,7 +26,8 @@ var errDiffers = errors.New("the result is not what was written")
 // no store lists it and no watch hears of it. That loads the scripts, too.
 func (c connection) probe(ctx context.Context, clustered bool) error {
 	root := store.Reserved + "probe:" + store.NewNonce().String() + ":"
-	s := newStore(c, newLayout(root, c.database(), clustered))
+	s := newStore(c, newLayout(root, c.database(), clustered), replicas{})
+	defer s.Close()
 	for master, slot := range c.someSlots(ctx) {
 		key := root + "{" + tags()[slot] + "}"
 		step, err := s.exercise(ctx, key)
@@ -64,13 +66,19 @@ func (s *Store) exercise(ctx context.Context, key string) (step string, err erro
 	bare := store.Renewal{Key: key, Token: grant.Token}
 	first := store.Renewal{Key: key, Token: grant.Token, Seq: 1, Value: []byte("2")}
 	second := store.Update{Key: key, Token: grant.Token, Seq: 2, Value: []byte("3")}
-	for _, answer := range s.renew(ctx, []store.Renewal{bare, first}) {
+	results := make([]store.RenewResult, 2)
+	s.renew(ctx, []item{s.renewal(bare, 0), s.renewal(first, 1)}, results)
+	for _, answer := range results {
 		if answer.Err != nil {
 			return "renew", answer.Err
 		}
 	}
 	if err := s.update(ctx, second); err != nil {
 		return "update", err
+	}
+	second.Token++ // of no lease
+	if err := s.update(ctx, second); !errors.Is(err, store.ErrLost) {
+		return "refused update", cmp.Or(err, errDiffers)
 	}
 	if err := s.shows(ctx, key, second.Value, grant.Token); err != nil {
 		return "get", err
@@ -81,8 +89,13 @@ func (s *Store) exercise(ctx context.Context, key string) (step string, err erro
 	if err := s.mayAsk(ctx, key); err != nil {
 		return "asking", err
 	}
-	if err := s.delete(ctx, key, store.ByToken(grant.Token)); err != nil {
-		return "delete", err
+	deletion := store.Deletion{Key: key, Ref: store.ByToken(grant.Token)}
+	errs := make([]error, 1)
+	if s.delete(ctx, []item{s.deletion(deletion, 0)}, errs); errs[0] != nil {
+		return "delete", errs[0]
+	}
+	if err := s.tidies(ctx, key); err != nil {
+		return "list", err
 	}
 	return "foreign value", s.exerciseForeign(ctx, key)
 }
@@ -90,7 +103,7 @@ func (s *Store) exercise(ctx context.Context, key string) (step string, err erro
 // exerciseForeign puts a value there as another program would.
 func (s *Store) exerciseForeign(ctx context.Context, key string) error {
 	value := []byte("4")
-	err := s.tasks.try(ctx, func() error { return s.client.Set(ctx, key, value, probeTTL).Err() })
+	err := s.transport.tasks.try(ctx, func() error { return s.client.Set(ctx, key, value, probeTTL).Err() })
 	if err != nil {
 		return err
 	}
@@ -109,10 +122,33 @@ func (s *Store) shows(ctx context.Context, key string, value []byte, token store
 // finds reports through its error whether the key is in its index. The others on a
 // Cluster, one for each slot, are not asked.
 func (s *Store) finds(ctx context.Context, key string) error {
-	first, end := bounds(key)
 	n := s.layout.of(key)
-	keys, _, err := s.pageWave(ctx, []cursor{{n.index, first}}, end)
+	entry := s.index.entry(n)
+	s.transport.do(ctx, entry)
+	if _, err := entry.reply(); err != nil {
+		return err
+	}
+	first, end := bounds(key)
+	keys, _, err := s.pageWave(ctx, []cursor{{s.layout.index(n.slot), first}}, end)
 	if err == nil && !slices.Contains(keys, n) {
+		err = errDiffers
+	}
+	if err != nil {
+		return err
+	}
+	score := newCommand(entryCost, "zscore", s.layout.index(n.slot), key)
+	s.transport.do(ctx, score)
+	_, err = score.reply()
+	return err
+}
+
+// tidies reports through its error whether an entry without a record goes.
+func (s *Store) tidies(ctx context.Context, key string) error {
+	n := s.layout.of(key)
+	c := s.index.drop(s.layout.index(n.slot), []names{n})
+	s.transport.do(ctx, c)
+	reply, err := c.reply()
+	if err == nil && reply != int64(1) {
 		err = errDiffers
 	}
 	return err
@@ -124,7 +160,7 @@ func (s *Store) mayAsk(ctx context.Context, key string) error {
 	if !s.layout.slotted {
 		return nil
 	}
-	err := s.tasks.try(ctx, func() error {
+	err := s.transport.tasks.try(ctx, func() error {
 		master, err := s.cluster.MasterForKey(ctx, key)
 		if err != nil {
 			return err
@@ -144,7 +180,7 @@ func (s *Store) mayAsk(ctx context.Context, key string) error {
 // sweep removes everything that has the probe's name.
 func (s *Store) sweep(ctx context.Context, key string) error {
 	n := s.layout.of(key)
-	return s.tasks.try(ctx, func() error { return s.client.Del(ctx, n.key, n.fence, n.index).Err() })
+	return s.transport.tasks.try(ctx, func() error { return s.client.Del(ctx, n.key, n.fence, s.layout.index(n.slot)).Err() })
 }
 
 // sweepLate tries to leave nothing behind after a step failed, though ctx may have ended.

@@ -162,21 +162,21 @@ func TestListDropsEntriesOfGoneRecords(t *testing.T) {
 	}
 }
 
-// Whatever happened to the index, the next heartbeat mends it.
+// Whatever happened to the index, the next few heartbeats mend it.
 func TestRenewMendsTheIndex(t *testing.T) {
 	b := start(t)
 	c := claim("key")
 	token := b.create(c).Token
-	for name, mend := range map[string]func(){
-		"renew":           func() { want(t, "renew", b.renew(store.Renewal{Key: "key", Token: token}).Err, nil) },
-		"the same create": func() { b.create(c) },
-	} {
-		b.do("DEL", "leasehold:index")
-		mend()
-		if len(b.list("")) != 1 {
-			t.Errorf("%s did not mend the index", name)
-		}
+	b.do("DEL", "leasehold:index")
+	b.create(c)
+	if len(b.list("")) != 1 {
+		t.Error("the same create did not mend the index")
 	}
+	b.do("DEL", "leasehold:index")
+	eventually(t, "renewals mend the index", func() bool {
+		want(t, "renew", b.renew(store.Renewal{Key: "key", Token: token}).Err, nil)
+		return len(b.list("")) == 1
+	})
 }
 
 func TestListEndsWithItsContext(t *testing.T) {

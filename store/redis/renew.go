@@ -2,55 +2,48 @@ package redisstore
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// Renew implements [store.Store]. The batch is one round trip to each master.
+// Renew implements [store.Store]. The batch is a few calls to each master, all sent
+// together; each has its own answer.
 func (s *Store) Renew(ctx context.Context, batch []store.Renewal) []store.RenewResult {
-	answers := make([]store.RenewResult, len(batch))
-	sound := make([]store.Renewal, 0, len(batch))
-	places := make([]int, 0, len(batch))
-	for i, w := range batch {
-		if answers[i].Err = w.Check(); answers[i].Err == nil {
-			sound = append(sound, w)
-			places = append(places, i)
+	results := make([]store.RenewResult, len(batch))
+	items := make([]item, 0, len(batch))
+	for i, r := range batch {
+		if results[i].Err = r.Check(); results[i].Err == nil {
+			items = append(items, s.renewal(r, i))
 		}
 	}
-	for i, answer := range s.renew(ctx, sound) {
-		answers[places[i]] = answer
-	}
-	return answers
+	s.renew(ctx, items, results)
+	s.index.refresh(items)
+	return results
 }
 
-func (s *Store) renew(ctx context.Context, batch []store.Renewal) []store.RenewResult {
-	answers := make([]store.RenewResult, len(batch))
-	cmds := make([]*command, len(batch))
+func (s *Store) renew(ctx context.Context, items []item, results []store.RenewResult) {
 	start := time.Now()
-	for i, w := range batch {
-		cmds[i] = s.renewal(ctx, w)
-	}
-	err := s.sendFor(ctx, s.replicas, cmds...)
-	for i, w := range batch {
+	s.inBatches(ctx, renewScript, renewal, items, func(i item, reply any, err error) {
+		ttl, err := number("renew", i.key, reply, err)
 		if err != nil {
-			answers[i].Err = failed("renew", w.Key, writes, err)
-		} else {
-			answers[i] = renewed(w.Key, start, cmds[i])
+			results[i.place].Err = err
+			return
 		}
-	}
-	return answers
+		results[i.place].Until = start.Add(timeLeft(ttl))
+	})
 }
 
-func (s *Store) renewal(ctx context.Context, w store.Renewal) *command {
-	return newCommand(ctx, renewScript, s.layout.of(w.Key),
-		uint64(w.Token), w.Seq, w.Value, s.layout.changes)
+func (s *Store) renewal(r store.Renewal, place int) item {
+	i := item{names: s.layout.of(r.Key), place: place, bytes: len(r.Value)}
+	i.args = [3]any{digits(r.Token), "", ""}
+	if len(r.Value) > 0 {
+		i.args[1], i.args[2] = number20(r.Seq), own(r.Value)
+	}
+	return i
 }
 
-func renewed(key string, start time.Time, c *command) store.RenewResult {
-	ttl, err := number("renew", key, c)
-	if err != nil {
-		return store.RenewResult{Err: err}
-	}
-	return store.RenewResult{Until: start.Add(timeLeft(ttl))}
-}
+// digits and number20 write numbers as the fence has them, so that they compare as text.
+func digits(t store.Token) string { return fmt.Sprintf("%016d", uint64(t)) }
+func number20(n uint64) string    { return fmt.Sprintf("%020d", n) }

@@ -12,25 +12,24 @@ type found struct {
 	names
 	record store.Record
 	live   bool
-	listed bool // in the index
 }
 
 // number returns what a write answered: a positive number, or the refusal as an
-// error.
-func number(op, key string, c *command) (int64, error) {
-	reply, err := c.Result()
-	if err != nil {
-		return 0, failed(op, key, writes, err)
-	}
-	switch reply := reply.(type) {
+// error. err is of the call that carried it; a write that too few replicas acknowledged
+// has both.
+func number(op, key string, reply any, err error) (int64, error) {
+	switch answer := reply.(type) {
 	case int64:
-		if reply > 0 {
-			return reply, nil
+		if answer > 0 && err == nil {
+			return answer, nil
 		}
 	case []any:
-		return 0, refusal(op, key, reply)
+		return 0, refusal(op, key, answer)
 	}
-	return 0, failed(op, key, writes, odd(reply))
+	if err == nil {
+		err = odd(reply)
+	}
+	return 0, failed(op, key, writes, err)
 }
 
 // refusal turns the array of a script that refused into an error.
@@ -42,6 +41,9 @@ func refusal(op, key string, reply []any) error {
 		return &store.Error{Op: op, Key: key, Condition: store.ErrStale}
 	case "ended":
 		return &store.Error{Op: op, Key: key, Condition: store.ErrEnded}
+	case "error":
+		text, _ := at[string](reply, 1)
+		return failed(op, key, writes, scriptError(text))
 	}
 	f, err := decodeRow(names{key: key}, reply)
 	switch {
@@ -67,28 +69,30 @@ func decodeRow(n names, reply any) (found, error) {
 	return found{}, odd(reply)
 }
 
+// decodeHeld reads a record of ours. Its value is nil if it did not come with the row.
 func decodeHeld(n names, row []any) (found, error) {
 	token, ok1 := at[int64](row, 1)
 	left, ok2 := at[int64](row, 2)
-	value, ok3 := at[string](row, 3)
-	if !ok1 || !ok2 || !ok3 || token <= 0 || left <= 0 {
+	if !ok1 || !ok2 || token <= 0 || left <= 0 {
 		return found{}, odd(row)
 	}
-	r := store.Record{Key: n.key, Value: []byte(value), Token: store.Token(token), Left: timeLeft(left)}
-	return found{names: n, record: r, live: true, listed: true}, nil
-}
-
-func decodeForeign(n names, row []any) (found, error) {
-	left, ok1 := at[int64](row, 1)
-	listed, ok2 := at[int64](row, 2)
-	if !ok1 || !ok2 || left == 0 {
-		return found{}, odd(row)
-	}
-	r := store.Record{Key: n.key, Left: timeLeft(left)}
+	r := store.Record{Key: n.key, Token: store.Token(token), Left: timeLeft(left)}
 	if value, ok := at[string](row, 3); ok {
 		r.Value = []byte(value)
 	}
-	return found{names: n, record: r, live: true, listed: listed == 1}, nil
+	return found{names: n, record: r, live: true}, nil
+}
+
+func decodeForeign(n names, row []any) (found, error) {
+	left, ok := at[int64](row, 1)
+	if !ok || left == 0 {
+		return found{}, odd(row)
+	}
+	r := store.Record{Key: n.key, Left: timeLeft(left)}
+	if value, ok := at[string](row, 2); ok {
+		r.Value = []byte(value)
+	}
+	return found{names: n, record: r, live: true}, nil
 }
 
 // timeLeft turns a PTTL into a duration. Redis has room for more than the 292 years

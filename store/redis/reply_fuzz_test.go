@@ -105,7 +105,7 @@ type actor struct {
 
 func (a *actor) Write(request []byte) (int, error) {
 	calls := 0
-	for _, name := range []string{"evalsha", "eval", "zrangebylex"} {
+	for _, name := range []string{"evalsha", "eval", "zrangebylex", "zadd", "zscore"} {
 		calls += bytes.Count(request, []byte("\r\n"+name+"\r\n"))
 	}
 	for range calls {
@@ -142,7 +142,7 @@ func storeOn(t *testing.T, replies []string) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newStore(conn, newLayout(store.Reserved, 0, false))
+	s := newStore(conn, newLayout(store.Reserved, 0, false), replicas{})
 	t.Cleanup(func() {
 		s.Close()
 		client.Close()

@@ -1,7 +1,6 @@
 package redisstore
 
 import (
-	"context"
 	"errors"
 	"testing"
 
@@ -27,9 +26,10 @@ func odds() *rapid.Generator[any] {
 func TestOddReplies(t *testing.T) {
 	conditions := []error{store.ErrHeld, store.ErrForeign, store.ErrLost, store.ErrStale, store.ErrEnded, store.ErrInDoubt}
 	rapid.Check(t, func(t *rapid.T) {
-		c := &command{Cmd: redis.NewCmd(context.Background()), script: createScript}
+		c := newCommand(0)
 		c.SetVal(odds().Draw(t, "reply"))
-		_, err := number("create", "key", c)
+		reply, err := c.reply()
+		_, err = number("create", "key", reply, err)
 		matches := 0
 		for _, condition := range conditions {
 			if errors.Is(err, condition) {
@@ -47,18 +47,25 @@ func TestOddReplies(t *testing.T) {
 
 // No script of ours answers nil, so nothing is known of what happened.
 func TestNilIsNoRefusal(t *testing.T) {
-	c := &command{Cmd: redis.NewCmd(context.Background()), script: createScript}
+	c := newCommand(0)
 	c.SetErr(redis.Nil)
-	if _, err := number("create", "key", c); !errors.Is(err, store.ErrInDoubt) {
+	reply, err := c.reply()
+	if _, err := number("create", "key", reply, err); !errors.Is(err, store.ErrInDoubt) {
 		t.Errorf("got %v, want %v", err, store.ErrInDoubt)
 	}
 }
 
 func FuzzMessage(f *testing.F) {
-	for _, payload := range []string{"", "+", "-", "+key", "-key", "\xff\xff"} {
-		f.Add(payload)
+	l := listener{layout: newLayout(store.Reserved, 0, false), instance: "0123456789abcdef"}
+	for _, channel := range []string{"", "leasehold:0:", "leasehold:0:k:", "leasehold:0:k:key", "leasehold:0:s:0123456789abcdef", "leasehold:1:k:key"} {
+		for _, payload := range []string{"", "+", "-", "-0", "-12", "-x", "-99999999999999999", "key", "\xff\xff"} {
+			f.Add(channel, payload)
+		}
 	}
-	f.Fuzz(func(t *testing.T, payload string) {
-		new(subscription).heard(payload)
+	f.Fuzz(func(t *testing.T, channel, payload string) {
+		l.heard(channel, payload)
+		if token := tokenOf(payload); token >= 1e16 || token != 0 && payload[0] != '-' {
+			t.Errorf("token %d", token)
+		}
 	})
 }

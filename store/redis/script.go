@@ -12,34 +12,23 @@ var scripts embed.FS
 // The scripts; their files say what they take and answer. List has none for the
 // index, which it reads with a command; see newRange.
 var (
-	createScript = newScript(once, "prelude", "create")
-	renewScript  = newScript(once, "prelude", "renew")
-	updateScript = newScript(once, "prelude", "update")
-	deleteScript = newScript(once, "prelude", "delete")
-	getScript    = newScript(again, "prelude", "get")
-	dropScript   = newScript(again, "drop")
-)
-
-// repeat says whether go-redis may send a call again that failed. It may where
-// nobody has to know whether an earlier attempt arrived: then a connection that
-// broke is no trouble.
-type repeat bool
-
-const (
-	once  repeat = false
-	again repeat = true
+	createScript = newScript("prelude", "create")
+	renewScript  = newScript("prelude", "renew")
+	updateScript = newScript("prelude", "update")
+	deleteScript = newScript("prelude", "delete")
+	getScript    = newScript("prelude", "get")
+	dropScript   = newScript("drop")
 )
 
 // script is a text that the server runs and knows by its hash.
 type script struct {
-	text   any // string, as an argument of EVAL
-	hash   any // string, as an argument of EVALSHA
-	repeat repeat
+	text any // string, as an argument of EVAL
+	hash any // string, as an argument of EVALSHA
 }
 
 // newScript joins embedded files. It panics if one is missing, which no build
 // that passes a test can.
-func newScript(r repeat, names ...string) *script {
+func newScript(names ...string) *script {
 	var text string
 	for _, name := range names {
 		part, err := scripts.ReadFile("scripts/" + name + ".lua")
@@ -49,5 +38,5 @@ func newScript(r repeat, names ...string) *script {
 		text += string(part)
 	}
 	hash := sha1.Sum([]byte(text))
-	return &script{text: text, hash: hex.EncodeToString(hash[:]), repeat: r}
+	return &script{text: text, hash: hex.EncodeToString(hash[:])}
 }

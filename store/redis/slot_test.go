@@ -106,13 +106,13 @@ func FuzzTag(f *testing.F) {
 		if slot != specified(key) {
 			t.Errorf("%q is put into slot %d, a Cluster has it in %d", key, slot, specified(key))
 		}
-		for _, name := range []string{n.key, n.fence, n.index} {
+		for _, name := range []string{n.key, n.fence, l.index(n.slot)} {
 			if slotOf(name) != slot {
 				t.Errorf("%q is in slot %d, its key in %d", name, slotOf(name), slot)
 			}
 		}
 		for end := range len(key) {
-			if _, ok := tagOf(key[:end]); ok && l.indices(key[:end])[0] != n.index {
+			if _, ok := tagOf(key[:end]); ok && l.indices(key[:end])[0] != l.index(n.slot) {
 				t.Errorf("a list of %q does not read the index of %q", key[:end], key)
 			}
 		}

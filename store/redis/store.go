@@ -13,17 +13,18 @@ import (
 // Store is a [store.Store] on Redis. [New] makes one; the zero Store is of no use.
 type Store struct {
 	connection
-	layout   layout
-	replicas replicas
-	changes  subscription
-	deletes  subscription
-	tasks    tasks
+	instance  string // tells the store's records from those of other stores
+	layout    layout
+	transport *transport
+	index     *index
+	listener  listener
 }
 
 var (
 	_ store.Store          = (*Store)(nil)
 	_ store.Describer      = (*Store)(nil)
 	_ store.DeleteNotifier = (*Store)(nil)
+	_ store.BatchDeleter   = (*Store)(nil)
 	_ feed.Source          = source{}
 )
 
@@ -50,27 +51,24 @@ func New(ctx context.Context, client redis.UniversalClient, opts ...Option) (*St
 	if err != nil {
 		return nil, err
 	}
-	s := newStore(conn, newLayout(store.Reserved, conn.database(), clustered))
-	s.replicas = o.replicas
-	return s, nil
+	return newStore(conn, newLayout(store.Reserved, conn.database(), clustered), o.replicas), nil
 }
 
-func newStore(conn connection, l layout) *Store {
-	return &Store{
-		connection: conn, layout: l,
-		changes: subscription{channel: l.changes.(string), hub: feed.Hub{Lossy: true}},
-		deletes: subscription{channel: l.deletes.(string)},
-	}
+func newStore(conn connection, l layout, acks replicas) *Store {
+	s := &Store{connection: conn, instance: store.NewNonce().String()[:16], layout: l, transport: newTransport(conn, acks)}
+	s.index = newIndex(l, s.transport)
+	s.listener = listener{layout: l, transport: s.transport, instance: s.instance, changes: feed.Hub{Lossy: true}}
+	return s
 }
 
-// Close ends every watch, waits for calls in flight, and joins what the store
-// started. A call that its caller gave up can take as long as the client's own
-// timeouts. Afterwards every verb returns [store.ErrClosed]. Close may be called
-// again. It does not close the client.
+// Close ends every watch, answers calls that are not sent yet with [store.ErrClosed] (but
+// sends deletes), waits for those under way, and joins what the store started. A call can
+// take as long as the client's own timeouts. Afterwards every verb returns
+// [store.ErrClosed]. Close may be called again. It does not close the client.
 func (s *Store) Close() error {
-	s.changes.close()
-	s.deletes.close()
-	s.tasks.close()
+	s.listener.close()
+	s.index.close()
+	s.transport.close()
 	return nil
 }
 
@@ -89,12 +87,4 @@ func (s *Store) Capabilities() store.Capabilities {
 // while they hear, and while nobody watches. The store goes on trying to hear; until it
 // does, a watch learns of changes only from its next full read. An error that stays is
 // that the server's user has no right to the channel; see the package's doc.
-func (s *Store) WatchErr() error {
-	s.changes.mu.Lock()
-	e := s.changes.ear
-	s.changes.mu.Unlock()
-	if e == nil {
-		return nil
-	}
-	return e.trouble()
-}
+func (s *Store) WatchErr() error { return s.listener.trouble() }

@@ -86,10 +86,9 @@ func (t *tasks) enter() bool {
 	return !t.closed
 }
 
-// close starts nothing more, and returns when all is over.
-func (t *tasks) close() {
+// stop has nothing more started.
+func (t *tasks) stop() {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.closed = true
-	t.mu.Unlock()
-	t.running.Wait()
 }

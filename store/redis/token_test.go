@@ -1,6 +1,7 @@
 package redisstore_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/leasehold-go/leasehold/store"
@@ -41,7 +42,7 @@ func TestTokenFollowsItsPredecessor(t *testing.T) {
 	token := b.hold("key").Token
 	b.do("DEL", "key")
 	ahead := token + 1_000_000_000_000 // eleven days
-	b.do("HSET", b.fence("key"), "t", uint64(ahead))
+	b.setField("key", "token", fmt.Sprintf("%016d", ahead))
 	if got := b.hold("key").Token; got != ahead+1 {
 		t.Errorf("token %d, want %d", got, ahead+1)
 	}
@@ -55,13 +56,13 @@ func TestTokensEndBeforeTheyAreInexact(t *testing.T) {
 	b := start(t)
 	b.hold("key")
 	b.do("DEL", "key")
-	b.do("HSET", b.fence("key"), "t", uint64(1<<53-1))
+	b.setField("key", "token", fmt.Sprint(uint64(1<<53-1)))
 	_, err := b.Create(t.Context(), claim("key"))
 	want(t, "create", err, store.ErrUnavailable)
 	if got := b.value("key"); got != "" {
 		t.Errorf("it created %q", got)
 	}
-	b.do("HSET", b.fence("key"), "t", uint64(1<<53-2))
+	b.setField("key", "token", fmt.Sprint(uint64(1<<53-2)))
 	token := b.hold("key").Token
 	if token != 1<<53-1 {
 		t.Errorf("token %d, want 2^53-1", token)

@@ -15,11 +15,13 @@ func (s *Store) Update(ctx context.Context, update store.Update) error {
 }
 
 func (s *Store) update(ctx context.Context, u store.Update) error {
-	cmd := newCommand(ctx, updateScript, s.layout.of(u.Key),
-		uint64(u.Token), u.Seq, u.Value, s.layout.changes)
-	if err := s.send(ctx, cmd); err != nil {
-		return failed("update", u.Key, writes, err)
-	}
-	_, err := number("update", u.Key, cmd)
+	n := s.layout.of(u.Key)
+	c := newCall(updateScript, plainCall, len(u.Key)+len(u.Value)+maxRefusal, []any{
+		"evalsha", updateScript.hash, 2, n.key, n.fence,
+		s.layout.prefix, digits(u.Token), number20(u.Seq), own(u.Value),
+	})
+	s.transport.do(ctx, c)
+	reply, err := c.reply()
+	_, err = number("update", u.Key, reply, err)
 	return err
 }

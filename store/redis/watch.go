@@ -3,10 +3,9 @@ package redisstore
 import (
 	"context"
 	"iter"
-	"slices"
-	"strings"
 
 	"github.com/leasehold-go/leasehold/store"
+	"github.com/leasehold-go/leasehold/store/internal/feed"
 )
 
 // Watch implements [store.Store]. Published messages only say which keys to read
@@ -17,65 +16,56 @@ func (s *Store) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event,
 			yield(store.Event{}, err)
 			return
 		}
-		if err := s.join(ctx, prefix); err != nil {
-			yield(store.Event{}, err)
-			return
-		}
-		defer s.changes.leave()
-		s.changes.hub.Watch(ctx, source{s}, prefix)(yield)
+		s.watch(ctx, s.listener.ofAll(), prefix, s.listener.changes.Watch)(yield)
 	}
 }
 
-// WatchKey implements [store.Store].
+// WatchKey implements [store.Store]. It listens on the channel of the key alone, and the
+// end of a record by a delete is yielded without a read.
 func (s *Store) WatchKey(ctx context.Context, key string) iter.Seq2[store.Event, error] {
 	return func(yield func(store.Event, error) bool) {
-		err := store.CheckKey(key)
-		if err == nil {
-			err = s.join(ctx, key)
-		}
-		if err != nil {
+		if err := store.CheckKey(key); err != nil {
 			yield(store.Event{}, err)
 			return
 		}
-		defer s.changes.leave()
-		s.changes.hub.WatchKey(ctx, source{s}, key)(yield)
+		s.watch(ctx, s.listener.ofKey(key), key, s.listener.changes.WatchKey)(yield)
 	}
 }
 
-// Deletions implements [store.DeleteNotifier]. It is a connection that listens on a channel of deletes
-// alone.
-func (s *Store) Deletions(ctx context.Context) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		if s.deletes.join(s) == nil {
+// watch listens to a topic while a feed runs.
+func (s *Store) watch(
+	ctx context.Context, t topic, name string,
+	begin func(context.Context, feed.Source, string) iter.Seq2[store.Event, error],
+) iter.Seq2[store.Event, error] {
+	return func(yield func(store.Event, error) bool) {
+		if err := s.listener.join(ctx, t); err != nil {
+			if ctx.Err() != nil {
+				err = context.Cause(ctx)
+			} else {
+				err = failed("watch", name, reads, err)
+			}
+			yield(store.Event{}, err)
 			return
 		}
-		defer s.deletes.leave()
-		s.deletes.hub.Keys(ctx)(yield)
+		defer s.listener.leave(t)
+		begin(ctx, source{s}, name)(yield)
 	}
 }
 
-// join returns once changes are heard, or it is known that they will not be.
-// Listening comes before the first list: what happens in between is then told
-// twice and not missed.
-func (s *Store) join(ctx context.Context, prefix string) error {
-	e := s.changes.join(s)
-	if e == nil {
-		return &store.Error{Op: "watch", Key: prefix, Condition: store.ErrClosed}
+// Deletions implements [store.DeleteNotifier]. It listens on a channel of the store's own,
+// on which another store tells that it has deleted a record that this one created.
+func (s *Store) Deletions(ctx context.Context) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		t := s.listener.ofStore()
+		if session, _ := s.listener.enter(t); session != nil {
+			defer s.listener.leave(t)
+			s.listener.adjust(session, t)
+			s.listener.deletes.Keys(ctx)(yield)
+		}
 	}
-	err := e.wait(ctx)
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		err = context.Cause(ctx)
-	default:
-		err = failed("watch", prefix, reads, err)
-	}
-	s.changes.leave()
-	return err
 }
 
-// source is what the hub's feeds read from.
+// source is what the feeds read from.
 type source struct{ *Store }
 
 // Read returns what List would of these keys: a foreign value only if the index
@@ -85,15 +75,37 @@ func (s source) Read(ctx context.Context, keys []string) (map[string]store.Recor
 	for i, key := range keys {
 		wanted[i] = s.layout.of(key)
 	}
-	slices.SortFunc(wanted, func(a, b names) int { return strings.Compare(a.index, b.index) })
+	s.layout.sort(wanted)
 	live := make(map[string]store.Record, len(keys))
+	var foreign []found
 	for f, err := range s.fetch(ctx, wanted) {
-		if err != nil {
-			return nil, failed("watch", f.key, reads, err)
-		}
-		if f.live && f.listed {
+		switch {
+		case err != nil:
+			return nil, failed("watch", keys[0], reads, err)
+		case f.live && f.record.Foreign():
+			foreign = append(foreign, f)
+		case f.live:
 			live[f.key] = f.record
 		}
 	}
-	return live, nil
+	return live, s.addListed(ctx, live, foreign)
+}
+
+// addListed adds the foreign values whose keys are in the index.
+func (s source) addListed(ctx context.Context, live map[string]store.Record, foreign []found) error {
+	calls := make([]*call, len(foreign))
+	for i, f := range foreign {
+		calls[i] = newCommand(entryCost, "zscore", s.layout.index(f.slot), f.key)
+	}
+	s.transport.do(ctx, calls...)
+	for i, c := range calls {
+		_, err := c.reply()
+		switch {
+		case err == nil:
+			live[foreign[i].key] = foreign[i].record
+		case !isNil(err):
+			return failed("watch", foreign[i].key, reads, err)
+		}
+	}
+	return nil
 }

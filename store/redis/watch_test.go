@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -168,7 +169,7 @@ func TestWatchesShareOneConnection(t *testing.T) {
 		w.expect(t, synced, 0)
 	}
 	subscribers := func() int64 {
-		return b.plain.PubSubNumSub(t.Context(), "leasehold:0:changes").Val()["leasehold:0:changes"]
+		return int64(strings.Count(b.do("CLIENT", "LIST", "TYPE", "pubsub").(string), "psub=1"))
 	}
 	if n := subscribers(); n != 1 {
 		t.Errorf("%d connections listen", n)
@@ -252,13 +253,13 @@ func TestWatchTellsOfForeignValues(t *testing.T) {
 	w := watch(b, "")
 	w.expect(t, synced, 0)
 	b.do("SET", "key", "theirs", "PX", 2000)
-	b.do("PUBLISH", "leasehold:0:changes", "+key")
+	b.do("PUBLISH", "leasehold:0:k:key", "+")
 	w.expect(t, put("key", 0, "theirs"), 0)
 	w.expect(t, gone("key", 0, store.CauseExpired), 0)
 	_ = grant
 	b.do("SET", "never ours", "theirs")
-	b.do("PUBLISH", "leasehold:0:changes", "+never ours")
-	b.do("PUBLISH", "leasehold:0:changes", "")
+	b.do("PUBLISH", "leasehold:0:k:never ours", "+")
+	b.do("PUBLISH", "leasehold:0:k:", "")
 	b.hold("key")
 	eventually(t, "watch and list agree", func() bool { return w.agrees(b, "") })
 	if w.saw(put("never ours", 0, "theirs"), 0) {

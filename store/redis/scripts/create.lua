@@ -1,37 +1,40 @@
--- create begins a term unless something is under the key.
+-- create begins a lease unless something is under the key.
 --
--- KEYS  key, fence, index
--- ARGV  nonce, value, ttl in ms, channel
+-- KEYS  key, fence
+-- ARGV  nonce, instance of the store, value, ttl in ms, the same in 13 digits, channels
 --
--- Answers the term's token; or {'held', ...} or {'foreign', ...} with what is
--- there (see row); or {'ended'} if this nonce's term is over. The nonce of the
--- live term has the answer of the first time and the full ttl again; the value
--- stays, for it may have been updated since.
+-- Answers the lease's token; or {'held', ...} or {'foreign', ...} with what is there (see
+-- row); or {'ended'} if this nonce's lease is over. The nonce of the live lease has the
+-- answer of the first time and the full ttl again; the value stays, for it may have been
+-- updated since.
 
-local key, fence, index = KEYS[1], KEYS[2], KEYS[3]
-local nonce, value, ttl, channel = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
-local deadline = deadline_after(ttl)
-local r = inspect(key, fence)
+local key, fence = KEYS[1], KEYS[2]
+local nonce, instance, value, ttl = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local f = fence_of(fence)
 
-if r.vouched and r.nonce == nonce then
-  redis.call('HSET', fence, 'd', deadline, 'l', ARGV[3])
-  keep(fence, ttl)
-  redis.call('PEXPIREAT', key, deadline)
-  redis.call('ZADD', index, 0, key)
-  return tonumber(r.token)
+local past = ended(f)
+if not f or f.nonce ~= nonce and not has_ended(past, nonce) then
+  local time = redis.call('TIME')
+  local token = math.max((f and tonumber(f.token) or 0) + 1, time[1] * 1000000 + time[2])
+  if not (token < 2 ^ 53) then error('leasehold: the tokens of this key are used up', 0) end
+  local created = redis.call('SET', key, value, 'NX', 'PX', ttl + 1)
+  if not created and redis.call('PTTL', key) == 0 then
+    created = redis.call('SET', key, value, 'PX', ttl + 1) -- over a value in its last millisecond
+  end
+  if created then
+    if f and f.nonce ~= string.rep('0', 32) then past = string.sub(f.nonce .. past, 1, ENDED) end
+    redis.call('SET', fence, '1l' .. string.format('%016.0f', token) .. nonce .. instance
+      .. '00000000000000000000' .. string.format('%07d', #value) .. ARGV[5] .. redis.sha1hex(value) .. past,
+      'PX', DAY + 3 * ttl + 1)
+    publish(ARGV[6] .. 'k:' .. key, '+')
+    return token
+  end
 end
-if r.live then return row(r, key, index) end
-if has_ended(r, nonce) then return {'ended'} end
 
-local token = math.max((tonumber(r.token) or 0) + 1, micros)
-if not (token < 2 ^ 53) then -- what is no number is none of ours either
-  return redis.error_reply('ERR leasehold: the tokens of this key are used up')
+local left, ours, there = inspect(f, key, fence, true)
+if ours and f.nonce == nonce then
+  extend(key, fence, f.ttl)
+  return tonumber(f.token)
 end
-if r.nonce then r.ended = ended_with(r, r.nonce) end
-redis.call('HSET', fence, 't', string.format('%.0f', token), 'n', nonce, 's', '0', 'd', deadline,
-  'l', ARGV[3], 'h', redis.sha1hex(value), 'e', r.ended)
-keep(fence, ttl)
-redis.call('SET', key, value, 'PXAT', deadline)
-redis.call('ZADD', index, 0, key)
-publish(channel, '+', key)
-return token
+if left then return refuse(fence, row(f, key, SMALL, left, ours, there)) end
+return refuse(fence, {'ended'})

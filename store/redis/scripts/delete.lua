@@ -1,25 +1,32 @@
--- delete ends a term, named by its token or by the nonce of its create.
+-- delete ends leases, each named by its token or by the nonce of its create.
 --
--- KEYS  key, fence, index
--- ARGV  token or '', nonce or '', channel of changes, channel of deletes
+-- KEYS  key, fence of each lease
+-- ARGV  channels, then token or '', nonce or '', instance of the caller's store of each
 --
--- Answers 1 once that term has no record any more, whoever ended it. What belongs
--- to another term or another program stays. The fence stays too: tokens must go
--- on growing, and a create that comes late must find that its nonce has ended,
--- even one that never came before.
+-- Answers 1 for each once that lease has no record any more, whoever ended it; or
+-- {'error', ...}. What belongs to another lease or another program stays. The fence stays
+-- too: tokens must go on growing, and a create that comes late must find that its nonce
+-- has ended, even one that never came before.
 
-local key, fence, index = KEYS[1], KEYS[2], KEYS[3]
-local token, nonce, changes, deletes = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local r = inspect(key, fence)
+local NONE = '1d0000000000000000' .. string.rep('0', 32) .. string.rep('0', 16) .. string.rep('0', 20)
+  .. '0000000' .. '0000000000000' .. string.rep('0', 40) -- the fence of a key that had no lease
 
-if r.vouched and (r.token == token or r.nonce == nonce) then
-  redis.call('DEL', key) -- first, so that it is not refused when memory is out
-  redis.call('HSET', fence, 'd', '0')
-  redis.call('ZREM', index, key)
-  publish(changes, '-', key)
-  publish(deletes, '-', key)
-elseif nonce ~= '' and not has_ended(r, nonce) then
-  redis.call('HSET', fence, 'e', ended_with(r, nonce))
-  if redis.call('PTTL', fence) < DAY then keep(fence, 0) end
-end
-return 1
+return each(3, function(key, fence, token, nonce, instance)
+  local f = fence_of(fence)
+  if f and f.state == 'l' and (f.token == token or f.nonce == nonce) then
+    local _, ours = inspect(f, key, fence, true)
+    if not ours then return refuse(fence, 1) end
+    redis.call('DEL', key) -- first, so that it is not refused when memory is out
+    redis.call('SETRANGE', fence, 1, 'd')
+    publish(ARGV[1] .. 'k:' .. key, '-' .. f.token)
+    if f.store ~= instance then publish(ARGV[1] .. 's:' .. f.store, key) end
+    return 1
+  end
+  if nonce ~= '' and not (f and f.nonce == nonce) and not has_ended(ended(f), nonce) then
+    redis.call('SET', fence, string.sub(f and f.text or NONE, 1, WHOLE) .. string.sub(nonce .. ended(f), 1, ENDED),
+      'KEEPTTL')
+    if redis.call('PTTL', fence) < DAY then redis.call('PEXPIRE', fence, DAY) end
+    return 1
+  end
+  return refuse(fence, 1)
+end)

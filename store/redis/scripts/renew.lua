@@ -1,29 +1,25 @@
--- renew restarts the ttl of a term and, if it is given a value, replaces it.
+-- renew restarts the ttl of leases and replaces the values of those that are given one.
 --
--- KEYS  key, fence, index
--- ARGV  token, seq, value or '', channel
+-- KEYS  key, fence of each lease
+-- ARGV  channels, then token, seq, value or '' of each lease
 --
--- Answers the ttl in ms; or {'lost'}; or {'foreign', ...} (see row); or {'stale'}
--- if a value with a higher number has been written.
+-- Answers for each the ttl in ms; or {'lost'}; or {'foreign', ...} (see row); or {'stale'}
+-- if a value with a higher number has been written; or {'error', ...}.
 
-local key, fence, index = KEYS[1], KEYS[2], KEYS[3]
-local token, seq, value, channel = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local r = inspect(key, fence)
+return each(3, function(key, fence, token, seq, value)
+  local f = fence_of(fence)
+  local left, ours = inspect(f, key, fence, value ~= '')
+  local refused = refusal(f, key, fence, left, ours, token)
+  if refused then return refused end
+  if value ~= '' and seq < f.seq then return refuse(fence, {'stale'}) end
 
-local refused = refusal(r, token, key, index)
-if refused then return refused end
-if value ~= '' and older(seq, r.seq) then return {'stale'} end
-
--- The expiry comes first. A server that is out of memory refuses only scripts that
--- begin with a write which may need some: a holder keeps its term through that.
-local deadline = deadline_after(r.ttl)
-redis.call('PEXPIREAT', key, deadline)
-redis.call('HSET', fence, 'd', deadline)
-if value ~= '' then
-  redis.call('HSET', fence, 's', seq, 'h', redis.sha1hex(value))
-  redis.call('SET', key, value, 'XX', 'KEEPTTL')
-end
-keep(fence, r.ttl)
-redis.call('ZADD', index, 0, key)
-if value ~= '' then publish(channel, '+', key) end
-return r.ttl
+  -- The expiry comes first. A server that is out of memory refuses only scripts that
+  -- begin with a write which may need some: a holder keeps its lease through that.
+  extend(key, fence, f.ttl)
+  if value ~= '' then
+    redis.call('SET', fence, with_value(f, seq, value), 'KEEPTTL')
+    redis.call('SET', key, value, 'KEEPTTL')
+    publish(ARGV[1] .. 'k:' .. key, '+')
+  end
+  return f.ttl
+end)

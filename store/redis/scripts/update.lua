@@ -1,22 +1,22 @@
--- update replaces the value of a term and leaves its expiry where it is.
+-- update replaces the value of a lease and leaves its expiry where it is.
 --
--- KEYS  key, fence, index
--- ARGV  token, seq, value, channel
+-- KEYS  key, fence
+-- ARGV  channels, token, seq, value
 --
--- Answers 1; or {'lost'}; or {'foreign', ...} (see row); or {'stale'} if a value
--- with a higher number has been written. The same number again is the same
--- write come twice.
+-- Answers 1; or {'lost'}; or {'foreign', ...} (see row); or {'stale'} if a value with a
+-- higher number has been written. The same number again is the same write come twice.
 
-local key, fence, index = KEYS[1], KEYS[2], KEYS[3]
-local token, seq, value, channel = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local r = inspect(key, fence)
+local key, fence = KEYS[1], KEYS[2]
+local token, seq, value = ARGV[2], ARGV[3], ARGV[4]
+local f = fence_of(fence)
+local left, ours = inspect(f, key, fence, true)
 
-local refused = refusal(r, token, key, index)
+local refused = refusal(f, key, fence, left, ours, token)
 if refused then return refused end
-if older(seq, r.seq) then return {'stale'} end
-if seq == r.seq then return 1 end
+if seq < f.seq then return refuse(fence, {'stale'}) end
+if seq == f.seq then return 1 end
 
-redis.call('HSET', fence, 's', seq, 'h', redis.sha1hex(value))
+redis.call('SET', fence, with_value(f, seq, value), 'KEEPTTL')
 redis.call('SET', key, value, 'XX', 'KEEPTTL')
-publish(channel, '+', key)
+publish(ARGV[1] .. 'k:' .. key, '+')
 return 1

@@ -1,0 +1,274 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	maxPipelines = 2                      // under way to a master at once, but for slow ones
+	slowAfter    = 250 * time.Millisecond // a pipeline does not keep the next one waiting for longer
+	maxSlow      = 8                      // beyond which a master counts as hung
+	maxPipeline  = 3 * time.Second        // for one pipeline, if the client has no shorter read timeout
+
+	maxCalls      = 512       // in a pipeline
+	maxBytes      = 1 << 20   // in a pipeline, requests and likely replies, but for its first call
+	alone         = 64 << 10  // a call of more bytes has a pipeline to itself
+	maxQueued     = 1 << 16   // calls that wait for a pipeline
+	maxQueueBytes = 128 << 20 // and their bytes; then callers wait for room
+)
+
+// errHung is the cause of a call that is not sent because too many pipelines to its
+// master have no answer yet.
+var errHung = errors.New("the server does not answer")
+
+// sender carries calls to one master. Calls are collected while a pipeline is under way
+// and sent together; see run.
+type sender struct {
+	transport *transport
+	client    *redis.Client // with the limit of a pipeline as its timeouts
+
+	mu        sync.Mutex
+	renewals  queue
+	others    queue
+	confirmed queue // calls that replicas have to acknowledge
+	calls     int   // in the queues
+	bytes     int
+	busy      int           // pipelines under way that are not slow
+	slow      int           // pipelines under way that are
+	room      chan struct{} // closed when the queues have room again; nil while nobody waits
+}
+
+// add queues calls, and starts a pipeline if there is none that will take them. It waits
+// for room until ctx ends.
+func (s *sender) add(ctx context.Context, calls []*call) {
+	s.mu.Lock()
+	for _, c := range calls {
+		for s.calls > 0 && (s.calls >= maxQueued || s.bytes+c.cost > maxQueueBytes) && s.slow < maxSlow {
+			if s.room == nil {
+				s.room = make(chan struct{})
+			}
+			room := s.room
+			s.start()
+			s.mu.Unlock()
+			select {
+			case <-room:
+			case <-ctx.Done():
+				return // the caller leaves, and withdraws what is not queued with the rest
+			}
+			s.mu.Lock()
+		}
+		s.push(c)
+	}
+	s.start()
+	s.mu.Unlock()
+}
+
+func (s *sender) push(c *call) {
+	switch {
+	case s.transport.acks.count > 0 && (c.script == createScript || c.script == renewScript):
+		s.confirmed.push(c)
+	case c.kind == renewal:
+		s.renewals.push(c)
+	default:
+		s.others.push(c)
+	}
+	s.calls++
+	s.bytes += c.cost
+}
+
+// start starts a pipeline if there are calls and one may be under way. If the master is
+// hung, the calls are refused.
+func (s *sender) start() {
+	switch {
+	case s.calls == 0:
+	case s.slow >= maxSlow:
+		for c := s.next(); c != nil; c = s.next() {
+			c.refuse(&unsentError{errHung})
+		}
+	case s.busy < maxPipelines:
+		s.busy++
+		s.transport.tasks.running.Add(1) // not after Close, which waits for the calls as well
+		go s.run()
+	}
+}
+
+// next takes any call out of the queues.
+func (s *sender) next() *call {
+	for _, q := range []*queue{&s.renewals, &s.others, &s.confirmed} {
+		if c := q.pop(); c != nil {
+			s.took(c)
+			return c
+		}
+	}
+	return nil
+}
+
+func (s *sender) took(c *call) {
+	s.calls--
+	s.bytes -= c.cost
+	if s.room != nil {
+		close(s.room)
+		s.room = nil
+	}
+}
+
+// run sends one pipeline after another until there is nothing to send. It is a goroutine
+// for a pipeline at the least, and never one for each call.
+func (s *sender) run() {
+	defer s.transport.tasks.running.Done()
+	p := &pipeline{sender: s}
+	p.timer = time.AfterFunc(time.Hour, p.late)
+	defer p.timer.Stop()
+	for p.take() {
+		p.exchange()
+	}
+}
+
+// pipeline is one exchange after another over the connections of a client. The sender's
+// mutex guards what take and late touch.
+type pipeline struct {
+	sender   *sender
+	timer    *time.Timer
+	calls    []*call
+	commands []redis.Cmder
+	acks     bool // whether replicas have to acknowledge the calls
+	underway bool
+	slow     bool
+}
+
+// take ends the exchange before and begins the next, or returns false if there is nothing
+// to send or others are there to do it.
+func (p *pipeline) take() bool {
+	p.timer.Stop()
+	s := p.sender
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p.underway = false
+	if p.slow {
+		s.slow--
+		p.slow = false
+		if s.busy >= maxPipelines {
+			return false
+		}
+		s.busy++
+	}
+	p.calls, p.commands = p.calls[:0], p.commands[:0]
+	s.fill(p)
+	if len(p.calls) == 0 {
+		s.busy--
+		return false
+	}
+	p.underway = true
+	p.timer.Reset(slowAfter)
+	return true
+}
+
+// late counts a pipeline as slow, so that it does not keep others waiting.
+func (p *pipeline) late() {
+	s := p.sender
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p.underway && !p.slow {
+		p.slow = true
+		s.busy--
+		s.slow++
+		s.start()
+	}
+}
+
+// fill takes calls for a pipeline: renewals first, of which it leaves others a quarter.
+// Calls that replicas have to acknowledge travel apart from those that they need not.
+func (s *sender) fill(p *pipeline) {
+	if p.acks = s.confirmed.len() > 0 && (!p.acks || s.renewals.len()+s.others.len() == 0); p.acks {
+		p.room(maxCalls, maxBytes).from(&s.confirmed)
+		return
+	}
+	part := maxCalls
+	if s.others.len() > 0 {
+		part = maxCalls / 4 * 3
+	}
+	r := p.room(part, maxBytes/4*3)
+	r.from(&s.renewals)
+	r.calls, r.bytes = maxCalls-len(p.calls), r.bytes+maxBytes/4
+	r.from(&s.others)
+}
+
+// room is what still fits into a pipeline.
+type room struct {
+	*pipeline
+	calls, bytes int
+}
+
+func (p *pipeline) room(calls, bytes int) *room { return &room{p, calls, bytes} }
+
+func (r *room) from(q *queue) {
+	p := r.pipeline
+	for c := q.peek(); c != nil && r.calls > 0; c = q.peek() {
+		if len(p.calls) > 0 && (c.cost > r.bytes || c.cost > alone || p.calls[0].cost > alone) {
+			return
+		}
+		q.pop()
+		p.sender.took(c)
+		if !c.stage.CompareAndSwap(queued, sent) {
+			continue // its caller has left
+		}
+		p.calls = append(p.calls, c)
+		p.commands = append(p.commands, c)
+		r.calls--
+		r.bytes -= c.cost
+	}
+}
+
+// exchange sends the calls and has each answered or sent on.
+func (p *pipeline) exchange() {
+	ctx := context.Background() // the pipeline belongs to no one caller
+	pipe := p.sender.client.Pipeline()
+	pipe.BatchProcess(ctx, p.commands...)
+	if p.acks {
+		acks := p.sender.transport.acks
+		wait := pipe.Do(ctx, "wait", acks.count, acks.timeout.Milliseconds())
+		pipe.Exec(ctx)
+		acks.settle(wait, p.calls)
+	} else {
+		pipe.Exec(ctx) // the errors are the calls'
+	}
+	p.sender.transport.answer(p.sender, p.calls, p.acks)
+}
+
+// queue is calls in order.
+type queue struct {
+	calls []*call
+	head  int
+}
+
+func (q *queue) len() int     { return len(q.calls) - q.head }
+func (q *queue) push(c *call) { q.calls = append(q.calls, c) }
+
+func (q *queue) peek() *call {
+	if q.head == len(q.calls) {
+		return nil
+	}
+	return q.calls[q.head]
+}
+
+// pop takes out the first call. The space before it is used again once that is half of
+// all, so that a queue which never empties does not grow.
+func (q *queue) pop() *call {
+	c := q.peek()
+	if c == nil {
+		return nil
+	}
+	q.calls[q.head] = nil
+	q.head++
+	if q.head == len(q.calls) {
+		q.calls, q.head = q.calls[:0], 0
+	} else if q.head >= 1024 && q.head*2 >= len(q.calls) {
+		q.calls, q.head = append(q.calls[:0], q.calls[q.head:]...), 0
+	}
+	return c
+}

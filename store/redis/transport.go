@@ -1,0 +1,331 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// transport brings calls to the masters of their keys, through a sender for each.
+type transport struct {
+	connection
+	acks  replicas
+	tasks tasks
+
+	mu      sync.RWMutex
+	senders map[*redis.Client]*sender // by the client of a master
+	astray  chan struct{}             // holds an element for each goroutine that goes after calls; see follow
+}
+
+const maxAstray = 64 // goroutines that go after calls which were referred elsewhere
+
+func newTransport(c connection, acks replicas) *transport {
+	return &transport{
+		connection: c, acks: acks,
+		senders: make(map[*redis.Client]*sender),
+		astray:  make(chan struct{}, maxAstray),
+	}
+}
+
+// do sends calls and returns once each has its reply or its error, or ctx has ended. Each
+// call has an answer of its own, also if ctx ended in the middle; see [call.reply].
+func (t *transport) do(ctx context.Context, calls ...*call) {
+	if len(calls) == 0 {
+		return
+	}
+	w := &wait{done: make(chan struct{}, 1)}
+	w.open.Store(int32(len(calls)))
+	for _, c := range calls {
+		c.wait = w
+	}
+	if ctx.Err() != nil || !t.tasks.enter() {
+		err := store.ErrClosed
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		for _, c := range calls {
+			c.leave(err)
+		}
+		return
+	}
+	defer t.tasks.running.Done()
+	t.route(ctx, calls)
+	select {
+	case <-w.done:
+	case <-ctx.Done():
+		for _, c := range calls {
+			c.leave(context.Cause(ctx))
+		}
+	}
+}
+
+// route queues each call at the sender for the master of its key, as the client knows it.
+// That asks nobody: what is wrong about it, the servers say.
+func (t *transport) route(ctx context.Context, calls []*call) {
+	if t.single != nil {
+		t.to(t.single).add(ctx, calls)
+		return
+	}
+	if len(calls) == 1 {
+		if s := t.masterOf(ctx, calls[0]); s != nil {
+			s.add(ctx, calls)
+		}
+		return
+	}
+	var order []*sender
+	groups := make(map[*sender][]*call)
+	for _, c := range calls {
+		if s := t.masterOf(ctx, c); s != nil {
+			if groups[s] == nil {
+				order = append(order, s)
+			}
+			groups[s] = append(groups[s], c)
+		}
+	}
+	for _, s := range order {
+		s.add(ctx, groups[s])
+	}
+}
+
+// masterOf returns the sender for a call, or refuses the call and returns nil.
+func (t *transport) masterOf(ctx context.Context, c *call) *sender {
+	master, err := t.cluster.MasterForKey(ctx, c.key())
+	if err != nil {
+		c.refuse(&unsentError{err})
+		return nil
+	}
+	return t.to(master)
+}
+
+// to returns the sender for a master.
+func (t *transport) to(master *redis.Client) *sender {
+	t.mu.RLock()
+	s := t.senders[master]
+	t.mu.RUnlock()
+	if s != nil {
+		return s
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if s = t.senders[master]; s == nil {
+		s = &sender{transport: t, client: master.WithTimeout(t.limit(master))}
+		t.senders[master] = s
+	}
+	return s
+}
+
+// limit is the time for one pipeline.
+func (t *transport) limit(master *redis.Client) time.Duration {
+	limit := time.Duration(maxPipeline)
+	if own := master.Options().ReadTimeout; own > 0 {
+		limit = min(limit, own)
+	}
+	return limit + t.acks.timeout
+}
+
+// answer takes in the replies to a pipeline. What a server referred elsewhere goes there;
+// what it did not know the script of, or what was not sent because its node has left the
+// cluster, is sent once more; the rest is answered.
+func (t *transport) answer(from *sender, calls []*call, acks bool) {
+	var astray, again []*call
+	relearn := false
+	for _, c := range calls {
+		err := c.Err()
+		if err == nil || c.Val() != nil {
+			c.settle()
+			continue
+		}
+		switch {
+		case isUnknownScript(c):
+			if c.stage.CompareAndSwap(sent, queued) {
+				c.spellOut()
+				again = append(again, c)
+			}
+			continue
+		case errors.Is(err, redis.ErrClosed) && t.cluster != nil && !c.rerouted:
+			if c.stage.CompareAndSwap(sent, queued) {
+				c.rerouted = true
+				c.reset()
+				again = append(again, c)
+			}
+			t.forget(from)
+			continue
+		case isNoReply(err) && !errors.Is(err, redis.ErrClosed) && c.repeatable():
+			relearn = true
+			if c.stage.CompareAndSwap(sent, queued) {
+				c.repeats++
+				c.reset()
+				again = append(again, c)
+			}
+			continue
+		case isRedirect(err) && !acks && t.cluster != nil:
+			astray = append(astray, c)
+			relearn = true
+			continue
+		}
+		relearn = relearn || isNoReply(err) || isRedirect(err) || isNotMaster(err)
+		c.settle()
+	}
+	if relearn {
+		t.relearn()
+	}
+	if len(astray) > 0 {
+		t.follow(astray)
+	}
+	if len(again) > 0 {
+		t.route(context.Background(), again)
+	}
+}
+
+// forget ends a sender whose node has left the cluster, and routes its calls anew.
+func (t *transport) forget(s *sender) {
+	t.mu.Lock()
+	for master, other := range t.senders {
+		if other == s {
+			delete(t.senders, master)
+		}
+	}
+	t.mu.Unlock()
+	s.mu.Lock()
+	var calls []*call
+	for c := s.next(); c != nil; c = s.next() {
+		calls = append(calls, c)
+	}
+	s.mu.Unlock()
+	if len(calls) > 0 {
+		t.route(context.Background(), calls)
+	}
+}
+
+// follow sends calls once more, each by itself and where the servers said, which
+// go-redis can and a pipeline cannot. Those that go to one server go one after the other,
+// so that no server keeps the calls to another waiting. With replicas to wait for, a call
+// stays refused: the wait must be on the connection that carried it.
+func (t *transport) follow(calls []*call) {
+	groups := make(map[string][]*call)
+	for _, c := range calls {
+		to := c.Err().Error()
+		to = to[strings.LastIndexByte(to, ' ')+1:]
+		groups[to] = append(groups[to], c)
+	}
+	for _, group := range groups {
+		select {
+		case t.astray <- struct{}{}:
+		default:
+			for _, c := range group {
+				c.settle() // with the server's refusal
+			}
+			continue
+		}
+		t.tasks.running.Add(1) // the calls are counted in already
+		go func() {
+			defer t.tasks.running.Done()
+			defer func() { <-t.astray }()
+			for _, c := range group {
+				if c.stage.Load() != sent {
+					continue // its caller has left, and was told nothing of it
+				}
+				c.reset()
+				t.client.Process(context.Background(), c) // the error is also the call's
+				if isUnknownScript(c) {
+					c.spellOut()
+					t.client.Process(context.Background(), c)
+				}
+				c.settle()
+			}
+		}()
+	}
+}
+
+// relearn has a Cluster's client ask anew who has which slots, in the background. By
+// itself it does so only once a minute and when a server refers it to another, which
+// one that has died does not.
+func (t *transport) relearn() {
+	if t.cluster != nil {
+		t.cluster.ReloadState(context.Background())
+	}
+}
+
+// close answers the calls that are not sent yet with store.ErrClosed, but for deletes, and
+// returns when nothing is under way.
+func (t *transport) close() {
+	t.tasks.stop()
+	t.mu.RLock()
+	for _, s := range t.senders {
+		s.mu.Lock()
+		for _, q := range []*queue{&s.renewals, &s.others, &s.confirmed} {
+			for _, c := range q.calls[q.head:] {
+				if c.kind != closing {
+					c.refuse(store.ErrClosed)
+				}
+			}
+		}
+		s.mu.Unlock()
+	}
+	t.mu.RUnlock()
+	t.tasks.running.Wait()
+}
+
+func isRedirect(err error) bool {
+	_, moved := redis.IsMovedError(err)
+	_, ask := redis.IsAskError(err)
+	return moved || ask
+}
+
+// isUnknownScript reports whether a server does not have the script of a call.
+func isUnknownScript(c *call) bool {
+	return c.script != nil && c.Args()[0] != "eval" && redis.HasErrorPrefix(c.Err(), "NOSCRIPT")
+}
+
+// isNotMaster reports whether a server says that it takes no writes.
+func isNotMaster(err error) bool {
+	return slices.ContainsFunc([]string{"READONLY", "MASTERDOWN", "CLUSTERDOWN"}, func(code string) bool {
+		return strings.Contains(err.Error(), code)
+	})
+}
+
+// isNoReply reports whether err is not a server's word.
+func isNoReply(err error) bool {
+	var reply redis.Error
+	return !errors.As(err, &reply)
+}
+
+// replicas is how many replicas have to acknowledge a write, and how long to
+// wait for them.
+type replicas struct {
+	count   int
+	timeout time.Duration
+}
+
+// settle puts an error on the calls that succeeded if too few replicas have
+// acknowledged them.
+func (r replicas) settle(wait *redis.Cmd, calls []*call) {
+	got, err := wait.Int()
+	if err == nil && got >= r.count {
+		return
+	}
+	for _, c := range calls {
+		if granted(c.Val()) {
+			c.SetErr(&replicasError{got: got, want: r.count, err: err})
+		}
+	}
+}
+
+// granted reports whether a reply says that something was written: a number, or for a
+// batch an array that has one.
+func granted(reply any) bool {
+	switch reply := reply.(type) {
+	case int64:
+		return true
+	case []any:
+		return slices.ContainsFunc(reply, granted)
+	}
+	return false
+}
