@@ -3,7 +3,6 @@ package redisstore
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/leasehold-go/leasehold/store"
@@ -21,10 +20,9 @@ func (s *Store) Create(ctx context.Context, claim store.Claim) (store.Grant, err
 func (s *Store) create(ctx context.Context, claim store.Claim) (store.Grant, error) {
 	start := time.Now()
 	n := s.layout.of(claim.Key)
-	ms := milliseconds(claim.TTL)
 	c := newCall(createScript, plainCall, len(claim.Key)+len(claim.Value)+maxRefusal, []any{
 		"evalsha", createScript.hash, 2, n.key, n.fence,
-		claim.Nonce.String(), s.instance, own(claim.Value), ms, fmt.Sprintf("%013d", ms), s.layout.prefix,
+		claim.Nonce.String(), s.instanceArg, own(claim.Value), milliseconds(claim.TTL), s.layout.prefix,
 	})
 	entry := s.index.entry(n)
 	s.transport.do(ctx, c, entry)

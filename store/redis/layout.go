@@ -10,6 +10,7 @@ type layout struct {
 	root    string // begins every name
 	slotted bool   // one index for each slot, and not one for all
 	single  string // that one
+	boxed   any    // the same as an argument
 
 	channels string // begins the names of the channels
 	prefix   any    // the same as an argument of scripts, boxed once
@@ -29,6 +30,7 @@ func newLayout(root string, database int, clustered bool) layout {
 		root:     root,
 		slotted:  clustered,
 		single:   root + "index",
+		boxed:    root + "index",
 		channels: channels,
 		prefix:   channels,
 	}

@@ -2,7 +2,7 @@ package redisstore
 
 import (
 	"context"
-	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/leasehold-go/leasehold/store"
@@ -45,5 +45,13 @@ func (s *Store) renewal(r store.Renewal, place int) item {
 }
 
 // digits and number20 write numbers as the fence has them, so that they compare as text.
-func digits(t store.Token) string { return fmt.Sprintf("%016d", uint64(t)) }
-func number20(n uint64) string    { return fmt.Sprintf("%020d", n) }
+func digits(t store.Token) string { return padded(uint64(t), 16) }
+func number20(n uint64) string    { return padded(n, 20) }
+
+// padded writes a number in so many digits, at most twenty.
+func padded(n uint64, width int) string {
+	const zeros = "00000000000000000000"
+	var buffer [40]byte
+	text := strconv.AppendUint(append(buffer[:0], zeros...), n, 10)
+	return string(text[len(text)-max(width, len(text)-len(zeros)):])
+}

@@ -41,6 +41,7 @@ type sender struct {
 	busy      int           // pipelines under way that are not slow
 	slow      int           // pipelines under way that are
 	room      chan struct{} // closed when the queues have room again; nil while nobody waits
+	idle      []*pipeline   // to be used again
 }
 
 // add queues calls, and starts a pipeline if there is none that will take them. It waits
@@ -93,8 +94,20 @@ func (s *sender) start() {
 	case s.busy < maxPipelines:
 		s.busy++
 		s.transport.tasks.running.Add(1) // not after Close, which waits for the calls as well
-		go s.run()
+		go s.run(s.pipeline())
 	}
+}
+
+// pipeline returns one that is idle, or a new one.
+func (s *sender) pipeline() *pipeline {
+	if last := len(s.idle) - 1; last >= 0 {
+		p := s.idle[last]
+		s.idle = s.idle[:last]
+		return p
+	}
+	p := &pipeline{sender: s, pipe: s.client.Pipeline()}
+	p.timer = time.AfterFunc(time.Hour, p.late)
+	return p
 }
 
 // next takes any call out of the queues.
@@ -119,11 +132,8 @@ func (s *sender) took(c *call) {
 
 // run sends one pipeline after another until there is nothing to send. It is a goroutine
 // for a pipeline at the least, and never one for each call.
-func (s *sender) run() {
+func (s *sender) run(p *pipeline) {
 	defer s.transport.tasks.running.Done()
-	p := &pipeline{sender: s}
-	p.timer = time.AfterFunc(time.Hour, p.late)
-	defer p.timer.Stop()
 	for p.take() {
 		p.exchange()
 	}
@@ -133,6 +143,7 @@ func (s *sender) run() {
 // mutex guards what take and late touch.
 type pipeline struct {
 	sender   *sender
+	pipe     redis.Pipeliner
 	timer    *time.Timer
 	calls    []*call
 	commands []redis.Cmder
@@ -153,14 +164,17 @@ func (p *pipeline) take() bool {
 		s.slow--
 		p.slow = false
 		if s.busy >= maxPipelines {
-			return false
+			return false // and is not used again
 		}
 		s.busy++
 	}
+	clear(p.calls)
+	clear(p.commands)
 	p.calls, p.commands = p.calls[:0], p.commands[:0]
 	s.fill(p)
 	if len(p.calls) == 0 {
 		s.busy--
+		s.idle = append(s.idle, p)
 		return false
 	}
 	p.underway = true
@@ -227,15 +241,14 @@ func (r *room) from(q *queue) {
 // exchange sends the calls and has each answered or sent on.
 func (p *pipeline) exchange() {
 	ctx := context.Background() // the pipeline belongs to no one caller
-	pipe := p.sender.client.Pipeline()
-	pipe.BatchProcess(ctx, p.commands...)
+	p.pipe.BatchProcess(ctx, p.commands...)
 	if p.acks {
 		acks := p.sender.transport.acks
-		wait := pipe.Do(ctx, "wait", acks.count, acks.timeout.Milliseconds())
-		pipe.Exec(ctx)
+		wait := p.pipe.Do(ctx, "wait", acks.count, acks.timeout.Milliseconds())
+		p.pipe.Exec(ctx)
 		acks.settle(wait, p.calls)
 	} else {
-		pipe.Exec(ctx) // the errors are the calls'
+		p.pipe.Exec(ctx) // the errors are the calls'
 	}
 	p.sender.transport.answer(p.sender, p.calls, p.acks)
 }

@@ -1,7 +1,7 @@
 -- create begins a lease unless something is under the key.
 --
 -- KEYS  key, fence
--- ARGV  nonce, instance of the store, value, ttl in ms, the same in 13 digits, channels
+-- ARGV  nonce, instance of the store, value, ttl in ms, channels
 --
 -- Answers the lease's token; or {'held', ...} or {'foreign', ...} with what is there (see
 -- row); or {'ended'} if this nonce's lease is over. The nonce of the live lease has the
@@ -24,9 +24,9 @@ if not f or f.nonce ~= nonce and not has_ended(past, nonce) then
   if created then
     if f and f.nonce ~= string.rep('0', 32) then past = string.sub(f.nonce .. past, 1, ENDED) end
     redis.call('SET', fence, '1l' .. string.format('%016.0f', token) .. nonce .. instance
-      .. '00000000000000000000' .. string.format('%07d', #value) .. ARGV[5] .. redis.sha1hex(value) .. past,
+      .. '00000000000000000000' .. string.format('%07d%013.0f', #value, ttl) .. redis.sha1hex(value) .. past,
       'PX', DAY + 3 * ttl + 1)
-    publish(ARGV[6] .. 'k:' .. key, '+')
+    publish(ARGV[5] .. 'k:' .. key, '+')
     return token
   end
 end
