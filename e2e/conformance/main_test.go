@@ -168,9 +168,9 @@ type told struct {
 
 func (s told) Capabilities() store.Capabilities { return store.CapabilitiesOf(s.Store) }
 
-func (s told) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event, error] {
+func (s told) WatchKey(ctx context.Context, key string) iter.Seq2[store.Event, error] {
 	return func(yield func(store.Event, error) bool) {
-		for e, err := range s.Store.Watch(ctx, prefix) {
+		for e, err := range s.Store.WatchKey(ctx, key) {
 			if e.Kind == store.EventSynced {
 				s.tell()
 			}

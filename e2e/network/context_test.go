@@ -256,9 +256,9 @@ type listener struct {
 	listens chan<- struct{} // closed by the first watch
 }
 
-func (l *listener) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event, error] {
+func (l *listener) WatchKey(ctx context.Context, key string) iter.Seq2[store.Event, error] {
 	return func(yield func(store.Event, error) bool) {
-		for e, err := range l.Store.Watch(ctx, prefix) {
+		for e, err := range l.Store.WatchKey(ctx, key) {
 			l.once.Do(func() { close(l.listens) })
 			if !yield(e, err) {
 				return
