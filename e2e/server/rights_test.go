@@ -95,7 +95,7 @@ func TestAUserWithItsPrefixAloneAndNoChannel(t *testing.T) {
 	if s.raw("other:job") != "" || s.fenceName("other:job") != "" {
 		t.Error("a create that was refused left something")
 	}
-	for name, acl := range map[string]string{"command": "-pexpireat", "prefix": "resetkeys"} {
+	for name, acl := range map[string]string{"command": "-pexpire", "prefix": "resetkeys"} {
 		s.do("ACL", "SETUSER", "app", acl)
 		if _, err := redisstore.New(t.Context(), s.as("app", "secret")); err == nil || !strings.Contains(err.Error(), "right") {
 			t.Errorf("without its %s: %v", name, err)

@@ -17,7 +17,7 @@ func TestATermOutlivesAFailoverThatSentinelMakes(t *testing.T) {
 	a, b := master.partyOf(s.Client(), ttl, time.Second), master.partyOf(s.Client(), ttl, time.Second)
 	held := a.acquire("job", "a")
 	waiting := b.await("job", "b")
-	eventually(t, "the replica has the record", func() bool { return replica.raw("job") == "a" && replica.fence("job") != nil })
+	eventually(t, "the replica has the record", func() bool { return replica.raw("job") == "a" && replica.fence("job") != "" })
 
 	master.Stop()
 	// A sentinel that stood still itself trusts its clock again only after half a minute.

@@ -245,12 +245,27 @@ func (p *pipeline) exchange() {
 	if p.acks {
 		acks := p.sender.transport.acks
 		wait := p.pipe.Do(ctx, "wait", acks.count, acks.timeout.Milliseconds())
-		p.pipe.Exec(ctx)
+		_, err := p.pipe.Exec(ctx)
+		p.stamp(err)
 		acks.settle(wait, p.calls)
 	} else {
-		p.pipe.Exec(ctx) // the errors are the calls'
+		_, err := p.pipe.Exec(ctx) // the first of the calls' errors, as a rule
+		p.stamp(err)
 	}
 	p.sender.transport.answer(p.sender, p.calls, p.acks)
+}
+
+// stamp puts an error on the calls that have neither reply nor error. go-redis leaves them so
+// if a server refuses a new connection, a wrong password for one: nothing was sent then.
+func (p *pipeline) stamp(err error) {
+	if err == nil {
+		return
+	}
+	for _, c := range p.calls {
+		if c.Err() == nil && c.Val() == nil {
+			c.SetErr(&unsentError{err})
+		}
+	}
 }
 
 // queue is calls in order.
