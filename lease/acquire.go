@@ -5,69 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/leasehold-go/leasehold/store"
 )
 
-const (
-	creates = 3                     // tries of a create in doubt before it is given up
-	spin    = 10 * time.Millisecond // a wait that is shorter has not waited for anything
-)
-
-// Option changes how a key is acquired.
-type Option func(*options)
-
-type options struct {
-	wait    bool
-	reclaim func(store.Record) bool // nil for never
-	value   func() ([]byte, error)
-	beat    heartbeatValue
-}
-
-// heartbeatValue holds the arguments of [WithHeartbeatValue]. Without that option
-// encode is nil.
-type heartbeatValue struct {
-	encode func(at time.Time) ([]byte, error)
-	commit func()
-}
-
-// WithWait makes Acquire wait while another holds the key. It wakes when the store
-// says that the key is free, or when the time has passed that the record had
-// left, and does not poll. Once it waits, a store that cannot be reached for a
-// while does not end the wait; only its context does.
-func WithWait() Option {
-	return func(o *options) { o.wait = true }
-}
-
-// WithReclaim makes Acquire take the key away from a record if allow says so, and
-// then try once more. allow is asked of the record that stands in the way; while
-// Acquire waits, each time that its time left has passed and a record is still
-// there. The holder, should it live after all, learns of it at its next write.
-func WithReclaim(allow func(store.Record) bool) Option {
-	return func(o *options) { o.reclaim = allow }
-}
-
-// WithValueFunc makes the value anew for each create that is sent, in place of the
-// value given to Acquire: a waiting Acquire may send its last create hours later. An
-// error of encode ends Acquire and is returned as it is.
-func WithValueFunc(encode func() ([]byte, error)) Option {
-	return func(o *options) { o.value = encode }
-}
-
-// WithHeartbeatValue makes heartbeats carry a value, in the same request as the renew.
-// For each, encode is called with the heartbeat's time; it may return no bytes and no
-// error for a heartbeat without a value. Its bytes must not change afterwards. commit
-// runs once the store has confirmed the value, before another write of the lease is
-// prepared, and never otherwise; it may be nil.
-//
-// While another write of the lease is under way encode is not called, and the
-// heartbeat carries no value. Another heartbeat, with a value, follows as soon as that
-// write is over, before the next write. A value that cannot be encoded or sent is left
-// out; see [RenewAttempt].
-func WithHeartbeatValue(encode func(at time.Time) ([]byte, error), commit func()) Option {
-	return func(o *options) { o.beat = heartbeatValue{encode, commit} }
-}
+// creates is how often a create in doubt is tried before it is given up.
+const creates = 3
 
 // Acquire creates the record of a key, with a value, and returns the new term.
 //
@@ -79,43 +24,54 @@ func WithHeartbeatValue(encode func(at time.Time) ([]byte, error), commit func()
 // record that was created after all is deleted.
 func (k *Keeper) Acquire(ctx context.Context, key string, value []byte, opts ...Option) (Lease, error) {
 	var o options
-	for _, opt := range opts {
-		opt(&o)
+	if len(opts) > 0 { // or o would be allocated for nothing
+		given := new(options)
+		for _, opt := range opts {
+			opt(given)
+		}
+		o = *given
 	}
 	if !k.enter() {
 		return nil, ErrClosed
 	}
-	defer k.calls.Done()
-	ctx, cancel := until(ctx, k.open)
-	defer cancel()
+	defer k.calls.done()
 	claim := store.Claim{Key: key, Value: bytes.Clone(value), TTL: k.cfg.TTL}
-	t, err := k.claim(ctx, claim, o)
-	if held := new(store.HeldError); o.wait && errors.As(err, &held) {
-		t, err = k.await(ctx, claim, o, held)
+	if o.wait {
+		return k.acquireOrWait(ctx, claim, o)
 	}
+	l, err := k.claim(ctx, claim, o)
 	if err != nil {
 		return nil, err
 	}
-	return t, nil
+	return l, nil
 }
 
-// claim makes one term, once more if the record that stands in the way may be taken
-// away.
-func (k *Keeper) claim(ctx context.Context, claim store.Claim, o options) (*term, error) {
-	t, err := k.create(ctx, claim, o)
-	held := new(store.HeldError)
-	if o.reclaim == nil || !errors.As(err, &held) || !o.reclaim(held.Record) {
-		return t, err
+// claim makes one lease. If the key is held by a record that may be deleted, it does so and
+// tries once more.
+func (k *Keeper) claim(ctx context.Context, claim store.Claim, o options) (*lease, error) {
+	l, err := k.create(ctx, claim, o)
+	if o.reclaim == nil {
+		return l, err
 	}
-	if err := k.removeOnce(ctx, claim.Key, store.ByToken(held.Record.Token)); err != nil {
+	if held := new(store.HeldError); errors.As(err, &held) && o.reclaim(held.Record) {
+		return k.reclaim(ctx, claim, o, held.Record)
+	}
+	return l, err
+}
+
+// reclaim deletes the record of another holder and makes a lease.
+func (k *Keeper) reclaim(ctx context.Context, claim store.Claim, o options, r store.Record) (*lease, error) {
+	limited, cancel := until(ctx, k.open)
+	defer cancel()
+	if err := k.removeOnce(limited, claim.Key, store.ByToken(r.Token)); err != nil {
 		return nil, err
 	}
 	return k.create(ctx, claim, o)
 }
 
-// create makes one term. A try in doubt is repeated with its own nonce, so that
+// create makes one lease. A try in doubt is repeated with its own nonce, so that
 // the store recognises it; one that stays in doubt is settled later.
-func (k *Keeper) create(ctx context.Context, claim store.Claim, o options) (*term, error) {
+func (k *Keeper) create(ctx context.Context, claim store.Claim, o options) (*lease, error) {
 	claim.Nonce = store.NewNonce()
 	if o.value != nil {
 		value, err := o.value()
@@ -133,7 +89,7 @@ func (k *Keeper) create(ctx context.Context, claim store.Claim, o options) (*ter
 		}
 		if errors.Is(err, store.ErrInDoubt) {
 			doubt = err
-			if try < creates && pauses.sleep(ctx) {
+			if try < creates && pauses.sleep(ctx, k.open.Done()) {
 				continue
 			}
 		}
@@ -141,8 +97,8 @@ func (k *Keeper) create(ctx context.Context, claim store.Claim, o options) (*ter
 	}
 }
 
-// giveUp returns the error of a create whose last try failed with err. If any try
-// was in doubt, that the last did nothing says nothing of it.
+// giveUp returns the error of a create whose last try failed with err. If an earlier try is
+// in doubt, the create is, even if the last try certainly did nothing.
 func (k *Keeper) giveUp(claim store.Claim, err, doubt error) error {
 	switch {
 	case doubt == nil && k.open.Err() != nil:
@@ -152,7 +108,10 @@ func (k *Keeper) giveUp(claim store.Claim, err, doubt error) error {
 	}
 	k.settle(claim)
 	if errors.Is(err, store.ErrUnavailable) {
-		return doubt
+		err = doubt
+	}
+	if k.open.Err() != nil {
+		return fmt.Errorf("%w: %w", ErrClosed, err)
 	}
 	return err
 }
@@ -160,21 +119,16 @@ func (k *Keeper) giveUp(claim store.Claim, err, doubt error) error {
 func (k *Keeper) createOnce(ctx context.Context, claim store.Claim) (store.Grant, error) {
 	ctx, cancel := context.WithTimeout(ctx, k.limit())
 	defer cancel()
+	defer k.cancels.remove(k.cancels.add(cancel))
 	grant, err := k.store.Create(ctx, claim)
 	return grant, sound("create", claim.Key, err)
 }
 
-// begin starts a term, unless its window is over before it could: then the grant
-// is as good as none.
-func (k *Keeper) begin(claim store.Claim, grant store.Grant, o options) (*term, error) {
-	s := k.shardOf(claim.Key)
-	t := newTerm(s, claim, grant, o.beat)
-	left := t.window.left(time.Now())
-	if left > 0 && s.add(t) {
-		if left <= k.cfg.Heartbeat {
-			t.hurry() // the next round could come too late
-		}
-		return t, nil
+// begin starts a lease, unless its window has already ended: the grant is then given back.
+func (k *Keeper) begin(claim store.Claim, grant store.Grant, o options) (*lease, error) {
+	l := newLease(k, claim, grant, o.heartbeat)
+	if l.left(time.Now()) > 0 && k.schedule.add(l) {
+		return l, nil
 	}
 	k.settle(claim)
 	if k.open.Err() != nil {
@@ -186,67 +140,14 @@ func (k *Keeper) begin(claim store.Claim, grant store.Grant, o options) (*term, 
 	}
 }
 
-// settle deletes, in the background, what a create may have made. It gives up
-// after the ttl: the record, if it was made, is gone by itself then.
+// settle deletes, in the background, what a create may have made. It gives up after the
+// TTL: the record, if it was made, has expired then.
 func (k *Keeper) settle(claim store.Claim) {
-	k.calls.Go(func() {
+	k.calls.start(func() {
 		ctx, cancel := context.WithTimeout(k.life, claim.TTL)
 		defer cancel()
-		_ = k.remove(ctx, claim.Key, store.ByNonce(claim.Nonce)) // nobody is left to tell
+		_ = k.remove(ctx, claim.Key, store.ByNonce(claim.Nonce), false) // no caller is left to tell
 	})
-}
-
-// await tries again each time the record that stands in the way may be gone, and while it
-// has no answer: a watch that cannot be had must not keep from a key that can.
-func (k *Keeper) await(ctx context.Context, claim store.Claim, o options, held *store.HeldError) (*term, error) {
-	pauses := newBackoff(k.cfg.Heartbeat)
-	for answered := true; ; {
-		var t *term
-		var err error
-		began, token := time.Now(), held.Record.Token
-		if answered {
-			err = k.untilGone(ctx, held.Record)
-		}
-		if err == nil || passing(err) {
-			t, err = k.claim(ctx, claim, o)
-			answered = !passing(err)
-		}
-		switch {
-		case err == nil:
-			return t, nil
-		case ctx.Err() != nil:
-			return nil, fmt.Errorf("waiting for the key: %w: %w", context.Cause(ctx), held)
-		case errors.As(err, &held) && (held.Record.Token != token || time.Since(began) > spin):
-			pauses.tries = 0
-		case errors.Is(err, store.ErrHeld), passing(err):
-			pauses.sleep(ctx) // the same one, at once: the watch is behind the record
-		default:
-			return nil, err
-		}
-	}
-}
-
-// untilGone returns once r may no longer be live: when the store says that it is
-// gone or another's, or when its time left has passed.
-func (k *Keeper) untilGone(ctx context.Context, r store.Record) error {
-	limited, cancel := context.WithTimeout(ctx, r.Left)
-	defer cancel()
-	there := false
-	for e, err := range k.store.WatchKey(limited, r.Key) {
-		switch {
-		case err != nil && ctx.Err() == nil && limited.Err() != nil:
-			return nil
-		case err != nil:
-			return err
-		case e.Record.Key == r.Key:
-			if there = e.Kind == store.EventPut && e.Record.Token == r.Token; !there {
-				return nil
-			}
-		case e.Kind == store.EventSynced && !there:
-			return nil
-		}
-	}
-	return nil
 }
 
 // until derives a context from ctx that also ends when end does, with its cause.
@@ -260,5 +161,44 @@ func until(ctx, end context.Context) (context.Context, context.CancelFunc) {
 	return ctx, func() {
 		stop()
 		cancel(nil)
+	}
+}
+
+// cancels has the cancel functions of calls that end when Close begins. A map costs a call no
+// allocation, a second context would.
+type cancels struct {
+	mu     sync.Mutex
+	closed bool
+	last   uint64
+	all    map[uint64]context.CancelFunc
+}
+
+func (c *cancels) add(cancel context.CancelFunc) (id uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		cancel()
+		return 0
+	}
+	if c.all == nil {
+		c.all = make(map[uint64]context.CancelFunc)
+	}
+	c.last++
+	c.all[c.last] = cancel
+	return c.last
+}
+
+func (c *cancels) remove(id uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.all, id)
+}
+
+func (c *cancels) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	for _, cancel := range c.all {
+		cancel()
 	}
 }

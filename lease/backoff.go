@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// backoff spaces repeated tries: twice as long after each, up to most, and each
-// shortened at random by up to a half so that a fleet does not try in step.
+// backoff spaces repeated tries. Each pause is twice as long as the one before, up to most,
+// and is shortened at random by up to a half, so that a fleet does not try in step.
 type backoff struct {
 	first, most time.Duration
 	tries       int
@@ -31,12 +31,14 @@ func (b *backoff) next() time.Duration {
 	return d - rand.N(d/2+1)
 }
 
-// sleep pauses before the next try, or returns false once ctx has ended.
-func (b *backoff) sleep(ctx context.Context) bool {
+// sleep pauses before the next try, or returns false once ctx has ended or stop is closed.
+func (b *backoff) sleep(ctx context.Context, stop <-chan struct{}) bool {
 	timer := time.NewTimer(b.next())
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
+		return false
+	case <-stop:
 		return false
 	case <-timer.C:
 		return true

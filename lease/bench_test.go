@@ -5,10 +5,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leasehold-go/leasehold/store"
 	memstore "github.com/leasehold-go/leasehold/store/memory"
 )
 
-// benchKeeper is on a memory store and does not beat by itself while a benchmark runs.
+// benchKeeper is on a memory store and does not renew by itself while a benchmark runs.
 func benchKeeper(b *testing.B) *Keeper {
 	k, err := NewKeeper(memstore.New(), Config{TTL: 24 * time.Hour})
 	if err != nil {
@@ -18,10 +19,9 @@ func benchKeeper(b *testing.B) *Keeper {
 	return k
 }
 
-// One beat of a keeper, by all its shards one after the other: it looks which terms
-// are due, makes their renewals, and sends and confirms them. Divide by the number of
-// keys for the share of one.
-func BenchmarkBeat(b *testing.B) {
+// One round of renewals of a keeper: it makes them, sends them in batches, and takes in the
+// answers. Divide by the number of keys for the share of one.
+func BenchmarkRound(b *testing.B) {
 	value := make([]byte, 1024)
 	text := func(time.Time) ([]byte, error) { return value, nil }
 	for _, kind := range []struct {
@@ -38,7 +38,7 @@ func BenchmarkBeat(b *testing.B) {
 				}
 				b.ReportAllocs()
 				for b.Loop() {
-					if n := beatOnce(b, k); n != keys {
+					if n := renewOnce(k); n != keys {
 						b.Fatalf("%d keys were due, not %d", n, keys)
 					}
 				}
@@ -47,16 +47,25 @@ func BenchmarkBeat(b *testing.B) {
 	}
 }
 
-// beatOnce does what each shard's goroutine does when a beat is due, and returns how
-// many terms that concerned.
-func beatOnce(b *testing.B, k *Keeper) (terms int) {
-	for _, s := range k.shards {
-		now := time.Now()
-		due, _ := s.survey(now, now, false)
-		<-s.start(b.Context(), due)
-		terms += len(due)
+// renewOnce does what the keeper does in a round, on one goroutine, and returns how many
+// leases that concerned.
+func renewOnce(k *Keeper) (leases int) {
+	s, now := k.schedule, time.Now()
+	s.mu.Lock()
+	s.startRound(now, k.moment(now))
+	b := s.next(now)
+	s.mu.Unlock()
+	for b != nil {
+		leases += len(b.leases)
+		items := k.prepare(b)
+		k.send(items)
+		s.settle(b, items)
+		k.commit(items)
+		s.mu.Lock()
+		b = s.next(now)
+		s.mu.Unlock()
 	}
-	return terms
+	return leases
 }
 
 func BenchmarkAcquireAndRelease(b *testing.B) {
@@ -97,6 +106,21 @@ func BenchmarkValid(b *testing.B) {
 	for b.Loop() {
 		if !held.Valid() {
 			b.Fatal(held.Err())
+		}
+	}
+}
+
+// What the store needs for itself in [BenchmarkAcquireAndRelease].
+func BenchmarkCreateAndDelete(b *testing.B) {
+	st, value := memstore.New(), []byte("v")
+	b.ReportAllocs()
+	for b.Loop() {
+		grant, err := st.Create(b.Context(), store.Claim{Key: "k", Value: value, TTL: 24 * time.Hour, Nonce: store.NewNonce()})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := st.Delete(b.Context(), "k", store.ByToken(grant.Token)); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

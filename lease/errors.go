@@ -3,6 +3,7 @@ package lease
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/leasehold-go/leasehold/store"
 )
@@ -57,3 +58,53 @@ func (e *LostError) Error() string {
 
 // Unwrap returns [store.ErrLost] and the cause.
 func (e *LostError) Unwrap() []error { return []error{store.ErrLost, e.Cause} }
+
+// CloseError is what [Keeper.Close] could not do, in counts. It unwraps to its examples.
+type CloseError struct {
+	Leases    int // released by Close
+	Failed    int // of them: their records are left to their TTL
+	Callbacks int // that had not returned
+	Panics    int // of OnRenew and OnLoss in the keeper's life; each has been logged
+	// Examples has the errors of some deletes, of each condition one at least.
+	Examples []error
+
+	last map[*lease]error // of the leases that are being deleted
+}
+
+const maxExamples = 3
+
+// fail counts a record that was not deleted.
+func (e *CloseError) fail(err error) {
+	e.Failed++
+	if len(e.Examples) < maxExamples {
+		e.Examples = append(e.Examples, err)
+		return
+	}
+	for _, condition := range conditions {
+		if errors.Is(err, condition) && !errors.Is(e, condition) {
+			e.Examples = append(e.Examples, err)
+			return
+		}
+	}
+}
+
+func (e *CloseError) Error() string {
+	var parts []string
+	if e.Failed > 0 {
+		s := fmt.Sprintf("%d of %d leases not released, their records are left to expire", e.Failed, e.Leases)
+		for i, example := range e.Examples {
+			s += []string{": ", "; "}[min(i, 1)] + example.Error()
+		}
+		parts = append(parts, s)
+	}
+	if e.Callbacks > 0 {
+		parts = append(parts, fmt.Sprintf("callbacks still running: %d", e.Callbacks))
+	}
+	if e.Panics > 0 {
+		parts = append(parts, fmt.Sprintf("panics in OnRenew and OnLoss: %d", e.Panics))
+	}
+	return "close keeper: " + strings.Join(parts, "; ")
+}
+
+// Unwrap returns the examples.
+func (e *CloseError) Unwrap() []error { return e.Examples }

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/leasehold-go/leasehold/store"
@@ -15,11 +15,10 @@ const (
 	// DefaultTTL is the time to live of a record after its last renew.
 	DefaultTTL = 45 * time.Second
 
-	shards       = 4
 	minHeartbeat = 10 * time.Millisecond
 
 	maxTry   = 3 * time.Second // for one request, at most
-	maxGrace = 5 * time.Second // for a release, in all
+	maxGrace = 5 * time.Second // for a release in all, and for Close without progress
 )
 
 // Config is what a keeper needs beyond its store. Zero fields are the defaults.
@@ -30,14 +29,16 @@ type Config struct {
 	// Heartbeat is the longest time between two renewals, a third of TTL if
 	// zero, at most a half. Each is up to a tenth earlier, at random.
 	Heartbeat time.Duration
-	// OnRenew, if set, is called after each attempt to renew a lease.
+	// OnRenew, if set, is called after each attempt to renew a lease, and after the commit of
+	// its value.
 	OnRenew func(RenewAttempt)
-	// OnLoss, if set, is called once for each term that is lost.
+	// OnLoss, if set, is called once for each lease that is lost.
 	//
-	// Both are called from the keeper's own goroutines, for different terms
-	// possibly at the same time. They hold up the renewals while they run, and
-	// OnLoss the moment at which another term's Done is closed (not Valid); they
-	// must not call Close.
+	// Each of the two has a goroutine of its own and gets its events one at a time, in order.
+	// Neither holds up renewals, the end of a lease or the other. If OnRenew is so slow that
+	// 16384 attempts wait for it, later ones are dropped; see [RenewAttempt]. A loss is never
+	// dropped. A panic is logged through log/slog and counted in the error of Close; the
+	// callback is called for the next event all the same. Both may call [Keeper.Close].
 	OnLoss func(*LostError)
 }
 
@@ -48,7 +49,11 @@ type RenewAttempt struct {
 	At       time.Time     // when the attempt began
 	Duration time.Duration // of the call to the store that carried its batch; zero if no call was made
 	Err      error         // nil if the store confirmed it
-	Skipped  error         // why the value that it should have carried was left out; see [WithHeartbeatValue]
+	Dropped  int           // attempts before this one of which OnRenew was not told, because it was too slow
+	// Skipped is why the value was left out that the attempt should have carried, see
+	// [WithHeartbeatValue]: the error of encode, [ErrLate], *[PanicError], or
+	// *[store.InvalidError]. It is also the *[PanicError] of a commit.
+	Skipped error
 }
 
 // Keeper acquires keys of one store and keeps them. Make one with [NewKeeper]
@@ -58,17 +63,25 @@ type Keeper struct {
 	store store.Store
 	cfg   Config
 
-	seed   maphash.Seed
-	shards [shards]*shard
+	began    time.Time // the origin of every moment
+	schedule *schedule
+	waits    waits
+	renewed  *observer[RenewAttempt] // nil without OnRenew
+	losses   *observer[*LostError]   // nil without OnLoss
 
 	open context.Context // ends, with ErrClosed, when Close begins
 	shut context.CancelCauseFunc
 	life context.Context // of every goroutine; ends when they have nothing left to do
 	kill context.CancelFunc
-	runs sync.WaitGroup // shards
+	runs sync.WaitGroup // goroutines that return when life ends
 
-	mu    sync.Mutex     // orders the first of calls against Close
-	calls sync.WaitGroup // of Acquire, and creates that they left to be settled
+	mu      sync.Mutex // orders the first of calls against Close
+	calls   group      // of Acquire, and creates that they left to be settled
+	cancels cancels    // of the creates under way
+
+	callbacks group // goroutines in a callback
+	panics    atomic.Int64
+	progress  atomic.Pointer[func()] // of the last Close
 }
 
 // NewKeeper returns a keeper of leases on st. It fails with
@@ -81,16 +94,29 @@ func NewKeeper(st store.Store, cfg Config) (*Keeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Keeper{store: st, cfg: cfg, seed: maphash.MakeSeed()}
+	k := &Keeper{store: st, cfg: cfg, began: time.Now()}
 	k.life, k.kill = context.WithCancel(context.Background())
 	k.open, k.shut = context.WithCancelCause(context.Background())
-	for i := range k.shards {
-		s := newShard(k)
-		k.shards[i] = s
-		k.runs.Go(func() { s.run(k.life) })
+	if cfg.OnRenew != nil {
+		k.renewed = &observer[RenewAttempt]{
+			name: "OnRenew", call: cfg.OnRenew, callbacks: &k.callbacks, panics: &k.panics, progress: &k.progress,
+			most: maxAttempts, count: func(a *RenewAttempt, n int) { a.Dropped = n },
+		}
 	}
+	if cfg.OnLoss != nil {
+		k.losses = &observer[*LostError]{
+			name: "OnLoss", call: cfg.OnLoss, callbacks: &k.callbacks, panics: &k.panics, progress: &k.progress,
+		}
+	}
+	k.schedule = newSchedule(k)
+	k.runs.Go(k.keep)
 	if st, ok := st.(store.DeleteNotifier); ok {
-		k.runs.Go(func() { k.listen(st) })
+		k.runs.Go(func() {
+			// The store says of each key whether the lease still has its record.
+			for key := range st.Deletions(k.life) {
+				k.schedule.alert(key, k.moment(time.Now()))
+			}
+		})
 	}
 	return k, nil
 }
@@ -122,75 +148,64 @@ func (k *Keeper) Store() store.Store { return k.store }
 // TTL returns the time to live of the keeper's records.
 func (k *Keeper) TTL() time.Duration { return k.cfg.TTL }
 
-// Close releases every lease, each as [Lease.Release] does and all within its
-// limit of time, and returns when everything that the keeper started has
-// stopped. After it, Acquire fails with [ErrClosed]. The store stays open.
-func (k *Keeper) Close(ctx context.Context) error {
-	k.mu.Lock()
-	k.shut(ErrClosed)
-	k.mu.Unlock()
-	ctx, cancel := grace(ctx)
-	defer cancel()
-	err := k.releaseAll(ctx)
-
-	defer context.AfterFunc(ctx, k.kill)()
-	k.calls.Wait()
-	k.kill()
-	k.runs.Wait()
-	return err
-}
-
-// releaseAll releases what every shard holds, a bounded number at a time.
-func (k *Keeper) releaseAll(ctx context.Context) error {
-	const workers = 16
-	var (
-		wg    sync.WaitGroup
-		mu    sync.Mutex
-		errs  []error
-		queue = make(chan *term)
-	)
-	for range workers {
-		wg.Go(func() {
-			for t := range queue {
-				if err := t.release(ctx); err != nil {
-					mu.Lock()
-					errs = append(errs, err)
-					mu.Unlock()
-				}
-			}
-		})
-	}
-	for _, s := range k.shards {
-		for _, t := range s.close() {
-			queue <- t
+// keep looks after the leases until the keeper's life ends. It has the keeper's only timer,
+// which runs for a second at most: the monotonic clock, which drives it, stands still while
+// the machine is suspended.
+func (k *Keeper) keep() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for k.life.Err() == nil {
+		if next := k.schedule.survey(time.Now()); next == never {
+			timer.Stop()
+		} else {
+			timer.Reset(time.Until(k.began.Add(time.Duration(next - 1))))
+		}
+		select {
+		case <-k.life.Done():
+		case <-k.schedule.wake:
+		case <-timer.C:
 		}
 	}
-	close(queue)
-	wg.Wait()
-	return errors.Join(errs...)
 }
 
-// enter counts a call of Acquire, which Close waits for, unless it is too late.
+// moment returns a time by the monotonic clock. It is never zero.
+func (k *Keeper) moment(t time.Time) moment { return moment(t.Sub(k.began) + 1) }
+
+// drift returns by how much the wall clock is ahead of the monotonic one since the keeper was
+// made.
+func (k *Keeper) drift(now time.Time) time.Duration {
+	return now.Round(0).Sub(k.began.Round(0)) - now.Sub(k.began)
+}
+
+// lost drops a lease that has just been lost, and reports it.
+func (k *Keeper) lost(l *lease, reason error) {
+	k.schedule.forget(l)
+	k.reportLoss(reason)
+}
+
+// reportLoss tells OnLoss.
+func (k *Keeper) reportLoss(reason error) {
+	if lost, ok := reason.(*LostError); ok && k.losses != nil {
+		k.losses.add(lost)
+	}
+}
+
+// renewNow has a lease renewed at once.
+func (k *Keeper) renewNow(l *lease) {
+	k.schedule.mu.Lock()
+	defer k.schedule.mu.Unlock()
+	k.schedule.renewNow(l, k.moment(time.Now()))
+}
+
+// enter counts a call of Acquire, which Close waits for, unless Close has begun.
 func (k *Keeper) enter() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.open.Err() != nil {
 		return false
 	}
-	k.calls.Add(1)
+	k.calls.add()
 	return true
-}
-
-// listen has a term renewed at once whose record may have been deleted: the store then
-// says whether it was.
-func (k *Keeper) listen(st store.DeleteNotifier) {
-	for key := range st.Deletions(k.life) {
-		k.shardOf(key).alert(key)
-	}
-}
-
-func (k *Keeper) shardOf(key string) *shard {
-	return k.shards[maphash.String(k.seed, key)%shards]
 }
 
 // limit is the time for one request: short, so that several fit into a window.
@@ -198,29 +213,7 @@ func (k *Keeper) limit() time.Duration {
 	return min(k.cfg.Heartbeat/2, maxTry)
 }
 
-// remove deletes until that succeeds, fails for good, or ctx ends.
-func (k *Keeper) remove(ctx context.Context, key string, ref store.LeaseRef) error {
-	pauses := newBackoff(min(k.cfg.Heartbeat, maxTry)) // a release has not much more time than that
-	for {
-		err := k.removeOnce(ctx, key, ref)
-		if err == nil || !passing(err) || !pauses.sleep(ctx) {
-			return err
-		}
-	}
-}
-
-func (k *Keeper) removeOnce(ctx context.Context, key string, ref store.LeaseRef) error {
-	ctx, cancel := context.WithTimeout(ctx, k.limit())
-	defer cancel()
-	return sound("delete", key, k.store.Delete(ctx, key, ref))
-}
-
 // passing reports whether the same call may succeed later.
 func passing(err error) bool {
 	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrInDoubt)
-}
-
-// grace returns a context for what has to be done even if ctx has ended.
-func grace(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), maxGrace)
 }

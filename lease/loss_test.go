@@ -64,7 +64,7 @@ func TestValidEndsWithTheWindowToTheNanosecond(t *testing.T) {
 	})
 }
 
-// OnLoss holds up the keeper's goroutine, so that nothing but Err can end the lease.
+// OnLoss is held up, too. See also TestErrEndsTheLeaseWithoutAKeeper.
 func TestErrEndsWithTheWindowBeforeTheKeeperHasRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := teststore.New()
@@ -76,7 +76,8 @@ func TestErrEndsWithTheWindowBeforeTheKeeperHasRun(t *testing.T) {
 		}
 		<-first.Done()
 		synctest.Wait()
-		held := acquire(t, k, "k") // the same key is kept by the same goroutine
+		held := acquire(t, k, "k")
+		p.Inject(teststore.Refuse, teststore.Renew)
 		time.Sleep(window - 1)
 		if err := held.Err(); err != nil {
 			t.Errorf("a nanosecond before the end: %v", err)
@@ -267,10 +268,15 @@ func TestNothingIsSentForATermLostWhileAValueWasMade(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := teststore.New()
 			held := acquire(t, keep(t, p), "k", heartbeats(func(time.Time) change { return change{encode: slow} }))
+			p.Inject(teststore.Refuse, teststore.Renew)
 			<-held.Done()
+			ended := time.Since(p.Start)
+			p.Inject(nil, teststore.Renew)
 			time.Sleep(time.Hour)
-			if sent := p.Sent(teststore.Renew); len(sent) != 0 {
-				t.Errorf("sent %+v", sent)
+			for _, r := range p.Sent(teststore.Renew) {
+				if r.At >= ended || len(r.Values()) != 0 {
+					t.Errorf("sent %+v", r)
+				}
 			}
 			if err := held.Update(t.Context(), []byte("v")); err != held.Err() {
 				t.Errorf("update: %v", err)

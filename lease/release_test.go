@@ -209,7 +209,7 @@ func TestReleaseOfATermThatIsOverIsStillALoss(t *testing.T) {
 		if !errors.Is(held.Err(), lease.ErrExpired) {
 			t.Errorf("ended as %v", held.Err())
 		}
-		time.Sleep(ttl)
+		time.Sleep(2 * window)
 		synctest.Wait()
 		if reported != 2 {
 			t.Errorf("%d losses reported of 2", reported)

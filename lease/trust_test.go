@@ -1,12 +1,15 @@
 package lease
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
 	"unsafe"
 
 	"github.com/leasehold-go/leasehold/store"
+	memstore "github.com/leasehold-go/leasehold/store/memory"
 	"pgregory.net/rapid"
 )
 
@@ -102,8 +105,9 @@ func TestConfirmedRenewNeverShortensTheWindow(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rapid.SyncTest(t, func(t *rapid.T) {
 			const ttl = 10 * time.Second
-			s := newShard(&Keeper{cfg: Config{TTL: ttl, Heartbeat: ttl / 3}})
-			held := newTerm(s, store.Claim{Key: "k", TTL: ttl}, store.Grant{Token: 1, Until: time.Now().Add(ttl)}, heartbeatValue{})
+			k := &Keeper{cfg: Config{TTL: ttl, Heartbeat: ttl / 3}}
+			k.schedule = newSchedule(k)
+			held := newLease(k, store.Claim{Key: "k", TTL: ttl}, store.Grant{Token: 1, Until: time.Now().Add(ttl)}, heartbeatValue{})
 			for range rapid.IntRange(1, 20).Draw(t, "renewals") {
 				time.Sleep(time.Duration(rapid.Int64Range(0, int64(ttl/4)).Draw(t, "pause")))
 				before := held.window.left(time.Now())
@@ -119,12 +123,37 @@ func TestConfirmedRenewNeverShortensTheWindow(t *testing.T) {
 func TestConfirmationAfterTheEndDoesNotRevive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const ttl = 10 * time.Second
-		s := newShard(&Keeper{cfg: Config{TTL: ttl, Heartbeat: ttl / 3}})
-		held := newTerm(s, store.Claim{Key: "k", TTL: ttl}, store.Grant{Token: 1, Until: time.Now().Add(ttl)}, heartbeatValue{})
+		k := &Keeper{cfg: Config{TTL: ttl, Heartbeat: ttl / 3}}
+		k.schedule = newSchedule(k)
+		held := newLease(k, store.Claim{Key: "k", TTL: ttl}, store.Grant{Token: 1, Until: time.Now().Add(ttl)}, heartbeatValue{})
 		time.Sleep(ttl - margin(ttl)) // and nobody looks
 		held.extend(time.Now().Add(ttl))
 		if held.Valid() || held.Err() == nil {
 			t.Error("a confirmation that came at the window's end revived the term")
+		}
+	})
+}
+
+func TestErrEndsTheLeaseWithoutAKeeper(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const ttl = 10 * time.Second
+		k := &Keeper{cfg: Config{TTL: ttl, Heartbeat: ttl / 3}, store: memstore.New()}
+		k.schedule = newSchedule(k) // with no goroutine that looks after it
+		held := newLease(k, store.Claim{Key: "k", TTL: ttl}, store.Grant{Token: 1, Until: time.Now().Add(ttl)}, heartbeatValue{})
+		ctx, cancel := held.Context(t.Context())
+		defer cancel()
+		time.Sleep(ttl - margin(ttl) - 1)
+		if err := held.Err(); err != nil {
+			t.Errorf("a nanosecond before the end: %v", err)
+		}
+		time.Sleep(1)
+		if err := held.Err(); !errors.Is(err, ErrExpired) || context.Cause(ctx) != err {
+			t.Errorf("at the end: %v, context %v", err, context.Cause(ctx))
+		}
+		select {
+		case <-held.Done():
+		default:
+			t.Error("Done is open though Err is not nil")
 		}
 	})
 }

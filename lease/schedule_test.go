@@ -21,8 +21,8 @@ func TestReleasedTermIsForgottenAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = held.Release(t.Context())
-		if left := k.shardOf("k").all(); len(left) != 0 {
-			t.Errorf("%d terms left", len(left))
+		if left := k.schedule.close(); len(left) != 0 {
+			t.Errorf("%d leases left", len(left))
 		}
 	})
 }

@@ -1,0 +1,59 @@
+package lease
+
+import (
+	"context"
+	"sync"
+)
+
+// group counts what runs, so that Close can wait for it no longer than its context lets it,
+// and say how much is left.
+type group struct {
+	mu    sync.Mutex
+	n     int
+	empty chan struct{} // closed when n becomes zero; nil unless somebody waits
+}
+
+func (g *group) add() {
+	g.mu.Lock()
+	g.n++
+	g.mu.Unlock()
+}
+
+func (g *group) done() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.n--; g.n == 0 && g.empty != nil {
+		close(g.empty)
+		g.empty = nil
+	}
+}
+
+// start runs f on a goroutine and counts it.
+func (g *group) start(f func()) {
+	g.add()
+	go func() {
+		defer g.done()
+		f()
+	}()
+}
+
+// wait returns zero once nothing runs, or what still does when ctx ends.
+func (g *group) wait(ctx context.Context) int {
+	for {
+		g.mu.Lock()
+		n := g.n
+		if n > 0 && g.empty == nil {
+			g.empty = make(chan struct{})
+		}
+		empty := g.empty
+		g.mu.Unlock()
+		if n == 0 {
+			return 0
+		}
+		select {
+		case <-empty:
+		case <-ctx.Done():
+			return n
+		}
+	}
+}

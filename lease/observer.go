@@ -1,0 +1,73 @@
+package lease
+
+import (
+	"log/slog"
+	"sync"
+	"sync/atomic"
+)
+
+// maxAttempts bounds the attempts that wait for OnRenew.
+const maxAttempts = 1 << 14
+
+// observer calls an OnRenew or OnLoss with one event after the other, on a goroutine that
+// lives while there are events. Nothing waits for it but Close.
+type observer[E any] struct {
+	name      string
+	call      func(E)
+	most      int           // events that may wait; more are dropped. 0 for no limit
+	count     func(*E, int) // notes in an event how many were dropped before it
+	callbacks *group
+	panics    *atomic.Int64
+	progress  *atomic.Pointer[func()] // of a Close that waits; may point to nil
+
+	mu      sync.Mutex
+	queue   []E
+	running bool
+	dropped int
+}
+
+// add queues an event, or drops it.
+func (o *observer[E]) add(e E) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.most > 0 && len(o.queue) >= o.most {
+		o.dropped++
+		return
+	}
+	if o.dropped > 0 {
+		o.count(&e, o.dropped)
+		o.dropped = 0
+	}
+	o.queue = append(o.queue, e)
+	if !o.running {
+		o.running = true
+		o.callbacks.start(o.run)
+	}
+}
+
+// run calls the callback until no event is left.
+func (o *observer[E]) run() {
+	for {
+		o.mu.Lock()
+		events := o.queue
+		o.queue = nil
+		o.running = len(events) > 0
+		o.mu.Unlock()
+		if len(events) == 0 {
+			return
+		}
+		for _, e := range events {
+			err := protect(o.name, func() error {
+				o.call(e)
+				return nil
+			})
+			if progress := o.progress.Load(); progress != nil {
+				(*progress)()
+			}
+			if panicked, ok := err.(*PanicError); ok {
+				o.panics.Add(1)
+				slog.Error("lease: "+panicked.Error(), "stack", string(panicked.Stack))
+			}
+		}
+	}
+}

@@ -1,0 +1,72 @@
+package lease
+
+import (
+	"time"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// Option changes how a key is acquired.
+type Option func(*options)
+
+type options struct {
+	wait      bool
+	reclaim   func(store.Record) bool // nil for never
+	value     func() ([]byte, error)
+	heartbeat heartbeatValue
+}
+
+// heartbeatValue holds the arguments of [WithHeartbeatValue]. Without that option
+// encode is nil.
+type heartbeatValue struct {
+	encode func(at time.Time) ([]byte, error)
+	commit func()
+}
+
+// WithWait makes Acquire wait while another holds the key. It wakes when the store says that
+// the key is free, or when the time left of the record has passed, and does not poll. Once it
+// waits, a store that cannot be reached for a while does not end the wait; only its context
+// does.
+//
+// The waiters of a key in one keeper share one watch. They get the key in the order in which
+// they began to wait, and one of them tries at a time. A call with [WithReclaim] tries once
+// before it queues, and so may overtake; so does a call without WithWait. Between processes
+// there is no order.
+func WithWait() Option {
+	return func(o *options) { o.wait = true }
+}
+
+// WithReclaim makes Acquire delete the record of another if allow says so, and then try once
+// more. allow is asked of the record under the key; while Acquire waits, also of each new
+// record, and each time that the time left of a record has passed and it is still there. The
+// holder, should it live after all, learns of it at its next write.
+func WithReclaim(allow func(store.Record) bool) Option {
+	return func(o *options) { o.reclaim = allow }
+}
+
+// WithValueFunc makes the value anew for each create that is sent, in place of the
+// value given to Acquire: a waiting Acquire may send its last create hours later. An
+// error of encode ends Acquire and is returned as it is.
+func WithValueFunc(encode func() ([]byte, error)) Option {
+	return func(o *options) { o.value = encode }
+}
+
+// WithHeartbeatValue makes heartbeats carry a value, in the same request as the renew.
+// For each, encode is called with the heartbeat's time; it may return no bytes and no
+// error for a heartbeat without a value. Its bytes must not change afterwards. commit
+// runs once the store has confirmed the value, before another write of the lease is
+// prepared, and never otherwise; it may be nil.
+//
+// While another write of the lease is under way, encode is not called and the heartbeat
+// carries no value. Another heartbeat, with a value, follows as soon as that write is over,
+// before the next write. A value that cannot be encoded or sent, or whose encode panics, is
+// left out; see [RenewAttempt].
+//
+// encode has a sixteenth of the heartbeat, at most 100 ms; if it is called after others of
+// its batch that were slow, up to twice that passes before the batch goes out without its
+// value. A late value is dropped and commit does not run for it. Until a late encode or
+// commit returns, it is not called again, the lease can be written by nobody else, and its
+// heartbeats go on without values.
+func WithHeartbeatValue(encode func(at time.Time) ([]byte, error), commit func()) Option {
+	return func(o *options) { o.heartbeat = heartbeatValue{encode, commit} }
+}

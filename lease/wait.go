@@ -1,0 +1,410 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// shortest is the least time left of a record for which a waiter waits.
+const shortest = 10 * time.Millisecond
+
+// waits has the queues of waiters, one for each key that has any. Its lock guards the queues
+// too.
+type waits struct {
+	mu     sync.Mutex
+	queues map[string]*waitQueue
+}
+
+// waitQueue has the waiters of one key, in order of arrival. They share one watch, one timer
+// and what is known of the record. One waiter tries at a time; it is told to
+//
+//   - when the watch says that the record is gone or that it missed the end,
+//   - when the time left of the record has passed,
+//   - when another waiter stopped trying, after a pause if the store gave that one no answer,
+//   - when the watch fails: without a watch the key can still be had.
+//
+// A waiter whose try takes too long, in a callback of its own say, does not hold up the next.
+type waitQueue struct {
+	keeper      *Keeper
+	key         string
+	first, last *waiter
+	trying      *waiter          // the last one that was told to try; nil once it has
+	again       bool             // there is a reason for another try since then
+	held        *store.HeldError // with the record that was last seen under the key
+	timer       *time.Timer      // for the time left, a pause or a slow try
+	alarm       time.Time        // when it fires
+	pausing     bool             // the timer is for a pause
+	pauses      backoff
+	stop        context.CancelFunc // of the watch
+}
+
+// waiter is one call of Acquire that waits.
+type waiter struct {
+	queue          *waitQueue
+	previous, next *waiter
+	wake           chan struct{} // one element when there is something below; never closed
+
+	try      bool             // to create
+	busy     bool             // it is at it
+	reclaims bool             // it has a policy for the records of others
+	ask      *store.HeldError // with a record to ask it about
+	err      error            // of the watch: the end of the wait
+}
+
+// acquireOrWait claims a key, and waits for it while another holds it. A call that finds
+// others waiting queues behind them without a try; if it has a reclaim policy it tries first,
+// because that has to be asked of the record.
+func (k *Keeper) acquireOrWait(ctx context.Context, claim store.Claim, o options) (Lease, error) {
+	if o.reclaim == nil {
+		if err := checkClaim(claim, o); err != nil {
+			return nil, err
+		}
+		if w := k.waits.join(k, claim.Key, nil, false); w != nil {
+			return k.await(ctx, claim, o, w)
+		}
+	}
+	l, err := k.claim(ctx, claim, o)
+	if err == nil {
+		return l, nil
+	}
+	held := new(store.HeldError)
+	if !errors.As(err, &held) {
+		return nil, err
+	}
+	return k.await(ctx, claim, o, k.waits.join(k, claim.Key, held, o.reclaim != nil))
+}
+
+// checkClaim finds the errors that a create would.
+func checkClaim(claim store.Claim, o options) error {
+	if err := store.CheckKey(claim.Key); err != nil {
+		return err
+	}
+	if o.value != nil {
+		return nil
+	}
+	return store.CheckValue(claim.Value)
+}
+
+// await tries whenever the queue tells it to, until it has the key, the wait is over, or an
+// error says that it is for nothing.
+func (k *Keeper) await(ctx context.Context, claim store.Claim, o options, w *waiter) (Lease, error) {
+	defer w.leave() // also if a callback panics
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, w.cutShort(context.Cause(ctx))
+		case <-k.open.Done():
+			return nil, w.cutShort(ErrClosed)
+		case <-w.wake:
+		}
+		try, ask, err := w.receive()
+		var l *lease
+		switch {
+		case err != nil:
+			return nil, err
+		case ctx.Err() != nil || k.open.Err() != nil:
+			continue
+		case try:
+			l, err = k.claim(ctx, claim, o)
+		case ask == nil || !o.reclaim(ask.Record):
+			continue
+		default:
+			l, err = k.reclaim(ctx, claim, o, ask.Record)
+		}
+		if err != nil && (ctx.Err() != nil || k.open.Err() != nil) {
+			continue
+		}
+		if w.tried(l, claim.Value, err) {
+			if err != nil {
+				return nil, err
+			}
+			return l, nil
+		}
+	}
+}
+
+// join adds a waiter to the queue of a key. With held nil it does so only if there is a
+// queue.
+func (ws *waits) join(k *Keeper, key string, held *store.HeldError, reclaims bool) *waiter {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	q := ws.queues[key]
+	if q == nil {
+		if held == nil {
+			return nil
+		}
+		if ws.queues == nil {
+			ws.queues = make(map[string]*waitQueue)
+		}
+		q = &waitQueue{keeper: k, key: key, pauses: newBackoff(k.cfg.Heartbeat)}
+		q.timer = time.AfterFunc(time.Hour, q.timeUp)
+		ws.queues[key] = q
+		var ctx context.Context
+		ctx, q.stop = context.WithCancel(k.life)
+		k.calls.start(func() { q.watch(ctx) }) // counted with the call that waits
+	}
+	w := &waiter{queue: q, wake: make(chan struct{}, 1), reclaims: reclaims, previous: q.last}
+	if q.last == nil {
+		q.first = w
+	} else {
+		q.last.next = w
+	}
+	q.last = w
+	if held != nil {
+		q.see(held, w)
+	}
+	return w
+}
+
+// receive takes what the queue has for the waiter.
+func (w *waiter) receive() (try bool, ask *store.HeldError, err error) {
+	mu := &w.queue.keeper.waits.mu
+	mu.Lock()
+	defer mu.Unlock()
+	try, ask, err = w.try, w.ask, w.err
+	w.try, w.ask = false, nil
+	return try, ask, err
+}
+
+// cutShort is the error of a wait that ends before the key was free.
+func (w *waiter) cutShort(cause error) error {
+	mu := &w.queue.keeper.waits.mu
+	mu.Lock()
+	defer mu.Unlock()
+	return fmt.Errorf("waiting for the key: %w: %w", cause, w.queue.held)
+}
+
+// leave takes the waiter out of its queue, and hands its try on.
+func (w *waiter) leave() {
+	q := w.queue
+	q.keeper.waits.mu.Lock()
+	defer q.keeper.waits.mu.Unlock()
+	if w.previous == nil {
+		q.first = w.next
+	} else {
+		w.previous.next = w.next
+	}
+	if w.next == nil {
+		q.last = w.previous
+	} else {
+		w.next.previous = w.previous
+	}
+	if q.first == nil {
+		q.end()
+		return
+	}
+	if q.trying == w {
+		q.trying = nil
+		q.tell()
+	}
+}
+
+// end stops what the queue runs. The next waiter of the key makes another queue.
+func (q *waitQueue) end() {
+	q.timer.Stop()
+	q.stop()
+	if q.keeper.waits.queues[q.key] == q {
+		delete(q.keeper.waits.queues, q.key)
+	}
+}
+
+// tried takes in the outcome of a try. It returns true if the wait is over.
+func (w *waiter) tried(l *lease, value []byte, err error) (over bool) {
+	q := w.queue
+	q.keeper.waits.mu.Lock()
+	defer q.keeper.waits.mu.Unlock()
+	w.busy = err == nil // one that has the key is told nothing more
+	mine := q.trying == w
+	if mine {
+		q.trying = nil
+	}
+	held := new(store.HeldError)
+	switch {
+	case err == nil:
+		q.see(&store.HeldError{Record: store.Record{Key: q.key, Value: value, Token: l.token, Left: q.keeper.cfg.TTL}}, w)
+	case errors.As(err, &held):
+		q.see(held, w)
+		q.ask(w)
+	case passing(err):
+		if mine {
+			q.again = false
+			q.pause()
+		}
+		return false
+	default:
+		if mine {
+			q.trying = w // leave hands it on
+		}
+		return true
+	}
+	if mine && q.again {
+		q.tell()
+	}
+	return err == nil
+}
+
+// see notes the record that is under the key, as said by a waiter or the watch, and when it
+// has to be looked at again.
+func (q *waitQueue) see(held *store.HeldError, by *waiter) {
+	if q.held != nil && held.Record.Token < q.held.Record.Token {
+		return // an answer that is older than what is known
+	}
+	another := q.held == nil || held.Record.Token > q.held.Record.Token
+	if q.held = held; another {
+		q.pauses.tries = 0
+		q.ask(by)
+	}
+	switch {
+	case q.trying != nil: // its outcome sets the timer
+	case held.Record.Left < shortest:
+		q.pause() // the store is behind: not at once again
+	default:
+		q.pausing = false
+		q.setTimer(held.Record.Left)
+	}
+}
+
+// ask has the other waiters ask their reclaim policies of the record.
+func (q *waitQueue) ask(by *waiter) {
+	for w := q.first; w != nil; w = w.next {
+		if w.reclaims && !w.busy && w != by {
+			w.ask = q.held
+			w.notify()
+		}
+	}
+}
+
+func (q *waitQueue) setTimer(d time.Duration) {
+	q.alarm = time.Now().Add(d)
+	q.timer.Reset(d)
+}
+
+// pause has the next try made after a while.
+func (q *waitQueue) pause() {
+	q.pausing = true
+	q.setTimer(q.pauses.next())
+}
+
+// tell has the first waiter try that is not at it. One that is told once more before it has
+// tried has to try once more.
+func (q *waitQueue) tell() {
+	if q.trying != nil {
+		q.again = true
+		return
+	}
+	q.again = false
+	for w := q.first; w != nil; w = w.next {
+		if !w.busy {
+			w.try, w.busy = true, true
+			q.trying, q.pausing = w, false
+			q.setTimer(2 * q.keeper.limit())
+			w.notify()
+			return
+		}
+	}
+	q.pause()
+}
+
+func (w *waiter) notify() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// timeUp is called by the timer.
+func (q *waitQueue) timeUp() {
+	q.keeper.waits.mu.Lock()
+	defer q.keeper.waits.mu.Unlock()
+	if q.first == nil || time.Now().Before(q.alarm) {
+		return
+	}
+	q.trying = nil // if any, it is too slow: the next one tries beside it
+	q.tell()
+}
+
+// watch follows the record until the queue ends.
+func (q *waitQueue) watch(ctx context.Context) {
+	pause := q.keeper.cfg.Heartbeat / 2
+	for ctx.Err() == nil {
+		err := q.watchOnce(ctx)
+		if ctx.Err() != nil || q.failed(err) {
+			return
+		}
+		pauses := backoff{first: pause, most: 2 * pause}
+		pauses.sleep(ctx, nil)
+	}
+}
+
+// watchOnce follows the record until the watch fails. A watch that does not say in time what
+// is there is given up.
+func (q *waitQueue) watchOnce(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	silent := time.AfterFunc(2*q.keeper.limit(), cancel)
+	defer silent.Stop()
+	there := false
+	for e, err := range q.keeper.store.WatchKey(ctx, q.key) {
+		if err != nil {
+			return err
+		}
+		silent.Stop()
+		switch e.Kind {
+		case store.EventResync:
+			there = false
+		case store.EventPut:
+			there = e.Record.Key == q.key || there
+		}
+		q.happened(e, there)
+	}
+	return nil
+}
+
+// happened takes in an event of the watch. there tells whether a record was seen since it
+// began or missed something.
+func (q *waitQueue) happened(e store.Event, there bool) {
+	q.keeper.waits.mu.Lock()
+	defer q.keeper.waits.mu.Unlock()
+	switch {
+	case q.first == nil:
+	case e.Kind == store.EventPut && e.Record.Key == q.key:
+		if e.Record.Token == 0 || e.Record.Left <= 0 { // another program's value, say: a create tells
+			q.tell()
+			return
+		}
+		if e.Record.Token > q.held.Record.Token {
+			q.see(&store.HeldError{Record: e.Record}, nil)
+		} else if e.Record.Token == q.held.Record.Token {
+			q.held = &store.HeldError{Record: e.Record}
+		}
+	case e.Kind == store.EventGone && e.Record.Key == q.key && (e.Record.Token == 0 || e.Record.Token >= q.held.Record.Token):
+		q.tell()
+	case e.Kind == store.EventSynced && !there:
+		q.tell()
+	}
+}
+
+// failed takes in the end of a watch. It returns true if the error says that another is for
+// nothing: it then ends every wait.
+func (q *waitQueue) failed(err error) (over bool) {
+	q.keeper.waits.mu.Lock()
+	defer q.keeper.waits.mu.Unlock()
+	for _, end := range []error{store.ErrClosed, store.ErrForeign, store.ErrInvalid} {
+		if errors.Is(err, end) {
+			for w := q.first; w != nil; w = w.next {
+				w.err = err
+				w.notify()
+			}
+			return true
+		}
+	}
+	if q.first != nil && !q.pausing {
+		q.tell()
+	}
+	return false
+}

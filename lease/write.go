@@ -1,0 +1,94 @@
+package lease
+
+import (
+	"bytes"
+	"context"
+	"errors"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+func (l *lease) Update(ctx context.Context, value []byte) error {
+	value = bytes.Clone(value)
+	return l.Write(ctx, func() ([]byte, error) { return value, nil }, nil)
+}
+
+func (l *lease) Write(ctx context.Context, encode func() ([]byte, error), commit func()) error {
+	ctx, cancel := l.Context(ctx)
+	defer cancel()
+	if !l.turn.take(ctx) {
+		return l.withoutTurn(ctx)
+	}
+	defer l.finishWrite()
+	if !l.Valid() || ctx.Err() != nil {
+		return l.withoutTurn(ctx)
+	}
+	// A write in doubt is settled by writing the last confirmed value again.
+	if l.turn.inDoubt {
+		if err := l.put(ctx, l.turn.confirmed); err != nil {
+			if ended := l.Err(); ended != nil {
+				return ended
+			}
+			return &store.Error{
+				Op: "update", Key: l.key, Condition: store.ErrUnavailable,
+				Err: errors.New("an earlier write is still in doubt: " + err.Error()),
+			}
+		}
+	}
+	value, err := encode()
+	if err != nil {
+		return err
+	}
+	if err := l.put(ctx, value); err != nil {
+		return err
+	}
+	if commit != nil {
+		commit()
+	}
+	return nil
+}
+
+// withoutTurn is the error of a write that was not prepared.
+func (l *lease) withoutTurn(ctx context.Context) error {
+	if err := l.Err(); err != nil {
+		return err
+	}
+	return &store.Error{Op: "update", Key: l.key, Condition: store.ErrUnavailable, Err: context.Cause(ctx)}
+}
+
+// put sends a value, unless the lease ended while the value was made. The turn is the
+// caller's.
+func (l *lease) put(ctx context.Context, value []byte) error {
+	if err := l.Err(); err != nil {
+		return err
+	}
+	update := store.Update{Key: l.key, Token: l.token, Seq: l.turn.number(), Value: value}
+	err := sound("update", l.key, l.keeper.store.Update(ctx, update))
+	switch {
+	case err == nil:
+		l.turn.confirm(value)
+	case notOurs(err):
+		l.lose(err)
+		return l.Err()
+	case errors.Is(err, store.ErrInDoubt):
+		l.turn.inDoubt = true
+	}
+	return err
+}
+
+// finishWrite gives the turn back and has a write that is in doubt settled by a heartbeat.
+// The turn goes first, because that heartbeat needs it.
+func (l *lease) finishWrite() {
+	inDoubt := l.turn.inDoubt
+	l.giveTurn()
+	if inDoubt {
+		l.keeper.renewNow(l)
+	}
+}
+
+// giveTurn hands the turn on, and has the heartbeat sent for which it is reserved.
+func (l *lease) giveTurn() {
+	if l.turn.give() {
+		l.keeper.renewNow(l)
+	}
+}
