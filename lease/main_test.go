@@ -67,3 +67,6 @@ func ended(held lease.Lease, start time.Time) time.Duration {
 	<-held.Done()
 	return time.Since(start)
 }
+
+// refOf refers to a lease as a store does.
+func refOf(held lease.Lease) store.LeaseRef { return store.ByToken(held.Token()) }

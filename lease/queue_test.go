@@ -131,29 +131,33 @@ func TestCancelledWaiterCostsTheOthersNothing(t *testing.T) {
 	}
 }
 
-// The policy of the first waiter hangs when the key is free to be tried for.
+// The value of the first waiter hangs when it is told that the key is free.
 func TestWaiterThatHangsInACallbackDoesNotHoldUpTheNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := memstore.New()
 		first := acquire(t, keep(t, st), "k")
 		k := keep(t, st)
-		resume := make(chan struct{})
-		go func() {
-			_, _ = k.Acquire(t.Context(), "k", nil, lease.WithWait(), lease.WithValueFunc(func() ([]byte, error) {
+		resume, calls := make(chan struct{}), 0
+		hung := waiter(t.Context(), k, "k", lease.WithValueFunc(func() ([]byte, error) {
+			if calls++; calls > 1 {
 				<-resume
-				return nil, errors.New("no value")
-			}))
-		}()
+			}
+			return []byte("v"), nil
+		}))
 		synctest.Wait()
-		next := waiter(t.Context(), keep(t, st), "other")
-		<-next
 		second := waiter(t.Context(), k, "k")
-		_ = second
+		synctest.Wait()
 		_ = first.Release(t.Context())
-		if got := <-second; got.err != nil || got.after > ttl {
-			t.Errorf("%+v", got)
+		got := <-second
+		if got.err != nil || got.after > heartbeat || calls != 2 {
+			t.Fatalf("%+v, %d values made", got, calls)
 		}
 		close(resume)
+		synctest.Wait()
+		_ = got.held.Release(t.Context())
+		if got := <-hung; got.err != nil {
+			t.Error(got.err)
+		}
 	})
 }
 
