@@ -14,14 +14,14 @@ import (
 // creates is how often a create in doubt is tried before it is given up.
 const creates = 3
 
-// Acquire creates the record of a key, with a value, and returns the new term.
+// Acquire creates the record of a key, with a value, and returns the new lease.
 //
 // It fails with *[store.HeldError] while another holds the key, unless it is told
-// to ([WithWait]); with *[store.ForeignError] if another program put something there;
+// to ([WithWait]); with *[store.ForeignError] if another program put a value there;
 // with *[store.InvalidError] for a key or a value that breaks a rule; with
 // [store.ErrUnavailable] if nothing happened, and with [store.ErrInDoubt] if the
-// record may have been created. What is in doubt is settled in the background: a
-// record that was created after all is deleted.
+// record may have been created. A create in doubt is settled in the background: its record
+// is deleted if it exists.
 func (k *Keeper) Acquire(ctx context.Context, key string, value []byte, opts ...Option) (Lease, error) {
 	var o options
 	if len(opts) > 0 { // or o would be allocated for nothing
@@ -97,7 +97,7 @@ func (k *Keeper) create(ctx context.Context, claim store.Claim, o options) (*lea
 	}
 }
 
-// giveUp returns the error of a create whose last try failed with err. If an earlier try is
+// giveUp returns the error of a create after a last try with err. If an earlier try is
 // in doubt, the create is, even if the last try certainly did nothing.
 func (k *Keeper) giveUp(claim store.Claim, err, doubt error) error {
 	switch {
@@ -140,7 +140,7 @@ func (k *Keeper) begin(claim store.Claim, grant store.Grant, o options) (*lease,
 	}
 }
 
-// settle deletes, in the background, what a create may have made. It gives up after the
+// settle deletes, in the background, the record that a create may have made. It gives up after the
 // TTL: the record, if it was made, has expired then.
 func (k *Keeper) settle(claim store.Claim) {
 	k.calls.start(func() {

@@ -237,7 +237,7 @@ func TestGrantThatComesLateIsRenewedInTime(t *testing.T) {
 	})
 }
 
-func TestEachAcquireIsANewTermWithALargerToken(t *testing.T) {
+func TestEachAcquireIsANewLeaseWithALargerToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := keep(t, memstore.New())
 		var last store.Token

@@ -13,14 +13,13 @@ const (
 	never       moment = 1<<63 - 1
 )
 
-// timed is a lease with the moment by which a heap orders it.
+// timed is a lease and its place in time.
 type timed struct {
 	at    moment
 	lease *lease
 }
 
-// agenda is a heap of all leases of a keeper by the moment at which each next needs a look:
-// the end of its window or an earlier retry. Each lease knows its index, so that a released
+// agenda is a heap of all leases of a keeper by the moment of their next look: the end of its window or an earlier retry. Each lease knows its index, so that a released
 // one leaves at once. A renew moves only the end of a window, to a later time, and does not
 // touch the heap: a look that comes too early costs less than a reordering for each renew.
 type agenda []timed
@@ -52,13 +51,6 @@ func (a *agenda) remove(l *lease) {
 func (a *agenda) move(l *lease, at moment) {
 	(*a)[l.schedule.slot].at = at
 	a.fix(int(l.schedule.slot))
-}
-
-// reorder restores the heap after the moments of many leases were changed.
-func (a agenda) reorder() {
-	for i := len(a)/2 - 1; i >= 0; i-- {
-		a.down(i)
-	}
 }
 
 func (a agenda) fix(i int) {

@@ -64,7 +64,7 @@ func (r *renewal) callEncode() {
 	}
 }
 
-// commit calls commit of each renewal whose value the store has confirmed.
+// commit runs the commit of each value that the store has confirmed.
 func (k *Keeper) commit(items []renewal) {
 	var commits []*renewal
 	for i := range items {

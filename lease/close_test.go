@@ -82,7 +82,7 @@ func TestCloseIsSafeToCallAtOnceFromMany(t *testing.T) {
 	})
 }
 
-// The shard looks at its terms while the release is under way, more than once.
+// The keeper looks at its leases while the release is under way, more than once.
 func TestCloseWaitsForReleasesUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := teststore.New()
@@ -192,7 +192,7 @@ func TestCloseIsBoundedWhileTheStoreIsAway(t *testing.T) {
 	}
 }
 
-// The shard is still telling of the first loss when the second happens.
+// OnLoss is still being told of the first loss when the second happens.
 func TestCloseReportsLossesThatNobodyWasToldOf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := teststore.New()

@@ -68,7 +68,7 @@ func TestZeroConfigurationIsTheDefault(t *testing.T) {
 	})
 }
 
-func TestSmallestAndLargestHeartbeatKeepATerm(t *testing.T) {
+func TestSmallestAndLargestHeartbeatKeepALease(t *testing.T) {
 	for name, cfg := range map[string]lease.Config{
 		"smallest ttl":      {TTL: store.MinTTL},
 		"smallest interval": {TTL: store.MinTTL, Heartbeat: 10 * time.Millisecond},

@@ -11,7 +11,7 @@ import (
 	memstore "github.com/leasehold-go/leasehold/store/memory"
 )
 
-func TestHeldTermHasNoEnd(t *testing.T) {
+func TestHeldLeaseHasNoEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		held := acquire(t, keep(t, memstore.New()), "k")
 		ctx, cancel := held.Context(t.Context())
@@ -27,7 +27,7 @@ func TestHeldTermHasNoEnd(t *testing.T) {
 	})
 }
 
-func TestContextEndsWithTheTermAndItsReason(t *testing.T) {
+func TestContextEndsWithTheLeaseAndItsReason(t *testing.T) {
 	end := map[string]func(t *testing.T, p *teststore.Store, held lease.Lease){
 		"released": func(t *testing.T, _ *teststore.Store, held lease.Lease) { _ = held.Release(t.Context()) },
 		"lost":     func(t *testing.T, p *teststore.Store, _ lease.Lease) { p.Inject(teststore.Refuse, teststore.Renew) },
@@ -41,7 +41,7 @@ func TestContextEndsWithTheTermAndItsReason(t *testing.T) {
 				defer cancel()
 				end(t, p, held)
 				<-early.Done()
-				late, cancel := held.Context(t.Context()) // of a term that has ended
+				late, cancel := held.Context(t.Context()) // of a lease that has ended
 				defer cancel()
 				for _, ctx := range []context.Context{early, late} {
 					if ctx.Err() != context.Canceled || context.Cause(ctx) != held.Err() {
@@ -67,7 +67,7 @@ func TestContextEndsWithItsParentAndItsReason(t *testing.T) {
 	})
 }
 
-func TestContextThatIsCancelledLeavesTheTermAlone(t *testing.T) {
+func TestContextThatIsCancelledLeavesTheLeaseAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		held := acquire(t, keep(t, memstore.New()), "k")
 		ctx, cancel := held.Context(t.Context())

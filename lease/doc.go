@@ -1,8 +1,8 @@
 // Package lease holds keys of a [store.Store] for as long as their holder lives.
 //
-// A [Keeper] acquires keys and keeps them by heartbeat. Each [Lease] it returns
-// is one term: one uninterrupted holding of one key, from the create to the end,
-// with a fencing token that is larger than that of every term before it.
+// A [Keeper] acquires keys and renews them by heartbeat. A [Lease] is one uninterrupted
+// holding of one key, from its create to its release, loss or expiry. Its fencing token is
+// larger than the token of every earlier lease of the key.
 //
 //	          Acquire
 //	             │ created                   confirmed renew:
@@ -15,50 +15,65 @@
 //	   │ Release  │ taken   │ window ended without
 //	   │          │ away    │ a confirmed renew
 //	   ▼          ▼         ▼
-//	released     lost      lost        each for good: a new Acquire is a new term
+//	released     lost      lost        each for good: a new Acquire is a new lease
 //
 // # The trust window
 //
-// A term may be acted on until
+// A holder may act on its lease until
 //
 //	trusted until = moment before the last confirmed renew was sent + ttl - margin
 //
-// by the monotonic and by the wall clock, whichever says so first: the monotonic
-// clock stands still while a machine is suspended, and the wall clock can be
-// set. The margin is one hundredth of the ttl, for clocks that run at different
-// rates, and a guard of a twentieth of it, at most half a second. A renew that is
-// under way moves nothing; only its confirmation does.
+// by the monotonic and by the wall clock, whichever comes first: the monotonic clock stands
+// still while a machine is suspended, and the wall clock can be set. The margin is one
+// hundredth of the TTL, for clocks that run at different rates, and a guard of a twentieth of
+// the TTL, at most half a second. A renew under way moves nothing; its confirmation does.
 //
 // # Guaranteed
 //
-// Provided that the store keeps a record for its ttl, no other can hold the key
-// while Valid says yes. A store does not when it evicts or loses data, when an
-// operator deletes the key, when it fails over to a replica that is behind, or
-// when its clock steps forward by more than the guard.
+// Provided that the store keeps a record for its TTL, no other can hold the key while
+// [Lease.Valid] says yes. A store does not keep it when it evicts or loses data, when an
+// operator deletes the key, when it fails over to a replica that is behind, or when its clock
+// steps forward by more than the guard.
 //
-// Done is closed at the window's end whether or not the store can be reached.
-// A lost term never writes again and never comes back. A renew that fails for a
-// passing reason is tried again within the window, with backoff and jitter; only
-// a definite "not yours" ends a term before its time. Where the store tells of
-// deletes ([store.DeleteNotifier]), one that took a term's record away is looked into at once,
-// and else found by the next heartbeat.
+// At the end of the window the contexts of a lease end, then Done is closed, whether or not
+// the store can be reached; after a suspend, within one second of running time. A lost lease
+// never writes again and never comes back. A renew that fails for a passing reason is tried
+// again inside the window, with backoff and jitter; only a definite "not yours" ends a lease
+// before its time. A store that reports deletes ([store.DeleteNotifier]) has a deleted record
+// noticed at once; otherwise the next heartbeat notices.
 //
-// The writes of a term are serialised and numbered. A heartbeat never publishes
-// a value older than that of the last update, and carries none while an update is
-// under way; however many updates there are, one with its value then follows. A write
-// whose outcome is in doubt is settled before the next, and so is one of which the
-// store said nothing that its contract knows.
+// The writes of a lease are serialised and numbered. A heartbeat never publishes a value older
+// than that of the last update, and carries none while an update is under way; a heartbeat
+// with its value then follows, before further updates. A write whose outcome is in doubt is
+// settled before the next one. An error that the store contract does not define counts as in
+// doubt.
+//
+// Trouble stays where it is. A key, server or callback that is slow, hangs, panics or is huge
+// costs its own leases:
+//
+//   - A renew takes the nearest deadline first. A batch has at most 256 items and 1 MiB of
+//     values. Several are under way, and a slow one stops counting as such. Leases whose
+//     last renew failed travel apart from the others.
+//   - A value that is not ready in time is left out; see [WithHeartbeatValue].
+//   - OnRenew and OnLoss run on goroutines of their own; see [Config].
+//   - A panic in a callback that the keeper calls does not end the process. A panic in a
+//     callback that a method calls (Write, Acquire) reaches the caller of the method.
+//   - A waiter that hangs in a callback holds up the next waiter for one heartbeat at most.
 //
 // # Not guaranteed
 //
-// Between a look at Valid and the act that follows it, the process can be paused
-// for any length of time. What a holder writes to should therefore compare
-// [Lease.Token] with the largest that it has seen, and refuse a smaller one.
+// Between a check of Valid and the act that follows, the process can be paused for any length
+// of time. A resource that a holder writes to should therefore compare [Lease.Token] with the
+// largest token that it has seen, and refuse a smaller one.
+//
+// Waiters get a key in the order of their arrival within one keeper; between keepers there is
+// no order. A store that does not return when its context ends, against its contract, holds
+// up Close.
 //
 // # Goroutines
 //
-// A keeper runs a fixed number of goroutines, however many terms it holds, and
-// a few more for a while: for renewals under way, and for each create that is in
-// doubt until it is settled. To hear of deletes a store may use a connection. There is no goroutine and no timer per term.
-// [Keeper.Close] joins them all.
+// A keeper has one or two goroutines and one timer, however many leases it holds. Others live
+// for a while: one for a batch of renewals and its callbacks, for the events of an observer,
+// for a create in doubt, and for the watch of a key with waiters. [Keeper.Close] joins them
+// all, except callbacks that do not return.
 package lease

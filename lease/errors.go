@@ -9,21 +9,20 @@ import (
 )
 
 var (
-	// ErrReleased ends a term that its holder gave back.
+	// ErrReleased is the reason for the end of a lease that its holder released.
 	ErrReleased = errors.New("lease released")
-	// ErrExpired is the cause of a loss that no store has stated: the trust
-	// window ended before a renew was confirmed.
+	// ErrExpired is the cause of a loss without an answer of the store: the trust window
+	// ended before a renew was confirmed.
 	ErrExpired = errors.New("trust window ended before a renew was confirmed")
-	// ErrClosed is returned by a [Keeper] that has been closed.
+	// ErrClosed is the error of Acquire on a [Keeper] that has been closed.
 	ErrClosed = errors.New("keeper closed")
 
-	// errNoAnswer is the answer to a write for which a store gave none.
+	// errNoAnswer stands for a missing answer of a store to an item of a batch.
 	errNoAnswer = errors.New("the store gave fewer answers than there were writes")
 )
 
-// sound returns the error of a call to a store so that it can be relied on: one
-// that wraps none of the contract's conditions says nothing of what happened, and
-// becomes [store.ErrInDoubt].
+// sound turns an error that the store contract does not define into [store.ErrInDoubt], and
+// returns every other error unchanged.
 func sound(op, key string, err error) error {
 	if err == nil {
 		return nil
@@ -41,14 +40,14 @@ var conditions = []error{
 	store.ErrEnded, store.ErrStale, store.ErrClosed, store.ErrInvalid,
 }
 
-// LostError says why a term ended against its holder's will. It unwraps to
-// [store.ErrLost] and to its cause.
+// LostError is the reason for the end of a lease that was lost. It unwraps to [store.ErrLost]
+// and to its cause.
 type LostError struct {
 	Key   string
 	Token store.Token
-	// Cause is [ErrExpired], wrapped with the last renew's error if there was
-	// one, or what the store said: [store.ErrLost] for a record that is gone or
-	// another's, *[store.ForeignError] for one that another program overwrote.
+	// Cause is [ErrExpired], wrapped with the error of the last renew if there was one, or
+	// the answer of the store: [store.ErrLost] for a record that is gone or another's,
+	// *[store.ForeignError] for a record that another program overwrote.
 	Cause error
 }
 
@@ -59,13 +58,14 @@ func (e *LostError) Error() string {
 // Unwrap returns [store.ErrLost] and the cause.
 func (e *LostError) Unwrap() []error { return []error{store.ErrLost, e.Cause} }
 
-// CloseError is what [Keeper.Close] could not do, in counts. It unwraps to its examples.
+// CloseError counts the leases, callbacks and panics that [Keeper.Close] has to report. It
+// unwraps to its examples.
 type CloseError struct {
 	Leases    int // released by Close
 	Failed    int // of them: their records are left to their TTL
 	Callbacks int // that had not returned
 	Panics    int // of OnRenew and OnLoss in the keeper's life; each has been logged
-	// Examples has the errors of some deletes, of each condition one at least.
+	// Examples has the errors of some deletes, at least one of each condition.
 	Examples []error
 
 	last map[*lease]error // of the leases that are being deleted

@@ -41,7 +41,7 @@ var deeds = rapid.Custom(func(t *rapid.T) deed {
 	}
 })
 
-// holding is the time for which one term was valid, from start to before end.
+// holding is the time for which one lease was valid, from start to before end.
 type holding struct {
 	token      store.Token
 	start, end time.Time
@@ -90,7 +90,7 @@ func contend(k *lease.Keeper, p *teststore.Store, programme []deed, c *chronicle
 	_ = k.Close(context.Background())
 }
 
-func TestNoTwoTermsOfAKeyAreValidAtOnce(t *testing.T) {
+func TestNoTwoLeasesOfAKeyAreValidAtOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		programmes := rapid.SliceOfN(rapid.SliceOfN(deeds, 1, 12), 2, 4).Draw(t, "contenders")
 		rapid.SyncTest(t, func(t *rapid.T) {

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// group counts what runs, so that Close can wait for it no longer than its context lets it,
-// and say how much is left.
+// group counts goroutines or calls, so that Close can wait for them within its context and
+// count the rest.
 type group struct {
 	mu    sync.Mutex
 	n     int
@@ -37,7 +37,7 @@ func (g *group) start(f func()) {
 	}()
 }
 
-// wait returns zero once nothing runs, or what still does when ctx ends.
+// wait returns zero once the count is zero, or the count at the end of ctx.
 func (g *group) wait(ctx context.Context) int {
 	for {
 		g.mu.Lock()

@@ -12,8 +12,8 @@ import (
 
 var _ Lease = (*lease)(nil)
 
-// lease implements [Lease]. A keeper may have 100,000 of them, so what most leases never
-// need is allocated when it is first asked for.
+// lease implements [Lease]. A keeper may have 100,000 of them: fields that most leases
+// never need are allocated on demand.
 type lease struct {
 	keeper    *Keeper
 	key       string

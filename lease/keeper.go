@@ -21,7 +21,7 @@ const (
 	maxGrace = 5 * time.Second // for a release in all, and for Close without progress
 )
 
-// Config is what a keeper needs beyond its store. Zero fields are the defaults.
+// Config has the settings of a keeper. Zero fields are the defaults.
 type Config struct {
 	// TTL is how long a record outlives its last renew; [DefaultTTL] if zero.
 	// The store may ask for a minimum.

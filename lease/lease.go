@@ -9,22 +9,22 @@ import (
 // Lease is one uninterrupted holding of a key. Its methods may be
 // called from any number of goroutines.
 type Lease interface {
-	// Key is the name of the resource that is held.
+	// Key is the name of the resource.
 	Key() string
 
-	// Token is the term's fencing token. Hand it to whatever is written to
-	// while the lease is held, so that it can refuse what comes late.
+	// Token is the fencing token of the lease. Pass it to the resources that the holder
+	// writes to, so that they can refuse late writes.
 	Token() store.Token
 
-	// Valid reports whether the term may be trusted at this moment. It compares
-	// the clocks on every call. Once it has been false it is never true again.
+	// Valid reports whether the lease may be trusted at this moment. It compares the clocks
+	// on every call. Once it has been false it is never true again.
 	Valid() bool
 
 	// Update replaces the record's value. It is Write without a commit.
 	Update(ctx context.Context, value []byte) error
 
-	// Write replaces the record's value with what encode returns, and calls commit
-	// once the store has confirmed it. The writes of a lease are serialised: no other
+	// Write replaces the record's value with the result of encode, and calls commit once the
+	// store has confirmed it. The writes of a lease are serialised: no other
 	// write of the lease, heartbeats included, is prepared from the call of encode
 	// until commit has returned.
 	//
@@ -41,14 +41,14 @@ type Lease interface {
 	// while that cannot be done, Write fails with [store.ErrUnavailable].
 	Write(ctx context.Context, encode func() ([]byte, error), commit func()) error
 
-	// Release ends the term and deletes the record if it is still this term's.
-	// It works after ctx has been cancelled, for at most a few seconds, and may
-	// be called again. An error means that the record is left to its ttl; the
-	// term has ended all the same. A term that was lost is left as it is.
+	// Release ends the lease and deletes its record. It works after ctx has been cancelled,
+	// for five seconds at most, and may be called again. An error means that the record is
+	// left to its TTL; the lease has ended all the same. A lost lease is left as it is.
 	Release(ctx context.Context) error
 
-	// Done is closed the moment the term can no longer be trusted: when it is
-	// released, taken away, or its trust window has ended.
+	// Done is closed the moment the lease can no longer be trusted: when it is released,
+	// taken away, or its trust window has ended. The contexts of the lease have ended by
+	// then.
 	Done() <-chan struct{}
 
 	// Err is nil while the lease may be trusted, and *[LostError] or [ErrReleased]
@@ -56,7 +56,7 @@ type Lease interface {
 	// Err returns an error.
 	Err() error
 
-	// Context derives from parent a context that ends when the term does, with
-	// Err as its cause.
+	// Context derives from parent a context that ends with the lease, with Err as its cause.
+	// Like every derived context, it has to be cancelled when it is no longer needed.
 	Context(parent context.Context) (context.Context, context.CancelFunc)
 }

@@ -98,9 +98,9 @@ func TestErrEndsWithTheWindowBeforeTheKeeperHasRun(t *testing.T) {
 	})
 }
 
-// The round that hangs has no term left, and none whose end would make the shard
+// The batch that hangs has no lease left, and no other lease whose end would make the keeper
 // look again by chance.
-func TestTermAddedWhileARoundHangsEndsOnTime(t *testing.T) {
+func TestLeaseAddedWhileARoundHangsEndsOnTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := teststore.New()
 		k := keep(t, p)
@@ -113,7 +113,7 @@ func TestTermAddedWhileARoundHangsEndsOnTime(t *testing.T) {
 		}
 		time.Sleep(window)
 		start := time.Now()
-		second := acquire(t, k, "k") // the same key is the same shard
+		second := acquire(t, k, "k")
 		if got := ended(second, start); got != window {
 			t.Errorf("done after %v, want %v", got, window)
 		}
@@ -132,7 +132,7 @@ func TestSlowSuccessfulRenewDoesNotExtendTrust(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		if held.Valid() {
-			t.Error("a confirmation that came too late revived the term")
+			t.Error("a confirmation that came too late revived the lease")
 		}
 	})
 }
@@ -152,7 +152,7 @@ func TestWindowCountsFromWhenTheRenewWasSent(t *testing.T) {
 	})
 }
 
-func TestDefiniteAnswerEndsATermAtOnce(t *testing.T) {
+func TestDefiniteAnswerEndsALeaseAtOnce(t *testing.T) {
 	foreign := &store.ForeignError{Record: store.Record{Key: "k", Left: store.Forever}}
 	for name, c := range map[string]struct {
 		answer error
@@ -196,7 +196,7 @@ func TestDefiniteAnswerEndsATermAtOnce(t *testing.T) {
 	}
 }
 
-func TestRecordTakenAwayIsNoticedByTheNextBeat(t *testing.T) {
+func TestRecordTakenAwayIsNoticedByTheNextHeartbeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := teststore.New()
 		held := acquire(t, keep(t, p), "k")
@@ -209,7 +209,7 @@ func TestRecordTakenAwayIsNoticedByTheNextBeat(t *testing.T) {
 	})
 }
 
-func TestPassingTroubleDoesNotEndATermEarly(t *testing.T) {
+func TestPassingTroubleDoesNotEndALeaseEarly(t *testing.T) {
 	for _, condition := range []error{store.ErrUnavailable, store.ErrInDoubt, store.ErrStale, store.ErrClosed} {
 		t.Run(condition.Error(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -227,7 +227,7 @@ func TestPassingTroubleDoesNotEndATermEarly(t *testing.T) {
 	}
 }
 
-func TestNothingIsSentForALostTerm(t *testing.T) {
+func TestNothingIsSentForALostLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := teststore.New()
 		held := acquire(t, keep(t, p), "k")
@@ -246,7 +246,7 @@ func TestNothingIsSentForALostTerm(t *testing.T) {
 }
 
 // A value that takes longer to make than the window lasts.
-func TestNothingIsSentForATermLostWhileAValueWasMade(t *testing.T) {
+func TestNothingIsSentForALeaseLostWhileAValueWasMade(t *testing.T) {
 	slow := func() ([]byte, error) {
 		time.Sleep(2 * window)
 		return []byte("late"), nil
@@ -287,7 +287,7 @@ func TestNothingIsSentForATermLostWhileAValueWasMade(t *testing.T) {
 
 func TestEachLossIsReportedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const terms = 40
+		const leases = 40
 		var reported atomic.Int32
 		p := teststore.New()
 		k := keep(t, p, func(c *lease.Config) {
@@ -300,7 +300,7 @@ func TestEachLossIsReportedOnce(t *testing.T) {
 		})
 		released := acquire(t, k, "released")
 		var all []lease.Lease
-		for i := range terms {
+		for i := range leases {
 			all = append(all, acquire(t, k, fmt.Sprint(i)))
 		}
 		if err := released.Release(t.Context()); err != nil {
@@ -313,8 +313,8 @@ func TestEachLossIsReportedOnce(t *testing.T) {
 			go held.Release(context.Background())
 		}
 		time.Sleep(time.Hour)
-		if n := reported.Load(); n != terms {
-			t.Errorf("%d losses reported of %d", n, terms)
+		if n := reported.Load(); n != leases {
+			t.Errorf("%d losses reported of %d", n, leases)
 		}
 	})
 }
@@ -366,10 +366,10 @@ func TestSlowReportDelaysNoOtherEnd(t *testing.T) {
 	})
 }
 
-// A beat that falls due while a loss is being reported comes late, not never.
+// A heartbeat that falls due while a loss is being reported comes late, not never.
 func TestSlowReportSkipsNoHeartbeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const longest = ttl / 2 // so that a beat left out costs the term
+		const longest = ttl / 2 // so that a heartbeat left out costs the lease
 		for range 20 {
 			p := teststore.New()
 			k := keep(t, p, func(c *lease.Config) {

@@ -28,8 +28,8 @@ type heartbeatValue struct {
 // waits, a store that cannot be reached for a while does not end the wait; only its context
 // does.
 //
-// The waiters of a key in one keeper share one watch. They get the key in the order in which
-// they began to wait, and one of them tries at a time. A call with [WithReclaim] tries once
+// The waiters of a key in one keeper share one watch. They get the key in order of arrival,
+// and one of them tries at a time. A call with [WithReclaim] tries once
 // before it queues, and so may overtake; so does a call without WithWait. Between processes
 // there is no order.
 func WithWait() Option {
@@ -59,8 +59,8 @@ func WithValueFunc(encode func() ([]byte, error)) Option {
 //
 // While another write of the lease is under way, encode is not called and the heartbeat
 // carries no value. Another heartbeat, with a value, follows as soon as that write is over,
-// before the next write. A value that cannot be encoded or sent, or whose encode panics, is
-// left out; see [RenewAttempt].
+// before the next write. A value is left out if encode fails or panics or the
+// value is invalid; see [RenewAttempt].
 //
 // encode has a sixteenth of the heartbeat, at most 100 ms; if it is called after others of
 // its batch that were slow, up to twice that passes before the batch goes out without its

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -137,9 +138,10 @@ func TestWaiterThatHangsInACallbackDoesNotHoldUpTheNext(t *testing.T) {
 		st := memstore.New()
 		first := acquire(t, keep(t, st), "k")
 		k := keep(t, st)
-		resume, calls := make(chan struct{}), 0
+		resume := make(chan struct{})
+		var calls atomic.Int32
 		hung := waiter(t.Context(), k, "k", lease.WithValueFunc(func() ([]byte, error) {
-			if calls++; calls > 1 {
+			if calls.Add(1) > 1 {
 				<-resume
 			}
 			return []byte("v"), nil
@@ -149,8 +151,8 @@ func TestWaiterThatHangsInACallbackDoesNotHoldUpTheNext(t *testing.T) {
 		synctest.Wait()
 		_ = first.Release(t.Context())
 		got := <-second
-		if got.err != nil || got.after > heartbeat || calls != 2 {
-			t.Fatalf("%+v, %d values made", got, calls)
+		if got.err != nil || got.after > heartbeat || calls.Load() != 2 {
+			t.Fatalf("%+v, %d values made", got, calls.Load())
 		}
 		close(resume)
 		synctest.Wait()

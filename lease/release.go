@@ -15,8 +15,8 @@ const (
 	deleteInFlight = 32   // batches of deletes under way
 )
 
-// deletion is the state of the delete of a lease's record, of which at most one is under
-// way. The lease's lock guards it.
+// deletion is the state of the delete of a lease's record. At most one delete is under way.
+// The lease's lock guards the state.
 type deletion struct {
 	underWay bool
 	done     bool
@@ -48,8 +48,8 @@ func (l *lease) Release(ctx context.Context) error {
 	return err
 }
 
-// endByRelease ends the lease. It returns false if there is no record to delete: the lease
-// was lost, be it that this call found its window ended.
+// endByRelease ends the lease. It returns false if there is no record to delete, because the
+// lease was lost or its window had ended.
 func (l *lease) endByRelease() bool {
 	if l.Err() == nil {
 		l.mu.Lock()
@@ -133,12 +133,12 @@ func (k *Keeper) removeOnce(ctx context.Context, key string, ref store.LeaseRef)
 	return sound("delete", key, k.store.Delete(ctx, key, ref))
 }
 
-// Close releases every lease, deletes their records in batches, and returns when what the
-// keeper started has stopped. After it, Acquire fails with [ErrClosed]. The store stays open.
+// Close releases every lease, deletes their records in batches, and returns when every
+// goroutine of the keeper has stopped. After it, Acquire fails with [ErrClosed]. The store stays open.
 //
-// Close takes no longer than ctx lets it. If ctx has no deadline, Close gives up after five
-// seconds in which no record could be deleted and no callback returned; if ctx has ended
-// already, after five seconds.
+// Close takes no longer than ctx lets it. Without a deadline, Close gives up after five
+// seconds without progress: no record deleted, no observer called. If ctx has ended already,
+// Close gives up after five seconds.
 // A callback that is still running then is left behind; Close does not wait at all for
 // callbacks if one of them calls it. Close fails with *[CloseError].
 func (k *Keeper) Close(ctx context.Context) error {
@@ -221,8 +221,8 @@ func (k *Keeper) releaseAll(ctx context.Context, progress func()) *CloseError {
 	return result
 }
 
-// deleteBatches tries once to delete the records of leases, and returns those that can be
-// tried again.
+// deleteBatches tries once to delete the records of leases, and returns the leases to try
+// again.
 func (k *Keeper) deleteBatches(ctx context.Context, leases []*lease, result *CloseError, progress func()) (left []*lease) {
 	var mu sync.Mutex
 	var workers sync.WaitGroup

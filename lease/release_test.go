@@ -17,7 +17,7 @@ import (
 // grace is how long a release may take, by the documentation "a few seconds".
 const grace = 5 * time.Second
 
-func TestReleaseEndsTheTermAndDeletesTheRecord(t *testing.T) {
+func TestReleaseEndsTheLeaseAndDeletesTheRecord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := teststore.New()
 		held := acquire(t, keep(t, p), "k")
@@ -35,7 +35,7 @@ func TestReleaseEndsTheTermAndDeletesTheRecord(t *testing.T) {
 	})
 }
 
-func TestReleaseEndsTheTermBeforeItAsksTheStore(t *testing.T) {
+func TestReleaseEndsTheLeaseBeforeItAsksTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := teststore.New()
 		held := acquire(t, keep(t, p), "k")
@@ -111,7 +111,7 @@ func TestReleaseIsBoundedWhileTheStoreIsAway(t *testing.T) {
 				}
 				wg.Wait()
 				if n := len(p.Sent(teststore.Renew)); n != 0 {
-					t.Errorf("%d renewals of a released term", n)
+					t.Errorf("%d renewals of a released lease", n)
 				}
 				p.Inject(nil, teststore.Delete)
 				if err := held.Release(t.Context()); err != nil || value(t, p.Store, "k") != "" {
@@ -165,7 +165,7 @@ func TestReleaseNeverTouchesASuccessor(t *testing.T) {
 	})
 }
 
-func TestReleaseOfATermThatTheStoreEndedAsksNothing(t *testing.T) {
+func TestReleaseOfALeaseThatTheStoreEndedAsksNothing(t *testing.T) {
 	for _, condition := range []error{store.ErrLost, store.ErrForeign} {
 		t.Run(condition.Error(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -187,7 +187,7 @@ func TestReleaseOfATermThatTheStoreEndedAsksNothing(t *testing.T) {
 }
 
 // A machine that was suspended may find that out in Release.
-func TestReleaseOfATermThatIsOverIsStillALoss(t *testing.T) {
+func TestReleaseOfALeaseThatIsOverIsStillALoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reported := 0
 		p := teststore.New()

@@ -41,9 +41,9 @@ const (
 )
 
 // schedule decides which leases are renewed when. Once per heartbeat a round makes every
-// lease due. Batches take the nearest deadline first; what becomes due meanwhile competes
-// for the next batch. Leases whose last renew failed have batches of their own, so that a
-// server that hangs holds up its own leases. A batch that takes longer than patience does
+// lease due. Batches take the nearest deadline first; a lease that becomes due meanwhile
+// competes for the next batch. A lease travels apart from the others after a failed renew, so that a server
+// that hangs holds up its own leases. A batch that takes longer than patience does
 // not count as under way any more: the next one starts beside it.
 type schedule struct {
 	keeper   *Keeper
@@ -129,7 +129,7 @@ func (s *schedule) add(l *lease) bool {
 	return true
 }
 
-// close makes the schedule take no more leases, and returns those that it has.
+// close makes the schedule refuse further leases, and returns its leases.
 func (s *schedule) close() []*lease {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -202,7 +202,7 @@ func (s *schedule) retry(l *lease, at moment) {
 	s.signal(at)
 }
 
-// survey ends the leases whose windows have ended, starts the batches that are due, and
+// survey ends leases at the end of their windows, starts the batches that are due, and
 // returns when to look again.
 func (s *schedule) survey(now time.Time) (next moment) {
 	at := s.keeper.moment(now)

@@ -15,9 +15,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Else a program that acquires and releases all the time would pile up terms
+// Else a program that acquires and releases all the time would pile up leases
 // until the next heartbeat.
-func TestReleasedTermIsForgottenAtOnce(t *testing.T) {
+func TestReleasedLeaseIsForgottenAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k, err := NewKeeper(memstore.New(), Config{})
 		if err != nil {

@@ -129,7 +129,7 @@ func TestConfirmationAfterTheEndDoesNotRevive(t *testing.T) {
 		time.Sleep(ttl - margin(ttl)) // and nobody looks
 		held.extend(time.Now().Add(ttl))
 		if held.Valid() || held.Err() == nil {
-			t.Error("a confirmation that came at the window's end revived the term")
+			t.Error("a confirmation that came at the window's end revived the lease")
 		}
 	})
 }
@@ -146,7 +146,7 @@ func TestErrEndsTheLeaseWithoutAKeeper(t *testing.T) {
 		if err := held.Err(); err != nil {
 			t.Errorf("a nanosecond before the end: %v", err)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		if err := held.Err(); !errors.Is(err, ErrExpired) || context.Cause(ctx) != err {
 			t.Errorf("at the end: %v, context %v", err, context.Cause(ctx))
 		}

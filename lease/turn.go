@@ -60,8 +60,8 @@ func (t *writeTurn) take(ctx context.Context) bool {
 	return false
 }
 
-// takeForHeartbeat takes the turn if it is free or reserved. If not, late tells that an
-// earlier heartbeat has it, whose callback has not returned.
+// takeForHeartbeat takes the turn if it is free or reserved. If not, late reports that a
+// callback of an earlier heartbeat, which has not returned, has it.
 func (t *writeTurn) takeForHeartbeat() (taken, late bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

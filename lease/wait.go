@@ -10,7 +10,7 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// shortest is the least time left of a record for which a waiter waits.
+// shortest is the least time left of a record that is worth a wait.
 const shortest = 10 * time.Millisecond
 
 // waits has the queues of waiters, one for each key that has any. Its lock guards the queues
@@ -21,14 +21,14 @@ type waits struct {
 }
 
 // waitQueue has the waiters of one key, in order of arrival. They share one watch, one timer
-// and what is known of the record. One waiter tries at a time; it is told to
+// and the last known record. One waiter tries at a time; it is told to
 //
 //   - when the watch says that the record is gone or that it missed the end,
 //   - when the time left of the record has passed,
 //   - when another waiter stopped trying, after a pause if the store gave that one no answer,
 //   - when the watch fails: without a watch the key can still be had.
 //
-// A waiter whose try takes too long, in a callback of its own say, does not hold up the next.
+// A try that takes too long, in a callback of the waiter say, does not hold up the next waiter.
 type waitQueue struct {
 	keeper      *Keeper
 	key         string
@@ -161,7 +161,7 @@ func (ws *waits) join(k *Keeper, key string, held *store.HeldError, reclaims boo
 	return w
 }
 
-// receive takes what the queue has for the waiter.
+// receive takes the messages of the queue for the waiter.
 func (w *waiter) receive() (try bool, ask *store.HeldError, err error) {
 	mu := &w.queue.keeper.waits.mu
 	mu.Lock()
@@ -204,7 +204,7 @@ func (w *waiter) leave() {
 	}
 }
 
-// end stops what the queue runs. The next waiter of the key makes another queue.
+// end stops the watch and the timer of the queue. The next waiter of the key makes another queue.
 func (q *waitQueue) end() {
 	q.timer.Stop()
 	q.stop()
@@ -341,8 +341,8 @@ func (q *waitQueue) watch(ctx context.Context) {
 	}
 }
 
-// watchOnce follows the record until the watch fails. A watch that does not say in time what
-// is there is given up.
+// watchOnce follows the record until the watch fails. A watch without any event in time is
+// given up.
 func (q *waitQueue) watchOnce(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

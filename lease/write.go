@@ -86,7 +86,7 @@ func (l *lease) finishWrite() {
 	}
 }
 
-// giveTurn hands the turn on, and has the heartbeat sent for which it is reserved.
+// giveTurn hands the turn on, and has a heartbeat sent at once if the turn is now reserved.
 func (l *lease) giveTurn() {
 	if l.turn.give() {
 		l.keeper.renewNow(l)

@@ -319,7 +319,7 @@ func TestWriterThatWaitsForItsTurnHeedsItsContext(t *testing.T) {
 	})
 }
 
-func TestWriteUnderWayReturnsWhenTheTermEnds(t *testing.T) {
+func TestWriteUnderWayReturnsWhenTheLeaseEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := teststore.New()
 		held := acquire(t, keep(t, p), "k")
@@ -339,7 +339,7 @@ func TestWriteUnderWayReturnsWhenTheTermEnds(t *testing.T) {
 	})
 }
 
-// The turn comes free at the moment when the term ends, and either may be seen
+// The turn comes free at the moment when the lease ends, and either may be seen
 // first.
 func TestWritersThatWaitLearnOfTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

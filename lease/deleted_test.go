@@ -39,7 +39,7 @@ func TestAForcedReleaseIsKnown(t *testing.T) {
 					t.Errorf("known after %v: %v", after, held.Err())
 				}
 				if !other.Valid() {
-					t.Errorf("another term: %v", other.Err())
+					t.Errorf("another lease: %v", other.Err())
 				}
 			})
 		})
@@ -63,7 +63,7 @@ func (l liar) Deletions(ctx context.Context) iter.Seq[string] {
 	}
 }
 
-func TestAlertsAloneEndNoTermAndMakeFewHeartbeats(t *testing.T) {
+func TestAlertsAloneEndNoLeaseAndMakeFewHeartbeats(t *testing.T) {
 	for _, pause := range []time.Duration{heartbeat / 10, time.Millisecond} {
 		synctest.Test(t, func(t *testing.T) {
 			var beats atomic.Int32

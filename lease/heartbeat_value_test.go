@@ -15,7 +15,7 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-func TestBeatCarriesAValueInTheSameRequest(t *testing.T) {
+func TestHeartbeatCarriesAValueInTheSameRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := teststore.New()
 		var committed []time.Time
@@ -54,7 +54,7 @@ func TestRenewAttemptTellsHowLongTheStoreTook(t *testing.T) {
 	})
 }
 
-func TestBeatWithoutAUsableValueRenewsAllTheSame(t *testing.T) {
+func TestHeartbeatWithoutAUsableValueRenewsAllTheSame(t *testing.T) {
 	reason := errors.New("no value")
 	for name, c := range map[string]struct {
 		value   []byte
@@ -101,7 +101,7 @@ func TestBeatWithoutAUsableValueRenewsAllTheSame(t *testing.T) {
 	}
 }
 
-func TestBeatWithoutAValueCommitsNothingWhileItSettles(t *testing.T) {
+func TestHeartbeatWithoutAValueCommitsNothingWhileItSettles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := teststore.New()
 		held := acquire(t, keep(t, p), "k", heartbeats(func(time.Time) change {
@@ -120,7 +120,7 @@ func TestBeatWithoutAValueCommitsNothingWhileItSettles(t *testing.T) {
 	})
 }
 
-func TestBeatInDoubtIsSettledLikeAnyWrite(t *testing.T) {
+func TestHeartbeatInDoubtIsSettledLikeAnyWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := teststore.New()
 		beats := 0
@@ -139,7 +139,7 @@ func TestBeatInDoubtIsSettledLikeAnyWrite(t *testing.T) {
 	})
 }
 
-func TestBeatValueSettlesAWriteInDoubt(t *testing.T) {
+func TestHeartbeatValueSettlesAWriteInDoubt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := teststore.New()
 		held := acquire(t, keep(t, p), "k", heartbeats(func(time.Time) change { return text("beat", nil) }))
@@ -157,7 +157,7 @@ func TestBeatValueSettlesAWriteInDoubt(t *testing.T) {
 	})
 }
 
-func TestRefusedBeatValueIsNotTheHoldersValue(t *testing.T) {
+func TestRefusedHeartbeatValueIsNotTheHoldersValue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := teststore.New()
 		held := acquire(t, keep(t, p), "k", heartbeats(func(time.Time) change {
@@ -176,7 +176,7 @@ func TestRefusedBeatValueIsNotTheHoldersValue(t *testing.T) {
 	})
 }
 
-func TestBareBeatHoldsUpNoWriteAndKeepsTheValue(t *testing.T) {
+func TestBareHeartbeatHoldsUpNoWriteAndKeepsTheValue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := teststore.New()
 		held := acquire(t, keep(t, p), "k")
@@ -199,18 +199,18 @@ func TestBareBeatHoldsUpNoWriteAndKeepsTheValue(t *testing.T) {
 	})
 }
 
-// More terms than one batch takes, all released while the first is under way.
-func TestBeatOfATermThatEndedIsNotMade(t *testing.T) {
+// More leases than one batch takes, all released while the first is under way.
+func TestHeartbeatOfALeaseThatEndedIsNotMade(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const terms = 1200
+		const leases = 1200
 		released := false
 		p := teststore.New()
 		k := keep(t, p)
 		var all []lease.Lease
-		for i := range terms {
+		for i := range leases {
 			all = append(all, acquire(t, k, fmt.Sprint(i), heartbeats(func(time.Time) change {
 				if released {
-					t.Error("made for a released term")
+					t.Error("made for a released lease")
 				}
 				return text("beat", nil)
 			})))
@@ -227,7 +227,7 @@ func TestBeatOfATermThatEndedIsNotMade(t *testing.T) {
 }
 
 // writeOn writes without a pause, from three goroutines so that there is always one
-// that waits for the turn, until the term ends. What it returns waits for that, and
+// that waits for the turn, until the lease ends. What it returns waits for that, and
 // returns the longest that a write took.
 func writeOn(t *testing.T, held lease.Lease) func() time.Duration {
 	var wg sync.WaitGroup
@@ -251,7 +251,7 @@ func writeOn(t *testing.T, held lease.Lease) func() time.Duration {
 	}
 }
 
-func TestUpdatesThatNeverPauseLeaveEachBeatItsValue(t *testing.T) {
+func TestUpdatesThatNeverPauseLeaveEachHeartbeatItsValue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const intervals = 20
 		p := teststore.New()
@@ -264,7 +264,7 @@ func TestUpdatesThatNeverPauseLeaveEachBeatItsValue(t *testing.T) {
 		time.Sleep(intervals * heartbeat)
 		_ = held.Release(t.Context())
 		finish()
-		// Jitter fits in one interval more, or two; each is one beat without a
+		// Jitter fits in one interval more, or two; each is one heartbeat without a
 		// value and one with.
 		if beats < intervals-1 || beats > intervals+3 {
 			t.Errorf("%d values of beats in %d intervals", beats, intervals)
@@ -275,8 +275,8 @@ func TestUpdatesThatNeverPauseLeaveEachBeatItsValue(t *testing.T) {
 	})
 }
 
-// A beat that asks for the turn is one that the store answers.
-func TestUnansweredBeatHoldsUpNoWrite(t *testing.T) {
+// A heartbeat that asks for the turn is one that the store answers.
+func TestUnansweredHeartbeatHoldsUpNoWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := teststore.New()
 		held := acquire(t, keep(t, p), "k", heartbeats(func(time.Time) change { return text("beat", nil) }))
@@ -295,8 +295,8 @@ func TestUnansweredBeatHoldsUpNoWrite(t *testing.T) {
 	})
 }
 
-// The first beat goes without a value, the second is given the turn and hangs.
-func TestWriterBehindABeatLearnsOfTheEnd(t *testing.T) {
+// The first heartbeat goes without a value, the second is given the turn and hangs.
+func TestWriterBehindAHeartbeatLearnsOfTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := teststore.New()
 		held := acquire(t, keep(t, p), "k", heartbeats(func(time.Time) change { return text("beat", nil) }))
