@@ -28,7 +28,7 @@ func BenchmarkRound(b *testing.B) {
 		name string
 		opts []Option
 	}{{"bare", nil}, {"value=1KiB", []Option{WithHeartbeatValue(text, nil)}}} {
-		for _, keys := range []int{1, 100, 10_000} {
+		for _, keys := range []int{1, 100, 10_000, 100_000} {
 			b.Run(fmt.Sprintf("%s/keys=%d", kind.name, keys), func(b *testing.B) {
 				k := benchKeeper(b)
 				for i := range keys {

@@ -181,3 +181,37 @@ func TestLeaseIsSmall(t *testing.T) {
 	}
 	runtime.KeepAlive(k)
 }
+
+func TestManyCyclesLeaveNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k, err := NewKeeper(memstore.New(), Config{TTL: time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer k.Close(t.Context())
+		for i := range 10_000 {
+			held, err := k.Acquire(t.Context(), fmt.Sprint(i%7), []byte("v"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i%3 == 0 {
+				_ = held.Update(t.Context(), []byte("next"))
+			}
+			if i%100 == 0 {
+				time.Sleep(time.Second)
+			}
+			_ = held.Release(t.Context())
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		s := k.schedule
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if n := len(s.agenda) + len(s.due.all) + len(s.failing.all) + len(s.urgent) + len(s.byKey) + len(s.active) + len(k.cancels.all); n > 0 || cap(s.agenda) > 1024 {
+			t.Errorf("%d entries left", n)
+		}
+		if !s.idle {
+			t.Error("the keeper still looks every second")
+		}
+	})
+}
