@@ -30,9 +30,14 @@ func BenchmarkRound(b *testing.B) {
 	}{{"bare", nil}, {"value=1KiB", []Option{WithHeartbeatValue(text, nil)}}} {
 		for _, keys := range []int{1, 100, 10_000, 100_000} {
 			b.Run(fmt.Sprintf("%s/keys=%d", kind.name, keys), func(b *testing.B) {
-				k := benchKeeper(b)
+				k := still(Config{TTL: 24 * time.Hour, Heartbeat: 8 * time.Hour})
+				var o options
+				for _, opt := range kind.opts {
+					opt(&o)
+				}
 				for i := range keys {
-					if _, err := k.Acquire(b.Context(), fmt.Sprint(i), value, kind.opts...); err != nil {
+					claim := store.Claim{Key: fmt.Sprint(i), Value: value, TTL: k.cfg.TTL}
+					if _, err := k.claim(b.Context(), claim, o); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -1,7 +1,6 @@
 package lease
 
 import (
-	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -156,15 +155,3 @@ func insideCallback() bool {
 		}
 	}
 }
-
-// ErrLate is why a heartbeat carries no value if its callback did not return in time.
-var ErrLate = errors.New("callback did not return in time")
-
-// PanicError is a panic in a callback of a keeper.
-type PanicError struct {
-	Callback string // encode, commit, OnRenew or OnLoss
-	Value    any    // of the panic
-	Stack    []byte // as of [debug.Stack]
-}
-
-func (e *PanicError) Error() string { return fmt.Sprintf("panic in %s: %v", e.Callback, e.Value) }

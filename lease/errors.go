@@ -16,6 +16,8 @@ var (
 	ErrExpired = errors.New("trust window ended before a renew was confirmed")
 	// ErrClosed is the error of Acquire on a [Keeper] that has been closed.
 	ErrClosed = errors.New("keeper closed")
+	// ErrLate is why a heartbeat carries no value: its callback did not return in time.
+	ErrLate = errors.New("callback did not return in time")
 
 	// errNoAnswer stands for a missing answer of a store to an item of a batch.
 	errNoAnswer = errors.New("the store gave fewer answers than there were writes")
@@ -57,6 +59,15 @@ func (e *LostError) Error() string {
 
 // Unwrap returns [store.ErrLost] and the cause.
 func (e *LostError) Unwrap() []error { return []error{store.ErrLost, e.Cause} }
+
+// PanicError is a panic in a callback of a keeper.
+type PanicError struct {
+	Callback string // encode, commit, OnRenew or OnLoss
+	Value    any    // of the panic
+	Stack    []byte // as of [debug.Stack]
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("panic in %s: %v", e.Callback, e.Value) }
 
 // CloseError counts the leases, callbacks and panics that [Keeper.Close] has to report. It
 // unwraps to its examples.

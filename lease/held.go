@@ -68,6 +68,10 @@ func (l *lease) Err() error {
 func (l *lease) check(now time.Time) (reason error, first bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.checkLocked(now)
+}
+
+func (l *lease) checkLocked(now time.Time) (reason error, first bool) {
 	if l.reason != nil || l.window.holds(now) {
 		return l.reason, false
 	}
@@ -109,21 +113,20 @@ func (l *lease) endLocked(reason error) {
 	}
 }
 
-// extend moves the window on, unless the lease ended before the renew was confirmed.
-func (l *lease) extend(until time.Time) {
-	now := time.Now()
-	if reason, first := l.check(now); reason != nil {
-		if first {
-			l.keeper.lost(l, reason)
-		}
-		return
-	}
+// extend moves the window on, unless the lease had ended by now, when the confirmation came.
+func (l *lease) extend(until, now time.Time) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if w := trustFor(until, l.keeper.cfg.TTL); w.left(now) > l.window.left(now) {
-		l.window = w
+	reason, first := l.checkLocked(now)
+	if reason == nil {
+		if w := trustFor(until, l.keeper.cfg.TTL); w.left(now) > l.window.left(now) {
+			l.window = w
+		}
+		l.renewErr = nil
 	}
-	l.renewErr = nil
+	l.mu.Unlock()
+	if first {
+		l.keeper.lost(l, reason)
+	}
 }
 
 // failed notes the error of a renew that can be tried again.

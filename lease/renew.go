@@ -78,12 +78,16 @@ func (k *Keeper) prepare(b *batch) []renewal {
 	}
 	k.encode(encode)
 	// Leases that ended while the values of others were made are not renewed.
-	sent := items
+	sent, now := items, time.Now()
 	for i := range items {
 		r := &items[i]
-		if r.lease.Valid() {
+		reason, first := r.lease.check(now)
+		if reason == nil {
 			r.complete()
 			continue
+		}
+		if first {
+			k.lost(r.lease, reason)
 		}
 		r.giveTurn()
 		r.ended = true
@@ -136,24 +140,25 @@ func (k *Keeper) send(items []renewal) {
 	defer cancel()
 	sent := time.Now()
 	answers := k.store.Renew(ctx, writes)
-	took := time.Since(sent)
+	now := time.Now()
+	took := now.Sub(sent)
 	for i := range items {
 		answer := store.RenewResult{Err: errNoAnswer}
 		if i < len(answers) {
 			answer = answers[i]
 		}
 		items[i].took = took
-		items[i].finish(answer)
+		items[i].finish(answer, now)
 	}
 }
 
-// finish takes in the store's answer.
-func (r *renewal) finish(answer store.RenewResult) {
+// finish takes in the store's answer, which came at now.
+func (r *renewal) finish(answer store.RenewResult, now time.Time) {
 	l := r.lease
 	r.err = sound("renew", l.key, answer.Err)
 	switch {
 	case r.err == nil:
-		l.extend(answer.Until)
+		l.extend(answer.Until, now)
 		if r.turn {
 			l.turn.confirm(r.write.Value)
 		}

@@ -38,7 +38,7 @@ func TestReleasedLeaseIsForgottenAtOnce(t *testing.T) {
 // still returns a keeper whose schedule is looked after by the test.
 func still(cfg Config) *Keeper {
 	k := &Keeper{store: memstore.New(), cfg: cfg, began: time.Now()}
-	k.life = context.Background()
+	k.life, k.open = context.Background(), context.Background()
 	k.schedule = newSchedule(k)
 	return k
 }

@@ -111,7 +111,7 @@ func TestConfirmedRenewNeverShortensTheWindow(t *testing.T) {
 			for range rapid.IntRange(1, 20).Draw(t, "renewals") {
 				time.Sleep(time.Duration(rapid.Int64Range(0, int64(ttl/4)).Draw(t, "pause")))
 				before := held.window.left(time.Now())
-				held.extend(time.Now().Add(time.Duration(rapid.Int64Range(int64(-ttl), int64(ttl)).Draw(t, "until"))))
+				held.extend(time.Now().Add(time.Duration(rapid.Int64Range(int64(-ttl), int64(ttl)).Draw(t, "until"))), time.Now())
 				if after := held.window.left(time.Now()); after < before {
 					t.Fatalf("%v left, %v before", after, before)
 				}
@@ -127,7 +127,7 @@ func TestConfirmationAfterTheEndDoesNotRevive(t *testing.T) {
 		k.schedule = newSchedule(k)
 		held := newLease(k, store.Claim{Key: "k", TTL: ttl}, store.Grant{Token: 1, Until: time.Now().Add(ttl)}, heartbeatValue{})
 		time.Sleep(ttl - margin(ttl)) // and nobody looks
-		held.extend(time.Now().Add(ttl))
+		held.extend(time.Now().Add(ttl), time.Now())
 		if held.Valid() || held.Err() == nil {
 			t.Error("a confirmation that came at the window's end revived the lease")
 		}
