@@ -23,7 +23,7 @@ func TestTroubleOfOneLeaseCostsNoOther(t *testing.T) {
 		trouble := rapid.SampledFrom(troubles).Draw(t, "trouble")
 		cfg := lease.Config{TTL: time.Duration(rapid.IntRange(1, 60).Draw(t, "ttl")) * time.Second}
 		cfg.Heartbeat = cfg.TTL / time.Duration(rapid.IntRange(2, 6).Draw(t, "heartbeats in a ttl"))
-		leases := rapid.IntRange(1, 700).Draw(t, "leases")
+		leases := rapid.IntRange(1, 400).Draw(t, "leases")
 		troubled := rapid.IntRange(1, 20).Draw(t, "troubled")
 		pause := time.Duration(rapid.Int64Range(0, int64(cfg.TTL)).Draw(t, "time of the trouble"))
 		values := rapid.Bool().Draw(t, "others with values")

@@ -179,10 +179,6 @@ func (s *schedule) alert(key string, at moment) {
 	if l == nil || l.schedule.retryAt != 0 || l.schedule.state == queued {
 		return
 	}
-	if l.schedule.state == sending {
-		l.schedule.again = true
-		return
-	}
 	if last := l.schedule.alertAt; last > 0 {
 		at = max(at, last+moment(s.keeper.cfg.Heartbeat/16))
 	}
@@ -386,6 +382,9 @@ func (s *schedule) settle(b *batch, items []renewal) {
 	delete(s.active, b)
 	for _, l := range b.leases {
 		l.schedule.state = resting
+		if l.schedule.retryAt != 0 { // because of a delete that was reported meanwhile
+			s.retry(l, l.schedule.retryAt)
+		}
 	}
 	for i := range items {
 		r, l := &items[i], items[i].lease
