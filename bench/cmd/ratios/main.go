@@ -19,6 +19,8 @@ import (
 	"os"
 	"os/signal"
 	"time"
+
+	"github.com/leasehold-go/leasehold/internal/figures"
 )
 
 func main() {
@@ -50,7 +52,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	r, err := parse(bytes.NewReader(raw))
+	r, err := figures.Parse(bytes.NewReader(raw))
 	if err != nil {
 		return err
 	}
@@ -61,7 +63,7 @@ func run(ctx context.Context, args []string) error {
 	return nil
 }
 
-func publish(r results, raw []byte, fresh bool) error {
+func publish(r figures.Results, raw []byte, fresh bool) error {
 	if fresh {
 		if err := os.WriteFile("results.txt", raw, 0o644); err != nil {
 			return err
@@ -75,7 +77,7 @@ func publish(r results, raw []byte, fresh bool) error {
 	if err != nil {
 		return err
 	}
-	renewed, err := splice(string(old), report(r))
+	renewed, err := figures.Splice(string(old), begin, end, report(r))
 	if err != nil {
 		return fmt.Errorf("%s: %w", page, err)
 	}

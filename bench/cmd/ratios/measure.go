@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/leasehold-go/leasehold/internal/figures"
 )
 
 // peers are recorded with their versions.
@@ -48,7 +50,7 @@ func measure(ctx context.Context, rounds int, each time.Duration) ([]byte, error
 	if err := bench("-test.bench=^BenchmarkMemory$", "-test.cpu=1", "-test.benchtime=1x"); err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(&out, "load-after: %s\n", load())
+	fmt.Fprintf(&out, "load-after: %s\n", figures.Load())
 	return out.Bytes(), nil
 }
 
@@ -60,7 +62,7 @@ func circumstances(ctx context.Context, out io.Writer, rounds int) error {
 	for line := range strings.Lines(string(versions)) {
 		fmt.Fprintf(out, "peer-%s", strings.TrimPrefix(line, "github.com/"))
 	}
-	fmt.Fprintf(out, "go: %s\nprocessors: %d\nrounds: %d\nload-before: %s\n", runtime.Version(), runtime.NumCPU(), rounds, load())
+	fmt.Fprintf(out, "go: %s\nprocessors: %d\nrounds: %d\nload-before: %s\n", runtime.Version(), runtime.NumCPU(), rounds, figures.Load())
 	return nil
 }
 
@@ -73,15 +75,4 @@ func command(ctx context.Context, name string, args ...string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w: %s%s", cmd, err, out, stderr.Bytes())
 	}
 	return out, nil
-}
-
-// load is how many processes wanted to run in the last minute, where the system
-// says so.
-func load() string {
-	text, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return "unknown"
-	}
-	first, _, _ := strings.Cut(string(text), " ")
-	return first
 }

@@ -1,19 +1,9 @@
 package main
 
 import (
-	"encoding/xml"
 	"fmt"
-	"math"
-	"strings"
-)
 
-// The plot is a panel a case and a bar a library: two columns of panels, each
-// with its own scale from zero, the figure beside each bar.
-const (
-	panelWidth, panelHeight = 430, 150
-	margin, top             = 20, 56
-	labelWidth, barSpace    = 130, 210
-	barHeight, barStep      = 13, 18
+	"github.com/leasehold-go/leasehold/internal/figures"
 )
 
 // panel is one case, in one unit.
@@ -34,49 +24,20 @@ var panels = []panel{
 }
 
 // plot draws medians as a self-contained SVG.
-func plot(r results) string {
-	width := 2*panelWidth + 3*margin
-	height := top + (len(panels)+1)/2*panelHeight + margin
-	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %[1]d %[2]d" font-family="sans-serif" font-size="12">`+"\n", width, height)
-	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="#ffffff"/>`+"\n", width, height)
-	b.WriteString(label(margin, 26, "start", "#1f2328", ` font-size="16" font-weight="bold"`, "One table, one run: shorter is better"))
-	b.WriteString(label(margin, 44, "start", "#59636e", "", fmt.Sprintf("medians of %s rounds, 2 processors; leasehold and baseline keep a history of 50, the others none", r.config["rounds"])))
-	for i, p := range panels {
-		x, y := margin+i%2*(panelWidth+margin), top+i/2*panelHeight
-		fmt.Fprintf(&b, `<g transform="translate(%d,%d)">`+"\n%s</g>\n", x, y, p.draw(r))
+func plot(r figures.Results) string {
+	p := figures.Plot{
+		Title:    "One table, one run: shorter is better",
+		Subtitle: fmt.Sprintf("medians of %s rounds, 2 processors; leasehold and baseline keep a history of 50, the others none", r.Config["rounds"]),
 	}
-	b.WriteString("</svg>\n")
-	return b.String()
-}
-
-func (p panel) draw(r results) string {
-	var b strings.Builder
-	b.WriteString(label(0, 18, "start", "#1f2328", ` font-weight="bold"`, p.text))
-	columns := append([]string{us}, others...)
-	longest := 0.0
-	for _, lib := range columns {
-		if v := p.median(r, lib); !math.IsNaN(v) {
-			longest = max(longest, v)
+	for _, c := range panels {
+		panel := figures.Panel{Title: c.text}
+		for _, lib := range append([]string{us}, others...) {
+			median := r.Value(series(c.bench, lib, c.procs, c.unit)).Median
+			panel.Bars = append(panel.Bars, figures.Bar{Label: lib, Colour: colour(lib), Value: median})
 		}
+		p.Panels = append(p.Panels, panel)
 	}
-	for i, lib := range columns {
-		y := 28 + i*barStep
-		b.WriteString(label(labelWidth-8, y+barHeight-2, "end", "#1f2328", "", lib))
-		v := p.median(r, lib)
-		if math.IsNaN(v) {
-			b.WriteString(label(labelWidth, y+barHeight-2, "start", "#59636e", "", "has none"))
-			continue
-		}
-		length := max(1, v/longest*barSpace)
-		fmt.Fprintf(&b, `<rect x="%d" y="%d" width="%.1f" height="%d" fill="%s"/>`+"\n", labelWidth, y, length, barHeight, colour(lib))
-		b.WriteString(label(labelWidth+int(length)+6, y+barHeight-2, "start", "#1f2328", "", round(v)))
-	}
-	return b.String()
-}
-
-func (p panel) median(r results, lib string) float64 {
-	return r.value(series{p.bench, lib, p.procs, p.unit}).median
+	return p.SVG()
 }
 
 func colour(lib string) string {
@@ -87,10 +48,4 @@ func colour(lib string) string {
 		return "#57606a"
 	}
 	return "#c8ccd1"
-}
-
-func label(x, y int, anchor, fill, style, text string) string {
-	var escaped strings.Builder
-	_ = xml.EscapeText(&escaped, []byte(text)) // a Builder never fails
-	return fmt.Sprintf(`<text x="%d" y="%d" text-anchor="%s" fill="%s"%s>%s</text>`+"\n", x, y, anchor, fill, style, escaped.String())
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/leasehold-go/leasehold/internal/figures"
 )
 
 const sample = `go: go1.26.0
@@ -32,9 +34,9 @@ BenchmarkMemory/lib=leasehold/entries=50  	1	1072 B/machine
 PASS
 `
 
-func sampleResults(t *testing.T) results {
+func sampleResults(t *testing.T) figures.Results {
 	t.Helper()
-	r, err := parse(strings.NewReader(sample))
+	r, err := figures.Parse(strings.NewReader(sample))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,27 +46,27 @@ func sampleResults(t *testing.T) results {
 func TestParse(t *testing.T) {
 	r := sampleResults(t)
 	tests := map[string]struct {
-		series series
+		series figures.Series
 		want   []float64
 	}{
-		"no suffix is one processor":   {series{"Transition", us, 1, "ns/op"}, []float64{50}},
-		"a round after another":        {series{"Transition", us, 2, "ns/op"}, []float64{60, 600, 66}},
-		"a library with a dash":        {series{"Transition", "stateless-queued", 2, "allocs/op"}, []float64{1}},
-		"what follows the library":     {series{"Memory/entries=50", us, 1, "B/machine"}, []float64{1072}},
-		"what was skipped has nothing": {series{"Can", "statekit", 1, "ns/op"}, nil},
+		"no suffix is one processor":   {series("Transition", us, 1, "ns/op"), []float64{50}},
+		"a round after another":        {series("Transition", us, 2, "ns/op"), []float64{60, 600, 66}},
+		"a library with a dash":        {series("Transition", "stateless-queued", 2, "allocs/op"), []float64{1}},
+		"what follows the library":     {series("Memory/entries=50", us, 1, "B/machine"), []float64{1072}},
+		"what was skipped has nothing": {series("Can", "statekit", 1, "ns/op"), nil},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := r.figures[test.series]; !slices.Equal(got, test.want) {
+			if got := r.Figures[test.series]; !slices.Equal(got, test.want) {
 				t.Errorf("got %v, want %v", got, test.want)
 			}
 		})
 	}
-	if got := r.config["cpu"]; got != "Some Processor @ 2.00GHz" {
+	if got := r.Config["cpu"]; got != "Some Processor @ 2.00GHz" {
 		t.Errorf("cpu is %q", got)
 	}
 	for _, bad := range []string{"ok\n", sample + "--- FAIL: BenchmarkCan/lib=looplab-2\n"} {
-		if _, err := parse(strings.NewReader(bad)); err == nil {
+		if _, err := figures.Parse(strings.NewReader(bad)); err == nil {
 			t.Errorf("accepted: %s", bad)
 		}
 	}
@@ -74,13 +76,13 @@ func TestParse(t *testing.T) {
 // say 66/60; what counts is the middle one of 1.5, 1.2 and 1.1.
 func TestRatiosArePairedByRound(t *testing.T) {
 	r := sampleResults(t)
-	if got := versus("Transition", byHand)(r, 2).median; got != 1.2 {
+	if got := versus("Transition", byHand)(r, 2).Median; got != 1.2 {
 		t.Errorf("%v times the baseline, want 1.2", got)
 	}
-	if got := lead("Transition")(r, 2).median; got != 3 {
+	if got := lead("Transition")(r, 2).Median; got != 3 {
 		t.Errorf("%v times as fast as the fastest peer, want 3", got)
 	}
-	if got := versus("Transition", "stateless-queued")(r, 2).median; !math.IsNaN(got) {
+	if got := versus("Transition", "stateless-queued")(r, 2).Median; !math.IsNaN(got) {
 		t.Errorf("one round was paired with three: %v", got)
 	}
 }
@@ -95,8 +97,8 @@ func TestQuantile(t *testing.T) {
 		{[]float64{5, 1, 3, 2, 4}, 2, 3},
 	}
 	for _, test := range tests {
-		if got := spreadOf(test.figures); got.low != test.q25 || got.median != test.half {
-			t.Errorf("%v: quartile %v and median %v, want %v and %v", test.figures, got.low, got.median, test.q25, test.half)
+		if got := figures.SpreadOf(test.figures); got.Low != test.q25 || got.Median != test.half {
+			t.Errorf("%v: quartile %v and median %v, want %v and %v", test.figures, got.Low, got.Median, test.q25, test.half)
 		}
 	}
 }
@@ -116,11 +118,11 @@ func TestTargets(t *testing.T) {
 }
 
 func TestSplice(t *testing.T) {
-	got, err := splice("head\n"+begin+"\nold\n"+end+"\ntail\n", "new\n")
+	got, err := figures.Splice("head\n"+begin+"\nold\n"+end+"\ntail\n", begin, end, "new\n")
 	if want := "head\n" + begin + "\n\nnew\n\n" + end + "\ntail\n"; err != nil || got != want {
 		t.Errorf("got %q, %v", got, err)
 	}
-	if _, err := splice("no marks", "new"); err == nil {
+	if _, err := figures.Splice("no marks", begin, end, "new"); err == nil {
 		t.Errorf("a page without marks was accepted")
 	}
 }
@@ -142,7 +144,7 @@ func TestPageShowsTheRunThatIsKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := parse(strings.NewReader(string(raw)))
+	r, err := figures.Parse(strings.NewReader(string(raw)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +152,7 @@ func TestPageShowsTheRunThatIsKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want, err := splice(string(page), report(r)); err != nil || want != string(page) {
+	if want, err := figures.Splice(string(page), begin, end, report(r)); err != nil || want != string(page) {
 		t.Errorf("docs/benchmarks.md shows another run; go run ./cmd/ratios -from results.txt -write (%v)", err)
 	}
 	picture, err := os.ReadFile("../../../docs/benchmarks.svg")

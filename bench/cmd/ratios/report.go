@@ -1,12 +1,13 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/leasehold-go/leasehold/internal/figures"
 )
 
 // The page has its own text around what is generated.
@@ -15,18 +16,8 @@ const (
 	end   = "<!-- ratios: end -->"
 )
 
-// splice replaces what stands between the marks of a page.
-func splice(page, text string) (string, error) {
-	head, rest, ok := strings.Cut(page, begin)
-	_, tail, closed := strings.Cut(rest, end)
-	if !ok || !closed {
-		return "", errors.New("the marks between which the figures go are missing")
-	}
-	return head + begin + "\n\n" + text + "\n" + end + tail, nil
-}
-
 // report is everything there is to say, in Markdown.
-func report(r results) string {
+func report(r figures.Results) string {
 	var b strings.Builder
 	b.WriteString(targetTable(r))
 	for _, procs := range anywhere {
@@ -37,8 +28,8 @@ func report(r results) string {
 	b.WriteString(countTable(r, timed, "allocs/op"))
 	b.WriteString("\nBytes of heap a machine, over 100,000 machines.\n\n")
 	b.WriteString(countTable(r, weighed, "B/machine"))
-	onIDs, onStates := series{"Transition", byHand + "-ids", 2, "ns/op"}, series{"Transition", byHand, 2, "ns/op"}
-	fmt.Fprintf(&b, "\nGiven its small integers in place of states, the baseline takes %s× its time.\n", round(r.ratio(onIDs, onStates).median))
+	onIDs, onStates := series("Transition", byHand+"-ids", 2, "ns/op"), series("Transition", byHand, 2, "ns/op")
+	fmt.Fprintf(&b, "\nGiven its small integers in place of states, the baseline takes %s× its time.\n", figures.Round(r.Ratio(onIDs, onStates).Median))
 	b.WriteString("\n" + circumstancesOf(r))
 	return b.String()
 }
@@ -50,7 +41,7 @@ func processors(n int) string {
 	return fmt.Sprintf("%d processors", n)
 }
 
-func targetTable(r results) string {
+func targetTable(r figures.Results) string {
 	var b strings.Builder
 	b.WriteString("| target | bound | 1 processor | 2 processors | |\n|---|---|---|---|---|\n")
 	for _, t := range targets {
@@ -64,14 +55,14 @@ func targetTable(r results) string {
 }
 
 // cell is the median with its quartiles, in brackets where it is not judged.
-func (t target) cell(r results, procs int) string {
+func (t target) cell(r figures.Results, procs int) string {
 	v := t.of(r, procs)
-	if math.IsNaN(v.median) {
+	if math.IsNaN(v.Median) {
 		return ""
 	}
-	text := round(v.median) + t.unit
-	if round(v.low) != round(v.high) {
-		text += fmt.Sprintf(" (%s to %s)", round(v.low), round(v.high))
+	text := figures.Round(v.Median) + t.unit
+	if figures.Round(v.Low) != figures.Round(v.High) {
+		text += fmt.Sprintf(" (%s to %s)", figures.Round(v.Low), figures.Round(v.High))
 	}
 	if !slices.Contains(t.procs, procs) {
 		text = "[" + text + "]"
@@ -103,27 +94,27 @@ var (
 var others = append([]string{byHand}, rivals...)
 
 // caseTable gives our medians, and the others' as multiples of ours.
-func caseTable(r results, rows []row, procs int, unit string) string {
+func caseTable(r figures.Results, rows []row, procs int, unit string) string {
 	return table(rows, func(bench, lib string) string {
-		ours := series{bench, us, procs, unit}
-		theirs := series{bench, lib, procs, unit}
-		switch v := r.value(theirs).median; {
+		ours := series(bench, us, procs, unit)
+		theirs := series(bench, lib, procs, unit)
+		switch v := r.Value(theirs).Median; {
 		case math.IsNaN(v):
 			return "–"
 		case lib == us:
-			return round(v) + " ns"
+			return figures.Round(v) + " ns"
 		}
-		if v := r.ratio(theirs, ours).median; !math.IsNaN(v) {
-			return round(v) + "×"
+		if v := r.Ratio(theirs, ours).Median; !math.IsNaN(v) {
+			return figures.Round(v) + "×"
 		}
-		return round(r.value(theirs).median) + " ns"
+		return figures.Round(r.Value(theirs).Median) + " ns"
 	})
 }
 
 // countTable gives everyone's medians, which hardly vary.
-func countTable(r results, rows []row, unit string) string {
+func countTable(r figures.Results, rows []row, unit string) string {
 	return table(rows, func(bench, lib string) string {
-		v := r.value(series{bench, lib, 1, unit}).median
+		v := r.Value(series(bench, lib, 1, unit)).Median
 		if math.IsNaN(v) {
 			return "–"
 		}
@@ -145,25 +136,14 @@ func table(rows []row, cell func(bench, lib string) string) string {
 	return b.String()
 }
 
-func circumstancesOf(r results) string {
+func circumstancesOf(r figures.Results) string {
 	var versions []string
-	for _, key := range slices.Sorted(maps.Keys(r.config)) {
+	for _, key := range slices.Sorted(maps.Keys(r.Config)) {
 		if path, ok := strings.CutPrefix(key, "peer-"); ok {
-			versions = append(versions, path+" "+r.config[key])
+			versions = append(versions, path+" "+r.Config[key])
 		}
 	}
-	c := r.config
+	c := r.Config
 	return fmt.Sprintf("Measured on %s (%s processors), %s/%s, %s; %s rounds; load average %s before and %s after. Peers: %s.\n",
 		c["cpu"], c["processors"], c["goos"], c["goarch"], c["go"], c["rounds"], c["load-before"], c["load-after"], strings.Join(versions, ", "))
-}
-
-// round gives a figure as many digits as it is worth.
-func round(v float64) string {
-	switch {
-	case v == math.Trunc(v) || v >= 100:
-		return fmt.Sprintf("%.0f", v)
-	case v >= 10:
-		return fmt.Sprintf("%.1f", v)
-	}
-	return fmt.Sprintf("%.2f", v)
 }

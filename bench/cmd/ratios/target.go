@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"math"
+
+	"github.com/leasehold-go/leasehold/internal/figures"
 )
 
 // target is a bound on one figure of ours.
@@ -12,7 +14,7 @@ type target struct {
 	atLeast bool // otherwise at most
 	unit    string
 	procs   []int // where it holds; elsewhere the figure is shown and not judged
-	of      func(r results, procs int) spread
+	of      func(r figures.Results, procs int) figures.Spread
 }
 
 var (
@@ -36,39 +38,39 @@ var targets = []target{
 	{text: "a machine with 50 entries", limit: 1536, unit: " B", procs: anyMemory, of: figure("Memory/entries=50", "B/machine")},
 }
 
-func figure(bench, unit string) func(results, int) spread {
-	return func(r results, procs int) spread { return r.value(series{bench, us, procs, unit}) }
+func figure(bench, unit string) func(figures.Results, int) figures.Spread {
+	return func(r figures.Results, procs int) figures.Spread { return r.Value(series(bench, us, procs, unit)) }
 }
 
 // versus is our time as a multiple of another's.
-func versus(bench, other string) func(results, int) spread {
-	return func(r results, procs int) spread {
-		return r.ratio(series{bench, us, procs, "ns/op"}, series{bench, other, procs, "ns/op"})
+func versus(bench, other string) func(figures.Results, int) figures.Spread {
+	return func(r figures.Results, procs int) figures.Spread {
+		return r.Ratio(series(bench, us, procs, "ns/op"), series(bench, other, procs, "ns/op"))
 	}
 }
 
 // burden is the time of our transition with a feature that it does not use, as a
 // multiple of that without.
-func burden(feature string) func(results, int) spread {
-	return func(r results, procs int) spread {
-		return r.ratio(series{"Transition", us + "-" + feature, procs, "ns/op"}, series{"Transition", us, procs, "ns/op"})
+func burden(feature string) func(figures.Results, int) figures.Spread {
+	return func(r figures.Results, procs int) figures.Spread {
+		return r.Ratio(series("Transition", us+"-"+feature, procs, "ns/op"), series("Transition", us, procs, "ns/op"))
 	}
 }
 
 // lead is the time of the fastest peer as a multiple of ours.
-func lead(bench string) func(results, int) spread {
-	return func(r results, procs int) spread {
-		ours := series{bench, us, procs, "ns/op"}
+func lead(bench string) func(figures.Results, int) figures.Spread {
+	return func(r figures.Results, procs int) figures.Spread {
+		ours := series(bench, us, procs, "ns/op")
 		theirs := ours
-		theirs.lib = r.fastest(ours)
-		return r.ratio(theirs, ours)
+		theirs.Lib = fastest(r, ours)
+		return r.Ratio(theirs, ours)
 	}
 }
 
 // met judges the medians. A figure that was not measured meets nothing.
-func (t target) met(r results) bool {
+func (t target) met(r figures.Results) bool {
 	for _, procs := range t.procs {
-		v := t.of(r, procs).median
+		v := t.of(r, procs).Median
 		if math.IsNaN(v) || t.atLeast && v < t.limit || !t.atLeast && v > t.limit {
 			return false
 		}
