@@ -1,0 +1,170 @@
+package locks
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/bsm/redislock"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/leasehold-go/leasehold/internal/figures"
+	"github.com/leasehold-go/leasehold/lease"
+)
+
+// settle is how long a waiter has until the key is released. It has found the key held and
+// waits by then.
+const settle = 5 * time.Millisecond
+
+// pair is one contender whose two sides, each with a client of its own, hand a key to each
+// other.
+type pair [2]lock
+
+// handover measures the time from the call that releases a key until the waiter on another
+// client has it.
+func handover(ctx context.Context, b *bench) error {
+	addr := b.redis.Addr()
+	pairs := make([]pair, 5)
+	for side := range 2 {
+		st, err := b.redisStore(ctx, addr)
+		if err != nil {
+			return err
+		}
+		k, err := b.keeper(st, lease.Config{TTL: TTL})
+		if err != nil {
+			return err
+		}
+		rueidis, err := b.rueidisLock()
+		if err != nil {
+			return err
+		}
+		hand, err := b.subscriber(ctx, addr, "handover:by-hand")
+		if err != nil {
+			return err
+		}
+		polled := bsm(b.dial(addr), &redislock.Options{RetryStrategy: redislock.LinearBackoff(100 * time.Millisecond)})
+		polled.retry = 100 * time.Millisecond
+		spread := redlock(b.dial(addr))
+		spread.retry = 250 * time.Millisecond
+		for i, l := range []lock{held(k, lease.WithWait()), hand, rueidis, polled, spread} {
+			pairs[i][side] = l
+		}
+	}
+	return b.handovers(ctx, pairs, b.Handovers)
+}
+
+// handovers gives the pairs their turns of n handovers. A pair that polls has a fiftieth
+// of them. At the end it reports the quantiles of all rounds together.
+func (b *bench) handovers(ctx context.Context, pairs []pair, n int) error {
+	all := make([][]float64, len(pairs))
+	err := b.rounds(ctx, b.Rounds, len(pairs), func(i int) error {
+		count := n
+		if pairs[i][0].retry > 0 {
+			count = max(2, n/50)
+		}
+		lasted, err := pairs[i].exchange(ctx, count)
+		if err != nil {
+			return fmt.Errorf("%s: %w", pairs[i][0].name, err)
+		}
+		all[i] = append(all[i], lasted...)
+		return b.report(pairs[i][0].name, "", count, metric{figures.SpreadOf(lasted).Median, "ms/op"})
+	})
+	if err != nil {
+		return err
+	}
+	for i, lasted := range all {
+		if err := b.report(pairs[i][0].name, "/pooled", len(lasted), quantiles(lasted)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// quantiles sums up the handovers of all rounds, in milliseconds.
+func quantiles(lasted []float64) []metric {
+	slices.Sort(lasted)
+	median, p99 := figures.Quantile(lasted, 0.5), figures.Quantile(lasted, 0.99)
+	return []metric{{median, "p50-ms"}, {p99, "p99-ms"}, {p99 / median, "p99/p50"}}
+}
+
+// exchange hands a key over n times and returns how long each took, in milliseconds.
+func (p pair) exchange(ctx context.Context, n int) (lasted []float64, err error) {
+	key := "handover:" + p[0].name
+	release, err := p[0].acquire(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	for i := range n {
+		next := make(chan holding, 1)
+		go func() { next <- p[(i+1)%2].take(ctx, key) }()
+		time.Sleep(settle + time.Duration(rand.Int64N(int64(p[0].retry)+1)))
+		began := time.Now()
+		if err := release(ctx); err != nil {
+			<-next
+			return nil, err
+		}
+		now := <-next
+		if now.err != nil {
+			return nil, now.err
+		}
+		lasted = append(lasted, milliseconds(now.at.Sub(began)))
+		release = now.release
+	}
+	return lasted, release(ctx)
+}
+
+// holding is what a waiter got, and when.
+type holding struct {
+	release release
+	at      time.Time
+	err     error
+}
+
+func (l lock) take(ctx context.Context, key string) holding {
+	release, err := l.acquire(ctx, key)
+	return holding{release, time.Now(), err}
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// subscriber is a lock by hand whose release publishes and whose waiter, subscribed to the
+// channel of its one key, tries again when it hears of it.
+func (b *bench) subscriber(ctx context.Context, addr, key string) (lock, error) {
+	client := b.dial(addr)
+	heard, err := b.subscribe(ctx, client, key)
+	if err != nil {
+		return lock{}, err
+	}
+	hand := raw("by-hand", client, deleteAndPublish)
+	attempt := hand.acquire
+	hand.acquire = func(ctx context.Context, key string) (release, error) {
+		for {
+			for len(heard) > 0 { // of earlier releases
+				<-heard
+			}
+			release, err := attempt(ctx, key)
+			if !isHeld(err) {
+				return release, err
+			}
+			select {
+			case <-heard:
+			case <-time.After(TTL):
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+	}
+	return hand, nil
+}
+
+// subscribe listens for the releases of a key by hand.
+func (b *bench) subscribe(ctx context.Context, client *redis.Client, key string) (<-chan *redis.Message, error) {
+	sub := client.Subscribe(ctx, "freed:"+key)
+	b.later(func() { sub.Close() })
+	if _, err := sub.Receive(ctx); err != nil {
+		return nil, err
+	}
+	return sub.Channel(), nil
+}

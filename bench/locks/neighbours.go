@@ -1,0 +1,154 @@
+package locks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/leasehold-go/leasehold/internal/redistest"
+	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/store"
+)
+
+func isHeld(err error) bool { return errors.Is(err, store.ErrHeld) }
+
+// parallel calls f for each of n with a number of goroutines, and returns the first
+// error.
+func parallel(ctx context.Context, n, goroutines int, f func(ctx context.Context, i int) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	var next atomic.Int64
+	for range goroutines {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return
+				}
+				if err := f(ctx, i); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return context.Cause(ctx)
+}
+
+// neighbours counts the commands that the server gets for one waiter while nothing
+// happens, beside many keys that begin like the waiter's. Nothing is renewed meanwhile:
+// all records outlive the case.
+func neighbours(ctx context.Context, b *bench) error {
+	st, err := b.redisStore(ctx, b.redis.Addr())
+	if err != nil {
+		return err
+	}
+	create := func(ctx context.Context, key string) error {
+		_, err := st.Create(ctx, store.Claim{Key: key, Value: value, TTL: 10 * time.Minute, Nonce: store.NewNonce()})
+		return err
+	}
+	if err := create(ctx, "job:1"); err != nil {
+		return err
+	}
+	err = parallel(ctx, b.Neighbours, b.Callers, func(ctx context.Context, i int) error {
+		return create(ctx, fmt.Sprintf("job:1%06d", i))
+	})
+	if err != nil {
+		return err
+	}
+	k, err := b.keeper(st, lease.Config{TTL: TTL})
+	if err != nil {
+		return err
+	}
+	waiting, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { _, err := k.Acquire(waiting, "job:1", value, lease.WithWait()); ended <- err }()
+	defer func() { stop(); <-ended }()
+	time.Sleep(b.Watched / 10) // the waiter has subscribed and read what it reads
+	if err := b.client.ConfigResetStat(ctx).Err(); err != nil {
+		return err
+	}
+	select {
+	case err := <-ended:
+		ended <- err
+		return fmt.Errorf("the waiter ended while the key was held: %w", err)
+	case <-time.After(b.Watched):
+	}
+	info, err := b.client.Info(ctx, "commandstats").Result()
+	if err != nil {
+		return err
+	}
+	calls, err := parseCalls(info, "ping", "info", "config|resetstat")
+	if err != nil {
+		return err
+	}
+	return errors.Join(b.report("leasehold", "", 1, metric{float64(calls), "commands"}), b.flush())
+}
+
+// listeners measures what a release costs the server beside one and beside many processes
+// that listen: each has a connection, a store and a keeper with one lease, or by hand a
+// subscription of its own key. The few and the many have a server each, so that they can
+// take turns.
+func listeners(ctx context.Context, b *bench) error {
+	type contender struct {
+		lock
+		part string
+		cpu  func(context.Context) (time.Duration, error)
+	}
+	var all []contender
+	for _, n := range []int{1, b.Listeners} {
+		server, err := redistest.Run(filepath.Join(b.dir, fmt.Sprintf("listeners%d", n)))
+		if err != nil {
+			return err
+		}
+		b.later(server.Stop)
+		err = parallel(ctx, n, 1, func(ctx context.Context, i int) error { return b.listen(ctx, server.Addr(), i) })
+		if err != nil {
+			return err
+		}
+		st, err := b.redisStore(ctx, server.Addr())
+		if err != nil {
+			return err
+		}
+		k, err := b.keeper(st, lease.Config{TTL: TTL})
+		if err != nil {
+			return err
+		}
+		cpu := redisCPU(b.dial(server.Addr()))
+		part := "/few"
+		if n > 1 {
+			part = "/many"
+		}
+		all = append(all, contender{held(k), part, cpu},
+			contender{raw("by-hand", b.dial(server.Addr()), deleteAndPublish), part, cpu})
+	}
+	return b.rounds(ctx, b.Rounds, len(all), func(i int) error {
+		t, err := turnOf(ctx, all[i].lock, 1, b.Turn, all[i].cpu)
+		if err != nil {
+			return err
+		}
+		return b.report(all[i].name, all[i].part, t.ops, t.metrics()...)
+	})
+}
+
+// listen starts one process that listens, as far as the server can tell.
+func (b *bench) listen(ctx context.Context, addr string, i int) error {
+	st, err := b.redisStore(ctx, addr)
+	if err != nil {
+		return err
+	}
+	k, err := b.keeper(st, lease.Config{TTL: 10 * time.Minute})
+	if err != nil {
+		return err
+	}
+	if _, err := k.Acquire(ctx, fmt.Sprintf("listener:%d", i), value); err != nil {
+		return err
+	}
+	_, err = b.subscribe(ctx, b.dial(addr), fmt.Sprintf("listener:%d", i))
+	return err
+}
