@@ -191,7 +191,7 @@ func etcdHandover(ctx context.Context, b *bench) error {
 			pairs[i][side] = l
 		}
 	}
-	return b.handovers(ctx, pairs, max(2, b.Handovers/5))
+	return b.handovers(ctx, pairs, max(2, b.Handovers/20), etcdSettle)
 }
 
 // queueHandovers is how often the key changes hands in one turn of etcdQueue.

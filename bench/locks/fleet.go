@@ -71,6 +71,13 @@ func acquireAll(ctx context.Context, b *bench, heartbeat time.Duration) (f *leas
 	if err != nil {
 		return nil, err
 	}
+	// The connections of as many callers are open before the heap is measured.
+	err = parallel(ctx, 8*b.Callers, b.Callers, func(ctx context.Context, i int) error {
+		return held(f.keeper).cycle(ctx, fmt.Sprintf("warm:%d", i))
+	})
+	if err != nil {
+		return nil, err
+	}
 	before := liveHeap()
 	err = parallel(ctx, b.Leases, b.Callers, func(ctx context.Context, i int) (err error) {
 		f.held[i], err = f.keeper.Acquire(ctx, fmt.Sprintf("fleet:%d", i), bytes.Repeat([]byte("x"), valueSize))

@@ -14,9 +14,13 @@ import (
 	"github.com/leasehold-go/leasehold/lease"
 )
 
-// settle is how long a waiter has until the key is released. It has found the key held and
-// waits by then.
-const settle = 5 * time.Millisecond
+// settle and etcdSettle are how long a waiter has until the key is released. It has found
+// the key held and waits by then. A member of etcd takes up to 100 ms until a watch that
+// began at its current revision, such as concurrency.Mutex's, is told of changes at once.
+const (
+	settle     = 5 * time.Millisecond
+	etcdSettle = 120 * time.Millisecond
+)
 
 // pair is one contender whose two sides, each with a client of its own, hand a key to each
 // other.
@@ -52,19 +56,19 @@ func handover(ctx context.Context, b *bench) error {
 			pairs[i][side] = l
 		}
 	}
-	return b.handovers(ctx, pairs, b.Handovers)
+	return b.handovers(ctx, pairs, b.Handovers, settle)
 }
 
 // handovers gives the pairs their turns of n handovers. A pair that polls has a fiftieth
 // of them. At the end it reports the quantiles of all rounds together.
-func (b *bench) handovers(ctx context.Context, pairs []pair, n int) error {
+func (b *bench) handovers(ctx context.Context, pairs []pair, n int, settle time.Duration) error {
 	all := make([][]float64, len(pairs))
 	err := b.rounds(ctx, b.Rounds, len(pairs), func(i int) error {
 		count := n
 		if pairs[i][0].retry > 0 {
 			count = max(2, n/50)
 		}
-		lasted, err := pairs[i].exchange(ctx, count)
+		lasted, err := pairs[i].exchange(ctx, count, settle)
 		if err != nil {
 			return fmt.Errorf("%s: %w", pairs[i][0].name, err)
 		}
@@ -90,7 +94,8 @@ func quantiles(lasted []float64) []metric {
 }
 
 // exchange hands a key over n times and returns how long each took, in milliseconds.
-func (p pair) exchange(ctx context.Context, n int) (lasted []float64, err error) {
+// Each waiter has the time settle, and a random part of its retry interval, before.
+func (p pair) exchange(ctx context.Context, n int, settle time.Duration) (lasted []float64, err error) {
 	key := "handover:" + p[0].name
 	release, err := p[0].acquire(ctx, key)
 	if err != nil {

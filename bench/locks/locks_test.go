@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 // tiny is a run in which every contender of every case has one short turn.
 var tiny = Config{
 	Rounds: 1, Turn: time.Millisecond, Callers: 4, Handovers: 3,
-	Leases: 20, Heartbeat: 200 * time.Millisecond, Neighbours: 10, Watched: 200 * time.Millisecond,
+	Leases: 20, Heartbeat: 200 * time.Millisecond, Neighbours: 10, Watched: time.Second,
 	Listeners: 3, Waiters: 3, Periods: 1, Soak: 500 * time.Millisecond,
 }
 

@@ -40,28 +40,46 @@ func parallel(ctx context.Context, n, goroutines int, f func(ctx context.Context
 	return context.Cause(ctx)
 }
 
-// neighbours counts the commands that the server gets for one waiter while nothing
-// happens, beside many keys that begin like the waiter's. Nothing is renewed meanwhile:
-// all records outlive the case.
+// renewals is how often the holder of the case Neighbours renews its record meanwhile. Its
+// TTL, three times the interval, passes once: a waiter looks at the record again when that
+// could have expired.
+const renewals = 4
+
+// neighbours counts the commands, those of scripts included, that the server gets for one
+// waiter while its key stays held, beside many keys that begin like the waiter's. The
+// holder's own renewals are counted without a waiter first, and subtracted. Nothing else
+// is renewed: the neighbours outlive the case.
 func neighbours(ctx context.Context, b *bench) error {
 	st, err := b.redisStore(ctx, b.redis.Addr())
 	if err != nil {
 		return err
 	}
-	create := func(ctx context.Context, key string) error {
-		_, err := st.Create(ctx, store.Claim{Key: key, Value: value, TTL: 10 * time.Minute, Nonce: store.NewNonce()})
-		return err
-	}
-	if err := create(ctx, "job:1"); err != nil {
-		return err
+	const long = 30 * time.Minute
+	create := func(ctx context.Context, key string, ttl time.Duration) (store.Token, error) {
+		grant, err := st.Create(ctx, store.Claim{Key: key, Value: value, TTL: ttl, Nonce: store.NewNonce()})
+		return grant.Token, err
 	}
 	err = parallel(ctx, b.Neighbours, b.Callers, func(ctx context.Context, i int) error {
-		return create(ctx, fmt.Sprintf("job:1%06d", i))
+		_, err := create(ctx, fmt.Sprintf("job:1%06d", i), long)
+		return err
 	})
 	if err != nil {
 		return err
 	}
-	k, err := b.keeper(st, lease.Config{TTL: TTL})
+	token, err := create(ctx, "job:1", 3*b.Watched/renewals)
+	if err != nil {
+		return err
+	}
+	holding := []store.Renewal{{Key: "job:1", Token: token}}
+	alone, err := b.observe(ctx, st, holding)
+	if err != nil {
+		return err
+	}
+	waiter, err := b.redisStore(ctx, b.redis.Addr())
+	if err != nil {
+		return err
+	}
+	k, err := b.keeper(waiter, lease.Config{TTL: TTL})
 	if err != nil {
 		return err
 	}
@@ -69,25 +87,38 @@ func neighbours(ctx context.Context, b *bench) error {
 	ended := make(chan error, 1)
 	go func() { _, err := k.Acquire(waiting, "job:1", value, lease.WithWait()); ended <- err }()
 	defer func() { stop(); <-ended }()
-	time.Sleep(b.Watched / 10) // the waiter has subscribed and read what it reads
-	if err := b.client.ConfigResetStat(ctx).Err(); err != nil {
+	time.Sleep(b.Watched / renewals / 4) // the waiter has subscribed and read what it reads
+	beside, err := b.observe(ctx, st, holding)
+	if err != nil {
 		return err
 	}
 	select {
 	case err := <-ended:
 		ended <- err
 		return fmt.Errorf("the waiter ended while the key was held: %w", err)
-	case <-time.After(b.Watched):
+	default:
+	}
+	return errors.Join(b.report("leasehold", "", 1, metric{float64(max(0, beside-alone)), "commands"}), b.flush())
+}
+
+// observe counts the commands of a time of observation in which the holder renews.
+func (b *bench) observe(ctx context.Context, st store.Store, holding []store.Renewal) (int, error) {
+	if err := b.client.ConfigResetStat(ctx).Err(); err != nil {
+		return 0, err
+	}
+	tick := time.NewTicker(b.Watched / renewals)
+	defer tick.Stop()
+	for range renewals {
+		if answer := st.Renew(ctx, holding)[0]; answer.Err != nil {
+			return 0, answer.Err
+		}
+		<-tick.C
 	}
 	info, err := b.client.Info(ctx, "commandstats").Result()
 	if err != nil {
-		return err
+		return 0, err
 	}
-	calls, err := parseCalls(info, "ping", "info", "config|resetstat")
-	if err != nil {
-		return err
-	}
-	return errors.Join(b.report("leasehold", "", 1, metric{float64(calls), "commands"}), b.flush())
+	return parseCalls(info, "ping", "info", "config|resetstat")
 }
 
 // listeners measures what a release costs the server beside one and beside many processes
