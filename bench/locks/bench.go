@@ -2,6 +2,7 @@ package locks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -71,7 +72,8 @@ var Cases = []Case{
 }
 
 // Run runs the cases whose names match, and writes their figures to out and its progress
-// to log. Servers keep their files in dir.
+// to log. Servers keep their files in dir. A case that fails does not end the run: it is a
+// configuration line of its own, failed-<name>, and part of the error at the end.
 func Run(ctx context.Context, dir string, cfg Config, match *regexp.Regexp, out, log io.Writer) error {
 	cases := slices.DeleteFunc(slices.Clone(Cases), func(c Case) bool { return !match.MatchString(c.Name) })
 	if len(cases) == 0 {
@@ -82,16 +84,22 @@ func Run(ctx context.Context, dir string, cfg Config, match *regexp.Regexp, out,
 		return err
 	}
 	defer servers.stop()
+	var errs []error
 	for _, c := range cases {
+		if err := ctx.Err(); err != nil {
+			return errors.Join(append(errs, err)...)
+		}
 		fmt.Fprintf(log, "%s\n", c.Name)
 		b := &bench{Config: cfg, servers: servers, name: c.Name, out: out, log: log}
 		err := c.run(ctx, b)
 		b.closeAll()
-		if err != nil {
-			return fmt.Errorf("%s: %w", c.Name, err)
+		if err := errors.Join(err, servers.flush()); err != nil {
+			text := strings.Join(strings.Fields(fmt.Sprintf("%.300v", err)), " ")
+			fmt.Fprintf(out, "failed-%s: %s\n", c.Name, text)
+			errs = append(errs, fmt.Errorf("%s: %s", c.Name, text))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // bench is one case under way.

@@ -98,7 +98,7 @@ func neighbours(ctx context.Context, b *bench) error {
 		return fmt.Errorf("the waiter ended while the key was held: %w", err)
 	default:
 	}
-	return errors.Join(b.report("leasehold", "", 1, metric{float64(max(0, beside-alone)), "commands"}), b.flush())
+	return b.report("leasehold", "", 1, metric{float64(max(0, beside-alone)), "commands"})
 }
 
 // observe counts the commands of a time of observation in which the holder renews.

@@ -88,20 +88,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 
 	var raw []byte
+	var failed error // a case failed; the others have figures
 	if *from != "" {
 		raw, err = os.ReadFile(*from)
 	} else {
-		raw, err = measure(ctx, cfg, pattern, stderr)
+		raw, failed, err = measure(ctx, cfg, pattern, stderr)
 	}
 	if err != nil {
 		return err
 	}
 	r, err := figures.Parse(bytes.NewReader(raw))
 	if err != nil {
-		return err
+		return errors.Join(failed, err)
 	}
-	if _, err := fmt.Fprintln(stdout, report(r)); err != nil {
-		return err
+	if _, err := fmt.Fprintln(stdout, report(r)); err != nil || failed != nil {
+		return errors.Join(failed, err)
 	}
 	if *write {
 		return publish(r, raw)
@@ -110,22 +111,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 }
 
 // measure runs the benchmarks and returns their output, in the format of `go test
-// -bench`, with the circumstances as configuration lines ahead of it.
-func measure(ctx context.Context, cfg locks.Config, match *regexp.Regexp, log io.Writer) ([]byte, error) {
+// -bench`, with the circumstances as configuration lines ahead of it, and the failures of
+// cases.
+func measure(ctx context.Context, cfg locks.Config, match *regexp.Regexp, log io.Writer) (raw []byte, failed, err error) {
 	dir, err := os.MkdirTemp("", "locks")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer os.RemoveAll(dir)
 	var out bytes.Buffer
 	if err := circumstances(ctx, &out, cfg); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if err := locks.Run(ctx, dir, cfg, match, &out, log); err != nil {
-		return nil, err
-	}
+	failed = locks.Run(ctx, dir, cfg, match, &out, log)
 	fmt.Fprintf(&out, "load-after: %s\n", figures.Load())
-	return out.Bytes(), nil
+	return out.Bytes(), failed, nil
 }
 
 func circumstances(ctx context.Context, out io.Writer, cfg locks.Config) error {

@@ -82,6 +82,11 @@ func report(r figures.Results) string {
 	for _, t := range tables {
 		b.WriteString(t.markdown(r))
 	}
+	for _, key := range slices.Sorted(maps.Keys(r.Config)) {
+		if name, ok := strings.CutPrefix(key, "failed-"); ok {
+			fmt.Fprintf(&b, "\n%s failed: %s\n", name, r.Config[key])
+		}
+	}
 	b.WriteString("\n" + circumstancesOf(r))
 	return b.String()
 }
