@@ -347,7 +347,8 @@ func runReturnsLoss(s *scene) {
 	err := registry.Run(s.Context(), k, lifecycle, s.config(), func(ctx context.Context, i *instance) error {
 		inst = i
 		s.climb(i, Starting, Active)
-		if err := other.Delete(ctx, s.key, store.ByToken(i.Lease().Token())); err != nil {
+		// The loss ends ctx, maybe before the delete has its answer.
+		if err := other.Delete(s.Context(), s.key, store.ByToken(i.Lease().Token())); err != nil {
 			s.Error(err)
 		}
 		<-ctx.Done()
