@@ -30,7 +30,7 @@ type Config struct {
 	Soak       time.Duration // one heartbeat period of the soak; the TTL is three of it
 }
 
-// Full is the run whose figures are published; about fifteen minutes.
+// Full is the size of a published run; about fifteen minutes.
 func Full() Config {
 	return Config{
 		Rounds: 20, Turn: 400 * time.Millisecond, Callers: 64, Handovers: 250,
@@ -111,7 +111,7 @@ type bench struct {
 	closers  []func()
 }
 
-// later registers what has to be closed at the end of the case, last first.
+// later registers a function for the end of the case. The last one is called first.
 func (b *bench) later(f func()) { b.closers = append(b.closers, f) }
 
 func (b *bench) closeAll() {

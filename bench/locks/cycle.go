@@ -115,7 +115,7 @@ func measure(ctx context.Context, serverCPU func(context.Context) (time.Duration
 	return t, err
 }
 
-// unknownCPU stands for a server whose CPU time is not asked for.
+// unknownCPU is the CPU time of a server that is not measured.
 func unknownCPU(context.Context) (time.Duration, error) { return 0, nil }
 
 // clientCPU returns the CPU time that this process has used.

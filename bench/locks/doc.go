@@ -10,6 +10,10 @@
 // all of them alike. The output has the format of `go test -bench`, one line a turn, and
 // ratios are formed within a round.
 //
+// The commands for one waiter beside its neighbours are those that the server executed,
+// in scripts too, less those of the same time without the waiter. The holder renews
+// meanwhile, and its TTL passes once.
+//
 // # How the contenders are used
 //
 // Each contender has a client of its own with the client's default options, a TTL of 45 s
@@ -27,7 +31,8 @@
 //     defaults.
 //   - rueidislock has a majority of 1 and NOLOOP tracking, its fastest documented mode.
 //   - mutex is concurrency.Mutex of etcd's client on a shared session. Mutexes of one
-//     session share a key, so the waiters of one key have a session each.
+//     session share a key, so the waiters of one key have a session each, and their
+//     requests include the keep-alives of these sessions.
 //
 // No peer has a fencing token, a listing, or a value that is checked before it is
 // overwritten. leasehold has all of them in every figure.

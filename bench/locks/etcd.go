@@ -20,7 +20,7 @@ import (
 // ttlSeconds is TTL as etcd takes it.
 const ttlSeconds = int(TTL / time.Second)
 
-// requests counts what a client sends: calls, and messages on streams.
+// requests counts the calls of a client, and its messages on streams, keep-alives included.
 type requests struct{ atomic.Int64 }
 
 func (r *requests) unary(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {

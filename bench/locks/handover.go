@@ -22,8 +22,7 @@ const (
 	etcdSettle = 120 * time.Millisecond
 )
 
-// pair is one contender whose two sides, each with a client of its own, hand a key to each
-// other.
+// pair is one contender. Its two sides have a client each and hand a key to each other.
 type pair [2]lock
 
 // handover measures the time from the call that releases a key until the waiter on another
@@ -120,7 +119,7 @@ func (p pair) exchange(ctx context.Context, n int, settle time.Duration) (lasted
 	return lasted, release(ctx)
 }
 
-// holding is what a waiter got, and when.
+// holding is the result of a waiter: its release, or its error, and the time.
 type holding struct {
 	release release
 	at      time.Time
@@ -134,8 +133,8 @@ func (l lock) take(ctx context.Context, key string) holding {
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// subscriber is a lock by hand whose release publishes and whose waiter, subscribed to the
-// channel of its one key, tries again when it hears of it.
+// subscriber is a lock by hand on one key. Its release publishes on a channel, and its
+// waiter, subscribed to that channel, tries again after each message.
 func (b *bench) subscriber(ctx context.Context, addr, key string) (lock, error) {
 	client := b.dial(addr)
 	heard, err := b.subscribe(ctx, client, key)

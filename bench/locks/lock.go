@@ -18,10 +18,10 @@ import (
 	redisstore "github.com/leasehold-go/leasehold/store/redis"
 )
 
-// closeLimit bounds what a contender may take to end.
+// closeLimit is how long a contender may take to close.
 const closeLimit = 2 * time.Minute
 
-// value is what records hold where the case does not say otherwise.
+// value is the value of every record, unless the case has its own.
 var value = []byte("holder-1")
 
 // release ends one holding of a key.
@@ -113,7 +113,7 @@ var (
 		return redis.call('DEL', KEYS[1])`)
 )
 
-// raw is a lock written by hand without waiting, whose release runs a script.
+// raw is a lock by hand that does not wait. Its release runs the script.
 func raw(name string, client redis.Cmdable, script *redis.Script) lock {
 	return lock{name: name, acquire: func(ctx context.Context, key string) (release, error) {
 		nonce := rand.Text()

@@ -16,8 +16,8 @@ import (
 	"github.com/leasehold-go/leasehold/internal/redistest"
 )
 
-// member is the program that serves as etcd. It is built and run as a process, so that
-// this module does not link the server.
+// member is the program of the etcd member. It is built in the workspace (go.work) and run
+// as a process, so that this module neither requires nor links the server.
 const member = "github.com/leasehold-go/leasehold/e2e/etcdtest/etcdmember"
 
 // servers are one Redis server, and one etcd member if a case needs it.
