@@ -86,7 +86,13 @@ func (d *rounds) begin(prefix string) *watcher {
 // that fails before its first EventSynced is replaced by a new one.
 func (d *rounds) awaitEqual(at **watcher) {
 	var fault string
+	var listed time.Duration
 	equal := eventually(d.timeout(), func() bool {
+		if !d.virtual {
+			time.Sleep(listed) // it may be a lot of work, which holds up what it waits for
+		}
+		began := time.Now()
+		defer func() { listed = time.Since(began) }()
 		var again bool
 		(*at).inspect(func(v *view) {
 			fault = d.fault(v)
