@@ -43,9 +43,7 @@ func TestFlushAllEndsEveryTermAndLetsEveryWaiterIn(t *testing.T) {
 	if s.raw("alone") != "" || s.fenceName("alone") != "" {
 		t.Error("a lost term put its record back")
 	}
-	if got := listed(t, b.store, "job:"); len(got) != keys {
-		t.Errorf("%d of %d records are listed", len(got), keys)
-	}
+	eventually(t, "all records are listed", func() bool { return len(listed(t, b.store, "job:")) == keys })
 }
 
 func TestScriptFlushInTheMiddleIsNotNoticed(t *testing.T) {
@@ -138,9 +136,10 @@ func TestAVanishedPartOfARecordEndsItsTerm(t *testing.T) {
 		held := a.acquire("index", "a")
 		s.do("DEL", store.Reserved+"index")
 		a.renewed(held)
-		if _, there := listed(t, b.store, "index")["index"]; !there {
-			t.Error("a renewed record is not listed")
-		}
+		eventually(t, "a renewed record is listed", func() bool {
+			_, there := listed(t, b.store, "index")["index"]
+			return there
+		})
 	})
 }
 
@@ -190,7 +189,5 @@ func TestEvictionEndsTermsAndTokensTell(t *testing.T) {
 	if t.Logf("%d terms lost, %d intact", gone, intact); gone == 0 || intact == 0 {
 		t.Error("the server is to have evicted some")
 	}
-	if got := listed(t, b.store, "job:"); len(got) != keys {
-		t.Errorf("%d of %d records are listed", len(got), keys)
-	}
+	eventually(t, "all records are listed", func() bool { return len(listed(t, b.store, "job:")) == keys })
 }

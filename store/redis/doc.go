@@ -16,8 +16,8 @@
 // the older version end before the newer one starts.
 //
 // The entry of an index is written behind its record in the same pipeline, and not by
-// the same script, so that trouble with one is none of the other. A store writes entries
-// again with some of its renewals, and takes out those whose records it has deleted; a
+// the same script, so that trouble with one is none of the other. A store writes the
+// entries of what it renews again, and takes out those whose records it has deleted; a
 // List takes out what it finds without a record. After a crash between record and entry
 // a List can miss the record for one ttl.
 //

@@ -2,10 +2,11 @@ package redisstore
 
 import (
 	"context"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/leasehold-go/leasehold/store"
 )
 
 // index keeps the names of keys where List looks for them. An entry is written with its
@@ -28,8 +29,6 @@ const (
 	houseLimit = 5 * time.Second // for one
 	houseItems = 1 << 12         // beyond which a round comes at once
 	entryCost  = 128
-
-	refreshed = 4 // one of so many renewals writes its entry again
 )
 
 func newIndex(l layout, t *transport) *index {
@@ -69,12 +68,15 @@ func (x *index) schedule() {
 	}
 }
 
-// refresh has the entries of some renewed records written again: an index can have lost
-// them with a server's data.
-func (x *index) refresh(items []item) {
+// refresh has the next round write the entries of renewed records again: an index can have
+// lost them with a server's data.
+func (x *index) refresh(items []item, results []store.RenewResult) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	for _, i := range items {
-		if rand.N(refreshed) == 0 {
-			x.addLater(i.names)
+		if !x.closed && results[i.place].Err == nil {
+			x.missing[i.key] = i.names
+			x.schedule()
 		}
 	}
 }

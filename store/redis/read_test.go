@@ -162,7 +162,7 @@ func TestListDropsEntriesOfGoneRecords(t *testing.T) {
 	}
 }
 
-// Whatever happened to the index, the next few heartbeats mend it.
+// Whatever happened to the index, the next heartbeat mends it.
 func TestRenewMendsTheIndex(t *testing.T) {
 	b := start(t)
 	c := claim("key")

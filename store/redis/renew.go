@@ -19,7 +19,7 @@ func (s *Store) Renew(ctx context.Context, batch []store.Renewal) []store.RenewR
 		}
 	}
 	s.renew(ctx, items, results)
-	s.index.refresh(items)
+	s.index.refresh(items, results)
 	return results
 }
 
