@@ -22,7 +22,7 @@ if not f or f.nonce ~= nonce and not has_ended(past, nonce) then
     created = redis.call('SET', key, value, 'PX', ttl + 1) -- over a value in its last millisecond
   end
   if created then
-    if f and f.nonce ~= string.rep('0', 32) then past = string.sub(f.nonce .. past, 1, ENDED) end
+    if f and f.nonce ~= '00000000000000000000000000000000' then past = string.sub(f.nonce .. past, 1, ENDED) end
     redis.call('SET', fence, '1l' .. string.format('%016.0f', token) .. nonce .. instance
       .. '00000000000000000000' .. string.format('%07d%013.0f', #value, ttl) .. redis.sha1hex(value) .. past,
       'PX', DAY + 3 * ttl + 1)

@@ -8,9 +8,6 @@
 -- too: tokens must go on growing, and a create that comes late must find that its nonce
 -- has ended, even one that never came before.
 
-local NONE = '1d0000000000000000' .. string.rep('0', 32) .. string.rep('0', 16) .. string.rep('0', 20)
-  .. '0000000' .. '0000000000000' .. string.rep('0', 40) -- the fence of a key that had no lease
-
 return each(3, function(key, fence, token, nonce, instance)
   local f = fence_of(fence)
   if f and f.state == 'l' and (f.token == token or f.nonce == nonce) then
@@ -23,7 +20,8 @@ return each(3, function(key, fence, token, nonce, instance)
     return 1
   end
   if nonce ~= '' and not (f and f.nonce == nonce) and not has_ended(ended(f), nonce) then
-    redis.call('SET', fence, string.sub(f and f.text or NONE, 1, WHOLE) .. string.sub(nonce .. ended(f), 1, ENDED),
+    local none = '1d' .. string.rep('0', WHOLE - 2) -- the fence of a key that had no lease
+    redis.call('SET', fence, string.sub(f and f.text or none, 1, WHOLE) .. string.sub(nonce .. ended(f), 1, ENDED),
       'KEEPTTL')
     if redis.call('PTTL', fence) < DAY then redis.call('PEXPIRE', fence, DAY) end
     return 1
