@@ -23,7 +23,14 @@
 //   - A call that reaches the store twice has the effect and the answer of one
 //     call, unless another held the key in between.
 //   - A foreign value, which another program put under a key, is never taken for
-//     a record of this library and never overwritten: [ErrForeign].
+//     a record of this library and never overwritten: [ErrForeign]. A backend may
+//     declare that it extends one of equal length and TTL for up to one TTL before
+//     it notices. However large it is, it costs no other key anything.
+//   - A definite answer (held, lost, foreign, ended, deleted) comes only from a
+//     server that could also have taken the write. A replica or a demoted master
+//     answers [ErrUnavailable].
+//   - What one slow, hung, moving or hostile key, server or caller costs is borne by
+//     the leases on it: an item of a batch never waits for another's answer.
 //
 // # What it does not guarantee
 //

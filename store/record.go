@@ -32,7 +32,7 @@ const Forever time.Duration = math.MaxInt64
 // Record is the value under a key with its token and time left, as the store read them.
 type Record struct {
 	Key   string
-	Value []byte        // nil if a foreign value cannot be read as bytes
+	Value []byte        // nil if a foreign value cannot be read as bytes, or is too long to be sent
 	Token Token         // zero for a foreign value
 	Left  time.Duration // time left to live when the store answered; positive, or [Forever]
 }

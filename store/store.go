@@ -50,7 +50,8 @@ type Store interface {
 	// List yields every live record whose key begins with prefix, in no particular order,
 	// without walking the rest of the database. The prefix is literal; the empty prefix
 	// matches every key. Foreign records are among them as far as the backend knows of
-	// them. An error is the last item.
+	// them. A record whose creator crashed at that moment may be missing for one TTL. An
+	// error is the last item.
 	List(ctx context.Context, prefix string) iter.Seq2[Record, error]
 
 	// Watch yields each record under a prefix as an [EventPut], then one [EventSynced],

@@ -157,11 +157,15 @@ func (w *wait) one() {
 // leave is the caller's word that it waits no longer. A call without an answer has err as
 // its error from then on, marked as unsent if it was not sent.
 func (c *call) leave(err error) {
-	switch {
-	case c.stage.CompareAndSwap(queued, withdrawn):
-		c.given = &unsentError{err}
-	case c.stage.CompareAndSwap(sent, left):
-		c.given = err
+	for c.stage.Load() != answered { // a call that is sent once more is queued again
+		switch {
+		case c.stage.CompareAndSwap(queued, withdrawn):
+			c.given = &unsentError{err}
+			return
+		case c.stage.CompareAndSwap(sent, left):
+			c.given = err
+			return
+		}
 	}
 }
 
