@@ -46,7 +46,7 @@ func (s server) left(key string) time.Duration {
 	return left
 }
 
-// fence reads the hash beside a key on Redis.
+// fence reads what lies beside a key on Redis.
 func fence(s server, key string) map[string]string {
 	s.Helper()
 	options, err := redis.ParseURL(s.URL)
@@ -61,11 +61,11 @@ func fence(s server, key string) map[string]string {
 	}
 	for _, name := range names {
 		if strings.HasSuffix(name, ":f:"+key) {
-			fields, err := client.HGetAll(s.Context(), name).Result()
+			text, err := client.Get(s.Context(), name).Result()
 			if err != nil {
 				s.Fatal(err)
 			}
-			return fields
+			return map[string]string{name: text}
 		}
 	}
 	return nil
