@@ -139,6 +139,7 @@ func (t *transport) answer(from *sender, calls []*call, acks bool) {
 	for _, c := range calls {
 		err := c.Err()
 		if err == nil || c.Val() != nil {
+			relearn = relearn || hasNotMaster(c.Val())
 			c.settle()
 			continue
 		}
@@ -282,6 +283,16 @@ func isRedirect(err error) bool {
 // isUnknownScript reports whether a server does not have the script of a call.
 func isUnknownScript(c *call) bool {
 	return c.script != nil && c.Args()[0] != "eval" && redis.HasErrorPrefix(c.Err(), "NOSCRIPT")
+}
+
+// hasNotMaster reports whether an item of a batch has an error that says so.
+func hasNotMaster(reply any) bool {
+	answers, _ := reply.([]any)
+	return slices.ContainsFunc(answers, func(answer any) bool {
+		row, _ := answer.([]any)
+		text, _ := at[string](row, 1)
+		return reason(row) == "error" && isNotMaster(scriptError(text))
+	})
 }
 
 // isNotMaster reports whether a server says that it takes no writes.
