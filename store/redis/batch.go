@@ -1,9 +1,6 @@
 package redisstore
 
-import (
-	"context"
-	"slices"
-)
+import "context"
 
 // A call for several keys has at most so many, and so many bytes of values: the server
 // does nothing else while it runs.
@@ -30,9 +27,7 @@ type callFor struct {
 // time, and hands each item's answer to done. What failed as a whole is done again item by
 // item, if the server says that it did nothing: one of them may be the reason.
 func (s *Store) inBatches(ctx context.Context, sc *script, k kind, items []item, done func(item, any, error)) {
-	if s.layout.slotted {
-		slices.SortStableFunc(items, func(a, b item) int { return a.slot - b.slot })
-	}
+	bySlot(s.layout, items, func(i item) names { return i.names })
 	var failed []item
 	for _, c := range s.send(ctx, sc, k, s.shared(items)) {
 		reply, err := c.reply()
@@ -99,9 +94,10 @@ func (s *Store) shared(items []item) [][]item {
 // deliver hands each item its part of the reply.
 func (c callFor) deliver(reply any, err error, done func(item, any, error)) {
 	answers, ok := reply.([]any)
+	ok = ok && len(answers) == len(c.items)
 	for i, item := range c.items {
 		switch {
-		case ok && i < len(answers) && len(answers) == len(c.items):
+		case ok:
 			done(item, answers[i], err)
 		case err != nil:
 			done(item, nil, err)

@@ -22,7 +22,7 @@ func (s *Store) create(ctx context.Context, claim store.Claim) (store.Grant, err
 	n := s.layout.of(claim.Key)
 	c := newCall(createScript, plainCall, len(claim.Key)+len(claim.Value)+maxRefusal, []any{
 		"evalsha", createScript.hash, 2, n.key, n.fence,
-		claim.Nonce.String(), s.instanceArg, own(claim.Value), milliseconds(claim.TTL), s.layout.prefix,
+		claim.Nonce.String(), s.instance, own(claim.Value), milliseconds(claim.TTL), s.layout.prefix,
 	})
 	entry := s.index.entry(n)
 	s.transport.do(ctx, c, entry)

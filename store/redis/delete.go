@@ -42,7 +42,7 @@ func (s *Store) delete(ctx context.Context, items []item, errs []error) {
 
 func (s *Store) deletion(d store.Deletion, place int) item {
 	i := item{names: s.layout.of(d.Key), place: place}
-	i.args = [3]any{"", "", s.instanceArg}
+	i.args = [3]any{"", "", s.instance}
 	if d.Ref.Token != 0 {
 		i.args[0] = digits(d.Ref.Token)
 	} else {

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -103,24 +104,35 @@ func (x *index) keepHouse() {
 	x.schedule()
 }
 
+// byIndex yields keys by the index that has them, as many as fit into a call.
+func (x *index) byIndex(set map[string]names) iter.Seq2[string, []names] {
+	groups := make(map[string][]names)
+	for _, n := range set {
+		index := x.layout.index(n.slot)
+		groups[index] = append(groups[index], n)
+	}
+	return func(yield func(string, []names) bool) {
+		for index, all := range groups {
+			for some := range slices.Chunk(all, maxCallKeys) {
+				if !yield(index, some) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // write puts keys into their indices, and keeps what failed for the next round.
 func (x *index) write(ctx context.Context, missing map[string]names) {
-	byIndex := make(map[string][]names)
-	for _, n := range missing {
-		name := x.layout.index(n.slot)
-		byIndex[name] = append(byIndex[name], n)
-	}
 	var calls []*call
 	var groups [][]names
-	for name, all := range byIndex {
-		for some := range slices.Chunk(all, maxCallKeys) {
-			args := []any{"zadd", name}
-			for _, n := range some {
-				args = append(args, 0, n.key)
-			}
-			calls = append(calls, newCommand(entryCost*len(some), args...))
-			groups = append(groups, some)
+	for index, some := range x.byIndex(missing) {
+		args := []any{"zadd", index}
+		for _, n := range some {
+			args = append(args, 0, n.key)
 		}
+		calls = append(calls, newCommand(entryCost*len(some), args...))
+		groups = append(groups, some)
 	}
 	x.transport.do(ctx, calls...)
 	x.mu.Lock()
@@ -136,16 +148,9 @@ func (x *index) write(ctx context.Context, missing map[string]names) {
 
 // sweep takes out keys without a record. What fails is left to the next List.
 func (x *index) sweep(ctx context.Context, gone map[string]names) {
-	byIndex := make(map[string][]names)
-	for _, n := range gone {
-		name := x.layout.index(n.slot)
-		byIndex[name] = append(byIndex[name], n)
-	}
 	var calls []*call
-	for name, all := range byIndex {
-		for some := range slices.Chunk(all, maxCallKeys) {
-			calls = append(calls, x.drop(name, some))
-		}
+	for index, some := range x.byIndex(gone) {
+		calls = append(calls, x.drop(index, some))
 	}
 	x.transport.do(ctx, calls...)
 }

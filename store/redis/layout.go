@@ -10,7 +10,6 @@ type layout struct {
 	root    string // begins every name
 	slotted bool   // one index for each slot, and not one for all
 	single  string // that one
-	boxed   any    // the same as an argument
 
 	channels string // begins the names of the channels
 	prefix   any    // the same as an argument of scripts, boxed once
@@ -30,7 +29,6 @@ func newLayout(root string, database int, clustered bool) layout {
 		root:     root,
 		slotted:  clustered,
 		single:   root + "index",
-		boxed:    root + "index",
 		channels: channels,
 		prefix:   channels,
 	}
@@ -54,10 +52,10 @@ func (l layout) index(slot int) string {
 // slot can.
 func (l layout) together(a, b names) bool { return !l.slotted || a.slot == b.slot }
 
-// sort puts names that may share a call together.
-func (l layout) sort(all []names) {
+// bySlot puts together what may share a call.
+func bySlot[T any](l layout, all []T, of func(T) names) {
 	if l.slotted {
-		slices.SortFunc(all, func(a, b names) int { return a.slot - b.slot })
+		slices.SortStableFunc(all, func(a, b T) int { return of(a).slot - of(b).slot })
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -380,10 +381,7 @@ func (s *session) begin(ctx context.Context, conn *redis.PubSub, l *listener) (m
 			return nil, err
 		}
 	}
-	s.conn, s.sent = conn, make(map[topic]bool, len(open))
-	for t := range open {
-		s.sent[t] = true
-	}
+	s.conn, s.sent = conn, maps.Clone(open)
 	return open, nil
 }
 
@@ -429,18 +427,12 @@ func (l *listener) heard(channel, payload string) {
 
 // tokenOf reads the token in a message of a delete, or returns zero for another.
 func tokenOf(payload string) store.Token {
-	var token store.Token
 	digits, ok := strings.CutPrefix(payload, "-")
 	if !ok || len(digits) > 16 {
 		return 0
 	}
-	for i := range len(digits) {
-		if digits[i] < '0' || digits[i] > '9' {
-			return 0
-		}
-		token = token*10 + store.Token(digits[i]-'0')
-	}
-	return token
+	token, _ := strconv.ParseUint(digits, 10, 64) // zero for what is no number
+	return store.Token(token)
 }
 
 func isTimeout(err error) bool {

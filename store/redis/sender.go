@@ -30,7 +30,8 @@ var errHung = errors.New("the server does not answer")
 // and sent together; see run.
 type sender struct {
 	transport *transport
-	client    *redis.Client // with the limit of a pipeline as its timeouts
+	master    *redis.Client // as the caller's client has it
+	client    *redis.Client // the same with the limit of a pipeline as its timeouts
 
 	mu        sync.Mutex
 	renewals  queue
@@ -110,9 +111,11 @@ func (s *sender) pipeline() *pipeline {
 	return p
 }
 
+func (s *sender) queues() [3]*queue { return [3]*queue{&s.renewals, &s.others, &s.confirmed} }
+
 // next takes any call out of the queues.
 func (s *sender) next() *call {
-	for _, q := range []*queue{&s.renewals, &s.others, &s.confirmed} {
+	for _, q := range s.queues() {
 		if c := q.pop(); c != nil {
 			s.took(c)
 			return c
@@ -241,18 +244,18 @@ func (r *room) from(q *queue) {
 // exchange sends the calls and has each answered or sent on.
 func (p *pipeline) exchange() {
 	ctx := context.Background() // the pipeline belongs to no one caller
+	t := p.sender.transport
 	p.pipe.BatchProcess(ctx, p.commands...)
+	var wait *redis.Cmd
 	if p.acks {
-		acks := p.sender.transport.acks
-		wait := p.pipe.Do(ctx, "wait", acks.count, acks.timeout.Milliseconds())
-		_, err := p.pipe.Exec(ctx)
-		p.stamp(err)
-		acks.settle(wait, p.calls)
-	} else {
-		_, err := p.pipe.Exec(ctx) // the first of the calls' errors, as a rule
-		p.stamp(err)
+		wait = p.pipe.Do(ctx, "wait", t.acks.count, t.acks.timeout.Milliseconds())
 	}
-	p.sender.transport.answer(p.sender, p.calls, p.acks)
+	_, err := p.pipe.Exec(ctx) // the first of the calls' errors, as a rule
+	p.stamp(err)
+	if p.acks {
+		t.acks.settle(wait, p.calls)
+	}
+	t.answer(p.sender, p.calls, p.acks)
 }
 
 // stamp puts an error on the calls that have neither reply nor error. go-redis leaves them so

@@ -13,12 +13,11 @@ import (
 // Store is a [store.Store] on Redis. [New] makes one; the zero Store is of no use.
 type Store struct {
 	connection
-	instance    string // tells the store's records from those of other stores
-	instanceArg any    // the same as an argument of scripts, boxed once
-	layout      layout
-	transport   *transport
-	index       *index
-	listener    listener
+	instance  any // a string that tells the store's records from those of other stores, boxed once
+	layout    layout
+	transport *transport
+	index     *index
+	listener  listener
 }
 
 var (
@@ -56,10 +55,10 @@ func New(ctx context.Context, client redis.UniversalClient, opts ...Option) (*St
 }
 
 func newStore(conn connection, l layout, acks replicas) *Store {
-	s := &Store{connection: conn, instance: store.NewNonce().String()[:16], layout: l, transport: newTransport(conn, acks)}
-	s.instanceArg = s.instance
+	instance := store.NewNonce().String()[:16]
+	s := &Store{connection: conn, instance: instance, layout: l, transport: newTransport(conn, acks)}
 	s.index = newIndex(l, s.transport)
-	s.listener = listener{layout: l, transport: s.transport, instance: s.instance, changes: feed.Hub{Lossy: true}}
+	s.listener = listener{layout: l, transport: s.transport, instance: instance, changes: feed.Hub{Lossy: true}}
 	return s
 }
 

@@ -15,50 +15,26 @@ type tasks struct {
 	running sync.WaitGroup
 }
 
-// do runs a call in a goroutine and waits until it is over or the context ends.
-// go-redis does not always give up a call in flight when its context ends; the
-// call then goes on by itself until the client's own timeouts end it.
-func (t *tasks) do(ctx context.Context, call func()) error {
+// try runs a call in a goroutine and waits until it is over or the context ends; if both
+// have happened, the call's own error is worth more. go-redis does not always give up a
+// call in flight when its context ends; the call then goes on by itself until the client's
+// own timeouts end it.
+func (t *tasks) try(ctx context.Context, call func() error) error {
 	if ctx.Err() != nil {
 		return &unsentError{context.Cause(ctx)}
 	}
-	if !t.enter() {
+	done := make(chan error, 1)
+	if !t.start(func() { done <- call() }) {
 		return store.ErrClosed
 	}
-	if ctx.Done() == nil { // it cannot end: spare the goroutine
-		defer t.running.Done()
-		call()
-		return nil
-	}
-	done := make(chan struct{})
-	go func() {
-		defer t.running.Done()
-		defer close(done)
-		call()
-	}()
-	return await(ctx, done)
-}
-
-// try is do for a call that can fail.
-func (t *tasks) try(ctx context.Context, call func() error) error {
-	var err error
-	if late := t.do(ctx, func() { err = call() }); late != nil {
-		return late // err is not to be looked at: the call is still under way
-	}
-	return err
-}
-
-// await returns nil once done is closed, or the cause for which ctx ended. If
-// both have happened, the answer is worth more.
-func await(ctx context.Context, done <-chan struct{}) error {
 	select {
-	case <-done:
-		return nil
+	case err := <-done:
+		return err
 	case <-ctx.Done():
 	}
 	select {
-	case <-done:
-		return nil
+	case err := <-done:
+		return err
 	default:
 		return context.Cause(ctx)
 	}

@@ -115,7 +115,7 @@ func (t *transport) to(master *redis.Client) *sender {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if s = t.senders[master]; s == nil {
-		s = &sender{transport: t, client: master.WithTimeout(t.limit(master))}
+		s = &sender{transport: t, master: master, client: master.WithTimeout(t.limit(master))}
 		t.senders[master] = s
 	}
 	return s
@@ -123,7 +123,7 @@ func (t *transport) to(master *redis.Client) *sender {
 
 // limit is the time for one pipeline.
 func (t *transport) limit(master *redis.Client) time.Duration {
-	limit := time.Duration(maxPipeline)
+	limit := maxPipeline
 	if own := master.Options().ReadTimeout; own > 0 {
 		limit = min(limit, own)
 	}
@@ -135,7 +135,7 @@ func (t *transport) limit(master *redis.Client) time.Duration {
 // cluster, is sent once more; the rest is answered.
 func (t *transport) answer(from *sender, calls []*call, acks bool) {
 	var astray, again []*call
-	relearn := false
+	var relearn, closed bool
 	for _, c := range calls {
 		err := c.Err()
 		if err == nil || c.Val() != nil {
@@ -156,7 +156,7 @@ func (t *transport) answer(from *sender, calls []*call, acks bool) {
 				c.reset()
 				again = append(again, c)
 			}
-			t.forget(from)
+			closed = true
 			continue
 		case isNoReply(err) && !errors.Is(err, redis.ErrClosed) && c.repeatable():
 			relearn = true
@@ -177,6 +177,9 @@ func (t *transport) answer(from *sender, calls []*call, acks bool) {
 	if relearn {
 		t.relearn()
 	}
+	if closed {
+		t.forget(from)
+	}
 	if len(astray) > 0 {
 		t.follow(astray)
 	}
@@ -188,10 +191,8 @@ func (t *transport) answer(from *sender, calls []*call, acks bool) {
 // forget ends a sender whose node has left the cluster, and routes its calls anew.
 func (t *transport) forget(s *sender) {
 	t.mu.Lock()
-	for master, other := range t.senders {
-		if other == s {
-			delete(t.senders, master)
-		}
+	if t.senders[s.master] == s {
+		delete(t.senders, s.master)
 	}
 	t.mu.Unlock()
 	s.mu.Lock()
@@ -231,7 +232,7 @@ func (t *transport) follow(calls []*call) {
 			defer func() { <-t.astray }()
 			for _, c := range group {
 				if c.stage.Load() != sent {
-					continue // its caller has left, and was told nothing of it
+					continue // its caller has left
 				}
 				c.reset()
 				t.client.Process(context.Background(), c) // the error is also the call's
@@ -261,7 +262,7 @@ func (t *transport) close() {
 	t.mu.RLock()
 	for _, s := range t.senders {
 		s.mu.Lock()
-		for _, q := range []*queue{&s.renewals, &s.others, &s.confirmed} {
+		for _, q := range s.queues() {
 			for _, c := range q.calls[q.head:] {
 				if c.kind != closing {
 					c.refuse(store.ErrClosed)

@@ -11,33 +11,25 @@ import (
 // Watch implements [store.Store]. Published messages only say which keys to read
 // again; see the package's doc on what happens where there are none.
 func (s *Store) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event, error] {
-	return func(yield func(store.Event, error) bool) {
-		if err := store.CheckPrefix(prefix); err != nil {
-			yield(store.Event{}, err)
-			return
-		}
-		s.watch(ctx, s.listener.ofAll(), prefix, s.listener.changes.Watch)(yield)
-	}
+	return s.watch(ctx, store.CheckPrefix(prefix), s.listener.ofAll(), prefix, s.listener.changes.Watch)
 }
 
 // WatchKey implements [store.Store]. It listens on the channel of the key alone, and the
 // end of a record by a delete is yielded without a read.
 func (s *Store) WatchKey(ctx context.Context, key string) iter.Seq2[store.Event, error] {
-	return func(yield func(store.Event, error) bool) {
-		if err := store.CheckKey(key); err != nil {
-			yield(store.Event{}, err)
-			return
-		}
-		s.watch(ctx, s.listener.ofKey(key), key, s.listener.changes.WatchKey)(yield)
-	}
+	return s.watch(ctx, store.CheckKey(key), s.listener.ofKey(key), key, s.listener.changes.WatchKey)
 }
 
-// watch listens to a topic while a feed runs.
+// watch listens to a topic while a feed runs, unless its name is invalid.
 func (s *Store) watch(
-	ctx context.Context, t topic, name string,
+	ctx context.Context, invalid error, t topic, name string,
 	begin func(context.Context, feed.Source, string) iter.Seq2[store.Event, error],
 ) iter.Seq2[store.Event, error] {
 	return func(yield func(store.Event, error) bool) {
+		if invalid != nil {
+			yield(store.Event{}, invalid)
+			return
+		}
 		if err := s.listener.join(ctx, t); err != nil {
 			if ctx.Err() != nil {
 				err = context.Cause(ctx)
@@ -75,7 +67,7 @@ func (s source) Read(ctx context.Context, keys []string) (map[string]store.Recor
 	for i, key := range keys {
 		wanted[i] = s.layout.of(key)
 	}
-	s.layout.sort(wanted)
+	bySlot(s.layout, wanted, func(n names) names { return n })
 	live := make(map[string]store.Record, len(keys))
 	var foreign []found
 	for f, err := range s.fetch(ctx, wanted) {
