@@ -19,9 +19,10 @@ type timed struct {
 	lease *lease
 }
 
-// agenda is a heap of all leases of a keeper by the moment of their next look: the end of its window or an earlier retry. Each lease knows its index, so that a released
-// one leaves at once. A renew moves only the end of a window, to a later time, and does not
-// touch the heap: a look that comes too early costs less than a reordering for each renew.
+// agenda is a heap of all leases of a keeper by the moment of their next look: the end of
+// the window or an earlier retry. Each lease knows its index, so that a released one leaves
+// at once. A renew moves only the end of a window, to a later time, and does not touch the
+// heap: a look that comes too early costs less than a reordering for each renew.
 type agenda []timed
 
 func (a *agenda) add(l *lease, at moment) {

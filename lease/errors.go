@@ -78,8 +78,6 @@ type CloseError struct {
 	Panics    int // of OnRenew and OnLoss in the keeper's life; each has been logged
 	// Examples has the errors of some deletes, at least one of each condition.
 	Examples []error
-
-	last map[*lease]error // of the leases that are being deleted
 }
 
 const maxExamples = 3

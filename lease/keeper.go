@@ -99,14 +99,12 @@ func NewKeeper(st store.Store, cfg Config) (*Keeper, error) {
 	k.open, k.shut = context.WithCancelCause(context.Background())
 	if cfg.OnRenew != nil {
 		k.renewed = &observer[RenewAttempt]{
-			name: "OnRenew", call: cfg.OnRenew, callbacks: &k.callbacks, panics: &k.panics, progress: &k.progress,
+			keeper: k, name: "OnRenew", call: cfg.OnRenew,
 			most: maxAttempts, count: func(a *RenewAttempt, n int) { a.Dropped = n },
 		}
 	}
 	if cfg.OnLoss != nil {
-		k.losses = &observer[*LostError]{
-			name: "OnLoss", call: cfg.OnLoss, callbacks: &k.callbacks, panics: &k.panics, progress: &k.progress,
-		}
+		k.losses = &observer[*LostError]{keeper: k, name: "OnLoss", call: cfg.OnLoss}
 	}
 	k.schedule = newSchedule(k)
 	k.runs.Go(k.keep)

@@ -3,7 +3,6 @@ package lease
 import (
 	"log/slog"
 	"sync"
-	"sync/atomic"
 )
 
 // maxAttempts bounds the attempts that wait for OnRenew.
@@ -12,13 +11,11 @@ const maxAttempts = 1 << 14
 // observer calls an OnRenew or OnLoss with one event after the other, on a goroutine that
 // lives while there are events. Nothing waits for it but Close.
 type observer[E any] struct {
-	name      string
-	call      func(E)
-	most      int           // events that may wait; more are dropped. 0 for no limit
-	count     func(*E, int) // notes in an event how many were dropped before it
-	callbacks *group
-	panics    *atomic.Int64
-	progress  *atomic.Pointer[func()] // of a Close that waits; may point to nil
+	keeper *Keeper
+	name   string
+	call   func(E)
+	most   int           // events that may wait; more are dropped. 0 for no limit
+	count  func(*E, int) // notes in an event how many were dropped before it
 
 	mu      sync.Mutex
 	queue   []E
@@ -41,7 +38,7 @@ func (o *observer[E]) add(e E) {
 	o.queue = append(o.queue, e)
 	if !o.running {
 		o.running = true
-		o.callbacks.start(o.run)
+		o.keeper.callbacks.start(o.run)
 	}
 }
 
@@ -61,11 +58,11 @@ func (o *observer[E]) run() {
 				o.call(e)
 				return nil
 			})
-			if progress := o.progress.Load(); progress != nil {
+			if progress := o.keeper.progress.Load(); progress != nil {
 				(*progress)()
 			}
 			if panicked, ok := err.(*PanicError); ok {
-				o.panics.Add(1)
+				o.keeper.panics.Add(1)
 				slog.Error("lease: "+panicked.Error(), "stack", string(panicked.Stack))
 			}
 		}

@@ -3,6 +3,7 @@ package lease
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -134,7 +135,8 @@ func (k *Keeper) removeOnce(ctx context.Context, key string, ref store.LeaseRef)
 }
 
 // Close releases every lease, deletes their records in batches, and returns when every
-// goroutine of the keeper has stopped. After it, Acquire fails with [ErrClosed]. The store stays open.
+// goroutine of the keeper has stopped. After it, Acquire fails with [ErrClosed]. The store
+// stays open.
 //
 // Close takes no longer than ctx lets it. Without a deadline, Close gives up after five
 // seconds without progress: no record deleted, no observer called. If ctx has ended already,
@@ -200,19 +202,19 @@ func (k *Keeper) releaseAll(ctx context.Context, progress func()) *CloseError {
 	result := &CloseError{Leases: len(mine) + len(others)}
 	pauses := newBackoff(min(k.cfg.Heartbeat, maxTry))
 	for len(mine) > 0 {
-		tried := len(mine)
-		if mine = k.deleteBatches(ctx, mine, result, progress); len(mine) < tried {
+		failed := k.deleteBatches(ctx, mine, result, progress)
+		if len(failed) < len(mine) {
 			pauses.tries = 0
 		}
+		mine = slices.Collect(maps.Keys(failed))
 		if len(mine) > 0 && !pauses.sleep(ctx, nil) {
-			break // deleteBatches has noted an error of each that is left
+			for l, err := range failed {
+				l.finishDelete(err)
+				result.fail(err)
+			}
+			break
 		}
 	}
-	for _, l := range mine {
-		l.finishDelete(result.last[l])
-		result.fail(result.last[l])
-	}
-	result.last = nil
 	for _, l := range others {
 		if err := l.awaitDelete(ctx); err != nil {
 			result.fail(err)
@@ -222,12 +224,12 @@ func (k *Keeper) releaseAll(ctx context.Context, progress func()) *CloseError {
 }
 
 // deleteBatches tries once to delete the records of leases, and returns the leases to try
-// again.
-func (k *Keeper) deleteBatches(ctx context.Context, leases []*lease, result *CloseError, progress func()) (left []*lease) {
+// again, each with its error.
+func (k *Keeper) deleteBatches(ctx context.Context, leases []*lease, result *CloseError, progress func()) map[*lease]error {
 	var mu sync.Mutex
 	var workers sync.WaitGroup
 	slots := make(chan struct{}, deleteInFlight)
-	result.last = make(map[*lease]error)
+	failed := make(map[*lease]error)
 	for batch := range slices.Chunk(leases, deleteItems) {
 		slots <- struct{}{}
 		workers.Go(func() {
@@ -252,8 +254,7 @@ func (k *Keeper) deleteBatches(ctx context.Context, leases []*lease, result *Clo
 					deleted = true
 					l.finishDelete(nil)
 				case passing(err):
-					result.last[l] = err
-					left = append(left, l)
+					failed[l] = err
 				default:
 					l.finishDelete(err)
 					result.fail(err)
@@ -265,5 +266,5 @@ func (k *Keeper) deleteBatches(ctx context.Context, leases []*lease, result *Clo
 		})
 	}
 	workers.Wait()
-	return left
+	return failed
 }

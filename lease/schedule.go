@@ -42,9 +42,9 @@ const (
 
 // schedule decides which leases are renewed when. Once per heartbeat a round makes every
 // lease due. Batches take the nearest deadline first; a lease that becomes due meanwhile
-// competes for the next batch. A lease travels apart from the others after a failed renew, so that a server
-// that hangs holds up its own leases. A batch that takes longer than patience does
-// not count as under way any more: the next one starts beside it.
+// competes for the next batch. A lease travels apart from the others after a failed renew, so
+// that a server that hangs holds up its own leases. A batch that takes longer than patience
+// does not count as under way any more: the next one starts beside it.
 type schedule struct {
 	keeper   *Keeper
 	patience moment
