@@ -5,12 +5,16 @@ package figures
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strconv"
@@ -96,6 +100,15 @@ func (r Results) Ratio(above, below Series) Spread {
 // Spread is a median between its quartiles. Without figures all three are NaN.
 type Spread struct{ Low, Median, High float64 }
 
+// Text writes the median and, unless they round to one figure, the quartiles.
+func (s Spread) Text(unit string) string {
+	text := Round(s.Median) + unit
+	if Round(s.Low) != Round(s.High) {
+		text += fmt.Sprintf(" (%s to %s)", Round(s.Low), Round(s.High))
+	}
+	return text
+}
+
 // SpreadOf summarises figures in any order.
 func SpreadOf(figures []float64) Spread {
 	sorted := slices.Sorted(slices.Values(figures))
@@ -126,6 +139,45 @@ func Round(v float64) string {
 		return fmt.Sprintf("%.1f", v)
 	}
 	return fmt.Sprintf("%.2f", v)
+}
+
+// WritePeers writes a configuration line with the version of each module.
+func WritePeers(ctx context.Context, out io.Writer, modules []string) error {
+	cmd := exec.CommandContext(ctx, "go", append([]string{"list", "-m", "-f", "{{.Path}}: {{.Version}}"}, modules...)...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	versions, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("versions of the peers: %s: %w: %s%s", cmd, err, versions, stderr.Bytes())
+	}
+	for line := range strings.Lines(string(versions)) {
+		fmt.Fprintf(out, "peer-%s", strings.TrimPrefix(line, "github.com/"))
+	}
+	return nil
+}
+
+// Peers returns what WritePeers wrote, in one line.
+func (r Results) Peers() string {
+	var versions []string
+	for _, key := range slices.Sorted(maps.Keys(r.Config)) {
+		if path, ok := strings.CutPrefix(key, "peer-"); ok {
+			versions = append(versions, path+" "+r.Config[key])
+		}
+	}
+	return strings.Join(versions, ", ")
+}
+
+// SplicePage replaces the text between two marks of a file.
+func SplicePage(path, begin, end, text string) error {
+	old, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	renewed, err := Splice(string(old), begin, end, text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return os.WriteFile(path, []byte(renewed), 0o644)
 }
 
 // Splice replaces the text between two marks of a page.

@@ -72,14 +72,5 @@ func publish(r figures.Results, raw []byte, fresh bool) error {
 	if err := os.WriteFile("../docs/benchmarks.svg", []byte(plot(r)), 0o644); err != nil {
 		return err
 	}
-	const page = "../docs/benchmarks.md"
-	old, err := os.ReadFile(page)
-	if err != nil {
-		return err
-	}
-	renewed, err := figures.Splice(string(old), begin, end, report(r))
-	if err != nil {
-		return fmt.Errorf("%s: %w", page, err)
-	}
-	return os.WriteFile(page, []byte(renewed), 0o644)
+	return figures.SplicePage("../docs/benchmarks.md", begin, end, report(r))
 }

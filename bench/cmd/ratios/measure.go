@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"time"
 
 	"github.com/leasehold-go/leasehold/internal/figures"
@@ -55,12 +54,8 @@ func measure(ctx context.Context, rounds int, each time.Duration) ([]byte, error
 }
 
 func circumstances(ctx context.Context, out io.Writer, rounds int) error {
-	versions, err := command(ctx, "go", append([]string{"list", "-m", "-f", "{{.Path}}: {{.Version}}"}, peers...)...)
-	if err != nil {
+	if err := figures.WritePeers(ctx, out, peers); err != nil {
 		return err
-	}
-	for line := range strings.Lines(string(versions)) {
-		fmt.Fprintf(out, "peer-%s", strings.TrimPrefix(line, "github.com/"))
 	}
 	fmt.Fprintf(out, "go: %s\nprocessors: %d\nrounds: %d\nload-before: %s\n", runtime.Version(), runtime.NumCPU(), rounds, figures.Load())
 	return nil

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -60,10 +59,7 @@ func (t target) cell(r figures.Results, procs int) string {
 	if math.IsNaN(v.Median) {
 		return ""
 	}
-	text := figures.Round(v.Median) + t.unit
-	if figures.Round(v.Low) != figures.Round(v.High) {
-		text += fmt.Sprintf(" (%s to %s)", figures.Round(v.Low), figures.Round(v.High))
-	}
+	text := v.Text(t.unit)
 	if !slices.Contains(t.procs, procs) {
 		text = "[" + text + "]"
 	}
@@ -137,13 +133,7 @@ func table(rows []row, cell func(bench, lib string) string) string {
 }
 
 func circumstancesOf(r figures.Results) string {
-	var versions []string
-	for _, key := range slices.Sorted(maps.Keys(r.Config)) {
-		if path, ok := strings.CutPrefix(key, "peer-"); ok {
-			versions = append(versions, path+" "+r.Config[key])
-		}
-	}
 	c := r.Config
 	return fmt.Sprintf("Measured on %s (%s processors), %s/%s, %s; %s rounds; load average %s before and %s after. Peers: %s.\n",
-		c["cpu"], c["processors"], c["goos"], c["goarch"], c["go"], c["rounds"], c["load-before"], c["load-after"], strings.Join(versions, ", "))
+		c["cpu"], c["processors"], c["goos"], c["goarch"], c["go"], c["rounds"], c["load-before"], c["load-after"], r.Peers())
 }

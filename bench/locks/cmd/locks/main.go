@@ -129,12 +129,8 @@ func measure(ctx context.Context, cfg locks.Config, match *regexp.Regexp, log io
 }
 
 func circumstances(ctx context.Context, out io.Writer, cfg locks.Config) error {
-	versions, err := exec.CommandContext(ctx, "go", append([]string{"list", "-m", "-f", "{{.Path}}: {{.Version}}"}, peers...)...).Output()
-	if err != nil {
-		return fmt.Errorf("versions of the peers: %w", err)
-	}
-	for line := range strings.Lines(string(versions)) {
-		fmt.Fprintf(out, "peer-%s", strings.TrimPrefix(line, "github.com/"))
+	if err := figures.WritePeers(ctx, out, peers); err != nil {
+		return err
 	}
 	server, err := exec.CommandContext(ctx, "redis-server", "--version").Output()
 	if err != nil {
@@ -173,13 +169,5 @@ func publish(r figures.Results, raw []byte) error {
 	if err := os.WriteFile(picture, []byte(plot(r).SVG()), 0o644); err != nil {
 		return err
 	}
-	old, err := os.ReadFile(page)
-	if err != nil {
-		return err
-	}
-	renewed, err := figures.Splice(string(old), begin, end, section(r))
-	if err != nil {
-		return fmt.Errorf("%s: %w", page, err)
-	}
-	return os.WriteFile(page, []byte(renewed), 0o644)
+	return figures.SplicePage(page, begin, end, section(r))
 }

@@ -101,11 +101,7 @@ func spread(v figures.Spread, unit string) string {
 	if math.IsNaN(v.Median) {
 		return "–"
 	}
-	text := figures.Round(v.Median) + unit
-	if figures.Round(v.Low) != figures.Round(v.High) {
-		text += fmt.Sprintf(" (%s to %s)", figures.Round(v.Low), figures.Round(v.High))
-	}
-	return text
+	return v.Text(unit)
 }
 
 // markdown is the table without the rows that were not measured, or nothing if there are
@@ -146,15 +142,9 @@ func (t table) cell(r figures.Results, s figures.Series, median float64) string 
 }
 
 func circumstancesOf(r figures.Results) string {
-	var versions []string
-	for _, key := range slices.Sorted(maps.Keys(r.Config)) {
-		if path, ok := strings.CutPrefix(key, "peer-"); ok {
-			versions = append(versions, path+" "+r.Config[key])
-		}
-	}
 	c := r.Config
 	return fmt.Sprintf("Measured on %s (%s processors, which client and servers share), %s/%s, %s, redis-server %s; load average %s before and %s after. "+
 		"%s rounds; %s leases with a heartbeat of %s; soak of %s; %s handovers; %s listeners; %s waiters; %s keys beside a waiter, for %s. Clients and peers: %s.\n",
 		c["cpu"], c["processors"], c["goos"], c["goarch"], c["go"], c["redis-server"], c["load-before"], c["load-after"],
-		c["rounds"], c["leases"], c["heartbeat"], c["soak"], c["handovers"], c["listeners"], c["waiters"], c["neighbours"], c["watched"], strings.Join(versions, ", "))
+		c["rounds"], c["leases"], c["heartbeat"], c["soak"], c["handovers"], c["listeners"], c["waiters"], c["neighbours"], c["watched"], r.Peers())
 }
