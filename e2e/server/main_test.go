@@ -84,7 +84,12 @@ func (s server) raw(key string) string {
 func (s server) fence(key string) string { return s.raw(s.fenceName(key)) }
 
 // leaseOf is what a fence says of whose record it is: token and nonce.
-func leaseOf(fence string) string { return fence[2:min(50, len(fence))] }
+func leaseOf(fence string) string {
+	if len(fence) < 50 {
+		return ""
+	}
+	return fence[2:50]
+}
 
 // fenceName finds it by the end of its name; empty if there is none.
 func (s server) fenceName(key string) string {
