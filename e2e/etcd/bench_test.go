@@ -2,6 +2,9 @@ package etcd_test
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -110,4 +113,90 @@ func (s stranger) electionPair(ctx context.Context) error {
 		return err
 	}
 	return session.Close()
+}
+
+// BenchmarkManyCallers has 64 callers acquire and release a key of their own each, by
+// turns with this library, with a mutex of etcd's own client on one session, and with
+// bare transactions on one etcd lease. Each metric is one contender's cycles a second,
+// or the median of a turn's ratio.
+func BenchmarkManyCallers(b *testing.B) {
+	const callers, each = 64, 20
+	s := start(b, etcdtest.Settings{})
+	session, err := concurrency.NewSession(s.other.client, concurrency.WithTTL(benchTTL))
+	if err != nil {
+		b.Fatal(err)
+	}
+	contenders := []struct {
+		name string
+		pair func(ctx context.Context, caller string) error
+	}{
+		{"leasehold", s.pairOf},
+		{"mutex", func(ctx context.Context, caller string) error { return mutexOn(ctx, session, "mutex/"+caller) }},
+		{"raw", func(ctx context.Context, caller string) error {
+			return s.other.rawOn(ctx, session.Lease(), "raw/"+caller)
+		}},
+	}
+	spent := make([]time.Duration, len(contenders))
+	ratios := make([][]float64, len(contenders))
+	turns := 0
+	for b.Loop() {
+		var took [3]time.Duration
+		for i, c := range contenders {
+			began := time.Now()
+			var all sync.WaitGroup
+			for n := range callers {
+				all.Go(func() {
+					for range each {
+						if err := c.pair(b.Context(), fmt.Sprint(n)); err != nil {
+							b.Error(c.name, err)
+							return
+						}
+					}
+				})
+			}
+			all.Wait()
+			took[i] = time.Since(began)
+			spent[i] += took[i]
+			ratios[i] = append(ratios[i], float64(took[i])/float64(took[0]))
+		}
+		turns++
+	}
+	b.ReportMetric(0, "ns/op")
+	for i, c := range contenders {
+		b.ReportMetric(float64(callers*each*turns)/spent[i].Seconds(), c.name+"-cycles/s")
+		if i > 0 {
+			slices.Sort(ratios[i])
+			b.ReportMetric(ratios[i][len(ratios[i])/2], "times-"+c.name)
+		}
+	}
+}
+
+func (b *bench) pairOf(ctx context.Context, caller string) error {
+	c := claim("ours/"+caller, benchTTL*time.Second)
+	grant, err := b.Create(ctx, c)
+	if err != nil {
+		return err
+	}
+	return b.Delete(ctx, c.Key, store.ByToken(grant.Token))
+}
+
+func mutexOn(ctx context.Context, session *concurrency.Session, name string) error {
+	m := concurrency.NewMutex(session, name)
+	if err := m.Lock(ctx); err != nil {
+		return err
+	}
+	return m.Unlock(ctx)
+}
+
+func (s stranger) rawOn(ctx context.Context, lease clientv3.LeaseID, key string) error {
+	put, err := s.client.Txn(ctx).
+		If(clientv3.Compare(clientv3.CreateRevision(key), "=", 0)).
+		Then(clientv3.OpPut(key, "first", clientv3.WithLease(lease))).Commit()
+	if err != nil || !put.Succeeded {
+		return fmt.Errorf("succeeded: %v, %w", err == nil, err)
+	}
+	_, err = s.client.Txn(ctx).
+		If(clientv3.Compare(clientv3.CreateRevision(key), "=", put.Header.Revision)).
+		Then(clientv3.OpDelete(key)).Commit()
+	return err
 }
