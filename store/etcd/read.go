@@ -17,6 +17,7 @@ type found struct {
 	beside *mvccpb.KeyValue // the note as it is stored; nil for none
 	note   note             // if the record is ours
 	ours   bool
+	at     int64 // the revision, if that was asked for
 }
 
 // inspect says whose record it is. Ours and its note have one revision, because only
@@ -74,13 +75,14 @@ func (s *Store) readOnce(ctx context.Context, keys []string) ([]found, error) {
 	for _, key := range keys {
 		ops = append(ops, look(key)...)
 	}
-	_, answers, err := s.commit(ctx, nil, ops, nil)
+	answer, answers, err := s.commit(ctx, nil, ops, nil)
 	if err != nil {
 		return nil, err
 	}
 	all := make([]found, len(keys))
 	for i, key := range keys {
 		all[i] = decode(key, answers[2*i:])
+		all[i].at = answer.Header.Revision
 	}
 	return all, nil
 }
@@ -101,10 +103,15 @@ func (s *Store) timeLeft(ctx context.Context, id clientv3.LeaseID) (time.Duratio
 	if id == 0 {
 		return store.Forever, nil
 	}
-	answer, err := s.client.TimeToLive(ctx, id)
+	answer, err := insistently(func() (*clientv3.LeaseTimeToLiveResponse, error) {
+		ctx, cancel := patiently(ctx)
+		defer cancel()
+		answer, err := s.client.TimeToLive(ctx, id)
+		return answer, cause(ctx, err)
+	})
 	switch {
 	case err != nil:
-		return 0, cause(ctx, err)
+		return 0, err
 	case answer.GrantedTTL <= 0:
 		return 0, nil
 	}

@@ -29,6 +29,8 @@ type Store struct {
 	doubts map[store.Nonce]*member // whose creates are in doubt
 	memory memory
 
+	keyWatches map[string]*keyWatch
+
 	watchErrs watchErrors
 }
 
@@ -57,6 +59,7 @@ func New(ctx context.Context, client *clientv3.Client) (*Store, error) {
 	s := &Store{
 		client: client, leases: pb.NewLeaseClient(conn), line: make(chan line, 1), tasks: newTasks(), history: newHistory(),
 		pools: make(map[int64]*pool), held: make(map[string]*member), doubts: make(map[store.Nonce]*member),
+		keyWatches: make(map[string]*keyWatch),
 	}
 	if err := s.check(ctx); err != nil {
 		s.Close()

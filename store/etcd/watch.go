@@ -32,41 +32,18 @@ func (s *Store) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event,
 			yield(store.Event{}, err)
 			return
 		}
-		w := &watch{store: s, name: prefix, settled: make(chan error, 1)}
-		w.run(ctx, (*feed.Hub).Watch, yield)
-	}
-}
-
-// WatchKey implements [store.Store]. It has the same two watches, of one key.
-func (s *Store) WatchKey(ctx context.Context, key string) iter.Seq2[store.Event, error] {
-	return func(yield func(store.Event, error) bool) {
-		if err := store.CheckKey(key); err != nil {
+		inner, stop := context.WithCancel(ctx)
+		defer stop()
+		w := &watch{store: s, name: prefix, settled: make(chan struct{})}
+		if !w.start(inner) {
+			w.settle(store.ErrClosed)
+		}
+		if err := w.await(ctx); err != nil {
 			yield(store.Event{}, err)
 			return
 		}
-		w := &watch{store: s, name: key, exact: true, settled: make(chan error, 1)}
-		w.run(ctx, (*feed.Hub).WatchKey, yield)
+		w.hub.Watch(ctx, source{s}, prefix)(yield)
 	}
-}
-
-// run yields the events of a watch, which read makes of what it hears.
-func (w *watch) run(
-	ctx context.Context,
-	read func(*feed.Hub, context.Context, feed.Source, string) iter.Seq2[store.Event, error],
-	yield func(store.Event, error) bool,
-) {
-	inner, stop := context.WithCancel(ctx)
-	defer stop()
-	if err := w.begin(inner); err != nil {
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
-		} else {
-			err = failed("watch", w.name, reads, err)
-		}
-		yield(store.Event{}, err)
-		return
-	}
-	read(&w.hub, ctx, source{w.store}, w.name)(yield)
 }
 
 // Deletions implements [store.DeleteNotifier]. It is one watch of etcd's own, of deletes of notes:
@@ -75,39 +52,42 @@ func (s *Store) Deletions(ctx context.Context) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		ctx, stop := context.WithCancel(ctx)
 		defer stop()
-		w := &watch{store: s, deletes: true}
+		w := &watch{store: s, deletes: true, settled: make(chan struct{})}
 		if w.start(ctx) {
 			w.hub.Keys(ctx)(yield)
 		}
 	}
 }
 
-// watch is what one Watch hears, or one Deletions.
+// watch listens for one Watch, for one Deletions, or for all WatchKey of a key.
 type watch struct {
 	store   *Store
 	name    string // the prefix, or the key
 	exact   bool   // whether it is of that key alone
 	deletes bool   // of notes, and nothing else
 	hub     feed.Hub
-	settled chan error // the listening goroutine sends one element, if anybody waits for it: how the first try to hear went
+	reads   *keyReads // of an exact watch
+
+	settled chan struct{} // closed once the first try to hear has succeeded or failed
+	failure error         // why it failed
+	tried   bool          // whether settled is closed; the listening goroutine's
 }
 
-// begin returns once the watch hears, or it is known that it does not. Listening comes
+// await returns once the watch hears, or it is known that it does not. Listening comes
 // before the first list: what happens in between is then told twice and not missed.
-func (w *watch) begin(ctx context.Context) error {
+func (w *watch) await(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	settled := w.settled // the listening goroutine's, from here on
-	if !w.start(ctx) {
-		return store.ErrClosed
-	}
 	select {
-	case err := <-settled:
-		return err
+	case <-w.settled:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+	if w.failure != nil {
+		return failed("watch", w.name, reads, w.failure)
+	}
+	return nil
 }
 
 // start has a goroutine listen until ctx ends, unless the store is closed.
@@ -126,8 +106,8 @@ func (w *watch) listen(ctx context.Context) {
 	defer w.store.watchErrs.clear(w)
 	for pause := firstPause; ctx.Err() == nil; pause = min(2*pause, maxPause) {
 		heard, err := w.hear(ctx)
-		w.hub.Missed()
-		if !heard && w.unsettled(err) {
+		w.missed()
+		if !heard && w.settle(err) {
 			return
 		}
 		if heard {
@@ -138,7 +118,15 @@ func (w *watch) listen(ctx context.Context) {
 		}
 		sleep(ctx, pause)
 	}
-	w.unsettled(store.ErrClosed)
+	w.settle(store.ErrClosed)
+}
+
+// missed tells the feeds that events may have been missed.
+func (w *watch) missed() {
+	if w.reads != nil {
+		w.reads.missed()
+	}
+	w.hub.Missed()
 }
 
 // watchErrors are the watches that hear nothing at present, with the error of each.
@@ -174,13 +162,13 @@ func (l *watchErrors) latest() error {
 	return l.list[len(l.list)-1].err
 }
 
-// unsettled says how the first try to hear went, and reports whether it was the first.
-func (w *watch) unsettled(err error) bool {
-	settled := w.settled
-	if w.settled = nil; settled == nil {
+// settle takes in how the first try to hear went, and reports whether it was the first.
+func (w *watch) settle(err error) bool {
+	if w.tried {
 		return false
 	}
-	settled <- err
+	w.tried, w.failure = true, err
+	close(w.settled)
 	return true
 }
 
@@ -199,8 +187,8 @@ func (w *watch) hear(ctx context.Context) (heard bool, err error) {
 		return false, err
 	}
 	w.store.watchErrs.clear(w)
-	if !w.unsettled(nil) {
-		w.hub.Missed() // whatever happened between the watches
+	if !w.settle(nil) {
+		w.missed() // whatever happened between the watches
 	}
 	return true, w.relay(ctx, beside, gone, broken)
 }
@@ -328,6 +316,9 @@ func (w *watch) mark(r clientv3.WatchResponse) {
 		}
 		if w.deletes {
 			w.store.hear(name)
+		}
+		if w.reads != nil {
+			w.reads.event(e)
 		}
 		w.hub.Mark(name, store.CauseUnknown)
 	}

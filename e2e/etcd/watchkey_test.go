@@ -1,0 +1,213 @@
+package etcd_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/leasehold-go/leasehold/e2e/etcdtest"
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// waiters watch one key until their context ends. Each change that all of them have been
+// told is counted.
+type waiters struct {
+	told chan store.Event
+	end  context.CancelFunc
+	all  sync.WaitGroup
+	n    int
+}
+
+func watchKey(t *testing.T, st store.Store, key string, n int) *waiters {
+	ctx, cancel := context.WithCancel(t.Context())
+	w := &waiters{told: make(chan store.Event, 16*n), end: cancel, n: n}
+	for range n {
+		w.all.Go(func() {
+			for e, err := range st.WatchKey(ctx, key) {
+				if err != nil {
+					if ctx.Err() == nil {
+						t.Error(err)
+					}
+					return
+				}
+				select {
+				case w.told <- e:
+				case <-ctx.Done():
+				}
+			}
+		})
+	}
+	return w
+}
+
+// await returns once every waiter has been told an event of that kind and token.
+func (w *waiters) await(t *testing.T, kind store.EventKind, token store.Token) {
+	t.Helper()
+	late := time.After(30 * time.Second)
+	for left := w.n; left > 0; {
+		select {
+		case e := <-w.told:
+			if e.Kind == kind && e.Record.Token == token {
+				left--
+			}
+		case <-late:
+			t.Fatalf("%d of %d waiters were not told %v of token %d", left, w.n, kind, token)
+		}
+	}
+}
+
+func TestWatchesOfOneKeyShareTheirRequests(t *testing.T) {
+	t.Parallel()
+	const n = 300
+	cluster := etcdtest.Start(t, etcdtest.Settings{})
+	c := new(counter)
+	st, holder := open(t, c.client(cluster)), open(t, cluster.Client())
+	before := c.n.Load()
+	w := watchKey(t, st, "key", n)
+	w.await(t, store.EventSynced, 0)
+	if opened := c.n.Load() - before; opened > 10 {
+		t.Errorf("%d watches of one key cost %d requests to open", n, opened)
+	}
+	const handovers = 20
+	before, began := c.n.Load(), time.Now()
+	for range handovers {
+		grant, err := holder.Create(t.Context(), claim("key", long))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.await(t, store.EventPut, grant.Token)
+		if err := holder.Delete(t.Context(), "key", store.ByToken(grant.Token)); err != nil {
+			t.Fatal(err)
+		}
+		w.await(t, store.EventGone, grant.Token)
+	}
+	cost := float64(c.n.Load()-before) / handovers
+	t.Logf("%v requests and %v a handover", cost, time.Since(began)/handovers)
+	if cost > 10 {
+		t.Errorf("%d watches of one key cost %v requests a handover", n, cost)
+	}
+	w.end()
+	w.all.Wait()
+}
+
+// The watch of a key ends with its last user, and the next user opens another.
+func TestASharedWatchGoesOnWhenUsersLeave(t *testing.T) {
+	t.Parallel()
+	b := start(t, etcdtest.Settings{})
+	stays := watchKey(t, b, "key", 1)
+	stays.await(t, store.EventSynced, 0)
+	var last store.Grant
+	for round := range 20 {
+		leaves := watchKey(t, b, "key", 10)
+		if round%2 == 0 {
+			leaves.await(t, store.EventSynced, 0)
+		}
+		leaves.end()
+		leaves.all.Wait()
+		last = b.create(claim("key", long))
+		stays.await(t, store.EventPut, last.Token)
+		if err := b.Delete(b.Context(), "key", store.ByToken(last.Token)); err != nil {
+			t.Fatal(err)
+		}
+		stays.await(t, store.EventGone, last.Token)
+	}
+	stays.end()
+	stays.all.Wait()
+	last = b.create(claim("key", long))
+	again := watchKey(t, b, "key", 2)
+	again.await(t, store.EventPut, last.Token)
+	again.end()
+	again.all.Wait()
+}
+
+// The first state that a watch yields is not older than the call, although others have
+// read the key before.
+func TestALaterWatchOfAKeyBeginsWithTheRecordAsItIs(t *testing.T) {
+	t.Parallel()
+	b := start(t, etcdtest.Settings{})
+	w := watchKey(t, b, "key", 3)
+	defer w.end()
+	w.await(t, store.EventSynced, 0)
+	for i := range 200 {
+		other := b.create(claim("key", long))
+		for e, err := range b.WatchKey(t.Context(), "key") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.Kind != store.EventPut || e.Record.Token != other.Token {
+				t.Fatalf("round %d: the first event is %v of token %d, want a put of %d", i, e.Kind, e.Record.Token, other.Token)
+			}
+			break
+		}
+		if err := b.Delete(b.Context(), "key", store.ByToken(other.Token)); err != nil {
+			t.Fatal(err)
+		}
+		for e, err := range b.WatchKey(t.Context(), "key") {
+			if err != nil || e.Kind != store.EventSynced {
+				t.Fatalf("round %d: the first event is %v, %v, want synced", i, e.Kind, err)
+			}
+			break
+		}
+	}
+}
+
+// A holder renews without an event. The watches of its key read it again when the time
+// left that they know has passed, and together.
+func TestWatchesOfAKeyShareTheReadAtTheEndOfItsTime(t *testing.T) {
+	t.Parallel()
+	const n, ttl = 50, brief
+	cluster := etcdtest.Start(t, etcdtest.Settings{})
+	c := new(counter)
+	st, holder := open(t, c.client(cluster)), open(t, cluster.Client())
+	grant, err := holder.Create(t.Context(), claim("key", ttl))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := watchKey(t, st, "key", n)
+	defer w.end()
+	w.await(t, store.EventSynced, 0)
+	before := c.n.Load()
+	for began := time.Now(); time.Since(began) < 2*ttl; time.Sleep(ttl / 8) {
+		if err := kept(holder, "key", grant.Token); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if cost := c.n.Load() - before; cost < 2 || cost > 30 {
+		t.Errorf("%d watches cost %d requests in two ttls", n, cost)
+	}
+	for len(w.told) > 0 {
+		t.Errorf("told %+v of a record that was renewed", <-w.told)
+	}
+	if err := holder.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.await(t, store.EventGone, grant.Token)
+}
+
+func TestAWatchOfAKeyFollowsALossOfData(t *testing.T) {
+	t.Parallel()
+	b := start(t, etcdtest.Settings{})
+	for i := range 50 {
+		b.create(claim(fmt.Sprint("other ", i), long)) // so that the new revisions are smaller
+	}
+	grant := b.create(claim("key", long))
+	w := watchKey(t, b, "key", 5)
+	defer w.end()
+	w.await(t, store.EventPut, grant.Token)
+	b.cluster.RestartEmpty()
+	w.await(t, store.EventGone, grant.Token)
+	holder := open(t, b.cluster.Client())
+	for range 3 {
+		next, err := holder.Create(t.Context(), claim("key", long))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.await(t, store.EventPut, next.Token)
+		if err := holder.Delete(t.Context(), "key", store.ByToken(next.Token)); err != nil {
+			t.Fatal(err)
+		}
+		w.await(t, store.EventGone, next.Token)
+	}
+}

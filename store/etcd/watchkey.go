@@ -1,0 +1,250 @@
+package etcdstore
+
+import (
+	"context"
+	"iter"
+	"sync"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/leasehold-go/leasehold/store"
+	"github.com/leasehold-go/leasehold/store/internal/feed"
+)
+
+// WatchKey implements [store.Store]. All watches of one key in a store share two watches
+// of etcd's own, one of the key's note and one of the deletes of the key, and the reads of
+// the key.
+func (s *Store) WatchKey(ctx context.Context, key string) iter.Seq2[store.Event, error] {
+	return func(yield func(store.Event, error) bool) {
+		if err := store.CheckKey(key); err != nil {
+			yield(store.Event{}, err)
+			return
+		}
+		k := s.joinKeyWatch(key)
+		defer k.leave()
+		if err := k.await(ctx); err != nil {
+			yield(store.Event{}, err)
+			return
+		}
+		k.hub.WatchKey(ctx, &keySource{watch: k}, key)(yield)
+	}
+}
+
+// keyWatch is the watch of one key, shared by all calls of WatchKey for the key. It ends
+// when the last of them leaves.
+type keyWatch struct {
+	watch
+	users int // guarded by the store's mutex
+	stop  context.CancelFunc
+	reads keyReads
+}
+
+// joinKeyWatch returns the watch of a key, which the caller has to leave.
+func (s *Store) joinKeyWatch(key string) *keyWatch {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.keyWatches[key]
+	if k == nil {
+		ctx, stop := context.WithCancel(context.Background())
+		k = &keyWatch{watch: watch{store: s, name: key, exact: true, settled: make(chan struct{})}, stop: stop}
+		k.watch.reads = &k.reads
+		s.keyWatches[key] = k
+		if !k.start(ctx) {
+			k.settle(store.ErrClosed)
+		}
+	}
+	k.users++
+	return k
+}
+
+// leave ends the watch if nobody else uses it.
+func (k *keyWatch) leave() {
+	k.store.mu.Lock()
+	defer k.store.mu.Unlock()
+	if k.users--; k.users == 0 {
+		k.stop()
+		k.forget()
+	}
+}
+
+// forget makes the next call of WatchKey open a watch of its own. The store's mutex is the
+// caller's.
+func (k *keyWatch) forget() {
+	if k.store.keyWatches[k.name] == k {
+		delete(k.store.keyWatches, k.name)
+	}
+}
+
+// await returns once the watch hears. If it could not be opened, the callers that wait for
+// it get the error, and later callers try again.
+func (k *keyWatch) await(ctx context.Context) error {
+	err := k.watch.await(ctx)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	k.store.mu.Lock()
+	defer k.store.mu.Unlock()
+	k.forget()
+	return err
+}
+
+// keyReads has the latest known state of a watched key. A feed that needs to read the key
+// takes it if it is as new as the feed needs, else it shares one read with the other
+// feeds.
+type keyReads struct {
+	mu      sync.Mutex
+	begun   int           // the number of the read that was begun last
+	flight  chan struct{} // closed when the read under way has ended; nil while there is none
+	heard   int64         // the largest revision of an event
+	misses  int           // how often events may have been missed
+	version int           // grows whenever the state is set
+	state   keyState
+
+	failed int // the number of the last read that failed
+	err    error
+}
+
+// keyState is what was under a key at a revision.
+type keyState struct {
+	read     int   // the number of the last read that succeeded
+	revision int64 // of the state
+	misses   int   // how often events had been missed before
+	at       time.Time
+	record   store.Record
+	exists   bool
+}
+
+// left returns the record with the time that is left now, and whether there is any.
+func (k keyState) left(now time.Time) (store.Record, bool) {
+	r := k.record
+	if k.exists && r.Left != store.Forever {
+		r.Left -= now.Sub(k.at)
+	}
+	return r, !k.exists || r.Left > 0
+}
+
+// event takes in an event of the key or its note. A delete of either leaves no record, so
+// that feeds need not read it.
+func (r *keyReads) event(e *clientv3.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.heard = max(r.heard, e.Kv.ModRevision)
+	if e.Type == clientv3.EventTypeDelete && e.Kv.ModRevision > r.state.revision {
+		r.state = keyState{read: r.state.read, revision: e.Kv.ModRevision, misses: r.misses}
+		r.version++
+	}
+}
+
+// missed takes in that events may have been missed, or that the cluster has lost its data
+// and begins again with smaller revisions.
+func (r *keyReads) missed() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.misses++
+	r.heard, r.state.revision = 0, 0
+}
+
+// keySource is what one feed of a watched key reads from.
+type keySource struct {
+	watch *keyWatch
+	used  int // the version of the state that the feed has; zero before its first read
+}
+
+// Read returns the state of the key after every event that the watch has heard. The first
+// read of a feed begins after it was asked for. A later one may be that of another feed,
+// if it is newer than what this feed has: the feed then follows an event, or the end of a
+// record's time left.
+func (s *keySource) Read(ctx context.Context, _ []string) (map[string]store.Record, error) {
+	r := &s.watch.reads
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	need := r.begun + 1
+	for {
+		record, alive := r.state.left(time.Now())
+		follows := s.used > 0 && r.version > s.used && r.state.revision >= r.heard && r.state.misses == r.misses
+		switch {
+		case alive && (r.state.read >= need || follows):
+			s.used = r.version
+			if !r.state.exists {
+				return nil, nil
+			}
+			return map[string]store.Record{record.Key: record}, nil
+		case r.failed >= need:
+			return nil, r.err
+		case r.state.read >= need: // its time left has passed meanwhile
+			need = r.begun + 1
+		}
+		if r.flight == nil && !s.watch.begin() {
+			return nil, store.ErrClosed
+		}
+		flight := r.flight
+		r.mu.Unlock()
+		err := await(ctx, flight)
+		r.mu.Lock()
+		if err != nil {
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// List is not called: a feed of one key only reads.
+func (s *keySource) List(ctx context.Context, prefix string) iter.Seq2[store.Record, error] {
+	return s.watch.store.List(ctx, prefix)
+}
+
+var _ feed.Source = (*keySource)(nil)
+
+// begin has a goroutine read the key, unless the store is closed. The mutex of the reads is
+// the caller's.
+func (k *keyWatch) begin() bool {
+	r := &k.reads
+	r.begun++
+	number, misses := r.begun, r.misses
+	flight := make(chan struct{})
+	r.flight = flight
+	started := k.store.tasks.start(func(ctx context.Context) {
+		state, err := k.read(ctx)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		defer close(flight)
+		r.flight = nil
+		if err != nil {
+			r.failed, r.err = number, failed("watch", k.name, reads, err)
+			return
+		}
+		r.state.read = number
+		if misses != r.misses {
+			state.revision = 0 // the cluster may have lost its data since
+		}
+		if state.revision < r.state.revision {
+			return // an event told of a newer state
+		}
+		state.read, state.misses = number, misses
+		r.state = state
+		r.version++
+	})
+	if !started {
+		r.flight = nil
+	}
+	return started
+}
+
+// read reads the key as List would.
+func (k *keyWatch) read(ctx context.Context) (keyState, error) {
+	f, err := k.store.readOne(ctx, k.name)
+	if err != nil {
+		return keyState{}, err
+	}
+	state := keyState{revision: f.at, at: time.Now()}
+	if f.value == nil || !listed(f) {
+		return state, nil
+	}
+	left, err := k.store.timeLeft(ctx, f.lease())
+	if err != nil {
+		return keyState{}, err
+	}
+	state.at, state.record, state.exists = time.Now(), f.record(), left > 0
+	state.record.Left = left
+	return state, nil
+}
