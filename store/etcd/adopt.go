@@ -3,6 +3,9 @@ package etcdstore
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
+	"sync"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -19,21 +22,32 @@ var errLeft = errors.New("the etcd lease is left to end, with what cannot be del
 // one that was left, is put on one of this store's: whoever renewed the lease that it is
 // on would renew all that others have there.
 func (s *Store) adopt(ctx context.Context, deeds []*deed) {
+	onLease := make(map[clientv3.LeaseID][]*deed)
+	for _, d := range deeds {
+		onLease[d.lease] = append(onLease[d.lease], d)
+	}
+	var mu sync.Mutex
 	var movers, moved []*deed
 	var homes []*shard
-	for _, d := range deeds {
-		sh, err := s.home(ctx, d)
-		if err != nil {
-			renewal{err: &unsentError{err}}.answer(d)
-			continue
+	inParallel(slices.Collect(maps.Values(onLease)), func(some []*deed) {
+		for i, d := range some {
+			sh, err := s.home(ctx, d)
+			if err != nil { // the others would wait for the same
+				for _, d := range some[i:] {
+					renewal{err: &unsentError{err}}.answer(d)
+				}
+				return
+			}
+			m := &deed{op: d.op, key: d.key, term: d.term, revision: d.revision, note: d.note, lease: d.lease}
+			if d.lease != sh.lease {
+				m.onto = sh.lease // else it is only seen to, for it may be gone meanwhile
+			}
+			mu.Lock()
+			movers = append(movers, m)
+			moved, homes = append(moved, d), append(homes, sh)
+			mu.Unlock()
 		}
-		m := &deed{op: d.op, key: d.key, term: d.term, revision: d.revision, note: d.note, lease: d.lease}
-		if d.lease != sh.lease {
-			m.onto = sh.lease // else it is only seen to, for it may be gone meanwhile
-		}
-		movers = append(movers, m)
-		moved, homes = append(moved, d), append(homes, sh)
-	}
+	})
 	s.carryOut(ctx, movers)
 	for i, m := range movers {
 		moved[i].lease = m.lease

@@ -76,16 +76,15 @@ func (s *Store) attempt(ctx context.Context, claim store.Claim) (store.Grant, er
 		return store.Grant{}, s.unready(claim, err)
 	}
 	m := &member{shard: sh, key: claim.Key, nonce: claim.Nonce, size: len(claim.Value)}
-	answer, answers, err := s.commit(ctx,
-		[]clientv3.Cmp{absent(claim.Key), absent(markOf(claim.Key, claim.Nonce))}, putsOf(m, claim, marks), look(claim.Key))
+	answer := s.submit(ctx, createRequest(m, claim, marks))
 	switch {
-	case err != nil:
-		return s.createFailed(ctx, m, marks, err)
-	case !answer.Succeeded:
+	case answer.err != nil:
+		return s.createFailed(ctx, m, marks, answer.err)
+	case !answer.ok:
 		s.leave(sh)
-		return s.refuse(ctx, claim, decode(claim.Key, answers))
+		return s.refuse(ctx, claim, decode(claim.Key, answer.answers))
 	}
-	m.token, m.revision = store.Token(answer.Header.Revision), answer.Header.Revision
+	m.token, m.revision = store.Token(answer.revision), answer.revision
 	until := s.board(m)
 	s.trimSoon(claim)
 	return store.Grant{Token: m.token, Until: until}, nil

@@ -36,6 +36,9 @@ type deed struct {
 	lease    clientv3.LeaseID
 	stray    string // what is left of record and note without the other, by its name
 	full     error  // what a server said that had no space
+	tries    int    // how often it was sent
+	hung     error  // why there was no answer to a check or a delete, which is then made again
+	inDoubt  bool   // a delete without an answer may have been carried out
 
 	until time.Time // of a renew that succeeded
 
@@ -122,31 +125,40 @@ func (d *deed) operation() clientv3.Op {
 	return clientv3.OpTxn(untouched(d.key, d.revision), nil, look(d.key))
 }
 
-// carryOut carries out deeds. Afterwards each is done, with its error if it has one.
+// carryOut carries out deeds. Afterwards each is done, with its error if it has one. None
+// waits for another, except for one of the same key.
 func (s *Store) carryOut(ctx context.Context, deeds []*deed) {
-	for range maxTries {
-		open := slices.DeleteFunc(slices.Clone(deeds), func(d *deed) bool { return d.done })
-		if len(open) == 0 {
-			return
-		}
+	for open := due(deeds); len(open) > 0; open = due(deeds) {
 		s.learn(ctx, open)
-		for len(open) > 0 {
-			var chunk []*deed
-			chunk, open = cut(open)
-			s.send(ctx, chunk)
-		}
+		inParallel(cut(open, s.guarded()), func(chunk []*deed) { s.send(ctx, chunk) })
 	}
+}
+
+// due returns the deeds that are sent next: of each key the first that is not done. One
+// that was tried often enough fails.
+func due(deeds []*deed) (open []*deed) {
+	seen := make(map[string]struct{})
 	for _, d := range deeds {
-		if !d.done {
-			d.fail(&store.Error{Op: d.op, Key: d.key, Condition: store.ErrUnavailable, Err: errBusy})
+		if _, later := seen[d.key]; d.done || later {
+			continue
+		}
+		switch d.tries++; {
+		case d.tries <= maxTries:
+			seen[d.key] = struct{}{}
+			open = append(open, d)
+		case d.hung != nil:
+			d.failed(reads, d.hung)
+		default:
+			d.failed(reads, errBusy)
 		}
 	}
+	return open
 }
 
 // learn reads what is there for the deeds that do not know.
 func (s *Store) learn(ctx context.Context, deeds []*deed) {
 	unknown := slices.DeleteFunc(slices.Clone(deeds), func(d *deed) bool { return d.done || d.revision != 0 })
-	for chunk := range slices.Chunk(unknown, maxPairs) {
+	inParallel(slices.Collect(slices.Chunk(unknown, maxPairs)), func(chunk []*deed) {
 		keys := make([]string, len(chunk))
 		for i, d := range chunk {
 			keys[i] = d.key
@@ -154,71 +166,115 @@ func (s *Store) learn(ctx context.Context, deeds []*deed) {
 		all, err := s.read(ctx, keys...)
 		for i, d := range chunk {
 			if err != nil {
-				d.fail(failed(d.op, d.key, reads, err))
+				d.failed(reads, err)
 			} else {
 				d.learn(all[i])
 			}
 		}
-	}
+	})
 }
 
-// cut takes as many deeds from the front as one transaction can have: so many, of so
-// many bytes, and none for the key of another.
-func cut(open []*deed) (chunk, rest []*deed) {
-	size := 0
-	seen := make(map[string]bool)
-	for i, d := range open {
-		if d.done {
-			continue
+// cut puts deeds of different keys into chunks that a transaction can have: so many deeds,
+// of so many bytes, and no writes together with what can be sent again.
+func cut(open []*deed, most int) (chunks [][]*deed) {
+	for _, puts := range []bool{false, true} {
+		var chunk []*deed
+		size := 0
+		for _, d := range open {
+			if d.done || d.puts() != puts {
+				continue
+			}
+			if len(chunk) > 0 && (len(chunk) == most || size+len(d.value) > maxBytes) {
+				chunks = append(chunks, chunk)
+				chunk, size = nil, 0
+			}
+			chunk = append(chunk, d)
+			if d.writes() {
+				size += len(d.value)
+			}
 		}
-		if len(chunk) == maxGuarded || size > maxBytes || seen[d.key] || size > 0 && size+len(d.value) > maxBytes {
-			return chunk, open[i:]
+		if len(chunk) > 0 {
+			chunks = append(chunks, chunk)
 		}
-		seen[d.key] = true
-		if d.writes() {
-			size += len(d.value)
-		}
-		chunk = append(chunk, d)
 	}
-	return chunk, nil
+	return chunks
 }
 
-// send sends deeds in one transaction.
+// puts reports whether the deed puts anything. A check or a delete does not, and can be
+// sent again.
+func (d *deed) puts() bool { return d.onto != 0 || d.writes() }
+
+// send sends the deeds of a chunk in one transaction, and a delete by itself together with
+// those of other callers. If the servers refuse the transaction each half is sent by
+// itself, until the deed is alone that is the reason.
 func (s *Store) send(ctx context.Context, chunk []*deed) {
-	if len(chunk) == 0 {
-		return
-	}
 	ops := make([]clientv3.Op, len(chunk))
 	for i, d := range chunk {
 		ops[i] = d.operation()
 	}
-	answer, answers, err := s.commit(ctx, nil, ops, nil)
+	try, cancel := ctx, func() {}
+	if !chunk[0].puts() {
+		try, cancel = patiently(ctx)
+	}
+	defer cancel()
+	if d := chunk[0]; len(chunk) == 1 {
+		r := &request{key: d.key, op: ops[0], size: len(d.value), puts: d.puts()}
+		if d.remove {
+			d.answered(s.submit(try, r))
+		} else {
+			d.answered(s.alone(try, r))
+		}
+		return
+	}
+	answer, answers, err := s.commit(try, nil, ops, nil)
+	if s.learnLimit(err); err != nil && divisible(err) {
+		half := len(chunk) / 2
+		s.send(ctx, chunk[:half])
+		s.send(ctx, chunk[half:])
+		return
+	}
 	for i, d := range chunk {
 		if err != nil {
-			d.answered(err)
+			d.answered(outcome{err: err})
 			continue
 		}
-		if ok, seen := answers[i].inner(); !ok {
-			d.learn(decode(d.key, seen))
-			continue
-		}
-		switch d.done = true; {
-		case d.onto != 0:
-			d.revision, d.lease = answer.Header.Revision, d.onto
-		case d.writes():
-			d.revision, d.note = answer.Header.Revision, d.written()
-		}
+		ok, inner := answers[i].inner()
+		d.answered(outcome{answer.Header.Revision, ok, inner, nil})
 	}
 }
 
-// answered takes in that the transaction failed.
-func (d *deed) answered(err error) {
-	i := intent(d.remove || d.onto != 0 || d.writes())
-	if isFull(err) && d.full == nil {
+// answered takes in the answer to the deed's operation.
+func (d *deed) answered(answer outcome) {
+	switch err := answer.err; {
+	case err == nil && !answer.ok:
+		d.learn(decode(d.key, answer.answers))
+	case err == nil:
+		d.done = true
+		if d.onto != 0 {
+			d.revision, d.lease = answer.revision, d.onto
+		} else if d.writes() {
+			d.revision, d.note = answer.revision, d.written()
+		}
+	case isFull(err) && d.full == nil:
 		d.full, d.revision = err, 0 // the write with which the space runs out is carried out
-		return
+	case errors.Is(err, errHung) && !d.puts():
+		d.hung = err
+		if d.remove && !unsent(err) {
+			d.inDoubt, d.revision = true, 0
+		}
+	default:
+		d.failed(intent(d.remove || d.puts()), err)
 	}
-	d.fail(failed(d.op, d.key, i, err))
+}
+
+// failed ends the deed without an answer. A delete that got none before is in doubt,
+// whatever the last one got.
+func (d *deed) failed(i intent, err error) {
+	if d.inDoubt {
+		d.fail(&store.Error{Op: d.op, Key: d.key, Condition: store.ErrInDoubt, Err: named(err)})
+	} else {
+		d.fail(failed(d.op, d.key, i, err))
+	}
 }
 
 // remove deletes what was found if it is the record of a term and, unless from is zero,

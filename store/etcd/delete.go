@@ -1,7 +1,9 @@
 package etcdstore
 
 import (
+	"cmp"
 	"context"
+	"sync"
 
 	"github.com/leasehold-go/leasehold/store"
 )
@@ -31,6 +33,51 @@ func (s *Store) Delete(ctx context.Context, key string, ref store.LeaseRef) erro
 	s.carryOut(ctx, []*deed{d})
 	s.remember(m, d)
 	return d.err
+}
+
+// DeleteBatch implements [store.BatchDeleter]. Deletes by token are put into transactions,
+// as many into one as the servers take, each guarded by itself. Deletes by nonce are sent
+// one by one, a few at a time.
+func (s *Store) DeleteBatch(ctx context.Context, batch []store.Deletion) []error {
+	errs := make([]error, len(batch))
+	ctx, leave, err := s.tasks.enter(ctx)
+	if err == nil {
+		defer leave()
+	}
+	var deeds []*deed
+	var members []*member
+	var places, byNonce []int // in the batch
+	nonces := make([]store.Nonce, len(batch))
+	for i, item := range batch {
+		if errs[i] = cmp.Or(store.CheckKey(item.Key), item.Ref.Check()); errs[i] != nil {
+			continue
+		}
+		if err != nil {
+			errs[i] = failed("delete", item.Key, reads, err)
+			continue
+		}
+		d := &deed{op: "delete", key: item.Key, term: item.Ref, remove: true}
+		m := s.recall(d)
+		switch {
+		case item.Ref.Token == 0:
+			nonces[i], byNonce = item.Ref.Nonce, append(byNonce, i)
+		case m != nil && m.doubted:
+			nonces[i], byNonce = m.nonce, append(byNonce, i)
+		default:
+			deeds, members, places = append(deeds, d), append(members, m), append(places, i)
+		}
+	}
+	var both sync.WaitGroup
+	both.Go(func() {
+		inParallel(byNonce, func(i int) { errs[i] = s.deleteByNonce(ctx, batch[i].Key, nonces[i]) })
+	})
+	s.carryOut(ctx, deeds)
+	for i, d := range deeds {
+		s.remember(members[i], d)
+		errs[places[i]] = d.err
+	}
+	both.Wait()
+	return errs
 }
 
 func (s *Store) deleteByNonce(ctx context.Context, key string, n store.Nonce) error {

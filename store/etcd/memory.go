@@ -93,12 +93,13 @@ func (s *Store) trim(ctx context.Context, key string) {
 	}
 	var ops []clientv3.Op
 	for _, kv := range all.Kvs[:max(len(all.Kvs)-minMarks, 0)] {
-		if string(kv.Value) == used && len(ops) < maxOps {
+		if string(kv.Value) == used && len(ops) < int(s.ops.Load()) {
 			ops = append(ops, clientv3.OpDelete(string(kv.Key)))
 		}
 	}
 	if len(ops) > 0 {
-		s.commit(ctx, nil, ops, nil)
+		_, _, err := s.commit(ctx, nil, ops, nil)
+		s.learnLimit(err)
 	}
 }
 

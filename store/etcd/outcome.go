@@ -41,7 +41,7 @@ const (
 func failed(op, key string, i intent, err error) error {
 	condition := store.ErrUnavailable
 	switch {
-	case errors.Is(err, store.ErrClosed), i == reads && errors.Is(err, errClosing):
+	case errors.Is(err, store.ErrClosed), (i == reads || unsent(err)) && errors.Is(err, errClosing):
 		return &store.Error{Op: op, Key: key, Condition: store.ErrClosed}
 	case i == writes && !unsent(err) && !refused(err):
 		condition = store.ErrInDoubt

@@ -2,9 +2,11 @@ package etcdstore
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/leasehold-go/leasehold/store"
@@ -62,10 +64,18 @@ func decode(key string, answers []response) found {
 	return inspect(key, answers[0].first(), answers[1].first())
 }
 
-// read returns what is under keys, of which there may be maxPairs at most, all at one
+// read returns what is under keys. Those that one transaction has room for are read at one
 // revision.
 func (s *Store) read(ctx context.Context, keys ...string) ([]found, error) {
-	return insistently(func() ([]found, error) { return s.readOnce(ctx, keys) })
+	all, err := insistently(func() ([]found, error) { return s.readOnce(ctx, keys) })
+	if s.learnLimit(err); !errors.Is(err, rpctypes.ErrTooManyOps) || len(keys) == 1 {
+		return all, err
+	}
+	if all, err = s.read(ctx, keys[:len(keys)/2]...); err != nil {
+		return nil, err
+	}
+	rest, err := s.read(ctx, keys[len(keys)/2:]...)
+	return append(all, rest...), err
 }
 
 func (s *Store) readOnce(ctx context.Context, keys []string) ([]found, error) {

@@ -3,7 +3,6 @@ package etcdstore
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -48,7 +47,31 @@ func (s *Store) renewAll(ctx context.Context, deeds []*deed) {
 	defer leave()
 	wanted, late := s.want(deeds)
 	defer s.unwant(wanted)
-	err = s.discard(ctx, late)
+	if len(late) == 0 {
+		s.renewSome(ctx, deeds, nil, nil)
+		return
+	}
+	overdue := make(map[string]struct{})
+	for _, m := range late {
+		overdue[m.key] = struct{}{}
+	}
+	var first, rest []*deed
+	for _, d := range deeds {
+		if _, ok := overdue[d.key]; ok {
+			first = append(first, d)
+		} else {
+			rest = append(rest, d)
+		}
+	}
+	var both sync.WaitGroup
+	both.Go(func() { s.renewSome(ctx, first, late, s.discard(ctx, late)) })
+	s.renewSome(ctx, rest, nil, nil)
+	both.Wait()
+}
+
+// renewSome renews deeds. Those of late members fail with err if they could not be
+// discarded.
+func (s *Store) renewSome(ctx context.Context, deeds []*deed, late []*member, err error) {
 	members := make([]*member, len(deeds))
 	for i, d := range deeds {
 		if members[i] = s.recall(d); slices.Contains(late, members[i]) {
@@ -107,29 +130,40 @@ func (r renewal) answer(d *deed) {
 }
 
 // renewLeases sends the keep-alives for deeds, all at once, and carries the deeds out.
+// The deeds on one etcd lease do not wait for those on another.
 func (s *Store) renewLeases(ctx context.Context, deeds []*deed, members []*member) map[clientv3.LeaseID]renewal {
 	count := manyChecks(deeds)
-	renewals := make(map[clientv3.LeaseID]renewal)
-	for _, d := range deeds {
-		if !d.done && s.keeps(d.lease) {
-			renewals[d.lease] = renewal{}
+	on := make(map[clientv3.LeaseID][]int) // the deeds on each lease that this store keeps alive
+	var others []*deed
+	for i, d := range deeds {
+		if d.done {
+			continue
+		}
+		if _, known := on[d.lease]; known || s.keeps(d.lease) {
+			on[d.lease] = append(on[d.lease], i)
+		} else {
+			others = append(others, d)
 		}
 	}
+	renewals := make(map[clientv3.LeaseID]renewal)
 	var all sync.WaitGroup
 	var mu sync.Mutex
-	for _, lease := range slices.Collect(maps.Keys(renewals)) { // not the map itself: it is written to
+	for lease, places := range on {
 		all.Go(func() {
 			until, err := s.renewLease(ctx, lease, count)
 			mu.Lock()
-			defer mu.Unlock()
 			renewals[lease] = renewal{until, err}
+			mu.Unlock()
+			if count {
+				s.carryOut(ctx, s.vouch(deeds, members, places))
+			}
 		})
 	}
 	if count {
-		all.Wait()
-		s.vouch(deeds, members)
+		s.carryOut(ctx, others)
+	} else {
+		s.carryOut(ctx, deeds)
 	}
-	s.carryOut(ctx, deeds)
 	all.Wait()
 	return renewals
 }
@@ -143,19 +177,23 @@ func manyChecks(deeds []*deed) bool {
 			checks++
 		}
 	}
-	return checks > maxGuarded
+	return checks > maxOps
 }
 
-// vouch ends the checks of records that a census found in their place. What it did not
-// find is left to be looked at.
-func (s *Store) vouch(deeds []*deed, members []*member) {
+// vouch ends the checks of records that a census found in their place, of the deeds in
+// places. It returns what is left to be looked at.
+func (s *Store) vouch(deeds []*deed, members []*member, places []int) (left []*deed) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i, d := range deeds {
-		if m := members[i]; m != nil && !d.done && !d.writes() && !m.unwanted && m.shard.vouches(m) {
+	for _, i := range places {
+		d, m := deeds[i], members[i]
+		if m != nil && !d.done && !d.writes() && !m.unwanted && m.shard.vouches(m) {
 			d.done = true
+		} else {
+			left = append(left, d)
 		}
 	}
+	return left
 }
 
 // renewLease keeps a lease of this store alive.
@@ -212,13 +250,20 @@ func later(a, b time.Time) time.Time {
 // terms that ended with their leases. It is told what is known of the leases.
 func (s *Store) explain(ctx context.Context, deeds []*deed, leases map[clientv3.LeaseID]renewal) {
 	ended := make(map[clientv3.LeaseID]bool)
+	var foreign, lost []*deed
 	for _, d := range deeds {
+		if errors.Is(d.err, store.ErrForeign) {
+			foreign = append(foreign, d)
+		} else if errors.Is(d.err, store.ErrLost) && d.lease != 0 {
+			lost = append(lost, d)
+		}
+	}
+	inParallel(foreign, func(d *deed) {
 		if facts, ok := d.err.(*store.ForeignError); ok {
 			s.explainForeign(ctx, d, facts)
 		}
-		if !errors.Is(d.err, store.ErrLost) || d.lease == 0 {
-			continue
-		}
+	})
+	for _, d := range lost {
 		if _, asked := ended[d.lease]; !asked {
 			ended[d.lease] = isGone(leases[d.lease].err) || s.hasEnded(ctx, d.lease)
 		}

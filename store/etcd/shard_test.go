@@ -1,6 +1,7 @@
 package etcdstore
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -156,25 +157,54 @@ func TestAChunkHasNoKeyTwiceAndBoundedBytes(t *testing.T) {
 		deeds = append(deeds, &deed{key: fmt.Sprint("large ", i), value: value, seq: 1})
 	}
 	deeds = append(deeds, &deed{key: "huge", value: make([]byte, store.MaxValue), seq: 1}, &deed{key: "done", done: true})
+	const most = 124
 	sent := 0
-	for open := deeds; len(open) > 0; {
-		var chunk []*deed
-		chunk, open = cut(open)
-		sent += len(chunk)
-		bytes, keys := 0, make(map[string]bool)
-		for _, d := range chunk {
-			if keys[d.key] {
-				t.Errorf("%q is in a chunk twice", d.key)
+	for open := due(deeds); len(open) > 0; open = due(deeds) {
+		keys := make(map[string]bool)
+		for _, chunk := range cut(open, most) {
+			bytes := 0
+			for _, d := range chunk {
+				if keys[d.key] {
+					t.Errorf("%q is sent twice at a time", d.key)
+				}
+				if d.puts() != chunk[0].puts() {
+					t.Errorf("%q is in a chunk with what can be sent again: %v", d.key, d.puts())
+				}
+				keys[d.key] = true
+				bytes += len(d.value)
+				d.done = true
 			}
-			keys[d.key] = true
-			bytes += len(d.value)
-		}
-		if len(chunk) > maxGuarded || bytes > max(maxBytes, store.MaxValue) || bytes > maxBytes && len(chunk) > 1 && bytes < store.MaxValue {
-			t.Errorf("a chunk of %d with %d bytes", len(chunk), bytes)
+			if sent += len(chunk); len(chunk) > most || bytes > max(maxBytes, store.MaxValue) || bytes > maxBytes && len(chunk) > 1 {
+				t.Errorf("a chunk of %d with %d bytes", len(chunk), bytes)
+			}
 		}
 	}
 	if sent != len(deeds)-1 {
 		t.Errorf("%d of %d deeds were sent", sent, len(deeds)-1)
+	}
+}
+
+// A delete that may have been carried out stays in doubt, whatever the next try says.
+func TestADeleteWithoutAnAnswerIsTriedAgainAndStaysInDoubt(t *testing.T) {
+	d := &deed{op: "delete", key: "key", term: store.ByToken(7), remove: true, revision: 7}
+	if d.answered(outcome{err: errHung}); d.done || d.revision != 0 {
+		t.Errorf("done: %v, revision %d", d.done, d.revision)
+	}
+	d.answered(outcome{err: rpctypes.ErrPermissionDenied})
+	if !errors.Is(d.err, store.ErrInDoubt) {
+		t.Error(d.err)
+	}
+	d = &deed{op: "delete", key: "key", term: store.ByToken(7), remove: true, revision: 7}
+	for range 2 {
+		if d.answered(outcome{err: &unsentError{errHung}}); d.done {
+			t.Error(d.err)
+		}
+	}
+	for range maxTries + 1 {
+		due([]*deed{d})
+	}
+	if !errors.Is(d.err, store.ErrUnavailable) {
+		t.Errorf("never sent, and %v", d.err)
 	}
 }
 

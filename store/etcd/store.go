@@ -21,7 +21,9 @@ type Store struct {
 	tasks    *tasks
 	history  *history
 	minTTL   atomic.Int64 // a time.Duration; what the servers grant at least
-	trimming atomic.Bool  // whether a task trims the marks of some key
+	ops      atomic.Int64 // how many operations the servers take in one transaction
+	group    group
+	trimming atomic.Bool // whether a task trims the marks of some key
 
 	mu     sync.Mutex
 	pools  map[int64]*pool // by ttl in seconds
@@ -38,6 +40,7 @@ var (
 	_ store.Store          = (*Store)(nil)
 	_ store.Describer      = (*Store)(nil)
 	_ store.DeleteNotifier = (*Store)(nil)
+	_ store.BatchDeleter   = (*Store)(nil)
 	_ feed.Source          = source{}
 )
 
@@ -60,7 +63,9 @@ func New(ctx context.Context, client *clientv3.Client) (*Store, error) {
 		client: client, leases: pb.NewLeaseClient(conn), line: make(chan line, 1), tasks: newTasks(), history: newHistory(),
 		pools: make(map[int64]*pool), held: make(map[string]*member), doubts: make(map[store.Nonce]*member),
 		keyWatches: make(map[string]*keyWatch),
+		group:      group{keys: make(map[string]struct{})},
 	}
+	s.ops.Store(maxOps)
 	if err := s.check(ctx); err != nil {
 		s.Close()
 		return nil, err

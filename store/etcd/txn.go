@@ -2,25 +2,79 @@ package etcdstore
 
 import (
 	"context"
+	"errors"
+	"sync"
+	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc/codes"
 )
 
 const (
 	// maxOps is how many operations a server takes in one transaction unless it
 	// was told otherwise, those of the transactions within it included.
 	maxOps = 128
+	// minOps is the least that the store works with: a create has three.
+	minOps = 4
 	// maxPairs is how many records are read in one.
 	maxPairs = maxOps / 2
-	// maxGuarded is how many guarded writes are sent in one: each takes one
-	// operation, and the longest of them three more.
-	maxGuarded = maxOps - 4
 	// maxBytes is the size of the values past which no further write is put in
 	// a transaction; a server takes one and a half MiB in all.
 	maxBytes = 256 << 10
 )
+
+// guarded is how many guarded writes are sent in one transaction: each takes one
+// operation, and the longest of them three more.
+func (s *Store) guarded() int { return max(int(s.ops.Load())-4, 1) }
+
+// learnLimit halves the number of operations that the store puts in one transaction if err
+// says that the server takes fewer (--max-txn-ops).
+func (s *Store) learnLimit(err error) {
+	if ops := s.ops.Load(); errors.Is(err, rpctypes.ErrTooManyOps) && ops > minOps {
+		s.ops.CompareAndSwap(ops, max(ops/2, minOps))
+	}
+}
+
+// divisible reports whether err is a refusal of a whole transaction that one of its items
+// can be the reason of.
+func divisible(err error) bool {
+	var word rpctypes.EtcdError
+	if !errors.As(err, &word) {
+		return false
+	}
+	switch word.Code() {
+	case codes.InvalidArgument, codes.NotFound, codes.PermissionDenied:
+		return true
+	}
+	return false
+}
+
+// inParallel calls do for each item, for a few at a time, and returns when all calls have.
+// One that takes long, as on a member that hangs, does not hold up the others.
+func inParallel[T any](items []T, do func(T)) {
+	if len(items) == 1 {
+		do(items[0])
+		return
+	}
+	slots := make(chan struct{}, parallel)
+	var all sync.WaitGroup
+	for _, item := range items {
+		slots <- struct{}{}
+		release := sync.OnceFunc(func() { <-slots })
+		late := time.AfterFunc(patience, release)
+		all.Go(func() {
+			defer release()
+			defer late.Stop()
+			do(item)
+		})
+	}
+	all.Wait()
+}
+
+const parallel = 4
 
 // response is the answer to one operation of a transaction.
 type response struct{ *pb.ResponseOp }
@@ -50,6 +104,9 @@ func wrap(all []*pb.ResponseOp) []response {
 // commit sends a transaction once. The client does not send one again either, unless
 // it is certain that it did not arrive.
 func (s *Store) commit(ctx context.Context, guards []clientv3.Cmp, then, otherwise []clientv3.Op) (*clientv3.TxnResponse, []response, error) {
+	if ctx.Err() != nil {
+		return nil, nil, &unsentError{context.Cause(ctx)}
+	}
 	before, _ := s.history.now()
 	answer, err := s.client.Txn(ctx).If(guards...).Then(then...).Else(otherwise...).Commit()
 	if err != nil {

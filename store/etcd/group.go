@@ -1,0 +1,228 @@
+package etcdstore
+
+import (
+	"context"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+const (
+	// maxConcurrent is how many transactions of a group may be under way before requests are
+	// collected.
+	maxConcurrent = 2
+	// patience is how long a transaction counts as under way. One that takes longer, as on
+	// a member that hangs, does not hold up the others.
+	patience = 250 * time.Millisecond
+	// maxShared is the size of the largest value that is sent together with others.
+	maxShared = maxBytes / 4
+)
+
+// group collects the creates and deletes of concurrent calls while a transaction is under
+// way, and sends them together in the next one: at most one for each key, within the
+// server's limit of operations and within maxBytes. Each is a transaction within it, with
+// comparisons and an answer of its own.
+type group struct {
+	mu       sync.Mutex
+	waiting  []*request
+	keys     map[string]struct{} // of the waiting requests
+	underWay int
+	busy     bool // the last transaction had more than one request
+}
+
+// request is a create or a delete on its way. The mutex of the group guards sent, left and
+// txn.
+type request struct {
+	key    string
+	op     clientv3.Op // a transaction that reads and writes names of the key alone
+	size   int         // of the value
+	puts   bool        // else it only deletes
+	sent   bool        // it may have had an effect
+	left   bool        // nobody waits for the answer
+	txn    *transaction
+	answer chan outcome // holds the answer once it is there
+}
+
+// outcome is the answer to a request.
+type outcome struct {
+	revision int64 // of the cluster
+	ok       bool  // whether the comparisons succeeded
+	answers  []response
+	err      error
+}
+
+// transaction is one a transaction under way. It is given up when nobody waits for it any more.
+type transaction struct {
+	callers int // guarded by the mutex of the group
+	giveUp  context.CancelFunc
+}
+
+// submit sends a request, alone or with those of other callers, and returns its answer. If
+// ctx ends first, the error is an *unsentError exactly if the request is never sent.
+func (s *Store) submit(ctx context.Context, r *request) outcome {
+	if ctx.Err() != nil {
+		return outcome{err: &unsentError{context.Cause(ctx)}}
+	}
+	g := &s.group
+	g.mu.Lock()
+	_, twice := g.keys[r.key]
+	if twice || r.size > maxShared {
+		g.mu.Unlock()
+		return s.alone(ctx, r)
+	}
+	if g.underWay < maxConcurrent && !g.busy {
+		g.underWay++
+		g.mu.Unlock()
+		release := s.hold()
+		defer release()
+		return s.alone(ctx, r)
+	}
+	r.answer = make(chan outcome, 1)
+	g.waiting = append(g.waiting, r)
+	g.keys[r.key] = struct{}{}
+	if g.underWay < maxConcurrent {
+		g.underWay++
+		s.sendNext()
+	}
+	g.mu.Unlock()
+	select {
+	case answer := <-r.answer:
+		return answer
+	case <-ctx.Done():
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !r.sent {
+		g.waiting = slices.DeleteFunc(g.waiting, func(other *request) bool { return other == r })
+		delete(g.keys, r.key)
+		return outcome{err: &unsentError{context.Cause(ctx)}}
+	}
+	r.left = true
+	if r.txn.callers--; r.txn.callers == 0 {
+		r.txn.giveUp()
+	}
+	select {
+	case answer := <-r.answer:
+		return answer
+	default:
+		return outcome{err: context.Cause(ctx)}
+	}
+}
+
+// alone sends a request in a transaction of its own.
+func (s *Store) alone(ctx context.Context, r *request) outcome {
+	guards, then, otherwise := r.op.Txn()
+	answer, answers, err := s.commit(ctx, guards, then, otherwise)
+	if err != nil {
+		return outcome{err: err}
+	}
+	return outcome{answer.Header.Revision, answer.Succeeded, answers, nil}
+}
+
+// hold counts a transaction as under way until the function that it returns is called, or
+// patience is over.
+func (s *Store) hold() (release func()) {
+	g := &s.group
+	once := sync.OnceFunc(func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		s.sendNext()
+	})
+	late := time.AfterFunc(patience, once)
+	return func() {
+		late.Stop()
+		once()
+	}
+}
+
+// sendNext has the waiting requests sent in place of a transaction that is no longer under
+// way. The mutex of the group is the caller's.
+func (s *Store) sendNext() {
+	g := &s.group
+	if len(g.waiting) > 0 && s.tasks.start(s.sendWaiting) {
+		return
+	}
+	g.underWay-- // if the store was closed, the contexts of those that wait have ended
+}
+
+// sendWaiting sends the requests that wait, as many as one transaction can have.
+func (s *Store) sendWaiting(ctx context.Context) {
+	runtime.Gosched() // callers that have just had their answers add theirs
+	g := &s.group
+	ctx, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	g.mu.Lock()
+	batch := g.take(s.guarded())
+	g.busy = len(batch) > 1
+	f := &transaction{callers: len(batch), giveUp: giveUp}
+	for _, r := range batch {
+		r.sent, r.txn = true, f
+	}
+	g.mu.Unlock()
+	release := s.hold()
+	defer release()
+	if len(batch) == 0 {
+		return
+	}
+	ops := make([]clientv3.Op, len(batch))
+	for i, r := range batch {
+		ops[i] = r.op
+	}
+	answer, answers, err := s.commit(ctx, nil, ops, nil)
+	if err == nil {
+		for i, r := range batch {
+			ok, inner := answers[i].inner()
+			r.answer <- outcome{answer.Header.Revision, ok, inner, nil}
+		}
+		return
+	}
+	s.learnLimit(err)
+	var all sync.WaitGroup
+	for _, r := range batch {
+		if len(batch) > 1 && (divisible(err) || isFull(err) && !r.puts) {
+			all.Go(func() { s.resend(ctx, r) })
+		} else {
+			r.answer <- outcome{err: err}
+		}
+	}
+	all.Wait()
+}
+
+// resend sends a request of a transaction that was refused, unless its caller has left.
+func (s *Store) resend(ctx context.Context, r *request) {
+	ctx, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	g := &s.group
+	g.mu.Lock()
+	if r.left {
+		g.mu.Unlock()
+		return
+	}
+	r.txn = &transaction{1, giveUp}
+	g.mu.Unlock()
+	r.answer <- s.alone(ctx, r)
+}
+
+// take removes requests from the front of those that wait, and returns them.
+func (g *group) take(most int) []*request {
+	n, size := 0, 0
+	for n < min(most, len(g.waiting)) && (n == 0 || size+g.waiting[n].size <= maxBytes) {
+		size += g.waiting[n].size
+		delete(g.keys, g.waiting[n].key)
+		n++
+	}
+	batch := slices.Clone(g.waiting[:n])
+	g.waiting = slices.Delete(g.waiting, 0, n)
+	return batch
+}
+
+// createRequest is the transaction of a create.
+func createRequest(m *member, claim store.Claim, marks clientv3.LeaseID) *request {
+	return &request{key: claim.Key, size: len(claim.Value), puts: true, op: clientv3.OpTxn(
+		[]clientv3.Cmp{absent(claim.Key), absent(markOf(claim.Key, claim.Nonce))}, putsOf(m, claim, marks), look(claim.Key))}
+}
