@@ -33,6 +33,8 @@ type Settings struct {
 	// Quota is the size of the database, in bytes, at which it takes no more
 	// writes and raises the alarm NOSPACE; 2 GiB if zero.
 	Quota int64
+	// Operations is how many a member takes in one transaction; 128 if zero.
+	Operations int
 	// Election is how long a leader may be silent; 500 ms if zero. The smallest
 	// ttl that is granted is one and a half times that, in whole seconds.
 	Election time.Duration
@@ -41,6 +43,9 @@ type Settings struct {
 func (s Settings) resolve() Settings {
 	if s.Members == 0 {
 		s.Members = 1
+	}
+	if s.Operations == 0 {
+		s.Operations = 128
 	}
 	if s.Election == 0 {
 		s.Election = 500 * time.Millisecond
@@ -151,7 +156,7 @@ func (c *Instances) launch(m *instance) (err error) {
 	}
 	m.process, err = child.Start(filepath.Join(m.dir, "etcd.log"), append(c.command[:len(c.command):len(c.command)],
 		"-name", m.name, "-dir", filepath.Join(m.dir, "data"), "-client", m.clientURL(), "-peer", m.peerURL(),
-		"-serving", serving, "-cluster", strings.Join(all, ","), "-state", m.state, "-quota", fmt.Sprint(c.Quota),
+		"-serving", serving, "-cluster", strings.Join(all, ","), "-state", m.state, "-quota", fmt.Sprint(c.Quota), "-operations", fmt.Sprint(c.Operations),
 		"-heartbeat", fmt.Sprint(c.Election.Milliseconds()/10), "-election", fmt.Sprint(c.Election.Milliseconds()))...)
 	return err
 }

@@ -15,7 +15,7 @@ import (
 const (
 	// maxConcurrent is how many transactions of a group may be under way before requests are
 	// collected.
-	maxConcurrent = 2
+	maxConcurrent = 1
 	// patience is how long a transaction counts as under way. One that takes longer, as on
 	// a member that hangs, does not hold up the others.
 	patience = 250 * time.Millisecond
@@ -152,8 +152,8 @@ func (s *Store) sendNext() {
 
 // sendWaiting sends the requests that wait, as many as one transaction can have.
 func (s *Store) sendWaiting(ctx context.Context) {
-	runtime.Gosched() // callers that have just had their answers add theirs
 	g := &s.group
+	runtime.Gosched() // callers that have just had their answers add the next requests
 	ctx, giveUp := context.WithCancel(ctx)
 	defer giveUp()
 	g.mu.Lock()

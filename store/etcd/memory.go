@@ -14,7 +14,7 @@ const (
 	rotation   = time.Hour      // that one lease takes marks for
 	maxMarked  = 8192           // marks on one lease
 
-	trimEvery = 16 // creates, on average, the oldest marks of the key are dropped
+	trimEvery = 64 // creates, on average, the oldest marks of the key are dropped
 	minMarks  = 16 // and so many of the newest stay
 
 	// What a mark says of its nonce. One that was ended while its create may still be
