@@ -126,25 +126,38 @@ func (d *deed) operation() clientv3.Op {
 }
 
 // carryOut carries out deeds. Afterwards each is done, with its error if it has one. None
-// waits for another, except for one of the same key.
+// waits for those of another transaction, except for one of the same key.
 func (s *Store) carryOut(ctx context.Context, deeds []*deed) {
 	for open := due(deeds); len(open) > 0; open = due(deeds) {
-		s.learn(ctx, open)
-		inParallel(cut(open, s.guarded()), func(chunk []*deed) { s.send(ctx, chunk) })
+		inParallel(slices.Collect(slices.Chunk(open, s.guarded())), func(some []*deed) {
+			for open := trying(some); len(open) > 0; open = trying(some) {
+				s.learn(ctx, open)
+				inParallel(cut(open, s.guarded()), func(chunk []*deed) { s.send(ctx, chunk) })
+			}
+		})
 	}
 }
 
-// due returns the deeds that are sent next: of each key the first that is not done. One
-// that was tried often enough fails.
+// due returns of each key the first deed that is not done.
 func due(deeds []*deed) (open []*deed) {
 	seen := make(map[string]struct{})
 	for _, d := range deeds {
-		if _, later := seen[d.key]; d.done || later {
+		if _, later := seen[d.key]; !d.done && !later {
+			seen[d.key] = struct{}{}
+			open = append(open, d)
+		}
+	}
+	return open
+}
+
+// trying returns the deeds that are not done. One that was tried often enough fails.
+func trying(deeds []*deed) (open []*deed) {
+	for _, d := range deeds {
+		if d.done {
 			continue
 		}
 		switch d.tries++; {
 		case d.tries <= maxTries:
-			seen[d.key] = struct{}{}
 			open = append(open, d)
 		case d.hung != nil:
 			d.failed(reads, d.hung)
@@ -165,10 +178,13 @@ func (s *Store) learn(ctx context.Context, deeds []*deed) {
 		}
 		all, err := s.read(ctx, keys...)
 		for i, d := range chunk {
-			if err != nil {
-				d.failed(reads, err)
-			} else {
+			switch {
+			case err == nil:
 				d.learn(all[i])
+			case errors.Is(err, errHung) && ctx.Err() == nil:
+				d.hung = err
+			default:
+				d.failed(reads, err)
 			}
 		}
 	})
@@ -181,7 +197,7 @@ func cut(open []*deed, most int) (chunks [][]*deed) {
 		var chunk []*deed
 		size := 0
 		for _, d := range open {
-			if d.done || d.puts() != puts {
+			if d.done || d.revision == 0 || d.puts() != puts {
 				continue
 			}
 			if len(chunk) > 0 && (len(chunk) == most || size+len(d.value) > maxBytes) {
@@ -214,7 +230,7 @@ func (s *Store) send(ctx context.Context, chunk []*deed) {
 	}
 	try, cancel := ctx, func() {}
 	if !chunk[0].puts() {
-		try, cancel = patiently(ctx)
+		try, cancel = within(ctx, min(pulse, time.Second<<(chunk[0].tries-1)))
 	}
 	defer cancel()
 	if d := chunk[0]; len(chunk) == 1 {
@@ -257,11 +273,9 @@ func (d *deed) answered(answer outcome) {
 		}
 	case isFull(err) && d.full == nil:
 		d.full, d.revision = err, 0 // the write with which the space runs out is carried out
-	case errors.Is(err, errHung) && !d.puts():
+	case errors.Is(err, errHung) && !d.puts(): // which may be the caller's own limit
 		d.hung = err
-		if d.remove && !unsent(err) {
-			d.inDoubt, d.revision = true, 0
-		}
+		d.inDoubt = d.inDoubt || d.remove && !unsent(err)
 	default:
 		d.failed(intent(d.remove || d.puts()), err)
 	}

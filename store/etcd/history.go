@@ -64,7 +64,12 @@ func (h *history) due(now time.Time) bool {
 // to another. How long a try takes is random: the client sends its requests to the members
 // in turn, and of several that are tried again in step one could meet the same each time.
 func patiently(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, pulse-rand.N(pulse/2), errHung)
+	return within(ctx, pulse)
+}
+
+// within bounds a try to half of a time and up to all of it.
+func within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, limit-rand.N(limit/2), errHung)
 }
 
 // insistently makes a read again while the members hang that it is sent to: the client sends
