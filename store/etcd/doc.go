@@ -67,11 +67,30 @@
 // does not show a value that another program put on the very lease of the record, which
 // then the next write or smaller batch finds.
 //
+// # Concurrent calls
+//
+// While a transaction is under way, the creates and deletes of concurrent calls are
+// collected, and the next transaction has all of them: one for each key, up to the server's
+// limit of operations and 256 KiB of values. Each is a transaction within it, with
+// comparisons and an answer of its own. If the servers refuse the whole, for the lease, the
+// rights or the size of one of them, each is sent alone. Values above 64 KiB always are.
+//
+// A call whose context ends before its transaction is sent is unavailable, and is never
+// sent; afterwards it is in doubt. A transaction that takes longer than a quarter of a
+// second, as on a member that hangs, no longer holds up the next one.
+//
+// [Store.DeleteBatch] and [Store.Renew] put their items into transactions in the same way,
+// and a few transactions are under way at a time. An item whose transaction gets no answer
+// is in doubt; the others have their answers.
+//
+// The store assumes that the servers take 128 operations in a transaction, and halves that
+// number when they refuse so many (--max-txn-ops). It works with four.
+//
 // # What it guarantees
 //
-// The laws of package store, as long as the cluster keeps what it was given. No write is
-// sent twice behind the caller's back, and what the client's own retries do (only where
-// nothing was sent, or where the servers refused a token) does not change that.
+// The laws of package store, as long as the cluster keeps what it was given. No write but a
+// delete is sent twice behind the caller's back, and what the client's own retries do (only
+// where nothing was sent, or where the servers refused a token) does not change that.
 //
 // A ttl is rounded up to whole seconds. The servers have a minimum, which follows from
 // their election timeout: [New] asks for it, and a smaller ttl is refused with a
@@ -109,6 +128,9 @@
 // expiry and a delete look alike: the cause is CauseUnknown, or CauseExpired when the time left had
 // passed.
 //
+// All calls of [Store.WatchKey] for one key share its two watches and its reads. A delete is
+// told from the event alone; a put costs one read of the key for all of them.
+//
 // A watch that breaks is opened anew until that succeeds, and resyncs then. Meanwhile it
 // hears of no changes, and [Store.WatchErr] says why.
 //
@@ -116,10 +138,11 @@
 // a store hears of it in milliseconds, and of what another program deletes when it renews.
 //
 // A member that hangs keeps its connections, and nothing says that it does. A read asks
-// another after five seconds at most, three in all. The grant of a lease is given up after
-// five seconds, a keep-alive after a quarter of the ttl if that is less, and a watch after ten,
-// which is then opened anew; a write takes as long as its context allows. A client that
-// pings notices sooner: see DialKeepAliveTime in clientv3.Config.
+// another after five seconds at most, three in all. A delete, or a check of a renew, is made
+// again after one second, then after longer, eight times in all. The grant of a lease is given
+// up after five seconds, a keep-alive after a quarter of the ttl if that is less, and a watch
+// after ten, which is then opened anew; any other write takes as long as its context allows.
+// A client that pings notices sooner: see DialKeepAliveTime in clientv3.Config.
 //
 // # Rights
 //
