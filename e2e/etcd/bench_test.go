@@ -120,7 +120,7 @@ func (s stranger) electionPair(ctx context.Context) error {
 // bare transactions on one etcd lease. Each metric is one contender's cycles a second,
 // or the median of a turn's ratio.
 func BenchmarkManyCallers(b *testing.B) {
-	const callers, each = 64, 20
+	const callers, each = 64, 100
 	s := start(b, etcdtest.Settings{})
 	session, err := concurrency.NewSession(s.other.client, concurrency.WithTTL(benchTTL))
 	if err != nil {

@@ -13,9 +13,10 @@ import (
 )
 
 const (
-	// maxConcurrent is how many transactions of a group may be under way before requests are
-	// collected.
-	maxConcurrent = 1
+	// maxConcurrent is how many transactions of a group are under way at a time. A second
+	// one is sent beside the first only with as many requests as enough.
+	maxConcurrent = 2
+	enough        = 16
 	// patience is how long a transaction counts as under way. One that takes longer, as on
 	// a member that hangs, does not hold up the others.
 	patience = 250 * time.Millisecond
@@ -56,7 +57,7 @@ type outcome struct {
 	err      error
 }
 
-// transaction is one a transaction under way. It is given up when nobody waits for it any more.
+// transaction is a transaction under way. It is given up when nobody waits for it any more.
 type transaction struct {
 	callers int // guarded by the mutex of the group
 	giveUp  context.CancelFunc
@@ -75,7 +76,7 @@ func (s *Store) submit(ctx context.Context, r *request) outcome {
 		g.mu.Unlock()
 		return s.alone(ctx, r)
 	}
-	if g.underWay < maxConcurrent && !g.busy {
+	if g.underWay == 0 && !g.busy {
 		g.underWay++
 		g.mu.Unlock()
 		release := s.hold()
@@ -85,7 +86,7 @@ func (s *Store) submit(ctx context.Context, r *request) outcome {
 	r.answer = make(chan outcome, 1)
 	g.waiting = append(g.waiting, r)
 	g.keys[r.key] = struct{}{}
-	if g.underWay < maxConcurrent {
+	if g.underWay == 0 || g.underWay < maxConcurrent && len(g.waiting) >= enough {
 		g.underWay++
 		s.sendNext()
 	}
@@ -144,7 +145,8 @@ func (s *Store) hold() (release func()) {
 // way. The mutex of the group is the caller's.
 func (s *Store) sendNext() {
 	g := &s.group
-	if len(g.waiting) > 0 && s.tasks.start(s.sendWaiting) {
+	alone := g.underWay == 1 && len(g.waiting) > 0
+	if (alone || len(g.waiting) >= enough) && s.tasks.start(s.sendWaiting) {
 		return
 	}
 	g.underWay-- // if the store was closed, the contexts of those that wait have ended

@@ -2,6 +2,7 @@ package etcdstore
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -93,13 +94,15 @@ func (s *Store) trim(ctx context.Context, key string) {
 	}
 	var ops []clientv3.Op
 	for _, kv := range all.Kvs[:max(len(all.Kvs)-minMarks, 0)] {
-		if string(kv.Value) == used && len(ops) < int(s.ops.Load()) {
+		if string(kv.Value) == used {
 			ops = append(ops, clientv3.OpDelete(string(kv.Key)))
 		}
 	}
-	if len(ops) > 0 {
-		_, _, err := s.commit(ctx, nil, ops, nil)
-		s.learnLimit(err)
+	for some := range slices.Chunk(ops, int(s.ops.Load())) {
+		if _, _, err := s.commit(ctx, nil, some, nil); err != nil {
+			s.learnLimit(err)
+			return
+		}
 	}
 }
 
