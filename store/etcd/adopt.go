@@ -17,19 +17,19 @@ import (
 // cannot be deleted. The records on it that somebody wants are put on another.
 var errLeft = errors.New("the etcd lease is left to end, with what cannot be deleted from it")
 
-// adopt sees to it that the records of deeds which were carried out are kept alive by
-// this store, and answers the deeds. A record that is on a lease of another store, or on
+// adopt sees to it that the records of operations which were carried out are kept alive by
+// this store, and answers the operations. A record that is on a lease of another store, or on
 // one that was left, is put on one of this store's: whoever renewed the lease that it is
 // on would renew all that others have there.
-func (s *Store) adopt(ctx context.Context, deeds []*deed) {
-	onLease := make(map[clientv3.LeaseID][]*deed)
-	for _, d := range deeds {
+func (s *Store) adopt(ctx context.Context, items []*guardedOp) {
+	onLease := make(map[clientv3.LeaseID][]*guardedOp)
+	for _, d := range items {
 		onLease[d.lease] = append(onLease[d.lease], d)
 	}
 	var mu sync.Mutex
-	var movers, moved []*deed
-	var homes []*shard
-	inParallel(slices.Collect(maps.Values(onLease)), func(some []*deed) {
+	var movers, moved []*guardedOp
+	var homes []*sharedLease
+	inParallel(slices.Collect(maps.Values(onLease)), func(some []*guardedOp) {
 		for i, d := range some {
 			sh, err := s.home(ctx, d)
 			if err != nil { // the others would wait for the same
@@ -38,7 +38,7 @@ func (s *Store) adopt(ctx context.Context, deeds []*deed) {
 				}
 				return
 			}
-			m := &deed{op: d.op, key: d.key, term: d.term, revision: d.revision, note: d.note, lease: d.lease}
+			m := &guardedOp{op: d.op, key: d.key, ref: d.ref, revision: d.revision, note: d.note, lease: d.lease}
 			if d.lease != sh.lease {
 				m.onto = sh.lease // else it is only seen to, for it may be gone meanwhile
 			}
@@ -55,9 +55,9 @@ func (s *Store) adopt(ctx context.Context, deeds []*deed) {
 	}
 }
 
-// home returns the shard that a record is on or, if it is on none that is kept alive, one
-// to put it on. A create counts as in flight there.
-func (s *Store) home(ctx context.Context, d *deed) (*shard, error) {
+// home returns the shared etcd lease that a record is on or, if it is on none that is kept
+// alive, one to put it on. A create counts as in flight there.
+func (s *Store) home(ctx context.Context, d *guardedOp) (*sharedLease, error) {
 	if sh := s.rejoin(d.lease); sh != nil {
 		err := s.keepAlive(ctx, sh, false)
 		if err == nil {
@@ -68,39 +68,39 @@ func (s *Store) home(ctx context.Context, d *deed) (*shard, error) {
 			return nil, err
 		}
 	}
-	return s.berth(ctx, int64(d.note.ttl/time.Second))
+	return s.room(ctx, int64(d.note.ttl/time.Second))
 }
 
 // rejoin is reserve for what is on the lease already.
-func (s *Store) rejoin(lease clientv3.LeaseID) *shard {
+func (s *Store) rejoin(lease clientv3.LeaseID) *sharedLease {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	sh := s.shardOf(lease)
+	sh := s.sharedOf(lease)
 	if sh != nil {
 		sh.pending++
 	}
 	return sh
 }
 
-// settle makes a member of a record that was put on a shard, or may have been: then the
+// settle makes a member of a record that was put on a shared etcd lease, or may have been: then the
 // next write to it looks where it is.
-func (s *Store) settle(sh *shard, d *deed) (until time.Time) {
+func (s *Store) settle(sh *sharedLease, d *guardedOp) (until time.Time) {
 	if d.err != nil && !errors.Is(d.err, store.ErrInDoubt) {
 		s.leave(sh)
 		return time.Time{}
 	}
-	m := &member{shard: sh, key: d.key, nonce: d.note.nonce, token: d.term.Token, seq: d.note.seq, size: d.note.size}
+	m := &member{shared: sh, key: d.key, nonce: d.note.nonce, token: d.ref.Token, seq: d.note.seq, size: d.note.size}
 	if d.err == nil {
 		m.revision = d.revision
 	}
-	return s.board(m)
+	return s.addMember(m)
 }
 
-// boarded reports whether the record of a deed is a member's, on the lease on which it
+// isMember reports whether the record of an operation is a member's, on the lease on which it
 // was found.
-func (s *Store) boarded(d *deed) bool {
+func (s *Store) isMember(d *guardedOp) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := s.held[d.key]
-	return m != nil && m.token == d.term.Token && m.shard.lease == d.lease
+	return m != nil && m.token == d.ref.Token && m.shared.lease == d.lease
 }

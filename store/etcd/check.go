@@ -114,20 +114,20 @@ func (s *Store) probe(ctx context.Context, lease clientv3.LeaseID) (step string,
 	if err != nil {
 		return "watch", err
 	}
-	m := &member{key: key, nonce: n, shard: &shard{lease: lease, ttl: time.Duration(s.minTTL.Load())}}
+	m := &member{key: key, nonce: n, shared: &sharedLease{lease: lease, ttl: time.Duration(s.minTTL.Load())}}
 	puts := putsOf(m, store.Claim{Key: key, Value: []byte("1"), Nonce: n}, lease)
 	answer, _, err := s.commit(ctx, []clientv3.Cmp{absent(key)}, puts, look(key))
 	if err != nil {
 		return "create", err
 	}
-	if _, err := s.beat(ctx, lease); err != nil {
+	if _, err := s.keepAliveOnce(ctx, lease); err != nil {
 		return "keep-alive", err
 	}
 	mine := store.ByToken(store.Token(answer.Header.Revision))
-	update := &deed{op: "update", key: key, term: mine, seq: 1, value: []byte("2")}
-	remove := &deed{op: "delete", key: key, term: mine, remove: true}
-	for _, d := range []*deed{update, remove} {
-		if s.carryOut(ctx, []*deed{d}); d.err != nil {
+	update := &guardedOp{op: "update", key: key, ref: mine, seq: 1, value: []byte("2")}
+	remove := &guardedOp{op: "delete", key: key, ref: mine, remove: true}
+	for _, d := range []*guardedOp{update, remove} {
+		if s.carryOut(ctx, []*guardedOp{d}); d.err != nil {
 			return d.op, d.err
 		}
 	}

@@ -48,8 +48,8 @@ func (s *Store) checkClaim(claim store.Claim) error {
 // create tries until the lease is there that it puts the record on, and until what
 // stands in the way stays long enough to be told of.
 func (s *Store) create(ctx context.Context, claim store.Claim) (store.Grant, error) {
-	before, late := s.want([]*deed{{key: claim.Key, term: store.ByNonce(claim.Nonce)}})
-	defer s.unwant(before)
+	before, late := s.pin([]*guardedOp{{key: claim.Key, ref: store.ByNonce(claim.Nonce)}})
+	defer s.unpin(before)
 	if err := s.discard(ctx, late); err != nil {
 		return store.Grant{}, s.unready(claim, err)
 	}
@@ -71,11 +71,11 @@ func (s *Store) attempt(ctx context.Context, claim store.Claim) (store.Grant, er
 	if err != nil {
 		return store.Grant{}, s.unready(claim, err)
 	}
-	sh, err := s.berth(ctx, ttl)
+	sh, err := s.room(ctx, ttl)
 	if err != nil {
 		return store.Grant{}, s.unready(claim, err)
 	}
-	m := &member{shard: sh, key: claim.Key, nonce: claim.Nonce, size: len(claim.Value)}
+	m := &member{shared: sh, key: claim.Key, nonce: claim.Nonce, size: len(claim.Value)}
 	answer := s.submit(ctx, createRequest(m, claim, marks))
 	switch {
 	case answer.err != nil:
@@ -85,15 +85,15 @@ func (s *Store) attempt(ctx context.Context, claim store.Claim) (store.Grant, er
 		return s.refuse(ctx, claim, decode(claim.Key, answer.answers))
 	}
 	m.token, m.revision = store.Token(answer.revision), answer.revision
-	until := s.board(m)
+	until := s.addMember(m)
 	s.trimSoon(claim)
 	return store.Grant{Token: m.token, Until: until}, nil
 }
 
 // putsOf is what a create writes.
 func putsOf(m *member, claim store.Claim, marks clientv3.LeaseID) []clientv3.Op {
-	n := note{nonce: claim.Nonce, ttl: m.shard.ttl, size: len(claim.Value)}
-	on := clientv3.WithLease(m.shard.lease)
+	n := note{nonce: claim.Nonce, ttl: m.shared.ttl, size: len(claim.Value)}
+	on := clientv3.WithLease(m.shared.lease)
 	return []clientv3.Op{
 		clientv3.OpPut(claim.Key, string(claim.Value), on),
 		clientv3.OpPut(noteOf(claim.Key), n.String(), on),
@@ -109,25 +109,26 @@ func (s *Store) unready(claim store.Claim, err error) error {
 	return failed("create", claim.Key, reads, err)
 }
 
-// createFailed takes in that a transaction failed which was to put m on its shard.
+// createFailed takes in that a transaction failed which was to put m on its shared etcd lease.
 func (s *Store) createFailed(ctx context.Context, m *member, marks clientv3.LeaseID, err error) (store.Grant, error) {
 	switch {
 	case isGone(err):
-		s.forgetMemory(marks) // if it was the other lease, berth finds out
-		s.stale(m.shard)
+		s.forgetMemory(marks) // if it was the other lease, room finds out
+		s.stale(m.shared)
 		return store.Grant{}, errAgain
 	case isFull(err):
 		return s.createFull(ctx, m, err)
 	case unsent(err), refused(err):
-		s.leave(m.shard)
+		s.leave(m.shared)
 	default:
-		s.board(m)
+		s.addMember(m)
 	}
 	return store.Grant{}, failed("create", m.key, writes, err)
 }
 
-// stale ends a create in flight for which a lease was gone, and has the shard ask.
-func (s *Store) stale(sh *shard) {
+// stale ends a create in flight for which a lease was gone, and has the next user of the
+// shared etcd lease ask the server.
+func (s *Store) stale(sh *sharedLease) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sh.pending--
@@ -140,14 +141,14 @@ func (s *Store) createFull(ctx context.Context, m *member, err error) (store.Gra
 	f, late := s.readOne(ctx, m.key)
 	switch {
 	case late != nil:
-		s.board(m)
+		s.addMember(m)
 		return store.Grant{}, failed("create", m.key, writes, err)
 	case !f.has(store.ByNonce(m.nonce)):
-		s.leave(m.shard)
+		s.leave(m.shared)
 		return store.Grant{}, failed("create", m.key, reads, err)
 	}
 	m.token, m.revision = f.token(), f.value.ModRevision
-	return store.Grant{Token: m.token, Until: s.board(m)}, nil
+	return store.Grant{Token: m.token, Until: s.addMember(m)}, nil
 }
 
 // refuse answers a create that found something under its key, or the mark of its
@@ -178,16 +179,16 @@ func (s *Store) refuse(ctx context.Context, claim store.Claim, f found) (store.G
 
 // again answers a create that has come before, and restarts its ttl.
 func (s *Store) again(ctx context.Context, f found) (store.Grant, error) {
-	d := &deed{op: "create", key: f.key, term: store.ByToken(f.token()),
+	d := &guardedOp{op: "create", key: f.key, ref: store.ByToken(f.token()),
 		revision: f.value.ModRevision, note: f.note, lease: f.lease()}
-	s.adopt(ctx, []*deed{d})
+	s.adopt(ctx, []*guardedOp{d})
 	switch {
 	case errors.Is(d.err, store.ErrLost), errors.Is(d.err, store.ErrForeign):
 		return store.Grant{}, errAgain
 	case d.err != nil:
 		return store.Grant{}, d.err
 	}
-	return store.Grant{Token: d.term.Token, Until: d.until}, nil
+	return store.Grant{Token: d.ref.Token, Until: d.until}, nil
 }
 
 // wholeSeconds rounds up: a record may live longer than its ttl, never shorter.

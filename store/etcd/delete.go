@@ -25,12 +25,12 @@ func (s *Store) Delete(ctx context.Context, key string, ref store.LeaseRef) erro
 	if ref.Token == 0 {
 		return s.deleteByNonce(ctx, key, ref.Nonce)
 	}
-	d := &deed{op: "delete", key: key, term: ref, remove: true}
+	d := &guardedOp{op: "delete", key: key, ref: ref, remove: true}
 	m := s.recall(d)
 	if m != nil && m.doubted {
 		return s.deleteByNonce(ctx, key, m.nonce)
 	}
-	s.carryOut(ctx, []*deed{d})
+	s.carryOut(ctx, []*guardedOp{d})
 	s.remember(m, d)
 	return d.err
 }
@@ -44,7 +44,7 @@ func (s *Store) DeleteBatch(ctx context.Context, batch []store.Deletion) []error
 	if err == nil {
 		defer leave()
 	}
-	var deeds []*deed
+	var items []*guardedOp
 	var members []*member
 	var places, byNonce []int // in the batch
 	nonces := make([]store.Nonce, len(batch))
@@ -56,7 +56,7 @@ func (s *Store) DeleteBatch(ctx context.Context, batch []store.Deletion) []error
 			errs[i] = failed("delete", item.Key, reads, err)
 			continue
 		}
-		d := &deed{op: "delete", key: item.Key, term: item.Ref, remove: true}
+		d := &guardedOp{op: "delete", key: item.Key, ref: item.Ref, remove: true}
 		m := s.recall(d)
 		switch {
 		case item.Ref.Token == 0:
@@ -64,15 +64,15 @@ func (s *Store) DeleteBatch(ctx context.Context, batch []store.Deletion) []error
 		case m != nil && m.doubted:
 			nonces[i], byNonce = m.nonce, append(byNonce, i)
 		default:
-			deeds, members, places = append(deeds, d), append(members, m), append(places, i)
+			items, members, places = append(items, d), append(members, m), append(places, i)
 		}
 	}
 	var both sync.WaitGroup
 	both.Go(func() {
 		inParallel(byNonce, func(i int) { errs[i] = s.deleteByNonce(ctx, batch[i].Key, nonces[i]) })
 	})
-	s.carryOut(ctx, deeds)
-	for i, d := range deeds {
+	s.carryOut(ctx, items)
+	for i, d := range items {
 		s.remember(members[i], d)
 		errs[places[i]] = d.err
 	}

@@ -15,10 +15,10 @@ type line struct {
 	hangUp context.CancelFunc
 }
 
-// beat sends one keep-alive and returns the ttl that it restarts. The client's own
+// keepAliveOnce sends one keep-alive and returns the ttl that it restarts. The client's own
 // function for that sends again without a pause while there is no leader, and opens a
 // stream each time, for which it authenticates.
-func (s *Store) beat(ctx context.Context, id clientv3.LeaseID) (time.Duration, error) {
+func (s *Store) keepAliveOnce(ctx context.Context, id clientv3.LeaseID) (time.Duration, error) {
 	select {
 	case l := <-s.line:
 		ttl, err := s.ask(ctx, l, id)

@@ -11,9 +11,9 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// member is a record that this store put on a shard.
+// member is a record that this store put on a shared etcd lease.
 type member struct {
-	shard    *shard
+	shared   *sharedLease
 	key      string
 	nonce    store.Nonce
 	token    store.Token // zero while the create is in doubt
@@ -42,19 +42,19 @@ func (m *member) leaseAlone() clientv3.LeaseID {
 	if m.astray {
 		return 0
 	}
-	return m.shard.lease
+	return m.shared.lease
 }
 
-// want has members stay that calls are about for as long as these are under way, whatever
-// the time is. Those that are late are to go: the calls have to discard them, and find out
-// what is there.
-func (s *Store) want(deeds []*deed) (wanted, late []*member) {
+// pin keeps records on their etcd lease while a call uses them, even past their deadline. It
+// returns apart those that are to be deleted already: the call has to discard them, and to
+// find out what is there.
+func (s *Store) pin(items []*guardedOp) (wanted, late []*member) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, d := range deeds {
-		for _, m := range []*member{s.held[d.key], s.doubts[d.term.Nonce]} {
+	for _, d := range items {
+		for _, m := range []*member{s.held[d.key], s.doubts[d.ref.Nonce]} {
 			switch {
-			case m == nil || !m.of(d.term):
+			case m == nil || !m.of(d.ref):
 			case m.unwanted:
 				late = append(late, m)
 			default:
@@ -66,7 +66,7 @@ func (s *Store) want(deeds []*deed) (wanted, late []*member) {
 	return wanted, late
 }
 
-func (s *Store) unwant(members []*member) {
+func (s *Store) unpin(members []*member) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range members {
@@ -74,45 +74,46 @@ func (s *Store) unwant(members []*member) {
 	}
 }
 
-// board notes that a create in flight has put its record on the shard, or may have: then
-// the member has no token. It returns the earliest moment at which the record may go.
-func (s *Store) board(m *member) (until time.Time) {
+// addMember notes that a create in flight has put its record on the shared etcd lease, or
+// may have: then the member has no token. It returns the earliest moment at which the
+// record may go.
+func (s *Store) addMember(m *member) (until time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m.shard.pending--
-	m.since, m.until = time.Now(), m.shard.until()
+	m.shared.pending--
+	m.since, m.until = time.Now(), m.shared.until()
 	if before := s.doubts[m.nonce]; before != nil {
 		m.doubted = true
-		m.astray = before.astray || before.shard != m.shard
+		m.astray = before.astray || before.shared != m.shared
 		s.drop(before)
 	}
 	switch {
-	case m.shard.over != nil:
+	case m.shared.over != nil:
 		return m.until
 	case m.token == 0:
-		s.boardDoubt(m)
+		s.addInDoubt(m)
 	default:
-		s.boardHeld(m)
+		s.addHeld(m)
 	}
 	return m.until
 }
 
-// boardDoubt is board for a create in doubt, which may be one that was answered and has come
+// addInDoubt is addMember for a create in doubt, which may be one that was answered and has come
 // again. The mutex is the caller's.
-func (s *Store) boardDoubt(m *member) {
+func (s *Store) addInDoubt(m *member) {
 	if held := s.held[m.key]; held != nil && held.nonce == m.nonce {
 		held.doubted = true
 		return
 	}
 	s.doubts[m.nonce] = m
-	m.shard.members[m] = struct{}{}
+	m.shared.members[m] = struct{}{}
 }
 
-// boardHeld is board for a record. Answers can overtake each other: of two terms the later
+// addHeld is addMember for a record. Answers can overtake each other: of two terms the later
 // is the one that may be there. The mutex is the caller's.
-func (s *Store) boardHeld(m *member) {
+func (s *Store) addHeld(m *member) {
 	before := s.held[m.key]
-	m.shard.members[m] = struct{}{}
+	m.shared.members[m] = struct{}{}
 	switch {
 	case before == nil:
 	case before.token == m.token:
@@ -130,13 +131,13 @@ func (s *Store) boardHeld(m *member) {
 // discard deletes what nobody wants any more, where it is still on its lease: what another
 // store has taken over is that one's.
 func (s *Store) discard(ctx context.Context, leftovers []*member) (err error) {
-	var deeds []*deed
+	var items []*guardedOp
 	var members []*member
 	for _, m := range leftovers {
 		if m.token != 0 && !m.doubted {
 			members = append(members, m)
-			deeds = append(deeds, &deed{op: "delete", key: m.key, term: store.ByToken(m.token), remove: true,
-				from: m.shard.lease, revision: m.revision})
+			items = append(items, &guardedOp{op: "delete", key: m.key, ref: store.ByToken(m.token), remove: true,
+				from: m.shared.lease, revision: m.revision})
 			continue
 		}
 		if err := s.endNonce(ctx, m.key, m.nonce, m.leaseAlone()); err != nil {
@@ -144,8 +145,8 @@ func (s *Store) discard(ctx context.Context, leftovers []*member) (err error) {
 		}
 		s.forget(m) // now, so that many are got rid of in more than one try
 	}
-	s.carryOut(ctx, deeds)
-	for i, d := range deeds {
+	s.carryOut(ctx, items)
+	for i, d := range items {
 		if d.err != nil {
 			err = stuck(d.key, d.err)
 		} else {
@@ -173,7 +174,7 @@ func (s *Store) forget(m *member) {
 
 // drop forgets a member. The mutex is the caller's.
 func (s *Store) drop(m *member) {
-	delete(m.shard.members, m)
+	delete(m.shared.members, m)
 	if s.held[m.key] == m {
 		delete(s.held, m.key)
 	}

@@ -27,11 +27,11 @@ const (
 // memory is the lease that marks of nonces are put on. It is never renewed: marks go
 // by themselves, a lease of them at a time. The store's mutex guards it.
 type memory struct {
-	lease  clientv3.LeaseID
-	ttl    time.Duration // the longest of a record whose mark it may take
-	until  time.Time     // that it takes marks
-	marks  int
-	flight chan struct{} // closed when the grant under way is over; nil while there is none
+	lease    clientv3.LeaseID
+	ttl      time.Duration // the longest of a record whose mark it may take
+	until    time.Time     // that it takes marks
+	marks    int
+	underWay chan struct{} // closed when the grant under way is over; nil while there is none
 }
 
 // markLease returns the lease for one more mark of a record with that ttl.
@@ -44,14 +44,14 @@ func (s *Store) markLease(ctx context.Context, ttl time.Duration) (clientv3.Leas
 			defer s.mu.Unlock()
 			return m.lease, nil
 		}
-		flight := m.flight
-		if flight == nil {
-			m.flight = make(chan struct{})
+		underWay := m.underWay
+		if underWay == nil {
+			m.underWay = make(chan struct{})
 		}
 		s.mu.Unlock()
 		var err error
-		if flight != nil {
-			err = await(ctx, flight)
+		if underWay != nil {
+			err = await(ctx, underWay)
 		} else {
 			err = s.renewMemory(ctx, max(ttl, rotation))
 		}
@@ -67,8 +67,8 @@ func (s *Store) renewMemory(ctx context.Context, ttl time.Duration) error {
 	lease, err := s.grant(ctx, int64(life/time.Second))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	close(s.memory.flight)
-	s.memory.flight = nil
+	close(s.memory.underWay)
+	s.memory.underWay = nil
 	if err == nil {
 		s.memory = memory{lease: lease, ttl: ttl, until: began.Add(rotation)}
 	}

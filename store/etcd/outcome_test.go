@@ -79,7 +79,7 @@ func TestARenewIsNoBetterThanItsKeepAlive(t *testing.T) {
 		"not sent, the value there": {"value", &unsentError{io.EOF}, store.ErrInDoubt},
 	} {
 		until := t0.Add(1)
-		d := &deed{op: "renew", key: "key", value: []byte(c.value)}
+		d := &guardedOp{op: "renew", key: "key", value: []byte(c.value)}
 		renewal{until, c.err}.answer(d)
 		if !errors.Is(d.err, c.want) || d.until.IsZero() != (c.err != nil) {
 			t.Errorf("%s: until %v, %v", name, d.until, d.err)

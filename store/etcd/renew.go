@@ -18,45 +18,45 @@ import (
 // the values; see the package's doc for a batch that does not fit into one.
 func (s *Store) Renew(ctx context.Context, batch []store.Renewal) []store.RenewResult {
 	answers := make([]store.RenewResult, len(batch))
-	var deeds []*deed
+	var items []*guardedOp
 	var places []int
 	for i, w := range batch {
 		if answers[i].Err = w.Check(); answers[i].Err == nil {
-			deeds = append(deeds, writeOf("renew", w))
+			items = append(items, writeOf("renew", w))
 			places = append(places, i)
 		}
 	}
-	if len(deeds) == 0 {
+	if len(items) == 0 {
 		return answers
 	}
-	s.renewAll(ctx, deeds)
-	for i, d := range deeds {
+	s.renewAll(ctx, items)
+	for i, d := range items {
 		answers[places[i]] = store.RenewResult{Until: d.until, Err: d.err}
 	}
 	return answers
 }
 
-func (s *Store) renewAll(ctx context.Context, deeds []*deed) {
+func (s *Store) renewAll(ctx context.Context, items []*guardedOp) {
 	ctx, leave, err := s.tasks.enter(ctx)
 	if err != nil {
-		for _, d := range deeds {
+		for _, d := range items {
 			d.fail(failed("renew", d.key, reads, err))
 		}
 		return
 	}
 	defer leave()
-	wanted, late := s.want(deeds)
-	defer s.unwant(wanted)
+	wanted, late := s.pin(items)
+	defer s.unpin(wanted)
 	if len(late) == 0 {
-		s.renewSome(ctx, deeds, nil, nil)
+		s.renewSome(ctx, items, nil, nil)
 		return
 	}
 	overdue := make(map[string]struct{})
 	for _, m := range late {
 		overdue[m.key] = struct{}{}
 	}
-	var first, rest []*deed
-	for _, d := range deeds {
+	var first, rest []*guardedOp
+	for _, d := range items {
 		if _, ok := overdue[d.key]; ok {
 			first = append(first, d)
 		} else {
@@ -69,39 +69,39 @@ func (s *Store) renewAll(ctx context.Context, deeds []*deed) {
 	both.Wait()
 }
 
-// renewSome renews deeds. Those of late members fail with err if they could not be
+// renewSome renews operations. Those of late members fail with err if they could not be
 // discarded.
-func (s *Store) renewSome(ctx context.Context, deeds []*deed, late []*member, err error) {
-	members := make([]*member, len(deeds))
-	for i, d := range deeds {
+func (s *Store) renewSome(ctx context.Context, items []*guardedOp, late []*member, err error) {
+	members := make([]*member, len(items))
+	for i, d := range items {
 		if members[i] = s.recall(d); slices.Contains(late, members[i]) {
 			d.fail(failed("renew", d.key, reads, err))
 		}
 	}
-	s.learn(ctx, deeds)
-	leases := s.renewLeases(ctx, deeds, members)
-	var strays []*deed
-	for i, d := range deeds {
+	s.learn(ctx, items)
+	leases := s.renewLeases(ctx, items, members)
+	var strays []*guardedOp
+	for i, d := range items {
 		s.remember(members[i], d)
 		if !s.conclude(d, leases) {
 			strays = append(strays, d)
 		}
 	}
 	s.adopt(ctx, strays)
-	s.explain(ctx, deeds, leases)
+	s.explain(ctx, items, leases)
 }
 
-// conclude answers a deed, unless it was carried out and its record has yet to be adopted.
+// conclude answers an operation, unless it was carried out and its record has yet to be adopted.
 // The holder of one whose keep-alive was not confirmed wants its record as before.
-func (s *Store) conclude(d *deed, leases map[clientv3.LeaseID]renewal) bool {
+func (s *Store) conclude(d *guardedOp, leases map[clientv3.LeaseID]renewal) bool {
 	r, asked := leases[d.lease]
 	switch {
 	case d.err != nil:
-	case !asked, errors.Is(r.err, errLeft), r.err == nil && !s.boarded(d):
+	case !asked, errors.Is(r.err, errLeft), r.err == nil && !s.isMember(d):
 		return false
 	default:
 		if r.answer(d); d.err == nil {
-			s.promise(d.key, d.term.Token, d.until)
+			s.promise(d.key, d.ref.Token, d.until)
 		}
 	}
 	return true
@@ -113,8 +113,8 @@ type renewal struct {
 	err   error
 }
 
-// answer gives a deed that was carried out the end of its lease.
-func (r renewal) answer(d *deed) {
+// answer gives an operation that was carried out the end of its lease.
+func (r renewal) answer(d *guardedOp) {
 	switch {
 	case r.err == nil:
 		d.until = r.until
@@ -129,13 +129,13 @@ func (r renewal) answer(d *deed) {
 	}
 }
 
-// renewLeases sends the keep-alives for deeds, all at once, and carries the deeds out.
-// The deeds on one etcd lease do not wait for those on another.
-func (s *Store) renewLeases(ctx context.Context, deeds []*deed, members []*member) map[clientv3.LeaseID]renewal {
-	count := manyChecks(deeds)
-	on := make(map[clientv3.LeaseID][]int) // the deeds on each lease that this store keeps alive
-	var others []*deed
-	for i, d := range deeds {
+// renewLeases sends the keep-alives for operations, all at once, and carries the operations out.
+// The operations on one etcd lease do not wait for those on another.
+func (s *Store) renewLeases(ctx context.Context, items []*guardedOp, members []*member) map[clientv3.LeaseID]renewal {
+	count := manyChecks(items)
+	on := make(map[clientv3.LeaseID][]int) // the operations on each lease that this store keeps alive
+	var others []*guardedOp
+	for i, d := range items {
 		if d.done {
 			continue
 		}
@@ -155,24 +155,24 @@ func (s *Store) renewLeases(ctx context.Context, deeds []*deed, members []*membe
 			renewals[lease] = renewal{until, err}
 			mu.Unlock()
 			if count {
-				s.carryOut(ctx, s.vouch(deeds, members, places))
+				s.carryOut(ctx, s.confirmed(items, members, places))
 			}
 		})
 	}
 	if count {
 		s.carryOut(ctx, others)
 	} else {
-		s.carryOut(ctx, deeds)
+		s.carryOut(ctx, items)
 	}
 	all.Wait()
 	return renewals
 }
 
-// manyChecks reports whether the deeds that only check are more than one transaction
+// manyChecks reports whether the operations that only check are more than one transaction
 // can have. Then one census costs less.
-func manyChecks(deeds []*deed) bool {
+func manyChecks(items []*guardedOp) bool {
 	checks := 0
-	for _, d := range deeds {
+	for _, d := range items {
 		if !d.done && !d.writes() {
 			checks++
 		}
@@ -180,14 +180,14 @@ func manyChecks(deeds []*deed) bool {
 	return checks > maxOps
 }
 
-// vouch ends the checks of records that a census found in their place, of the deeds in
+// confirmed ends the checks of records that a census found in their place, of the operations in
 // places. It returns what is left to be looked at.
-func (s *Store) vouch(deeds []*deed, members []*member, places []int) (left []*deed) {
+func (s *Store) confirmed(items []*guardedOp, members []*member, places []int) (left []*guardedOp) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, i := range places {
-		d, m := deeds[i], members[i]
-		if m != nil && !d.done && !d.writes() && !m.unwanted && m.shard.vouches(m) {
+		d, m := items[i], members[i]
+		if m != nil && !d.done && !d.writes() && !m.unwanted && m.shared.confirms(m) {
 			d.done = true
 		} else {
 			left = append(left, d)
@@ -199,7 +199,7 @@ func (s *Store) vouch(deeds []*deed, members []*member, places []int) (left []*d
 // renewLease keeps a lease of this store alive.
 func (s *Store) renewLease(ctx context.Context, lease clientv3.LeaseID, count bool) (until time.Time, err error) {
 	s.mu.Lock()
-	sh := s.shardOf(lease)
+	sh := s.sharedOf(lease)
 	s.mu.Unlock()
 	if sh == nil {
 		return time.Time{}, errLeft
@@ -214,14 +214,14 @@ func (s *Store) renewLease(ctx context.Context, lease clientv3.LeaseID, count bo
 func (s *Store) keeps(lease clientv3.LeaseID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.shardOf(lease) != nil
+	return s.sharedOf(lease) != nil
 }
 
-// shardOf returns the shard that a lease is kept alive as, or nil. The mutex is the
+// sharedOf returns the shared etcd lease with an id that is kept alive, or nil. The mutex is the
 // caller's.
-func (s *Store) shardOf(lease clientv3.LeaseID) *shard {
+func (s *Store) sharedOf(lease clientv3.LeaseID) *sharedLease {
 	for _, p := range s.pools {
-		for _, sh := range p.shards {
+		for _, sh := range p.leases {
 			if sh.lease == lease && sh.over == nil {
 				return sh
 			}
@@ -248,17 +248,17 @@ func later(a, b time.Time) time.Time {
 
 // explain completes the errors that show a foreign value with its time left, and those of
 // terms that ended with their leases. It is told what is known of the leases.
-func (s *Store) explain(ctx context.Context, deeds []*deed, leases map[clientv3.LeaseID]renewal) {
+func (s *Store) explain(ctx context.Context, items []*guardedOp, leases map[clientv3.LeaseID]renewal) {
 	ended := make(map[clientv3.LeaseID]bool)
-	var foreign, lost []*deed
-	for _, d := range deeds {
+	var foreign, lost []*guardedOp
+	for _, d := range items {
 		if errors.Is(d.err, store.ErrForeign) {
 			foreign = append(foreign, d)
 		} else if errors.Is(d.err, store.ErrLost) && d.lease != 0 {
 			lost = append(lost, d)
 		}
 	}
-	inParallel(foreign, func(d *deed) {
+	inParallel(foreign, func(d *guardedOp) {
 		if facts, ok := d.err.(*store.ForeignError); ok {
 			s.explainForeign(ctx, d, facts)
 		}
@@ -273,7 +273,7 @@ func (s *Store) explain(ctx context.Context, deeds []*deed, leases map[clientv3.
 	}
 }
 
-func (s *Store) explainForeign(ctx context.Context, d *deed, facts *store.ForeignError) {
+func (s *Store) explainForeign(ctx context.Context, d *guardedOp, facts *store.ForeignError) {
 	left, err := s.timeLeft(ctx, d.lease)
 	switch {
 	case err != nil:
@@ -289,7 +289,7 @@ func (s *Store) explainForeign(ctx context.Context, d *deed, facts *store.Foreig
 // however recent the last keep-alive is.
 func (s *Store) hasEnded(ctx context.Context, lease clientv3.LeaseID) bool {
 	s.mu.Lock()
-	sh := s.shardOf(lease)
+	sh := s.sharedOf(lease)
 	if sh != nil {
 		sh.suspect = true
 	}

@@ -82,9 +82,9 @@ func (s *Store) Close() error {
 	s.mu.Lock()
 	var idle []clientv3.LeaseID
 	for _, p := range s.pools {
-		for _, sh := range p.shards {
+		for _, sh := range p.leases {
 			if sh.empty() && sh.over == nil {
-				s.bury(sh, store.ErrClosed)
+				s.abandon(sh, store.ErrClosed)
 				idle = append(idle, sh.lease)
 			}
 		}

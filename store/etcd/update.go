@@ -18,8 +18,8 @@ func (s *Store) Update(ctx context.Context, update store.Update) error {
 	defer leave()
 	d := writeOf("update", store.Renewal(update))
 	m := s.recall(d)
-	s.carryOut(ctx, []*deed{d})
+	s.carryOut(ctx, []*guardedOp{d})
 	s.remember(m, d)
-	s.explain(ctx, []*deed{d}, nil)
+	s.explain(ctx, []*guardedOp{d}, nil)
 	return d.err
 }

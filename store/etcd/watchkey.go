@@ -93,13 +93,13 @@ func (k *keyWatch) await(ctx context.Context) error {
 // takes it if it is as new as the feed needs, else it shares one read with the other
 // feeds.
 type keyReads struct {
-	mu      sync.Mutex
-	begun   int           // the number of the read that was begun last
-	flight  chan struct{} // closed when the read under way has ended; nil while there is none
-	heard   int64         // the largest revision of an event
-	misses  int           // how often events may have been missed
-	version int           // grows whenever the state is set
-	state   keyState
+	mu       sync.Mutex
+	begun    int           // the number of the read that was begun last
+	underWay chan struct{} // closed when the read under way has ended; nil while there is none
+	heard    int64         // the largest revision of an event
+	misses   int           // how often events may have been missed
+	version  int           // grows whenever the state is set
+	state    keyState
 
 	failed int // the number of the last read that failed
 	err    error
@@ -175,12 +175,12 @@ func (s *keySource) Read(ctx context.Context, _ []string) (map[string]store.Reco
 		case r.state.read >= need: // its time left has passed meanwhile
 			need = r.begun + 1
 		}
-		if r.flight == nil && !s.watch.begin() {
+		if r.underWay == nil && !s.watch.begin() {
 			return nil, store.ErrClosed
 		}
-		flight := r.flight
+		underWay := r.underWay
 		r.mu.Unlock()
-		err := await(ctx, flight)
+		err := await(ctx, underWay)
 		r.mu.Lock()
 		if err != nil {
 			return nil, context.Cause(ctx)
@@ -201,14 +201,14 @@ func (k *keyWatch) begin() bool {
 	r := &k.reads
 	r.begun++
 	number, misses := r.begun, r.misses
-	flight := make(chan struct{})
-	r.flight = flight
+	underWay := make(chan struct{})
+	r.underWay = underWay
 	started := k.store.tasks.start(func(ctx context.Context) {
 		state, err := k.read(ctx)
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		defer close(flight)
-		r.flight = nil
+		defer close(underWay)
+		r.underWay = nil
 		if err != nil {
 			r.failed, r.err = number, failed("watch", k.name, reads, err)
 			return
@@ -225,7 +225,7 @@ func (k *keyWatch) begin() bool {
 		r.version++
 	})
 	if !started {
-		r.flight = nil
+		r.underWay = nil
 	}
 	return started
 }

@@ -16,18 +16,18 @@ import (
 
 var t0 = time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
 
-func newShard(ttl time.Duration) *shard {
-	return &shard{lease: 1, ttl: ttl, sent: t0, members: make(map[*member]struct{})}
+func newShared(ttl time.Duration) *sharedLease {
+	return &sharedLease{lease: 1, ttl: ttl, sent: t0, members: make(map[*member]struct{})}
 }
 
-func (sh *shard) with(m *member) *member {
-	m.shard = sh
+func (sh *sharedLease) with(m *member) *member {
+	m.shared = sh
 	sh.members[m] = struct{}{}
 	return m
 }
 
 func TestUntilCountsFromTheLastKeepAliveSent(t *testing.T) {
-	sh := newShard(16 * time.Second)
+	sh := newShared(16 * time.Second)
 	if got := sh.until(); !got.Equal(t0.Add(16 * time.Second)) {
 		t.Error(got)
 	}
@@ -40,9 +40,9 @@ func TestUntilCountsFromTheLastKeepAliveSent(t *testing.T) {
 }
 
 func TestAShardTakesNoMoreThanItsBoundAndNoneWhenItMayHaveEnded(t *testing.T) {
-	sh := newShard(16 * time.Second)
+	sh := newShared(16 * time.Second)
 	if !sh.takes(t0) || sh.takes(sh.until()) {
-		t.Error("a shard takes records until its lease may have ended")
+		t.Error("a shared etcd lease takes records until its lease may have ended")
 	}
 	for i := range maxMembers - 1 {
 		sh.with(&member{key: fmt.Sprint(i)})
@@ -59,7 +59,7 @@ func TestAShardTakesNoMoreThanItsBoundAndNoneWhenItMayHaveEnded(t *testing.T) {
 }
 
 func TestAShardIsEmptyOnlyWithoutCreatesInFlight(t *testing.T) {
-	sh := newShard(time.Second)
+	sh := newShared(time.Second)
 	sh.pending = 1
 	if sh.empty() {
 		t.Error("a create is in flight")
@@ -73,7 +73,7 @@ func TestAShardIsEmptyOnlyWithoutCreatesInFlight(t *testing.T) {
 }
 
 func TestLeftoversAreWhatNobodyWants(t *testing.T) {
-	sh := newShard(10 * time.Second)
+	sh := newShared(10 * time.Second)
 	now := t0.Add(5 * time.Second)
 	sh.with(&member{key: "wanted", until: now})
 	sh.with(&member{key: "being renewed", until: now.Add(-1), calls: 1})
@@ -88,30 +88,30 @@ func TestLeftoversAreWhatNobodyWants(t *testing.T) {
 // Between the decision to delete a record and its deletion a call may come that is about
 // it, and must not answer as if it stayed.
 func TestWhatIsToGoCannotBeWantedAgain(t *testing.T) {
-	sh := newShard(10 * time.Second)
+	sh := newShared(10 * time.Second)
 	granted := sh.with(&member{key: "granted", nonce: store.Nonce{1}, token: 7, until: t0})
 	doubt := sh.with(&member{key: "in doubt", nonce: store.Nonce{2}, until: t0})
 	s := &Store{held: map[string]*member{"granted": granted}, doubts: map[store.Nonce]*member{{2}: doubt}}
-	calls := []*deed{
-		{key: "granted", term: store.ByToken(7)}, {key: "granted", term: store.ByNonce(store.Nonce{1})},
-		{key: "in doubt", term: store.ByNonce(store.Nonce{2})},
+	calls := []*guardedOp{
+		{key: "granted", ref: store.ByToken(7)}, {key: "granted", ref: store.ByNonce(store.Nonce{1})},
+		{key: "in doubt", ref: store.ByNonce(store.Nonce{2})},
 	}
-	others := []*deed{{key: "granted", term: store.ByToken(6)}, {key: "other", term: store.ByToken(7)}}
-	wanted, late := s.want(append(calls, others...))
+	others := []*guardedOp{{key: "granted", ref: store.ByToken(6)}, {key: "other", ref: store.ByToken(7)}}
+	wanted, late := s.pin(append(calls, others...))
 	if len(wanted) != 3 || len(late) != 0 || len(sh.leftovers(t0.Add(1))) != 0 {
 		t.Errorf("%d wanted, %d late", len(wanted), len(late))
 	}
-	s.unwant(wanted)
+	s.unpin(wanted)
 	if n := len(sh.leftovers(t0.Add(1))); n != 2 {
 		t.Errorf("%d leftovers when the calls are over", n)
 	}
-	if wanted, late := s.want(calls); len(wanted) != 0 || len(late) != 3 {
+	if wanted, late := s.pin(calls); len(wanted) != 0 || len(late) != 3 {
 		t.Errorf("%d wanted, %d late", len(wanted), len(late))
 	}
 }
 
 func TestACensusVouchesOnlyForWhatItCouldSee(t *testing.T) {
-	sh := newShard(16 * time.Second)
+	sh := newShared(16 * time.Second)
 	names := func(all ...string) {
 		sh.census = census{taken: t0, names: make(map[string]struct{})}
 		for _, name := range all {
@@ -119,20 +119,20 @@ func TestACensusVouchesOnlyForWhatItCouldSee(t *testing.T) {
 		}
 	}
 	m := sh.with(&member{key: "key", since: t0.Add(-1)})
-	if names("key", noteOf("key")); !sh.vouches(m) {
+	if names("key", noteOf("key")); !sh.confirms(m) {
 		t.Error("record and note are in their place")
 	}
 	if !sh.counted(t0.Add(time.Second-1)) || sh.counted(t0.Add(time.Second)) {
 		t.Error("a census serves for a sixteenth of the ttl")
 	}
-	if names("key"); sh.vouches(m) {
+	if names("key"); sh.confirms(m) {
 		t.Error("the note is missing")
 	}
-	if names(noteOf("key")); sh.vouches(m) {
+	if names(noteOf("key")); sh.confirms(m) {
 		t.Error("the record is missing")
 	}
 	m.since = t0
-	if names("key", noteOf("key")); sh.vouches(m) {
+	if names("key", noteOf("key")); sh.confirms(m) {
 		t.Error("the census may have seen the term before")
 	}
 }
@@ -149,17 +149,17 @@ func TestATTLIsRoundedUpToSeconds(t *testing.T) {
 
 func TestAChunkHasNoKeyTwiceAndBoundedBytes(t *testing.T) {
 	value := make([]byte, 100<<10)
-	var deeds []*deed
+	var items []*guardedOp
 	for i := range 300 {
-		deeds = append(deeds, &deed{key: fmt.Sprint("key ", i%250), revision: 1})
+		items = append(items, &guardedOp{key: fmt.Sprint("key ", i%250), revision: 1})
 	}
 	for i := range 10 {
-		deeds = append(deeds, &deed{key: fmt.Sprint("large ", i), value: value, seq: 1, revision: 1})
+		items = append(items, &guardedOp{key: fmt.Sprint("large ", i), value: value, seq: 1, revision: 1})
 	}
-	deeds = append(deeds, &deed{key: "huge", value: make([]byte, store.MaxValue), seq: 1, revision: 1}, &deed{key: "done", done: true})
+	items = append(items, &guardedOp{key: "huge", value: make([]byte, store.MaxValue), seq: 1, revision: 1}, &guardedOp{key: "done", done: true})
 	const most = 124
 	sent := 0
-	for open := due(deeds); len(open) > 0; open = due(deeds) {
+	for open := due(items); len(open) > 0; open = due(items) {
 		keys := make(map[string]bool)
 		for _, chunk := range cut(open, most) {
 			bytes := 0
@@ -179,14 +179,14 @@ func TestAChunkHasNoKeyTwiceAndBoundedBytes(t *testing.T) {
 			}
 		}
 	}
-	if sent != len(deeds)-1 {
-		t.Errorf("%d of %d deeds were sent", sent, len(deeds)-1)
+	if sent != len(items)-1 {
+		t.Errorf("%d of %d operations were sent", sent, len(items)-1)
 	}
 }
 
 // A delete that may have been carried out stays in doubt, whatever the next try says.
 func TestADeleteWithoutAnAnswerIsTriedAgainAndStaysInDoubt(t *testing.T) {
-	d := &deed{op: "delete", key: "key", term: store.ByToken(7), remove: true, revision: 7}
+	d := &guardedOp{op: "delete", key: "key", ref: store.ByToken(7), remove: true, revision: 7}
 	if d.answered(outcome{err: errHung}); d.done {
 		t.Errorf("done: %v, revision %d", d.done, d.revision)
 	}
@@ -194,14 +194,14 @@ func TestADeleteWithoutAnAnswerIsTriedAgainAndStaysInDoubt(t *testing.T) {
 	if !errors.Is(d.err, store.ErrInDoubt) {
 		t.Error(d.err)
 	}
-	d = &deed{op: "delete", key: "key", term: store.ByToken(7), remove: true, revision: 7}
+	d = &guardedOp{op: "delete", key: "key", ref: store.ByToken(7), remove: true, revision: 7}
 	for range 2 {
 		if d.answered(outcome{err: &unsentError{errHung}}); d.done {
 			t.Error(d.err)
 		}
 	}
 	for range maxTries + 1 {
-		trying([]*deed{d})
+		trying([]*guardedOp{d})
 	}
 	if !errors.Is(d.err, store.ErrUnavailable) {
 		t.Errorf("never sent, and %v", d.err)
@@ -209,11 +209,11 @@ func TestADeleteWithoutAnAnswerIsTriedAgainAndStaysInDoubt(t *testing.T) {
 }
 
 func TestARecordWhoseKeepAliveFailedIsNoLeftover(t *testing.T) {
-	sh := newShard(10 * time.Second)
+	sh := newShared(10 * time.Second)
 	m := sh.with(&member{key: "key", token: 7, until: t0.Add(time.Second)})
 	s := &Store{held: map[string]*member{"key": m}}
 	conclude := func(r renewal) error {
-		d := &deed{op: "renew", key: "key", term: store.ByToken(7), lease: sh.lease, done: true}
+		d := &guardedOp{op: "renew", key: "key", ref: store.ByToken(7), lease: sh.lease, done: true}
 		if !s.conclude(d, map[clientv3.LeaseID]renewal{sh.lease: r}) {
 			t.Error("the record is one of this store's")
 		}
@@ -231,7 +231,7 @@ func TestARecordWhoseKeepAliveFailedIsNoLeftover(t *testing.T) {
 }
 
 func TestARecordOnALeaseThatIsNotItsMembersIsAdopted(t *testing.T) {
-	sh := newShard(10 * time.Second)
+	sh := newShared(10 * time.Second)
 	m := sh.with(&member{key: "key", token: 7})
 	for name, c := range map[string]struct {
 		held  *member
@@ -250,7 +250,7 @@ func TestARecordOnALeaseThatIsNotItsMembersIsAdopted(t *testing.T) {
 		if c.held != nil {
 			s.held["key"] = c.held
 		}
-		d := &deed{op: "renew", key: "key", term: store.ByToken(7), lease: c.lease, done: true}
+		d := &guardedOp{op: "renew", key: "key", ref: store.ByToken(7), lease: c.lease, done: true}
 		if got := s.conclude(d, map[clientv3.LeaseID]renewal{sh.lease: {err: c.err}}); got != c.done {
 			t.Errorf("%s: concluded: %v", name, got)
 		}
@@ -258,43 +258,43 @@ func TestARecordOnALeaseThatIsNotItsMembersIsAdopted(t *testing.T) {
 }
 
 func TestACreateIsPromisedNoMoreThanItsLeaseHas(t *testing.T) {
-	sh := newShard(10 * time.Second)
+	sh := newShared(10 * time.Second)
 	sh.pending = 1
 	s := &Store{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
-	m := &member{shard: sh, key: "key", token: 7}
-	if until := s.board(m); !until.Equal(sh.until()) || !m.until.Equal(until) {
+	m := &member{shared: sh, key: "key", token: 7}
+	if until := s.addMember(m); !until.Equal(sh.until()) || !m.until.Equal(until) {
 		t.Errorf("promised until %v, kept until %v; the lease has until %v", until, m.until, sh.until())
 	}
 }
 
 func TestTheSameTermBoardedAgainIsNotUnwanted(t *testing.T) {
-	sh := newShard(10 * time.Second)
+	sh := newShared(10 * time.Second)
 	s := &Store{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
-	board := func(token store.Token) *member {
-		m := &member{shard: sh, key: "key", nonce: store.Nonce{1}, token: token}
+	addMember := func(token store.Token) *member {
+		m := &member{shared: sh, key: "key", nonce: store.Nonce{1}, token: token}
 		sh.pending++
-		s.board(m)
+		s.addMember(m)
 		return m
 	}
-	doubt, first := board(0), board(7)
+	doubt, first := addMember(0), addMember(7)
 	if _, still := sh.members[doubt]; still || !first.doubted {
 		t.Error("a create that was in doubt is so no more, but its message may still come")
 	}
-	second := board(7)
+	second := addMember(7)
 	if got := sh.leftovers(t0); len(got) != 0 || len(sh.members) != 1 || !second.doubted {
 		t.Errorf("%d leftovers of %d members", len(got), len(sh.members))
 	}
-	if board(9); !second.unwanted || s.held["key"].token != 9 || sh.pending != 0 {
+	if addMember(9); !second.unwanted || s.held["key"].token != 9 || sh.pending != 0 {
 		t.Error("the term before has ended")
 	}
 }
 
 func TestAnAnswerThatWasOvertakenEndsNoLaterTerm(t *testing.T) {
-	sh := newShard(10 * time.Second)
+	sh := newShared(10 * time.Second)
 	s := &Store{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
-	later, earlier := &member{shard: sh, key: "key", token: 9}, &member{shard: sh, key: "key", token: 7}
-	s.board(later)
-	s.board(earlier)
+	later, earlier := &member{shared: sh, key: "key", token: 9}, &member{shared: sh, key: "key", token: 7}
+	s.addMember(later)
+	s.addMember(earlier)
 	if s.held["key"] != later || later.unwanted || !earlier.unwanted {
 		t.Errorf("held is %+v; the later is unwanted: %v, the earlier: %v", s.held["key"], later.unwanted, earlier.unwanted)
 	}
@@ -302,11 +302,11 @@ func TestAnAnswerThatWasOvertakenEndsNoLaterTerm(t *testing.T) {
 
 // Two members of one record could each have it deleted when its own time is over.
 func TestACreateThatWasAnsweredAndIsThenInDoubtIsOneMember(t *testing.T) {
-	sh := newShard(10 * time.Second)
+	sh := newShared(10 * time.Second)
 	s := &Store{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
-	answered := &member{shard: sh, key: "key", nonce: store.Nonce{1}, token: 7}
-	s.board(answered)
-	s.board(&member{shard: sh, key: "key", nonce: store.Nonce{1}})
+	answered := &member{shared: sh, key: "key", nonce: store.Nonce{1}, token: 7}
+	s.addMember(answered)
+	s.addMember(&member{shared: sh, key: "key", nonce: store.Nonce{1}})
 	if len(sh.members) != 1 || len(s.doubts) != 0 || !answered.doubted {
 		t.Errorf("%d members, %d in doubt", len(sh.members), len(s.doubts))
 	}
@@ -314,36 +314,36 @@ func TestACreateThatWasAnsweredAndIsThenInDoubtIsOneMember(t *testing.T) {
 
 func TestADoubtThatCanBeOnTwoLeasesIsLookedForOnBoth(t *testing.T) {
 	s := &Store{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
-	first, second, again := &member{shard: newShard(time.Second)}, &member{shard: newShard(time.Second)}, &member{}
-	s.board(first)
-	s.board(second)
-	again.shard = second.shard
-	s.board(again)
+	first, second, again := &member{shared: newShared(time.Second)}, &member{shared: newShared(time.Second)}, &member{}
+	s.addMember(first)
+	s.addMember(second)
+	again.shared = second.shared
+	s.addMember(again)
 	if first.leaseAlone() == 0 || second.leaseAlone() != 0 || again.leaseAlone() != 0 {
 		t.Errorf("%d, %d, %d", first.leaseAlone(), second.leaseAlone(), again.leaseAlone())
 	}
 }
 
 func TestADeleteThatIsHeardOfEndsTheCensus(t *testing.T) {
-	sh := newShard(time.Hour)
+	sh := newShared(time.Hour)
 	before := time.Now()
 	m := sh.with(&member{key: "key", since: before.Add(-1)})
 	s := &Store{held: map[string]*member{"key": m}}
 	names := map[string]struct{}{"key": {}, noteOf("key"): {}}
 	sh.census = census{taken: before, names: names}
-	if s.hear("other"); !sh.vouches(m) || !sh.counted(before) {
+	if s.hear("other"); !sh.confirms(m) || !sh.counted(before) {
 		t.Error("nothing is known of another key")
 	}
-	if s.hear("key"); sh.vouches(m) || sh.counted(before) {
+	if s.hear("key"); sh.confirms(m) || sh.counted(before) {
 		t.Error("the record is vouched for")
 	}
 	sh.census = census{taken: before, names: names} // its answer came after the delete was heard of
-	if sh.vouches(m) || sh.counted(before) {
+	if sh.confirms(m) || sh.counted(before) {
 		t.Error("the record is vouched for by a census that was asked for before")
 	}
 	after := time.Now().Add(time.Second)
 	sh.census = census{taken: after, names: names}
-	if !sh.vouches(m) || !sh.counted(after) {
+	if !sh.confirms(m) || !sh.counted(after) {
 		t.Error("a later census counts")
 	}
 }
@@ -351,15 +351,15 @@ func TestADeleteThatIsHeardOfEndsTheCensus(t *testing.T) {
 func TestWhatAnotherStoreTookOverIsLeftToIt(t *testing.T) {
 	value, beside := pairOf()
 	f := inspect("key", value, beside)
-	d := &deed{op: "delete", key: "key", term: store.ByToken(11), remove: true, from: 98, revision: 3}
+	d := &guardedOp{op: "delete", key: "key", ref: store.ByToken(11), remove: true, from: 98, revision: 3}
 	if d.learn(f); !d.done || d.err != nil {
 		t.Errorf("done: %v, %v", d.done, d.err)
 	}
-	d = &deed{op: "delete", key: "key", term: store.ByToken(11), remove: true, from: f.lease(), revision: 3}
+	d = &guardedOp{op: "delete", key: "key", ref: store.ByToken(11), remove: true, from: f.lease(), revision: 3}
 	if d.learn(f); d.done || d.revision != value.ModRevision {
 		t.Error("what is still on the lease is to be deleted")
 	}
-	d = &deed{op: "renew", key: "key", term: store.ByToken(11), onto: f.lease(), revision: 3}
+	d = &guardedOp{op: "renew", key: "key", ref: store.ByToken(11), onto: f.lease(), revision: 3}
 	if d.learn(f); !d.done || d.err != nil || d.revision != value.ModRevision {
 		t.Error("what is on the lease already need not be put on it")
 	}
@@ -376,10 +376,10 @@ func TestARecordThatMayHaveBeenPutOnAShardIsLookedForBeforeItIsTrusted(t *testin
 		{store.ErrUnavailable, 0, false},
 		{store.ErrLost, 0, false},
 	} {
-		sh := newShard(10 * time.Second)
+		sh := newShared(10 * time.Second)
 		sh.pending = 1
 		s := &Store{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
-		s.settle(sh, &deed{key: "key", term: store.ByToken(7), revision: 5, err: c.err})
+		s.settle(sh, &guardedOp{key: "key", ref: store.ByToken(7), revision: 5, err: c.err})
 		m := s.held["key"]
 		if sh.pending != 0 || (m != nil) != c.held || m != nil && m.revision != c.revision {
 			t.Errorf("%v: %+v, %d in flight", c.err, m, sh.pending)

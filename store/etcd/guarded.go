@@ -18,13 +18,13 @@ const maxTries = 8
 
 var errBusy = errors.New("the record is being written by others all the time")
 
-// deed is a guarded write to one record, or a delete, or a mere check, on its way. It
+// guardedOp is a guarded write to one record, or a delete, or a mere check, on its way. It
 // is guarded by the revision that the record is believed to have; a guard that fails
-// shows what is there instead, and the deed is refused or tried once more.
-type deed struct {
+// shows what is there instead, and the operation is refused or tried once more.
+type guardedOp struct {
 	op     string
 	key    string
-	term   store.LeaseRef
+	ref    store.LeaseRef
 	remove bool             // else a write, or a check if there is no value
 	onto   clientv3.LeaseID // to put the record on, if not zero
 	from   clientv3.LeaseID // a delete is of a record on this lease alone, if not zero
@@ -47,8 +47,8 @@ type deed struct {
 }
 
 // learn takes in what lies under the key.
-func (d *deed) learn(f found) {
-	mine := f.has(d.term)
+func (d *guardedOp) learn(f found) {
+	mine := f.has(d.ref)
 	switch {
 	case d.remove && !mine:
 		d.learnNotMine(f)
@@ -73,7 +73,7 @@ func (d *deed) learn(f found) {
 
 // learnNotMine ends a delete whose record is gone. If somebody took only the record or
 // only the note away, what was left behind goes too.
-func (d *deed) learnNotMine(f found) {
+func (d *guardedOp) learnNotMine(f found) {
 	switch {
 	case d.revision == 0 || d.stray != "":
 		d.done = true
@@ -86,23 +86,23 @@ func (d *deed) learnNotMine(f found) {
 	}
 }
 
-func (d *deed) fail(err error) { d.done, d.err = true, err }
+func (d *guardedOp) fail(err error) { d.done, d.err = true, err }
 
-// writes reports whether the deed has a value to put. One that the record already
+// writes reports whether the operation has a value to put. One that the record already
 // has by its number is the same write come twice.
-func (d *deed) writes() bool {
+func (d *guardedOp) writes() bool {
 	return !d.remove && len(d.value) > 0 && d.seq > d.note.seq
 }
 
-// written is the note after the deed's value was put.
-func (d *deed) written() note {
+// written is the note after the operation's value was put.
+func (d *guardedOp) written() note {
 	n := d.note
 	n.seq, n.size = d.seq, len(d.value)
 	return n
 }
 
 // operation returns the guarded operation. Its first branch is taken if nothing was touched.
-func (d *deed) operation() clientv3.Op {
+func (d *guardedOp) operation() clientv3.Op {
 	switch beside := noteOf(d.key); {
 	case d.stray != "":
 		return clientv3.OpTxn([]clientv3.Cmp{clientv3.Compare(clientv3.ModRevision(d.stray), "=", d.revision)},
@@ -125,23 +125,23 @@ func (d *deed) operation() clientv3.Op {
 	return clientv3.OpTxn(untouched(d.key, d.revision), nil, look(d.key))
 }
 
-// carryOut carries out deeds. Afterwards each is done, with its error if it has one. None
+// carryOut carries out operations. Afterwards each is done, with its error if it has one. None
 // waits for those of another transaction, except for one of the same key.
-func (s *Store) carryOut(ctx context.Context, deeds []*deed) {
-	for open := due(deeds); len(open) > 0; open = due(deeds) {
-		inParallel(slices.Collect(slices.Chunk(open, s.guarded())), func(some []*deed) {
+func (s *Store) carryOut(ctx context.Context, items []*guardedOp) {
+	for open := due(items); len(open) > 0; open = due(items) {
+		inParallel(slices.Collect(slices.Chunk(open, s.guarded())), func(some []*guardedOp) {
 			for open := trying(some); len(open) > 0; open = trying(some) {
 				s.learn(ctx, open)
-				inParallel(cut(open, s.guarded()), func(chunk []*deed) { s.send(ctx, chunk) })
+				inParallel(cut(open, s.guarded()), func(chunk []*guardedOp) { s.send(ctx, chunk) })
 			}
 		})
 	}
 }
 
-// due returns of each key the first deed that is not done.
-func due(deeds []*deed) (open []*deed) {
+// due returns of each key the first operation that is not done.
+func due(items []*guardedOp) (open []*guardedOp) {
 	seen := make(map[string]struct{})
-	for _, d := range deeds {
+	for _, d := range items {
 		if _, later := seen[d.key]; !d.done && !later {
 			seen[d.key] = struct{}{}
 			open = append(open, d)
@@ -150,9 +150,9 @@ func due(deeds []*deed) (open []*deed) {
 	return open
 }
 
-// trying returns the deeds that are not done. One that was tried often enough fails.
-func trying(deeds []*deed) (open []*deed) {
-	for _, d := range deeds {
+// trying returns the operations that are not done. One that was tried often enough fails.
+func trying(items []*guardedOp) (open []*guardedOp) {
+	for _, d := range items {
 		if d.done {
 			continue
 		}
@@ -168,10 +168,10 @@ func trying(deeds []*deed) (open []*deed) {
 	return open
 }
 
-// learn reads what is there for the deeds that do not know.
-func (s *Store) learn(ctx context.Context, deeds []*deed) {
-	unknown := slices.DeleteFunc(slices.Clone(deeds), func(d *deed) bool { return d.done || d.revision != 0 })
-	inParallel(slices.Collect(slices.Chunk(unknown, maxPairs)), func(chunk []*deed) {
+// learn reads what is there for the operations that do not know.
+func (s *Store) learn(ctx context.Context, items []*guardedOp) {
+	unknown := slices.DeleteFunc(slices.Clone(items), func(d *guardedOp) bool { return d.done || d.revision != 0 })
+	inParallel(slices.Collect(slices.Chunk(unknown, maxPairs)), func(chunk []*guardedOp) {
 		keys := make([]string, len(chunk))
 		for i, d := range chunk {
 			keys[i] = d.key
@@ -190,11 +190,11 @@ func (s *Store) learn(ctx context.Context, deeds []*deed) {
 	})
 }
 
-// cut puts deeds of different keys into chunks that a transaction can have: so many deeds,
-// of so many bytes, and no writes together with what can be sent again.
-func cut(open []*deed, most int) (chunks [][]*deed) {
+// cut puts operations of different keys into chunks that a transaction can have: so many
+// operations, of so many bytes, and no writes together with what can be sent again.
+func cut(open []*guardedOp, most int) (chunks [][]*guardedOp) {
 	for _, puts := range []bool{false, true} {
-		var chunk []*deed
+		var chunk []*guardedOp
 		size := 0
 		for _, d := range open {
 			if d.done || d.revision == 0 || d.puts() != puts {
@@ -216,14 +216,14 @@ func cut(open []*deed, most int) (chunks [][]*deed) {
 	return chunks
 }
 
-// puts reports whether the deed puts anything. A check or a delete does not, and can be
+// puts reports whether the operation puts anything. A check or a delete does not, and can be
 // sent again.
-func (d *deed) puts() bool { return d.onto != 0 || d.writes() }
+func (d *guardedOp) puts() bool { return d.onto != 0 || d.writes() }
 
-// send sends the deeds of a chunk in one transaction, and a delete by itself together with
+// send sends the operations of a chunk in one transaction, and a delete by itself together with
 // those of other callers. If the servers refuse the transaction each half is sent by
-// itself, until the deed is alone that is the reason.
-func (s *Store) send(ctx context.Context, chunk []*deed) {
+// itself, until the operation is alone that is the reason.
+func (s *Store) send(ctx context.Context, chunk []*guardedOp) {
 	ops := make([]clientv3.Op, len(chunk))
 	for i, d := range chunk {
 		ops[i] = d.operation()
@@ -259,8 +259,8 @@ func (s *Store) send(ctx context.Context, chunk []*deed) {
 	}
 }
 
-// answered takes in the answer to the deed's operation.
-func (d *deed) answered(answer outcome) {
+// answered takes in the answer to the operation.
+func (d *guardedOp) answered(answer outcome) {
 	switch err := answer.err; {
 	case err == nil && !answer.ok:
 		d.learn(decode(d.key, answer.answers))
@@ -281,9 +281,9 @@ func (d *deed) answered(answer outcome) {
 	}
 }
 
-// failed ends the deed without an answer. A delete that got none before is in doubt,
+// failed ends the operation without an answer. A delete that got none before is in doubt,
 // whatever the last one got.
-func (d *deed) failed(i intent, err error) {
+func (d *guardedOp) failed(i intent, err error) {
 	if d.inDoubt {
 		d.fail(&store.Error{Op: d.op, Key: d.key, Condition: store.ErrInDoubt, Err: named(err)})
 	} else {
@@ -294,30 +294,30 @@ func (d *deed) failed(i intent, err error) {
 // remove deletes what was found if it is the record of a term and, unless from is zero,
 // on that lease.
 func (s *Store) remove(ctx context.Context, t store.LeaseRef, f found, from clientv3.LeaseID) error {
-	d := &deed{op: "delete", key: f.key, term: t, remove: true, from: from}
+	d := &guardedOp{op: "delete", key: f.key, ref: t, remove: true, from: from}
 	d.learn(f)
-	s.carryOut(ctx, []*deed{d})
+	s.carryOut(ctx, []*guardedOp{d})
 	return d.err
 }
 
-// recall tells a deed what this store knows of the record from its own writes.
-func (s *Store) recall(d *deed) *member {
+// recall tells an operation what this store knows of the record from its own writes.
+func (s *Store) recall(d *guardedOp) *member {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := s.held[d.key]
-	if d.term.Token == 0 || m == nil || !m.of(d.term) {
+	if d.ref.Token == 0 || m == nil || !m.of(d.ref) {
 		return nil
 	}
-	d.revision, d.lease = m.revision, m.shard.lease
-	d.note = note{nonce: m.nonce, seq: m.seq, ttl: m.shard.ttl, size: m.size}
+	d.revision, d.lease = m.revision, m.shared.lease
+	d.note = note{nonce: m.nonce, seq: m.seq, ttl: m.shared.ttl, size: m.size}
 	if len(d.value) > 0 && d.seq < m.seq {
 		d.revision = 0 // it will be refused, by what is there
 	}
 	return m
 }
 
-// remember takes in what became of a deed on a member.
-func (s *Store) remember(m *member, d *deed) {
+// remember takes in what became of an operation on a member.
+func (s *Store) remember(m *member, d *guardedOp) {
 	if m == nil {
 		return
 	}
@@ -333,7 +333,7 @@ func (s *Store) remember(m *member, d *deed) {
 	}
 }
 
-// writeOf makes a deed of a renewal or an update that passed its check.
-func writeOf(op string, w store.Renewal) *deed {
-	return &deed{op: op, key: w.Key, term: store.ByToken(w.Token), value: bytes.Clone(w.Value), seq: w.Seq}
+// writeOf makes an operation of a renewal or an update that passed its check.
+func writeOf(op string, w store.Renewal) *guardedOp {
+	return &guardedOp{op: op, key: w.Key, ref: store.ByToken(w.Token), value: bytes.Clone(w.Value), seq: w.Seq}
 }

@@ -20,18 +20,18 @@ const (
 	freshness = 16
 )
 
-// shard is one etcd lease and the records on it. The store's mutex guards it.
-type shard struct {
-	lease   clientv3.LeaseID
-	ttl     time.Duration // that was granted
-	sent    time.Time     // when the last keep-alive that was confirmed was sent
-	members map[*member]struct{}
-	pending int           // creates in flight
-	over    error         // why it is not kept alive any more; nil while it is
-	suspect bool          // the server said so of this lease or of another
-	flight  chan struct{} // closed when the keep-alive under way is over; nil while there is none
-	census  census
-	heard   time.Time // when a delete of a record on it was last heard of
+// sharedLease is one etcd lease and the records on it. The store's mutex guards it.
+type sharedLease struct {
+	lease    clientv3.LeaseID
+	ttl      time.Duration // that was granted
+	sent     time.Time     // when the last keep-alive that was confirmed was sent
+	members  map[*member]struct{}
+	pending  int           // creates in flight
+	over     error         // why it is not kept alive any more; nil while it is
+	suspect  bool          // the server said so of this lease or of another
+	underWay chan struct{} // closed when the keep-alive under way is over; nil while there is none
+	census   census
+	heard    time.Time // when a delete of a record on it was last heard of
 }
 
 // census is what the server says is on a lease. A key that was deleted, or put by
@@ -42,37 +42,37 @@ type census struct {
 }
 
 // until is the earliest moment at which the server may drop the lease.
-func (sh *shard) until() time.Time { return sh.sent.Add(sh.ttl) }
+func (sh *sharedLease) until() time.Time { return sh.sent.Add(sh.ttl) }
 
 // fresh reports whether the last keep-alive is recent enough for another call.
-func (sh *shard) fresh(now time.Time) bool {
+func (sh *sharedLease) fresh(now time.Time) bool {
 	return !sh.suspect && now.Before(sh.sent.Add(sh.ttl/freshness))
 }
 
 // counted reports whether the last census is recent enough for another call.
-func (sh *shard) counted(now time.Time) bool {
+func (sh *sharedLease) counted(now time.Time) bool {
 	return sh.census.taken.After(sh.heard) && now.Before(sh.census.taken.Add(sh.ttl/freshness))
 }
 
-// vouches reports whether the last census found a record in its place.
-func (sh *shard) vouches(m *member) bool {
+// confirms reports whether the last census found a record in its place.
+func (sh *sharedLease) confirms(m *member) bool {
 	_, there := sh.census.names[m.key]
 	_, noted := sh.census.names[noteOf(m.key)]
 	return there && noted && sh.census.taken.After(m.since) && sh.census.taken.After(sh.heard)
 }
 
 // empty reports whether the lease can be revoked: nothing is on it, nor about to be.
-func (sh *shard) empty() bool { return len(sh.members) == 0 && sh.pending == 0 }
+func (sh *sharedLease) empty() bool { return len(sh.members) == 0 && sh.pending == 0 }
 
 // takes reports whether there is room for one more. A lease that may have ended by
 // itself takes none.
-func (sh *shard) takes(now time.Time) bool {
+func (sh *sharedLease) takes(now time.Time) bool {
 	return sh.over == nil && now.Before(sh.until()) && len(sh.members)+sh.pending < maxMembers
 }
 
 // leftovers are the members that nobody wants any more, nor can want from here on. They
 // must not live on because others on the same lease are kept alive.
-func (sh *shard) leftovers(now time.Time) []*member {
+func (sh *sharedLease) leftovers(now time.Time) []*member {
 	var some []*member
 	for m := range sh.members {
 		if over := m.calls == 0 && now.After(m.until); m.unwanted || over {
@@ -83,20 +83,20 @@ func (sh *shard) leftovers(now time.Time) []*member {
 	return some
 }
 
-// pool has the shards of one ttl.
+// pool has the shared etcd leases of one ttl.
 type pool struct {
-	shards []*shard
-	flight chan struct{} // closed when the grant under way is over; nil while there is none
+	leases   []*sharedLease
+	underWay chan struct{} // closed when the grant under way is over; nil while there is none
 }
 
-// berth returns a shard with room for one more record, whose create counts as in
+// room returns a shared etcd lease with room for one more record, whose create counts as in
 // flight from here on, until leave.
-func (s *Store) berth(ctx context.Context, ttl int64) (*shard, error) {
+func (s *Store) room(ctx context.Context, ttl int64) (*sharedLease, error) {
 	for {
 		sh, wait := s.reserve(ttl)
 		switch {
 		case sh == nil && wait == nil:
-			return s.grantShard(ctx, ttl)
+			return s.grantShared(ctx, ttl)
 		case sh == nil:
 			if err := await(ctx, wait); err != nil {
 				return nil, err
@@ -114,9 +114,9 @@ func (s *Store) berth(ctx context.Context, ttl int64) (*shard, error) {
 	}
 }
 
-// reserve finds room in a shard. If there is none it returns what to wait for while
+// reserve finds room in a shared etcd lease. If there is none it returns what to wait for while
 // another call has one granted, or nothing: then the caller is to.
-func (s *Store) reserve(ttl int64) (sh *shard, wait chan struct{}) {
+func (s *Store) reserve(ttl int64) (sh *sharedLease, wait chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.pools[ttl]
@@ -125,33 +125,33 @@ func (s *Store) reserve(ttl int64) (sh *shard, wait chan struct{}) {
 		s.pools[ttl] = p
 	}
 	s.prune(p, time.Now())
-	for _, sh := range p.shards {
+	for _, sh := range p.leases {
 		if sh.takes(time.Now()) {
 			sh.pending++
 			return sh, nil
 		}
 	}
-	if p.flight != nil {
-		return nil, p.flight
+	if p.underWay != nil {
+		return nil, p.underWay
 	}
-	p.flight = make(chan struct{})
+	p.underWay = make(chan struct{})
 	return nil, nil
 }
 
-// grantShard has a shard granted, with a create in flight for the caller.
-func (s *Store) grantShard(ctx context.Context, ttl int64) (*shard, error) {
+// grantShared has a shared etcd lease granted, with a create in flight for the caller.
+func (s *Store) grantShared(ctx context.Context, ttl int64) (*sharedLease, error) {
 	sent := time.Now()
 	lease, err := s.grant(ctx, ttl)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.pools[ttl]
-	close(p.flight)
-	p.flight = nil
+	close(p.underWay)
+	p.underWay = nil
 	if err != nil {
 		return nil, err
 	}
-	sh := &shard{lease: lease, ttl: seconds(ttl), sent: sent, pending: 1, members: make(map[*member]struct{})}
-	p.shards = append(p.shards, sh)
+	sh := &sharedLease{lease: lease, ttl: seconds(ttl), sent: sent, pending: 1, members: make(map[*member]struct{})}
+	p.leases = append(p.leases, sh)
 	return sh, nil
 }
 
@@ -173,8 +173,8 @@ func (s *Store) grant(ctx context.Context, ttl int64) (clientv3.LeaseID, error) 
 		Rule: fmt.Sprintf("must be at least %v, the minimum of the etcd servers", seconds(answer.TTL))}
 }
 
-// leave ends a create in flight that put nothing on the shard.
-func (s *Store) leave(sh *shard) {
+// leave ends a create in flight that put nothing on the shared etcd lease.
+func (s *Store) leave(sh *sharedLease) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sh.pending--
@@ -182,32 +182,32 @@ func (s *Store) leave(sh *shard) {
 
 // keepAlive returns once a keep-alive is confirmed that is recent, and a census is taken
 // that is, if the caller counts on one. Calls that come together share them.
-func (s *Store) keepAlive(ctx context.Context, sh *shard, count bool) error {
+func (s *Store) keepAlive(ctx context.Context, sh *sharedLease, count bool) error {
 	for {
 		s.mu.Lock()
-		switch flight := sh.flight; {
+		switch underWay := sh.underWay; {
 		case sh.over != nil:
 			s.mu.Unlock()
 			return sh.over // which is never changed
 		case sh.fresh(time.Now()) && (!count || sh.counted(time.Now())):
 			s.mu.Unlock()
 			return nil
-		case flight != nil:
+		case underWay != nil:
 			s.mu.Unlock()
-			if err := await(ctx, flight); err != nil {
+			if err := await(ctx, underWay); err != nil {
 				return err
 			}
 			continue // it may have failed because its own caller gave up
 		}
-		sh.flight = make(chan struct{})
+		sh.underWay = make(chan struct{})
 		s.mu.Unlock()
-		return s.fly(ctx, sh, count)
+		return s.renewShared(ctx, sh, count)
 	}
 }
 
-// fly sends a keep-alive, after what nobody wants any more is off the lease. If that
+// renewShared sends a keep-alive, after what nobody wants any more is off the lease. If that
 // cannot be had the lease must not be renewed.
-func (s *Store) fly(ctx context.Context, sh *shard, count bool) error {
+func (s *Store) renewShared(ctx context.Context, sh *sharedLease, count bool) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, min(pulse, sh.ttl/4), errHung)
 	defer cancel() // others wait for this, who may have less time than the caller
 	var sent time.Time
@@ -215,15 +215,15 @@ func (s *Store) fly(ctx context.Context, sh *shard, count bool) error {
 	err := s.clear(ctx, sh)
 	if err == nil {
 		sent = time.Now()
-		_, err = s.beat(ctx, sh.lease)
+		_, err = s.keepAliveOnce(ctx, sh.lease)
 	}
 	if err == nil && count {
 		found = s.count(ctx, sh.lease)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	close(sh.flight)
-	sh.flight = nil
+	close(sh.underWay)
+	sh.underWay = nil
 	switch {
 	case err == nil:
 		sh.sent, sh.suspect = sent, false
@@ -231,22 +231,22 @@ func (s *Store) fly(ctx context.Context, sh *shard, count bool) error {
 			sh.census = found
 		}
 	case isGone(err):
-		s.bury(sh, rpctypes.ErrLeaseNotFound)
+		s.abandon(sh, rpctypes.ErrLeaseNotFound)
 	case errors.Is(err, errLeft):
-		s.bury(sh, errLeft)
+		s.abandon(sh, errLeft)
 	}
 	return err
 }
 
-// clear deletes the leftovers of a shard.
-func (s *Store) clear(ctx context.Context, sh *shard) error {
+// clear deletes the leftovers of a shared etcd lease.
+func (s *Store) clear(ctx context.Context, sh *sharedLease) error {
 	s.mu.Lock()
 	leftovers := sh.leftovers(time.Now())
 	s.mu.Unlock()
 	return s.discard(ctx, leftovers)
 }
 
-// count takes a census. If it cannot be had nothing is vouched for, and each record is
+// count takes a census. If it cannot be had nothing is confirmed, and each record is
 // checked by itself.
 func (s *Store) count(ctx context.Context, id clientv3.LeaseID) census {
 	taken := time.Now()
@@ -261,24 +261,24 @@ func (s *Store) count(ctx context.Context, id clientv3.LeaseID) census {
 	return census{taken, names}
 }
 
-// prune forgets shards whose leases have ended by themselves. The mutex is the
+// prune forgets shared etcd leases that have ended by themselves. The mutex is the
 // caller's.
 func (s *Store) prune(p *pool, now time.Time) {
-	var kept []*shard
-	for _, sh := range p.shards {
-		if idle := sh.pending == 0 && sh.flight == nil; idle && now.After(sh.until().Add(sh.ttl)) {
-			s.bury(sh, rpctypes.ErrLeaseNotFound)
+	var kept []*sharedLease
+	for _, sh := range p.leases {
+		if idle := sh.pending == 0 && sh.underWay == nil; idle && now.After(sh.until().Add(sh.ttl)) {
+			s.abandon(sh, rpctypes.ErrLeaseNotFound)
 		}
 		if sh.over == nil {
 			kept = append(kept, sh)
 		}
 	}
-	p.shards = kept
+	p.leases = kept
 }
 
-// bury forgets a shard that is not kept alive any more, and all on it. The mutex is the
-// caller's.
-func (s *Store) bury(sh *shard, why error) {
+// abandon forgets a shared etcd lease that is not kept alive any more, and all on it. The
+// mutex is the caller's.
+func (s *Store) abandon(sh *sharedLease, why error) {
 	sh.over = why
 	for m := range sh.members {
 		s.drop(m)
@@ -290,7 +290,7 @@ func (s *Store) hear(key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if m := s.held[key]; m != nil {
-		m.shard.heard = time.Now()
+		m.shared.heard = time.Now()
 	}
 }
 
