@@ -2,7 +2,10 @@ package redisstore
 
 import (
 	"context"
+	"crypto/sha1"
+	"encoding/hex"
 	"errors"
+	"strconv"
 	"time"
 
 	"github.com/leasehold-go/leasehold/store"
@@ -19,10 +22,10 @@ func (s *Store) Create(ctx context.Context, claim store.Claim) (store.Grant, err
 
 func (s *Store) create(ctx context.Context, claim store.Claim) (store.Grant, error) {
 	start := time.Now()
-	n := s.layout.of(claim.Key)
+	n, ttl := s.layout.of(claim.Key), milliseconds(claim.TTL)
 	c := newCall(createScript, plainCall, len(claim.Key)+len(claim.Value)+maxRefusal, []any{
 		"evalsha", createScript.hash, 2, n.key, n.fence,
-		claim.Nonce.String(), s.instance, own(claim.Value), milliseconds(claim.TTL), s.layout.prefix,
+		s.layout.prefix, s.begun(claim), own(claim.Value), expiry(ttl), fenceExpiry(ttl),
 	})
 	entry := s.index.entry(n)
 	s.transport.do(ctx, c, entry)
@@ -50,9 +53,48 @@ func (s *Store) withValue(ctx context.Context, err error) error {
 	return err
 }
 
+// begun is what a fence says of a lease that begins, from nonce to sum; see record.lua.
+func (s *Store) begun(claim store.Claim) string {
+	text := make([]byte, 0, 112)
+	text = append(text, claim.Nonce[:]...)
+	text = append(text, s.instance...)
+	text = appendPadded(text, uint64(milliseconds(claim.TTL)), 13)
+	return string(appendWritten(text, 0, claim.Value))
+}
+
+// written is what a fence says of a value, from seq to sum; see record.lua.
+func written(seq uint64, value []byte) string {
+	return string(appendWritten(make([]byte, 0, 67), seq, value))
+}
+
+func appendWritten(text []byte, seq uint64, value []byte) []byte {
+	text = appendPadded(text, seq, 20)
+	text = appendPadded(text, uint64(len(value)), 7)
+	sum := sha1.Sum(value)
+	return hex.AppendEncode(text, sum[:])
+}
+
+// appendPadded writes a number in so many digits.
+func appendPadded(text []byte, n uint64, width int) []byte {
+	var digits [20]byte
+	for i := len(digits) - 1; i >= 0; i-- {
+		digits[i] = byte('0' + n%10)
+		n /= 10
+	}
+	return append(text, digits[len(digits)-width:]...)
+}
+
 // own returns a copy of a value. A call can be under way for longer than its caller waits,
 // who may then use the value's bytes again.
 func own(value []byte) string { return string(value) }
+
+// expiry and fenceExpiry are the times to live of a key and of its fence in ms, written
+// out because that costs a script more; see record.lua.
+func expiry(ttl int64) string { return strconv.FormatInt(ttl+1, 10) }
+func fenceExpiry(ttl int64) string {
+	const day = 24 * 60 * 60 * 1000
+	return strconv.FormatInt(day+3*ttl+1, 10)
+}
 
 // milliseconds rounds up: a record may live longer than its ttl, never shorter.
 func milliseconds(d time.Duration) int64 {

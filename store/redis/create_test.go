@@ -3,6 +3,8 @@ package redisstore_test
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -130,18 +132,91 @@ func TestCreateEnded(t *testing.T) {
 	}
 }
 
-// A key that is taken and given back for years has a fence of one size.
+// A key that is taken and given back for years has a fence of one size, but for what has to
+// stay for a time.
 func TestFenceDoesNotGrow(t *testing.T) {
+	const nonce = 16
 	b := start(t)
-	const most = 16 * 32 // sixteen nonces
-	for range 40 {
+	cycle := func() {
 		grant := b.hold("key")
 		want(t, "delete", b.Delete(t.Context(), "key", store.ByToken(grant.Token)), nil)
+	}
+	for range 40 {
+		cycle()
 		want(t, "delete", b.Delete(t.Context(), "key", store.ByNonce(store.NewNonce())), nil)
 	}
-	if got := b.field("key", "ended"); len(got) != most {
-		t.Errorf("the fence has %d bytes of ended nonces, want %d", len(got), most)
+	if got, want := len(b.field("key", "ended")), 8*nonce+40*2*nonce; got != want {
+		t.Errorf("the fence has %d bytes of ended nonces, want %d", got, want)
 	}
+	b.pass("key")
+	for range 20 {
+		cycle()
+	}
+	if got, want := len(b.field("key", "ended")), 16*nonce; got != want {
+		t.Errorf("later it has %d, want %d", got, want)
+	}
+}
+
+// pass lets the time be over for which settled creates of a key have to be known.
+func (b *bench) pass(key string) {
+	b.Helper()
+	ended := regexp.MustCompile("until:[0-9]{10}").ReplaceAllLiteralString(b.field(key, "ended"), "until:0000000001")
+	b.setField(key, "ended", ended)
+}
+
+// A create that was settled is refused however many leases of its key have ended since, for
+// as long as it can be under way.
+func TestSettledCreateDoesNotComeBack(t *testing.T) {
+	for name, before := range map[string]func(*bench, store.Claim){
+		"it never came":       func(*bench, store.Claim) {},
+		"it came and expired": func(b *bench, c store.Claim) { b.create(c); b.do("DEL", c.Key) },
+		"it came and was deleted by its token": func(b *bench, c store.Claim) {
+			want(b, "delete", b.Delete(b.Context(), c.Key, store.ByToken(b.create(c).Token)), nil)
+		},
+		"it came, was deleted by its token, and others came": func(b *bench, c store.Claim) {
+			want(b, "delete", b.Delete(b.Context(), c.Key, store.ByToken(b.create(c).Token)), nil)
+			want(b, "delete", b.Delete(b.Context(), c.Key, store.ByToken(b.hold(c.Key).Token)), nil)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := start(t)
+			late := claim("key")
+			before(b, late)
+			for range 2 { // the second changes nothing
+				want(t, "delete by nonce", b.Delete(t.Context(), "key", store.ByNonce(late.Nonce)), nil)
+			}
+			cycles := func(n int) {
+				for range n {
+					want(t, "delete", b.Delete(t.Context(), "key", store.ByToken(b.hold("key").Token)), nil)
+				}
+			}
+			cycles(40)
+			_, err := b.Create(t.Context(), late)
+			want(t, "the create", err, store.ErrEnded)
+			b.pass("key")
+			cycles(20)
+			_, err = b.Create(t.Context(), late)
+			want(t, "the create when its time is over", err, nil)
+		})
+	}
+}
+
+// There is room for so many creates to settle at a time, and then a delete says so.
+func TestTooManySettledCreates(t *testing.T) {
+	b := start(t)
+	var err error
+	settled := 0
+	for ; err == nil && settled < 1000; settled++ {
+		err = b.Delete(t.Context(), "key", store.ByNonce(store.NewNonce()))
+	}
+	want(t, "delete", err, store.ErrUnavailable)
+	if want := 257; errors.Is(err, store.ErrInDoubt) || settled != want || !strings.Contains(err.Error(), "too many creates") {
+		t.Errorf("delete %d: %v", settled, err)
+	}
+	b.hold("key") // which ends none
+	b.pass("key")
+	want(t, "delete later", b.Delete(t.Context(), "key", store.ByNonce(store.NewNonce())), nil)
 }
 
 // A create that is under way while its nonce is deleted may arrive afterwards.

@@ -6,8 +6,10 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// Delete implements [store.Store]. A nonce is remembered as ended for a day, and
-// as long as fewer than sixteen later ones of its key have ended.
+// Delete implements [store.Store]. A create by a nonce that had no record when it was deleted
+// is refused for twenty minutes; there is room for some 250 such nonces of a key, and then
+// Delete is unavailable. Another nonce that has ended is known for a day, and as long as fewer than
+// sixteen later ones of its key have ended.
 func (s *Store) Delete(ctx context.Context, key string, ref store.LeaseRef) error {
 	return s.DeleteBatch(ctx, []store.Deletion{{Key: key, Ref: ref}})[0]
 }
@@ -42,11 +44,11 @@ func (s *Store) delete(ctx context.Context, items []item, errs []error) {
 
 func (s *Store) deletion(d store.Deletion, place int) item {
 	i := item{names: s.layout.of(d.Key), place: place}
-	i.args = [3]any{"", "", s.instance}
+	i.args = [3]any{"", "", s.store}
 	if d.Ref.Token != 0 {
 		i.args[0] = digits(d.Ref.Token)
 	} else {
-		i.args[1] = d.Ref.Nonce.String()
+		i.args[1] = string(d.Ref.Nonce[:])
 	}
 	return i
 }

@@ -10,11 +10,11 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// fence is what somebody may have written in place of one; see prelude.lua.
-type fence struct{ layout, state, token, nonce, seq, length, ttl, sum, ended string }
+// fence is what somebody may have written in place of one; see record.lua.
+type fence struct{ layout, state, token, nonce, ttl, seq, length, sum, ended string }
 
 func (f fence) text() string {
-	return f.layout + f.state + f.token + f.nonce + strings.Repeat("0", 16) + f.seq + f.length + f.ttl + f.sum + f.ended
+	return f.layout + f.state + f.token + f.nonce + strings.Repeat("0", 16) + f.ttl + f.seq + f.length + f.sum + f.ended
 }
 
 // broken calls the verbs on a key whose fence somebody has written to, and fails the
@@ -60,9 +60,9 @@ func (b *bench) wantMortal() {
 // for ever, or grants a token that is not larger than a sound one that it found. A fence of
 // another layout makes its key unavailable.
 func FuzzFence(f *testing.F) {
-	sound := fence{"1", "l", "0000000000000001", strings.Repeat("0", 32), strings.Repeat("0", 20), "0000005", "0000000060000", strings.Repeat("0", 40), ""}
+	sound := fence{"2", "l", "0000000000000001", strings.Repeat("0", 16), "0000000060000", strings.Repeat("0", 20), "0000005", strings.Repeat("0", 40), ""}
 	for _, change := range []func(*fence){
-		func(*fence) {}, func(f *fence) { *f = fence{} }, func(f *fence) { f.layout = "2" }, func(f *fence) { f.layout = "" },
+		func(*fence) {}, func(f *fence) { *f = fence{} }, func(f *fence) { f.layout = "1" }, func(f *fence) { f.layout = "" },
 		func(f *fence) { f.state = "d" }, func(f *fence) { f.token = "9007199254740991" }, func(f *fence) { f.token = "9007199254740992" },
 		func(f *fence) { f.token = "           1e400" }, func(f *fence) { f.token = "-000000000000001" }, func(f *fence) { f.token = "             nan" },
 		func(f *fence) { f.ttl = "-000000000001" }, func(f *fence) { f.ttl = "9999999999999" }, func(f *fence) { f.ttl = "x" },
@@ -71,14 +71,14 @@ func FuzzFence(f *testing.F) {
 	} {
 		c := sound
 		change(&c)
-		f.Add(c.layout, c.state, c.token, c.nonce, c.seq, c.length, c.ttl, c.sum, c.ended)
+		f.Add(c.layout, c.state, c.token, c.nonce, c.ttl, c.seq, c.length, c.sum, c.ended)
 	}
 	s := start(f)
 	s.hold("key")
 	name := s.fence("key")
-	f.Fuzz(func(t *testing.T, layout, state, token, nonce, seq, length, ttl, sum, ended string) {
+	f.Fuzz(func(t *testing.T, layout, state, token, nonce, ttl, seq, length, sum, ended string) {
 		b := &bench{TB: t, server: s.server, plain: s.plain, Store: s.Store}
-		c := fence{layout, state, token, nonce, seq, length, ttl, sum, ended}
+		c := fence{layout, state, token, nonce, ttl, seq, length, sum, ended}
 		asked, odd := strconv.ParseUint(token, 10, 53)
 		if odd != nil || len(token) != 16 {
 			asked = 0 // no token of ours
@@ -99,7 +99,7 @@ func FuzzFence(f *testing.F) {
 		if err == nil {
 			b.wantHeld(grant.Token, store.Token(asked))
 		}
-		if !strings.HasPrefix(c.text(), "1") && c.text() != "" && !errors.Is(err, store.ErrUnavailable) {
+		if !strings.HasPrefix(c.text(), "2") && c.text() != "" && !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("a fence of another layout: %v", err)
 		}
 		b.broken(store.Token(max(asked, 1)))

@@ -15,7 +15,7 @@ const (
 	maxWave      = 128
 	maxCallBytes = 64 << 10
 
-	maxRefusal = 4 << 10 // bytes of a value that comes with a refusal; SMALL in prelude.lua
+	maxRefusal = 4 << 10 // bytes of a value that comes with a refusal; SMALL in record.lua
 )
 
 // Get implements [store.Store].

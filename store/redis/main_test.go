@@ -109,12 +109,12 @@ func (b *bench) fence(key string) string {
 	return ""
 }
 
-// The fields of a fence; see prelude.lua.
+// The fields of a fence; see record.lua.
 var fields = []struct {
 	name  string
 	width int
 }{
-	{"layout", 1}, {"state", 1}, {"token", 16}, {"nonce", 32}, {"store", 16}, {"seq", 20}, {"length", 7}, {"ttl", 13}, {"sum", 40},
+	{"layout", 1}, {"state", 1}, {"token", 16}, {"nonce", 16}, {"store", 16}, {"ttl", 13}, {"seq", 20}, {"length", 7}, {"sum", 40},
 	{"ended", 0}, // the rest
 }
 

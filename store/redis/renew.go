@@ -2,7 +2,6 @@ package redisstore
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"github.com/leasehold-go/leasehold/store"
@@ -39,19 +38,10 @@ func (s *Store) renewal(r store.Renewal, place int) item {
 	i := item{names: s.layout.of(r.Key), place: place, bytes: len(r.Value)}
 	i.args = [3]any{digits(r.Token), "", ""}
 	if len(r.Value) > 0 {
-		i.args[1], i.args[2] = number20(r.Seq), own(r.Value)
+		i.args[1], i.args[2] = written(r.Seq, r.Value), own(r.Value)
 	}
 	return i
 }
 
-// digits and number20 write numbers as the fence has them, so that they compare as text.
-func digits(t store.Token) string { return padded(uint64(t), 16) }
-func number20(n uint64) string    { return padded(n, 20) }
-
-// padded writes a number in so many digits, at most twenty.
-func padded(n uint64, width int) string {
-	const zeros = "00000000000000000000"
-	var buffer [40]byte
-	text := strconv.AppendUint(append(buffer[:0], zeros...), n, 10)
-	return string(text[len(text)-max(width, len(text)-len(zeros)):])
-}
+// digits writes a token as a fence has it, so that they compare as text.
+func digits(t store.Token) string { return string(appendPadded(nil, uint64(t), 16)) }

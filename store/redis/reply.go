@@ -7,7 +7,7 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// found is what a row says that lies under a key; see prelude.lua.
+// found is what a row says that lies under a key; see record.lua.
 type found struct {
 	names
 	record store.Record

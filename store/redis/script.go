@@ -12,11 +12,11 @@ var scripts embed.FS
 // The scripts; their files say what they take and answer. List has none for the
 // index, which it reads with a command; see newRange.
 var (
-	createScript = newScript("prelude", "create")
-	renewScript  = newScript("prelude", "renew")
-	updateScript = newScript("prelude", "update")
-	deleteScript = newScript("prelude", "delete")
-	getScript    = newScript("prelude", "get")
+	createScript = newScript("record", "ended", "create")
+	renewScript  = newScript("record", "each", "renew")
+	updateScript = newScript("record", "update")
+	deleteScript = newScript("record", "ended", "each", "delete")
+	getScript    = newScript("record", "get")
 	dropScript   = newScript("drop")
 )
 

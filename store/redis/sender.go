@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"time"
 
@@ -256,6 +257,9 @@ func (p *pipeline) exchange() {
 		t.acks.settle(wait, p.calls)
 	}
 	t.answer(p.sender, p.calls, p.acks)
+	if len(p.calls) > 1 {
+		runtime.Gosched()
+	}
 }
 
 // stamp puts an error on the calls that have neither reply nor error. go-redis leaves them so

@@ -13,7 +13,8 @@ import (
 // Store is a [store.Store] on Redis. [New] makes one; the zero Store is of no use.
 type Store struct {
 	connection
-	instance  any // a string that tells the store's records from those of other stores, boxed once
+	instance  string // tells the store's records from those of other stores
+	store     any    // the same as an argument of scripts, boxed once
 	layout    layout
 	transport *transport
 	index     *index
@@ -56,7 +57,7 @@ func New(ctx context.Context, client redis.UniversalClient, opts ...Option) (*St
 
 func newStore(conn connection, l layout, acks replicas) *Store {
 	instance := store.NewNonce().String()[:16]
-	s := &Store{connection: conn, instance: instance, layout: l, transport: newTransport(conn, acks)}
+	s := &Store{connection: conn, instance: instance, store: instance, layout: l, transport: newTransport(conn, acks)}
 	s.index = newIndex(l, s.transport)
 	s.listener = listener{layout: l, transport: s.transport, instance: instance, changes: feed.Hub{Lossy: true}}
 	return s

@@ -107,7 +107,8 @@ func TestLargeValuesAreComparedOnceInATTL(t *testing.T) {
 // A layout that this version does not know is neither free nor foreign.
 func TestUnknownLayoutIsUnavailable(t *testing.T) {
 	for name, write := range map[string]func(*bench, string){
-		"of a later version": func(b *bench, fence string) { b.do("SET", fence, "2"+strings.Repeat("0", 200)) },
+		"of a later version": func(b *bench, fence string) { b.do("SET", fence, "3"+strings.Repeat("0", 200)) },
+		"an earlier string":  func(b *bench, fence string) { b.do("SET", fence, "1"+strings.Repeat("0", 200)) },
 		"an earlier hash":    func(b *bench, fence string) { b.do("DEL", fence); b.do("HSET", fence, "t", "1") },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -18,7 +18,7 @@ func (s *Store) update(ctx context.Context, u store.Update) error {
 	n := s.layout.of(u.Key)
 	c := newCall(updateScript, plainCall, len(u.Key)+len(u.Value)+maxRefusal, []any{
 		"evalsha", updateScript.hash, 2, n.key, n.fence,
-		s.layout.prefix, digits(u.Token), number20(u.Seq), own(u.Value),
+		s.layout.prefix, digits(u.Token), written(u.Seq, u.Value), own(u.Value),
 	})
 	s.transport.do(ctx, c)
 	reply, err := c.reply()

@@ -1,7 +1,7 @@
 -- create begins a lease unless something is under the key.
 --
 -- KEYS  key, fence
--- ARGV  nonce, instance of the store, value, ttl in ms, channels
+-- ARGV  channels, the fence's fields from nonce to sum, value, expiry of key and of fence in ms
 --
 -- Answers the lease's token; or {'held', ...} or {'foreign', ...} with what is there (see
 -- row); or {'ended'} if this nonce's lease is over. The nonce of the live lease has the
@@ -9,28 +9,34 @@
 -- updated since.
 
 local key, fence = KEYS[1], KEYS[2]
-local nonce, instance, value, ttl = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
-local f = fence_of(fence)
+local nonce = sub(ARGV[2], 1, 16)
+local text = read_fence(fence, -1)
 
-local past = ended(f)
-if not f or f.nonce ~= nonce and not has_ended(past, nonce) then
-  local time = redis.call('TIME')
-  local token = math.max((f and tonumber(f.token) or 0) + 1, time[1] * 1000000 + time[2])
-  if not (token < 2 ^ 53) then error('leasehold: the tokens of this key are used up', 0) end
-  local created = redis.call('SET', key, value, 'NX', 'PX', ttl + 1)
-  if not created and redis.call('PTTL', key) == 0 then
-    created = redis.call('SET', key, value, 'PX', ttl + 1) -- over a value in its last millisecond
+if sub(text, 19, 34) ~= nonce and not knows(text, nonce) then
+  local time = call('TIME')
+  local token = time[1] .. sub('00000' .. time[2], -6)
+  if #token ~= 16 then token = string.format('%016.0f', token) end -- a clock of the last century
+  local last, past = sub(text, 3, 18), sub(text, WHOLE + 1)
+  if string.find(last, '%D') then damaged() end
+  if last >= token then
+    token = string.format('%016.0f', last + 1)
+    if token >= '9007199254740992' then error('leasehold: the tokens of this key are used up', 0) end
+  end
+  if last ~= '' and last ~= '0000000000000000' then
+    past = with_ended(text, sub(text, 19, 34), sub(text, 2, 2) == 'n', time[1])
+  end
+  local created = call('SET', key, ARGV[3], 'NX', 'PX', ARGV[4])
+  if not created and call('PTTL', key) == 0 then
+    created = call('SET', key, ARGV[3], 'PX', ARGV[4]) -- over a value in its last millisecond
   end
   if created then
-    if f and f.nonce ~= '00000000000000000000000000000000' then past = string.sub(f.nonce .. past, 1, ENDED) end
-    redis.call('SET', fence, '1l' .. string.format('%016.0f', token) .. nonce .. instance
-      .. '00000000000000000000' .. string.format('%07d%013.0f', #value, ttl) .. redis.sha1hex(value) .. past,
-      'PX', DAY + 3 * ttl + 1)
-    publish(ARGV[5] .. 'k:' .. key, '+')
-    return token
+    call('SET', fence, '2l' .. token .. ARGV[2] .. past, 'PX', ARGV[5])
+    publish(ARGV[1] .. 'k:' .. key, '+')
+    return tonumber(token)
   end
 end
 
+local f = fields(text)
 local left, ours, there = inspect(f, key, fence, true)
 if ours and f.nonce == nonce then
   extend(key, fence, f.ttl)

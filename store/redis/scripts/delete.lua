@@ -8,23 +8,33 @@
 -- too: tokens must go on growing, and a create that comes late must find that its nonce
 -- has ended, even one that never came before.
 
-return each(3, function(key, fence, token, nonce, instance)
-  local f = fence_of(fence)
-  if f and f.state == 'l' and (f.token == token or f.nonce == nonce) then
+-- settle has a fence know a nonce that is not that of its own lease.
+local function settle(fence, nonce)
+  local text, now = read_fence(fence, -1), call('TIME')[1]
+  local at = knows(text, nonce)
+  if at and (stays_until(text, at) or '') >= now then return refuse(fence, 1) end
+  local own = text ~= '' and sub(text, 1, WHOLE) -- or of a key that had no lease
+    or '2d' .. string.rep('0', 16) .. string.rep('\0', 16) .. string.rep('0', WHOLE - 34)
+  call('SET', fence, own .. with_ended(text, nonce, true, now), 'KEEPTTL')
+  if call('PTTL', fence) < DAY then call('PEXPIRE', fence, DAY) end
+  return 1
+end
+
+return each(function(key, fence, token, nonce, instance)
+  local f = fields(read_fence(fence, WHOLE - 1))
+  local named = f and (f.token == token or f.nonce == nonce)
+  if named and f.state == 'l' then
     local _, ours = inspect(f, key, fence, true)
-    if not ours then return refuse(fence, 1) end
-    redis.call('DEL', key) -- first, so that it is not refused when memory is out
-    redis.call('SETRANGE', fence, 1, 'd')
-    publish(ARGV[1] .. 'k:' .. key, '-' .. f.token)
-    if f.store ~= instance then publish(ARGV[1] .. 's:' .. f.store, key) end
-    return 1
+    if ours then
+      call('DEL', key) -- first, so that it is not refused when memory is out
+      call('SETRANGE', fence, 1, 'd')
+      publish(ARGV[1] .. 'k:' .. key, '-' .. f.token)
+      if f.store ~= instance then publish(ARGV[1] .. 's:' .. f.store, key) end
+      return 1
+    end
   end
-  if nonce ~= '' and not (f and f.nonce == nonce) and not has_ended(ended(f), nonce) then
-    local none = '1d' .. string.rep('0', WHOLE - 2) -- the fence of a key that had no lease
-    redis.call('SET', fence, string.sub(f and f.text or none, 1, WHOLE) .. string.sub(nonce .. ended(f), 1, ENDED),
-      'KEEPTTL')
-    if redis.call('PTTL', fence) < DAY then redis.call('PEXPIRE', fence, DAY) end
-    return 1
-  end
-  return refuse(fence, 1)
+  if nonce == '' or named and f.state == 'n' then return refuse(fence, 1) end
+  if not named then return settle(fence, nonce) end
+  call('SETRANGE', fence, 1, 'n')
+  return 1
 end)

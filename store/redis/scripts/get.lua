@@ -8,7 +8,7 @@
 
 local rows, bytes, limit, most = {}, 0, tonumber(ARGV[1]), tonumber(ARGV[2])
 for i = 1, #KEYS, 2 do
-  local f = fence_of(KEYS[i + 1])
+  local f = fields(read_fence(KEYS[i + 1], WHOLE - 1))
   local r = row(f, KEYS[i], most, inspect(f, KEYS[i], KEYS[i + 1], true))
   rows[#rows + 1] = r
   bytes = bytes + (type(r[#r]) == 'string' and #r[#r] or 0)
