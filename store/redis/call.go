@@ -1,27 +1,34 @@
 package redisstore
 
 import (
-	"context"
 	"sync/atomic"
-
-	"github.com/redis/go-redis/v9"
 )
 
-// call is one command on its way to a server: a call of a script, or a command on an
-// index. A write is sent once; it is not repeated behind its caller's back, because its
-// error has to tell whether the server may have had it.
+// call is one piece of work for a server and has its own answer: a script for one record,
+// a script for several keys, or a command on an index. It is sent in a request. A write is
+// sent once; it is not repeated behind its caller's back, because its error has to tell
+// whether the server may have had it.
 type call struct {
-	*redis.Cmd
 	script *script // nil for a command on an index
+	keys   []any   // of the script; for a command its name and the index
+	args   []any
+	shares bool // its request with others of the same script or index
+	slot   int  // of the keys, if it shares
 	kind   kind
 	cost   int // bytes of the request and, at most, of its reply
+	bytes  int // of the value among the arguments
 
 	stage    atomic.Int32
 	wait     *wait // of the caller
+	text     bool  // whether the server has to be sent the script's text
 	rerouted bool  // whether its node left the cluster once before it was sent
 	repeats  int   // how often it was repeated without an answer
 
-	given error // why its caller got no answer; set by the caller when it leaves
+	answer any   // set by the sender before the call is answered, as is err
+	err    error // both if too few replicas acknowledged a write
+	given  error // why its caller got no answer; set by the caller when it leaves
+
+	room [6]any // for most keys and args
 }
 
 // kind says how a call takes its turn.
@@ -38,7 +45,7 @@ const (
 const (
 	queued    int32 = iota
 	sent            // belongs to the sender until it is answered
-	answered        // the Cmd has its final reply or error
+	answered        // has its final answer or error
 	withdrawn       // its caller left before it was sent
 	left            // its caller left while it was under way
 )
@@ -49,23 +56,37 @@ type wait struct {
 	done chan struct{} // holds one element once there are none
 }
 
-// newCall makes a call of sc on keys of one slot. cost is the number of bytes of the
-// arguments and of the longest reply that is likely.
-func newCall(sc *script, k kind, cost int, args []any) *call {
-	return bind(&call{script: sc, kind: k, cost: cost}, 3, args)
+// ready makes a call of a script for one record; bytes are those of the value among args.
+// It may share a request with others of the script, for each of which the server answers
+// by itself.
+func (c *call) ready(sc *script, k kind, n names, bytes int, args ...any) *call {
+	c.script, c.kind, c.slot, c.bytes, c.shares = sc, k, n.slot, bytes, true
+	c.cost = len(n.key) + len(n.fence) + bytes + maxRefusal
+	c.room[0], c.room[1] = n.key, n.fence
+	c.keys = c.room[:2]
+	c.args = append(c.room[2:2], args...)
+	return c
 }
 
-// newCommand makes a call that is a command on an index, which is its first argument.
-func newCommand(cost int, args ...any) *call {
-	return bind(&call{cost: cost}, 1, args)
+// newScriptCall makes a call of a script for several keys of one slot. cost is the number
+// of bytes of the arguments and of the longest reply that is likely.
+func newScriptCall(sc *script, cost int, keys []any, args ...any) *call {
+	return &call{script: sc, cost: cost, keys: keys, args: args}
 }
 
-// bind gives a call its arguments. It says where the first key is and that the next
-// follows at once, so that a Cluster's client need not ask the server.
-func bind(c *call, first int8, args []any) *call {
-	c.Cmd = redis.NewCmd(context.Background(), args...)
-	c.SetFirstKeyPos(first)
-	c.SetStepCount(1)
+// newCommand makes a call that is a command on an index.
+func newCommand(cost int, name, index string, args ...any) *call {
+	c := &call{cost: cost, args: args}
+	c.room[0], c.room[1] = name, index
+	c.keys = c.room[:2]
+	return c
+}
+
+// newEntry makes a call that puts a key into an index. It may share a request with others.
+func newEntry(index string, n names) *call {
+	c := newCommand(entryCost, "zadd", index)
+	c.shares, c.slot = true, n.slot
+	c.args = append(c.room[2:2], 0, n.key)
 	return c
 }
 
@@ -77,14 +98,8 @@ func newRange(index, from, end string, most int) *call {
 	return newCommand(likely, "zrangebylex", index, from, end, "limit", 0, most)
 }
 
-// Name hides from go-redis which command it is. A client that may send reads to
-// replicas, or answer them from a cache, does not do so with a script, and must not
-// with an index: one that is stale lacks records.
-func (c *call) Name() string { return "evalsha" }
-
-// NoRetry keeps go-redis from sending a call again: with it would go the others of its
-// pipeline.
-func (c *call) NoRetry() bool { return true }
+// entry reports whether the call is one of newEntry.
+func (c *call) entry() bool { return c.script == nil && c.shares }
 
 // repeatable reports whether the call may be sent again without an answer: it reads, or
 // does to an index what may be done twice.
@@ -93,59 +108,35 @@ func (c *call) repeatable() bool {
 	return (c.script == nil || c.script == getScript || c.script == dropScript) && c.repeats < most
 }
 
-// Clone keeps a copy from being sent again too.
-func (c *call) Clone() redis.Cmder {
-	return &call{Cmd: c.Cmd.Clone().(*redis.Cmd), script: c.script}
-}
-
-// first is the place of the first key among the arguments.
-func (c *call) first() int {
-	if c.script == nil {
-		return 1
-	}
-	return 3
-}
-
 // key returns the first key, which tells the slot.
 func (c *call) key() string {
-	key, _ := c.Args()[c.first()].(string)
+	at := 0
+	if c.script == nil {
+		at = 1
+	}
+	key, _ := c.keys[at].(string)
 	return key
 }
 
-// spellOut makes the call ready to be sent again with the script's whole text.
-func (c *call) spellOut() {
-	bind(c, 3, append([]any{"eval", c.script.text}, c.Args()[2:]...))
-}
-
-// reset makes the call ready to be sent again as it is.
-func (c *call) reset() { bind(c, int8(c.first()), c.Args()) }
-
-// reply returns the server's reply to a call whose caller waits for it no longer. A
-// connection that broke later puts an error on replies that had come, so a value counts
-// first; no call of ours has the reply nil. A write that too few replicas acknowledged has
-// both.
+// reply returns the answer to a call whose caller waits for it no longer. A write that too
+// few replicas acknowledged has an error as well.
 func (c *call) reply() (any, error) {
 	if c.given != nil {
 		return nil, c.given
 	}
-	if v := c.Val(); v != nil {
-		if failed, ok := c.Err().(*replicasError); ok {
-			return v, failed
-		}
-		return v, nil
-	}
-	if err := c.Err(); err != nil {
-		return nil, err
-	}
-	return nil, redis.Nil
+	return c.answer, c.err
 }
 
-// settle is the sender's word that the call has its final reply.
-func (c *call) settle() {
+// settle is the sender's word that the call has its final answer.
+func (c *call) settle(answer any, err error) {
+	c.answer, c.err = answer, err // which a caller that has left does not look at
 	if c.stage.CompareAndSwap(sent, answered) {
 		c.wait.one()
 	}
 }
+
+// requeue takes back that the call was sent. It returns false if the caller has left.
+func (c *call) requeue() bool { return c.stage.CompareAndSwap(sent, queued) }
 
 // one counts an answer.
 func (w *wait) one() {
@@ -172,7 +163,6 @@ func (c *call) leave(err error) {
 // refuse answers a call that is not sent.
 func (c *call) refuse(err error) {
 	if c.stage.CompareAndSwap(queued, sent) {
-		c.SetErr(err)
-		c.settle()
+		c.settle(nil, err)
 	}
 }

@@ -23,10 +23,8 @@ func (s *Store) Create(ctx context.Context, claim store.Claim) (store.Grant, err
 func (s *Store) create(ctx context.Context, claim store.Claim) (store.Grant, error) {
 	start := time.Now()
 	n, ttl := s.layout.of(claim.Key), milliseconds(claim.TTL)
-	c := newCall(createScript, plainCall, len(claim.Key)+len(claim.Value)+maxRefusal, []any{
-		"evalsha", createScript.hash, 2, n.key, n.fence,
-		s.layout.prefix, s.begun(claim), own(claim.Value), expiry(ttl), fenceExpiry(ttl),
-	})
+	c := new(call).ready(createScript, plainCall, n, len(claim.Value),
+		s.begun(claim), own(claim.Value), expiry(ttl), fenceExpiry(ttl))
 	entry := s.index.entry(n)
 	s.transport.do(ctx, c, entry)
 	reply, err := c.reply()
@@ -35,7 +33,7 @@ func (s *Store) create(ctx context.Context, claim store.Claim) (store.Grant, err
 		return store.Grant{}, s.withValue(ctx, err)
 	}
 	if _, err := entry.reply(); err != nil {
-		s.index.addLater(n)
+		s.index.addLater(claim.Key)
 	}
 	return store.Grant{Token: store.Token(token), Until: start.Add(claim.TTL)}, nil
 }

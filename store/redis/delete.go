@@ -17,38 +17,45 @@ func (s *Store) Delete(ctx context.Context, key string, ref store.LeaseRef) erro
 // DeleteBatch implements [store.BatchDeleter].
 func (s *Store) DeleteBatch(ctx context.Context, batch []store.Deletion) []error {
 	errs := make([]error, len(batch))
-	items := make([]item, 0, len(batch))
 	for i, d := range batch {
 		if errs[i] = store.CheckKey(d.Key); errs[i] == nil {
 			errs[i] = d.Ref.Check()
 		}
-		if errs[i] == nil {
-			items = append(items, s.deletion(d, i))
-		}
 	}
-	s.delete(ctx, items, errs)
-	for _, i := range items {
-		if errs[i.place] == nil {
-			s.index.sweepLater(i.names)
-			s.listener.deletes.Mark(i.key, store.CauseDeleted) // others' deletes are told by the server
+	s.delete(ctx, batch, errs)
+	for i, d := range batch {
+		if errs[i] == nil {
+			s.index.sweepLater(d.Key)
+			s.listener.deletes.Mark(d.Key, store.CauseDeleted) // others' deletes are told by the server
 		}
 	}
 	return errs
 }
 
-func (s *Store) delete(ctx context.Context, items []item, errs []error) {
-	s.inBatches(ctx, deleteScript, closing, items, func(i item, reply any, err error) {
-		_, errs[i.place] = number("delete", i.key, reply, err)
-	})
+// delete sends the deletions that have no error yet.
+func (s *Store) delete(ctx context.Context, batch []store.Deletion, errs []error) {
+	calls := make([]call, len(batch))
+	sent := make([]*call, 0, len(batch))
+	for i, d := range batch {
+		if errs[i] == nil {
+			sent = append(sent, s.deletion(&calls[i], d))
+		}
+	}
+	s.transport.do(ctx, sent...)
+	for i, d := range batch {
+		if errs[i] == nil {
+			reply, err := calls[i].reply()
+			_, errs[i] = number("delete", d.Key, reply, err)
+		}
+	}
 }
 
-func (s *Store) deletion(d store.Deletion, place int) item {
-	i := item{names: s.layout.of(d.Key), place: place}
-	i.args = [3]any{"", "", s.store}
+func (s *Store) deletion(c *call, d store.Deletion) *call {
+	token, nonce := "", ""
 	if d.Ref.Token != 0 {
-		i.args[0] = digits(d.Ref.Token)
+		token = digits(d.Ref.Token)
 	} else {
-		i.args[1] = string(d.Ref.Nonce[:])
+		nonce = string(d.Ref.Nonce[:])
 	}
-	return i
+	return c.ready(deleteScript, closing, s.layout.of(d.Key), 0, token, nonce, s.store)
 }

@@ -19,7 +19,7 @@ func TestDropLeavesKeysThatCameBack(t *testing.T) {
 	if _, err := s.Create(t.Context(), claim); err != nil {
 		t.Fatal(err)
 	}
-	s.index.sweep(t.Context(), map[string]names{"key": s.layout.of("key"), "gone": s.layout.of("gone")})
+	s.index.sweep(t.Context(), map[string]struct{}{"key": {}, "gone": {}})
 	for r, err := range s.List(t.Context(), "") {
 		if err != nil || r.Key != "key" {
 			t.Errorf("list yields %+v, %v", r, err)

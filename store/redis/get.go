@@ -65,12 +65,11 @@ func (s *Store) fetch(ctx context.Context, wanted []names) iter.Seq2[found, erro
 func (s *Store) fetchWave(ctx context.Context, wave [][]names) (all []found, rest [][]names, err error) {
 	calls := make([]*call, len(wave))
 	for i, run := range wave {
-		args := make([]any, 0, 5+2*len(run))
-		args = append(args, "evalsha", getScript.hash, 2*len(run))
+		keys := make([]any, 0, 2*len(run))
 		for _, n := range run {
-			args = append(args, n.key, n.fence)
+			keys = append(keys, n.key, n.fence)
 		}
-		calls[i] = newCall(getScript, plainCall, maxCallBytes, append(args, maxCallBytes, store.MaxValue))
+		calls[i] = newScriptCall(getScript, maxCallBytes, keys, maxCallBytes, store.MaxValue)
 	}
 	s.transport.do(ctx, calls...)
 	for i, run := range wave {

@@ -19,8 +19,8 @@ type index struct {
 	transport *transport
 
 	mu      sync.Mutex
-	missing map[string]names // whose entry is to be written again
-	gone    map[string]names // whose entry is to go if there is no record
+	missing map[string]struct{} // keys whose entry is to be written again
+	gone    map[string]struct{} // keys whose entry is to go if there is no record
 	timer   *time.Timer      // of the next round of housekeeping; nil if none is due
 	closed  bool
 }
@@ -33,28 +33,27 @@ const (
 )
 
 func newIndex(l layout, t *transport) *index {
-	return &index{layout: l, transport: t, missing: make(map[string]names), gone: make(map[string]names)}
+	return &index{layout: l, transport: t, missing: make(map[string]struct{}), gone: make(map[string]struct{})}
 }
 
 // entry is a call that puts a key into its index.
 func (x *index) entry(n names) *call {
-	return newCommand(entryCost, "zadd", x.layout.index(n.slot), 0, n.key)
+	return newEntry(x.layout.index(n.slot), n)
 }
 
 // addLater has the entry of a key written by the next round, and again until that works.
-func (x *index) addLater(n names) { x.note(&x.missing, n) }
+func (x *index) addLater(key string) { x.note(&x.missing, key) }
 
 // sweepLater has the next round take a key out that has no record any more.
-func (x *index) sweepLater(n names) { x.note(&x.gone, n) }
+func (x *index) sweepLater(key string) { x.note(&x.gone, key) }
 
-func (x *index) note(set *map[string]names, n names) {
+func (x *index) note(set *map[string]struct{}, key string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.closed {
-		return
+	if !x.closed {
+		(*set)[key] = struct{}{}
+		x.schedule()
 	}
-	(*set)[n.key] = n
-	x.schedule()
 }
 
 // schedule starts the timer of the next round, if one is due.
@@ -71,12 +70,12 @@ func (x *index) schedule() {
 
 // refresh has the next round write the entries of renewed records again: an index can have
 // lost them with a server's data.
-func (x *index) refresh(items []item, results []store.RenewResult) {
+func (x *index) refresh(batch []store.Renewal, results []store.RenewResult) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for _, i := range items {
-		if !x.closed && results[i.place].Err == nil {
-			x.missing[i.key] = i.names
+	for i, r := range batch {
+		if !x.closed && results[i].Err == nil {
+			x.missing[r.Key] = struct{}{}
 			x.schedule()
 		}
 	}
@@ -90,7 +89,7 @@ func (x *index) keepHouse() {
 	defer x.transport.tasks.running.Done()
 	x.mu.Lock()
 	missing, gone := x.missing, x.gone
-	x.missing, x.gone = make(map[string]names), make(map[string]names)
+	x.missing, x.gone = make(map[string]struct{}), make(map[string]struct{})
 	x.mu.Unlock()
 
 	ctx, cancel := context.WithTimeout(context.Background(), houseLimit)
@@ -105,9 +104,10 @@ func (x *index) keepHouse() {
 }
 
 // byIndex yields keys by the index that has them, as many as fit into a call.
-func (x *index) byIndex(set map[string]names) iter.Seq2[string, []names] {
+func (x *index) byIndex(set map[string]struct{}) iter.Seq2[string, []names] {
 	groups := make(map[string][]names)
-	for _, n := range set {
+	for key := range set {
+		n := x.layout.of(key)
 		index := x.layout.index(n.slot)
 		groups[index] = append(groups[index], n)
 	}
@@ -123,15 +123,15 @@ func (x *index) byIndex(set map[string]names) iter.Seq2[string, []names] {
 }
 
 // write puts keys into their indices, and keeps what failed for the next round.
-func (x *index) write(ctx context.Context, missing map[string]names) {
+func (x *index) write(ctx context.Context, missing map[string]struct{}) {
 	var calls []*call
 	var groups [][]names
 	for index, some := range x.byIndex(missing) {
-		args := []any{"zadd", index}
+		args := make([]any, 0, 2*len(some))
 		for _, n := range some {
 			args = append(args, 0, n.key)
 		}
-		calls = append(calls, newCommand(entryCost*len(some), args...))
+		calls = append(calls, newCommand(entryCost*len(some), "zadd", index, args...))
 		groups = append(groups, some)
 	}
 	x.transport.do(ctx, calls...)
@@ -140,14 +140,14 @@ func (x *index) write(ctx context.Context, missing map[string]names) {
 	for i, c := range calls {
 		if _, err := c.reply(); err != nil {
 			for _, n := range groups[i] {
-				x.missing[n.key] = n
+				x.missing[n.key] = struct{}{}
 			}
 		}
 	}
 }
 
 // sweep takes out keys without a record. What fails is left to the next List.
-func (x *index) sweep(ctx context.Context, gone map[string]names) {
+func (x *index) sweep(ctx context.Context, gone map[string]struct{}) {
 	var calls []*call
 	for index, some := range x.byIndex(gone) {
 		calls = append(calls, x.drop(index, some))
@@ -157,12 +157,12 @@ func (x *index) sweep(ctx context.Context, gone map[string]names) {
 
 // drop is a call that takes those of some keys out of their index that have no record.
 func (x *index) drop(index string, some []names) *call {
-	args := make([]any, 0, 4+len(some))
-	args = append(args, "evalsha", dropScript.hash, 1+len(some), index)
+	keys := make([]any, 0, 1+len(some))
+	keys = append(keys, index)
 	for _, n := range some {
-		args = append(args, n.key)
+		keys = append(keys, n.key)
 	}
-	return newCall(dropScript, plainCall, entryCost*len(some), args)
+	return newScriptCall(dropScript, entryCost*len(some), keys)
 }
 
 // close ends the housekeeping after a last round.

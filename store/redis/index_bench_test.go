@@ -80,13 +80,12 @@ func (s *Store) countByScripts(ctx context.Context) (n int, err error) {
 	for slot := 0; slot < slots; {
 		calls := make([]*call, 1024)
 		for i := range calls {
-			calls[i] = newCall(rangeScript, plainCall, entryCost,
-				[]any{"evalsha", rangeScript.hash, 1, s.layout.index(slot), "-", "+", 1000})
+			calls[i] = newScriptCall(rangeScript, entryCost, []any{s.layout.index(slot)}, "-", "+", 1000)
 			slot++
 		}
 		s.transport.do(ctx, calls...)
 		for _, c := range calls {
-			keys, err := c.keys()
+			keys, err := c.page()
 			if err != nil {
 				return n, err
 			}

@@ -52,10 +52,10 @@ func (l layout) index(slot int) string {
 // slot can.
 func (l layout) together(a, b names) bool { return !l.slotted || a.slot == b.slot }
 
-// bySlot puts together what may share a call.
-func bySlot[T any](l layout, all []T, of func(T) names) {
+// bySlot puts names together that may share a call.
+func (l layout) bySlot(all []names) {
 	if l.slotted {
-		slices.SortStableFunc(all, func(a, b T) int { return of(a).slot - of(b).slot })
+		slices.SortStableFunc(all, func(a, b names) int { return a.slot - b.slot })
 	}
 }
 

@@ -20,7 +20,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[store.Record,
 			yield(store.Record{}, err)
 			return
 		}
-		gone := make(map[string]names)
+		gone := make(map[string]struct{})
 		defer func() { s.index.sweep(ctx, gone) }()
 		for f, err := range s.entries(ctx, prefix) {
 			switch {
@@ -28,7 +28,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[store.Record,
 				yield(store.Record{}, failed("list", prefix, reads, err))
 				return
 			case !f.live:
-				gone[f.key] = f.names
+				gone[f.key] = struct{}{}
 			case !yield(f.record, nil):
 				return
 			}
@@ -88,7 +88,7 @@ func (s *Store) pageWave(ctx context.Context, wave []cursor, end string) (all []
 	}
 	s.transport.do(ctx, calls...)
 	for i, c := range wave {
-		keys, err := calls[i].keys()
+		keys, err := calls[i].page()
 		if err != nil {
 			return nil, nil, err
 		}
@@ -102,8 +102,8 @@ func (s *Store) pageWave(ctx context.Context, wave []cursor, end string) (all []
 	return all, rest, nil
 }
 
-// keys reads the reply to newRange.
-func (c *call) keys() ([]string, error) {
+// page reads the reply to newRange.
+func (c *call) page() ([]string, error) {
 	reply, err := c.reply()
 	if err != nil {
 		return nil, err

@@ -67,7 +67,7 @@ func (s *Store) exercise(ctx context.Context, key string) (step string, err erro
 	first := store.Renewal{Key: key, Token: grant.Token, Seq: 1, Value: []byte("2")}
 	second := store.Update{Key: key, Token: grant.Token, Seq: 2, Value: []byte("3")}
 	results := make([]store.RenewResult, 2)
-	s.renew(ctx, []item{s.renewal(bare, 0), s.renewal(first, 1)}, results)
+	s.renew(ctx, []store.Renewal{bare, first}, results)
 	for _, answer := range results {
 		if answer.Err != nil {
 			return "renew", answer.Err
@@ -91,7 +91,7 @@ func (s *Store) exercise(ctx context.Context, key string) (step string, err erro
 	}
 	deletion := store.Deletion{Key: key, Ref: store.ByToken(grant.Token)}
 	errs := make([]error, 1)
-	if s.delete(ctx, []item{s.deletion(deletion, 0)}, errs); errs[0] != nil {
+	if s.delete(ctx, []store.Deletion{deletion}, errs); errs[0] != nil {
 		return "delete", errs[0]
 	}
 	if err := s.tidies(ctx, key); err != nil {

@@ -7,40 +7,49 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// Renew implements [store.Store]. The batch is a few calls to each master, all sent
-// together; each has its own answer.
+// Renew implements [store.Store]. The batch is a few requests to each master, all sent
+// together; each renewal has its own answer.
 func (s *Store) Renew(ctx context.Context, batch []store.Renewal) []store.RenewResult {
 	results := make([]store.RenewResult, len(batch))
-	items := make([]item, 0, len(batch))
 	for i, r := range batch {
-		if results[i].Err = r.Check(); results[i].Err == nil {
-			items = append(items, s.renewal(r, i))
-		}
+		results[i].Err = r.Check()
 	}
-	s.renew(ctx, items, results)
-	s.index.refresh(items, results)
+	s.renew(ctx, batch, results)
+	s.index.refresh(batch, results)
 	return results
 }
 
-func (s *Store) renew(ctx context.Context, items []item, results []store.RenewResult) {
+// renew sends the renewals whose results have no error yet.
+func (s *Store) renew(ctx context.Context, batch []store.Renewal, results []store.RenewResult) {
 	start := time.Now()
-	s.inBatches(ctx, renewScript, renewal, items, func(i item, reply any, err error) {
-		ttl, err := number("renew", i.key, reply, err)
-		if err != nil {
-			results[i.place].Err = err
-			return
+	calls := make([]call, len(batch))
+	sent := make([]*call, 0, len(batch))
+	for i, r := range batch {
+		if results[i].Err == nil {
+			sent = append(sent, s.renewal(&calls[i], r))
 		}
-		results[i.place].Until = start.Add(timeLeft(ttl))
-	})
+	}
+	s.transport.do(ctx, sent...)
+	for i, r := range batch {
+		if results[i].Err != nil {
+			continue
+		}
+		reply, err := calls[i].reply()
+		ttl, err := number("renew", r.Key, reply, err)
+		if err != nil {
+			results[i].Err = err
+			continue
+		}
+		results[i].Until = start.Add(timeLeft(ttl))
+	}
 }
 
-func (s *Store) renewal(r store.Renewal, place int) item {
-	i := item{names: s.layout.of(r.Key), place: place, bytes: len(r.Value)}
-	i.args = [3]any{digits(r.Token), "", ""}
-	if len(r.Value) > 0 {
-		i.args[1], i.args[2] = written(r.Seq, r.Value), own(r.Value)
+func (s *Store) renewal(c *call, r store.Renewal) *call {
+	n := s.layout.of(r.Key)
+	if len(r.Value) == 0 {
+		return c.ready(renewScript, renewal, n, 0, digits(r.Token), "", "")
 	}
-	return i
+	return c.ready(renewScript, renewal, n, len(r.Value), digits(r.Token), written(r.Seq, r.Value), own(r.Value))
 }
 
 // digits writes a token as a fence has it, so that they compare as text.

@@ -26,8 +26,7 @@ func odds() *rapid.Generator[any] {
 func TestOddReplies(t *testing.T) {
 	conditions := []error{store.ErrHeld, store.ErrForeign, store.ErrLost, store.ErrStale, store.ErrEnded, store.ErrInDoubt}
 	rapid.Check(t, func(t *rapid.T) {
-		c := newCommand(0)
-		c.SetVal(odds().Draw(t, "reply"))
+		c := &call{answer: odds().Draw(t, "reply")}
 		reply, err := c.reply()
 		_, err = number("create", "key", reply, err)
 		matches := 0
@@ -36,21 +35,20 @@ func TestOddReplies(t *testing.T) {
 				matches++
 			}
 		}
-		if _, ok := c.Val().(int64); !ok && matches != 1 {
-			t.Errorf("%#v: %v", c.Val(), err)
+		if _, ok := c.answer.(int64); !ok && matches != 1 {
+			t.Errorf("%#v: %v", c.answer, err)
 		}
 		if all, err := decodeRows(make([]names, 2), c); err == nil && (len(all) == 0 || len(all) > 2) {
-			t.Errorf("%#v: %d rows", c.Val(), len(all))
+			t.Errorf("%#v: %d rows", c.answer, len(all))
 		}
 	})
 }
 
 // No script of ours answers nil, so nothing is known of what happened.
 func TestNilIsNoRefusal(t *testing.T) {
-	c := newCommand(0)
-	c.SetErr(redis.Nil)
-	reply, err := c.reply()
-	if _, err := number("create", "key", reply, err); !errors.Is(err, store.ErrInDoubt) {
+	r := &request{Cmd: redis.NewCmd(t.Context(), "get", "key")}
+	r.SetErr(redis.Nil)
+	if _, err := number("create", "key", nil, r.err()); !errors.Is(err, store.ErrInDoubt) {
 		t.Errorf("got %v, want %v", err, store.ErrInDoubt)
 	}
 }

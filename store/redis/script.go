@@ -12,9 +12,9 @@ var scripts embed.FS
 // The scripts; their files say what they take and answer. List has none for the
 // index, which it reads with a command; see newRange.
 var (
-	createScript = newScript("record", "ended", "create")
+	createScript = newScript("record", "ended", "each", "create")
 	renewScript  = newScript("record", "each", "renew")
-	updateScript = newScript("record", "update")
+	updateScript = newScript("record", "each", "update")
 	deleteScript = newScript("record", "ended", "each", "delete")
 	getScript    = newScript("record", "get")
 	dropScript   = newScript("drop")

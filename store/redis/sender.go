@@ -149,7 +149,10 @@ type pipeline struct {
 	sender   *sender
 	pipe     redis.Pipeliner
 	timer    *time.Timer
-	calls    []*call
+	calls    int
+	large    bool // whether the first call has it to itself
+	requests []*request
+	entries  []*request // for indices; they go last, so that none comes before its record
 	commands []redis.Cmder
 	acks     bool // whether replicas have to acknowledge the calls
 	underway bool
@@ -172,11 +175,9 @@ func (p *pipeline) take() bool {
 		}
 		s.busy++
 	}
-	clear(p.calls)
-	clear(p.commands)
-	p.calls, p.commands = p.calls[:0], p.commands[:0]
+	p.clear()
 	s.fill(p)
-	if len(p.calls) == 0 {
+	if p.calls == 0 {
 		s.busy--
 		s.idle = append(s.idle, p)
 		return false
@@ -212,7 +213,7 @@ func (s *sender) fill(p *pipeline) {
 	}
 	r := p.room(part, maxBytes/4*3)
 	r.from(&s.renewals)
-	r.calls, r.bytes = maxCalls-len(p.calls), r.bytes+maxBytes/4
+	r.calls, r.bytes = maxCalls-p.calls, r.bytes+maxBytes/4
 	r.from(&s.others)
 }
 
@@ -227,7 +228,7 @@ func (p *pipeline) room(calls, bytes int) *room { return &room{p, calls, bytes} 
 func (r *room) from(q *queue) {
 	p := r.pipeline
 	for c := q.peek(); c != nil && r.calls > 0; c = q.peek() {
-		if len(p.calls) > 0 && (c.cost > r.bytes || c.cost > alone || p.calls[0].cost > alone) {
+		if p.calls > 0 && (c.cost > r.bytes || c.cost > alone || p.large) {
 			return
 		}
 		q.pop()
@@ -235,42 +236,74 @@ func (r *room) from(q *queue) {
 		if !c.stage.CompareAndSwap(queued, sent) {
 			continue // its caller has left
 		}
-		p.calls = append(p.calls, c)
-		p.commands = append(p.commands, c)
+		p.add(c)
 		r.calls--
 		r.bytes -= c.cost
 	}
+}
+
+// add puts a call into a request: into one of the last few, or into a new one.
+func (p *pipeline) add(c *call) {
+	const few = 8
+	p.calls++
+	p.large = c.cost > alone
+	to := &p.requests
+	if c.entry() {
+		to = &p.entries
+	}
+	slotted := p.sender.transport.layout.slotted
+	for i := len(*to) - 1; i >= max(0, len(*to)-few); i-- {
+		if (*to)[i].take(c, slotted) {
+			return
+		}
+	}
+	*to = append(*to, &request{calls: append(make([]*call, 0, 1), c), bytes: c.bytes})
+}
+
+// clear makes the pipeline ready for other calls.
+func (p *pipeline) clear() {
+	clear(p.requests)
+	clear(p.entries)
+	clear(p.commands)
+	p.requests, p.entries, p.commands = p.requests[:0], p.entries[:0], p.commands[:0]
+	p.calls = 0
 }
 
 // exchange sends the calls and has each answered or sent on.
 func (p *pipeline) exchange() {
 	ctx := context.Background() // the pipeline belongs to no one caller
 	t := p.sender.transport
+	p.requests = append(p.requests, p.entries...)
+	for _, r := range p.requests {
+		r.write(t.layout)
+		p.commands = append(p.commands, r)
+	}
 	p.pipe.BatchProcess(ctx, p.commands...)
 	var wait *redis.Cmd
 	if p.acks {
 		wait = p.pipe.Do(ctx, "wait", t.acks.count, t.acks.timeout.Milliseconds())
 	}
-	_, err := p.pipe.Exec(ctx) // the first of the calls' errors, as a rule
+	_, err := p.pipe.Exec(ctx) // the first of the requests' errors, as a rule
 	p.stamp(err)
+	var unsafe error
 	if p.acks {
-		t.acks.settle(wait, p.calls)
+		unsafe = t.acks.unsafe(wait)
 	}
-	t.answer(p.sender, p.calls, p.acks)
-	if len(p.calls) > 1 {
-		runtime.Gosched()
+	t.answer(p.sender, p.requests, p.acks, unsafe)
+	if p.calls > 1 {
+		runtime.Gosched() // the callers have their next calls in the next pipeline
 	}
 }
 
-// stamp puts an error on the calls that have neither reply nor error. go-redis leaves them so
-// if a server refuses a new connection, a wrong password for one: nothing was sent then.
+// stamp puts an error on the requests that have neither reply nor error. go-redis leaves them
+// so if a server refuses a new connection, a wrong password for one: nothing was sent then.
 func (p *pipeline) stamp(err error) {
 	if err == nil {
 		return
 	}
-	for _, c := range p.calls {
-		if c.Err() == nil && c.Val() == nil {
-			c.SetErr(&unsentError{err})
+	for _, r := range p.requests {
+		if r.Err() == nil && r.Val() == nil {
+			r.SetErr(&unsentError{err})
 		}
 	}
 }

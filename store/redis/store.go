@@ -57,7 +57,7 @@ func New(ctx context.Context, client redis.UniversalClient, opts ...Option) (*St
 
 func newStore(conn connection, l layout, acks replicas) *Store {
 	instance := store.NewNonce().String()[:16]
-	s := &Store{connection: conn, instance: instance, store: instance, layout: l, transport: newTransport(conn, acks)}
+	s := &Store{connection: conn, instance: instance, store: instance, layout: l, transport: newTransport(conn, l, acks)}
 	s.index = newIndex(l, s.transport)
 	s.listener = listener{layout: l, transport: s.transport, instance: instance, changes: feed.Hub{Lossy: true}}
 	return s

@@ -16,8 +16,9 @@ import (
 // transport brings calls to the masters of their keys, through a sender for each.
 type transport struct {
 	connection
-	acks  replicas
-	tasks tasks
+	layout layout
+	acks   replicas
+	tasks  tasks
 
 	mu      sync.RWMutex
 	senders map[*redis.Client]*sender // by the client of a master
@@ -26,9 +27,9 @@ type transport struct {
 
 const maxAstray = 64 // goroutines that go after calls which were referred elsewhere
 
-func newTransport(c connection, acks replicas) *transport {
+func newTransport(c connection, l layout, acks replicas) *transport {
 	return &transport{
-		connection: c, acks: acks,
+		connection: c, layout: l, acks: acks,
 		senders: make(map[*redis.Client]*sender),
 		astray:  make(chan struct{}, maxAstray),
 	}
@@ -78,6 +79,9 @@ func (t *transport) route(ctx context.Context, calls []*call) {
 			s.add(ctx, calls)
 		}
 		return
+	}
+	if t.layout.slotted { // so that those of one slot share requests
+		slices.SortStableFunc(calls, func(a, b *call) int { return a.slot - b.slot })
 	}
 	var order []*sender
 	groups := make(map[*sender][]*call)
@@ -131,48 +135,52 @@ func (t *transport) limit(master *redis.Client) time.Duration {
 }
 
 // answer takes in the replies to a pipeline. What a server referred elsewhere goes there;
-// what it did not know the script of, or what was not sent because its node has left the
-// cluster, is sent once more; the rest is answered.
-func (t *transport) answer(from *sender, calls []*call, acks bool) {
+// what it did not know the script of, what was not sent because its node has left the
+// cluster, and what was refused as a whole, of which one call may be the reason, is sent
+// once more; the rest is answered. unsafe is as in [request.settle].
+func (t *transport) answer(from *sender, requests []*request, acks bool, unsafe error) {
 	var astray, again []*call
 	var relearn, closed bool
-	for _, c := range calls {
-		err := c.Err()
-		if err == nil || c.Val() != nil {
-			relearn = relearn || hasNotMaster(c.Val())
-			c.settle()
-			continue
+	repeat := func(r *request, change func(*call)) {
+		for _, c := range r.calls {
+			if c.requeue() {
+				change(c)
+				again = append(again, c)
+			}
 		}
+	}
+	for _, r := range requests {
+		err, first := r.err(), r.calls[0]
 		switch {
-		case isUnknownScript(c):
-			if c.stage.CompareAndSwap(sent, queued) {
-				c.spellOut()
-				again = append(again, c)
-			}
+		case err == nil:
+			relearn = relearn || hasNotMaster(r.Val())
+			r.settle(unsafe)
 			continue
-		case errors.Is(err, redis.ErrClosed) && t.cluster != nil && !c.rerouted:
-			if c.stage.CompareAndSwap(sent, queued) {
-				c.rerouted = true
-				c.reset()
-				again = append(again, c)
-			}
+		case isUnknownScript(err) && !first.text:
+			repeat(r, func(c *call) { c.text = true })
+			continue
+		case errors.Is(err, redis.ErrClosed) && t.cluster != nil && !first.rerouted:
+			repeat(r, func(c *call) { c.rerouted = true })
 			closed = true
 			continue
-		case isNoReply(err) && !errors.Is(err, redis.ErrClosed) && c.repeatable():
+		case isNoReply(err) && !errors.Is(err, redis.ErrClosed) && first.repeatable():
+			repeat(r, func(c *call) { c.repeats++ })
 			relearn = true
-			if c.stage.CompareAndSwap(sent, queued) {
-				c.repeats++
-				c.reset()
-				again = append(again, c)
-			}
 			continue
 		case isRedirect(err) && !acks && t.cluster != nil:
-			astray = append(astray, c)
+			for _, c := range r.calls {
+				c.err = err
+			}
+			astray = append(astray, r.calls...)
 			relearn = true
 			continue
 		}
 		relearn = relearn || isNoReply(err) || isRedirect(err) || isNotMaster(err)
-		c.settle()
+		if len(r.calls) > 1 && refused(err) {
+			repeat(r, func(c *call) { c.shares = false })
+			continue
+		}
+		r.fail(err)
 	}
 	if relearn {
 		t.relearn()
@@ -213,7 +221,7 @@ func (t *transport) forget(s *sender) {
 func (t *transport) follow(calls []*call) {
 	groups := make(map[string][]*call)
 	for _, c := range calls {
-		to := c.Err().Error()
+		to := c.err.Error()
 		to = to[strings.LastIndexByte(to, ' ')+1:]
 		groups[to] = append(groups[to], c)
 	}
@@ -222,7 +230,7 @@ func (t *transport) follow(calls []*call) {
 		case t.astray <- struct{}{}:
 		default:
 			for _, c := range group {
-				c.settle() // with the server's refusal
+				c.settle(nil, c.err)
 			}
 			continue
 		}
@@ -234,16 +242,23 @@ func (t *transport) follow(calls []*call) {
 				if c.stage.Load() != sent {
 					continue // its caller has left
 				}
-				c.reset()
-				t.client.Process(context.Background(), c) // the error is also the call's
-				if isUnknownScript(c) {
-					c.spellOut()
-					t.client.Process(context.Background(), c)
+				r := t.process(c)
+				if isUnknownScript(r.err()) && !c.text {
+					c.text = true
+					r = t.process(c)
 				}
-				c.settle()
+				r.settle(nil)
 			}
 		}()
 	}
+}
+
+// process sends a call by itself, wherever servers say.
+func (t *transport) process(c *call) *request {
+	r := &request{calls: []*call{c}}
+	r.write(t.layout)
+	t.client.Process(context.Background(), r) // its error is also the request's
+	return r
 }
 
 // relearn has a Cluster's client ask anew who has which slots, in the background. By
@@ -281,10 +296,8 @@ func isRedirect(err error) bool {
 	return moved || ask
 }
 
-// isUnknownScript reports whether a server does not have the script of a call.
-func isUnknownScript(c *call) bool {
-	return c.script != nil && c.Args()[0] != "eval" && redis.HasErrorPrefix(c.Err(), "NOSCRIPT")
-}
+// isUnknownScript reports whether a server does not have a script.
+func isUnknownScript(err error) bool { return redis.HasErrorPrefix(err, "NOSCRIPT") }
 
 // hasNotMaster reports whether an item of a batch has an error that says so.
 func hasNotMaster(reply any) bool {
@@ -316,28 +329,12 @@ type replicas struct {
 	timeout time.Duration
 }
 
-// settle puts an error on the calls that succeeded if too few replicas have
+// unsafe returns the error of the writes before a WAIT, if too few replicas have
 // acknowledged them.
-func (r replicas) settle(wait *redis.Cmd, calls []*call) {
+func (r *replicas) unsafe(wait *redis.Cmd) error {
 	got, err := wait.Int()
 	if err == nil && got >= r.count {
-		return
+		return nil
 	}
-	for _, c := range calls {
-		if granted(c.Val()) {
-			c.SetErr(&replicasError{got: got, want: r.count, err: err})
-		}
-	}
-}
-
-// granted reports whether a reply says that something was written: a number, or for a
-// batch an array that has one.
-func granted(reply any) bool {
-	switch reply := reply.(type) {
-	case int64:
-		return true
-	case []any:
-		return slices.ContainsFunc(reply, granted)
-	}
-	return false
+	return &replicasError{got: got, want: r.count, err: err}
 }

@@ -15,11 +15,8 @@ func (s *Store) Update(ctx context.Context, update store.Update) error {
 }
 
 func (s *Store) update(ctx context.Context, u store.Update) error {
-	n := s.layout.of(u.Key)
-	c := newCall(updateScript, plainCall, len(u.Key)+len(u.Value)+maxRefusal, []any{
-		"evalsha", updateScript.hash, 2, n.key, n.fence,
-		s.layout.prefix, digits(u.Token), written(u.Seq, u.Value), own(u.Value),
-	})
+	c := new(call).ready(updateScript, plainCall, s.layout.of(u.Key), len(u.Value),
+		digits(u.Token), written(u.Seq, u.Value), own(u.Value))
 	s.transport.do(ctx, c)
 	reply, err := c.reply()
 	_, err = number("update", u.Key, reply, err)

@@ -67,7 +67,7 @@ func (s source) Read(ctx context.Context, keys []string) (map[string]store.Recor
 	for i, key := range keys {
 		wanted[i] = s.layout.of(key)
 	}
-	bySlot(s.layout, wanted, func(n names) names { return n })
+	s.layout.bySlot(wanted)
 	live := make(map[string]store.Record, len(keys))
 	var foreign []found
 	for f, err := range s.fetch(ctx, wanted) {

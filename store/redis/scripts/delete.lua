@@ -20,7 +20,7 @@ local function settle(fence, nonce)
   return 1
 end
 
-return each(function(key, fence, token, nonce, instance)
+return each(3, function(key, fence, token, nonce, instance)
   local f = fields(read_fence(fence, WHOLE - 1))
   local named = f and (f.token == token or f.nonce == nonce)
   if named and f.state == 'l' then

@@ -6,7 +6,7 @@
 -- Answers for each the ttl in ms; or {'lost'}; or {'foreign', ...} (see row); or {'stale'}
 -- if a value with a higher number has been written; or {'error', ...}.
 
-return each(function(key, fence, token, written, value)
+return each(3, function(key, fence, token, written, value)
   local f = fields(read_fence(fence, WHOLE - 1))
   local left, ours = inspect(f, key, fence, value ~= '')
   local refused = refusal(f, key, fence, left, ours, token)
