@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"sync"
 	"sync/atomic"
 )
 
@@ -56,6 +57,9 @@ type wait struct {
 	done chan struct{} // holds one element once there are none
 }
 
+// waits keeps those that are over, to be used again.
+var waits = sync.Pool{New: func() any { return &wait{done: make(chan struct{}, 1)} }}
+
 // ready makes a call of a script for one record; bytes are those of the value among args.
 // It may share a request with others of the script, for each of which the server answers
 // by itself.
@@ -82,11 +86,11 @@ func newCommand(cost int, name, index string, args ...any) *call {
 	return c
 }
 
-// newEntry makes a call that puts a key into an index. It may share a request with others.
-func newEntry(index string, n names) *call {
-	c := newCommand(entryCost, "zadd", index)
-	c.shares, c.slot = true, n.slot
-	c.args = append(c.room[2:2], 0, n.key)
+// readyEntry makes a call that puts a key into an index. It may share a request with others.
+func (c *call) readyEntry(index, key any, slot int) *call {
+	c.cost, c.shares, c.slot = entryCost, true, slot
+	copy(c.room[:], []any{"zadd", index, 0, key})
+	c.keys, c.args = c.room[:2], c.room[2:4]
 	return c
 }
 
@@ -98,7 +102,7 @@ func newRange(index, from, end string, most int) *call {
 	return newCommand(likely, "zrangebylex", index, from, end, "limit", 0, most)
 }
 
-// entry reports whether the call is one of newEntry.
+// entry reports whether the call is one of readyEntry.
 func (c *call) entry() bool { return c.script == nil && c.shares }
 
 // repeatable reports whether the call may be sent again without an answer: it reads, or

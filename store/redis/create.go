@@ -22,10 +22,12 @@ func (s *Store) Create(ctx context.Context, claim store.Claim) (store.Grant, err
 
 func (s *Store) create(ctx context.Context, claim store.Claim) (store.Grant, error) {
 	start := time.Now()
-	n, ttl := s.layout.of(claim.Key), milliseconds(claim.TTL)
-	c := new(call).ready(createScript, plainCall, n, len(claim.Value),
-		s.begun(claim), own(claim.Value), expiry(ttl), fenceExpiry(ttl))
-	entry := s.index.entry(n)
+	n := s.layout.of(claim.Key)
+	var calls struct{ create, entry call }
+	c, entry := &calls.create, &calls.entry
+	px := s.expiries(claim.TTL)
+	c.ready(createScript, plainCall, n, len(claim.Value), s.begun(claim), own(claim.Value), px.key, px.fence)
+	entry.readyEntry(s.layout.indexArg(n.slot), c.keys[0], n.slot)
 	s.transport.do(ctx, c, entry)
 	reply, err := c.reply()
 	token, err := number("create", claim.Key, reply, err)
@@ -53,16 +55,24 @@ func (s *Store) withValue(ctx context.Context, err error) error {
 
 // begun is what a fence says of a lease that begins, from nonce to sum; see record.lua.
 func (s *Store) begun(claim store.Claim) string {
-	text := make([]byte, 0, 112)
-	text = append(text, claim.Nonce[:]...)
+	var room [120]byte
+	text := appendMarked(room[:0], claim.Nonce)
 	text = append(text, s.instance...)
 	text = appendPadded(text, uint64(milliseconds(claim.TTL)), 13)
 	return string(appendWritten(text, 0, claim.Value))
 }
 
+// appendMarked writes a nonce and the mark by which a fence knows it later.
+func appendMarked(text []byte, nonce store.Nonce) []byte {
+	text = append(text, nonce[:]...)
+	sum := sha1.Sum(nonce[:])
+	return append(text, sum[:8]...)
+}
+
 // written is what a fence says of a value, from seq to sum; see record.lua.
 func written(seq uint64, value []byte) string {
-	return string(appendWritten(make([]byte, 0, 67), seq, value))
+	var room [67]byte
+	return string(appendWritten(room[:0], seq, value))
 }
 
 func appendWritten(text []byte, seq uint64, value []byte) []byte {
@@ -86,12 +96,23 @@ func appendPadded(text []byte, n uint64, width int) []byte {
 // who may then use the value's bytes again.
 func own(value []byte) string { return string(value) }
 
-// expiry and fenceExpiry are the times to live of a key and of its fence in ms, written
-// out because that costs a script more; see record.lua.
-func expiry(ttl int64) string { return strconv.FormatInt(ttl+1, 10) }
-func fenceExpiry(ttl int64) string {
+// expiries are the times to live of a key and of its fence in ms, as strings because a
+// number costs a script more; see record.lua.
+type expiries struct {
+	ttl        time.Duration
+	key, fence any // boxed once
+}
+
+// expiries returns those for a ttl. Most stores have leases of one ttl.
+func (s *Store) expiries(ttl time.Duration) *expiries {
+	if last := s.lastExpiries.Load(); last != nil && last.ttl == ttl {
+		return last
+	}
 	const day = 24 * 60 * 60 * 1000
-	return strconv.FormatInt(day+3*ttl+1, 10)
+	ms := milliseconds(ttl)
+	px := &expiries{ttl, strconv.FormatInt(ms+1, 10), strconv.FormatInt(day+3*ms+1, 10)}
+	s.lastExpiries.Store(px)
+	return px
 }
 
 // milliseconds rounds up: a record may live longer than its ttl, never shorter.

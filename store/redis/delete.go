@@ -11,43 +11,49 @@ import (
 // Delete is unavailable. Another nonce that has ended is known for a day, and as long as fewer than
 // sixteen later ones of its key have ended.
 func (s *Store) Delete(ctx context.Context, key string, ref store.LeaseRef) error {
-	return s.DeleteBatch(ctx, []store.Deletion{{Key: key, Ref: ref}})[0]
+	d := store.Deletion{Key: key, Ref: ref}
+	if err := checkDeletion(d); err != nil {
+		return err
+	}
+	c := s.deletion(new(call), d)
+	s.transport.do(ctx, c)
+	return s.deleted(d, c)
 }
 
 // DeleteBatch implements [store.BatchDeleter].
 func (s *Store) DeleteBatch(ctx context.Context, batch []store.Deletion) []error {
 	errs := make([]error, len(batch))
-	for i, d := range batch {
-		if errs[i] = store.CheckKey(d.Key); errs[i] == nil {
-			errs[i] = d.Ref.Check()
-		}
-	}
-	s.delete(ctx, batch, errs)
-	for i, d := range batch {
-		if errs[i] == nil {
-			s.index.sweepLater(d.Key)
-			s.listener.deletes.Mark(d.Key, store.CauseDeleted) // others' deletes are told by the server
-		}
-	}
-	return errs
-}
-
-// delete sends the deletions that have no error yet.
-func (s *Store) delete(ctx context.Context, batch []store.Deletion, errs []error) {
 	calls := make([]call, len(batch))
 	sent := make([]*call, 0, len(batch))
 	for i, d := range batch {
-		if errs[i] == nil {
+		if errs[i] = checkDeletion(d); errs[i] == nil {
 			sent = append(sent, s.deletion(&calls[i], d))
 		}
 	}
 	s.transport.do(ctx, sent...)
 	for i, d := range batch {
 		if errs[i] == nil {
-			reply, err := calls[i].reply()
-			_, errs[i] = number("delete", d.Key, reply, err)
+			errs[i] = s.deleted(d, &calls[i])
 		}
 	}
+	return errs
+}
+
+func checkDeletion(d store.Deletion) error {
+	if err := store.CheckKey(d.Key); err != nil {
+		return err
+	}
+	return d.Ref.Check()
+}
+
+// deleted takes in the answer to a deletion.
+func (s *Store) deleted(d store.Deletion, c *call) error {
+	reply, err := c.reply()
+	if _, err = number("delete", d.Key, reply, err); err == nil {
+		s.index.sweepLater(d.Key)
+		s.listener.deletes.Mark(d.Key, store.CauseDeleted) // others' deletes are told by the server
+	}
+	return err
 }
 
 func (s *Store) deletion(c *call, d store.Deletion) *call {
@@ -55,7 +61,7 @@ func (s *Store) deletion(c *call, d store.Deletion) *call {
 	if d.Ref.Token != 0 {
 		token = digits(d.Ref.Token)
 	} else {
-		nonce = string(d.Ref.Nonce[:])
+		nonce = string(appendMarked(nil, d.Ref.Nonce))
 	}
 	return c.ready(deleteScript, closing, s.layout.of(d.Key), 0, token, nonce, s.store)
 }

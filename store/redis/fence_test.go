@@ -14,7 +14,7 @@ import (
 type fence struct{ layout, state, token, nonce, ttl, seq, length, sum, ended string }
 
 func (f fence) text() string {
-	return f.layout + f.state + f.token + f.nonce + strings.Repeat("0", 16) + f.ttl + f.seq + f.length + f.sum + f.ended
+	return f.layout + f.state + f.token + f.nonce + strings.Repeat("0", 8+16) + f.ttl + f.seq + f.length + f.sum + f.ended
 }
 
 // broken calls the verbs on a key whose fence somebody has written to, and fails the

@@ -21,7 +21,7 @@ type index struct {
 	mu      sync.Mutex
 	missing map[string]struct{} // keys whose entry is to be written again
 	gone    map[string]struct{} // keys whose entry is to go if there is no record
-	timer   *time.Timer      // of the next round of housekeeping; nil if none is due
+	timer   *time.Timer         // of the next round of housekeeping; nil if none is due
 	closed  bool
 }
 
@@ -38,7 +38,7 @@ func newIndex(l layout, t *transport) *index {
 
 // entry is a call that puts a key into its index.
 func (x *index) entry(n names) *call {
-	return newEntry(x.layout.index(n.slot), n)
+	return new(call).readyEntry(x.layout.indexArg(n.slot), n.key, n.slot)
 }
 
 // addLater has the entry of a key written by the next round, and again until that works.

@@ -11,6 +11,8 @@ type layout struct {
 	slotted bool   // one index for each slot, and not one for all
 	single  string // that one
 
+	singleArg any // the same as an argument of commands, boxed once
+
 	channels string // begins the names of the channels
 	prefix   any    // the same as an argument of scripts, boxed once
 }
@@ -25,12 +27,14 @@ type names struct {
 // each slot: a single server would have to be asked 16384 times for one list.
 func newLayout(root string, database int, clustered bool) layout {
 	channels := root + strconv.Itoa(database) + ":"
+	single := root + "index"
 	return layout{
-		root:     root,
-		slotted:  clustered,
-		single:   root + "index",
-		channels: channels,
-		prefix:   channels,
+		root:      root,
+		slotted:   clustered,
+		single:    single,
+		singleArg: single,
+		channels:  channels,
+		prefix:    channels,
 	}
 }
 
@@ -46,6 +50,14 @@ func (l layout) index(slot int) string {
 		return l.single
 	}
 	return l.root + "{" + tags()[slot] + "}:index"
+}
+
+// indexArg returns the same as an argument of commands.
+func (l layout) indexArg(slot int) any {
+	if !l.slotted {
+		return l.singleArg
+	}
+	return l.index(slot)
 }
 
 // together reports whether two records may share a call: on a Cluster only those of one

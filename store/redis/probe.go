@@ -90,9 +90,11 @@ func (s *Store) exercise(ctx context.Context, key string) (step string, err erro
 		return "asking", err
 	}
 	deletion := store.Deletion{Key: key, Ref: store.ByToken(grant.Token)}
-	errs := make([]error, 1)
-	if s.delete(ctx, []store.Deletion{deletion}, errs); errs[0] != nil {
-		return "delete", errs[0]
+	c := s.deletion(new(call), deletion)
+	s.transport.do(ctx, c)
+	reply, err := c.reply()
+	if _, err := number("delete", key, reply, err); err != nil {
+		return "delete", err
 	}
 	if err := s.tidies(ctx, key); err != nil {
 		return "list", err

@@ -53,4 +53,7 @@ func (s *Store) renewal(c *call, r store.Renewal) *call {
 }
 
 // digits writes a token as a fence has it, so that they compare as text.
-func digits(t store.Token) string { return string(appendPadded(nil, uint64(t), 16)) }
+func digits(t store.Token) string {
+	var room [16]byte
+	return string(appendPadded(room[:0], uint64(t), 16))
+}

@@ -18,6 +18,15 @@ type request struct {
 	*redis.Cmd
 	calls []*call
 	bytes int
+	room  [1]*call // for most calls
+}
+
+// newRequest makes a request of one call.
+func newRequest(c *call) *request {
+	r := &request{bytes: c.bytes}
+	r.room[0] = c
+	r.calls = r.room[:]
+	return r
 }
 
 // take takes a call in, if it may share the request.

@@ -43,7 +43,8 @@ type sender struct {
 	busy      int           // pipelines under way that are not slow
 	slow      int           // pipelines under way that are
 	room      chan struct{} // closed when the queues have room again; nil while nobody waits
-	idle      []*pipeline   // to be used again
+	idle      []*pipeline   // whose goroutines wait for calls
+	ended     bool          // whether they are to end instead
 }
 
 // add queues calls, and starts a pipeline if there is none that will take them. It waits
@@ -96,20 +97,27 @@ func (s *sender) start() {
 	case s.busy < maxPipelines:
 		s.busy++
 		s.transport.tasks.running.Add(1) // not after Close, which waits for the calls as well
-		go s.run(s.pipeline())
+		if last := len(s.idle) - 1; last >= 0 {
+			s.idle[last].wake <- struct{}{}
+			s.idle = s.idle[:last]
+			return
+		}
+		p := &pipeline{sender: s, pipe: s.client.Pipeline(), wake: make(chan struct{}, 1)}
+		p.timer = time.AfterFunc(time.Hour, p.late)
+		s.transport.pipelines.Add(1)
+		go p.run()
 	}
 }
 
-// pipeline returns one that is idle, or a new one.
-func (s *sender) pipeline() *pipeline {
-	if last := len(s.idle) - 1; last >= 0 {
-		p := s.idle[last]
-		s.idle = s.idle[:last]
-		return p
+// end has the goroutines of idle pipelines end, and the others once they are idle.
+func (s *sender) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+	for _, p := range s.idle {
+		close(p.wake)
 	}
-	p := &pipeline{sender: s, pipe: s.client.Pipeline()}
-	p.timer = time.AfterFunc(time.Hour, p.late)
-	return p
+	s.idle = nil
 }
 
 func (s *sender) queues() [3]*queue { return [3]*queue{&s.renewals, &s.others, &s.confirmed} }
@@ -134,20 +142,12 @@ func (s *sender) took(c *call) {
 	}
 }
 
-// run sends one pipeline after another until there is nothing to send. It is a goroutine
-// for a pipeline at the least, and never one for each call.
-func (s *sender) run(p *pipeline) {
-	defer s.transport.tasks.running.Done()
-	for p.take() {
-		p.exchange()
-	}
-}
-
 // pipeline is one exchange after another over the connections of a client. The sender's
 // mutex guards what take and late touch.
 type pipeline struct {
 	sender   *sender
 	pipe     redis.Pipeliner
+	wake     chan struct{} // has an element when there are calls again; closed when it is to end
 	timer    *time.Timer
 	calls    int
 	large    bool // whether the first call has it to itself
@@ -157,6 +157,20 @@ type pipeline struct {
 	acks     bool // whether replicas have to acknowledge the calls
 	underway bool
 	slow     bool
+}
+
+// run makes one exchange after another until there is nothing to send, and waits to be woken
+// then: a new goroutine would have to grow its stack for go-redis each time.
+func (p *pipeline) run() {
+	t := p.sender.transport
+	defer t.pipelines.Done()
+	for woken := true; woken; {
+		for p.take() {
+			p.exchange()
+		}
+		t.tasks.running.Done()
+		_, woken = <-p.wake
+	}
 }
 
 // take ends the exchange before and begins the next, or returns false if there is nothing
@@ -171,7 +185,8 @@ func (p *pipeline) take() bool {
 		s.slow--
 		p.slow = false
 		if s.busy >= maxPipelines {
-			return false // and is not used again
+			close(p.wake) // it is not used again
+			return false
 		}
 		s.busy++
 	}
@@ -179,7 +194,11 @@ func (p *pipeline) take() bool {
 	s.fill(p)
 	if p.calls == 0 {
 		s.busy--
-		s.idle = append(s.idle, p)
+		if s.ended {
+			close(p.wake)
+		} else {
+			s.idle = append(s.idle, p)
+		}
 		return false
 	}
 	p.underway = true
@@ -257,7 +276,7 @@ func (p *pipeline) add(c *call) {
 			return
 		}
 	}
-	*to = append(*to, &request{calls: append(make([]*call, 0, 1), c), bytes: c.bytes})
+	*to = append(*to, newRequest(c))
 }
 
 // clear makes the pipeline ready for other calls.

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -19,6 +20,8 @@ type Store struct {
 	transport *transport
 	index     *index
 	listener  listener
+
+	lastExpiries atomic.Pointer[expiries]
 }
 
 var (

@@ -20,6 +20,8 @@ type transport struct {
 	acks   replicas
 	tasks  tasks
 
+	pipelines sync.WaitGroup // their goroutines
+
 	mu      sync.RWMutex
 	senders map[*redis.Client]*sender // by the client of a master
 	astray  chan struct{}             // holds an element for each goroutine that goes after calls; see follow
@@ -41,7 +43,7 @@ func (t *transport) do(ctx context.Context, calls ...*call) {
 	if len(calls) == 0 {
 		return
 	}
-	w := &wait{done: make(chan struct{}, 1)}
+	w := waits.Get().(*wait)
 	w.open.Store(int32(len(calls)))
 	for _, c := range calls {
 		c.wait = w
@@ -60,6 +62,7 @@ func (t *transport) do(ctx context.Context, calls ...*call) {
 	t.route(ctx, calls)
 	select {
 	case <-w.done:
+		waits.Put(w) // nobody else has it any more
 	case <-ctx.Done():
 		for _, c := range calls {
 			c.leave(context.Cause(ctx))
@@ -209,6 +212,7 @@ func (t *transport) forget(s *sender) {
 		calls = append(calls, c)
 	}
 	s.mu.Unlock()
+	s.end()
 	if len(calls) > 0 {
 		t.route(context.Background(), calls)
 	}
@@ -255,7 +259,7 @@ func (t *transport) follow(calls []*call) {
 
 // process sends a call by itself, wherever servers say.
 func (t *transport) process(c *call) *request {
-	r := &request{calls: []*call{c}}
+	r := newRequest(c)
 	r.write(t.layout)
 	t.client.Process(context.Background(), r) // its error is also the request's
 	return r
@@ -288,6 +292,10 @@ func (t *transport) close() {
 	}
 	t.mu.RUnlock()
 	t.tasks.running.Wait()
+	for _, s := range t.senders { // there are no calls any more that could add one
+		s.end()
+	}
+	t.pipelines.Wait()
 }
 
 func isRedirect(err error) bool {

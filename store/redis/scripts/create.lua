@@ -15,7 +15,7 @@ return each(4, function(key, fence, begun, value, expiry, fence_expiry)
   local nonce = sub(begun, 1, 16)
   local text = read_fence(fence, -1)
 
-  if sub(text, 19, 34) ~= nonce and not knows(text, nonce) then
+  if sub(text, 19, 34) ~= nonce and not knows(text, sub(begun, 17, 24)) then
     time = time or call('TIME')
     local token = time[1] .. sub('00000' .. time[2], -6)
     if #token ~= 16 then token = string.format('%016.0f', token) end -- a clock of the last century
@@ -26,14 +26,14 @@ return each(4, function(key, fence, begun, value, expiry, fence_expiry)
       if token >= '9007199254740992' then error('leasehold: the tokens of this key are used up', 0) end
     end
     if last ~= '' and last ~= '0000000000000000' then
-      past = with_ended(text, sub(text, 19, 34), sub(text, 2, 2) == 'n', time[1])
+      past = with_ended(text, sub(text, 35, 42), sub(text, 2, 2) == 'n', time[1])
     end
     local created = call('SET', key, value, 'NX', 'PX', expiry)
     if not created and call('PTTL', key) == 0 then
       created = call('SET', key, value, 'PX', expiry) -- over a value in its last millisecond
     end
     if created then
-      call('SET', fence, '2l' .. token .. begun .. past, 'PX', fence_expiry)
+      call('SET', fence, '2l' .. token .. begun .. (past == '' and '000' or past), 'PX', fence_expiry)
       publish(ARGV[1] .. 'k:' .. key, '+')
       return tonumber(token)
     end

@@ -1,26 +1,28 @@
 -- delete ends leases, each named by its token or by the nonce of its create.
 --
 -- KEYS  key, fence of each lease
--- ARGV  channels, then token or '', nonce or '', instance of the caller's store of each
+-- ARGV  channels, then token or '', nonce and mark or '', instance of the caller's store of each
 --
 -- Answers 1 for each once that lease has no record any more, whoever ended it; or
 -- {'error', ...}. What belongs to another lease or another program stays. The fence stays
 -- too: tokens must go on growing, and a create that comes late must find that its nonce
 -- has ended, even one that never came before.
 
--- settle has a fence know a nonce that is not that of its own lease.
-local function settle(fence, nonce)
+-- settle has a fence know a create that is not that of its own lease.
+local function settle(fence, mark)
   local text, now = read_fence(fence, -1), call('TIME')[1]
-  local at = knows(text, nonce)
-  if at and (stays_until(text, at) or '') >= now then return refuse(fence, 1) end
+  local at = knows(text, mark)
+  local stays = at and at < WHOLE + 4 + 18 * sub(text, WHOLE + 1, WHOLE + 3)
+  if stays and sub(text, at + 8, at + 17) >= now then return refuse(fence, 1) end
   local own = text ~= '' and sub(text, 1, WHOLE) -- or of a key that had no lease
-    or '2d' .. string.rep('0', 16) .. string.rep('\0', 16) .. string.rep('0', WHOLE - 34)
-  call('SET', fence, own .. with_ended(text, nonce, true, now), 'KEEPTTL')
+    or '2d' .. string.rep('0', 16) .. string.rep('\0', 24) .. string.rep('0', WHOLE - 42)
+  call('SET', fence, own .. with_ended(text, mark, true, now), 'KEEPTTL')
   if call('PTTL', fence) < DAY then call('PEXPIRE', fence, DAY) end
   return 1
 end
 
-return each(3, function(key, fence, token, nonce, instance)
+return each(3, function(key, fence, token, nonce_and_mark, instance)
+  local nonce = sub(nonce_and_mark, 1, 16)
   local f = fields(read_fence(fence, WHOLE - 1))
   local named = f and (f.token == token or f.nonce == nonce)
   if named and f.state == 'l' then
@@ -34,7 +36,7 @@ return each(3, function(key, fence, token, nonce, instance)
     end
   end
   if nonce == '' or named and f.state == 'n' then return refuse(fence, 1) end
-  if not named then return settle(fence, nonce) end
+  if not named then return settle(fence, sub(nonce_and_mark, 17)) end
   call('SETRANGE', fence, 1, 'n')
   return 1
 end)

@@ -1,40 +1,30 @@
--- The fence of a key knows nonces of leases that have ended, for creates that come late or
--- twice, newest first. The newest COUNT stay in any case. One that was deleted while it had
--- no record stays for as long as a message of its create can be under way: behind its 16
--- bytes stand 16 more, 'until:' and the time in seconds. If there is no room for another
--- such, the call is refused.
+-- The fence of a key knows creates whose leases have ended, for those that come late or
+-- twice, by the marks of their nonces. There are three digits, the number of marks that have
+-- to stay; then these, newest first, each with the time in seconds until which it stays, ten
+-- digits; then the marks of the newest COUNT others. A mark has to stay for as long as a
+-- message of its create can be under way if the nonce was deleted while it had no record. If
+-- there is no room for another such, the call is refused.
 
 local COUNT, MOST, LIFE = 16, 256, 20 * 60
 
--- knows returns where the list of a fence has a nonce, or nil.
-local function knows(text, nonce)
-  local at = string.find(text, nonce, WHOLE + 1, true)
-  while at and (at - WHOLE - 1) % 16 ~= 0 do -- bytes of two
-    at = string.find(text, nonce, at + 1, true)
-  end
-  return at
-end
+-- knows returns where the list of a fence has a mark, or nil.
+local function knows(text, mark) return string.find(text, mark, WHOLE + 4, true) end
 
--- stays_until returns the time until which the nonce at a place must stay, or nil.
-local function stays_until(text, at)
-  local time = sub(text, at + 16, at + 31)
-  return string.find(time, '^until:') and sub(time, 7)
-end
-
--- with_ended returns the list of a fence with one nonce more.
-local function with_ended(text, nonce, stays, now)
-  if not stays and not string.find(text, 'until:', WHOLE + 17, true) then
-    return nonce .. sub(text, WHOLE + 1, WHOLE + 16 * (COUNT - 1))
+-- with_ended returns the list of a fence with one mark more, which has to stay or not.
+local function with_ended(text, mark, stays, now)
+  local number = sub(text, WHOLE + 1, WHOLE + 3)
+  if number == '' then number = '000' end
+  if number == '000' and not stays then
+    return '000' .. mark .. sub(text, WHOLE + 4, WHOLE + 3 + 8 * (COUNT - 1))
   end
-  if stays then nonce = nonce .. string.format('until:%010.0f', now + LIFE) end
-  local list, count, at = {nonce}, 1, WHOLE + 1
-  while at < #text do
-    local time = stays_until(text, at)
-    local size = time and 32 or 16
-    count = count + 1
-    if count <= COUNT or time and time >= now then list[#list + 1] = sub(text, at, at + size - 1) end
-    at = at + size
+  local list, others = {''}, WHOLE + 4 + 18 * number
+  if stays then list[2] = mark .. string.format('%010.0f', now + LIFE) end
+  for at = WHOLE + 4, others - 1, 18 do
+    if sub(text, at + 8, at + 17) >= now then list[#list + 1] = sub(text, at, at + 17) end
   end
-  if #list > MOST then error('leasehold: too many creates of this key were settled just now', 0) end
+  if #list - 1 > MOST then error('leasehold: too many creates of this key were settled just now', 0) end
+  list[1] = string.format('%03d', #list - 1)
+  if not stays then list[#list + 1] = mark end
+  list[#list + 1] = sub(text, others, others + 8 * (stays and COUNT or COUNT - 1) - 1)
   return table.concat(list)
 end

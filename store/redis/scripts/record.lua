@@ -8,12 +8,13 @@
 --            state   1  'l'; 'd' once the lease was deleted; 'n' once its nonce was deleted after it ended
 --            token  16  of the newest lease, decimal
 --            nonce  16  of the create that began it, as bytes
+--            mark    8  the first bytes of the sha1 of that nonce
 --            store  16  the instance of the store that created it
 --            ttl    13  in ms, decimal
 --            seq    20  number of the value that was written last, decimal
 --            length  7  of that value in bytes, decimal
 --            sum    40  sha1 of that value, hexadecimal
---            ended   -  nonces of leases of the key that have ended; see ended.lua
+--            ended   -  creates whose leases have ended; see ended.lua
 --
 -- The key lives for ttl and a millisecond, because Redis cuts off part of one. The fence
 -- always expires a constant time after it, DAY + 2 * ttl: when a slot moves, Redis carries
@@ -31,8 +32,8 @@
 local call, sub = redis.call, string.sub
 
 local DAY = 24 * 60 * 60 * 1000
-local FORM = 'xc1c16c16c16c13c20c7c40'
-local WHOLE = 130 -- length of those fields
+local FORM = 'xc1c16c16xxxxxxxxc16c13c20c7c40'
+local WHOLE = 138 -- length of those fields
 local SMALL = 4096 -- bytes of a value that is compared each time and shipped with a refusal
 
 -- read_fence returns the text of a fence up to a place, '' if there is none. It raises an

@@ -17,7 +17,7 @@ return each(3, function(key, fence, token, written, value)
   -- begin with a write which may need some: a holder keeps its lease through that.
   extend(key, fence, f.ttl)
   if value ~= '' then
-    call('SETRANGE', fence, 63, written)
+    call('SETRANGE', fence, 71, written)
     call('SET', key, value, 'KEEPTTL')
     publish(ARGV[1] .. 'k:' .. key, '+')
   end

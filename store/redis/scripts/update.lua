@@ -16,7 +16,7 @@ return each(3, function(key, fence, token, written, value)
   if seq < f.seq then return refuse(fence, {'stale'}) end
   if seq == f.seq then return 1 end
 
-  call('SETRANGE', fence, 63, written)
+  call('SETRANGE', fence, 71, written)
   call('SET', key, value, 'XX', 'KEEPTTL')
   publish(ARGV[1] .. 'k:' .. key, '+')
   return 1
