@@ -9,42 +9,47 @@
 -- of the live lease has the answer of the first time and the full ttl again; the value
 -- stays, for it may have been updated since.
 
-local time
+-- next_token returns a token that is larger than the last one of a key.
+local function next_token(last)
+  local time = now()
+  local token = time[1] .. sub('00000' .. time[2], -6)
+  if #token ~= 16 then token = string.format('%016.0f', token) end -- a clock of the last century
+  if last >= token then token = string.format('%016.0f', last + 1) end
+  return token
+end
+
+-- list_after returns the list of ended creates for a lease that follows the one of a fence.
+-- It raises an error if none can.
+local function list_after(text, last)
+  if string.find(last, '%D') then damaged() end
+  if last >= '9007199254740991' then error('leasehold: the tokens of this key are used up', 0) end
+  if last == '' then return '000' end
+  if last == '0000000000000000' then return sub(text, WHOLE + 1) end -- of a key that had no lease
+  return with_ended(text, sub(text, 35, 42), sub(text, 2, 2) == 'n')
+end
 
 return each(4, function(key, fence, begun, value, expiry, fence_expiry)
   local nonce = sub(begun, 1, 16)
   local text = read_fence(fence, -1)
+  local last = sub(text, 3, 18)
+  local ended = sub(text, 19, 34) == nonce or knows(text, sub(begun, 17, 24))
+  local list = not ended and list_after(text, last)
 
-  if sub(text, 19, 34) ~= nonce and not knows(text, sub(begun, 17, 24)) then
-    time = time or call('TIME')
-    local token = time[1] .. sub('00000' .. time[2], -6)
-    if #token ~= 16 then token = string.format('%016.0f', token) end -- a clock of the last century
-    local last, past = sub(text, 3, 18), sub(text, WHOLE + 1)
-    if string.find(last, '%D') then damaged() end
-    if last >= token then
-      token = string.format('%016.0f', last + 1)
-      if token >= '9007199254740992' then error('leasehold: the tokens of this key are used up', 0) end
+  if ended or not call('SET', key, value, 'NX', 'PX', expiry) then
+    local f = fields(text)
+    local left, ours, there = inspect(f, key, fence, true)
+    if ours and f.nonce == nonce then
+      extend(key, fence, f.ttl)
+      return tonumber(f.token)
     end
-    if last ~= '' and last ~= '0000000000000000' then
-      past = with_ended(text, sub(text, 35, 42), sub(text, 2, 2) == 'n', time[1])
-    end
-    local created = call('SET', key, value, 'NX', 'PX', expiry)
-    if not created and call('PTTL', key) == 0 then
-      created = call('SET', key, value, 'PX', expiry) -- over a value in its last millisecond
-    end
-    if created then
-      call('SET', fence, '2l' .. token .. begun .. (past == '' and '000' or past), 'PX', fence_expiry)
-      publish(ARGV[1] .. 'k:' .. key, '+')
-      return tonumber(token)
-    end
+    local answer = left and row(f, key, SMALL, left, ours, there) or {'ended'}
+    if ended then return refuse(fence, answer) end
+    if left then return answer end -- of a server that takes writes, for it took the SET
+    call('SET', key, value, 'PX', expiry) -- over a value in its last millisecond
   end
 
-  local f = fields(text)
-  local left, ours, there = inspect(f, key, fence, true)
-  if ours and f.nonce == nonce then
-    extend(key, fence, f.ttl)
-    return tonumber(f.token)
-  end
-  if left then return refuse(fence, row(f, key, SMALL, left, ours, there)) end
-  return refuse(fence, {'ended'})
+  local token = next_token(last)
+  call('SET', fence, '2l' .. token .. begun .. list, 'PX', fence_expiry)
+  publish(ARGV[1] .. 'k:' .. key, '+')
+  return tonumber(token)
 end)

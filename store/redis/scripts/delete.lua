@@ -10,13 +10,13 @@
 
 -- settle has a fence know a create that is not that of its own lease.
 local function settle(fence, mark)
-  local text, now = read_fence(fence, -1), call('TIME')[1]
+  local text = read_fence(fence, -1)
   local at = knows(text, mark)
   local stays = at and at < WHOLE + 4 + 18 * sub(text, WHOLE + 1, WHOLE + 3)
-  if stays and sub(text, at + 8, at + 17) >= now then return refuse(fence, 1) end
+  if stays and sub(text, at + 8, at + 17) >= now()[1] then return refuse(fence, 1) end
   local own = text ~= '' and sub(text, 1, WHOLE) -- or of a key that had no lease
     or '2d' .. string.rep('0', 16) .. string.rep('\0', 24) .. string.rep('0', WHOLE - 42)
-  call('SET', fence, own .. with_ended(text, mark, true, now), 'KEEPTTL')
+  call('SET', fence, own .. with_ended(text, mark, true), 'KEEPTTL')
   if call('PTTL', fence) < DAY then call('PEXPIRE', fence, DAY) end
   return 1
 end

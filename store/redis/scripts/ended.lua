@@ -7,20 +7,27 @@
 
 local COUNT, MOST, LIFE = 16, 256, 20 * 60
 
+-- now is the server's time, as TIME says it, which stands still for a script.
+local time
+local function now()
+  time = time or call('TIME')
+  return time
+end
+
 -- knows returns where the list of a fence has a mark, or nil.
 local function knows(text, mark) return string.find(text, mark, WHOLE + 4, true) end
 
 -- with_ended returns the list of a fence with one mark more, which has to stay or not.
-local function with_ended(text, mark, stays, now)
+local function with_ended(text, mark, stays)
   local number = sub(text, WHOLE + 1, WHOLE + 3)
   if number == '' then number = '000' end
   if number == '000' and not stays then
     return '000' .. mark .. sub(text, WHOLE + 4, WHOLE + 3 + 8 * (COUNT - 1))
   end
-  local list, others = {''}, WHOLE + 4 + 18 * number
-  if stays then list[2] = mark .. string.format('%010.0f', now + LIFE) end
+  local list, others, moment = {''}, WHOLE + 4 + 18 * number, now()[1]
+  if stays then list[2] = mark .. string.format('%010.0f', moment + LIFE) end
   for at = WHOLE + 4, others - 1, 18 do
-    if sub(text, at + 8, at + 17) >= now then list[#list + 1] = sub(text, at, at + 17) end
+    if sub(text, at + 8, at + 17) >= moment then list[#list + 1] = sub(text, at, at + 17) end
   end
   if #list - 1 > MOST then error('leasehold: too many creates of this key were settled just now', 0) end
   list[1] = string.format('%03d', #list - 1)
