@@ -6,7 +6,9 @@
 // A record's value is under its key as a plain string, so that anything that can
 // GET the key reads it. Beside it, in the same slot of a Cluster, lies its fence: a
 // string that outlives the record by at least a day and twice its ttl, and has the
-// lease's token, its nonce, the ttl, and length and hash of the value. All names but
+// lease's token, its nonce, the ttl, length and hash of the value, and marks of creates
+// that must not take effect any more: of the last sixteen leases of the key, and for
+// twenty minutes of those that were settled by a delete. All names but
 // the keys themselves begin with "leasehold:". An index, one sorted set for a server
 // and one for each slot of a Cluster, answers List without a walk through the
 // database. The scripts in the directory scripts say it exactly.
@@ -43,7 +45,9 @@
 // each. No call has a goroutine of its own. A pipeline without an answer for a quarter of a
 // second does not keep the next waiting; with eight of those a master counts as hung, and
 // calls to it fail at once with [store.ErrUnavailable]. Each master has its own pipelines,
-// so a server that hangs costs only the leases on it.
+// so a server that hangs costs only the leases on it. Creates, renewals, updates and deletes
+// that go together share commands, up to sixteen keys and 64 KiB of values in each, on a
+// Cluster those of one slot.
 //
 // Each call has its own answer. One whose context ends before it was sent is never sent
 // ([store.ErrUnavailable]); one that was under way is in doubt.

@@ -107,7 +107,7 @@ func (f *feed) next(ctx context.Context) (work, error) {
 	case <-timer.C:
 	}
 	now := time.Now()
-	keys, missed := f.marks.take()
+	keys, missed := f.marks.take(nil)
 
 	// A record whose time left has passed is only read again: its holder may have
 	// renewed it, which is not marked.

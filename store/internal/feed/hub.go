@@ -129,6 +129,7 @@ func (h *Hub) Keys(ctx context.Context) iter.Seq[string] {
 		m := newMarks(scope{})
 		h.join(m)
 		defer h.leave(m)
+		var keys map[string]change
 		for {
 			select {
 			case <-ctx.Done():
@@ -137,12 +138,13 @@ func (h *Hub) Keys(ctx context.Context) iter.Seq[string] {
 				return
 			case <-m.signal:
 			}
-			keys, _ := m.take()
+			keys, _ = m.take(keys)
 			for key := range keys {
 				if !yield(key) {
 					return
 				}
 			}
+			clear(keys)
 		}
 	}
 }

@@ -59,11 +59,14 @@ func (m *marks) wake() {
 	}
 }
 
-// take returns the marks and removes them.
-func (m *marks) take() (dirty map[string]change, full bool) {
+// take returns the marks and removes them. spare is for the next ones: an empty map, or nil.
+func (m *marks) take(spare map[string]change) (dirty map[string]change, full bool) {
+	if spare == nil {
+		spare = make(map[string]change)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	dirty, full = m.dirty, m.full
-	m.dirty, m.full = make(map[string]change), false
+	m.dirty, m.full = spare, false
 	return dirty, full
 }
