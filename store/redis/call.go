@@ -22,6 +22,7 @@ type call struct {
 	stage    atomic.Int32
 	wait     *wait // of the caller
 	text     bool  // whether the server has to be sent the script's text
+	alone    bool  // whether the request that it shared was refused
 	rerouted bool  // whether its node left the cluster once before it was sent
 	repeats  int   // how often it was repeated without an answer
 

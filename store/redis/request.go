@@ -32,7 +32,7 @@ func newRequest(c *call) *request {
 // take takes a call in, if it may share the request.
 func (r *request) take(c *call, slotted bool) bool {
 	first := r.calls[0]
-	if !c.shares || !first.shares || len(r.calls) == maxShared || r.bytes+c.bytes > maxSharedBytes ||
+	if !c.shares || !first.shares || c.alone || first.alone || len(r.calls) == maxShared || r.bytes+c.bytes > maxSharedBytes ||
 		c.script != first.script || c.text != first.text || slotted && c.slot != first.slot ||
 		c.script == nil && c.keys[1] != first.keys[1] {
 		return false

@@ -180,7 +180,7 @@ func (t *transport) answer(from *sender, requests []*request, acks bool, unsafe 
 		}
 		relearn = relearn || isNoReply(err) || isRedirect(err) || isNotMaster(err)
 		if len(r.calls) > 1 && refused(err) {
-			repeat(r, func(c *call) { c.shares = false })
+			repeat(r, func(c *call) { c.alone = true })
 			continue
 		}
 		r.fail(err)
