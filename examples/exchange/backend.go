@@ -23,8 +23,10 @@ import (
 	redisstore "github.com/leasehold-go/leasehold/store/redis"
 )
 
-// openLimit is the longest time to open a store.
-const openLimit = 5 * time.Second
+const (
+	openLimit  = 10 * time.Second // to open a store
+	aliveLimit = 5 * time.Second  // without an answer from a member of etcd, and again, before another is asked
+)
 
 // schemes are the schemes of -store. A new store needs a line here.
 var schemes = map[string]func(location) (opener, error){
@@ -176,7 +178,7 @@ func onEtcd(at location) (opener, error) {
 	}
 	config := clientv3.Config{
 		Endpoints: at.hosts(), DialTimeout: openLimit, Logger: zap.NewNop(),
-		DialKeepAliveTime: openLimit, DialKeepAliveTimeout: openLimit, // moves from a member that hangs to another
+		DialKeepAliveTime: aliveLimit, DialKeepAliveTimeout: aliveLimit,
 	}
 	config.Username = at.User.Username()
 	config.Password, _ = at.User.Password()
