@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"runtime"
 	"slices"
 	"sync"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/store"
 	memstore "github.com/leasehold-go/leasehold/store/memory"
 )
 
@@ -65,6 +67,55 @@ func TestHandoverCostsAsManyRequestsAsThereAreHandovers(t *testing.T) {
 		synctest.Wait()
 		if n := len(p.Sent(teststore.Create, teststore.Watch)) - before; n != 1 || len(waiting[0]) != 1 {
 			t.Errorf("%d requests for one handover to the first of 300 waiters", n)
+		}
+	})
+}
+
+// scripted is a store whose watches yield what the test says.
+type scripted struct {
+	store.Store
+	events chan store.Event
+}
+
+func (s scripted) WatchKey(ctx context.Context, key string) iter.Seq2[store.Event, error] {
+	return func(yield func(store.Event, error) bool) {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case e := <-s.events:
+				if !yield(e, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// A watch may miss a record that came and went between two of its reads: it then says that
+// the one before is gone, and nothing of the one that a waiter met.
+func TestWaiterHearsOfTheEndOfARecordThatItsWatchMissed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := scripted{memstore.New(), make(chan store.Event)}
+		others := keep(t, st.Store)
+		first := acquire(t, others, "k")
+		k := keep(t, st)
+		waiting := waiter(t.Context(), k, "k")
+		synctest.Wait()
+		seen := store.Record{Key: "k", Token: first.Token(), Value: []byte("v"), Left: time.Minute}
+		st.events <- store.Event{Kind: store.EventPut, Record: seen}
+		st.events <- store.Event{Kind: store.EventSynced}
+
+		_ = first.Release(t.Context())
+		second := acquire(t, others, "k")
+		never := lease.WithReclaim(func(store.Record) bool { return false })
+		go k.Acquire(t.Context(), "k", []byte("v"), lease.WithWait(), never) // tries, and meets the second
+		synctest.Wait()
+		_ = second.Release(t.Context())
+		st.events <- store.Event{Kind: store.EventGone, Record: store.Record{Key: "k", Token: first.Token()}}
+		synctest.Wait()
+		if len(waiting) != 1 {
+			t.Error("the waiter does not have the free key")
 		}
 	})
 }

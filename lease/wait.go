@@ -382,8 +382,8 @@ func (q *waitQueue) happened(e store.Event, there bool) {
 		} else if e.Record.Token == q.held.Record.Token {
 			q.held = &store.HeldError{Record: e.Record}
 		}
-	case e.Kind == store.EventGone && e.Record.Key == q.key && (e.Record.Token == 0 || e.Record.Token >= q.held.Record.Token):
-		q.tell()
+	case e.Kind == store.EventGone && e.Record.Key == q.key:
+		q.tell() // of an older record too: the one that a try met may have come and gone between two reads of the watch
 	case e.Kind == store.EventSynced && !there:
 		q.tell()
 	}
