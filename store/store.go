@@ -70,7 +70,9 @@ type Store interface {
 
 	// WatchKey is Watch for one key: its record, if there is one, then EventSynced, then
 	// its changes. It costs the store one key, however many others begin with the same
-	// characters.
+	// characters. A record that came and went between two events is told of too: by an
+	// [EventGone] of the record before it, or by [EventResync] and [EventSynced] alone. Who
+	// met that record therefore hears that the key is free.
 	WatchKey(ctx context.Context, key string) iter.Seq2[Event, error]
 }
 

@@ -317,10 +317,9 @@ func (w *watch) mark(r clientv3.WatchResponse) {
 		if w.deletes {
 			w.store.hear(name)
 		}
-		if w.reads != nil {
-			w.reads.event(e)
+		if w.reads == nil || w.reads.event(e) {
+			w.hub.Mark(name, store.CauseUnknown)
 		}
-		w.hub.Mark(name, store.CauseUnknown)
 	}
 }
 

@@ -124,16 +124,21 @@ func (k keyState) left(now time.Time) (store.Record, bool) {
 	return r, !k.exists || r.Left > 0
 }
 
-// event takes in an event of the key or its note. A delete of either leaves no record, so
-// that feeds need not read it.
-func (r *keyReads) event(e *clientv3.Event) {
+// event takes in an event of the key or its note, and reports whether it is news: a lease's
+// end deletes both in one revision. A delete of either leaves no record, so that feeds need
+// not read it.
+func (r *keyReads) event(e *clientv3.Event) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.heard = max(r.heard, e.Kv.ModRevision)
+	if e.Kv.ModRevision <= r.heard {
+		return false
+	}
+	r.heard = e.Kv.ModRevision
 	if e.Type == clientv3.EventTypeDelete && e.Kv.ModRevision > r.state.revision {
 		r.state = keyState{read: r.state.read, revision: e.Kv.ModRevision, misses: r.misses}
 		r.version++
 	}
+	return true
 }
 
 // missed takes in that events may have been missed, or that the cluster has lost its data

@@ -9,7 +9,7 @@ import (
 
 var watchKeyLaw = law{
 	name: "WatchKeyYieldsOneKey",
-	text: "WatchKey yields the record of its key, if there is one, then one EventSynced, then the changes of that key alone as they come; it never ends without an error",
+	text: "WatchKey yields the record of its key, if there is one, then one EventSynced, then the changes of that key alone as they come, the end of a record that came and went too; it never ends without an error",
 	cases: []lawcase{
 		{name: "NoRecord", run: func(c *trial) {
 			w := c.watchKey(c.Store, "key")
@@ -41,6 +41,16 @@ var watchKeyLaw = law{
 			c.await(w, "the last of 50 successors", hasRecord(t, "first"))
 			deleteLease(c, t)
 			c.await(w, "the delete of the last", hasNoRecord("key"))
+		}},
+		{name: "RecordsThatComeAndGo", run: func(c *trial) {
+			w := c.watchKey(c.peer(), "key")
+			for range 100 {
+				told := 0
+				w.inspect(func(v *view) { told = len(v.events) })
+				deleteLease(c, c.hold("key"))
+				c.await(w, "anything after a record came and went", func(v *view) bool { return len(v.events) > told })
+				c.await(w, "the end of a record that came and went", hasNoRecord("key"))
+			}
 		}},
 		{name: "NoOtherKey", run: func(c *trial) {
 			c.hold("key/1")

@@ -33,6 +33,7 @@ type feed struct {
 	yield func(store.Event, error) bool
 
 	known    map[string]entry // the records that were yielded
+	ended    store.Token      // of the record whose end was yielded last
 	readAt   time.Time        // when the events that are being yielded were read; a slow reader gets them later
 	expiry   time.Time        // not after the deadline of any known record; zero if there is none
 	nextList time.Time        // when a lossy feed reads its whole scope although nothing was marked
@@ -202,7 +203,8 @@ func (f *feed) list(ctx context.Context, missed bool) error {
 }
 
 // changes returns the events that lead from the known records of the keys to the live
-// ones. For an unchanged record it only moves the deadline.
+// ones. For an unchanged record it only moves the deadline. The feed of one key also tells
+// of a change that left nothing and began with nothing.
 func (f *feed) changes(keys map[string]change, live map[string]store.Record) []store.Event {
 	var events []store.Event
 	for key, c := range keys {
@@ -219,6 +221,9 @@ func (f *feed) changes(keys map[string]change, live map[string]store.Record) []s
 				cause = store.CauseExpired
 			}
 			events = append(events, endOf(before.Record, cause))
+		case f.scope.exact && (c.token == 0 || c.token != f.ended):
+			// A record came and went unread, which somebody may have met who waits for its end.
+			events = append(events, store.Event{Kind: store.EventResync}, store.Event{Kind: store.EventSynced})
 		}
 	}
 	return events
@@ -232,6 +237,7 @@ func (f *feed) send(events []store.Event) error {
 			f.remember(e.Record)
 		case store.EventGone:
 			delete(f.known, e.Record.Key)
+			f.ended = e.Record.Token
 		}
 		if !f.yield(e, nil) {
 			return errStop
