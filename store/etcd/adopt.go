@@ -28,10 +28,10 @@ func (s *Store) adopt(ctx context.Context, items []*guardedOp) {
 	}
 	var mu sync.Mutex
 	var movers, moved []*guardedOp
-	var homes []*sharedLease
+	var shared []*sharedLease
 	inParallel(slices.Collect(maps.Values(onLease)), func(some []*guardedOp) {
 		for i, d := range some {
-			sh, err := s.home(ctx, d)
+			sh, err := s.sharedFor(ctx, d)
 			if err != nil { // the others would wait for the same
 				for _, d := range some[i:] {
 					renewal{err: &unsentError{err}}.answer(d)
@@ -44,35 +44,35 @@ func (s *Store) adopt(ctx context.Context, items []*guardedOp) {
 			}
 			mu.Lock()
 			movers = append(movers, m)
-			moved, homes = append(moved, d), append(homes, sh)
+			moved, shared = append(moved, d), append(shared, sh)
 			mu.Unlock()
 		}
 	})
-	s.carryOut(ctx, movers)
+	s.execute(ctx, movers)
 	for i, m := range movers {
 		moved[i].lease = m.lease
-		renewal{s.settle(homes[i], m), m.err}.answer(moved[i])
+		renewal{s.addMoved(shared[i], m), m.err}.answer(moved[i])
 	}
 }
 
 // home returns the shared etcd lease that a record is on or, if it is on none that is kept
 // alive, one to put it on. A create counts as in flight there.
-func (s *Store) home(ctx context.Context, d *guardedOp) (*sharedLease, error) {
-	if sh := s.rejoin(d.lease); sh != nil {
+func (s *Store) sharedFor(ctx context.Context, d *guardedOp) (*sharedLease, error) {
+	if sh := s.reserveOn(d.lease); sh != nil {
 		err := s.keepAlive(ctx, sh, false)
 		if err == nil {
 			return sh, nil
 		}
-		s.leave(sh)
+		s.unreserve(sh)
 		if !errors.Is(err, errLeft) {
 			return nil, err
 		}
 	}
-	return s.room(ctx, int64(d.note.ttl/time.Second))
+	return s.acquireShared(ctx, int64(d.note.ttl/time.Second))
 }
 
 // rejoin is reserve for what is on the lease already.
-func (s *Store) rejoin(lease clientv3.LeaseID) *sharedLease {
+func (s *Store) reserveOn(lease clientv3.LeaseID) *sharedLease {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sh := s.sharedOf(lease)
@@ -84,9 +84,9 @@ func (s *Store) rejoin(lease clientv3.LeaseID) *sharedLease {
 
 // settle makes a member of a record that was put on a shared etcd lease, or may have been: then the
 // next write to it looks where it is.
-func (s *Store) settle(sh *sharedLease, d *guardedOp) (until time.Time) {
+func (s *Store) addMoved(sh *sharedLease, d *guardedOp) (until time.Time) {
 	if d.err != nil && !errors.Is(d.err, store.ErrInDoubt) {
-		s.leave(sh)
+		s.unreserve(sh)
 		return time.Time{}
 	}
 	m := &member{shared: sh, key: d.key, nonce: d.note.nonce, token: d.ref.Token, seq: d.note.seq, size: d.note.size}

@@ -42,14 +42,14 @@ func (e *ServerError) Unwrap() []error {
 	return []error{store.ErrUnavailable, e.Err}
 }
 
-// errNotHeard is the fault of a watch that opens and then tells of nothing.
-var errNotHeard = errors.New("the watch told of nothing")
+// errNoEvent is the fault of a watch that opens and then tells of nothing.
+var errNoEvent = errors.New("the watch told of nothing")
 
-// probing is more than the servers ever take for the probe.
-const probing = time.Minute
+// probeTTL is more than the servers ever take for the probe.
+const probeTTL = time.Minute
 
-// hearing is how long a watch may take to begin, and the probe's to tell of a record.
-const hearing = 5 * time.Second
+// watchTimeout is how long a watch may take to begin, and the probe's to tell of a record.
+const watchTimeout = 5 * time.Second
 
 // check learns the smallest ttl and tries what the verbs do.
 func (s *Store) check(ctx context.Context) error {
@@ -64,7 +64,7 @@ func (s *Store) check(ctx context.Context) error {
 	}
 	s.minTTL.Store(int64(max(seconds(shortest.TTL), store.MinTTL)))
 	s.client.Revoke(ctx, shortest.ID)
-	lease, err := s.grant(ctx, max(shortest.TTL, int64(probing/time.Second)))
+	lease, err := s.grant(ctx, max(shortest.TTL, int64(probeTTL/time.Second)))
 	if err != nil {
 		return s.unable("lease", err)
 	}
@@ -72,18 +72,18 @@ func (s *Store) check(ctx context.Context) error {
 	if step, err := s.probe(ctx, lease); err != nil {
 		return s.unable(step, err)
 	}
-	_, err = s.markLease(ctx, 0) // now, so that the first create need not
+	_, err = s.reserveMark(ctx, 0) // now, so that the first create need not
 	if err != nil {
 		return s.unable("lease", err)
 	}
-	s.memory.marks = 0 // nobody else has the store yet
+	s.marksLease.marks = 0 // nobody else has the store yet
 	return nil
 }
 
 // unable is the error of a step that the servers did not take.
 func (s *Store) unable(step string, err error) error {
 	e := &ServerError{Server: strings.Join(s.client.Endpoints(), ","), What: step, Rule: remedy(err)}
-	if err != errNotHeard {
+	if err != errNoEvent {
 		e.Err = named(bare(err))
 	}
 	return e
@@ -91,7 +91,7 @@ func (s *Store) unable(step string, err error) error {
 
 func remedy(err error) string {
 	switch {
-	case errors.Is(err, errNotHeard):
+	case errors.Is(err, errNoEvent):
 		return "must tell what was put: a namespace has to be on the client's KV and Watcher alike"
 	case isDenied(err):
 		return "must be allowed to the client's user"
@@ -106,53 +106,53 @@ func (s *Store) probe(ctx context.Context, lease clientv3.LeaseID) (step string,
 	defer stop()
 	n := store.NewNonce()
 	key := store.Reserved + "probe:" + n.String()
-	var heard clientv3.WatchChan
-	err = inTime(stop, func() error {
-		heard = s.client.Watch(ctx, noteOf(key), clientv3.WithCreatedNotify())
-		return first(ctx, heard)
+	var events clientv3.WatchChan
+	err = withWatchTimeout(stop, func() error {
+		events = s.client.Watch(ctx, noteOf(key), clientv3.WithCreatedNotify())
+		return awaitOpen(ctx, events)
 	})
 	if err != nil {
 		return "watch", err
 	}
 	m := &member{key: key, nonce: n, shared: &sharedLease{lease: lease, ttl: time.Duration(s.minTTL.Load())}}
 	puts := putsOf(m, store.Claim{Key: key, Value: []byte("1"), Nonce: n}, lease)
-	answer, _, err := s.commit(ctx, []clientv3.Cmp{absent(key)}, puts, look(key))
+	answer, _, err := s.commit(ctx, []clientv3.Cmp{absent(key)}, puts, readOps(key))
 	if err != nil {
 		return "create", err
 	}
-	if _, err := s.keepAliveOnce(ctx, lease); err != nil {
+	if _, err := s.sendKeepAlive(ctx, lease); err != nil {
 		return "keep-alive", err
 	}
 	mine := store.ByToken(store.Token(answer.Header.Revision))
 	update := &guardedOp{op: "update", key: key, ref: mine, seq: 1, value: []byte("2")}
 	remove := &guardedOp{op: "delete", key: key, ref: mine, remove: true}
 	for _, d := range []*guardedOp{update, remove} {
-		if s.carryOut(ctx, []*guardedOp{d}); d.err != nil {
+		if s.execute(ctx, []*guardedOp{d}); d.err != nil {
 			return d.op, d.err
 		}
 	}
-	return "watch", hears(ctx, heard)
+	return "watch", awaitEvent(ctx, events)
 }
 
 // hears waits until a watch tells of something.
-func hears(ctx context.Context, c clientv3.WatchChan) error {
-	late := time.NewTimer(hearing)
+func awaitEvent(ctx context.Context, c clientv3.WatchChan) error {
+	late := time.NewTimer(watchTimeout)
 	defer late.Stop()
 	for {
 		select {
 		case r, open := <-c:
 			switch {
 			case !open:
-				return errSilent
+				return errWatchClosed
 			case r.Err() != nil:
 				return endOf(r)
 			case len(r.Events) > 0:
 				return nil
 			}
 		case <-late.C:
-			return errNotHeard
+			return errNoEvent
 		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", errNotHeard, context.Cause(ctx))
+			return fmt.Errorf("%w: %w", errNoEvent, context.Cause(ctx))
 		}
 	}
 }

@@ -54,7 +54,7 @@ func (s *Store) create(ctx context.Context, claim store.Claim) (store.Grant, err
 		return store.Grant{}, s.unready(claim, err)
 	}
 	for range maxTries {
-		grant, err := s.attempt(ctx, claim)
+		grant, err := s.tryCreate(ctx, claim)
 		if !errors.Is(err, errAgain) {
 			return grant, err
 		}
@@ -65,13 +65,13 @@ func (s *Store) create(ctx context.Context, claim store.Claim) (store.Grant, err
 // errAgain says that an attempt did nothing and that the next may fare better.
 var errAgain = errors.New("again")
 
-func (s *Store) attempt(ctx context.Context, claim store.Claim) (store.Grant, error) {
+func (s *Store) tryCreate(ctx context.Context, claim store.Claim) (store.Grant, error) {
 	ttl := wholeSeconds(claim.TTL)
-	marks, err := s.markLease(ctx, claim.TTL)
+	marks, err := s.reserveMark(ctx, claim.TTL)
 	if err != nil {
 		return store.Grant{}, s.unready(claim, err)
 	}
-	sh, err := s.room(ctx, ttl)
+	sh, err := s.acquireShared(ctx, ttl)
 	if err != nil {
 		return store.Grant{}, s.unready(claim, err)
 	}
@@ -81,8 +81,8 @@ func (s *Store) attempt(ctx context.Context, claim store.Claim) (store.Grant, er
 	case answer.err != nil:
 		return s.createFailed(ctx, m, marks, answer.err)
 	case !answer.ok:
-		s.leave(sh)
-		return s.refuse(ctx, claim, decode(claim.Key, answer.answers))
+		s.unreserve(sh)
+		return s.refuseCreate(ctx, claim, decode(claim.Key, answer.answers))
 	}
 	m.token, m.revision = store.Token(answer.revision), answer.revision
 	until := s.addMember(m)
@@ -113,13 +113,13 @@ func (s *Store) unready(claim store.Claim, err error) error {
 func (s *Store) createFailed(ctx context.Context, m *member, marks clientv3.LeaseID, err error) (store.Grant, error) {
 	switch {
 	case isGone(err):
-		s.forgetMemory(marks) // if it was the other lease, room finds out
-		s.stale(m.shared)
+		s.dropMarksLease(marks) // if it was the other lease, acquireShared finds out
+		s.suspectLease(m.shared)
 		return store.Grant{}, errAgain
 	case isFull(err):
 		return s.createFull(ctx, m, err)
 	case unsent(err), refused(err):
-		s.leave(m.shared)
+		s.unreserve(m.shared)
 	default:
 		s.addMember(m)
 	}
@@ -128,7 +128,7 @@ func (s *Store) createFailed(ctx context.Context, m *member, marks clientv3.Leas
 
 // stale ends a create in flight for which a lease was gone, and has the next user of the
 // shared etcd lease ask the server.
-func (s *Store) stale(sh *sharedLease) {
+func (s *Store) suspectLease(sh *sharedLease) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sh.pending--
@@ -144,7 +144,7 @@ func (s *Store) createFull(ctx context.Context, m *member, err error) (store.Gra
 		s.addMember(m)
 		return store.Grant{}, failed("create", m.key, writes, err)
 	case !f.has(store.ByNonce(m.nonce)):
-		s.leave(m.shared)
+		s.unreserve(m.shared)
 		return store.Grant{}, failed("create", m.key, reads, err)
 	}
 	m.token, m.revision = f.token(), f.value.ModRevision
@@ -153,12 +153,12 @@ func (s *Store) createFull(ctx context.Context, m *member, err error) (store.Gra
 
 // refuse answers a create that found something under its key, or the mark of its
 // nonce.
-func (s *Store) refuse(ctx context.Context, claim store.Claim, f found) (store.Grant, error) {
+func (s *Store) refuseCreate(ctx context.Context, claim store.Claim, f found) (store.Grant, error) {
 	switch {
 	case f.value == nil:
 		return store.Grant{}, &store.Error{Op: "create", Key: claim.Key, Condition: store.ErrEnded}
 	case f.has(store.ByNonce(claim.Nonce)):
-		return s.again(ctx, f)
+		return s.repeatCreate(ctx, f)
 	}
 	left, err := s.timeLeft(ctx, clientv3.LeaseID(f.value.Lease))
 	switch {
@@ -178,7 +178,7 @@ func (s *Store) refuse(ctx context.Context, claim store.Claim, f found) (store.G
 }
 
 // again answers a create that has come before, and restarts its ttl.
-func (s *Store) again(ctx context.Context, f found) (store.Grant, error) {
+func (s *Store) repeatCreate(ctx context.Context, f found) (store.Grant, error) {
 	d := &guardedOp{op: "create", key: f.key, ref: store.ByToken(f.token()),
 		revision: f.value.ModRevision, note: f.note, lease: f.lease()}
 	s.adopt(ctx, []*guardedOp{d})

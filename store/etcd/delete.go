@@ -26,12 +26,12 @@ func (s *Store) Delete(ctx context.Context, key string, ref store.LeaseRef) erro
 		return s.deleteByNonce(ctx, key, ref.Nonce)
 	}
 	d := &guardedOp{op: "delete", key: key, ref: ref, remove: true}
-	m := s.recall(d)
+	m := s.fillKnown(d)
 	if m != nil && m.doubted {
 		return s.deleteByNonce(ctx, key, m.nonce)
 	}
-	s.carryOut(ctx, []*guardedOp{d})
-	s.remember(m, d)
+	s.execute(ctx, []*guardedOp{d})
+	s.updateMember(m, d)
 	return d.err
 }
 
@@ -57,7 +57,7 @@ func (s *Store) DeleteBatch(ctx context.Context, batch []store.Deletion) []error
 			continue
 		}
 		d := &guardedOp{op: "delete", key: item.Key, ref: item.Ref, remove: true}
-		m := s.recall(d)
+		m := s.fillKnown(d)
 		switch {
 		case item.Ref.Token == 0:
 			nonces[i], byNonce = item.Ref.Nonce, append(byNonce, i)
@@ -71,9 +71,9 @@ func (s *Store) DeleteBatch(ctx context.Context, batch []store.Deletion) []error
 	both.Go(func() {
 		inParallel(byNonce, func(i int) { errs[i] = s.deleteByNonce(ctx, batch[i].Key, nonces[i]) })
 	})
-	s.carryOut(ctx, items)
+	s.execute(ctx, items)
 	for i, d := range items {
-		s.remember(members[i], d)
+		s.updateMember(members[i], d)
 		errs[places[i]] = d.err
 	}
 	both.Wait()

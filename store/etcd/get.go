@@ -71,4 +71,4 @@ func (s *Store) timesLeft(ctx context.Context, all []found) (map[clientv3.LeaseI
 // anything is what Get shows, and listed what List and Watch do: they know of a key by
 // its note.
 func anything(found) bool { return true }
-func listed(f found) bool { return f.beside != nil }
+func listed(f found) bool { return f.noteKV != nil }

@@ -14,12 +14,12 @@ import (
 
 const (
 	// maxConcurrent is how many transactions of a group are under way at a time. A second
-	// one is sent beside the first only with as many requests as enough.
+	// one is sent beside the first only with minForSecond requests.
 	maxConcurrent = 2
-	enough        = 16
-	// patience is how long a transaction counts as under way. One that takes longer, as on
+	minForSecond  = 16
+	// slowAfter is how long a transaction counts as under way. One that takes longer, as on
 	// a member that hangs, does not hold up the others.
-	patience = 250 * time.Millisecond
+	slowAfter = 250 * time.Millisecond
 	// maxShared is the size of the largest value that is sent together with others.
 	maxShared = maxBytes / 4
 )
@@ -86,7 +86,7 @@ func (s *Store) submit(ctx context.Context, r *request) outcome {
 	r.answer = make(chan outcome, 1)
 	g.waiting = append(g.waiting, r)
 	g.keys[r.key] = struct{}{}
-	if g.underWay == 0 || g.underWay < maxConcurrent && len(g.waiting) >= enough {
+	if g.underWay == 0 || g.underWay < maxConcurrent && len(g.waiting) >= minForSecond {
 		g.underWay++
 		s.sendNext()
 	}
@@ -126,7 +126,7 @@ func (s *Store) alone(ctx context.Context, r *request) outcome {
 }
 
 // hold counts a transaction as under way until the function that it returns is called, or
-// patience is over.
+// slowAfter is over.
 func (s *Store) hold() (release func()) {
 	g := &s.group
 	once := sync.OnceFunc(func() {
@@ -134,7 +134,7 @@ func (s *Store) hold() (release func()) {
 		defer g.mu.Unlock()
 		s.sendNext()
 	})
-	late := time.AfterFunc(patience, once)
+	late := time.AfterFunc(slowAfter, once)
 	return func() {
 		late.Stop()
 		once()
@@ -146,7 +146,7 @@ func (s *Store) hold() (release func()) {
 func (s *Store) sendNext() {
 	g := &s.group
 	alone := g.underWay == 1 && len(g.waiting) > 0
-	if (alone || len(g.waiting) >= enough) && s.tasks.start(s.sendWaiting) {
+	if (alone || len(g.waiting) >= minForSecond) && s.tasks.start(s.sendWaiting) {
 		return
 	}
 	g.underWay-- // if the store was closed, the contexts of those that wait have ended
@@ -226,5 +226,5 @@ func (g *group) take(most int) []*request {
 // createRequest is the transaction of a create.
 func createRequest(m *member, claim store.Claim, marks clientv3.LeaseID) *request {
 	return &request{key: claim.Key, size: len(claim.Value), puts: true, op: clientv3.OpTxn(
-		[]clientv3.Cmp{absent(claim.Key), absent(markOf(claim.Key, claim.Nonce))}, putsOf(m, claim, marks), look(claim.Key))}
+		[]clientv3.Cmp{absent(claim.Key), absent(markOf(claim.Key, claim.Nonce))}, putsOf(m, claim, marks), readOps(claim.Key))}
 }

@@ -77,7 +77,7 @@ func (d *guardedOp) learnNotMine(f found) {
 	switch {
 	case d.revision == 0 || d.stray != "":
 		d.done = true
-	case f.beside != nil && f.beside.ModRevision == d.revision:
+	case f.noteKV != nil && f.noteKV.ModRevision == d.revision:
 		d.stray = noteOf(d.key)
 	case f.value != nil && f.value.ModRevision == d.revision:
 		d.stray = d.key
@@ -106,40 +106,40 @@ func (d *guardedOp) operation() clientv3.Op {
 	switch beside := noteOf(d.key); {
 	case d.stray != "":
 		return clientv3.OpTxn([]clientv3.Cmp{clientv3.Compare(clientv3.ModRevision(d.stray), "=", d.revision)},
-			[]clientv3.Op{clientv3.OpDelete(d.stray)}, look(d.key))
+			[]clientv3.Op{clientv3.OpDelete(d.stray)}, readOps(d.key))
 	case d.remove:
 		return clientv3.OpTxn(untouched(d.key, d.revision),
-			[]clientv3.Op{clientv3.OpDelete(d.key), clientv3.OpDelete(beside)}, look(d.key))
+			[]clientv3.Op{clientv3.OpDelete(d.key), clientv3.OpDelete(beside)}, readOps(d.key))
 	case d.onto != 0:
 		on := clientv3.WithLease(d.onto)
 		return clientv3.OpTxn(untouched(d.key, d.revision), []clientv3.Op{
 			clientv3.OpPut(d.key, "", clientv3.WithIgnoreValue(), on),
 			clientv3.OpPut(beside, "", clientv3.WithIgnoreValue(), on),
-		}, look(d.key))
+		}, readOps(d.key))
 	case d.writes():
 		return clientv3.OpTxn(untouched(d.key, d.revision), []clientv3.Op{
 			clientv3.OpPut(d.key, string(d.value), clientv3.WithIgnoreLease()),
 			clientv3.OpPut(beside, d.written().String(), clientv3.WithIgnoreLease()),
-		}, look(d.key))
+		}, readOps(d.key))
 	}
-	return clientv3.OpTxn(untouched(d.key, d.revision), nil, look(d.key))
+	return clientv3.OpTxn(untouched(d.key, d.revision), nil, readOps(d.key))
 }
 
-// carryOut carries out operations. Afterwards each is done, with its error if it has one. None
+// execute carries out operations. Afterwards each is done, with its error if it has one. None
 // waits for those of another transaction, except for one of the same key.
-func (s *Store) carryOut(ctx context.Context, items []*guardedOp) {
-	for open := due(items); len(open) > 0; open = due(items) {
+func (s *Store) execute(ctx context.Context, items []*guardedOp) {
+	for open := firstPerKey(items); len(open) > 0; open = firstPerKey(items) {
 		inParallel(slices.Collect(slices.Chunk(open, s.guarded())), func(some []*guardedOp) {
-			for open := trying(some); len(open) > 0; open = trying(some) {
+			for open := nextTry(some); len(open) > 0; open = nextTry(some) {
 				s.learn(ctx, open)
-				inParallel(cut(open, s.guarded()), func(chunk []*guardedOp) { s.send(ctx, chunk) })
+				inParallel(chunksOf(open, s.guarded()), func(chunk []*guardedOp) { s.send(ctx, chunk) })
 			}
 		})
 	}
 }
 
 // due returns of each key the first operation that is not done.
-func due(items []*guardedOp) (open []*guardedOp) {
+func firstPerKey(items []*guardedOp) (open []*guardedOp) {
 	seen := make(map[string]struct{})
 	for _, d := range items {
 		if _, later := seen[d.key]; !d.done && !later {
@@ -151,7 +151,7 @@ func due(items []*guardedOp) (open []*guardedOp) {
 }
 
 // trying returns the operations that are not done. One that was tried often enough fails.
-func trying(items []*guardedOp) (open []*guardedOp) {
+func nextTry(items []*guardedOp) (open []*guardedOp) {
 	for _, d := range items {
 		if d.done {
 			continue
@@ -192,7 +192,7 @@ func (s *Store) learn(ctx context.Context, items []*guardedOp) {
 
 // cut puts operations of different keys into chunks that a transaction can have: so many
 // operations, of so many bytes, and no writes together with what can be sent again.
-func cut(open []*guardedOp, most int) (chunks [][]*guardedOp) {
+func chunksOf(open []*guardedOp, most int) (chunks [][]*guardedOp) {
 	for _, puts := range []bool{false, true} {
 		var chunk []*guardedOp
 		size := 0
@@ -230,7 +230,7 @@ func (s *Store) send(ctx context.Context, chunk []*guardedOp) {
 	}
 	try, cancel := ctx, func() {}
 	if !chunk[0].puts() {
-		try, cancel = within(ctx, min(pulse, time.Second<<(chunk[0].tries-1)))
+		try, cancel = tryWithin(ctx, min(memberTimeout, time.Second<<(chunk[0].tries-1)))
 	}
 	defer cancel()
 	if d := chunk[0]; len(chunk) == 1 {
@@ -296,16 +296,16 @@ func (d *guardedOp) failed(i intent, err error) {
 func (s *Store) remove(ctx context.Context, t store.LeaseRef, f found, from clientv3.LeaseID) error {
 	d := &guardedOp{op: "delete", key: f.key, ref: t, remove: true, from: from}
 	d.learn(f)
-	s.carryOut(ctx, []*guardedOp{d})
+	s.execute(ctx, []*guardedOp{d})
 	return d.err
 }
 
 // recall tells an operation what this store knows of the record from its own writes.
-func (s *Store) recall(d *guardedOp) *member {
+func (s *Store) fillKnown(d *guardedOp) *member {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := s.held[d.key]
-	if d.ref.Token == 0 || m == nil || !m.of(d.ref) {
+	if d.ref.Token == 0 || m == nil || !m.matches(d.ref) {
 		return nil
 	}
 	d.revision, d.lease = m.revision, m.shared.lease
@@ -317,7 +317,7 @@ func (s *Store) recall(d *guardedOp) *member {
 }
 
 // remember takes in what became of an operation on a member.
-func (s *Store) remember(m *member, d *guardedOp) {
+func (s *Store) updateMember(m *member, d *guardedOp) {
 	if m == nil {
 		return
 	}

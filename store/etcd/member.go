@@ -13,33 +13,33 @@ import (
 
 // member is a record that this store put on a shared etcd lease.
 type member struct {
-	shared   *sharedLease
-	key      string
-	nonce    store.Nonce
-	token    store.Token // zero while the create is in doubt
-	since    time.Time   // when the create was answered
-	revision int64       // at which record and note were last written
-	seq      uint64
-	size     int
-	until    time.Time // as its holder was told; then nobody wants it any more
-	calls    int       // under way that want it all the same
-	unwanted bool      // it is to go: its time is over, its delete was not confirmed, or it is no longer its holder's
-	doubted  bool      // a create with its nonce was in doubt and may still be under way
-	astray   bool      // and may have put the record on another lease of this store
+	shared    *sharedLease
+	key       string
+	nonce     store.Nonce
+	token     store.Token // zero while the create is in doubt
+	since     time.Time   // when the create was answered
+	revision  int64       // at which record and note were last written
+	seq       uint64
+	size      int
+	until     time.Time // as its holder was told; then nobody wants it any more
+	pins      int       // under way that want it all the same
+	unwanted  bool      // it is to go: its time is over, its delete was not confirmed, or it is no longer its holder's
+	doubted   bool      // a create with its nonce was in doubt and may still be under way
+	elsewhere bool      // and may have put the record on another lease of this store
 }
 
 // of reports whether the record is that of a term.
-func (m *member) of(t store.LeaseRef) bool {
+func (m *member) matches(t store.LeaseRef) bool {
 	if t.Token != 0 {
 		return m.token == t.Token
 	}
 	return m.nonce == t.Nonce
 }
 
-// leaseAlone is the lease on which alone the record is to be deleted, or zero if it can be
+// onlyLease is the lease on which alone the record is to be deleted, or zero if it can be
 // on another.
-func (m *member) leaseAlone() clientv3.LeaseID {
-	if m.astray {
+func (m *member) onlyLease() clientv3.LeaseID {
+	if m.elsewhere {
 		return 0
 	}
 	return m.shared.lease
@@ -54,11 +54,11 @@ func (s *Store) pin(items []*guardedOp) (wanted, late []*member) {
 	for _, d := range items {
 		for _, m := range []*member{s.held[d.key], s.doubts[d.ref.Nonce]} {
 			switch {
-			case m == nil || !m.of(d.ref):
+			case m == nil || !m.matches(d.ref):
 			case m.unwanted:
 				late = append(late, m)
 			default:
-				m.calls++
+				m.pins++
 				wanted = append(wanted, m)
 			}
 		}
@@ -70,7 +70,7 @@ func (s *Store) unpin(members []*member) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range members {
-		m.calls--
+		m.pins--
 	}
 }
 
@@ -84,11 +84,11 @@ func (s *Store) addMember(m *member) (until time.Time) {
 	m.since, m.until = time.Now(), m.shared.until()
 	if before := s.doubts[m.nonce]; before != nil {
 		m.doubted = true
-		m.astray = before.astray || before.shared != m.shared
+		m.elsewhere = before.elsewhere || before.shared != m.shared
 		s.drop(before)
 	}
 	switch {
-	case m.shared.over != nil:
+	case m.shared.endErr != nil:
 		return m.until
 	case m.token == 0:
 		s.addInDoubt(m)
@@ -117,7 +117,7 @@ func (s *Store) addHeld(m *member) {
 	switch {
 	case before == nil:
 	case before.token == m.token:
-		m.doubted, m.astray = m.doubted || before.doubted, m.astray || before.astray
+		m.doubted, m.elsewhere = m.doubted || before.doubted, m.elsewhere || before.elsewhere
 		s.drop(before)
 	case before.token > m.token:
 		m.unwanted = true
@@ -140,15 +140,15 @@ func (s *Store) discard(ctx context.Context, leftovers []*member) (err error) {
 				from: m.shared.lease, revision: m.revision})
 			continue
 		}
-		if err := s.endNonce(ctx, m.key, m.nonce, m.leaseAlone()); err != nil {
-			return stuck(m.key, err)
+		if err := s.endNonce(ctx, m.key, m.nonce, m.onlyLease()); err != nil {
+			return leftoverError(m.key, err)
 		}
 		s.forget(m) // now, so that many are got rid of in more than one try
 	}
-	s.carryOut(ctx, items)
+	s.execute(ctx, items)
 	for i, d := range items {
 		if d.err != nil {
-			err = stuck(d.key, d.err)
+			err = leftoverError(d.key, d.err)
 		} else {
 			s.forget(members[i])
 		}
@@ -158,7 +158,7 @@ func (s *Store) discard(ctx context.Context, leftovers []*member) (err error) {
 
 // stuck is the error of a keep-alive before which key had to go and did not. If the
 // servers refuse that for good, as after a change of the user's rights, the lease is left.
-func stuck(key string, err error) error {
+func leftoverError(key string, err error) error {
 	if isDenied(err) || errors.Is(err, errBusy) {
 		return errLeft
 	}

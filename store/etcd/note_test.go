@@ -42,18 +42,18 @@ func FuzzWhatIsReadAsANoteIsOne(f *testing.F) {
 }
 
 // pairOf is a record of ours as it is stored.
-func pairOf() (value, beside *mvccpb.KeyValue) {
+func pairOf() (value, noteKV *mvccpb.KeyValue) {
 	n := note{nonce: store.Nonce{1}, seq: 7, ttl: 45 * time.Second, size: 5}
 	return &mvccpb.KeyValue{Value: []byte("value"), CreateRevision: 11, ModRevision: 15, Lease: 99},
 		&mvccpb.KeyValue{Value: []byte(n.String()), CreateRevision: 3, ModRevision: 15, Lease: 99}
 }
 
 func TestARecordIsOursOnlyAsOneWithItsNote(t *testing.T) {
-	value, beside := pairOf()
-	if f := inspect("key", value, beside); !f.ours || f.token() != 11 || f.note.seq != 7 {
+	value, noteKV := pairOf()
+	if f := inspect("key", value, noteKV); !f.ours || f.token() != 11 || f.note.seq != 7 {
 		t.Fatalf("%+v", f)
 	}
-	for name, change := range map[string]func(value, beside *mvccpb.KeyValue){
+	for name, change := range map[string]func(value, noteKV *mvccpb.KeyValue){
 		"a put over it":            func(v, _ *mvccpb.KeyValue) { v.ModRevision++ },
 		"a put with another lease": func(v, _ *mvccpb.KeyValue) { v.ModRevision, v.Lease = 16, 98 },
 		"no lease":                 func(v, b *mvccpb.KeyValue) { v.Lease, b.Lease = 0, 0 },
@@ -61,16 +61,16 @@ func TestARecordIsOursOnlyAsOneWithItsNote(t *testing.T) {
 		"an older note":            func(_, b *mvccpb.KeyValue) { b.ModRevision-- },
 		"a note of no form":        func(_, b *mvccpb.KeyValue) { b.Value = []byte("note") },
 	} {
-		value, beside := pairOf()
-		change(value, beside)
-		if f := inspect("key", value, beside); f.ours || f.token() != 0 || f.has(store.ByNonce(store.Nonce{1})) {
+		value, noteKV := pairOf()
+		change(value, noteKV)
+		if f := inspect("key", value, noteKV); f.ours || f.token() != 0 || f.has(store.ByNonce(store.Nonce{1})) {
 			t.Errorf("%s: %+v", name, f)
 		}
 	}
 	if f := inspect("key", value, nil); f.ours {
 		t.Error("a record without a note is ours")
 	}
-	if f := inspect("key", nil, beside); f.ours {
+	if f := inspect("key", nil, noteKV); f.ours {
 		t.Error("a note without a record is ours")
 	}
 }

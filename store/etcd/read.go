@@ -16,7 +16,7 @@ import (
 type found struct {
 	key    string
 	value  *mvccpb.KeyValue // nil for nothing
-	beside *mvccpb.KeyValue // the note as it is stored; nil for none
+	noteKV *mvccpb.KeyValue // the note as it is stored; nil for none
 	note   note             // if the record is ours
 	ours   bool
 	at     int64 // the revision, if that was asked for
@@ -24,13 +24,13 @@ type found struct {
 
 // inspect says whose record it is. Ours and its note have one revision, because only
 // the library writes notes and it never writes one of the two alone.
-func inspect(key string, value, beside *mvccpb.KeyValue) found {
-	f := found{key: key, value: value, beside: beside}
-	if value == nil || beside == nil || value.ModRevision != beside.ModRevision ||
-		value.Lease == 0 || value.Lease != beside.Lease {
+func inspect(key string, value, noteKV *mvccpb.KeyValue) found {
+	f := found{key: key, value: value, noteKV: noteKV}
+	if value == nil || noteKV == nil || value.ModRevision != noteKV.ModRevision ||
+		value.Lease == 0 || value.Lease != noteKV.Lease {
 		return f
 	}
-	f.note, f.ours = parseNote(string(beside.Value))
+	f.note, f.ours = parseNote(string(noteKV.Value))
 	return f
 }
 
@@ -55,7 +55,7 @@ func (f found) record() store.Record {
 }
 
 // look reads a key and its note.
-func look(key string) []clientv3.Op {
+func readOps(key string) []clientv3.Op {
 	return []clientv3.Op{clientv3.OpGet(key), clientv3.OpGet(noteOf(key))}
 }
 
@@ -67,7 +67,7 @@ func decode(key string, answers []response) found {
 // read returns what is under keys. Those that one transaction has room for are read at one
 // revision.
 func (s *Store) read(ctx context.Context, keys ...string) ([]found, error) {
-	all, err := insistently(func() ([]found, error) { return s.readOnce(ctx, keys) })
+	all, err := retryHung(func() ([]found, error) { return s.readOnce(ctx, keys) })
 	if s.learnLimit(err); !errors.Is(err, rpctypes.ErrTooManyOps) || len(keys) == 1 {
 		return all, err
 	}
@@ -79,11 +79,11 @@ func (s *Store) read(ctx context.Context, keys ...string) ([]found, error) {
 }
 
 func (s *Store) readOnce(ctx context.Context, keys []string) ([]found, error) {
-	ctx, cancel := patiently(ctx)
+	ctx, cancel := tryContext(ctx)
 	defer cancel()
 	ops := make([]clientv3.Op, 0, 2*len(keys))
 	for _, key := range keys {
-		ops = append(ops, look(key)...)
+		ops = append(ops, readOps(key)...)
 	}
 	answer, answers, err := s.commit(ctx, nil, ops, nil)
 	if err != nil {
@@ -113,8 +113,8 @@ func (s *Store) timeLeft(ctx context.Context, id clientv3.LeaseID) (time.Duratio
 	if id == 0 {
 		return store.Forever, nil
 	}
-	answer, err := insistently(func() (*clientv3.LeaseTimeToLiveResponse, error) {
-		ctx, cancel := patiently(ctx)
+	answer, err := retryHung(func() (*clientv3.LeaseTimeToLiveResponse, error) {
+		ctx, cancel := tryContext(ctx)
 		defer cancel()
 		answer, err := s.client.TimeToLive(ctx, id)
 		return answer, cause(ctx, err)

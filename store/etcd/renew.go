@@ -74,7 +74,7 @@ func (s *Store) renewAll(ctx context.Context, items []*guardedOp) {
 func (s *Store) renewSome(ctx context.Context, items []*guardedOp, late []*member, err error) {
 	members := make([]*member, len(items))
 	for i, d := range items {
-		if members[i] = s.recall(d); slices.Contains(late, members[i]) {
+		if members[i] = s.fillKnown(d); slices.Contains(late, members[i]) {
 			d.fail(failed("renew", d.key, reads, err))
 		}
 	}
@@ -82,8 +82,8 @@ func (s *Store) renewSome(ctx context.Context, items []*guardedOp, late []*membe
 	leases := s.renewLeases(ctx, items, members)
 	var strays []*guardedOp
 	for i, d := range items {
-		s.remember(members[i], d)
-		if !s.conclude(d, leases) {
+		s.updateMember(members[i], d)
+		if !s.answerRenew(d, leases) {
 			strays = append(strays, d)
 		}
 	}
@@ -93,7 +93,7 @@ func (s *Store) renewSome(ctx context.Context, items []*guardedOp, late []*membe
 
 // conclude answers an operation, unless it was carried out and its record has yet to be adopted.
 // The holder of one whose keep-alive was not confirmed wants its record as before.
-func (s *Store) conclude(d *guardedOp, leases map[clientv3.LeaseID]renewal) bool {
+func (s *Store) answerRenew(d *guardedOp, leases map[clientv3.LeaseID]renewal) bool {
 	r, asked := leases[d.lease]
 	switch {
 	case d.err != nil:
@@ -101,7 +101,7 @@ func (s *Store) conclude(d *guardedOp, leases map[clientv3.LeaseID]renewal) bool
 		return false
 	default:
 		if r.answer(d); d.err == nil {
-			s.promise(d.key, d.ref.Token, d.until)
+			s.extendUntil(d.key, d.ref.Token, d.until)
 		}
 	}
 	return true
@@ -132,7 +132,7 @@ func (r renewal) answer(d *guardedOp) {
 // renewLeases sends the keep-alives for operations, all at once, and carries the operations out.
 // The operations on one etcd lease do not wait for those on another.
 func (s *Store) renewLeases(ctx context.Context, items []*guardedOp, members []*member) map[clientv3.LeaseID]renewal {
-	count := manyChecks(items)
+	listKeys := manyChecks(items)
 	on := make(map[clientv3.LeaseID][]int) // the operations on each lease that this store keeps alive
 	var others []*guardedOp
 	for i, d := range items {
@@ -150,19 +150,19 @@ func (s *Store) renewLeases(ctx context.Context, items []*guardedOp, members []*
 	var mu sync.Mutex
 	for lease, places := range on {
 		all.Go(func() {
-			until, err := s.renewLease(ctx, lease, count)
+			until, err := s.renewLease(ctx, lease, listKeys)
 			mu.Lock()
 			renewals[lease] = renewal{until, err}
 			mu.Unlock()
-			if count {
-				s.carryOut(ctx, s.confirmed(items, members, places))
+			if listKeys {
+				s.execute(ctx, s.confirmed(items, members, places))
 			}
 		})
 	}
-	if count {
-		s.carryOut(ctx, others)
+	if listKeys {
+		s.execute(ctx, others)
 	} else {
-		s.carryOut(ctx, items)
+		s.execute(ctx, items)
 	}
 	all.Wait()
 	return renewals
@@ -197,14 +197,14 @@ func (s *Store) confirmed(items []*guardedOp, members []*member, places []int) (
 }
 
 // renewLease keeps a lease of this store alive.
-func (s *Store) renewLease(ctx context.Context, lease clientv3.LeaseID, count bool) (until time.Time, err error) {
+func (s *Store) renewLease(ctx context.Context, lease clientv3.LeaseID, listKeys bool) (until time.Time, err error) {
 	s.mu.Lock()
 	sh := s.sharedOf(lease)
 	s.mu.Unlock()
 	if sh == nil {
 		return time.Time{}, errLeft
 	}
-	err = s.keepAlive(ctx, sh, count)
+	err = s.keepAlive(ctx, sh, listKeys)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return sh.until(), err
@@ -222,7 +222,7 @@ func (s *Store) keeps(lease clientv3.LeaseID) bool {
 func (s *Store) sharedOf(lease clientv3.LeaseID) *sharedLease {
 	for _, p := range s.pools {
 		for _, sh := range p.leases {
-			if sh.lease == lease && sh.over == nil {
+			if sh.lease == lease && sh.endErr == nil {
 				return sh
 			}
 		}
@@ -231,7 +231,7 @@ func (s *Store) sharedOf(lease clientv3.LeaseID) *sharedLease {
 }
 
 // promise notes until when the holder of a record was told that it has it.
-func (s *Store) promise(key string, token store.Token, until time.Time) {
+func (s *Store) extendUntil(key string, token store.Token, until time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if m := s.held[key]; m != nil && m.token == token {

@@ -22,22 +22,22 @@ const (
 
 // sharedLease is one etcd lease and the records on it. The store's mutex guards it.
 type sharedLease struct {
-	lease    clientv3.LeaseID
-	ttl      time.Duration // that was granted
-	sent     time.Time     // when the last keep-alive that was confirmed was sent
-	members  map[*member]struct{}
-	pending  int           // creates in flight
-	over     error         // why it is not kept alive any more; nil while it is
-	suspect  bool          // the server said so of this lease or of another
-	underWay chan struct{} // closed when the keep-alive under way is over; nil while there is none
-	census   census
-	heard    time.Time // when a delete of a record on it was last heard of
+	lease      clientv3.LeaseID
+	ttl        time.Duration // that was granted
+	sent       time.Time     // when the last keep-alive that was confirmed was sent
+	members    map[*member]struct{}
+	pending    int           // creates in flight
+	endErr     error         // why it is not kept alive any more; nil while it is
+	suspect    bool          // the server said so of this lease or of another
+	underWay   chan struct{} // closed when the keep-alive under way is over; nil while there is none
+	attached   attachedKeys
+	deleteSeen time.Time // when a delete of a record on it was last heard of
 }
 
 // census is what the server says is on a lease. A key that was deleted, or put by
 // another program, is not.
-type census struct {
-	taken time.Time // when it was asked for
+type attachedKeys struct {
+	asked time.Time // when it was asked for
 	names map[string]struct{}
 }
 
@@ -50,15 +50,15 @@ func (sh *sharedLease) fresh(now time.Time) bool {
 }
 
 // counted reports whether the last census is recent enough for another call.
-func (sh *sharedLease) counted(now time.Time) bool {
-	return sh.census.taken.After(sh.heard) && now.Before(sh.census.taken.Add(sh.ttl/freshness))
+func (sh *sharedLease) attachedFresh(now time.Time) bool {
+	return sh.attached.asked.After(sh.deleteSeen) && now.Before(sh.attached.asked.Add(sh.ttl/freshness))
 }
 
 // confirms reports whether the last census found a record in its place.
 func (sh *sharedLease) confirms(m *member) bool {
-	_, there := sh.census.names[m.key]
-	_, noted := sh.census.names[noteOf(m.key)]
-	return there && noted && sh.census.taken.After(m.since) && sh.census.taken.After(sh.heard)
+	_, there := sh.attached.names[m.key]
+	_, noted := sh.attached.names[noteOf(m.key)]
+	return there && noted && sh.attached.asked.After(m.since) && sh.attached.asked.After(sh.deleteSeen)
 }
 
 // empty reports whether the lease can be revoked: nothing is on it, nor about to be.
@@ -67,7 +67,7 @@ func (sh *sharedLease) empty() bool { return len(sh.members) == 0 && sh.pending 
 // takes reports whether there is room for one more. A lease that may have ended by
 // itself takes none.
 func (sh *sharedLease) takes(now time.Time) bool {
-	return sh.over == nil && now.Before(sh.until()) && len(sh.members)+sh.pending < maxMembers
+	return sh.endErr == nil && now.Before(sh.until()) && len(sh.members)+sh.pending < maxMembers
 }
 
 // leftovers are the members that nobody wants any more, nor can want from here on. They
@@ -75,7 +75,7 @@ func (sh *sharedLease) takes(now time.Time) bool {
 func (sh *sharedLease) leftovers(now time.Time) []*member {
 	var some []*member
 	for m := range sh.members {
-		if over := m.calls == 0 && now.After(m.until); m.unwanted || over {
+		if over := m.pins == 0 && now.After(m.until); m.unwanted || over {
 			m.unwanted = true
 			some = append(some, m)
 		}
@@ -91,7 +91,7 @@ type pool struct {
 
 // room returns a shared etcd lease with room for one more record, whose create counts as in
 // flight from here on, until leave.
-func (s *Store) room(ctx context.Context, ttl int64) (*sharedLease, error) {
+func (s *Store) acquireShared(ctx context.Context, ttl int64) (*sharedLease, error) {
 	for {
 		sh, wait := s.reserve(ttl)
 		switch {
@@ -107,7 +107,7 @@ func (s *Store) room(ctx context.Context, ttl int64) (*sharedLease, error) {
 		if err == nil {
 			return sh, nil
 		}
-		s.leave(sh)
+		s.unreserve(sh)
 		if !isGone(err) && !errors.Is(err, errLeft) {
 			return nil, err
 		}
@@ -158,7 +158,7 @@ func (s *Store) grantShared(ctx context.Context, ttl int64) (*sharedLease, error
 // grant has a lease granted for exactly ttl seconds. A server that grants more has a
 // minimum: the lease is given back, and the error names it.
 func (s *Store) grant(ctx context.Context, ttl int64) (clientv3.LeaseID, error) {
-	ctx, cancel := patiently(ctx)
+	ctx, cancel := tryContext(ctx)
 	defer cancel()
 	answer, err := s.client.Grant(ctx, ttl)
 	if err != nil {
@@ -174,7 +174,7 @@ func (s *Store) grant(ctx context.Context, ttl int64) (clientv3.LeaseID, error) 
 }
 
 // leave ends a create in flight that put nothing on the shared etcd lease.
-func (s *Store) leave(sh *sharedLease) {
+func (s *Store) unreserve(sh *sharedLease) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sh.pending--
@@ -182,14 +182,14 @@ func (s *Store) leave(sh *sharedLease) {
 
 // keepAlive returns once a keep-alive is confirmed that is recent, and a census is taken
 // that is, if the caller counts on one. Calls that come together share them.
-func (s *Store) keepAlive(ctx context.Context, sh *sharedLease, count bool) error {
+func (s *Store) keepAlive(ctx context.Context, sh *sharedLease, listKeys bool) error {
 	for {
 		s.mu.Lock()
 		switch underWay := sh.underWay; {
-		case sh.over != nil:
+		case sh.endErr != nil:
 			s.mu.Unlock()
-			return sh.over // which is never changed
-		case sh.fresh(time.Now()) && (!count || sh.counted(time.Now())):
+			return sh.endErr // which is never changed
+		case sh.fresh(time.Now()) && (!listKeys || sh.attachedFresh(time.Now())):
 			s.mu.Unlock()
 			return nil
 		case underWay != nil:
@@ -201,24 +201,24 @@ func (s *Store) keepAlive(ctx context.Context, sh *sharedLease, count bool) erro
 		}
 		sh.underWay = make(chan struct{})
 		s.mu.Unlock()
-		return s.renewShared(ctx, sh, count)
+		return s.renewShared(ctx, sh, listKeys)
 	}
 }
 
 // renewShared sends a keep-alive, after what nobody wants any more is off the lease. If that
 // cannot be had the lease must not be renewed.
-func (s *Store) renewShared(ctx context.Context, sh *sharedLease, count bool) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, min(pulse, sh.ttl/4), errHung)
+func (s *Store) renewShared(ctx context.Context, sh *sharedLease, listKeys bool) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, min(memberTimeout, sh.ttl/4), errHung)
 	defer cancel() // others wait for this, who may have less time than the caller
 	var sent time.Time
-	var found census
-	err := s.clear(ctx, sh)
+	var attached attachedKeys
+	err := s.deleteLeftovers(ctx, sh)
 	if err == nil {
 		sent = time.Now()
-		_, err = s.keepAliveOnce(ctx, sh.lease)
+		_, err = s.sendKeepAlive(ctx, sh.lease)
 	}
-	if err == nil && count {
-		found = s.count(ctx, sh.lease)
+	if err == nil && listKeys {
+		attached = s.listAttached(ctx, sh.lease)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -227,8 +227,8 @@ func (s *Store) renewShared(ctx context.Context, sh *sharedLease, count bool) er
 	switch {
 	case err == nil:
 		sh.sent, sh.suspect = sent, false
-		if count {
-			sh.census = found
+		if listKeys {
+			sh.attached = attached
 		}
 	case isGone(err):
 		s.abandon(sh, rpctypes.ErrLeaseNotFound)
@@ -239,7 +239,7 @@ func (s *Store) renewShared(ctx context.Context, sh *sharedLease, count bool) er
 }
 
 // clear deletes the leftovers of a shared etcd lease.
-func (s *Store) clear(ctx context.Context, sh *sharedLease) error {
+func (s *Store) deleteLeftovers(ctx context.Context, sh *sharedLease) error {
 	s.mu.Lock()
 	leftovers := sh.leftovers(time.Now())
 	s.mu.Unlock()
@@ -248,17 +248,17 @@ func (s *Store) clear(ctx context.Context, sh *sharedLease) error {
 
 // count takes a census. If it cannot be had nothing is confirmed, and each record is
 // checked by itself.
-func (s *Store) count(ctx context.Context, id clientv3.LeaseID) census {
-	taken := time.Now()
+func (s *Store) listAttached(ctx context.Context, id clientv3.LeaseID) attachedKeys {
+	asked := time.Now()
 	answer, err := s.client.TimeToLive(ctx, id, clientv3.WithAttachedKeys())
 	if err != nil {
-		return census{taken: taken}
+		return attachedKeys{asked: asked}
 	}
 	names := make(map[string]struct{}, len(answer.Keys))
 	for _, name := range answer.Keys {
 		names[string(name)] = struct{}{}
 	}
-	return census{taken, names}
+	return attachedKeys{asked, names}
 }
 
 // prune forgets shared etcd leases that have ended by themselves. The mutex is the
@@ -269,7 +269,7 @@ func (s *Store) prune(p *pool, now time.Time) {
 		if idle := sh.pending == 0 && sh.underWay == nil; idle && now.After(sh.until().Add(sh.ttl)) {
 			s.abandon(sh, rpctypes.ErrLeaseNotFound)
 		}
-		if sh.over == nil {
+		if sh.endErr == nil {
 			kept = append(kept, sh)
 		}
 	}
@@ -279,18 +279,18 @@ func (s *Store) prune(p *pool, now time.Time) {
 // abandon forgets a shared etcd lease that is not kept alive any more, and all on it. The
 // mutex is the caller's.
 func (s *Store) abandon(sh *sharedLease, why error) {
-	sh.over = why
+	sh.endErr = why
 	for m := range sh.members {
 		s.drop(m)
 	}
 }
 
 // hear takes in that a record was deleted: what a census said of it is no longer so.
-func (s *Store) hear(key string) {
+func (s *Store) invalidateAttached(key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if m := s.held[key]; m != nil {
-		m.shared.heard = time.Now()
+		m.shared.deleteSeen = time.Now()
 	}
 }
 

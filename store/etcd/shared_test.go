@@ -53,7 +53,7 @@ func TestAShardTakesNoMoreThanItsBoundAndNoneWhenItMayHaveEnded(t *testing.T) {
 	if sh.pending = 0; !sh.takes(t0) {
 		t.Error("there is room for one")
 	}
-	if sh.over = errLeft; sh.takes(t0) {
+	if sh.endErr = errLeft; sh.takes(t0) {
 		t.Error("a lease that is not kept alive takes none")
 	}
 }
@@ -76,9 +76,9 @@ func TestLeftoversAreWhatNobodyWants(t *testing.T) {
 	sh := newShared(10 * time.Second)
 	now := t0.Add(5 * time.Second)
 	sh.with(&member{key: "wanted", until: now})
-	sh.with(&member{key: "being renewed", until: now.Add(-1), calls: 1})
+	sh.with(&member{key: "being renewed", until: now.Add(-1), pins: 1})
 	old := sh.with(&member{key: "not renewed", until: now.Add(-1)})
-	doubt := sh.with(&member{key: "delete in doubt", until: now.Add(time.Second), unwanted: true, calls: 1})
+	doubt := sh.with(&member{key: "delete in doubt", until: now.Add(time.Second), unwanted: true, pins: 1})
 	got := sh.leftovers(now)
 	if len(got) != 2 || !slices.Contains(got, old) || !slices.Contains(got, doubt) {
 		t.Errorf("%d leftovers", len(got))
@@ -113,16 +113,16 @@ func TestWhatIsToGoCannotBeWantedAgain(t *testing.T) {
 func TestACensusVouchesOnlyForWhatItCouldSee(t *testing.T) {
 	sh := newShared(16 * time.Second)
 	names := func(all ...string) {
-		sh.census = census{taken: t0, names: make(map[string]struct{})}
+		sh.attached = attachedKeys{asked: t0, names: make(map[string]struct{})}
 		for _, name := range all {
-			sh.census.names[name] = struct{}{}
+			sh.attached.names[name] = struct{}{}
 		}
 	}
 	m := sh.with(&member{key: "key", since: t0.Add(-1)})
 	if names("key", noteOf("key")); !sh.confirms(m) {
 		t.Error("record and note are in their place")
 	}
-	if !sh.counted(t0.Add(time.Second-1)) || sh.counted(t0.Add(time.Second)) {
+	if !sh.attachedFresh(t0.Add(time.Second-1)) || sh.attachedFresh(t0.Add(time.Second)) {
 		t.Error("a census serves for a sixteenth of the ttl")
 	}
 	if names("key"); sh.confirms(m) {
@@ -159,9 +159,9 @@ func TestAChunkHasNoKeyTwiceAndBoundedBytes(t *testing.T) {
 	items = append(items, &guardedOp{key: "huge", value: make([]byte, store.MaxValue), seq: 1, revision: 1}, &guardedOp{key: "done", done: true})
 	const most = 124
 	sent := 0
-	for open := due(items); len(open) > 0; open = due(items) {
+	for open := firstPerKey(items); len(open) > 0; open = firstPerKey(items) {
 		keys := make(map[string]bool)
-		for _, chunk := range cut(open, most) {
+		for _, chunk := range chunksOf(open, most) {
 			bytes := 0
 			for _, d := range chunk {
 				if keys[d.key] {
@@ -201,7 +201,7 @@ func TestADeleteWithoutAnAnswerIsTriedAgainAndStaysInDoubt(t *testing.T) {
 		}
 	}
 	for range maxTries + 1 {
-		trying([]*guardedOp{d})
+		nextTry([]*guardedOp{d})
 	}
 	if !errors.Is(d.err, store.ErrUnavailable) {
 		t.Errorf("never sent, and %v", d.err)
@@ -214,7 +214,7 @@ func TestARecordWhoseKeepAliveFailedIsNoLeftover(t *testing.T) {
 	s := &Store{held: map[string]*member{"key": m}}
 	conclude := func(r renewal) error {
 		d := &guardedOp{op: "renew", key: "key", ref: store.ByToken(7), lease: sh.lease, done: true}
-		if !s.conclude(d, map[clientv3.LeaseID]renewal{sh.lease: r}) {
+		if !s.answerRenew(d, map[clientv3.LeaseID]renewal{sh.lease: r}) {
 			t.Error("the record is one of this store's")
 		}
 		return d.err
@@ -251,7 +251,7 @@ func TestARecordOnALeaseThatIsNotItsMembersIsAdopted(t *testing.T) {
 			s.held["key"] = c.held
 		}
 		d := &guardedOp{op: "renew", key: "key", ref: store.ByToken(7), lease: c.lease, done: true}
-		if got := s.conclude(d, map[clientv3.LeaseID]renewal{sh.lease: {err: c.err}}); got != c.done {
+		if got := s.answerRenew(d, map[clientv3.LeaseID]renewal{sh.lease: {err: c.err}}); got != c.done {
 			t.Errorf("%s: concluded: %v", name, got)
 		}
 	}
@@ -319,8 +319,8 @@ func TestADoubtThatCanBeOnTwoLeasesIsLookedForOnBoth(t *testing.T) {
 	s.addMember(second)
 	again.shared = second.shared
 	s.addMember(again)
-	if first.leaseAlone() == 0 || second.leaseAlone() != 0 || again.leaseAlone() != 0 {
-		t.Errorf("%d, %d, %d", first.leaseAlone(), second.leaseAlone(), again.leaseAlone())
+	if first.onlyLease() == 0 || second.onlyLease() != 0 || again.onlyLease() != 0 {
+		t.Errorf("%d, %d, %d", first.onlyLease(), second.onlyLease(), again.onlyLease())
 	}
 }
 
@@ -330,27 +330,27 @@ func TestADeleteThatIsHeardOfEndsTheCensus(t *testing.T) {
 	m := sh.with(&member{key: "key", since: before.Add(-1)})
 	s := &Store{held: map[string]*member{"key": m}}
 	names := map[string]struct{}{"key": {}, noteOf("key"): {}}
-	sh.census = census{taken: before, names: names}
-	if s.hear("other"); !sh.confirms(m) || !sh.counted(before) {
+	sh.attached = attachedKeys{asked: before, names: names}
+	if s.invalidateAttached("other"); !sh.confirms(m) || !sh.attachedFresh(before) {
 		t.Error("nothing is known of another key")
 	}
-	if s.hear("key"); sh.confirms(m) || sh.counted(before) {
+	if s.invalidateAttached("key"); sh.confirms(m) || sh.attachedFresh(before) {
 		t.Error("the record is vouched for")
 	}
-	sh.census = census{taken: before, names: names} // its answer came after the delete was heard of
-	if sh.confirms(m) || sh.counted(before) {
+	sh.attached = attachedKeys{asked: before, names: names} // its answer came after the delete was heard of
+	if sh.confirms(m) || sh.attachedFresh(before) {
 		t.Error("the record is vouched for by a census that was asked for before")
 	}
 	after := time.Now().Add(time.Second)
-	sh.census = census{taken: after, names: names}
-	if !sh.confirms(m) || !sh.counted(after) {
+	sh.attached = attachedKeys{asked: after, names: names}
+	if !sh.confirms(m) || !sh.attachedFresh(after) {
 		t.Error("a later census counts")
 	}
 }
 
 func TestWhatAnotherStoreTookOverIsLeftToIt(t *testing.T) {
-	value, beside := pairOf()
-	f := inspect("key", value, beside)
+	value, noteKV := pairOf()
+	f := inspect("key", value, noteKV)
 	d := &guardedOp{op: "delete", key: "key", ref: store.ByToken(11), remove: true, from: 98, revision: 3}
 	if d.learn(f); !d.done || d.err != nil {
 		t.Errorf("done: %v, %v", d.done, d.err)
@@ -379,7 +379,7 @@ func TestARecordThatMayHaveBeenPutOnAShardIsLookedForBeforeItIsTrusted(t *testin
 		sh := newShared(10 * time.Second)
 		sh.pending = 1
 		s := &Store{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
-		s.settle(sh, &guardedOp{key: "key", ref: store.ByToken(7), revision: 5, err: c.err})
+		s.addMoved(sh, &guardedOp{key: "key", ref: store.ByToken(7), revision: 5, err: c.err})
 		m := s.held["key"]
 		if sh.pending != 0 || (m != nil) != c.held || m != nil && m.revision != c.revision {
 			t.Errorf("%v: %+v, %d in flight", c.err, m, sh.pending)

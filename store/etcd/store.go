@@ -15,21 +15,21 @@ import (
 
 // Store is a [store.Store] on etcd. [New] makes one; the zero Store is of no use.
 type Store struct {
-	client   *clientv3.Client
-	leases   pb.LeaseClient
-	line     chan line // holds the line that nobody is using, if there is one
-	tasks    *tasks
-	history  *history
-	minTTL   atomic.Int64 // a time.Duration; what the servers grant at least
-	ops      atomic.Int64 // how many operations the servers take in one transaction
-	group    group
-	trimming atomic.Bool // whether a task trims the marks of some key
+	client     *clientv3.Client
+	leases     pb.LeaseClient
+	idleStream chan keepAliveStream // holds the line that nobody is using, if there is one
+	tasks      *tasks
+	revision   *clusterRevision
+	minTTL     atomic.Int64 // a time.Duration; what the servers grant at least
+	ops        atomic.Int64 // how many operations the servers take in one transaction
+	group      group
+	trimming   atomic.Bool // whether a task trims the marks of some key
 
-	mu     sync.Mutex
-	pools  map[int64]*pool // by ttl in seconds
-	held   map[string]*member
-	doubts map[store.Nonce]*member // whose creates are in doubt
-	memory memory
+	mu         sync.Mutex
+	pools      map[int64]*pool // by ttl in seconds
+	held       map[string]*member
+	doubts     map[store.Nonce]*member // whose creates are in doubt
+	marksLease marksLease
 
 	keyWatches map[string]*keyWatch
 
@@ -60,7 +60,7 @@ func New(ctx context.Context, client *clientv3.Client) (*Store, error) {
 		return nil, &store.InvalidError{What: "client", Rule: "must have a connection: keep-alives are sent on it"}
 	}
 	s := &Store{
-		client: client, leases: pb.NewLeaseClient(conn), line: make(chan line, 1), tasks: newTasks(), history: newHistory(),
+		client: client, leases: pb.NewLeaseClient(conn), idleStream: make(chan keepAliveStream, 1), tasks: newTasks(), revision: newClusterRevision(),
 		pools: make(map[int64]*pool), held: make(map[string]*member), doubts: make(map[store.Nonce]*member),
 		keyWatches: make(map[string]*keyWatch),
 		group:      group{keys: make(map[string]struct{})},
@@ -83,17 +83,17 @@ func (s *Store) Close() error {
 	var idle []clientv3.LeaseID
 	for _, p := range s.pools {
 		for _, sh := range p.leases {
-			if sh.empty() && sh.over == nil {
+			if sh.empty() && sh.endErr == nil {
 				s.abandon(sh, store.ErrClosed)
 				idle = append(idle, sh.lease)
 			}
 		}
 	}
-	if m := &s.memory; m.lease != 0 && m.marks == 0 {
+	if m := &s.marksLease; m.lease != 0 && m.marks == 0 {
 		idle, m.lease = append(idle, m.lease), 0
 	}
 	s.mu.Unlock()
-	ctx, cancel := context.WithTimeout(clientv3.WithRequireLeader(context.Background()), farewell)
+	ctx, cancel := context.WithTimeout(clientv3.WithRequireLeader(context.Background()), closeTimeout)
 	defer cancel()
 	for _, lease := range idle {
 		s.client.Revoke(ctx, lease) // if that fails it ends by itself
@@ -101,8 +101,8 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// farewell is how long Close may take to give leases back.
-const farewell = time.Second
+// closeTimeout is how long Close may take to give leases back.
+const closeTimeout = time.Second
 
 // WatchErr returns the error for which a watch hears of no changes at present, the
 // latest of them if there are several. It is nil while all watches hear, and while

@@ -64,7 +64,7 @@ func inParallel[T any](items []T, do func(T)) {
 	for _, item := range items {
 		slots <- struct{}{}
 		release := sync.OnceFunc(func() { <-slots })
-		late := time.AfterFunc(patience, release)
+		late := time.AfterFunc(slowAfter, release)
 		all.Go(func() {
 			defer release()
 			defer late.Stop()
@@ -107,12 +107,12 @@ func (s *Store) commit(ctx context.Context, guards []clientv3.Cmp, then, otherwi
 	if ctx.Err() != nil {
 		return nil, nil, &unsentError{context.Cause(ctx)}
 	}
-	before, _ := s.history.now()
+	before, _ := s.revision.latest()
 	answer, err := s.client.Txn(ctx).If(guards...).Then(then...).Else(otherwise...).Commit()
 	if err != nil {
 		return nil, nil, cause(ctx, err)
 	}
-	s.history.saw(before, answer.Header.Revision)
+	s.revision.observe(before, answer.Header.Revision)
 	return answer, wrap(answer.Responses), nil
 }
 

@@ -105,12 +105,12 @@ func (w *watch) listen(ctx context.Context) {
 	defer w.hub.Close()
 	defer w.store.watchErrs.clear(w)
 	for pause := firstPause; ctx.Err() == nil; pause = min(2*pause, maxPause) {
-		heard, err := w.hear(ctx)
+		opened, err := w.watchOnce(ctx)
 		w.missed()
-		if !heard && w.settle(err) {
+		if !opened && w.settle(err) {
 			return
 		}
-		if heard {
+		if opened {
 			pause = firstPause
 		}
 		if ctx.Err() == nil && !w.deletes {
@@ -174,13 +174,13 @@ func (w *watch) settle(err error) bool {
 
 // hear opens the watches and relays what they tell. They have a stream of their own:
 // the client would put them on one that it has already, though a member hangs there.
-func (w *watch) hear(ctx context.Context) (heard bool, err error) {
+func (w *watch) watchOnce(ctx context.Context) (opened bool, err error) {
 	ctx, stop := context.WithCancel(metadata.AppendToOutgoingContext(ctx, streamKey, store.NewNonce().String()))
 	defer stop()
-	_, broken := w.store.history.now()
-	var beside, gone clientv3.WatchChan
-	err = inTime(stop, func() (err error) {
-		beside, gone, err = w.open(ctx)
+	_, reset := w.store.revision.latest()
+	var noteEvents, deleteEvents clientv3.WatchChan
+	err = withWatchTimeout(stop, func() (err error) {
+		noteEvents, deleteEvents, err = w.open(ctx)
 		return err
 	})
 	if err != nil {
@@ -190,59 +190,59 @@ func (w *watch) hear(ctx context.Context) (heard bool, err error) {
 	if !w.settle(nil) {
 		w.missed() // whatever happened between the watches
 	}
-	return true, w.relay(ctx, beside, gone, broken)
+	return true, w.relay(ctx, noteEvents, deleteEvents, reset)
 }
 
 // open opens the watches, both before it waits for either. There is no second for those who
 // want none, or have no right to the whole range: they hear of the notes alone.
-func (w *watch) open(ctx context.Context) (beside, gone clientv3.WatchChan, err error) {
+func (w *watch) open(ctx context.Context) (noteEvents, deleteEvents clientv3.WatchChan, err error) {
 	opts := []clientv3.OpOption{clientv3.WithCreatedNotify()}
 	if !w.exact {
 		opts = append(opts, clientv3.WithPrefix())
 	}
-	deletes := append(slices.Clone(opts), clientv3.WithFilterPut())
+	deleteOpts := append(slices.Clone(opts), clientv3.WithFilterPut())
 	if w.deletes {
-		beside = w.store.client.Watch(ctx, noteOf(""), deletes...)
-		return beside, nil, first(ctx, beside)
+		noteEvents = w.store.client.Watch(ctx, noteOf(""), deleteOpts...)
+		return noteEvents, nil, awaitOpen(ctx, noteEvents)
 	}
-	beside = w.store.client.Watch(ctx, noteOf(w.name), opts...)
-	gone = w.store.client.Watch(ctx, w.name, deletes...)
-	if err := first(ctx, beside); err != nil {
+	noteEvents = w.store.client.Watch(ctx, noteOf(w.name), opts...)
+	deleteEvents = w.store.client.Watch(ctx, w.name, deleteOpts...)
+	if err := awaitOpen(ctx, noteEvents); err != nil {
 		return nil, nil, err
 	}
-	if err := first(ctx, gone); isDenied(err) {
-		return beside, nil, nil
+	if err := awaitOpen(ctx, deleteEvents); isDenied(err) {
+		return noteEvents, nil, nil
 	} else if err != nil {
 		return nil, nil, err
 	}
-	return beside, gone, nil
+	return noteEvents, deleteEvents, nil
 }
 
 // streamKey tells the client's streams apart. The servers take no notice of it.
 const streamKey = "leasehold-watch"
 
 // relay marks what watches tell until one ends, the revision has gone back, or the member
-// that serves them has not answered for a pulse. While they are quiet it looks after that
+// that serves them has not answered for a memberTimeout. While they are quiet it looks after that
 // itself: a connection to a member that hangs stays open.
-func (w *watch) relay(ctx context.Context, beside, gone clientv3.WatchChan, broken <-chan struct{}) error {
-	ticker := time.NewTicker(pulse)
+func (w *watch) relay(ctx context.Context, noteEvents, deleteEvents clientv3.WatchChan, reset <-chan struct{}) error {
+	ticker := time.NewTicker(memberTimeout)
 	defer ticker.Stop()
 	told := true
 	for {
 		var r clientv3.WatchResponse
 		var open bool
 		select {
-		case r, open = <-beside:
-		case r, open = <-gone:
-		case <-broken:
-			return errBroken
+		case r, open = <-noteEvents:
+		case r, open = <-deleteEvents:
+		case <-reset:
+			return errRevisionReset
 		case now := <-ticker.C:
 			if !told {
 				return errHung
 			}
 			told = false
-			w.ask(ctx)
-			if w.store.history.due(now) {
+			w.requestProgress(ctx)
+			if w.store.revision.due(now) {
 				w.store.peek(ctx)
 			}
 			continue
@@ -256,21 +256,21 @@ func (w *watch) relay(ctx context.Context, beside, gone clientv3.WatchChan, brok
 }
 
 // ask asks for a sign of life, which both watches tell of.
-func (w *watch) ask(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, pulse)
+func (w *watch) requestProgress(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, memberTimeout)
 	defer cancel()
 	w.store.client.RequestProgress(ctx) // if it is not sent, none will come
 }
 
 var (
-	errSilent = errors.New("the client closed the watch")
-	errBroken = errors.New("the cluster's revision has gone back")
+	errWatchClosed   = errors.New("the client closed the watch")
+	errRevisionReset = errors.New("the cluster's revision has gone back")
 )
 
 // inTime opens watches. The client would wait for a member that hangs for as long as the
 // context of the watches allows, which stop ends.
-func inTime(stop context.CancelFunc, open func() error) error {
-	late := time.AfterFunc(hearing, stop)
+func withWatchTimeout(stop context.CancelFunc, open func() error) error {
+	late := time.AfterFunc(watchTimeout, stop)
 	err := open()
 	if !late.Stop() {
 		return errHung
@@ -279,11 +279,11 @@ func inTime(stop context.CancelFunc, open func() error) error {
 }
 
 // first waits until a watch is there.
-func first(ctx context.Context, c clientv3.WatchChan) error {
+func awaitOpen(ctx context.Context, c clientv3.WatchChan) error {
 	select {
 	case r, open := <-c:
 		if !open {
-			return errSilent
+			return errWatchClosed
 		}
 		return endOf(r)
 	case <-ctx.Done():
@@ -315,7 +315,7 @@ func (w *watch) mark(r clientv3.WatchResponse) {
 			continue
 		}
 		if w.deletes {
-			w.store.hear(name)
+			w.store.invalidateAttached(name)
 		}
 		if w.reads == nil || w.reads.event(e) {
 			w.hub.Mark(name, store.CauseUnknown)

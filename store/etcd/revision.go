@@ -15,66 +15,66 @@ import (
 // history is what a store has seen of the cluster's revision. It only grows, unless the
 // cluster lost its data or was restored from a backup. A watch does not tell of that: it
 // waits, in silence, for a revision that may never come again.
-type history struct {
+type clusterRevision struct {
 	mu       sync.Mutex
 	revision int64
-	at       time.Time     // when it was last seen
-	broken   chan struct{} // closed, and replaced, when the revision has gone back
+	seenAt   time.Time     // when it was last seen
+	reset    chan struct{} // closed, and replaced, when the revision has gone back
 }
 
-func newHistory() *history { return &history{broken: make(chan struct{})} }
+func newClusterRevision() *clusterRevision { return &clusterRevision{reset: make(chan struct{})} }
 
 // now returns the revision that every later answer has at least, and what is closed if
 // one has not.
-func (h *history) now() (int64, <-chan struct{}) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.revision, h.broken
+func (r *clusterRevision) latest() (int64, <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.revision, r.reset
 }
 
 // saw takes in the revision of an answer to a request that was sent when the revision
 // was at least before.
-func (h *history) saw(before, revision int64) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.at = time.Now()
-	if revision < before && h.revision >= before {
-		close(h.broken)
-		h.broken = make(chan struct{})
-		h.revision = revision
+func (r *clusterRevision) observe(before, revision int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seenAt = time.Now()
+	if revision < before && r.revision >= before {
+		close(r.reset)
+		r.reset = make(chan struct{})
+		r.revision = revision
 		return
 	}
-	h.revision = max(h.revision, revision)
+	r.revision = max(r.revision, revision)
 }
 
 // due reports whether nothing was seen for so long that somebody should look, and takes
 // note that the caller does.
-func (h *history) due(now time.Time) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if now.Sub(h.at) < pulse {
+func (r *clusterRevision) due(now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now.Sub(r.seenAt) < memberTimeout {
 		return false
 	}
-	h.at = now
+	r.seenAt = now
 	return true
 }
 
-// patiently bounds a read, or the grant of a lease that others wait for too. A member that
+// tryContext bounds a read, or the grant of a lease that others wait for too. A member that
 // hangs keeps its connections, and the client would wait for it for ever; the next try goes
 // to another. How long a try takes is random: the client sends its requests to the members
 // in turn, and of several that are tried again in step one could meet the same each time.
-func patiently(ctx context.Context) (context.Context, context.CancelFunc) {
-	return within(ctx, pulse)
+func tryContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	return tryWithin(ctx, memberTimeout)
 }
 
-// within bounds a try to half of a time and up to all of it.
-func within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+// tryWithin bounds a try to half of a time and up to all of it.
+func tryWithin(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, limit-rand.N(limit/2), errHung)
 }
 
-// insistently makes a read again while the members hang that it is sent to: the client sends
+// retryHung makes a read again while the members hang that it is sent to: the client sends
 // each request to the next.
-func insistently[T any](read func() (T, error)) (answer T, err error) {
+func retryHung[T any](read func() (T, error)) (answer T, err error) {
 	for range 3 {
 		if answer, err = read(); !errors.Is(err, errHung) {
 			break
@@ -85,9 +85,9 @@ func insistently[T any](read func() (T, error)) (answer T, err error) {
 
 var errHung = errors.New("an etcd member has not answered for long")
 
-// pulse is how often a store that watches looks at the revision, if nothing else shows
+// memberTimeout is how often a store that watches looks at the revision, if nothing else shows
 // it.
-const pulse = 5 * time.Second
+const memberTimeout = 5 * time.Second
 
 // peek reads nothing but the revision.
 func (s *Store) peek(ctx context.Context) {
@@ -95,18 +95,18 @@ func (s *Store) peek(ctx context.Context) {
 }
 
 func (s *Store) get(ctx context.Context, key string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
-	return insistently(func() (*clientv3.GetResponse, error) { return s.getOnce(ctx, key, opts...) })
+	return retryHung(func() (*clientv3.GetResponse, error) { return s.getOnce(ctx, key, opts...) })
 }
 
 // getOnce reads, and sees the revision.
 func (s *Store) getOnce(ctx context.Context, key string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
-	ctx, cancel := patiently(ctx)
+	ctx, cancel := tryContext(ctx)
 	defer cancel()
-	before, _ := s.history.now()
+	before, _ := s.revision.latest()
 	answer, err := s.client.Get(ctx, key, opts...)
 	if err != nil {
 		return nil, cause(ctx, err)
 	}
-	s.history.saw(before, answer.Header.Revision)
+	s.revision.observe(before, answer.Header.Revision)
 	return answer, nil
 }

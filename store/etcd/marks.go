@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	remembered = 24 * time.Hour // the least that a nonce is, and twice its ttl
-	rotation   = time.Hour      // that one lease takes marks for
-	maxMarked  = 8192           // marks on one lease
+	markLife         = 24 * time.Hour // the least that a nonce is, and twice its ttl
+	markRotation     = time.Hour      // that one lease takes marks for
+	maxMarksPerLease = 8192           // marks on one lease
 
 	trimEvery = 64 // creates, on average, the oldest marks of the key are dropped
 	minMarks  = 16 // and so many of the newest stay
@@ -26,7 +26,7 @@ const (
 
 // memory is the lease that marks of nonces are put on. It is never renewed: marks go
 // by themselves, a lease of them at a time. The store's mutex guards it.
-type memory struct {
+type marksLease struct {
 	lease    clientv3.LeaseID
 	ttl      time.Duration // the longest of a record whose mark it may take
 	until    time.Time     // that it takes marks
@@ -35,11 +35,11 @@ type memory struct {
 }
 
 // markLease returns the lease for one more mark of a record with that ttl.
-func (s *Store) markLease(ctx context.Context, ttl time.Duration) (clientv3.LeaseID, error) {
+func (s *Store) reserveMark(ctx context.Context, ttl time.Duration) (clientv3.LeaseID, error) {
 	for {
 		s.mu.Lock()
-		m := &s.memory
-		if m.lease != 0 && ttl <= m.ttl && m.marks < maxMarked && time.Now().Before(m.until) {
+		m := &s.marksLease
+		if m.lease != 0 && ttl <= m.ttl && m.marks < maxMarksPerLease && time.Now().Before(m.until) {
 			m.marks++
 			defer s.mu.Unlock()
 			return m.lease, nil
@@ -53,7 +53,7 @@ func (s *Store) markLease(ctx context.Context, ttl time.Duration) (clientv3.Leas
 		if underWay != nil {
 			err = await(ctx, underWay)
 		} else {
-			err = s.renewMemory(ctx, max(ttl, rotation))
+			err = s.grantMarksLease(ctx, max(ttl, markRotation))
 		}
 		if err != nil {
 			return 0, err
@@ -61,26 +61,26 @@ func (s *Store) markLease(ctx context.Context, ttl time.Duration) (clientv3.Leas
 	}
 }
 
-func (s *Store) renewMemory(ctx context.Context, ttl time.Duration) error {
+func (s *Store) grantMarksLease(ctx context.Context, ttl time.Duration) error {
 	began := time.Now()
-	life := remembered + rotation + 2*ttl
+	life := markLife + markRotation + 2*ttl
 	lease, err := s.grant(ctx, int64(life/time.Second))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	close(s.memory.underWay)
-	s.memory.underWay = nil
+	close(s.marksLease.underWay)
+	s.marksLease.underWay = nil
 	if err == nil {
-		s.memory = memory{lease: lease, ttl: ttl, until: began.Add(rotation)}
+		s.marksLease = marksLease{lease: lease, ttl: ttl, until: began.Add(markRotation)}
 	}
 	return err
 }
 
-// forgetMemory has the next mark put on another lease than this one.
-func (s *Store) forgetMemory(lease clientv3.LeaseID) {
+// dropMarksLease has the next mark put on another lease than this one.
+func (s *Store) dropMarksLease(lease clientv3.LeaseID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.memory.lease == lease {
-		s.memory.lease = 0
+	if s.marksLease.lease == lease {
+		s.marksLease.lease = 0
 	}
 }
 
@@ -126,15 +126,15 @@ func (s *Store) trimSoon(claim store.Claim) {
 // Unless from is zero, a record that is on another lease stays.
 func (s *Store) endNonce(ctx context.Context, key string, n store.Nonce, from clientv3.LeaseID) error {
 	for {
-		lease, err := s.markLease(ctx, 0)
+		lease, err := s.reserveMark(ctx, 0)
 		if err != nil {
 			return s.endFull(ctx, key, n, from, err)
 		}
 		mark := clientv3.OpPut(markOf(key, n), ended, clientv3.WithLease(lease))
-		_, answers, err := s.commit(ctx, nil, append(look(key), mark), nil)
+		_, answers, err := s.commit(ctx, nil, append(readOps(key), mark), nil)
 		switch {
 		case isGone(err):
-			s.forgetMemory(lease)
+			s.dropMarksLease(lease)
 			continue
 		case err != nil:
 			return s.endFull(ctx, key, n, from, err)
@@ -149,7 +149,7 @@ func (s *Store) endFull(ctx context.Context, key string, n store.Nonce, from cli
 	if !isFull(err) {
 		return err
 	}
-	_, answers, late := s.commit(ctx, nil, append(look(key), clientv3.OpGet(markOf(key, n))), nil)
+	_, answers, late := s.commit(ctx, nil, append(readOps(key), clientv3.OpGet(markOf(key, n))), nil)
 	if late != nil {
 		return late
 	}
