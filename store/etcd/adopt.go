@@ -13,14 +13,13 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// errLeft says that a lease is not kept alive any more, because what is to go from it
-// cannot be deleted. The records on it that somebody wants are put on another.
+// errLeft says that the store no longer keeps an etcd lease alive, because a leftover on it
+// cannot be deleted. The next renew moves a record that is still held to another etcd lease.
 var errLeft = errors.New("the etcd lease is left to end, with what cannot be deleted from it")
 
-// adopt sees to it that the records of operations which were carried out are kept alive by
-// this store, and answers the operations. A record that is on a lease of another store, or on
-// one that was left, is put on one of this store's: whoever renewed the lease that it is
-// on would renew all that others have there.
+// adopt puts the records of executed operations on etcd leases that this store keeps alive,
+// and answers the operations. A record on an etcd lease of another store, or on one that was
+// left, has to be moved: to renew its etcd lease would renew every other record on it.
 func (s *Store) adopt(ctx context.Context, items []*guardedOp) {
 	onLease := make(map[clientv3.LeaseID][]*guardedOp)
 	for _, d := range items {
@@ -32,7 +31,7 @@ func (s *Store) adopt(ctx context.Context, items []*guardedOp) {
 	inParallel(slices.Collect(maps.Values(onLease)), func(some []*guardedOp) {
 		for i, d := range some {
 			sh, err := s.sharedFor(ctx, d)
-			if err != nil { // the others would wait for the same
+			if err != nil { // it would be the same for the others
 				for _, d := range some[i:] {
 					renewal{err: &unsentError{err}}.answer(d)
 				}
@@ -40,7 +39,7 @@ func (s *Store) adopt(ctx context.Context, items []*guardedOp) {
 			}
 			m := &guardedOp{op: d.op, key: d.key, ref: d.ref, revision: d.revision, note: d.note, lease: d.lease}
 			if d.lease != sh.lease {
-				m.onto = sh.lease // else it is only seen to, for it may be gone meanwhile
+				m.onto = sh.lease // else the record is only checked: it may be gone by now
 			}
 			mu.Lock()
 			movers = append(movers, m)
@@ -55,8 +54,9 @@ func (s *Store) adopt(ctx context.Context, items []*guardedOp) {
 	}
 }
 
-// home returns the shared etcd lease that a record is on or, if it is on none that is kept
-// alive, one to put it on. A create counts as in flight there.
+// sharedFor returns the shared etcd lease that a record is on or, if this store does not keep
+// that alive, another to move the record to. Like acquireShared it counts a create as in
+// flight there.
 func (s *Store) sharedFor(ctx context.Context, d *guardedOp) (*sharedLease, error) {
 	if sh := s.reserveOn(d.lease); sh != nil {
 		err := s.keepAlive(ctx, sh, false)
@@ -71,7 +71,7 @@ func (s *Store) sharedFor(ctx context.Context, d *guardedOp) (*sharedLease, erro
 	return s.acquireShared(ctx, int64(d.note.ttl/time.Second))
 }
 
-// rejoin is reserve for what is on the lease already.
+// reserveOn is reserve for a record that is on the etcd lease already.
 func (s *Store) reserveOn(lease clientv3.LeaseID) *sharedLease {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,8 +82,8 @@ func (s *Store) reserveOn(lease clientv3.LeaseID) *sharedLease {
 	return sh
 }
 
-// settle makes a member of a record that was put on a shared etcd lease, or may have been: then the
-// next write to it looks where it is.
+// addMoved adds a member for a record that was moved to a shared etcd lease. If the move is
+// in doubt the member has no revision, so that the next write reads the record first.
 func (s *Store) addMoved(sh *sharedLease, d *guardedOp) (until time.Time) {
 	if d.err != nil && !errors.Is(d.err, store.ErrInDoubt) {
 		s.unreserve(sh)
@@ -96,8 +96,8 @@ func (s *Store) addMoved(sh *sharedLease, d *guardedOp) (until time.Time) {
 	return s.addMember(m)
 }
 
-// isMember reports whether the record of an operation is a member's, on the lease on which it
-// was found.
+// isMember reports whether the record of an operation is a member, on the etcd lease on
+// which it was found.
 func (s *Store) isMember(d *guardedOp) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -12,14 +12,14 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// ServerError says why New refused a server, and what has to change. It unwraps to
-// Err and, if that is not nil, to [store.ErrUnavailable].
+// ServerError says why New refused a server, and how to change that. It unwraps to Err
+// and [store.ErrUnavailable], or to nothing if Err is nil.
 type ServerError struct {
 	Server string // the endpoints of the client, with commas between
-	What   string // what was looked at or tried, e.g. "create"
-	Got    string // what it is; may be empty
-	Rule   string // what it has to be
-	Err    error  // what the server or the client said; nil if the servers answered and are not as they have to be
+	What   string // the step that failed, e.g. "create"
+	Got    string // the value found; may be empty
+	Rule   string // the requirement that is not met
+	Err    error  // the error of the server or the client; nil if the servers answered and do not meet Rule
 }
 
 func (e *ServerError) Error() string {
@@ -42,16 +42,17 @@ func (e *ServerError) Unwrap() []error {
 	return []error{store.ErrUnavailable, e.Err}
 }
 
-// errNoEvent is the fault of a watch that opens and then tells of nothing.
+// errNoEvent is the fault of a watch that opens and then reports no event.
 var errNoEvent = errors.New("the watch told of nothing")
 
-// probeTTL is more than the servers ever take for the probe.
+// probeTTL is the ttl of the probe's record, longer than the probe takes.
 const probeTTL = time.Minute
 
-// watchTimeout is how long a watch may take to begin, and the probe's to tell of a record.
+// watchTimeout is how long a watch may take to open, and the probe's watch to report a
+// record.
 const watchTimeout = 5 * time.Second
 
-// check learns the smallest ttl and tries what the verbs do.
+// check asks for the smallest ttl and tries the verbs.
 func (s *Store) check(ctx context.Context) error {
 	ctx, leave, err := s.tasks.enter(ctx)
 	if err != nil {
@@ -68,19 +69,19 @@ func (s *Store) check(ctx context.Context) error {
 	if err != nil {
 		return s.unable("lease", err)
 	}
-	defer s.client.Revoke(ctx, lease) // with all that a failed probe left behind
+	defer s.client.Revoke(ctx, lease) // deletes the records of a failed probe too
 	if step, err := s.probe(ctx, lease); err != nil {
 		return s.unable(step, err)
 	}
-	_, err = s.reserveMark(ctx, 0) // now, so that the first create need not
+	_, err = s.reserveMark(ctx, 0) // now, so that the first create need not wait for it
 	if err != nil {
 		return s.unable("lease", err)
 	}
-	s.marksLease.marks = 0 // nobody else has the store yet
+	s.marksLease.marks = 0 // no lock: no other goroutine has the store yet
 	return nil
 }
 
-// unable is the error of a step that the servers did not take.
+// unable is the error of a step that failed.
 func (s *Store) unable(step string, err error) error {
 	e := &ServerError{Server: strings.Join(s.client.Endpoints(), ","), What: step, Rule: remedy(err)}
 	if err != errNoEvent {
@@ -99,8 +100,7 @@ func remedy(err error) string {
 	return "must answer"
 }
 
-// probe goes through the verbs on a record of the library's own. It returns the step
-// that failed.
+// probe tries the verbs on a record of the library's own. It returns the step that failed.
 func (s *Store) probe(ctx context.Context, lease clientv3.LeaseID) (step string, err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -134,7 +134,7 @@ func (s *Store) probe(ctx context.Context, lease clientv3.LeaseID) (step string,
 	return "watch", awaitEvent(ctx, events)
 }
 
-// hears waits until a watch tells of something.
+// awaitEvent returns once a watch reports an event.
 func awaitEvent(ctx context.Context, c clientv3.WatchChan) error {
 	late := time.NewTimer(watchTimeout)
 	defer late.Stop()

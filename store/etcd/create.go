@@ -12,12 +12,11 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// Create implements [store.Store]. A ttl is rounded up to whole seconds. It is one
-// transaction, and a request before it if the lease that it is put on has not been
-// renewed for a while. A refused create is one too; how long the other has left is
-// asked in a second request.
+// Create implements [store.Store]. A ttl is rounded up to whole seconds. A create is one
+// transaction, after the grant of an etcd lease or a keep-alive if one is due. A refused
+// create is one transaction too, and a request for the holder's time left.
 //
-// A nonce whose term has ended is remembered for a day and twice its ttl from its
+// A nonce whose lease has ended is remembered for a day and twice its ttl from its
 // create, as long as fewer than sixteen later ones of its key were seen.
 func (s *Store) Create(ctx context.Context, claim store.Claim) (store.Grant, error) {
 	if err := s.checkClaim(claim); err != nil {
@@ -31,8 +30,8 @@ func (s *Store) Create(ctx context.Context, claim store.Claim) (store.Grant, err
 	return s.create(ctx, claim)
 }
 
-// maxTTL is longer than anybody needs. Two of them and a day are less than the longest
-// ttl that the servers grant.
+// maxTTL keeps the etcd leases of marks, of a day and twice the ttl, below the longest ttl
+// that the servers grant.
 const maxTTL = 100 * 365 * 24 * time.Hour
 
 func (s *Store) checkClaim(claim store.Claim) error {
@@ -45,8 +44,8 @@ func (s *Store) checkClaim(claim store.Claim) error {
 	return nil
 }
 
-// create tries until the lease is there that it puts the record on, and until what
-// stands in the way stays long enough to be told of.
+// create makes another try when an etcd lease was gone, or when the record in its way was
+// about to end.
 func (s *Store) create(ctx context.Context, claim store.Claim) (store.Grant, error) {
 	before, late := s.pin([]*guardedOp{{key: claim.Key, ref: store.ByNonce(claim.Nonce)}})
 	defer s.unpin(before)
@@ -62,7 +61,7 @@ func (s *Store) create(ctx context.Context, claim store.Claim) (store.Grant, err
 	return store.Grant{}, failed("create", claim.Key, reads, errBusy)
 }
 
-// errAgain says that an attempt did nothing and that the next may fare better.
+// errAgain says that a try had no effect and that the next may succeed.
 var errAgain = errors.New("again")
 
 func (s *Store) tryCreate(ctx context.Context, claim store.Claim) (store.Grant, error) {
@@ -90,7 +89,7 @@ func (s *Store) tryCreate(ctx context.Context, claim store.Claim) (store.Grant, 
 	return store.Grant{Token: m.token, Until: until}, nil
 }
 
-// putsOf is what a create writes.
+// putsOf returns the writes of a create: record, note and mark.
 func putsOf(m *member, claim store.Claim, marks clientv3.LeaseID) []clientv3.Op {
 	n := note{nonce: claim.Nonce, ttl: m.shared.ttl, size: len(claim.Value)}
 	on := clientv3.WithLease(m.shared.lease)
@@ -101,7 +100,7 @@ func putsOf(m *member, claim store.Claim, marks clientv3.LeaseID) []clientv3.Op 
 	}
 }
 
-// unready is the error of a create that had no lease to put its record on.
+// unready is the error of a create that got no etcd lease for its record or mark.
 func (s *Store) unready(claim store.Claim, err error) error {
 	if invalid := new(store.InvalidError); errors.As(err, &invalid) {
 		return &store.InvalidError{What: invalid.What, Got: claim.TTL.String(), Rule: invalid.Rule}
@@ -109,11 +108,12 @@ func (s *Store) unready(claim store.Claim, err error) error {
 	return failed("create", claim.Key, reads, err)
 }
 
-// createFailed takes in that a transaction failed which was to put m on its shared etcd lease.
+// createFailed handles the error of the transaction that was to put m on its shared etcd
+// lease.
 func (s *Store) createFailed(ctx context.Context, m *member, marks clientv3.LeaseID, err error) (store.Grant, error) {
 	switch {
 	case isGone(err):
-		s.dropMarksLease(marks) // if it was the other lease, acquireShared finds out
+		s.dropMarksLease(marks) // if the shared etcd lease is gone, acquireShared finds out
 		s.suspectLease(m.shared)
 		return store.Grant{}, errAgain
 	case isFull(err):
@@ -126,8 +126,8 @@ func (s *Store) createFailed(ctx context.Context, m *member, marks clientv3.Leas
 	return store.Grant{}, failed("create", m.key, writes, err)
 }
 
-// stale ends a create in flight for which a lease was gone, and has the next user of the
-// shared etcd lease ask the server.
+// suspectLease ends a create in flight that found an etcd lease gone. The next user of the
+// shared etcd lease then sends a keep-alive.
 func (s *Store) suspectLease(sh *sharedLease) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -135,8 +135,8 @@ func (s *Store) suspectLease(sh *sharedLease) {
 	sh.suspect = true
 }
 
-// createFull finds out what a create did that was told of no space: the write with
-// which the space runs out is carried out, and answered so.
+// createFull finds out whether a create was applied although the server answered that it
+// has no space: the write that fills the database is applied, and answered so.
 func (s *Store) createFull(ctx context.Context, m *member, err error) (store.Grant, error) {
 	f, late := s.readOne(ctx, m.key)
 	switch {
@@ -151,8 +151,7 @@ func (s *Store) createFull(ctx context.Context, m *member, err error) (store.Gra
 	return store.Grant{Token: m.token, Until: s.addMember(m)}, nil
 }
 
-// refuse answers a create that found something under its key, or the mark of its
-// nonce.
+// refuseCreate answers a create that found a value under its key, or the mark of its nonce.
 func (s *Store) refuseCreate(ctx context.Context, claim store.Claim, f found) (store.Grant, error) {
 	switch {
 	case f.value == nil:
@@ -163,11 +162,11 @@ func (s *Store) refuseCreate(ctx context.Context, claim store.Claim, f found) (s
 	left, err := s.timeLeft(ctx, clientv3.LeaseID(f.value.Lease))
 	switch {
 	case err != nil && f.ours:
-		left = f.note.ttl // it is held, for at most that long
+		left = f.note.ttl // the record is held, for at most that long
 	case err != nil:
 		return store.Grant{}, failed("create", claim.Key, reads, err)
 	case left <= 0:
-		return store.Grant{}, errAgain // it is about to be gone
+		return store.Grant{}, errAgain // the record is about to end
 	}
 	r := f.record()
 	r.Left = left
@@ -177,7 +176,7 @@ func (s *Store) refuseCreate(ctx context.Context, claim store.Claim, f found) (s
 	return store.Grant{}, &store.ForeignError{Record: r}
 }
 
-// again answers a create that has come before, and restarts its ttl.
+// repeatCreate answers a create whose record is there already, and restarts its ttl.
 func (s *Store) repeatCreate(ctx context.Context, f found) (store.Grant, error) {
 	d := &guardedOp{op: "create", key: f.key, ref: store.ByToken(f.token()),
 		revision: f.value.ModRevision, note: f.note, lease: f.lease()}

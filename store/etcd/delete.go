@@ -8,8 +8,8 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// Delete implements [store.Store]. One that is not confirmed is carried out before
-// the lease that the record shares with others is renewed again.
+// Delete implements [store.Store]. A delete that was not confirmed is made again before the
+// next keep-alive of the record's shared etcd lease.
 func (s *Store) Delete(ctx context.Context, key string, ref store.LeaseRef) error {
 	if err := store.CheckKey(key); err != nil {
 		return err
@@ -46,7 +46,7 @@ func (s *Store) DeleteBatch(ctx context.Context, batch []store.Deletion) []error
 	}
 	var items []*guardedOp
 	var members []*member
-	var places, byNonce []int // in the batch
+	var places, byNonce []int // indexes into the batch
 	nonces := make([]store.Nonce, len(batch))
 	for i, item := range batch {
 		if errs[i] = cmp.Or(store.CheckKey(item.Key), item.Ref.Check()); errs[i] != nil {
@@ -80,6 +80,7 @@ func (s *Store) DeleteBatch(ctx context.Context, batch []store.Deletion) []error
 	return errs
 }
 
+// deleteByNonce ends a nonce. If that fails its members are left to the next keep-alive.
 func (s *Store) deleteByNonce(ctx context.Context, key string, n store.Nonce) error {
 	err := s.endNonce(ctx, key, n, 0)
 	s.mu.Lock()

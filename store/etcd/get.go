@@ -31,14 +31,14 @@ func (s *Store) Get(ctx context.Context, key string) (store.Record, error) {
 	return store.Record{}, &store.Error{Op: "get", Key: key, Condition: store.ErrNotFound}
 }
 
-// fetch returns the live records under keys that a caller may see. It is two requests
-// for up to maxPairs keys on one lease, and one more for each further lease.
-func (s *Store) fetch(ctx context.Context, keys []string, which func(found) bool) (map[string]store.Record, error) {
+// fetch returns the live records of keys that include accepts. It makes two requests
+// for up to maxPairs keys on one etcd lease, and one more for each further etcd lease.
+func (s *Store) fetch(ctx context.Context, keys []string, include func(found) bool) (map[string]store.Record, error) {
 	all, err := s.read(ctx, keys...)
 	if err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(all, func(f found) bool { return f.value == nil || !which(f) })
+	all = slices.DeleteFunc(all, func(f found) bool { return f.value == nil || !include(f) })
 	left, err := s.timesLeft(ctx, all)
 	if err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func (s *Store) fetch(ctx context.Context, keys []string, which func(found) bool
 	return live, nil
 }
 
-// timesLeft asks for the time left of each lease that what was found is on.
+// timesLeft asks for the time left of each etcd lease that the records are on.
 func (s *Store) timesLeft(ctx context.Context, all []found) (map[clientv3.LeaseID]time.Duration, error) {
 	left := make(map[clientv3.LeaseID]time.Duration)
 	for _, f := range all {
@@ -68,7 +68,7 @@ func (s *Store) timesLeft(ctx context.Context, all []found) (map[clientv3.LeaseI
 	return left, nil
 }
 
-// anything is what Get shows, and listed what List and Watch do: they know of a key by
-// its note.
+// anything accepts the records of Get. listed accepts those of List and Watch: they find a
+// key by its note.
 func anything(found) bool { return true }
 func listed(f found) bool { return f.noteKV != nil }

@@ -13,40 +13,40 @@ import (
 )
 
 const (
-	// maxConcurrent is how many transactions of a group are under way at a time. A second
-	// one is sent beside the first only with minForSecond requests.
+	// maxConcurrent bounds the transactions of a group under way. A second one is sent
+	// beside the first only with minForSecond requests.
 	maxConcurrent = 2
 	minForSecond  = 16
-	// slowAfter is how long a transaction counts as under way. One that takes longer, as on
-	// a member that hangs, does not hold up the others.
+	// slowAfter is how long a transaction counts as under way. A slower one, as on an etcd
+	// member that hangs, does not delay the others.
 	slowAfter = 250 * time.Millisecond
-	// maxShared is the size of the largest value that is sent together with others.
+	// maxShared is the size of the largest value in a transaction with other requests.
 	maxShared = maxBytes / 4
 )
 
 // group collects the creates and deletes of concurrent calls while a transaction is under
 // way, and sends them together in the next one: at most one for each key, within the
-// server's limit of operations and within maxBytes. Each is a transaction within it, with
-// comparisons and an answer of its own.
+// server's limit of operations and within maxBytes. Each request is a transaction within
+// that transaction, with comparisons and an answer of its own.
 type group struct {
 	mu       sync.Mutex
 	waiting  []*request
 	keys     map[string]struct{} // of the waiting requests
 	underWay int
-	busy     bool // the last transaction had more than one request
+	busy     bool // whether the last transaction had more than one request
 }
 
 // request is a create or a delete on its way. The mutex of the group guards sent, left and
 // txn.
 type request struct {
 	key    string
-	op     clientv3.Op // a transaction that reads and writes names of the key alone
+	op     clientv3.Op // a transaction on the names of this key alone
 	size   int         // of the value
 	puts   bool        // else it only deletes
 	sent   bool        // it may have had an effect
-	left   bool        // nobody waits for the answer
+	left   bool        // its caller no longer waits for the answer
 	txn    *transaction
-	answer chan outcome // holds the answer once it is there
+	answer chan outcome // receives the one answer; buffered, for the caller may have left
 }
 
 // outcome is the answer to a request.
@@ -57,7 +57,7 @@ type outcome struct {
 	err      error
 }
 
-// transaction is a transaction under way. It is given up when nobody waits for it any more.
+// transaction is a transaction under way. It is given up when its last caller leaves.
 type transaction struct {
 	callers int // guarded by the mutex of the group
 	giveUp  context.CancelFunc
@@ -125,8 +125,8 @@ func (s *Store) alone(ctx context.Context, r *request) outcome {
 	return outcome{answer.Header.Revision, answer.Succeeded, answers, nil}
 }
 
-// hold counts a transaction as under way until the function that it returns is called, or
-// slowAfter is over.
+// hold counts a transaction as under way until release is called, or for slowAfter if that
+// is less.
 func (s *Store) hold() (release func()) {
 	g := &s.group
 	once := sync.OnceFunc(func() {
@@ -141,21 +141,21 @@ func (s *Store) hold() (release func()) {
 	}
 }
 
-// sendNext has the waiting requests sent in place of a transaction that is no longer under
-// way. The mutex of the group is the caller's.
+// sendNext starts a transaction of the waiting requests, in place of one that is no longer
+// under way. The caller holds the group's mutex.
 func (s *Store) sendNext() {
 	g := &s.group
 	alone := g.underWay == 1 && len(g.waiting) > 0
 	if (alone || len(g.waiting) >= minForSecond) && s.tasks.start(s.sendWaiting) {
 		return
 	}
-	g.underWay-- // if the store was closed, the contexts of those that wait have ended
+	g.underWay-- // if the store was closed, the contexts of the waiting calls have ended
 }
 
-// sendWaiting sends the requests that wait, as many as one transaction can have.
+// sendWaiting sends waiting requests, as many as one transaction can have.
 func (s *Store) sendWaiting(ctx context.Context) {
 	g := &s.group
-	runtime.Gosched() // callers that have just had their answers add the next requests
+	runtime.Gosched() // callers that have just been answered can add their next requests
 	ctx, giveUp := context.WithCancel(ctx)
 	defer giveUp()
 	g.mu.Lock()
@@ -210,7 +210,7 @@ func (s *Store) resend(ctx context.Context, r *request) {
 	r.answer <- s.alone(ctx, r)
 }
 
-// take removes requests from the front of those that wait, and returns them.
+// take removes the first waiting requests, and returns them.
 func (g *group) take(most int) []*request {
 	n, size := 0, 0
 	for n < min(most, len(g.waiting)) && (n == 0 || size+g.waiting[n].size <= maxBytes) {
@@ -223,7 +223,7 @@ func (g *group) take(most int) []*request {
 	return batch
 }
 
-// createRequest is the transaction of a create.
+// createRequest returns the request of a create.
 func createRequest(m *member, claim store.Claim, marks clientv3.LeaseID) *request {
 	return &request{key: claim.Key, size: len(claim.Value), puts: true, op: clientv3.OpTxn(
 		[]clientv3.Cmp{absent(claim.Key), absent(markOf(claim.Key, claim.Nonce))}, putsOf(m, claim, marks), readOps(claim.Key))}

@@ -12,33 +12,33 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// maxTries bounds how often a write is sent anew because the record was written
-// meanwhile: only its own holder writes it.
+// maxTries bounds how often a write is sent again because the record was written meanwhile.
+// Only the record's own holder writes it, so that more tries are not needed.
 const maxTries = 8
 
 var errBusy = errors.New("the record is being written by others all the time")
 
-// guardedOp is a guarded write to one record, or a delete, or a mere check, on its way. It
-// is guarded by the revision that the record is believed to have; a guard that fails
-// shows what is there instead, and the operation is refused or tried once more.
+// guardedOp is a guarded write to one record, a delete of it, or only a check. The guard is
+// the last known revision of the record. If it fails the answer has the present record, and
+// the operation is refused or tried again.
 type guardedOp struct {
 	op     string
 	key    string
 	ref    store.LeaseRef
-	remove bool             // else a write, or a check if there is no value
-	onto   clientv3.LeaseID // to put the record on, if not zero
-	from   clientv3.LeaseID // a delete is of a record on this lease alone, if not zero
+	remove bool             // a delete; else a write, or a check if there is no value
+	onto   clientv3.LeaseID // the etcd lease to move the record to, if not zero
+	from   clientv3.LeaseID // delete only a record on this etcd lease, if not zero
 	value  []byte           // empty for a check
 	seq    uint64
 
-	revision int64 // of record and note; zero while it is not known
+	revision int64 // of record and note; zero while unknown
 	note     note
-	lease    clientv3.LeaseID
-	stray    string // what is left of record and note without the other, by its name
-	full     error  // what a server said that had no space
-	tries    int    // how often it was sent
-	hung     error  // why there was no answer to a check or a delete, which is then made again
-	inDoubt  bool   // a delete without an answer may have been carried out
+	lease    clientv3.LeaseID // the record's
+	stray    string           // the name of the record or the note, if the other is gone
+	full     error            // the error of a server without space
+	tries    int              // how often it was sent
+	hung     error            // why a check or a delete got no answer; it is then sent again
+	inDoubt  bool             // a delete without an answer may have been applied
 
 	until time.Time // of a renew that succeeded
 
@@ -46,7 +46,8 @@ type guardedOp struct {
 	err  error
 }
 
-// learn takes in what lies under the key.
+// learn compares the record that was found with the one to write. It ends the operation if
+// that shows its result, else it notes the revision for the next try.
 func (d *guardedOp) learn(f found) {
 	mine := f.has(d.ref)
 	switch {
@@ -71,8 +72,8 @@ func (d *guardedOp) learn(f found) {
 	}
 }
 
-// learnNotMine ends a delete whose record is gone. If somebody took only the record or
-// only the note away, what was left behind goes too.
+// learnNotMine ends a delete whose record is gone. If another program deleted only the record
+// or only the note, the other one is deleted next.
 func (d *guardedOp) learnNotMine(f found) {
 	switch {
 	case d.revision == 0 || d.stray != "":
@@ -88,20 +89,21 @@ func (d *guardedOp) learnNotMine(f found) {
 
 func (d *guardedOp) fail(err error) { d.done, d.err = true, err }
 
-// writes reports whether the operation has a value to put. One that the record already
-// has by its number is the same write come twice.
+// writes reports whether the operation has a value to put. If the record already has the
+// value's number, the same write was applied before.
 func (d *guardedOp) writes() bool {
 	return !d.remove && len(d.value) > 0 && d.seq > d.note.seq
 }
 
-// written is the note after the operation's value was put.
+// written returns the note of the record with the operation's value.
 func (d *guardedOp) written() note {
 	n := d.note
 	n.seq, n.size = d.seq, len(d.value)
 	return n
 }
 
-// operation returns the guarded operation. Its first branch is taken if nothing was touched.
+// operation returns the transaction of the operation: the change if the guard holds, else a
+// read.
 func (d *guardedOp) operation() clientv3.Op {
 	switch beside := noteOf(d.key); {
 	case d.stray != "":
@@ -125,8 +127,8 @@ func (d *guardedOp) operation() clientv3.Op {
 	return clientv3.OpTxn(untouched(d.key, d.revision), nil, readOps(d.key))
 }
 
-// execute carries out operations. Afterwards each is done, with its error if it has one. None
-// waits for those of another transaction, except for one of the same key.
+// execute sends operations until each is done, with its error if it failed. An operation
+// waits for another transaction only if that has an operation of the same key.
 func (s *Store) execute(ctx context.Context, items []*guardedOp) {
 	for open := firstPerKey(items); len(open) > 0; open = firstPerKey(items) {
 		inParallel(slices.Collect(slices.Chunk(open, s.guarded())), func(some []*guardedOp) {
@@ -138,7 +140,7 @@ func (s *Store) execute(ctx context.Context, items []*guardedOp) {
 	}
 }
 
-// due returns of each key the first operation that is not done.
+// firstPerKey returns the first operation of each key that is not done.
 func firstPerKey(items []*guardedOp) (open []*guardedOp) {
 	seen := make(map[string]struct{})
 	for _, d := range items {
@@ -150,7 +152,7 @@ func firstPerKey(items []*guardedOp) (open []*guardedOp) {
 	return open
 }
 
-// trying returns the operations that are not done. One that was tried often enough fails.
+// nextTry returns the operations that are not done. After maxTries an operation fails.
 func nextTry(items []*guardedOp) (open []*guardedOp) {
 	for _, d := range items {
 		if d.done {
@@ -168,7 +170,7 @@ func nextTry(items []*guardedOp) (open []*guardedOp) {
 	return open
 }
 
-// learn reads what is there for the operations that do not know.
+// learn reads the records of operations without a revision.
 func (s *Store) learn(ctx context.Context, items []*guardedOp) {
 	unknown := slices.DeleteFunc(slices.Clone(items), func(d *guardedOp) bool { return d.done || d.revision != 0 })
 	inParallel(slices.Collect(slices.Chunk(unknown, maxPairs)), func(chunk []*guardedOp) {
@@ -190,8 +192,9 @@ func (s *Store) learn(ctx context.Context, items []*guardedOp) {
 	})
 }
 
-// cut puts operations of different keys into chunks that a transaction can have: so many
-// operations, of so many bytes, and no writes together with what can be sent again.
+// chunksOf splits operations of different keys into chunks for one transaction each: at most
+// so many operations, with at most maxBytes of values. Operations that can be sent again, the
+// checks and deletes, are in chunks of their own.
 func chunksOf(open []*guardedOp, most int) (chunks [][]*guardedOp) {
 	for _, puts := range []bool{false, true} {
 		var chunk []*guardedOp
@@ -216,13 +219,13 @@ func chunksOf(open []*guardedOp, most int) (chunks [][]*guardedOp) {
 	return chunks
 }
 
-// puts reports whether the operation puts anything. A check or a delete does not, and can be
-// sent again.
+// puts reports whether the operation puts a value or an etcd lease. A check or a delete does
+// not, and can be sent again.
 func (d *guardedOp) puts() bool { return d.onto != 0 || d.writes() }
 
-// send sends the operations of a chunk in one transaction, and a delete by itself together with
-// those of other callers. If the servers refuse the transaction each half is sent by
-// itself, until the operation is alone that is the reason.
+// send sends the operations of a chunk in one transaction. A delete that is alone in its
+// chunk shares one with other callers. If the servers refuse the transaction, each half is
+// sent by itself, until the refused operation is alone.
 func (s *Store) send(ctx context.Context, chunk []*guardedOp) {
 	ops := make([]clientv3.Op, len(chunk))
 	for i, d := range chunk {
@@ -259,7 +262,7 @@ func (s *Store) send(ctx context.Context, chunk []*guardedOp) {
 	}
 }
 
-// answered takes in the answer to the operation.
+// answered handles the answer to the operation.
 func (d *guardedOp) answered(answer outcome) {
 	switch err := answer.err; {
 	case err == nil && !answer.ok:
@@ -272,8 +275,8 @@ func (d *guardedOp) answered(answer outcome) {
 			d.revision, d.note = answer.revision, d.written()
 		}
 	case isFull(err) && d.full == nil:
-		d.full, d.revision = err, 0 // the write with which the space runs out is carried out
-	case errors.Is(err, errHung) && !d.puts(): // which may be the caller's own limit
+		d.full, d.revision = err, 0 // read the record: the write that fills the database is applied
+	case errors.Is(err, errHung) && !d.puts(): // the limit of this try, or of a keep-alive around it
 		d.hung = err
 		d.inDoubt = d.inDoubt || d.remove && !unsent(err)
 	default:
@@ -281,8 +284,8 @@ func (d *guardedOp) answered(answer outcome) {
 	}
 }
 
-// failed ends the operation without an answer. A delete that got none before is in doubt,
-// whatever the last one got.
+// failed ends the operation with an error. A delete is in doubt if an earlier try got no
+// answer, whatever the last try got.
 func (d *guardedOp) failed(i intent, err error) {
 	if d.inDoubt {
 		d.fail(&store.Error{Op: d.op, Key: d.key, Condition: store.ErrInDoubt, Err: named(err)})
@@ -291,16 +294,17 @@ func (d *guardedOp) failed(i intent, err error) {
 	}
 }
 
-// remove deletes what was found if it is the record of a term and, unless from is zero,
-// on that lease.
-func (s *Store) remove(ctx context.Context, t store.LeaseRef, f found, from clientv3.LeaseID) error {
-	d := &guardedOp{op: "delete", key: f.key, ref: t, remove: true, from: from}
+// remove deletes the record that was found if ref names its lease and, unless from is zero, if
+// it is on that etcd lease.
+func (s *Store) remove(ctx context.Context, ref store.LeaseRef, f found, from clientv3.LeaseID) error {
+	d := &guardedOp{op: "delete", key: f.key, ref: ref, remove: true, from: from}
 	d.learn(f)
 	s.execute(ctx, []*guardedOp{d})
 	return d.err
 }
 
-// recall tells an operation what this store knows of the record from its own writes.
+// fillKnown fills in the state of the record from the store's own writes, and returns the
+// member, or nil if the store has none.
 func (s *Store) fillKnown(d *guardedOp) *member {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -311,12 +315,12 @@ func (s *Store) fillKnown(d *guardedOp) *member {
 	d.revision, d.lease = m.revision, m.shared.lease
 	d.note = note{nonce: m.nonce, seq: m.seq, ttl: m.shared.ttl, size: m.size}
 	if len(d.value) > 0 && d.seq < m.seq {
-		d.revision = 0 // it will be refused, by what is there
+		d.revision = 0 // read first: the record's number refuses it
 	}
 	return m
 }
 
-// remember takes in what became of an operation on a member.
+// updateMember notes the result of an operation on a member.
 func (s *Store) updateMember(m *member, d *guardedOp) {
 	if m == nil {
 		return
@@ -333,7 +337,7 @@ func (s *Store) updateMember(m *member, d *guardedOp) {
 	}
 }
 
-// writeOf makes an operation of a renewal or an update that passed its check.
+// writeOf returns the operation of a valid renewal or update.
 func writeOf(op string, w store.Renewal) *guardedOp {
 	return &guardedOp{op: op, key: w.Key, ref: store.ByToken(w.Token), value: bytes.Clone(w.Value), seq: w.Seq}
 }

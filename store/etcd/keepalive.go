@@ -9,15 +9,15 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// line is a stream for keep-alives. Whoever has it asks and waits for the answer.
+// keepAliveStream is a stream for keep-alives. One call uses it at a time.
 type keepAliveStream struct {
 	pb.Lease_LeaseKeepAliveClient
 	cancel context.CancelFunc
 }
 
-// sendKeepAlive sends one keep-alive and returns the ttl that it restarts. The client's own
-// function for that sends again without a pause while there is no leader, and opens a
-// stream each time, for which it authenticates.
+// sendKeepAlive sends one keep-alive and returns the ttl that it restarts. The client's
+// KeepAliveOnce sends again without a pause while there is no leader, and opens and
+// authenticates a stream each time.
 func (s *Store) sendKeepAlive(ctx context.Context, id clientv3.LeaseID) (time.Duration, error) {
 	select {
 	case l := <-s.idleStream:
@@ -34,8 +34,8 @@ func (s *Store) sendKeepAlive(ctx context.Context, id clientv3.LeaseID) (time.Du
 	return s.sendOn(ctx, l, id)
 }
 
-// dial opens a line. It outlives the call, unless that ends before the line is open, and
-// ends with the store.
+// openStream opens a stream that outlives the call and ends with the store. If ctx ends
+// before the stream is open, the stream ends too.
 func (s *Store) openStream(ctx context.Context) (keepAliveStream, error) {
 	life, cancel := context.WithCancel(clientv3.WithRequireLeader(s.tasks.life))
 	stop := context.AfterFunc(ctx, cancel)
@@ -48,11 +48,11 @@ func (s *Store) openStream(ctx context.Context) (keepAliveStream, error) {
 	return keepAliveStream{stream, cancel}, nil
 }
 
-// ask sends a keep-alive and waits for the answer. The line is kept for the next one if
-// it is in order and there is no other.
+// sendOn sends a keep-alive and waits for the answer. An intact stream is kept for the next
+// keep-alive, unless another is kept already.
 func (s *Store) sendOn(ctx context.Context, l keepAliveStream, id clientv3.LeaseID) (time.Duration, error) {
 	stop := context.AfterFunc(ctx, l.cancel)
-	l.Send(&pb.LeaseKeepAliveRequest{ID: int64(id)}) // Recv has its error
+	l.Send(&pb.LeaseKeepAliveRequest{ID: int64(id)}) // Recv returns its error
 	answer, err := l.Recv()
 	if intact := stop(); !intact || err != nil || !s.storeIdle(l) {
 		l.cancel()
@@ -66,6 +66,7 @@ func (s *Store) sendOn(ctx context.Context, l keepAliveStream, id clientv3.Lease
 	return seconds(answer.TTL), nil
 }
 
+// storeIdle keeps a stream for the next keep-alive, and reports whether there was room.
 func (s *Store) storeIdle(l keepAliveStream) bool {
 	select {
 	case s.idleStream <- l:

@@ -7,8 +7,8 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// notes begins the names of owners' notes. A note's name sorts as its key does, so
-// the notes are the index of the records too.
+// notes is the prefix of the names of notes. A note's name sorts as its key does, so the
+// notes are also the index of the records.
 const notes = store.Reserved + "o:"
 
 // noteOf names the note beside the record of a key.
@@ -17,8 +17,8 @@ func noteOf(key string) string { return notes + key }
 // keyOf is the reverse of noteOf.
 func keyOf(name string) (key string, ok bool) { return strings.CutPrefix(name, notes) }
 
-// marksOf begins the names of the nonces that a key has seen. The key's length is in
-// it, or the marks of "a:" would be among those of "a".
+// marksOf is the prefix of the names of a key's marks. It has the key's length, or the
+// marks of "a:" would have the prefix of "a".
 func marksOf(key string) string {
 	return fmt.Sprintf("%sn:%03d:%s:", store.Reserved, len(key), key)
 }

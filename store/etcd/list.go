@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	maxPage    = 1000    // notes that are read at once
-	maxPortion = 4 << 20 // bytes of values that are
+	maxPage    = 1000    // notes in one read
+	maxPortion = 4 << 20 // bytes of values in one read
 )
 
-// List implements [store.Store]. It reads the notes under the prefix, a page at a
-// time, and what is under their keys. Of foreign values it yields those that were put
-// over a record of ours.
+// List implements [store.Store]. It reads the notes under the prefix, a page at a time, and
+// the values under their keys. It yields a foreign value only if it was put over a record of
+// ours.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[store.Record, error] {
 	return func(yield func(store.Record, error) bool) {
 		if err := store.CheckPrefix(prefix); err != nil {
@@ -41,19 +41,19 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[store.Record,
 	}
 }
 
-// fetchIn is fetch as a call of its own: between two the body of a loop runs, which may
-// close the store.
-func (s *Store) fetchIn(ctx context.Context, keys []string, which func(found) bool) (map[string]store.Record, error) {
+// fetchIn is fetch as a call of its own: between two of them the body of the caller's loop
+// runs, and may close the store.
+func (s *Store) fetchIn(ctx context.Context, keys []string, include func(found) bool) (map[string]store.Record, error) {
 	ctx, leave, err := s.tasks.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	return s.fetch(ctx, keys, which)
+	return s.fetch(ctx, keys, include)
 }
 
-// pages yields the keys under a prefix that have notes, as many at a time as are to be
-// fetched at once. An error is the last thing that it yields.
+// pages yields the keys under a prefix that have notes, as many at a time as are fetched in
+// one request. After an error it yields no more.
 func (s *Store) pages(ctx context.Context, prefix string) iter.Seq2[[]string, error] {
 	return func(yield func([]string, error) bool) {
 		from, end := noteOf(prefix), clientv3.GetPrefixRangeEnd(noteOf(prefix))
@@ -84,15 +84,15 @@ func (s *Store) page(ctx context.Context, from, end string) (*clientv3.GetRespon
 	return s.get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(maxPage))
 }
 
-// portions splits the keys of a page into runs that are to be fetched at once: so
-// many, and no further one past so many bytes.
+// portions splits the keys of a page into portions to be fetched in one request: at most
+// maxPairs keys, and at most maxPortion bytes of values if there are several.
 func portions(page *clientv3.GetResponse) [][]string {
 	var all [][]string
 	size := 0
 	for _, kv := range page.Kvs {
 		key, ok := keyOf(string(kv.Key))
 		if !ok || store.CheckKey(key) != nil {
-			continue // of another store that is being opened, or written by hand
+			continue // the probe of another store, or written by hand
 		}
 		n, _ := parseNote(string(kv.Value))
 		last := len(all) - 1

@@ -11,30 +11,30 @@ import (
 )
 
 const (
-	markLife         = 24 * time.Hour // the least that a nonce is, and twice its ttl
-	markRotation     = time.Hour      // that one lease takes marks for
-	maxMarksPerLease = 8192           // marks on one lease
+	markLife         = 24 * time.Hour // a mark lives at least so long and twice the ttl
+	markRotation     = time.Hour      // an etcd lease takes new marks for so long
+	maxMarksPerLease = 8192           // and so many of them
 
-	trimEvery = 64 // creates, on average, the oldest marks of the key are dropped
-	minMarks  = 16 // and so many of the newest stay
+	trimEvery = 64 // creates, on average, between two trims of the marks
+	minMarks  = 16 // newest marks of a key that a trim keeps
 
-	// What a mark says of its nonce. One that was ended while its create may still be
-	// under way is not dropped, however many come after it.
+	// The values of a mark. A nonce is ended while its create may still be under way, so
+	// an ended mark is not dropped, however many marks come after it.
 	used  = "1"
 	ended = "2"
 )
 
-// memory is the lease that marks of nonces are put on. It is never renewed: marks go
-// by themselves, a lease of them at a time. The store's mutex guards it.
+// marksLease is the etcd lease that the next marks of nonces are put on. It is never renewed,
+// so that its marks expire together. The store's mutex guards it.
 type marksLease struct {
 	lease    clientv3.LeaseID
-	ttl      time.Duration // the longest of a record whose mark it may take
-	until    time.Time     // that it takes marks
+	ttl      time.Duration // the longest ttl of a record whose mark it takes
+	until    time.Time     // when it stops taking marks
 	marks    int
 	underWay chan struct{} // closed when the grant under way is over; nil while there is none
 }
 
-// markLease returns the lease for one more mark of a record with that ttl.
+// reserveMark returns the etcd lease to put one more mark on, for a record of that ttl.
 func (s *Store) reserveMark(ctx context.Context, ttl time.Duration) (clientv3.LeaseID, error) {
 	for {
 		s.mu.Lock()
@@ -61,6 +61,7 @@ func (s *Store) reserveMark(ctx context.Context, ttl time.Duration) (clientv3.Le
 	}
 }
 
+// grantMarksLease asks for the next etcd lease of marks.
 func (s *Store) grantMarksLease(ctx context.Context, ttl time.Duration) error {
 	began := time.Now()
 	life := markLife + markRotation + 2*ttl
@@ -75,7 +76,7 @@ func (s *Store) grantMarksLease(ctx context.Context, ttl time.Duration) error {
 	return err
 }
 
-// dropMarksLease has the next mark put on another lease than this one.
+// dropMarksLease makes the next mark use another etcd lease than this one.
 func (s *Store) dropMarksLease(lease clientv3.LeaseID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,8 +85,7 @@ func (s *Store) dropMarksLease(lease clientv3.LeaseID) {
 	}
 }
 
-// trim drops the oldest marks of a key that say no more than that a create was carried
-// out. It is housekeeping: if it fails, a later create does it.
+// trim drops the oldest used marks of a key. If it fails, a later create tries again.
 func (s *Store) trim(ctx context.Context, key string) {
 	all, err := s.get(ctx, marksOf(key), clientv3.WithPrefix(),
 		clientv3.WithSort(clientv3.SortByCreateRevision, clientv3.SortAscend))
@@ -106,8 +106,8 @@ func (s *Store) trim(ctx context.Context, key string) {
 	}
 }
 
-// trimSoon trims in the background, one key at a time, after some creates: which, their
-// nonces say. To count the marks each time costs a tenth of a create.
+// trimSoon trims in the background, one key at a time, after one create of trimEvery, which
+// it picks by the nonce. Counting the marks on every create would cost a tenth of it.
 func (s *Store) trimSoon(claim store.Claim) {
 	if claim.Nonce[0]%trimEvery != 0 || !s.trimming.CompareAndSwap(false, true) {
 		return
@@ -121,9 +121,9 @@ func (s *Store) trimSoon(claim store.Claim) {
 	}
 }
 
-// endNonce ends the term that a create with nonce n began, or sees to it that none can
-// begin any more: not even when the mark that the create itself made has been trimmed.
-// Unless from is zero, a record that is on another lease stays.
+// endNonce ends the lease that a create with nonce n began, and keeps a late create with n
+// from beginning one, even after the create's own mark was trimmed. Unless from is zero, a
+// record on another etcd lease stays.
 func (s *Store) endNonce(ctx context.Context, key string, n store.Nonce, from clientv3.LeaseID) error {
 	for {
 		lease, err := s.reserveMark(ctx, 0)
@@ -143,8 +143,8 @@ func (s *Store) endNonce(ctx context.Context, key string, n store.Nonce, from cl
 	}
 }
 
-// endFull is endNonce for servers that take no mark: they still delete. That a create
-// of which there is no record yet never comes they cannot be made to say.
+// endFull is endNonce for servers without space for a mark; they still delete. If there is
+// neither a record nor a mark, the create may still arrive, and err is returned as unsent.
 func (s *Store) endFull(ctx context.Context, key string, n store.Nonce, from clientv3.LeaseID, err error) error {
 	if !isFull(err) {
 		return err

@@ -18,26 +18,26 @@ type member struct {
 	nonce     store.Nonce
 	token     store.Token // zero while the create is in doubt
 	since     time.Time   // when the create was answered
-	revision  int64       // at which record and note were last written
+	revision  int64       // of the last write of record and note; zero if unknown
 	seq       uint64
 	size      int
-	until     time.Time // as its holder was told; then nobody wants it any more
-	pins      int       // under way that want it all the same
-	unwanted  bool      // it is to go: its time is over, its delete was not confirmed, or it is no longer its holder's
+	until     time.Time // as returned to its holder; afterwards the record is a leftover
+	pins      int       // calls under way that keep it past until
+	unwanted  bool      // to be deleted: its time is over, its delete was not confirmed, or its holder lost it
 	doubted   bool      // a create with its nonce was in doubt and may still be under way
-	elsewhere bool      // and may have put the record on another lease of this store
+	elsewhere bool      // that create may have put the record on another etcd lease of this store
 }
 
-// of reports whether the record is that of a term.
-func (m *member) matches(t store.LeaseRef) bool {
-	if t.Token != 0 {
-		return m.token == t.Token
+// matches reports whether ref names the lease of the record.
+func (m *member) matches(ref store.LeaseRef) bool {
+	if ref.Token != 0 {
+		return m.token == ref.Token
 	}
-	return m.nonce == t.Nonce
+	return m.nonce == ref.Nonce
 }
 
-// onlyLease is the lease on which alone the record is to be deleted, or zero if it can be
-// on another.
+// onlyLease is the etcd lease to restrict a delete of the record to, or zero if the record
+// can be on another one of this store.
 func (m *member) onlyLease() clientv3.LeaseID {
 	if m.elsewhere {
 		return 0
@@ -45,9 +45,9 @@ func (m *member) onlyLease() clientv3.LeaseID {
 	return m.shared.lease
 }
 
-// pin keeps records on their etcd lease while a call uses them, even past their deadline. It
-// returns apart those that are to be deleted already: the call has to discard them, and to
-// find out what is there.
+// pin keeps records on their etcd lease while a call uses them, even past their deadline.
+// Late members are already to be deleted: the call has to discard them, and then to read the
+// record.
 func (s *Store) pin(items []*guardedOp) (wanted, late []*member) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,9 +74,9 @@ func (s *Store) unpin(members []*member) {
 	}
 }
 
-// addMember notes that a create in flight has put its record on the shared etcd lease, or
-// may have: then the member has no token. It returns the earliest moment at which the
-// record may go.
+// addMember ends a create in flight that put its record on the shared etcd lease, or may
+// have done so: then the member has no token. It returns the earliest moment at which the
+// server may drop the record.
 func (s *Store) addMember(m *member) (until time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,8 +98,8 @@ func (s *Store) addMember(m *member) (until time.Time) {
 	return m.until
 }
 
-// addInDoubt is addMember for a create in doubt, which may be one that was answered and has come
-// again. The mutex is the caller's.
+// addInDoubt is addMember for a create in doubt. The create may repeat an answered one. The
+// caller holds the store's mutex.
 func (s *Store) addInDoubt(m *member) {
 	if held := s.held[m.key]; held != nil && held.nonce == m.nonce {
 		held.doubted = true
@@ -109,8 +109,8 @@ func (s *Store) addInDoubt(m *member) {
 	m.shared.members[m] = struct{}{}
 }
 
-// addHeld is addMember for a record. Answers can overtake each other: of two terms the later
-// is the one that may be there. The mutex is the caller's.
+// addHeld is addMember for a record. Answers can overtake each other: of two leases of a key,
+// only the later can still exist. The caller holds the store's mutex.
 func (s *Store) addHeld(m *member) {
 	before := s.held[m.key]
 	m.shared.members[m] = struct{}{}
@@ -128,8 +128,8 @@ func (s *Store) addHeld(m *member) {
 	s.held[m.key] = m
 }
 
-// discard deletes what nobody wants any more, where it is still on its lease: what another
-// store has taken over is that one's.
+// discard deletes leftovers. It leaves a record that was moved to another etcd lease, as by
+// another store that renews it.
 func (s *Store) discard(ctx context.Context, leftovers []*member) (err error) {
 	var items []*guardedOp
 	var members []*member
@@ -143,7 +143,7 @@ func (s *Store) discard(ctx context.Context, leftovers []*member) (err error) {
 		if err := s.endNonce(ctx, m.key, m.nonce, m.onlyLease()); err != nil {
 			return leftoverError(m.key, err)
 		}
-		s.forget(m) // now, so that many are got rid of in more than one try
+		s.forget(m) // now, so that the next try goes on with the others
 	}
 	s.execute(ctx, items)
 	for i, d := range items {
@@ -156,8 +156,9 @@ func (s *Store) discard(ctx context.Context, leftovers []*member) (err error) {
 	return err
 }
 
-// stuck is the error of a keep-alive before which key had to go and did not. If the
-// servers refuse that for good, as after a change of the user's rights, the lease is left.
+// leftoverError is the error of a keep-alive that was not sent because key could not be
+// deleted. If the servers refuse the delete for good, as after a change of the user's
+// rights, the etcd lease is left.
 func leftoverError(key string, err error) error {
 	if isDenied(err) || errors.Is(err, errBusy) {
 		return errLeft
@@ -165,14 +166,14 @@ func leftoverError(key string, err error) error {
 	return &unsentError{fmt.Errorf("%q is to go before its etcd lease is renewed: %w", key, bare(err))}
 }
 
-// forget is drop for a caller without the mutex.
+// forget is drop for a caller that does not hold the mutex.
 func (s *Store) forget(m *member) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.drop(m)
 }
 
-// drop forgets a member. The mutex is the caller's.
+// drop forgets a member. The caller holds the store's mutex.
 func (s *Store) drop(m *member) {
 	delete(m.shared.members, m)
 	if s.held[m.key] == m {

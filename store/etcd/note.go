@@ -10,24 +10,23 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// note is what lies beside a record and says whose it is. Both are written in one
-// transaction, each time, and lie on one lease: whatever else is under the key has
-// another revision than the note.
+// note identifies the record beside it as the library's. Both are always written in one
+// transaction and are on one etcd lease: a foreign value has another revision than the note.
 type note struct {
-	nonce store.Nonce   // of the create that began the term
-	seq   uint64        // number of the value that was written last, 0 for the first
-	ttl   time.Duration // that the lease was granted
-	size  int           // of the value in bytes, so that a list knows what it asks for
+	nonce store.Nonce   // of the create that began the lease
+	seq   uint64        // number of the last value, 0 for the first
+	ttl   time.Duration // of the etcd lease, as granted
+	size  int           // of the value in bytes, so that a list can bound its reads
 }
 
 const noteVersion = "1"
 
-// String is how a note is stored: words that a person can read too.
+// String returns the note as it is stored, in words that a person can read too.
 func (n note) String() string {
 	return fmt.Sprintf("%s %v %d %d %d", noteVersion, n.nonce, n.seq, int64(n.ttl/time.Second), n.size)
 }
 
-// parseNote reads what String wrote, and nothing else.
+// parseNote reads a note. It accepts only text that String returns.
 func parseNote(text string) (note, bool) {
 	words := strings.Split(text, " ")
 	if len(words) != 5 || len(words[1]) != 2*len(store.Nonce{}) {

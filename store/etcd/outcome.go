@@ -13,16 +13,15 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// What went wrong with the servers. An error of a verb wraps one of these, where one
-// fits, beside its condition of package store and what the client said.
+// Faults of the servers. Where one fits, the error of a verb wraps it, beside the condition
+// of package store and the client's error.
 var (
-	// ErrNoQuorum: the cluster has no leader at present, or did not agree in
-	// time.
+	// ErrNoQuorum: the cluster has no leader at present, or did not agree in time.
 	ErrNoQuorum = errors.New("the etcd cluster has no quorum")
-	// ErrNoSpace: the database is full, so the servers take no values. Records
-	// that are there can still be renewed without a value, read and deleted.
+	// ErrNoSpace: the database is full, so the servers take no values. Existing records
+	// can still be renewed without a value, read and deleted.
 	ErrNoSpace = errors.New("the etcd database is full (NOSPACE alarm)")
-	// ErrDenied: the client's user may not do that, or is not known.
+	// ErrDenied: the client's user lacks a right, or is unknown.
 	ErrDenied = errors.New("the etcd user lacks a right; the doc of package etcdstore lists them")
 	// ErrLeaseGone: the etcd lease that the record was on has expired or was
 	// revoked.
@@ -37,7 +36,7 @@ const (
 	writes intent = true
 )
 
-// failed is the error of a verb that got no answer.
+// failed returns the error of a verb for a call that failed with err.
 func failed(op, key string, i intent, err error) error {
 	condition := store.ErrUnavailable
 	switch {
@@ -49,7 +48,7 @@ func failed(op, key string, i intent, err error) error {
 	return &store.Error{Op: op, Key: key, Condition: condition, Err: named(err)}
 }
 
-// named adds to err the fault of this package that it is a case of.
+// named wraps err in the fault of this package that it is a case of, if there is one.
 func named(err error) error {
 	for fault, causes := range map[error][]error{
 		ErrNoQuorum: {rpctypes.ErrNoLeader, rpctypes.ErrTimeout, rpctypes.ErrTimeoutDueToLeaderFail,
@@ -74,8 +73,8 @@ type unsentError struct{ cause error }
 func (e *unsentError) Error() string { return "not sent: " + e.cause.Error() }
 func (e *unsentError) Unwrap() error { return e.cause }
 
-// bare returns what a verb's error says without its condition, for an error of another
-// verb, which has one of its own.
+// bare returns the cause of a verb's error without its condition, for the error of another
+// verb, with its own condition.
 func bare(err error) error {
 	if inner := new(store.Error); errors.As(err, &inner) && inner.Err != nil {
 		return inner.Err
@@ -83,8 +82,8 @@ func bare(err error) error {
 	return err
 }
 
-// unsent reports whether err came before the call was sent. The client keeps no
-// other trace of a connection that was never made than its words.
+// unsent reports whether err came before the call was sent. If there was no connection, only
+// the text of the client's error says so.
 func unsent(err error) bool {
 	var before *unsentError
 	if errors.As(err, &before) {
@@ -105,8 +104,8 @@ func unsent(err error) bool {
 	return false
 }
 
-// refused reports whether err is a server's word that it did nothing. That it is out
-// of space is not: the write with which it runs out is carried out, and answered so.
+// refused reports whether err is a server's statement that it did nothing. An error of no
+// space is not: the write that fills the database is applied, and answered so.
 func refused(err error) bool {
 	var word rpctypes.EtcdError
 	if !errors.As(err, &word) {
@@ -120,8 +119,8 @@ func refused(err error) bool {
 	return errors.Is(err, rpctypes.ErrNoLeader) || errors.Is(err, rpctypes.ErrTooManyRequests)
 }
 
-// cause is why a call whose context has ended failed: the context's own reason,
-// which the client does not pass on.
+// cause returns err, or the cause of the context's end if it has ended: the client does not
+// pass that on.
 func cause(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)

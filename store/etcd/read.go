@@ -12,18 +12,18 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// found is what lay under a key and in its note at one revision.
+// found is the value under a key and its note, at one revision.
 type found struct {
 	key    string
-	value  *mvccpb.KeyValue // nil for nothing
-	noteKV *mvccpb.KeyValue // the note as it is stored; nil for none
+	value  *mvccpb.KeyValue // nil if there is none
+	noteKV *mvccpb.KeyValue // the note as it is stored; nil if there is none
 	note   note             // if the record is ours
 	ours   bool
-	at     int64 // the revision, if that was asked for
+	at     int64 // the revision of the read; zero if it was not made by read
 }
 
-// inspect says whose record it is. Ours and its note have one revision, because only
-// the library writes notes and it never writes one of the two alone.
+// inspect finds out whether the record is ours: it then has the revision of its note, because
+// only the library writes notes, and it never writes one of the two alone.
 func inspect(key string, value, noteKV *mvccpb.KeyValue) found {
 	f := found{key: key, value: value, noteKV: noteKV}
 	if value == nil || noteKV == nil || value.ModRevision != noteKV.ModRevision ||
@@ -34,7 +34,7 @@ func inspect(key string, value, noteKV *mvccpb.KeyValue) found {
 	return f
 }
 
-// token is that of the record, or zero if it is not ours.
+// token returns the record's token, or zero if the record is not ours.
 func (f found) token() store.Token {
 	if !f.ours {
 		return 0
@@ -42,29 +42,29 @@ func (f found) token() store.Token {
 	return store.Token(f.value.CreateRevision)
 }
 
-// has reports whether the record is that of a term.
-func (f found) has(t store.LeaseRef) bool {
-	return f.ours && (f.token() == t.Token || f.note.nonce == t.Nonce)
+// has reports whether the record is ours and ref names its lease.
+func (f found) has(ref store.LeaseRef) bool {
+	return f.ours && (f.token() == ref.Token || f.note.nonce == ref.Nonce)
 }
 
 func (f found) lease() clientv3.LeaseID { return clientv3.LeaseID(f.value.Lease) }
 
-// record is what was found as callers see it, but for the time left.
+// record returns the record for a caller, without its time left.
 func (f found) record() store.Record {
 	return store.Record{Key: f.key, Value: f.value.Value, Token: f.token()}
 }
 
-// look reads a key and its note.
+// readOps returns the operations that read a key and its note.
 func readOps(key string) []clientv3.Op {
 	return []clientv3.Op{clientv3.OpGet(key), clientv3.OpGet(noteOf(key))}
 }
 
-// decode reads the answers to the operations of look.
+// decode reads the answers to the operations of readOps.
 func decode(key string, answers []response) found {
 	return inspect(key, answers[0].first(), answers[1].first())
 }
 
-// read returns what is under keys. Those that one transaction has room for are read at one
+// read returns the values and notes of keys. The keys of one transaction are read at one
 // revision.
 func (s *Store) read(ctx context.Context, keys ...string) ([]found, error) {
 	all, err := retryHung(func() ([]found, error) { return s.readOnce(ctx, keys) })
@@ -106,9 +106,9 @@ func (s *Store) readOne(ctx context.Context, key string) (found, error) {
 	return all[0], nil
 }
 
-// timeLeft asks how long a lease has left. It is not positive if the lease is gone.
-// The server cuts off the part of a second, so a second is added, and a lease whose
-// end it has yet to carry out has that second too.
+// timeLeft asks for the time left of an etcd lease. It is zero if the etcd lease is gone. The
+// server rounds down to a second, so timeLeft adds one; an etcd lease that has expired and
+// not been revoked yet has that second too.
 func (s *Store) timeLeft(ctx context.Context, id clientv3.LeaseID) (time.Duration, error) {
 	if id == 0 {
 		return store.Forever, nil

@@ -13,9 +13,9 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// Renew implements [store.Store]. It is one keep-alive for each etcd lease that the
-// batch is on, and beside that a transaction which checks whose the records are and puts
-// the values; see the package's doc for a batch that does not fit into one.
+// Renew implements [store.Store]. It sends one keep-alive for each etcd lease that the batch
+// is on, and at the same time a transaction that checks the records and puts the values; see
+// the package doc for a batch that does not fit into one.
 func (s *Store) Renew(ctx context.Context, batch []store.Renewal) []store.RenewResult {
 	answers := make([]store.RenewResult, len(batch))
 	var items []*guardedOp
@@ -69,8 +69,8 @@ func (s *Store) renewAll(ctx context.Context, items []*guardedOp) {
 	both.Wait()
 }
 
-// renewSome renews operations. Those of late members fail with err if they could not be
-// discarded.
+// renewSome makes the renewals of items. An item of a late member fails with err if the
+// member could not be discarded.
 func (s *Store) renewSome(ctx context.Context, items []*guardedOp, late []*member, err error) {
 	members := make([]*member, len(items))
 	for i, d := range items {
@@ -91,8 +91,8 @@ func (s *Store) renewSome(ctx context.Context, items []*guardedOp, late []*membe
 	s.explain(ctx, items, leases)
 }
 
-// conclude answers an operation, unless it was carried out and its record has yet to be adopted.
-// The holder of one whose keep-alive was not confirmed wants its record as before.
+// answerRenew answers an operation and returns true, unless its record has yet to be adopted.
+// If the keep-alive was not confirmed, the record's deadline stays as it was.
 func (s *Store) answerRenew(d *guardedOp, leases map[clientv3.LeaseID]renewal) bool {
 	r, asked := leases[d.lease]
 	switch {
@@ -107,13 +107,13 @@ func (s *Store) answerRenew(d *guardedOp, leases map[clientv3.LeaseID]renewal) b
 	return true
 }
 
-// renewal is what became of one lease.
+// renewal is the result of the keep-alive of one etcd lease.
 type renewal struct {
 	until time.Time
 	err   error
 }
 
-// answer gives an operation that was carried out the end of its lease.
+// answer completes an executed operation with the result of its keep-alive.
 func (r renewal) answer(d *guardedOp) {
 	switch {
 	case r.err == nil:
@@ -122,18 +122,18 @@ func (r renewal) answer(d *guardedOp) {
 		d.fail(&store.Error{Op: d.op, Key: d.key, Condition: store.ErrLost, Err: named(r.err)})
 	case errors.Is(r.err, store.ErrLost), errors.Is(r.err, store.ErrForeign):
 		d.fail(r.err)
-	case len(d.value) > 0: // it is there, and the ttl may not have been restarted
+	case len(d.value) > 0: // the value was written, and the ttl may not have been restarted
 		d.fail(&store.Error{Op: d.op, Key: d.key, Condition: store.ErrInDoubt, Err: named(bare(r.err))})
 	default:
 		d.fail(failed(d.op, d.key, writes, bare(r.err)))
 	}
 }
 
-// renewLeases sends the keep-alives for operations, all at once, and carries the operations out.
+// renewLeases sends the keep-alives for operations, all at once, and executes the operations.
 // The operations on one etcd lease do not wait for those on another.
 func (s *Store) renewLeases(ctx context.Context, items []*guardedOp, members []*member) map[clientv3.LeaseID]renewal {
 	listKeys := manyChecks(items)
-	on := make(map[clientv3.LeaseID][]int) // the operations on each lease that this store keeps alive
+	on := make(map[clientv3.LeaseID][]int) // the operations on each etcd lease that this store keeps alive
 	var others []*guardedOp
 	for i, d := range items {
 		if d.done {
@@ -168,8 +168,8 @@ func (s *Store) renewLeases(ctx context.Context, items []*guardedOp, members []*
 	return renewals
 }
 
-// manyChecks reports whether the operations that only check are more than one transaction
-// can have. Then one census costs less.
+// manyChecks reports whether there are more checks than one transaction can have. Then a list
+// of the attached keys costs less.
 func manyChecks(items []*guardedOp) bool {
 	checks := 0
 	for _, d := range items {
@@ -180,8 +180,8 @@ func manyChecks(items []*guardedOp) bool {
 	return checks > maxOps
 }
 
-// confirmed ends the checks of records that a census found in their place, of the operations in
-// places. It returns what is left to be looked at.
+// confirmed ends the checks of records that the attached keys confirm, among the operations
+// in places. It returns the other operations.
 func (s *Store) confirmed(items []*guardedOp, members []*member, places []int) (left []*guardedOp) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -196,7 +196,7 @@ func (s *Store) confirmed(items []*guardedOp, members []*member, places []int) (
 	return left
 }
 
-// renewLease keeps a lease of this store alive.
+// renewLease keeps an etcd lease of this store alive.
 func (s *Store) renewLease(ctx context.Context, lease clientv3.LeaseID, listKeys bool) (until time.Time, err error) {
 	s.mu.Lock()
 	sh := s.sharedOf(lease)
@@ -210,15 +210,15 @@ func (s *Store) renewLease(ctx context.Context, lease clientv3.LeaseID, listKeys
 	return sh.until(), err
 }
 
-// keeps reports whether this store keeps a lease alive.
+// keeps reports whether this store keeps an etcd lease alive.
 func (s *Store) keeps(lease clientv3.LeaseID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.sharedOf(lease) != nil
 }
 
-// sharedOf returns the shared etcd lease with an id that is kept alive, or nil. The mutex is the
-// caller's.
+// sharedOf returns the shared etcd lease with that id if it is kept alive, else nil. The
+// caller holds the store's mutex.
 func (s *Store) sharedOf(lease clientv3.LeaseID) *sharedLease {
 	for _, p := range s.pools {
 		for _, sh := range p.leases {
@@ -230,7 +230,7 @@ func (s *Store) sharedOf(lease clientv3.LeaseID) *sharedLease {
 	return nil
 }
 
-// promise notes until when the holder of a record was told that it has it.
+// extendUntil notes the until that is returned to the holder of a record. It never moves back.
 func (s *Store) extendUntil(key string, token store.Token, until time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -246,8 +246,8 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// explain completes the errors that show a foreign value with its time left, and those of
-// terms that ended with their leases. It is told what is known of the leases.
+// explain completes errors: a foreign value gets its time left, and a lost lease gets
+// ErrLeaseGone if its etcd lease has ended. The results of keep-alives may be nil.
 func (s *Store) explain(ctx context.Context, items []*guardedOp, leases map[clientv3.LeaseID]renewal) {
 	ended := make(map[clientv3.LeaseID]bool)
 	var foreign, lost []*guardedOp
@@ -285,8 +285,8 @@ func (s *Store) explainForeign(ctx context.Context, d *guardedOp, facts *store.F
 	}
 }
 
-// hasEnded asks the servers whether a lease that this store keeps alive is still there,
-// however recent the last keep-alive is.
+// hasEnded sends a keep-alive for an etcd lease of this store, however recent the last one
+// is, and reports whether the etcd lease has ended.
 func (s *Store) hasEnded(ctx context.Context, lease clientv3.LeaseID) bool {
 	s.mu.Lock()
 	sh := s.sharedOf(lease)

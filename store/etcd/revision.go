@@ -12,9 +12,9 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// history is what a store has seen of the cluster's revision. It only grows, unless the
-// cluster lost its data or was restored from a backup. A watch does not tell of that: it
-// waits, in silence, for a revision that may never come again.
+// clusterRevision is the largest revision that the store has seen. A cluster's revision only
+// grows, unless the cluster lost its data or was restored from a backup. An etcd watch does
+// not report that: it waits in silence for a revision that may never come again.
 type clusterRevision struct {
 	mu       sync.Mutex
 	revision int64
@@ -24,16 +24,16 @@ type clusterRevision struct {
 
 func newClusterRevision() *clusterRevision { return &clusterRevision{reset: make(chan struct{})} }
 
-// now returns the revision that every later answer has at least, and what is closed if
-// one has not.
+// latest returns the revision, and the channel that is closed if a later answer has a
+// smaller one.
 func (r *clusterRevision) latest() (int64, <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.revision, r.reset
 }
 
-// saw takes in the revision of an answer to a request that was sent when the revision
-// was at least before.
+// observe notes the revision of an answer. When its request was sent, the revision was at
+// least before.
 func (r *clusterRevision) observe(before, revision int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -47,8 +47,8 @@ func (r *clusterRevision) observe(before, revision int64) {
 	r.revision = max(r.revision, revision)
 }
 
-// due reports whether nothing was seen for so long that somebody should look, and takes
-// note that the caller does.
+// due reports whether the revision should be asked for, because no answer came for
+// memberTimeout. The caller then has to ask: due is false for the others meanwhile.
 func (r *clusterRevision) due(now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -59,21 +59,21 @@ func (r *clusterRevision) due(now time.Time) bool {
 	return true
 }
 
-// tryContext bounds a read, or the grant of a lease that others wait for too. A member that
+// tryContext bounds one try of a read, or the grant of an etcd lease. An etcd member that
 // hangs keeps its connections, and the client would wait for it for ever; the next try goes
-// to another. How long a try takes is random: the client sends its requests to the members
-// in turn, and of several that are tried again in step one could meet the same each time.
+// to another member.
 func tryContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	return tryWithin(ctx, memberTimeout)
 }
 
-// tryWithin bounds a try to half of a time and up to all of it.
+// tryWithin bounds a try to a random time between half the limit and all of it. The client
+// sends requests to the members in turn, so that of several requests that are tried again in
+// step, one could be sent to the same member each time.
 func tryWithin(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, limit-rand.N(limit/2), errHung)
 }
 
-// retryHung makes a read again while the members hang that it is sent to: the client sends
-// each request to the next.
+// retryHung makes up to three tries of a read. The client sends each to the next member.
 func retryHung[T any](read func() (T, error)) (answer T, err error) {
 	for range 3 {
 		if answer, err = read(); !errors.Is(err, errHung) {
@@ -85,20 +85,21 @@ func retryHung[T any](read func() (T, error)) (answer T, err error) {
 
 var errHung = errors.New("an etcd member has not answered for long")
 
-// memberTimeout is how often a store that watches looks at the revision, if nothing else shows
-// it.
+// memberTimeout bounds one try of a read, a grant, a keep-alive, a check or a delete. A quiet
+// watch asks its member for a sign of life at this interval, and for the revision if no other
+// answer had it.
 const memberTimeout = 5 * time.Second
 
-// peek reads nothing but the revision.
+// peek asks for the revision alone.
 func (s *Store) peek(ctx context.Context) {
-	s.getOnce(ctx, store.Reserved, clientv3.WithCountOnly()) // a failure shows nothing
+	s.getOnce(ctx, store.Reserved, clientv3.WithCountOnly()) // a failure has no revision
 }
 
 func (s *Store) get(ctx context.Context, key string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
 	return retryHung(func() (*clientv3.GetResponse, error) { return s.getOnce(ctx, key, opts...) })
 }
 
-// getOnce reads, and sees the revision.
+// getOnce makes one try of a read, and observes the revision.
 func (s *Store) getOnce(ctx context.Context, key string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
 	ctx, cancel := tryContext(ctx)
 	defer cancel()

@@ -13,35 +13,35 @@ import (
 )
 
 const (
-	// maxMembers bounds what is lost with one lease.
+	// maxMembers bounds the records that are lost with one etcd lease.
 	maxMembers = 16384
-	// freshness is the part of a ttl for which a keep-alive also serves the calls
-	// that come after it: what a batch has just asked for, the next need not.
+	// freshness divides the ttl: later calls use a keep-alive for a sixteenth of the
+	// ttl instead of sending another.
 	freshness = 16
 )
 
 // sharedLease is one etcd lease and the records on it. The store's mutex guards it.
 type sharedLease struct {
 	lease      clientv3.LeaseID
-	ttl        time.Duration // that was granted
-	sent       time.Time     // when the last keep-alive that was confirmed was sent
+	ttl        time.Duration // as granted
+	sent       time.Time     // when the last confirmed keep-alive was sent
 	members    map[*member]struct{}
 	pending    int           // creates in flight
-	endErr     error         // why it is not kept alive any more; nil while it is
-	suspect    bool          // the server said so of this lease or of another
+	endErr     error         // why the store no longer keeps it alive; nil while it does
+	suspect    bool          // it may be gone, so that the next call sends a keep-alive
 	underWay   chan struct{} // closed when the keep-alive under way is over; nil while there is none
 	attached   attachedKeys
-	deleteSeen time.Time // when a delete of a record on it was last heard of
+	deleteSeen time.Time // when a watch last reported the delete of a record on it
 }
 
-// census is what the server says is on a lease. A key that was deleted, or put by
-// another program, is not.
+// attachedKeys lists the names that the server has on an etcd lease. A key that was
+// deleted, or that another program put on another etcd lease, is not among them.
 type attachedKeys struct {
-	asked time.Time // when it was asked for
+	asked time.Time // when the request was sent
 	names map[string]struct{}
 }
 
-// until is the earliest moment at which the server may drop the lease.
+// until is the earliest moment at which the server may drop the etcd lease.
 func (sh *sharedLease) until() time.Time { return sh.sent.Add(sh.ttl) }
 
 // fresh reports whether the last keep-alive is recent enough for another call.
@@ -49,29 +49,33 @@ func (sh *sharedLease) fresh(now time.Time) bool {
 	return !sh.suspect && now.Before(sh.sent.Add(sh.ttl/freshness))
 }
 
-// counted reports whether the last census is recent enough for another call.
+// attachedFresh reports whether the attached keys were listed recently enough for another
+// call.
 func (sh *sharedLease) attachedFresh(now time.Time) bool {
 	return sh.attached.asked.After(sh.deleteSeen) && now.Before(sh.attached.asked.Add(sh.ttl/freshness))
 }
 
-// confirms reports whether the last census found a record in its place.
+// confirms reports whether the attached keys include a record and its note. A list that
+// was asked for before the create was answered, or before a delete was seen, confirms
+// nothing.
 func (sh *sharedLease) confirms(m *member) bool {
 	_, there := sh.attached.names[m.key]
 	_, noted := sh.attached.names[noteOf(m.key)]
 	return there && noted && sh.attached.asked.After(m.since) && sh.attached.asked.After(sh.deleteSeen)
 }
 
-// empty reports whether the lease can be revoked: nothing is on it, nor about to be.
+// empty reports whether the etcd lease has no records and no creates in flight, so that
+// it can be revoked.
 func (sh *sharedLease) empty() bool { return len(sh.members) == 0 && sh.pending == 0 }
 
-// takes reports whether there is room for one more. A lease that may have ended by
-// itself takes none.
+// takes reports whether there is room for one more record. An etcd lease that may have
+// expired takes none.
 func (sh *sharedLease) takes(now time.Time) bool {
 	return sh.endErr == nil && now.Before(sh.until()) && len(sh.members)+sh.pending < maxMembers
 }
 
-// leftovers are the members that nobody wants any more, nor can want from here on. They
-// must not live on because others on the same lease are kept alive.
+// leftovers returns the members to delete, and marks them unwanted, so that no later call
+// pins them. A record must not outlive its ttl because it shares an etcd lease.
 func (sh *sharedLease) leftovers(now time.Time) []*member {
 	var some []*member
 	for m := range sh.members {
@@ -83,14 +87,14 @@ func (sh *sharedLease) leftovers(now time.Time) []*member {
 	return some
 }
 
-// pool has the shared etcd leases of one ttl.
+// pool holds the shared etcd leases of one ttl.
 type pool struct {
 	leases   []*sharedLease
 	underWay chan struct{} // closed when the grant under way is over; nil while there is none
 }
 
-// room returns a shared etcd lease with room for one more record, whose create counts as in
-// flight from here on, until leave.
+// acquireShared returns a shared etcd lease with room for one more record. The record's
+// create counts as in flight until addMember or unreserve.
 func (s *Store) acquireShared(ctx context.Context, ttl int64) (*sharedLease, error) {
 	for {
 		sh, wait := s.reserve(ttl)
@@ -114,8 +118,9 @@ func (s *Store) acquireShared(ctx context.Context, ttl int64) (*sharedLease, err
 	}
 }
 
-// reserve finds room in a shared etcd lease. If there is none it returns what to wait for while
-// another call has one granted, or nothing: then the caller is to.
+// reserve finds room in a shared etcd lease. If there is none and another call is having an
+// etcd lease granted, it returns the channel that is closed afterwards. Two nils tell the
+// caller to have one granted.
 func (s *Store) reserve(ttl int64) (sh *sharedLease, wait chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,7 +143,7 @@ func (s *Store) reserve(ttl int64) (sh *sharedLease, wait chan struct{}) {
 	return nil, nil
 }
 
-// grantShared has a shared etcd lease granted, with a create in flight for the caller.
+// grantShared asks for a shared etcd lease, and counts the caller's create as in flight.
 func (s *Store) grantShared(ctx context.Context, ttl int64) (*sharedLease, error) {
 	sent := time.Now()
 	lease, err := s.grant(ctx, ttl)
@@ -155,8 +160,8 @@ func (s *Store) grantShared(ctx context.Context, ttl int64) (*sharedLease, error
 	return sh, nil
 }
 
-// grant has a lease granted for exactly ttl seconds. A server that grants more has a
-// minimum: the lease is given back, and the error names it.
+// grant asks for an etcd lease of exactly ttl seconds. If the server grants more, that is
+// its minimum: grant revokes the etcd lease, and the error names the minimum.
 func (s *Store) grant(ctx context.Context, ttl int64) (clientv3.LeaseID, error) {
 	ctx, cancel := tryContext(ctx)
 	defer cancel()
@@ -168,27 +173,27 @@ func (s *Store) grant(ctx context.Context, ttl int64) (clientv3.LeaseID, error) 
 		return answer.ID, nil
 	}
 	s.minTTL.Store(int64(seconds(answer.TTL)))
-	s.client.Revoke(ctx, answer.ID) // if that fails it ends by itself
+	s.client.Revoke(ctx, answer.ID) // if that fails the etcd lease expires
 	return 0, &store.InvalidError{What: "ttl", Got: seconds(ttl).String(),
 		Rule: fmt.Sprintf("must be at least %v, the minimum of the etcd servers", seconds(answer.TTL))}
 }
 
-// leave ends a create in flight that put nothing on the shared etcd lease.
+// unreserve ends a create in flight that put nothing on the shared etcd lease.
 func (s *Store) unreserve(sh *sharedLease) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sh.pending--
 }
 
-// keepAlive returns once a keep-alive is confirmed that is recent, and a census is taken
-// that is, if the caller counts on one. Calls that come together share them.
+// keepAlive returns once a recent keep-alive is confirmed and, with listKeys, the attached
+// keys were listed recently. Concurrent calls share one keep-alive and one list.
 func (s *Store) keepAlive(ctx context.Context, sh *sharedLease, listKeys bool) error {
 	for {
 		s.mu.Lock()
 		switch underWay := sh.underWay; {
 		case sh.endErr != nil:
 			s.mu.Unlock()
-			return sh.endErr // which is never changed
+			return sh.endErr // it never changes
 		case sh.fresh(time.Now()) && (!listKeys || sh.attachedFresh(time.Now())):
 			s.mu.Unlock()
 			return nil
@@ -197,7 +202,7 @@ func (s *Store) keepAlive(ctx context.Context, sh *sharedLease, listKeys bool) e
 			if err := await(ctx, underWay); err != nil {
 				return err
 			}
-			continue // it may have failed because its own caller gave up
+			continue // the keep-alive may have failed because its own caller gave up
 		}
 		sh.underWay = make(chan struct{})
 		s.mu.Unlock()
@@ -205,11 +210,11 @@ func (s *Store) keepAlive(ctx context.Context, sh *sharedLease, listKeys bool) e
 	}
 }
 
-// renewShared sends a keep-alive, after what nobody wants any more is off the lease. If that
-// cannot be had the lease must not be renewed.
+// renewShared deletes the leftovers and sends a keep-alive. If a leftover cannot be deleted,
+// no keep-alive is sent, or the leftover would outlive its ttl.
 func (s *Store) renewShared(ctx context.Context, sh *sharedLease, listKeys bool) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, min(memberTimeout, sh.ttl/4), errHung)
-	defer cancel() // others wait for this, who may have less time than the caller
+	defer cancel() // other calls wait for this one, and may have less time
 	var sent time.Time
 	var attached attachedKeys
 	err := s.deleteLeftovers(ctx, sh)
@@ -238,7 +243,7 @@ func (s *Store) renewShared(ctx context.Context, sh *sharedLease, listKeys bool)
 	return err
 }
 
-// clear deletes the leftovers of a shared etcd lease.
+// deleteLeftovers deletes the leftovers of a shared etcd lease.
 func (s *Store) deleteLeftovers(ctx context.Context, sh *sharedLease) error {
 	s.mu.Lock()
 	leftovers := sh.leftovers(time.Now())
@@ -246,8 +251,8 @@ func (s *Store) deleteLeftovers(ctx context.Context, sh *sharedLease) error {
 	return s.discard(ctx, leftovers)
 }
 
-// count takes a census. If it cannot be had nothing is confirmed, and each record is
-// checked by itself.
+// listAttached lists the attached keys of an etcd lease. If that fails the list is empty and
+// confirms nothing, so that each record is checked by itself.
 func (s *Store) listAttached(ctx context.Context, id clientv3.LeaseID) attachedKeys {
 	asked := time.Now()
 	answer, err := s.client.TimeToLive(ctx, id, clientv3.WithAttachedKeys())
@@ -261,8 +266,7 @@ func (s *Store) listAttached(ctx context.Context, id clientv3.LeaseID) attachedK
 	return attachedKeys{asked, names}
 }
 
-// prune forgets shared etcd leases that have ended by themselves. The mutex is the
-// caller's.
+// prune forgets shared etcd leases that have expired. The caller holds the store's mutex.
 func (s *Store) prune(p *pool, now time.Time) {
 	var kept []*sharedLease
 	for _, sh := range p.leases {
@@ -276,8 +280,8 @@ func (s *Store) prune(p *pool, now time.Time) {
 	p.leases = kept
 }
 
-// abandon forgets a shared etcd lease that is not kept alive any more, and all on it. The
-// mutex is the caller's.
+// abandon stops keeping a shared etcd lease alive, and forgets its members. The caller holds
+// the store's mutex.
 func (s *Store) abandon(sh *sharedLease, why error) {
 	sh.endErr = why
 	for m := range sh.members {
@@ -285,7 +289,8 @@ func (s *Store) abandon(sh *sharedLease, why error) {
 	}
 }
 
-// hear takes in that a record was deleted: what a census said of it is no longer so.
+// invalidateAttached notes that a record was deleted, so that the attached keys listed
+// before no longer count.
 func (s *Store) invalidateAttached(key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -294,6 +299,7 @@ func (s *Store) invalidateAttached(key string) {
 	}
 }
 
+// await returns once done is closed, or with an *unsentError when ctx ends.
 func await(ctx context.Context, done <-chan struct{}) error {
 	select {
 	case <-done:

@@ -17,18 +17,18 @@ import (
 type Store struct {
 	client     *clientv3.Client
 	leases     pb.LeaseClient
-	idleStream chan keepAliveStream // holds the line that nobody is using, if there is one
+	idleStream chan keepAliveStream // holds at most one stream, while no call uses it
 	tasks      *tasks
 	revision   *clusterRevision
-	minTTL     atomic.Int64 // a time.Duration; what the servers grant at least
-	ops        atomic.Int64 // how many operations the servers take in one transaction
+	minTTL     atomic.Int64 // a time.Duration: the servers' minimum
+	ops        atomic.Int64 // the servers' limit of operations in a transaction
 	group      group
-	trimming   atomic.Bool // whether a task trims the marks of some key
+	trimming   atomic.Bool // whether a task is trimming marks
 
 	mu         sync.Mutex
-	pools      map[int64]*pool // by ttl in seconds
-	held       map[string]*member
-	doubts     map[store.Nonce]*member // whose creates are in doubt
+	pools      map[int64]*pool         // by ttl in seconds
+	held       map[string]*member      // by key
+	doubts     map[store.Nonce]*member // creates in doubt
 	marksLease marksLease
 
 	keyWatches map[string]*keyWatch
@@ -47,10 +47,10 @@ var (
 // New returns a store on the cluster that client is connected to. It asks for the
 // smallest ttl that the servers grant, and tries each verb and a watch on a record of
 // the library's own: a client with too few rights, or with a namespace on only some of
-// its interfaces, is refused here. What is wrong with the servers is a *[ServerError];
-// a client that will not do is a *[store.InvalidError].
+// its interfaces, is refused here. A fault of the servers is a *[ServerError]; an
+// unusable client is a *[store.InvalidError].
 //
-// The client stays the caller's, and with it its endpoints, credentials and timeouts.
+// The caller owns the client, and with it the endpoints, credentials and timeouts.
 func New(ctx context.Context, client *clientv3.Client) (*Store, error) {
 	if client == nil {
 		return nil, &store.InvalidError{What: "client", Rule: "must not be nil"}
@@ -74,9 +74,9 @@ func New(ctx context.Context, client *clientv3.Client) (*Store, error) {
 }
 
 // Close ends every call and watch, which then return [store.ErrClosed] or, for a write
-// under way, [store.ErrInDoubt], and joins what the store started. It gives back leases
-// that nothing is on; records stay for their ttl. Close may be called again. It does
-// not close the client.
+// under way, [store.ErrInDoubt], and joins the store's goroutines. It revokes empty etcd
+// leases; records stay for their ttl. Close may be called again. It does not close the
+// client.
 func (s *Store) Close() error {
 	s.tasks.close()
 	s.mu.Lock()
@@ -96,26 +96,26 @@ func (s *Store) Close() error {
 	ctx, cancel := context.WithTimeout(clientv3.WithRequireLeader(context.Background()), closeTimeout)
 	defer cancel()
 	for _, lease := range idle {
-		s.client.Revoke(ctx, lease) // if that fails it ends by itself
+		s.client.Revoke(ctx, lease) // if that fails the etcd lease expires
 	}
 	return nil
 }
 
-// closeTimeout is how long Close may take to give leases back.
+// closeTimeout bounds the revokes of Close.
 const closeTimeout = time.Second
 
-// WatchErr returns the error for which a watch hears of no changes at present, the
-// latest of them if there are several. It is nil while all watches hear, and while
-// nobody watches. The store goes on trying to open the watch, and resyncs it then. A
-// user's missing right to the whole of a prefix is no such error; see the package's doc.
+// WatchErr returns the latest error because of which a watch receives no changes at
+// present, or nil if there is none. The store goes on trying to open the watch, and then
+// resyncs it. A user's missing right to the whole of a prefix is no such error; see the
+// package doc.
 func (s *Store) WatchErr() error { return s.watchErrs.latest() }
 
 // Capabilities implements [store.Describer].
 func (s *Store) Capabilities() store.Capabilities {
 	return store.Capabilities{
 		MinTTL: time.Duration(s.minTTL.Load()),
-		// The ttl is rounded up to a second, the time left cut off to one, and
-		// the servers look for leases that have ended twice a second.
+		// The ttl is rounded up to a second, the time left is rounded down to one,
+		// and the servers look for expired etcd leases twice a second.
 		Precision:   3 * time.Second,
 		GroupExpiry: true,
 	}

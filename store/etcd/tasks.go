@@ -16,12 +16,12 @@ type tasks struct {
 	life context.Context // ends, with errClosing, when the store is closed
 	end  context.CancelCauseFunc
 
-	mu      sync.Mutex // orders the first of running against close
+	mu      sync.Mutex // orders add and close, as running.Wait requires
 	running sync.WaitGroup
 }
 
-// errClosing is why a call that was under way ended with the store. A write may then have
-// happened, which store.ErrClosed would deny.
+// errClosing is the cause of a call's end when the store is closed meanwhile. It is not
+// store.ErrClosed, because a write under way may have been applied.
 var errClosing = errors.New("the store was closed meanwhile")
 
 func newTasks() *tasks {
@@ -30,9 +30,9 @@ func newTasks() *tasks {
 	return t
 }
 
-// enter begins a call and returns its context and how to end it. The context also
-// ends with the store; and it asks for a leader, so that a server which has lost
-// the others says so instead of waiting for them.
+// enter begins a call, and returns its context and the function that ends it. The context
+// also ends with the store. It asks for a leader, so that a server without quorum returns an
+// error instead of waiting.
 func (t *tasks) enter(ctx context.Context) (context.Context, func(), error) {
 	if ctx.Err() != nil {
 		return nil, nil, &unsentError{context.Cause(ctx)}
@@ -49,8 +49,8 @@ func (t *tasks) enter(ctx context.Context) (context.Context, func(), error) {
 	}, nil
 }
 
-// start runs task in a goroutine, with a context that ends with the store, unless
-// the store was closed.
+// start runs task in a goroutine, with a context that ends with the store. It returns false
+// if the store is closed.
 func (t *tasks) start(task func(context.Context)) bool {
 	if !t.add() {
 		return false
@@ -72,8 +72,7 @@ func (t *tasks) add() bool {
 	return true
 }
 
-// close lets nothing more begin, ends what is under way, and returns when all is
-// over.
+// close ends the calls and goroutines, lets no others begin, and waits for them.
 func (t *tasks) close() {
 	t.mu.Lock()
 	t.end(errClosing)

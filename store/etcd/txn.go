@@ -14,19 +14,20 @@ import (
 )
 
 const (
-	// maxOps is how many operations a server takes in one transaction unless it
-	// was told otherwise, those of the transactions within it included.
+	// maxOps is a server's default limit of operations in a transaction. The operations
+	// of transactions within it count.
 	maxOps = 128
-	// minOps is the least that the store works with: a create has three.
+	// minOps is the smallest limit that the store works with: a create has three
+	// operations.
 	minOps = 4
-	// maxPairs is how many records are read in one.
+	// maxPairs is how many records one transaction reads.
 	maxPairs = maxOps / 2
-	// maxBytes is the size of the values past which no further write is put in
-	// a transaction; a server takes one and a half MiB in all.
+	// maxBytes bounds the values in a transaction of several writes. A server takes one
+	// and a half MiB in all.
 	maxBytes = 256 << 10
 )
 
-// guarded is how many guarded writes are sent in one transaction: each takes one
+// guarded returns how many guarded writes fit into one transaction: each takes one
 // operation, and the longest of them three more.
 func (s *Store) guarded() int { return max(int(s.ops.Load())-4, 1) }
 
@@ -38,8 +39,8 @@ func (s *Store) learnLimit(err error) {
 	}
 }
 
-// divisible reports whether err is a refusal of a whole transaction that one of its items
-// can be the reason of.
+// divisible reports whether err refuses a whole transaction for a reason that can lie in one
+// of its items, so that the others succeed in a transaction of their own.
 func divisible(err error) bool {
 	var word rpctypes.EtcdError
 	if !errors.As(err, &word) {
@@ -52,8 +53,8 @@ func divisible(err error) bool {
 	return false
 }
 
-// inParallel calls do for each item, for a few at a time, and returns when all calls have.
-// One that takes long, as on a member that hangs, does not hold up the others.
+// inParallel calls do for each item, for a few at a time, and returns when all calls have
+// returned. A slow call, as on an etcd member that hangs, does not delay the others.
 func inParallel[T any](items []T, do func(T)) {
 	if len(items) == 1 {
 		do(items[0])
@@ -79,7 +80,7 @@ const parallel = 4
 // response is the answer to one operation of a transaction.
 type response struct{ *pb.ResponseOp }
 
-// first returns the first pair of a read, or nil.
+// first returns the first key-value pair of a read, or nil.
 func (r response) first() *mvccpb.KeyValue {
 	if kvs := r.GetResponseRange().GetKvs(); len(kvs) > 0 {
 		return kvs[0]
@@ -87,7 +88,8 @@ func (r response) first() *mvccpb.KeyValue {
 	return nil
 }
 
-// inner returns the answers of a transaction within, and which branch it took.
+// inner returns the answers of a transaction within the transaction, and whether its
+// comparisons succeeded.
 func (r response) inner() (bool, []response) {
 	txn := r.GetResponseTxn()
 	return txn.GetSucceeded(), wrap(txn.GetResponses())
@@ -101,8 +103,8 @@ func wrap(all []*pb.ResponseOp) []response {
 	return wrapped
 }
 
-// commit sends a transaction once. The client does not send one again either, unless
-// it is certain that it did not arrive.
+// commit sends a transaction once. The client sends it again only if it certainly did not
+// arrive.
 func (s *Store) commit(ctx context.Context, guards []clientv3.Cmp, then, otherwise []clientv3.Op) (*clientv3.TxnResponse, []response, error) {
 	if ctx.Err() != nil {
 		return nil, nil, &unsentError{context.Cause(ctx)}
@@ -116,12 +118,13 @@ func (s *Store) commit(ctx context.Context, guards []clientv3.Cmp, then, otherwi
 	return answer, wrap(answer.Responses), nil
 }
 
+// absent guards that there is no such name.
 func absent(name string) clientv3.Cmp {
 	return clientv3.Compare(clientv3.CreateRevision(name), "=", 0)
 }
 
-// untouched guards a record and its note: neither was written, deleted or put on
-// another lease since that revision.
+// untouched guards a record and its note: neither was written, deleted or put on another
+// etcd lease since that revision.
 func untouched(key string, revision int64) []clientv3.Cmp {
 	return []clientv3.Cmp{
 		clientv3.Compare(clientv3.ModRevision(key), "=", revision),

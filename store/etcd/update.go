@@ -6,7 +6,7 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// Update implements [store.Store]. The value is put without touching the lease.
+// Update implements [store.Store]. The put leaves the record's etcd lease as it is.
 func (s *Store) Update(ctx context.Context, update store.Update) error {
 	if err := update.Check(); err != nil {
 		return err

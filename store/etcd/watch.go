@@ -19,13 +19,13 @@ import (
 )
 
 const (
-	firstPause = 100 * time.Millisecond // between watches that failed, doubling
+	firstPause = 100 * time.Millisecond // after a watch that failed; doubles up to maxPause
 	maxPause   = 5 * time.Second
 )
 
-// Watch implements [store.Store]. Two watches of etcd's own say which keys to read
-// again: one of the notes under the prefix, and one of the deletes of keys under it,
-// because another program deletes a key and not its note.
+// Watch implements [store.Store]. Two etcd watches say which keys to read again: one of the
+// notes under the prefix, and one of the deletes of keys under it, because another program
+// deletes a key and not its note.
 func (s *Store) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event, error] {
 	return func(yield func(store.Event, error) bool) {
 		if err := store.CheckPrefix(prefix); err != nil {
@@ -46,8 +46,8 @@ func (s *Store) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event,
 	}
 }
 
-// Deletions implements [store.DeleteNotifier]. It is one watch of etcd's own, of deletes of notes:
-// what expires is told too, and what another program deletes is not.
+// Deletions implements [store.DeleteNotifier]. It is one etcd watch of the deletes of notes:
+// it reports the key of an expired record too, and no key that another program deletes.
 func (s *Store) Deletions(ctx context.Context) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		ctx, stop := context.WithCancel(ctx)
@@ -59,22 +59,22 @@ func (s *Store) Deletions(ctx context.Context) iter.Seq[string] {
 	}
 }
 
-// watch listens for one Watch, for one Deletions, or for all WatchKey of a key.
+// watch receives the events for one Watch, for one Deletions, or for all WatchKey of a key.
 type watch struct {
 	store   *Store
 	name    string // the prefix, or the key
-	exact   bool   // whether it is of that key alone
-	deletes bool   // of notes, and nothing else
+	exact   bool   // the name is a key
+	deletes bool   // watch the deletes of notes alone
 	hub     feed.Hub
 	reads   *keyReads // of an exact watch
 
-	settled chan struct{} // closed once the first try to hear has succeeded or failed
-	failure error         // why it failed
-	tried   bool          // whether settled is closed; the listening goroutine's
+	settled chan struct{} // closed once the first open has succeeded or failed
+	failure error         // of the first open
+	tried   bool          // whether settled is closed; used by the listening goroutine alone
 }
 
-// await returns once the watch hears, or it is known that it does not. Listening comes
-// before the first list: what happens in between is then told twice and not missed.
+// await returns once the watch is open, or with the error of its first open. The watch is
+// opened before the first list, so that a change in between is reported twice, not missed.
 func (w *watch) await(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -90,7 +90,7 @@ func (w *watch) await(ctx context.Context) error {
 	return nil
 }
 
-// start has a goroutine listen until ctx ends, unless the store is closed.
+// start has a goroutine listen until ctx ends. It returns false if the store is closed.
 func (w *watch) start(ctx context.Context) bool {
 	return w.store.tasks.start(func(life context.Context) {
 		life, stop := context.WithCancel(life)
@@ -100,7 +100,8 @@ func (w *watch) start(ctx context.Context) bool {
 	})
 }
 
-// listen hears of changes, over one pair of watches after another, until ctx ends.
+// listen opens one pair of etcd watches after another until ctx ends, or the first open
+// fails.
 func (w *watch) listen(ctx context.Context) {
 	defer w.hub.Close()
 	defer w.store.watchErrs.clear(w)
@@ -129,7 +130,7 @@ func (w *watch) missed() {
 	w.hub.Missed()
 }
 
-// watchErrors are the watches that hear nothing at present, with the error of each.
+// watchErrors are the watches that receive no events at present, with the error of each.
 type watchErrors struct {
 	mu   sync.Mutex
 	list []watchError // the latest error last
@@ -162,7 +163,7 @@ func (l *watchErrors) latest() error {
 	return l.list[len(l.list)-1].err
 }
 
-// settle takes in how the first try to hear went, and reports whether it was the first.
+// settle notes the result of the first open, and reports whether it was the first.
 func (w *watch) settle(err error) bool {
 	if w.tried {
 		return false
@@ -172,8 +173,8 @@ func (w *watch) settle(err error) bool {
 	return true
 }
 
-// hear opens the watches and relays what they tell. They have a stream of their own:
-// the client would put them on one that it has already, though a member hangs there.
+// watchOnce opens the etcd watches and relays their events until one fails. They have a stream
+// of their own: the client would put them on an open one, although its member hangs.
 func (w *watch) watchOnce(ctx context.Context) (opened bool, err error) {
 	ctx, stop := context.WithCancel(metadata.AppendToOutgoingContext(ctx, streamKey, store.NewNonce().String()))
 	defer stop()
@@ -188,13 +189,14 @@ func (w *watch) watchOnce(ctx context.Context) (opened bool, err error) {
 	}
 	w.store.watchErrs.clear(w)
 	if !w.settle(nil) {
-		w.missed() // whatever happened between the watches
+		w.missed() // there may have been changes between the watches
 	}
 	return true, w.relay(ctx, noteEvents, deleteEvents, reset)
 }
 
-// open opens the watches, both before it waits for either. There is no second for those who
-// want none, or have no right to the whole range: they hear of the notes alone.
+// open opens both etcd watches before it waits for either. A watch of the deletes of notes has
+// one only. If the user has no right to the whole range of keys, there are events of the notes
+// alone.
 func (w *watch) open(ctx context.Context) (noteEvents, deleteEvents clientv3.WatchChan, err error) {
 	opts := []clientv3.OpOption{clientv3.WithCreatedNotify()}
 	if !w.exact {
@@ -221,13 +223,13 @@ func (w *watch) open(ctx context.Context) (noteEvents, deleteEvents clientv3.Wat
 // streamKey tells the client's streams apart. The servers take no notice of it.
 const streamKey = "leasehold-watch"
 
-// relay marks what watches tell until one ends, the revision has gone back, or the member
-// that serves them has not answered for a memberTimeout. While they are quiet it looks after that
-// itself: a connection to a member that hangs stays open.
+// relay marks the keys of events until an etcd watch ends, the revision goes back, or the
+// member that serves the watches has not answered for memberTimeout. While they are quiet it
+// asks the member itself, because the connection to a member that hangs stays open.
 func (w *watch) relay(ctx context.Context, noteEvents, deleteEvents clientv3.WatchChan, reset <-chan struct{}) error {
 	ticker := time.NewTicker(memberTimeout)
 	defer ticker.Stop()
-	told := true
+	answered := true
 	for {
 		var r clientv3.WatchResponse
 		var open bool
@@ -237,17 +239,17 @@ func (w *watch) relay(ctx context.Context, noteEvents, deleteEvents clientv3.Wat
 		case <-reset:
 			return errRevisionReset
 		case now := <-ticker.C:
-			if !told {
+			if !answered {
 				return errHung
 			}
-			told = false
+			answered = false
 			w.requestProgress(ctx)
 			if w.store.revision.due(now) {
 				w.store.peek(ctx)
 			}
 			continue
 		}
-		told = true
+		answered = true
 		if !open || r.Err() != nil {
 			return endOf(r)
 		}
@@ -255,11 +257,11 @@ func (w *watch) relay(ctx context.Context, noteEvents, deleteEvents clientv3.Wat
 	}
 }
 
-// ask asks for a sign of life, which both watches tell of.
+// requestProgress asks the member for a sign of life, which arrives on both etcd watches.
 func (w *watch) requestProgress(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, memberTimeout)
 	defer cancel()
-	w.store.client.RequestProgress(ctx) // if it is not sent, none will come
+	w.store.client.RequestProgress(ctx) // if it fails there is no sign of life
 }
 
 var (
@@ -267,8 +269,8 @@ var (
 	errRevisionReset = errors.New("the cluster's revision has gone back")
 )
 
-// inTime opens watches. The client would wait for a member that hangs for as long as the
-// context of the watches allows, which stop ends.
+// withWatchTimeout calls open, and stop if open takes longer than watchTimeout. The client
+// would wait for a member that hangs until the context of the watches ends; stop ends it.
 func withWatchTimeout(stop context.CancelFunc, open func() error) error {
 	late := time.AfterFunc(watchTimeout, stop)
 	err := open()
@@ -278,7 +280,7 @@ func withWatchTimeout(stop context.CancelFunc, open func() error) error {
 	return err
 }
 
-// first waits until a watch is there.
+// awaitOpen returns once an etcd watch is open.
 func awaitOpen(ctx context.Context, c clientv3.WatchChan) error {
 	select {
 	case r, open := <-c:
@@ -291,8 +293,8 @@ func awaitOpen(ctx context.Context, c clientv3.WatchChan) error {
 	}
 }
 
-// endOf is the error of a watch that has ended. The client passes on a server's word for
-// it as mere text.
+// endOf returns the error of an etcd watch that has ended. The client passes on the server's
+// error as mere text.
 func endOf(r clientv3.WatchResponse) error {
 	err := r.Err()
 	if err == nil {
@@ -304,7 +306,7 @@ func endOf(r clientv3.WatchResponse) error {
 	return err
 }
 
-// mark tells the feed which keys something happened to.
+// mark tells the feeds which keys changed.
 func (w *watch) mark(r clientv3.WatchResponse) {
 	for _, e := range r.Events {
 		name := string(e.Kv.Key)
@@ -323,10 +325,10 @@ func (w *watch) mark(r clientv3.WatchResponse) {
 	}
 }
 
-// source is what a watch reads from.
+// source reads for the feeds of a watch.
 type source struct{ *Store }
 
-// Read returns what List would of these keys.
+// Read returns the records that List would yield for these keys.
 func (s source) Read(ctx context.Context, keys []string) (map[string]store.Record, error) {
 	live := make(map[string]store.Record, len(keys))
 	for some := range slices.Chunk(keys, maxPairs) {

@@ -12,9 +12,8 @@ import (
 	"github.com/leasehold-go/leasehold/store/internal/feed"
 )
 
-// WatchKey implements [store.Store]. All watches of one key in a store share two watches
-// of etcd's own, one of the key's note and one of the deletes of the key, and the reads of
-// the key.
+// WatchKey implements [store.Store]. All watches of one key in a store share two etcd
+// watches, one of the key's note and one of the deletes of the key, and the reads of the key.
 func (s *Store) WatchKey(ctx context.Context, key string) iter.Seq2[store.Event, error] {
 	return func(yield func(store.Event, error) bool) {
 		if err := store.CheckKey(key); err != nil {
@@ -40,7 +39,7 @@ type keyWatch struct {
 	reads keyReads
 }
 
-// joinKeyWatch returns the watch of a key, which the caller has to leave.
+// joinKeyWatch returns the watch of a key. The caller has to leave it.
 func (s *Store) joinKeyWatch(key string) *keyWatch {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -58,7 +57,7 @@ func (s *Store) joinKeyWatch(key string) *keyWatch {
 	return k
 }
 
-// leave ends the watch if nobody else uses it.
+// leave ends the watch if no other call uses it.
 func (k *keyWatch) leave() {
 	k.store.mu.Lock()
 	defer k.store.mu.Unlock()
@@ -68,16 +67,16 @@ func (k *keyWatch) leave() {
 	}
 }
 
-// forget makes the next call of WatchKey open a watch of its own. The store's mutex is the
-// caller's.
+// forget makes the next call of WatchKey open a watch of its own. The caller holds the
+// store's mutex.
 func (k *keyWatch) forget() {
 	if k.store.keyWatches[k.name] == k {
 		delete(k.store.keyWatches, k.name)
 	}
 }
 
-// await returns once the watch hears. If it could not be opened, the callers that wait for
-// it get the error, and later callers try again.
+// await returns once the watch is open. If it could not be opened, the waiting callers get the
+// error, and later callers try again.
 func (k *keyWatch) await(ctx context.Context) error {
 	err := k.watch.await(ctx)
 	if err == nil || ctx.Err() != nil {
@@ -89,12 +88,11 @@ func (k *keyWatch) await(ctx context.Context) error {
 	return err
 }
 
-// keyReads has the latest known state of a watched key. A feed that needs to read the key
-// takes it if it is as new as the feed needs, else it shares one read with the other
-// feeds.
+// keyReads has the latest known state of a watched key. If that is as new as a feed needs, the
+// feed uses it, else it shares one read with the other feeds.
 type keyReads struct {
 	mu       sync.Mutex
-	begun    int           // the number of the read that was begun last
+	begun    int           // the number of the last read that was begun
 	underWay chan struct{} // closed when the read under way has ended; nil while there is none
 	heard    int64         // the largest revision of an event
 	misses   int           // how often events may have been missed
@@ -105,17 +103,18 @@ type keyReads struct {
 	err    error
 }
 
-// keyState is what was under a key at a revision.
+// keyState is the state of a key at a revision.
 type keyState struct {
-	read     int   // the number of the last read that succeeded
-	revision int64 // of the state
-	misses   int   // how often events had been missed before
-	at       time.Time
+	read     int       // the number of the last read that succeeded
+	revision int64     // of the state
+	misses   int       // how often events may have been missed before
+	at       time.Time // when record.Left was true
 	record   store.Record
 	exists   bool
 }
 
-// left returns the record with the time that is left now, and whether there is any.
+// left returns the record with its time left at now. It returns false if that has passed; a
+// state without a record does not expire.
 func (k keyState) left(now time.Time) (store.Record, bool) {
 	r := k.record
 	if k.exists && r.Left != store.Forever {
@@ -124,9 +123,9 @@ func (k keyState) left(now time.Time) (store.Record, bool) {
 	return r, !k.exists || r.Left > 0
 }
 
-// event takes in an event of the key or its note, and reports whether it is news: a lease's
-// end deletes both in one revision. A delete of either leaves no record, so that feeds need
-// not read it.
+// event notes an event of the key or its note, and reports whether it is news: the end of a
+// lease deletes both in one revision. After a delete of either there is no record, so that
+// feeds need not read the key.
 func (r *keyReads) event(e *clientv3.Event) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -141,8 +140,8 @@ func (r *keyReads) event(e *clientv3.Event) bool {
 	return true
 }
 
-// missed takes in that events may have been missed, or that the cluster has lost its data
-// and begins again with smaller revisions.
+// missed notes that events may have been missed, or that the cluster has lost its data and
+// begins again with smaller revisions.
 func (r *keyReads) missed() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -150,16 +149,16 @@ func (r *keyReads) missed() {
 	r.heard, r.state.revision = 0, 0
 }
 
-// keySource is what one feed of a watched key reads from.
+// keySource reads for one feed of a watched key.
 type keySource struct {
 	watch *keyWatch
 	used  int // the version of the state that the feed has; zero before its first read
 }
 
-// Read returns the state of the key after every event that the watch has heard. The first
-// read of a feed begins after it was asked for. A later one may be that of another feed,
-// if it is newer than what this feed has: the feed then follows an event, or the end of a
-// record's time left.
+// Read returns the state of the key after every event that the watch has received. The first
+// read of a feed begins after the call. Later the feed may use the read of another feed if
+// that is newer than its own state: it then follows an event, or the end of a record's time
+// left.
 func (s *keySource) Read(ctx context.Context, _ []string) (map[string]store.Record, error) {
 	r := &s.watch.reads
 	r.mu.Lock()
@@ -193,15 +192,15 @@ func (s *keySource) Read(ctx context.Context, _ []string) (map[string]store.Reco
 	}
 }
 
-// List is not called: a feed of one key only reads.
+// List is not called: a feed of one key only calls Read.
 func (s *keySource) List(ctx context.Context, prefix string) iter.Seq2[store.Record, error] {
 	return s.watch.store.List(ctx, prefix)
 }
 
 var _ feed.Source = (*keySource)(nil)
 
-// begin has a goroutine read the key, unless the store is closed. The mutex of the reads is
-// the caller's.
+// begin has a goroutine read the key. It returns false if the store is closed. The caller
+// holds the mutex of the reads.
 func (k *keyWatch) begin() bool {
 	r := &k.reads
 	r.begun++
@@ -223,7 +222,7 @@ func (k *keyWatch) begin() bool {
 			state.revision = 0 // the cluster may have lost its data since
 		}
 		if state.revision < r.state.revision {
-			return // an event told of a newer state
+			return // an event had a newer state
 		}
 		state.read, state.misses = number, misses
 		r.state = state
