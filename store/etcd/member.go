@@ -48,7 +48,7 @@ func (m *member) onlyLease() clientv3.LeaseID {
 // pin keeps records on their etcd lease while a call uses them, even past their deadline.
 // Late members are already to be deleted: the call has to discard them, and then to read the
 // record.
-func (s *Store) pin(items []*guardedOp) (wanted, late []*member) {
+func (s *Store) pin(items []*guardedOp) (pinned, late []*member) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, d := range items {
@@ -59,11 +59,11 @@ func (s *Store) pin(items []*guardedOp) (wanted, late []*member) {
 				late = append(late, m)
 			default:
 				m.pins++
-				wanted = append(wanted, m)
+				pinned = append(pinned, m)
 			}
 		}
 	}
-	return wanted, late
+	return pinned, late
 }
 
 func (s *Store) unpin(members []*member) {

@@ -29,7 +29,7 @@ func TestANoteIsReadAsItWasWritten(t *testing.T) {
 	})
 }
 
-func FuzzWhatIsReadAsANoteIsOne(f *testing.F) {
+func FuzzParseNoteAcceptsOnlyItsOwnText(f *testing.F) {
 	f.Add("1 000102030405060708090a0b0c0d0e0f 7 45 123")
 	f.Add("2 000102030405060708090a0b0c0d0e0f 7 45 123")
 	f.Add("1 000102030405060708090A0B0C0D0E0F +7 045 -0")
@@ -41,14 +41,14 @@ func FuzzWhatIsReadAsANoteIsOne(f *testing.F) {
 	})
 }
 
-// pairOf is a record of ours as it is stored.
+// pairOf returns a record of ours and its note as they are stored.
 func pairOf() (value, noteKV *mvccpb.KeyValue) {
 	n := note{nonce: store.Nonce{1}, seq: 7, ttl: 45 * time.Second, size: 5}
 	return &mvccpb.KeyValue{Value: []byte("value"), CreateRevision: 11, ModRevision: 15, Lease: 99},
 		&mvccpb.KeyValue{Value: []byte(n.String()), CreateRevision: 3, ModRevision: 15, Lease: 99}
 }
 
-func TestARecordIsOursOnlyAsOneWithItsNote(t *testing.T) {
+func TestARecordIsOursOnlyIfRevisionAndEtcdLeaseMatchItsNote(t *testing.T) {
 	value, noteKV := pairOf()
 	if f := inspect("key", value, noteKV); !f.ours || f.token() != 11 || f.note.seq != 7 {
 		t.Fatalf("%+v", f)
@@ -75,7 +75,7 @@ func TestARecordIsOursOnlyAsOneWithItsNote(t *testing.T) {
 	}
 }
 
-func TestTheMarksOfAKeyAreNotAmongThoseOfAnother(t *testing.T) {
+func TestMarksOfAKeyAreNotUnderThePrefixOfAnother(t *testing.T) {
 	key := rapid.StringN(1, 40, store.MaxKey)
 	rapid.Check(t, func(t *rapid.T) {
 		a, b, n := key.Draw(t, "a"), key.Draw(t, "b"), store.NewNonce()

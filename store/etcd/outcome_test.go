@@ -13,11 +13,11 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-func TestAnErrorSaysWhetherSomethingMayHaveHappened(t *testing.T) {
+func TestAWriteErrorSaysWhetherTheWriteMayHaveBeenApplied(t *testing.T) {
 	for name, c := range map[string]struct {
 		err   error
-		write error // the condition of a write that failed so; a read is always unavailable
-		fault error // nil for none of the package's
+		write error // the condition of a write with this error; a read is always unavailable
+		fault error // of this package; nil for none
 	}{
 		"not sent":             {&unsentError{context.Canceled}, store.ErrUnavailable, nil},
 		"context ended":        {context.DeadlineExceeded, store.ErrInDoubt, nil},
@@ -65,7 +65,7 @@ func TestAClosedStoreIsNotUnavailable(t *testing.T) {
 	}
 }
 
-func TestARenewIsNoBetterThanItsKeepAlive(t *testing.T) {
+func TestARenewFailsIfItsKeepAliveFails(t *testing.T) {
 	for name, c := range map[string]struct {
 		value string
 		err   error

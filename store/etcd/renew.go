@@ -45,8 +45,8 @@ func (s *Store) renewAll(ctx context.Context, items []*guardedOp) {
 		return
 	}
 	defer leave()
-	wanted, late := s.pin(items)
-	defer s.unpin(wanted)
+	pinned, late := s.pin(items)
+	defer s.unpin(pinned)
 	if len(late) == 0 {
 		s.renewSome(ctx, items, nil, nil)
 		return

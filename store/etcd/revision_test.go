@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func brokenNow(c <-chan struct{}) bool {
+func isClosed(c <-chan struct{}) bool {
 	select {
 	case <-c:
 		return true
@@ -14,38 +14,38 @@ func brokenNow(c <-chan struct{}) bool {
 	}
 }
 
-func TestAnswersOutOfOrderAreNoLossOfData(t *testing.T) {
-	h := newClusterRevision()
-	_, broken := h.latest()
-	h.observe(0, 10)
-	before, _ := h.latest()
-	h.observe(before, 12)
-	h.observe(before, 11) // sent at the same time, answered later
-	if now, _ := h.latest(); now != 12 || brokenNow(broken) {
+func TestAnswersOutOfOrderDoNotResetTheRevision(t *testing.T) {
+	r := newClusterRevision()
+	_, reset := r.latest()
+	r.observe(0, 10)
+	before, _ := r.latest()
+	r.observe(before, 12)
+	r.observe(before, 11) // sent at the same time, answered later
+	if now, _ := r.latest(); now != 12 || isClosed(reset) {
 		t.Errorf("revision %d", now)
 	}
 }
 
-func TestARevisionThatGoesBackIsToldOnce(t *testing.T) {
-	h := newClusterRevision()
-	h.observe(0, 100)
-	before, broken := h.latest()
-	h.observe(before, 3)
-	if !brokenNow(broken) {
-		t.Fatal("not told")
+func TestARevisionThatGoesBackIsReportedOnce(t *testing.T) {
+	r := newClusterRevision()
+	r.observe(0, 100)
+	before, reset := r.latest()
+	r.observe(before, 3)
+	if !isClosed(reset) {
+		t.Fatal("not reported")
 	}
-	_, next := h.latest()
-	h.observe(before, 4) // sent before the loss was known
-	if now, _ := h.latest(); now != 4 || brokenNow(next) {
-		t.Errorf("revision %d, told again: %v", now, brokenNow(next))
+	_, next := r.latest()
+	r.observe(before, 4) // sent before the loss was known
+	if now, _ := r.latest(); now != 4 || isClosed(next) {
+		t.Errorf("revision %d, reported again: %v", now, isClosed(next))
 	}
 }
 
-func TestOnlyOneLooksAtTheRevisionInAWhile(t *testing.T) {
-	h := newClusterRevision()
-	h.observe(0, 1)
+func TestTheRevisionIsDueOncePerMemberTimeout(t *testing.T) {
+	r := newClusterRevision()
+	r.observe(0, 1)
 	later := time.Now().Add(2 * memberTimeout)
-	if h.due(time.Now()) || !h.due(later) || h.due(later) {
+	if r.due(time.Now()) || !r.due(later) || r.due(later) {
 		t.Error("due once in memberTimeout")
 	}
 }

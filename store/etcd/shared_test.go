@@ -35,14 +35,14 @@ func TestUntilCountsFromTheLastKeepAliveSent(t *testing.T) {
 		t.Error("a keep-alive serves for a sixteenth of the ttl")
 	}
 	if sh.suspect = true; sh.fresh(t0) || !sh.takes(t0) {
-		t.Error("a lease that may be gone is asked again, by whoever is to be put on it")
+		t.Error("a suspect etcd lease has no recent keep-alive, and takes records")
 	}
 }
 
-func TestAShardTakesNoMoreThanItsBoundAndNoneWhenItMayHaveEnded(t *testing.T) {
+func TestASharedLeaseTakesNoRecordWhenFullOrPossiblyExpired(t *testing.T) {
 	sh := newShared(16 * time.Second)
 	if !sh.takes(t0) || sh.takes(sh.until()) {
-		t.Error("a shared etcd lease takes records until its lease may have ended")
+		t.Error("a shared etcd lease takes records until it may have expired")
 	}
 	for i := range maxMembers - 1 {
 		sh.with(&member{key: fmt.Sprint(i)})
@@ -54,11 +54,11 @@ func TestAShardTakesNoMoreThanItsBoundAndNoneWhenItMayHaveEnded(t *testing.T) {
 		t.Error("there is room for one")
 	}
 	if sh.endErr = errLeft; sh.takes(t0) {
-		t.Error("a lease that is not kept alive takes none")
+		t.Error("an etcd lease that is not kept alive takes none")
 	}
 }
 
-func TestAShardIsEmptyOnlyWithoutCreatesInFlight(t *testing.T) {
+func TestASharedLeaseIsEmptyOnlyWithoutCreatesInFlight(t *testing.T) {
 	sh := newShared(time.Second)
 	sh.pending = 1
 	if sh.empty() {
@@ -72,7 +72,7 @@ func TestAShardIsEmptyOnlyWithoutCreatesInFlight(t *testing.T) {
 	}
 }
 
-func TestLeftoversAreWhatNobodyWants(t *testing.T) {
+func TestLeftoversAreUnwantedMembersAndUnpinnedExpiredOnes(t *testing.T) {
 	sh := newShared(10 * time.Second)
 	now := t0.Add(5 * time.Second)
 	sh.with(&member{key: "wanted", until: now})
@@ -85,9 +85,9 @@ func TestLeftoversAreWhatNobodyWants(t *testing.T) {
 	}
 }
 
-// Between the decision to delete a record and its deletion a call may come that is about
-// it, and must not answer as if it stayed.
-func TestWhatIsToGoCannotBeWantedAgain(t *testing.T) {
+// A call that uses a record may begin between the decision to delete the record and the
+// delete. It must not answer as if the record stayed.
+func TestALeftoverCannotBePinnedAgain(t *testing.T) {
 	sh := newShared(10 * time.Second)
 	granted := sh.with(&member{key: "granted", nonce: store.Nonce{1}, token: 7, until: t0})
 	doubt := sh.with(&member{key: "in doubt", nonce: store.Nonce{2}, until: t0})
@@ -97,20 +97,20 @@ func TestWhatIsToGoCannotBeWantedAgain(t *testing.T) {
 		{key: "in doubt", ref: store.ByNonce(store.Nonce{2})},
 	}
 	others := []*guardedOp{{key: "granted", ref: store.ByToken(6)}, {key: "other", ref: store.ByToken(7)}}
-	wanted, late := s.pin(append(calls, others...))
-	if len(wanted) != 3 || len(late) != 0 || len(sh.leftovers(t0.Add(1))) != 0 {
-		t.Errorf("%d wanted, %d late", len(wanted), len(late))
+	pinned, late := s.pin(append(calls, others...))
+	if len(pinned) != 3 || len(late) != 0 || len(sh.leftovers(t0.Add(1))) != 0 {
+		t.Errorf("%d pinned, %d late", len(pinned), len(late))
 	}
-	s.unpin(wanted)
+	s.unpin(pinned)
 	if n := len(sh.leftovers(t0.Add(1))); n != 2 {
 		t.Errorf("%d leftovers when the calls are over", n)
 	}
-	if wanted, late := s.pin(calls); len(wanted) != 0 || len(late) != 3 {
-		t.Errorf("%d wanted, %d late", len(wanted), len(late))
+	if pinned, late := s.pin(calls); len(pinned) != 0 || len(late) != 3 {
+		t.Errorf("%d pinned, %d late", len(pinned), len(late))
 	}
 }
 
-func TestACensusVouchesOnlyForWhatItCouldSee(t *testing.T) {
+func TestAttachedKeysConfirmOnlyRecordsCreatedBefore(t *testing.T) {
 	sh := newShared(16 * time.Second)
 	names := func(all ...string) {
 		sh.attached = attachedKeys{asked: t0, names: make(map[string]struct{})}
@@ -123,7 +123,7 @@ func TestACensusVouchesOnlyForWhatItCouldSee(t *testing.T) {
 		t.Error("record and note are in their place")
 	}
 	if !sh.attachedFresh(t0.Add(time.Second-1)) || sh.attachedFresh(t0.Add(time.Second)) {
-		t.Error("a census serves for a sixteenth of the ttl")
+		t.Error("the attached keys serve for a sixteenth of the ttl")
 	}
 	if names("key"); sh.confirms(m) {
 		t.Error("the note is missing")
@@ -133,7 +133,7 @@ func TestACensusVouchesOnlyForWhatItCouldSee(t *testing.T) {
 	}
 	m.since = t0
 	if names("key", noteOf("key")); sh.confirms(m) {
-		t.Error("the census may have seen the term before")
+		t.Error("the attached keys may be those of an earlier lease of the key")
 	}
 }
 
@@ -147,7 +147,7 @@ func TestATTLIsRoundedUpToSeconds(t *testing.T) {
 	}
 }
 
-func TestAChunkHasNoKeyTwiceAndBoundedBytes(t *testing.T) {
+func TestAChunkHasEachKeyOnceAndBoundedBytes(t *testing.T) {
 	value := make([]byte, 100<<10)
 	var items []*guardedOp
 	for i := range 300 {
@@ -168,7 +168,7 @@ func TestAChunkHasNoKeyTwiceAndBoundedBytes(t *testing.T) {
 					t.Errorf("%q is sent twice at a time", d.key)
 				}
 				if d.puts() != chunk[0].puts() {
-					t.Errorf("%q is in a chunk with what can be sent again: %v", d.key, d.puts())
+					t.Errorf("%q is in a chunk with operations that can be sent again: %v", d.key, d.puts())
 				}
 				keys[d.key] = true
 				bytes += len(d.value)
@@ -184,8 +184,8 @@ func TestAChunkHasNoKeyTwiceAndBoundedBytes(t *testing.T) {
 	}
 }
 
-// A delete that may have been carried out stays in doubt, whatever the next try says.
-func TestADeleteWithoutAnAnswerIsTriedAgainAndStaysInDoubt(t *testing.T) {
+// A delete that may have been applied stays in doubt, whatever the answer of the next try.
+func TestADeleteWithoutAnAnswerIsSentAgainAndStaysInDoubt(t *testing.T) {
 	d := &guardedOp{op: "delete", key: "key", ref: store.ByToken(7), remove: true, revision: 7}
 	if d.answered(outcome{err: errHung}); d.done {
 		t.Errorf("done: %v, revision %d", d.done, d.revision)
@@ -220,28 +220,28 @@ func TestARecordWhoseKeepAliveFailedIsNoLeftover(t *testing.T) {
 		return d.err
 	}
 	if err := conclude(renewal{err: errBusy}); err == nil || len(sh.leftovers(t0)) != 0 {
-		t.Errorf("%v, wanted until %v", err, m.until)
+		t.Errorf("%v, kept until %v", err, m.until)
 	}
 	for _, until := range []time.Duration{time.Minute, time.Second} { // the answers come in any order
 		conclude(renewal{until: t0.Add(until)})
 	}
 	if !m.until.Equal(t0.Add(time.Minute)) {
-		t.Errorf("wanted until %v", m.until)
+		t.Errorf("kept until %v", m.until)
 	}
 }
 
-func TestARecordOnALeaseThatIsNotItsMembersIsAdopted(t *testing.T) {
+func TestARecordOnAnotherEtcdLeaseThanItsMemberIsAdopted(t *testing.T) {
 	sh := newShared(10 * time.Second)
 	m := sh.with(&member{key: "key", token: 7})
 	for name, c := range map[string]struct {
 		held  *member
-		lease clientv3.LeaseID // that it was found on
+		lease clientv3.LeaseID // on which the record was found
 		err   error            // of the keep-alive
 		done  bool
 	}{
 		"in its place":          {m, sh.lease, nil, true},
-		"known to nobody":       {nil, sh.lease, nil, false},
-		"of another term":       {sh.with(&member{key: "key", token: 6}), sh.lease, nil, false},
+		"without a member":      {nil, sh.lease, nil, false},
+		"of another lease":      {sh.with(&member{key: "key", token: 6}), sh.lease, nil, false},
 		"on another's lease":    {m, 99, nil, false},
 		"on a lease left":       {m, sh.lease, errLeft, false},
 		"on a lease that ended": {nil, sh.lease, rpctypes.ErrLeaseNotFound, true},
@@ -252,22 +252,22 @@ func TestARecordOnALeaseThatIsNotItsMembersIsAdopted(t *testing.T) {
 		}
 		d := &guardedOp{op: "renew", key: "key", ref: store.ByToken(7), lease: c.lease, done: true}
 		if got := s.answerRenew(d, map[clientv3.LeaseID]renewal{sh.lease: {err: c.err}}); got != c.done {
-			t.Errorf("%s: concluded: %v", name, got)
+			t.Errorf("%s: answered: %v", name, got)
 		}
 	}
 }
 
-func TestACreateIsPromisedNoMoreThanItsLeaseHas(t *testing.T) {
+func TestACreateIsKeptUntilItsSharedLeaseMayEnd(t *testing.T) {
 	sh := newShared(10 * time.Second)
 	sh.pending = 1
 	s := &Store{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
 	m := &member{shared: sh, key: "key", token: 7}
 	if until := s.addMember(m); !until.Equal(sh.until()) || !m.until.Equal(until) {
-		t.Errorf("promised until %v, kept until %v; the lease has until %v", until, m.until, sh.until())
+		t.Errorf("returned until %v, kept until %v; the etcd lease has until %v", until, m.until, sh.until())
 	}
 }
 
-func TestTheSameTermBoardedAgainIsNotUnwanted(t *testing.T) {
+func TestALeaseAddedAgainIsNotUnwanted(t *testing.T) {
 	sh := newShared(10 * time.Second)
 	s := &Store{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
 	addMember := func(token store.Token) *member {
@@ -278,18 +278,18 @@ func TestTheSameTermBoardedAgainIsNotUnwanted(t *testing.T) {
 	}
 	doubt, first := addMember(0), addMember(7)
 	if _, still := sh.members[doubt]; still || !first.doubted {
-		t.Error("a create that was in doubt is so no more, but its message may still come")
+		t.Error("the create is no longer in doubt, but its message may still arrive")
 	}
 	second := addMember(7)
 	if got := sh.leftovers(t0); len(got) != 0 || len(sh.members) != 1 || !second.doubted {
 		t.Errorf("%d leftovers of %d members", len(got), len(sh.members))
 	}
 	if addMember(9); !second.unwanted || s.held["key"].token != 9 || sh.pending != 0 {
-		t.Error("the term before has ended")
+		t.Error("the earlier lease has ended")
 	}
 }
 
-func TestAnAnswerThatWasOvertakenEndsNoLaterTerm(t *testing.T) {
+func TestALateAnswerDoesNotEndALaterLease(t *testing.T) {
 	sh := newShared(10 * time.Second)
 	s := &Store{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
 	later, earlier := &member{shared: sh, key: "key", token: 9}, &member{shared: sh, key: "key", token: 7}
@@ -300,8 +300,8 @@ func TestAnAnswerThatWasOvertakenEndsNoLaterTerm(t *testing.T) {
 	}
 }
 
-// Two members of one record could each have it deleted when its own time is over.
-func TestACreateThatWasAnsweredAndIsThenInDoubtIsOneMember(t *testing.T) {
+// With two members, a record could be deleted when the time of either is over.
+func TestAnAnsweredCreateThatIsThenInDoubtIsOneMember(t *testing.T) {
 	sh := newShared(10 * time.Second)
 	s := &Store{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
 	answered := &member{shared: sh, key: "key", nonce: store.Nonce{1}, token: 7}
@@ -312,7 +312,7 @@ func TestACreateThatWasAnsweredAndIsThenInDoubtIsOneMember(t *testing.T) {
 	}
 }
 
-func TestADoubtThatCanBeOnTwoLeasesIsLookedForOnBoth(t *testing.T) {
+func TestACreateInDoubtOnTwoSharedLeasesIsDeletedFromEither(t *testing.T) {
 	s := &Store{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
 	first, second, again := &member{shared: newShared(time.Second)}, &member{shared: newShared(time.Second)}, &member{}
 	s.addMember(first)
@@ -324,7 +324,7 @@ func TestADoubtThatCanBeOnTwoLeasesIsLookedForOnBoth(t *testing.T) {
 	}
 }
 
-func TestADeleteThatIsHeardOfEndsTheCensus(t *testing.T) {
+func TestAWatchedDeleteInvalidatesTheAttachedKeys(t *testing.T) {
 	sh := newShared(time.Hour)
 	before := time.Now()
 	m := sh.with(&member{key: "key", since: before.Add(-1)})
@@ -332,23 +332,23 @@ func TestADeleteThatIsHeardOfEndsTheCensus(t *testing.T) {
 	names := map[string]struct{}{"key": {}, noteOf("key"): {}}
 	sh.attached = attachedKeys{asked: before, names: names}
 	if s.invalidateAttached("other"); !sh.confirms(m) || !sh.attachedFresh(before) {
-		t.Error("nothing is known of another key")
+		t.Error("the delete was of another key")
 	}
 	if s.invalidateAttached("key"); sh.confirms(m) || sh.attachedFresh(before) {
-		t.Error("the record is vouched for")
+		t.Error("the deleted record is confirmed")
 	}
-	sh.attached = attachedKeys{asked: before, names: names} // its answer came after the delete was heard of
+	sh.attached = attachedKeys{asked: before, names: names} // answered after the delete was seen
 	if sh.confirms(m) || sh.attachedFresh(before) {
-		t.Error("the record is vouched for by a census that was asked for before")
+		t.Error("the record is confirmed by a list that was asked for before the delete")
 	}
 	after := time.Now().Add(time.Second)
 	sh.attached = attachedKeys{asked: after, names: names}
 	if !sh.confirms(m) || !sh.attachedFresh(after) {
-		t.Error("a later census counts")
+		t.Error("a later list does not count")
 	}
 }
 
-func TestWhatAnotherStoreTookOverIsLeftToIt(t *testing.T) {
+func TestADeleteSkipsARecordOnAnotherEtcdLease(t *testing.T) {
 	value, noteKV := pairOf()
 	f := inspect("key", value, noteKV)
 	d := &guardedOp{op: "delete", key: "key", ref: store.ByToken(11), remove: true, from: 98, revision: 3}
@@ -357,18 +357,18 @@ func TestWhatAnotherStoreTookOverIsLeftToIt(t *testing.T) {
 	}
 	d = &guardedOp{op: "delete", key: "key", ref: store.ByToken(11), remove: true, from: f.lease(), revision: 3}
 	if d.learn(f); d.done || d.revision != value.ModRevision {
-		t.Error("what is still on the lease is to be deleted")
+		t.Error("a record that is still on the etcd lease is to be deleted")
 	}
 	d = &guardedOp{op: "renew", key: "key", ref: store.ByToken(11), onto: f.lease(), revision: 3}
 	if d.learn(f); !d.done || d.err != nil || d.revision != value.ModRevision {
-		t.Error("what is on the lease already need not be put on it")
+		t.Error("a record that is on the etcd lease already need not be moved")
 	}
 }
 
-func TestARecordThatMayHaveBeenPutOnAShardIsLookedForBeforeItIsTrusted(t *testing.T) {
+func TestARecordWhoseMoveIsInDoubtIsReadBeforeTheNextWrite(t *testing.T) {
 	for _, c := range []struct {
 		err      error
-		revision int64 // that is believed, if the record is believed to be there
+		revision int64 // of the member, if there is one
 		held     bool
 	}{
 		{nil, 5, true},
@@ -387,7 +387,7 @@ func TestARecordThatMayHaveBeenPutOnAShardIsLookedForBeforeItIsTrusted(t *testin
 	}
 }
 
-func TestAListShowsNoneOfTheLibrarysOwnNames(t *testing.T) {
+func TestAListSkipsReservedAndInvalidKeys(t *testing.T) {
 	page := new(clientv3.GetResponse)
 	for _, name := range []string{noteOf("leasehold:probe:1"), noteOf("key"), noteOf(""), noteOf("\xff")} {
 		page.Kvs = append(page.Kvs, &mvccpb.KeyValue{Key: []byte(name)})
