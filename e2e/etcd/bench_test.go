@@ -17,12 +17,12 @@ import (
 
 const (
 	benchTTL = 60 // seconds
-	turn     = 20 // acquires of one contender before the next has its turn
+	turn     = 20 // pairs of one contender before the next has its turn
 )
 
-// BenchmarkAcquireRelease acquires a key and releases it, by turns with this library
-// and in the ways that etcd's own client offers. Each metric is one contender's
-// microseconds for a pair, or how much ours takes of it.
+// BenchmarkAcquireRelease acquires and releases a key, by turns with this library and in
+// the ways that etcd's own client offers. Each metric is one contender's microseconds for a
+// pair, or the ratio of ours to another's.
 func BenchmarkAcquireRelease(b *testing.B) {
 	s := start(b, etcdtest.Settings{})
 	contenders := []struct {
@@ -66,9 +66,9 @@ func (b *bench) pair(ctx context.Context) error {
 	return b.Delete(ctx, c.Key, store.ByToken(grant.Token))
 }
 
-// rawPair is a lease, a put that is guarded by the key's absence, and a delete that is
-// guarded by the put. The lease is left to end by itself.
-func (s stranger) rawPair(ctx context.Context) error {
+// rawPair is the grant of an etcd lease, a put that is guarded by the key's absence, and a
+// delete that is guarded by the put. The etcd lease is left to expire.
+func (s otherProgram) rawPair(ctx context.Context) error {
 	lease, err := s.client.Grant(ctx, benchTTL)
 	if err != nil {
 		return err
@@ -85,7 +85,7 @@ func (s stranger) rawPair(ctx context.Context) error {
 	return err
 }
 
-func (s stranger) mutexPair(ctx context.Context) error {
+func (s otherProgram) mutexPair(ctx context.Context) error {
 	session, err := concurrency.NewSession(s.client, concurrency.WithTTL(benchTTL))
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func (s stranger) mutexPair(ctx context.Context) error {
 	return session.Close()
 }
 
-func (s stranger) electionPair(ctx context.Context) error {
+func (s otherProgram) electionPair(ctx context.Context) error {
 	session, err := concurrency.NewSession(s.client, concurrency.WithTTL(benchTTL))
 	if err != nil {
 		return err
@@ -188,7 +188,7 @@ func mutexOn(ctx context.Context, session *concurrency.Session, name string) err
 	return m.Unlock(ctx)
 }
 
-func (s stranger) rawOn(ctx context.Context, lease clientv3.LeaseID, key string) error {
+func (s otherProgram) rawOn(ctx context.Context, lease clientv3.LeaseID, key string) error {
 	put, err := s.client.Txn(ctx).
 		If(clientv3.Compare(clientv3.CreateRevision(key), "=", 0)).
 		Then(clientv3.OpPut(key, "first", clientv3.WithLease(lease))).Commit()

@@ -53,8 +53,7 @@ func TestABarePutOverARecordIsForeign(t *testing.T) {
 	}
 }
 
-// A record written by hand, note and all, does not become ours unless both are written
-// as one.
+// A record and a note that were written by hand are ours only if one transaction wrote both.
 func TestARecordWrittenByHandIsForeign(t *testing.T) {
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
@@ -70,7 +69,7 @@ func TestARecordWrittenByHandIsForeign(t *testing.T) {
 	want(t, "create", err, store.ErrForeign)
 }
 
-func TestALargeBatchFindsWhatOthersTouched(t *testing.T) {
+func TestALargeBatchFindsRecordsThatOtherProgramsChanged(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
@@ -93,11 +92,11 @@ func TestALargeBatchFindsWhatOthersTouched(t *testing.T) {
 	b.other.delete(batch[7].Key)
 	b.other.put(batch[8].Key, []byte("first"), store.Forever)
 	b.other.put(batch[599].Key, []byte("first"), long)
-	time.Sleep(2 * time.Second) // the census may be a sixteenth of the ttl old
+	time.Sleep(2 * time.Second) // until the list of attached keys is a sixteenth of the ttl old
 	check("touched", map[int]error{7: store.ErrLost, 8: store.ErrForeign, 599: store.ErrForeign})
 }
 
-func TestAFullDatabaseIsSaidAndTheTermGoesOn(t *testing.T) {
+func TestAFullDatabaseIsReportedAndTheLeaseGoesOn(t *testing.T) {
 	t.Parallel()
 	b := start(t, etcdtest.Settings{Quota: 8 << 20})
 	grant := b.create(claim("key", 30*time.Second))
@@ -128,15 +127,15 @@ func TestAFullDatabaseIsSaidAndTheTermGoesOn(t *testing.T) {
 	want(t, "delete of a nonce that never came", b.Delete(b.Context(), "next", store.ByNonce(store.NewNonce())), store.ErrUnavailable, etcdstore.ErrNoSpace)
 }
 
-// The write with which the space runs out is carried out, and answered as if it were not.
-// What the store says of it has to be what happened.
-func TestTheWriteThatFillsTheDatabaseIsAnsweredAsItEnded(t *testing.T) {
+// The server applies the write that fills the database and answers that it has no space. The
+// store's answer has to be true.
+func TestTheWriteThatFillsTheDatabaseReportsItsEffect(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
 	b := start(t, etcdtest.Settings{Quota: 8 << 20})
 	big := bytes.Repeat([]byte("v"), 256<<10)
 	var all sync.WaitGroup
-	for writer := range 16 { // more than one at a time, or each is refused before it is tried
+	for writer := range 16 { // with one writer each write is refused before it is applied
 		all.Go(func() {
 			for i := range 100 {
 				c := claim(fmt.Sprint("key ", writer, " ", i), 30*time.Second)
@@ -156,7 +155,7 @@ func TestTheWriteThatFillsTheDatabaseIsAnsweredAsItEnded(t *testing.T) {
 	all.Wait()
 }
 
-func TestATTLBelowTheServersMinimumIsRefusedByName(t *testing.T) {
+func TestATTLBelowTheServersMinimumIsRefusedWithTheMinimum(t *testing.T) {
 	t.Parallel()
 	b := start(t, etcdtest.Settings{Election: 2500 * time.Millisecond})
 	least := b.Capabilities().MinTTL
@@ -170,13 +169,13 @@ func TestATTLBelowTheServersMinimumIsRefusedByName(t *testing.T) {
 		t.Errorf("%q does not name the minimum of %v", err, least)
 	}
 	if after := b.other.leases(); after != before {
-		t.Errorf("%d leases became %d", before, after)
+		t.Errorf("%d etcd leases became %d", before, after)
 	}
 	b.create(claim("key", least))
 }
 
-// The servers' minimum follows from a setting that an operator can change.
-func TestAMinimumThatRoseIsFoundAndTheLeaseGivenBack(t *testing.T) {
+// An operator can raise the servers' minimum, which follows from their election timeout.
+func TestARaisedMinimumIsNoticedAndTheEtcdLeaseRevoked(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
@@ -189,12 +188,12 @@ func TestAMinimumThatRoseIsFoundAndTheLeaseGivenBack(t *testing.T) {
 		t.Errorf("%q does not name the minimum, which is now known as %v", err, least)
 	}
 	if after := b.other.leases(); after != before {
-		t.Errorf("%d leases became %d", before, after)
+		t.Errorf("%d etcd leases became %d", before, after)
 	}
 	b.create(claim("key", 5*time.Second))
 }
 
-// secure turns authentication on, with a user who may do what the rights say.
+// secure turns authentication on, with a user that may read and write under some prefixes.
 func secure(t *testing.T, client *clientv3.Client, rights ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -268,7 +267,7 @@ func TestAUserWithoutTheLibrarysNamesIsRefusedAtOnce(t *testing.T) {
 	}
 }
 
-// A client without credentials can be made; one with wrong ones cannot.
+// The client does not refuse missing credentials itself, as it does wrong ones.
 func TestAClientWithoutCredentialsIsRefused(t *testing.T) {
 	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
@@ -278,7 +277,7 @@ func TestAClientWithoutCredentialsIsRefused(t *testing.T) {
 	want(t, "new", err, etcdstore.ErrDenied, store.ErrUnavailable)
 }
 
-func TestUnreachableEndpointsAreSaidWithinTheDeadline(t *testing.T) {
+func TestUnreachableEndpointsAreReportedWithinTheDeadline(t *testing.T) {
 	t.Parallel()
 	for name, endpoint := range map[string]string{"nobody listens": "127.0.0.1:1", "nobody answers": silentListener(t)} {
 		t.Run(name, func(t *testing.T) {
@@ -305,7 +304,7 @@ func TestUnreachableEndpointsAreSaidWithinTheDeadline(t *testing.T) {
 func TestANamespaceOnAllInterfacesIsLikeAClusterOfItsOwn(t *testing.T) {
 	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
-	other := stranger{t, cluster.Client()}
+	other := otherProgram{t, cluster.Client()}
 	client := cluster.Client()
 	client.KV = namespace.NewKV(client.KV, "tenant/")
 	client.Watcher = namespace.NewWatcher(client.Watcher, "tenant/")
@@ -389,7 +388,7 @@ func TestWatchErrIsSetWhileTheServerIsDown(t *testing.T) {
 	eventually("when nobody watches", isNil)
 }
 
-// A watch lives through the compaction of what it has not read yet.
+// A watch goes on after revisions were compacted that it has not received.
 func TestAWatchGoesOnAcrossCompactionAndDefragmentation(t *testing.T) {
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
@@ -418,14 +417,14 @@ func TestAWatchGoesOnAcrossCompactionAndDefragmentation(t *testing.T) {
 			case err := <-ended:
 				t.Fatalf("%s: %v", what, err)
 			case <-ctx.Done():
-				t.Fatalf("%s: not told", what)
+				t.Fatalf("%s: no such event", what)
 			}
 		}
 	}
 	seen("synced", func(e store.Event) bool { return e.Kind == store.EventSynced })
 	for round := range uint64(3) {
-		b.cluster.Pause() // what happens at resume is behind the watch's revision
-		b.lines.cut()
+		b.cluster.Pause() // the updates after the resume have revisions that the watch has not received
+		b.conns.closeAll()
 		b.cluster.Resume()
 		for i := range uint64(20) {
 			seq := round*100 + i + 1
@@ -448,7 +447,7 @@ func TestAWatchGoesOnAcrossCompactionAndDefragmentation(t *testing.T) {
 	}
 }
 
-func TestALostQuorumIsSaidAndTheTermGoesOnAfterIt(t *testing.T) {
+func TestALostQuorumIsReportedAndTheLeaseGoesOnAfterIt(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
 	b := start(t, etcdtest.Settings{Members: 3})

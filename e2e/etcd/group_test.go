@@ -17,12 +17,12 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// Concurrent creates and deletes go out together. Whenever the context of one ends, its
-// answer is true: nil is applied, unavailable never is.
-func TestACallWhoseContextEndsInAGroupIsToldTheTruth(t *testing.T) {
+// Concurrent creates and deletes are sent together. The answer of each is true, whenever its
+// context ends: a nil error means applied, unavailable means never applied.
+func TestACallInAGroupWhoseContextEndsReportsItsEffect(t *testing.T) {
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
-	p := new(post)
+	p := new(interceptor)
 	st := open(t, p.client(b.cluster))
 	var inDoubt, unavailable, applied atomic.Int64
 	type fact struct {
@@ -75,7 +75,7 @@ func TestACallWhoseContextEndsInAGroupIsToldTheTruth(t *testing.T) {
 	if applied.Load() == 0 || inDoubt.Load() == 0 || unavailable.Load() == 0 {
 		t.Error("not every case was met")
 	}
-	time.Sleep(time.Second) // what was sent arrives
+	time.Sleep(time.Second) // until the requests that were sent have arrived
 	close(facts)
 	there := make(map[string]bool)
 	for r, err := range b.List(t.Context(), "key/") {
@@ -86,7 +86,7 @@ func TestACallWhoseContextEndsInAGroupIsToldTheTruth(t *testing.T) {
 	}
 	for f := range facts {
 		if there[f.claim.Key] != f.exists {
-			t.Errorf("%q exists: %v, and its caller was told %v", f.claim.Key, there[f.claim.Key], f.exists)
+			t.Errorf("%q exists: %v, and its caller was told that it does: %v", f.claim.Key, there[f.claim.Key], f.exists)
 		}
 	}
 }
@@ -94,8 +94,8 @@ func TestACallWhoseContextEndsInAGroupIsToldTheTruth(t *testing.T) {
 func TestConcurrentCreatesAndDeletesShareTransactions(t *testing.T) {
 	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
-	p := new(post)
-	b := &bench{t, cluster, nil, stranger{t, cluster.Client()}, open(t, p.client(cluster))}
+	p := new(interceptor)
+	b := &bench{t, cluster, nil, otherProgram{t, cluster.Client()}, open(t, p.client(cluster))}
 	before := p.seen("Txn")
 	batch := b.createMany("key", 2000)
 	if n := p.seen("Txn") - before; n > 1000 {
@@ -105,13 +105,13 @@ func TestConcurrentCreatesAndDeletesShareTransactions(t *testing.T) {
 	for _, item := range batch {
 		tokens[item.Ref.Token] = true
 		if r, err := b.Get(t.Context(), item.Key); err != nil || r.Token != item.Ref.Token {
-			t.Fatalf("%+v, %v; the create was told token %d", r, err, item.Ref.Token)
+			t.Fatalf("%+v, %v; the create returned token %d", r, err, item.Ref.Token)
 		}
 	}
 }
 
-// Creates of one key never go out in one transaction, and one of them succeeds.
-func TestConcurrentCreatesOfOneKeyBesideOthers(t *testing.T) {
+// Creates of one key are never sent in one transaction.
+func TestOneOfTheConcurrentCreatesOfAKeySucceeds(t *testing.T) {
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	for round := range 10 {
@@ -133,12 +133,12 @@ func TestConcurrentCreatesOfOneKeyBesideOthers(t *testing.T) {
 		}
 		all.Wait()
 		if won.Load() != 16 || held.Load() != 48 {
-			t.Errorf("%d of 16 keys were created, %d creates were told that theirs is held", won.Load(), held.Load())
+			t.Errorf("%d of 16 keys were created, %d creates were refused as held", won.Load(), held.Load())
 		}
 	}
 }
 
-// The reason for which the servers refuse a transaction is that of one of its calls.
+// The servers refuse the whole transaction because of one create. The others still succeed.
 func TestACreateThatIsDeniedFailsAlone(t *testing.T) {
 	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
@@ -162,11 +162,11 @@ func TestACreateThatIsDeniedFailsAlone(t *testing.T) {
 	all.Wait()
 }
 
-// A transaction that hangs holds up the calls that are in it and no others.
-func TestATransactionThatHangsDoesNotHoldUpTheNext(t *testing.T) {
+// A transaction that hangs delays its own calls and no others.
+func TestATransactionThatHangsDoesNotDelayTheNext(t *testing.T) {
 	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
-	p := new(post)
+	p := new(interceptor)
 	st := open(t, p.client(cluster))
 	if _, err := st.Create(t.Context(), claim("first", long)); err != nil {
 		t.Fatal(err)
@@ -198,10 +198,10 @@ func TestATransactionThatHangsDoesNotHoldUpTheNext(t *testing.T) {
 	want(t, "the create that hung", <-hung, store.ErrInDoubt)
 }
 
-// hang has one call of a method end with its context, unsent; the n-th from now on.
-func (p *post) hang(method string, n int64) {
+// hang makes the n-th call of a method from now on end with its context, unsent.
+func (p *interceptor) hang(method string, n int64) {
 	var calls atomic.Int64
-	p.follow(method, func(ctx context.Context, send func(context.Context) error) error {
+	p.setRule(method, func(ctx context.Context, send func(context.Context) error) error {
 		if calls.Add(1) != n {
 			return send(ctx)
 		}
@@ -210,7 +210,7 @@ func (p *post) hang(method string, n int64) {
 	})
 }
 
-// renewals are those of a batch of deletes' records.
+// renewals returns renewals of the records of a batch of deletes.
 func renewals(batch []store.Deletion, value string, seq uint64) (all []store.Renewal) {
 	for _, item := range batch {
 		r := store.Renewal{Key: item.Key, Token: item.Ref.Token}
@@ -222,12 +222,12 @@ func renewals(batch []store.Deletion, value string, seq uint64) (all []store.Ren
 	return all
 }
 
-// Law 11: what is not answered is in doubt, and what is answered has its answer.
-func TestARenewWithoutAnAnswerLeavesTheOthersTheirs(t *testing.T) {
+// Law 11: only the items without an answer are in doubt.
+func TestARenewLeavesOnlyTheItemsOfAHungTransactionInDoubt(t *testing.T) {
 	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
-	p := new(post)
-	b := &bench{t, cluster, nil, stranger{t, cluster.Client()}, open(t, p.client(cluster))}
+	p := new(interceptor)
+	b := &bench{t, cluster, nil, otherProgram{t, cluster.Client()}, open(t, p.client(cluster))}
 	batch := b.createMany("key", 600)
 	for n := range int64(5) {
 		p.hang("Txn", n+1)
@@ -251,18 +251,18 @@ func TestARenewWithoutAnAnswerLeavesTheOthersTheirs(t *testing.T) {
 	p.hang("Txn", 2)
 	for i, r := range b.Renew(t.Context(), renewals(batch[:100], "", 0)) {
 		if r.Err != nil {
-			t.Errorf("%q: a check that hung is made again: %v", batch[i].Key, r.Err)
+			t.Errorf("%q: a check that hung was not sent again: %v", batch[i].Key, r.Err)
 		}
 	}
 }
 
-// The same with a member that hangs: the items on two etcd leases, with values and
-// without, in batches of several transactions.
-func TestARenewBesideAMemberThatHangsAnswersWhatItCan(t *testing.T) {
+// One etcd member hangs. The renews are batches of several transactions, with values and
+// without.
+func TestEveryItemIsRenewedWhileAMemberHangs(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Settings{Members: 3})
-	b := &bench{t, cluster, nil, stranger{t, cluster.Client()}, open(t, cluster.Client())}
+	b := &bench{t, cluster, nil, otherProgram{t, cluster.Client()}, open(t, cluster.Client())}
 	batch := b.createMany("key", 1000)
 	leader := cluster.Leader()
 	for i := range 3 {

@@ -28,9 +28,9 @@ func (b *bench) marks(key string) int64 {
 	return got.Count
 }
 
-// busy has a key created and deleted until the marks of what was before are gone. It
-// returns the last claim.
-func (b *bench) busy(key string) (last store.Claim) {
+// churn creates and deletes a key until its earlier marks were dropped. It returns the last
+// claim.
+func (b *bench) churn(key string) (last store.Claim) {
 	b.Helper()
 	late := time.Now().Add(30 * time.Second)
 	for n := 0; n < 200 || b.marks(key) > 40; n++ {
@@ -46,8 +46,8 @@ func (b *bench) busy(key string) (last store.Claim) {
 	return last
 }
 
-// doubtful has a create of st end in doubt, and returns what has its request arrive.
-func doubtful(t *testing.T, p *post, st *etcdstore.Store, c store.Claim) (deliver func()) {
+// createInDoubt makes a create of st that ends in doubt. Then deliver sends its request.
+func createInDoubt(t *testing.T, p *interceptor, st *etcdstore.Store, c store.Claim) (deliver func()) {
 	t.Helper()
 	deliver = p.delay("Txn")
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -57,9 +57,8 @@ func doubtful(t *testing.T, p *post, st *etcdstore.Store, c store.Claim) (delive
 	return deliver
 }
 
-// A request can stand before a server for long, and a key can change hands often
-// meanwhile.
-func TestACreateThatIsLateFindsItsNonceEndedHoweverManyCameAfter(t *testing.T) {
+// A request can be under way for long, and the key can have many holders meanwhile.
+func TestALateCreateFindsItsNonceEndedAfterManyOthers(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
@@ -76,42 +75,42 @@ func TestACreateThatIsLateFindsItsNonceEndedHoweverManyCameAfter(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := new(post)
+			p := new(interceptor)
 			st := open(t, p.client(b.cluster))
 			c := claim(name, long)
-			deliver := doubtful(t, p, st, c)
+			deliver := createInDoubt(t, p, st, c)
 			if err := end(st, c); err != nil {
 				t.Fatal(err)
 			}
-			b.busy(name)
+			b.churn(name)
 			deliver()
 			if b.other.has(name) {
-				t.Error("a create whose nonce was ended made a record")
+				t.Error("a create made a record after its nonce was ended")
 			}
 		})
 	}
 }
 
-// A create that nobody settles must not hold its key for as long as its store has others
-// to keep alive, whether its request comes before or after it was given up.
-func TestACreateInDoubtThatNobodySettlesEnds(t *testing.T) {
+// A create in doubt must not hold its key for as long as its store keeps other records alive,
+// whether its request arrives before the store ends its nonce or after.
+func TestACreateInDoubtEndsWithoutBeingSettled(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	const ttl = brief
 	for name, early := range map[string]bool{"comes before": true, "comes after": false} {
-		p := new(post)
+		p := new(interceptor)
 		st := open(t, p.client(b.cluster))
 		beside, err := st.Create(t.Context(), claim("beside "+name, ttl))
 		if err != nil {
 			t.Fatal(err)
 		}
-		deliver := doubtful(t, p, st, claim(name, ttl))
+		deliver := createInDoubt(t, p, st, claim(name, ttl))
 		if early {
 			deliver()
 		}
 		for began := time.Now(); time.Since(began) < 2*ttl; time.Sleep(ttl / 4) {
-			if err := kept(st, "beside "+name, beside.Token); err != nil {
+			if err := renewed(st, "beside "+name, beside.Token); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -119,15 +118,14 @@ func TestACreateInDoubtThatNobodySettlesEnds(t *testing.T) {
 			deliver()
 		}
 		if b.other.has(name) {
-			t.Errorf("%s: the record of a create that nobody settled is there", name)
+			t.Errorf("%s: the record of a create that was not settled is there", name)
 		}
 	}
 }
 
-// A call may come when the time is over that the holder was told, and its record still be
-// there, because the servers are late. Then either it is kept, or the term has ended: what
-// is answered has to be so.
-func TestACallThatComesTooLateIsToldTheTruth(t *testing.T) {
+// If the servers are late a record can still exist after its until. A call that comes then
+// either keeps the record or finds that the lease has ended, and its answer has to be true.
+func TestALateCallReportsWhetherTheRecordIsKept(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
@@ -149,23 +147,23 @@ func TestACallThatComesTooLateIsToldTheTruth(t *testing.T) {
 		"the create again, in doubt before": {true, again},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := new(post)
+			p := new(interceptor)
 			st := open(t, p.client(b.cluster))
 			one := claim(name, ttl)
 			if c.doubt {
-				doubtful(t, p, st, one)()
+				createInDoubt(t, p, st, one)()
 			} else if _, err := st.Create(t.Context(), one); err != nil {
 				t.Fatal(err)
 			}
 			over := time.Now().Add(ttl)
 			time.Sleep(time.Until(over) - ttl/2)
-			b.other.keepAlive(b.other.leaseOf(name)) // as a server that is late
+			b.other.keepAlive(b.other.leaseOf(name)) // now the server drops the record late
 			time.Sleep(time.Until(over) + ttl/8)
-			r, _ := st.Get(t.Context(), name) // which keeps nothing alive
+			r, _ := st.Get(t.Context(), name) // a read does not extend the record
 			until, err := c.call(st, one, r.Token)
 			switch there := b.other.has(name); {
 			case err == nil && !there && time.Now().Before(until):
-				t.Errorf("it is good for %v more, and the record is gone", time.Until(until))
+				t.Errorf("until is in %v, and the record is gone", time.Until(until))
 			case err != nil && there || err != nil && !errors.Is(err, store.ErrEnded) && !errors.Is(err, store.ErrLost):
 				t.Errorf("got %v, and the record is there: %v", err, there)
 			}
@@ -173,12 +171,12 @@ func TestACallThatComesTooLateIsToldTheTruth(t *testing.T) {
 	}
 }
 
-// A record has one end for the store that keeps it, however often its create came.
-func TestACreateAgainThatEndsInDoubtLeavesTheTermAlone(t *testing.T) {
+// A repeated create does not give its record a second deadline in the store.
+func TestARepeatedCreateInDoubtDoesNotEndTheLease(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
-	p := new(post)
+	p := new(interceptor)
 	st := open(t, p.client(b.cluster))
 	c := claim("key", brief)
 	grant, err := st.Create(t.Context(), c)
@@ -188,33 +186,33 @@ func TestACreateAgainThatEndsInDoubtLeavesTheTermAlone(t *testing.T) {
 	p.lose("Txn")
 	_, err = st.Create(t.Context(), c)
 	want(t, "the create again", err, store.ErrInDoubt)
-	p.behave()
+	p.clearRule()
 	for began := time.Now(); time.Since(began) < 2*brief; time.Sleep(brief / 8) {
-		if err := kept(st, "key", grant.Token); err != nil || !b.other.has("key") {
+		if err := renewed(st, "key", grant.Token); err != nil || !b.other.has("key") {
 			t.Fatalf("after %v: %v", time.Since(began), err)
 		}
 	}
 }
 
-func TestAnAnswerThatComesLateDoesNotEndTheTermAfterIt(t *testing.T) {
+func TestALateAnswerDoesNotEndTheNextLease(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
-	p := new(post)
+	p := new(interceptor)
 	st := open(t, p.client(b.cluster))
-	if _, err := st.Create(t.Context(), claim("beside", brief)); err != nil { // so that the leases are there
+	if _, err := st.Create(t.Context(), claim("beside", brief)); err != nil { // so that the etcd leases are granted
 		t.Fatal(err)
 	}
 	answer := p.hold("Txn")
 	answered := make(chan struct{})
 	go func() {
 		defer close(answered)
-		st.Create(t.Context(), claim("key", brief)) // what it says is of no use to anybody
+		st.Create(t.Context(), claim("key", brief)) // its answer does not matter
 	}()
 	for !b.other.has("key") {
 		time.Sleep(10 * time.Millisecond)
 	}
-	p.behave() // for the calls to come
+	p.clearRule() // the held call stays held
 	r, err := b.Get(t.Context(), "key")
 	if err == nil {
 		err = b.Delete(t.Context(), "key", store.ByToken(r.Token))
@@ -229,19 +227,19 @@ func TestAnAnswerThatComesLateDoesNotEndTheTermAfterIt(t *testing.T) {
 	answer()
 	<-answered
 	for began := time.Now(); time.Since(began) < brief; time.Sleep(brief / 8) {
-		if err := kept(st, "key", next.Token); err != nil {
+		if err := renewed(st, "key", next.Token); err != nil {
 			t.Fatalf("after %v: %v", time.Since(began), err)
 		}
 	}
 }
 
-// However many creates are in doubt, they do not cost the others their lease, and what one
-// keep-alive cannot get rid of the next goes on with.
-func TestManyCreatesInDoubtAreSettledInAsManyTriesAsItTakes(t *testing.T) {
+// Creates in doubt do not end the other records of their shared etcd lease, however many they
+// are. If one keep-alive cannot settle all of them, the next one settles the rest.
+func TestManyCreatesInDoubtAreSettledOverSeveralKeepAlives(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
-	p := new(post)
+	p := new(interceptor)
 	b := &bench{TB: t, Store: open(t, p.client(cluster)), cluster: cluster}
 	const ttl, doubted, atOnce = 12 * time.Second, 60, 15
 	kept := b.create(claim("kept", ttl))
@@ -250,8 +248,8 @@ func TestManyCreatesInDoubtAreSettledInAsManyTriesAsItTakes(t *testing.T) {
 		_, err := b.Create(b.Context(), claim(fmt.Sprint("key ", i), ttl))
 		want(t, "create", err, store.ErrInDoubt)
 	}
-	p.behave()
-	over := time.Now().Add(ttl) // then nobody wants them any more
+	p.clearRule()
+	over := time.Now().Add(ttl) // then they are leftovers
 	time.Sleep(time.Until(kept.Until) - ttl/2)
 	if r := b.renew("kept", kept.Token); r.Err != nil {
 		t.Fatal(r.Err)
@@ -259,7 +257,7 @@ func TestManyCreatesInDoubtAreSettledInAsManyTriesAsItTakes(t *testing.T) {
 	time.Sleep(time.Until(over))
 	tries := 0
 	for settled := false; !settled; tries++ {
-		p.ration("Txn", 2*atOnce) // to end a nonce takes two, one for its mark and one for its record
+		p.ration("Txn", 2*atOnce) // two for each nonce: its mark and its record
 		r := b.renew("kept", kept.Token)
 		settled = r.Err == nil
 		if tries > 2*doubted/atOnce {
@@ -267,14 +265,14 @@ func TestManyCreatesInDoubtAreSettledInAsManyTriesAsItTakes(t *testing.T) {
 		}
 	}
 	if tries < doubted/atOnce {
-		t.Errorf("renewed at try %d, before all that was in doubt was settled", tries)
+		t.Errorf("renewed at try %d, before all creates in doubt were settled", tries)
 	}
 }
 
-func TestCreatesAtOnceShareAGrant(t *testing.T) {
+func TestConcurrentCreatesShareOneGrant(t *testing.T) {
 	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
-	p := new(post)
+	p := new(interceptor)
 	st := open(t, p.client(cluster))
 	before := p.seen("LeaseGrant")
 	grant := p.hold("LeaseGrant")
@@ -286,24 +284,24 @@ func TestCreatesAtOnceShareAGrant(t *testing.T) {
 			}
 		})
 	}
-	time.Sleep(300 * time.Millisecond) // for those who would ask too; it makes nobody else late
+	time.Sleep(300 * time.Millisecond) // time for the other creates to ask for a grant
 	grant()
 	all.Wait()
 	if n := p.seen("LeaseGrant") - before; n != 1 {
-		t.Errorf("64 creates at once had %d leases granted", n)
+		t.Errorf("64 concurrent creates made %d grants", n)
 	}
 }
 
-// A record whose create was answered only after its lease was left must neither end with
-// that lease nor keep it alive.
-func TestACreateInFlightWhenItsLeaseIsLeftKeepsItsRecord(t *testing.T) {
+// A create is answered after the store left its etcd lease. Its record must neither end with
+// that etcd lease nor keep it alive.
+func TestACreateInFlightKeepsItsRecordWhenItsEtcdLeaseIsLeft(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
 	secure(t, cluster.Client(), "app/", "tmp/", "leasehold:")
 	root := cluster.Client(asUser("root", "secret"))
-	other := stranger{t, root}
-	p := new(post)
+	other := otherProgram{t, root}
+	p := new(interceptor)
 	st := open(t, p.client(cluster, asUser("app", "secret")))
 	const ttl = brief
 	stuck, err := st.Create(t.Context(), claim("tmp/stuck", ttl))
@@ -323,70 +321,70 @@ func TestACreateInFlightWhenItsLeaseIsLeftKeepsItsRecord(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	old := other.leaseOf("app/key")
-	p.behave() // for the calls to come
+	p.clearRule() // the held call stays held
 	if _, err := root.RoleRevokePermission(t.Context(), "app", "tmp/", clientv3.GetPrefixRangeEnd("tmp/")); err != nil {
 		t.Fatal(err)
 	}
 	want(t, "delete", st.Delete(t.Context(), "tmp/stuck", store.ByToken(stuck.Token)), store.ErrUnavailable)
 	time.Sleep(ttl / 4)
-	if _, err := st.Create(t.Context(), claim("app/next", ttl)); err != nil { // finds that the lease has to be left
+	if _, err := st.Create(t.Context(), claim("app/next", ttl)); err != nil { // this keep-alive leaves the etcd lease
 		t.Fatal(err)
 	}
 	answer()
 	token := <-tokens
 	for began := time.Now(); time.Since(began) < 3*ttl; time.Sleep(ttl / 6) {
-		if err := kept(st, "app/key", token); err != nil {
+		if err := renewed(st, "app/key", token); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if other.has("tmp/stuck") {
-		t.Error("the old lease was kept alive")
+		t.Error("the old etcd lease was kept alive")
 	}
 	if !other.has("app/key") || other.leaseOf("app/key") == old {
-		t.Error("the record is not on a lease of its own")
+		t.Error("the record is not on another etcd lease")
 	}
 }
 
-// Whoever knows a token may renew, from any process.
-func TestARecordRenewedByAnotherStoreIsItsAlone(t *testing.T) {
+// Any process that knows the token may renew.
+func TestARecordRenewedByAnotherStoreMovesToItsEtcdLease(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
-	heir := open(t, b.cluster.Client())
+	second := open(t, b.cluster.Client())
 	const ttl = brief
 	taken, beside := b.create(claim("taken", ttl)), b.create(claim("beside", ttl))
 	for began := time.Now(); time.Since(began) < 3*ttl; time.Sleep(ttl / 4) {
-		if err := errors.Join(kept(heir, "taken", taken.Token), kept(b, "beside", beside.Token)); err != nil {
+		if err := errors.Join(renewed(second, "taken", taken.Token), renewed(b, "beside", beside.Token)); err != nil {
 			t.Fatalf("after %v: %v", time.Since(began), err)
 		}
 	}
 	if b.other.leaseOf("taken") == b.other.leaseOf("beside") {
-		t.Error("two stores keep one lease alive")
+		t.Error("two stores keep one etcd lease alive")
 	}
-	if err := kept(b, "taken", taken.Token); err != nil {
+	if err := renewed(b, "taken", taken.Token); err != nil {
 		t.Errorf("the first store, which knows another revision: %v", err)
 	}
 }
 
-// What a process that has died held must not live on because another has taken over a
-// part of it.
-func TestALeaseIsNotKeptAliveByWhoTookOverOneOfItsRecords(t *testing.T) {
+// The records of a process that died must not outlive their ttl because another process
+// renews some of them.
+func TestTakingOverARecordDoesNotKeepItsEtcdLeaseAlive(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
-	heir := open(t, b.cluster.Client())
+	second := open(t, b.cluster.Client())
 	const ttl = brief
 	taken, repeated := b.create(claim("taken", ttl)), claim("repeated", ttl)
 	b.create(repeated)
 	b.create(claim("abandoned", ttl))
-	if _, err := heir.Create(t.Context(), repeated); err != nil {
+	if _, err := second.Create(t.Context(), repeated); err != nil {
 		t.Fatal(err)
 	}
 	for began := time.Now(); time.Since(began) < 3*ttl; time.Sleep(ttl / 4) {
-		if r := heir.Renew(t.Context(), []store.Renewal{{Key: "taken", Token: taken.Token, Seq: 1, Value: []byte("second")}})[0]; r.Err != nil {
+		if r := second.Renew(t.Context(), []store.Renewal{{Key: "taken", Token: taken.Token, Seq: 1, Value: []byte("second")}})[0]; r.Err != nil {
 			t.Fatal(r.Err)
 		}
-		if _, err := heir.Create(t.Context(), repeated); err != nil {
+		if _, err := second.Create(t.Context(), repeated); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -395,7 +393,7 @@ func TestALeaseIsNotKeptAliveByWhoTookOverOneOfItsRecords(t *testing.T) {
 	}
 }
 
-// The store that was asked last keeps the record alive, and none of them ends it.
+// The store of the last create keeps the record alive, and no store ends it.
 func TestARepeatedCreateIsAnsweredByAnyStore(t *testing.T) {
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
@@ -411,7 +409,7 @@ func TestARepeatedCreateIsAnsweredByAnyStore(t *testing.T) {
 		leases[b.other.leaseOf("key")] = true
 	}
 	if len(leases) != 2 {
-		t.Errorf("the record was on %d leases", len(leases))
+		t.Errorf("the record was on %d etcd leases", len(leases))
 	}
 	second.Close()
 	b.Close()
@@ -420,7 +418,7 @@ func TestARepeatedCreateIsAnsweredByAnyStore(t *testing.T) {
 	}
 }
 
-func TestAStoreThatCreatesNothingLeavesNoLease(t *testing.T) {
+func TestAStoreThatCreatesNothingLeavesNoEtcdLease(t *testing.T) {
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	count := func() int {
@@ -433,7 +431,7 @@ func TestAStoreThatCreatesNothingLeavesNoLease(t *testing.T) {
 	before := count()
 	open(t, b.cluster.Client()).Close()
 	if after := count(); after != before {
-		t.Errorf("%d leases became %d", before, after)
+		t.Errorf("%d etcd leases became %d", before, after)
 	}
 	c := claim("key", 2*time.Second)
 	st := open(t, b.cluster.Client())
@@ -463,13 +461,13 @@ func TestATTLThatNoServerGrantsIsRefused(t *testing.T) {
 	}
 }
 
-// With authentication on, a stream costs the servers a comparison of passwords.
+// With authentication on, each new stream costs the servers a comparison of passwords.
 func TestAHeartbeatDoesNotAuthenticateEachTime(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
 	secure(t, cluster.Client(), "app/", "leasehold:")
-	p := new(post)
+	p := new(interceptor)
 	st := open(t, p.client(cluster, asUser("app", "secret")))
 	const ttl = 10 * time.Second
 	grant, err := st.Create(t.Context(), claim("app/key", ttl))
@@ -497,7 +495,7 @@ func TestAKeepAliveOutlivesItsConnection(t *testing.T) {
 	grant := b.create(claim("key", 8*time.Second)) // so that half a second later the keep-alive is not recent any more
 	for range 3 {
 		time.Sleep(500 * time.Millisecond)
-		b.lines.cut()
+		b.conns.closeAll()
 		time.Sleep(200 * time.Millisecond)
 		if _, err := b.Get(t.Context(), "key"); err != nil { // returns once there is a connection
 			t.Fatal(err)
@@ -508,26 +506,26 @@ func TestAKeepAliveOutlivesItsConnection(t *testing.T) {
 	}
 }
 
-// The keep-alive of one caller serves others, who must not pay for his having given up.
+// Callers share a keep-alive. It must not fail for the others when its caller gives up.
 func TestACallerThatGivesUpDoesNotFailTheOthers(t *testing.T) {
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	const ttl = 20 * time.Second
 	first, second := b.create(claim("first", ttl)), b.create(claim("second", ttl))
-	time.Sleep(ttl / 12) // so that the keep-alive is not recent any more
+	time.Sleep(ttl / 12) // until the last keep-alive is no longer recent
 	b.cluster.Pause()
 	ctx, giveUp := context.WithCancel(t.Context())
 	var both sync.WaitGroup
 	both.Go(func() {
 		r := b.Renew(ctx, []store.Renewal{{Key: "first", Token: first.Token}})[0]
 		if r.Err == nil || errors.Is(r.Err, store.ErrLost) {
-			t.Errorf("who gave up: %v", r.Err)
+			t.Errorf("the caller that gave up: %v", r.Err)
 		}
 	})
 	time.Sleep(50 * time.Millisecond)
 	both.Go(func() {
 		if r := b.renew("second", second.Token); r.Err != nil || !r.Until.After(second.Until) {
-			t.Errorf("who waited: until %v, %v", r.Until, r.Err)
+			t.Errorf("the caller that waited: until %v, %v", r.Until, r.Err)
 		}
 	})
 	time.Sleep(50 * time.Millisecond)

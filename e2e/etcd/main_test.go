@@ -20,7 +20,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	flag.Set("test.parallel", "4") // most of the time a test waits
+	flag.Set("test.parallel", "4") // a test waits most of the time
 	built.Main(m)
 }
 
@@ -36,50 +36,50 @@ func open(t testing.TB, client *clientv3.Client) *etcdstore.Store {
 	return st
 }
 
-// lines are connections that can be cut.
-type lines struct {
+// connections are the connections of a client. A test can close them all.
+type connections struct {
 	mu   sync.Mutex
 	open []net.Conn
 }
 
-func (l *lines) dial(ctx context.Context, addr string) (net.Conn, error) {
+func (c *connections) dial(ctx context.Context, addr string) (net.Conn, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.open = append(l.open, conn)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open = append(c.open, conn)
 	return conn, nil
 }
 
-func (l *lines) cut() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, conn := range l.open {
-		conn.Close() // fails if it is closed
+func (c *connections) closeAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, conn := range c.open {
+		conn.Close() // fails if the client has closed it
 	}
-	l.open = nil
+	c.open = nil
 }
 
-// client returns a client of a cluster whose connections can be cut.
-func (l *lines) client(c *etcdtest.Cluster) *clientv3.Client {
-	return c.Client(func(cfg *clientv3.Config) {
-		cfg.DialOptions = append(cfg.DialOptions, grpc.WithContextDialer(l.dial))
+// client returns a client of a cluster that uses the connections.
+func (c *connections) client(cluster *etcdtest.Cluster) *clientv3.Client {
+	return cluster.Client(func(cfg *clientv3.Config) {
+		cfg.DialOptions = append(cfg.DialOptions, grpc.WithContextDialer(c.dial))
 	})
 }
 
-// stranger is a program that uses etcd by itself.
-type stranger struct {
+// otherProgram is a program that uses etcd without this library.
+type otherProgram struct {
 	t      testing.TB
 	client *clientv3.Client
 }
 
-func (s stranger) context() (context.Context, func()) {
+func (s otherProgram) context() (context.Context, func()) {
 	return context.WithTimeout(s.t.Context(), 20*time.Second)
 }
 
-func (s stranger) put(key string, value []byte, ttl time.Duration) {
+func (s otherProgram) put(key string, value []byte, ttl time.Duration) {
 	s.t.Helper()
 	ctx, cancel := s.context()
 	defer cancel()
@@ -96,7 +96,7 @@ func (s stranger) put(key string, value []byte, ttl time.Duration) {
 	}
 }
 
-func (s stranger) overwrite(key string, value []byte) {
+func (s otherProgram) overwrite(key string, value []byte) {
 	s.t.Helper()
 	ctx, cancel := s.context()
 	defer cancel()
@@ -105,7 +105,7 @@ func (s stranger) overwrite(key string, value []byte) {
 	}
 }
 
-func (s stranger) delete(key string) {
+func (s otherProgram) delete(key string) {
 	s.t.Helper()
 	ctx, cancel := s.context()
 	defer cancel()
@@ -114,8 +114,9 @@ func (s stranger) delete(key string) {
 	}
 }
 
-// get adds the part of a second that the server cuts off.
-func (s stranger) get(key string) ([]byte, time.Duration) {
+// get returns a key's value and time left. The server rounds down to a second, so get adds
+// one.
+func (s otherProgram) get(key string) ([]byte, time.Duration) {
 	s.t.Helper()
 	ctx, cancel := s.context()
 	defer cancel()
@@ -142,7 +143,7 @@ func (s stranger) get(key string) ([]byte, time.Duration) {
 
 func quiet() *zap.Logger { return zap.NewNop() }
 
-// silentListener takes connections and never answers.
+// silentListener returns the address of a listener that takes connections and never answers.
 func silentListener(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

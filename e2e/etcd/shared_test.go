@@ -17,8 +17,8 @@ import (
 	etcdstore "github.com/leasehold-go/leasehold/store/etcd"
 )
 
-// leaseOf returns the lease that a key is on.
-func (s stranger) leaseOf(key string) clientv3.LeaseID {
+// leaseOf returns the etcd lease that a key is on.
+func (s otherProgram) leaseOf(key string) clientv3.LeaseID {
 	s.t.Helper()
 	ctx, cancel := s.context()
 	defer cancel()
@@ -29,8 +29,8 @@ func (s stranger) leaseOf(key string) clientv3.LeaseID {
 	return clientv3.LeaseID(got.Kvs[0].Lease)
 }
 
-// leases returns how many leases there are that are not for marks, which have a day.
-func (s stranger) leases() (short int) {
+// leases returns the number of etcd leases without those of marks, which have a longer ttl.
+func (s otherProgram) leases() (short int) {
 	s.t.Helper()
 	ctx, cancel := s.context()
 	defer cancel()
@@ -50,7 +50,7 @@ func (s stranger) leases() (short int) {
 	return short
 }
 
-func (s stranger) revoke(id clientv3.LeaseID) {
+func (s otherProgram) revoke(id clientv3.LeaseID) {
 	s.t.Helper()
 	ctx, cancel := s.context()
 	defer cancel()
@@ -59,7 +59,7 @@ func (s stranger) revoke(id clientv3.LeaseID) {
 	}
 }
 
-func (s stranger) keepAlive(id clientv3.LeaseID) {
+func (s otherProgram) keepAlive(id clientv3.LeaseID) {
 	s.t.Helper()
 	ctx, cancel := s.context()
 	defer cancel()
@@ -68,31 +68,31 @@ func (s stranger) keepAlive(id clientv3.LeaseID) {
 	}
 }
 
-func (s stranger) has(key string) bool {
+func (s otherProgram) has(key string) bool {
 	s.t.Helper()
 	_, left := s.get(key)
 	return left > 0
 }
 
-// bench is a cluster with a store on it, and a stranger beside.
+// bench is a cluster with a store and another program on it.
 type bench struct {
 	testing.TB
 	cluster *etcdtest.Cluster
-	lines   *lines
-	other   stranger
+	conns   *connections
+	other   otherProgram
 	*etcdstore.Store
 }
 
 func start(t testing.TB, s etcdtest.Settings) *bench {
 	t.Helper()
 	cluster := etcdtest.Start(t, s)
-	l := new(lines)
-	return &bench{t, cluster, l, stranger{t, cluster.Client()}, open(t, l.client(cluster))}
+	l := new(connections)
+	return &bench{t, cluster, l, otherProgram{t, cluster.Client()}, open(t, l.client(cluster))}
 }
 
 const (
 	long  = time.Hour
-	brief = 4 * time.Second // that a machine which is busy keeps
+	brief = 4 * time.Second // long enough for a busy machine to renew in time
 )
 
 func claim(key string, ttl time.Duration) store.Claim {
@@ -113,8 +113,8 @@ func (b *bench) renew(key string, token store.Token) store.RenewResult {
 	return b.Renew(b.Context(), []store.Renewal{{Key: key, Token: token}})[0]
 }
 
-// kept renews a term, and asks again what the servers had no time to answer.
-func kept(st store.Store, key string, token store.Token) (err error) {
+// renewed renews a lease, and tries again while the servers do not answer.
+func renewed(st store.Store, key string, token store.Token) (err error) {
 	for range 20 {
 		err = st.Renew(context.Background(), []store.Renewal{{Key: key, Token: token}})[0].Err
 		if !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrInDoubt) {
@@ -124,7 +124,7 @@ func kept(st store.Store, key string, token store.Token) (err error) {
 	return err
 }
 
-// want fails the test unless err is all of these.
+// want fails the test unless err is each of all.
 func want(t testing.TB, what string, err error, all ...error) {
 	t.Helper()
 	for _, one := range all {
@@ -134,7 +134,7 @@ func want(t testing.TB, what string, err error, all ...error) {
 	}
 }
 
-func TestRecordsOfOneTTLShareALease(t *testing.T) {
+func TestRecordsOfOneTTLShareAnEtcdLease(t *testing.T) {
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	for i := range 50 {
@@ -142,13 +142,13 @@ func TestRecordsOfOneTTLShareALease(t *testing.T) {
 	}
 	b.create(claim("another ttl", 2*long))
 	if n := b.other.leases(); n != 2 {
-		t.Errorf("51 records of two ttls are on %d leases", n)
+		t.Errorf("51 records of two ttls are on %d etcd leases", n)
 	}
 }
 
-// A shard that loses its last record while another is being put on it must not be given
-// back: the record would go with it.
-func TestAShardEmptiedWhileACreateIsInFlightKeepsTheRecord(t *testing.T) {
+// A shared etcd lease must not be revoked if its last record is deleted while another create
+// is in flight: the new record would be deleted with it.
+func TestASharedLeaseEmptiedWhileACreateIsInFlightKeepsTheRecord(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
@@ -169,7 +169,7 @@ func TestAShardEmptiedWhileACreateIsInFlightKeepsTheRecord(t *testing.T) {
 			}
 		})
 		both.Wait()
-		if err := kept(b, next, grant.Token); err != nil {
+		if err := renewed(b, next, grant.Token); err != nil {
 			t.Fatalf("round %d: %v", i, err)
 		}
 		if err := b.Delete(b.Context(), next, store.ByToken(grant.Token)); err != nil {
@@ -178,7 +178,7 @@ func TestAShardEmptiedWhileACreateIsInFlightKeepsTheRecord(t *testing.T) {
 	}
 }
 
-func TestARevokedLeaseIsALostTerm(t *testing.T) {
+func TestARevokedEtcdLeaseIsALostLease(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
@@ -192,13 +192,13 @@ func TestARevokedLeaseIsALostTerm(t *testing.T) {
 		t.Errorf("token %d follows %d", next.Token, grant.Token)
 	}
 	if r := b.renew("key", grant.Token); !errors.Is(r.Err, store.ErrLost) {
-		t.Errorf("the old term: %v", r.Err)
+		t.Errorf("the old lease: %v", r.Err)
 	}
 }
 
-// A create must not fail, nor be in doubt, because an operator revoked the lease that
-// the store was about to use.
-func TestACreateOutlivesTheRevokeOfItsShard(t *testing.T) {
+// A create must not fail, nor be in doubt, because an operator revoked the shared etcd lease
+// that the store was about to use.
+func TestACreateSucceedsAfterTheRevokeOfItsSharedLease(t *testing.T) {
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	b.create(claim("first", long))
@@ -209,42 +209,42 @@ func TestACreateOutlivesTheRevokeOfItsShard(t *testing.T) {
 	}
 }
 
-// What shares a lease with others must not live on because they do.
-func TestARecordThatNobodyRenewsDoesNotLiveOnWithTheOthers(t *testing.T) {
+// The store deletes a record that is not renewed before it renews the shared etcd lease.
+func TestARecordDoesNotOutliveItsTTLOnASharedLease(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	b.create(claim("abandoned", brief))
 	beside := b.create(claim("beside", brief))
 	for began := time.Now(); time.Since(began) < 3*brief; time.Sleep(brief / 4) {
-		if err := kept(b, "beside", beside.Token); err != nil {
+		if err := renewed(b, "beside", beside.Token); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if b.other.has("abandoned") {
-		t.Error("a record that nobody has renewed for three ttls is still there")
+		t.Error("a record that was not renewed for three ttls is still there")
 	}
 	if !b.other.has("beside") {
 		t.Error("the record beside it is gone")
 	}
 }
 
-// silently makes a call that gets no answer: the server is silent, and goes on when the
-// call has been given up and its connection is cut.
-func (b *bench) silently(call func(context.Context) error) {
+// withoutAnswer makes a call that gets no answer: the server is paused until the call has
+// ended.
+func (b *bench) withoutAnswer(call func(context.Context) error) {
 	b.Helper()
 	b.cluster.Pause()
-	b.lines.cut() // or the request would be waiting when the server goes on
+	b.conns.closeAll() // or the server would find the request when it goes on
 	ctx, cancel := context.WithTimeout(b.Context(), 50*time.Millisecond)
 	defer cancel()
 	if err := call(ctx); err == nil {
-		b.Fatal("a call of a silent server succeeded")
+		b.Fatal("a call of a paused server succeeded")
 	}
 	b.cluster.Resume()
 }
 
-// keep renews a term until the server confirms that it is longer than it was.
-func (b *bench) keep(key string, grant store.Grant) {
+// extend renews a lease until its until is later than that of the grant.
+func (b *bench) extend(key string, grant store.Grant) {
 	b.Helper()
 	for late := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
 		r := b.renew(key, grant.Token)
@@ -257,31 +257,31 @@ func (b *bench) keep(key string, grant store.Grant) {
 	}
 }
 
-func TestADeleteThatWasNotConfirmedIsSettledBeforeTheLeaseIsRenewed(t *testing.T) {
+func TestAnUnconfirmedDeleteIsMadeBeforeTheNextKeepAlive(t *testing.T) {
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	released := b.create(claim("released", 30*time.Second))
 	kept := b.create(claim("kept", 30*time.Second))
-	b.silently(func(ctx context.Context) error { return b.Delete(ctx, "released", store.ByToken(released.Token)) })
-	b.keep("kept", kept)
+	b.withoutAnswer(func(ctx context.Context) error { return b.Delete(ctx, "released", store.ByToken(released.Token)) })
+	b.extend("kept", kept)
 	if b.other.has("released") {
-		t.Error("the lease was renewed with a record on it that was to be deleted")
+		t.Error("the shared etcd lease was renewed before the record was deleted")
 	}
 }
 
-// A holder that got no answer tries again. Others on its lease must not end its term
-// meanwhile.
-func TestARenewThatGotNoAnswerDoesNotEndTheTerm(t *testing.T) {
+// A holder whose renew got no answer tries again. A renew of another record on the shared etcd
+// lease must not delete its record meanwhile.
+func TestARenewWithoutAnAnswerDoesNotEndTheLease(t *testing.T) {
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	unlucky := b.create(claim("unlucky", 30*time.Second))
 	kept := b.create(claim("kept", 30*time.Second))
-	time.Sleep(2 * time.Second) // so that the keep-alive is not recent any more
-	b.silently(func(ctx context.Context) error {
+	time.Sleep(2 * time.Second) // until the last keep-alive is no longer recent
+	b.withoutAnswer(func(ctx context.Context) error {
 		return b.Renew(ctx, []store.Renewal{{Key: "unlucky", Token: unlucky.Token}})[0].Err
 	})
-	b.keep("kept", kept)
-	b.keep("unlucky", unlucky)
+	b.extend("kept", kept)
+	b.extend("unlucky", unlucky)
 }
 
 func TestAKeeperOfAThousandKeysReleasesHalf(t *testing.T) {
@@ -311,7 +311,7 @@ func TestAKeeperOfAThousandKeysReleasesHalf(t *testing.T) {
 		return
 	}
 	if n := b.other.leases(); n != 1 {
-		t.Errorf("a thousand keys are on %d leases", n)
+		t.Errorf("a thousand keys are on %d etcd leases", n)
 	}
 	for i := 0; i < len(held); i += 2 {
 		if err := held[i].Release(b.Context()); err != nil {
@@ -336,35 +336,35 @@ func TestAKeeperOfAThousandKeysReleasesHalf(t *testing.T) {
 	}
 }
 
-// A record that cannot be deleted any more must neither live on with the others nor end
-// their terms.
-func TestWhatCannotBeDeletedIsLeftBehindOnItsLease(t *testing.T) {
+// A record that cannot be deleted any more must neither outlive its ttl nor end the other
+// leases on its shared etcd lease.
+func TestARecordThatCannotBeDeletedIsLeftOnItsEtcdLease(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
 	secure(t, cluster.Client(), "app/", "tmp/", "leasehold:")
 	root := cluster.Client(asUser("root", "secret"))
-	other := stranger{t, root}
+	other := otherProgram{t, root}
 	st := open(t, cluster.Client(asUser("app", "secret")))
-	terms := make(map[string]store.Token)
+	tokens := make(map[string]store.Token)
 	for _, key := range []string{"app/a", "app/b", "tmp/stuck"} {
 		grant, err := st.Create(t.Context(), claim(key, brief))
 		if err != nil {
 			t.Fatal(err)
 		}
-		terms[key] = grant.Token
+		tokens[key] = grant.Token
 	}
 	old := other.leaseOf("app/a")
 	if _, err := root.RoleRevokePermission(t.Context(), "app", "tmp/", clientv3.GetPrefixRangeEnd("tmp/")); err != nil {
 		t.Fatal(err)
 	}
-	err := st.Delete(t.Context(), "tmp/stuck", store.ByToken(terms["tmp/stuck"]))
+	err := st.Delete(t.Context(), "tmp/stuck", store.ByToken(tokens["tmp/stuck"]))
 	want(t, "delete", err, store.ErrUnavailable, etcdstore.ErrDenied)
 	for began := time.Now(); time.Since(began) < 3*brief; time.Sleep(brief / 6) {
 		var both sync.WaitGroup
-		for _, key := range []string{"app/a", "app/b"} { // one finds the lease left by the other
+		for _, key := range []string{"app/a", "app/b"} { // one of them leaves the etcd lease, the other finds it left
 			both.Go(func() {
-				if err := kept(st, key, terms[key]); err != nil {
+				if err := renewed(st, key, tokens[key]); err != nil {
 					t.Error(err)
 				}
 			})
@@ -379,7 +379,7 @@ func TestWhatCannotBeDeletedIsLeftBehindOnItsLease(t *testing.T) {
 			t.Errorf("%q has not moved", key)
 		}
 	}
-	if r, err := st.Get(t.Context(), "app/a"); err != nil || r.Token != terms["app/a"] {
+	if r, err := st.Get(t.Context(), "app/a"); err != nil || r.Token != tokens["app/a"] {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
@@ -387,16 +387,16 @@ func TestWhatCannotBeDeletedIsLeftBehindOnItsLease(t *testing.T) {
 func TestTheMarksOfAKeyStayFew(t *testing.T) {
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
-	b.create(claim("key:", long)) // whose mark begins as those of "key" would without their length
-	last := b.busy("key")
+	b.create(claim("key:", long)) // without the length its mark would have the prefix of "key"
+	last := b.churn("key")
 	if b.marks("key:") != 1 {
 		t.Error("another key's mark is gone")
 	}
 	_, err := b.Create(b.Context(), last)
-	want(t, "the last create, come again", err, store.ErrEnded)
+	want(t, "the last create, repeated", err, store.ErrEnded)
 }
 
-func TestANewKeyOnAnOldLeaseHasItsWholeTTL(t *testing.T) {
+func TestANewRecordOnAnOldSharedLeaseHasItsWholeTTL(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
@@ -412,7 +412,7 @@ func TestANewKeyOnAnOldLeaseHasItsWholeTTL(t *testing.T) {
 		t.Errorf("until is %v past the ttl", over)
 	}
 	if b.other.leaseOf("first") != b.other.leaseOf("second") {
-		t.Error("they are on two leases")
+		t.Error("they are on two etcd leases")
 	}
 	for time.Now().Before(second.Until) {
 		if !b.other.has("second") {
@@ -422,8 +422,8 @@ func TestANewKeyOnAnOldLeaseHasItsWholeTTL(t *testing.T) {
 	}
 }
 
-// Nothing that the store itself calls shows the loss.
-func TestAWatchNoticesALossOfDataByItself(t *testing.T) {
+// No call of the store other than the watch's own shows the loss.
+func TestAWatchNoticesALossOfDataWithoutOtherCalls(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
@@ -436,7 +436,7 @@ func TestAWatchNoticesALossOfDataByItself(t *testing.T) {
 	for e, err := range b.Watch(ctx, "") {
 		switch {
 		case err != nil:
-			t.Fatalf("told of %d: %v", gone, err)
+			t.Fatalf("after %d events: %v", gone, err)
 		case e.Kind == store.EventSynced && gone == 0:
 			b.cluster.RestartEmpty()
 		case e.Kind == store.EventGone:
@@ -448,7 +448,7 @@ func TestAWatchNoticesALossOfDataByItself(t *testing.T) {
 	}
 }
 
-func TestCloseGivesEmptyLeasesBackAndNoOthers(t *testing.T) {
+func TestCloseRevokesOnlyEmptySharedLeases(t *testing.T) {
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	empty := b.create(claim("released", long))
@@ -457,17 +457,16 @@ func TestCloseGivesEmptyLeasesBackAndNoOthers(t *testing.T) {
 	}
 	b.create(claim("kept", 2*long))
 	if n := b.other.leases(); n != 2 {
-		t.Fatalf("%d leases", n)
+		t.Fatalf("%d etcd leases", n)
 	}
 	b.Close()
 	if n := b.other.leases(); n != 1 || !b.other.has("kept") {
-		t.Errorf("after close %d leases are left; the record is there: %v", n, b.other.has("kept"))
+		t.Errorf("after close %d etcd leases are left; the record is there: %v", n, b.other.has("kept"))
 	}
 }
 
-// A note whose record another program deleted must not stay for as long as the lease is
-// kept alive.
-func TestTheNoteOfADeletedRecordGoesWithTheNextKeepAlive(t *testing.T) {
+// A note whose record another program deleted must not outlive its ttl on a shared etcd lease.
+func TestTheNoteOfADeletedRecordIsDeletedBeforeTheNextKeepAlive(t *testing.T) {
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	const ttl = 4 * time.Second
@@ -483,9 +482,8 @@ func TestTheNoteOfADeletedRecordGoesWithTheNextKeepAlive(t *testing.T) {
 	}
 }
 
-// Nobody can tell any more whose the record is, and it must not stay for as long as the
-// lease is kept alive.
-func TestALostNoteIsALostTermAndItsRecordGoes(t *testing.T) {
+// A record without its note is foreign. It must not outlive its ttl on a shared etcd lease.
+func TestARecordWithoutItsNoteIsForeignAndDeletedBeforeTheNextKeepAlive(t *testing.T) {
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	const ttl = 4 * time.Second
@@ -502,8 +500,9 @@ func TestALostNoteIsALostTermAndItsRecordGoes(t *testing.T) {
 	}
 }
 
-// What comes late must find the revision moved, whatever the number of its value.
-func TestALateWriteFindsTheRecordMovedOn(t *testing.T) {
+// The store knows the revision of its own last write only. After another store's write it reads
+// the record again, and compares the number of the value.
+func TestAnOlderWriteIsStaleAndANewerOneSucceeds(t *testing.T) {
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	grant := b.create(claim("key", 30*time.Second))

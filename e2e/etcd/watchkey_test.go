@@ -11,18 +11,18 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// waiters watch one key until their context ends. Each change that all of them have been
-// told is counted.
+// waiters are n watches of one key. They send their events to one channel until end is
+// called.
 type waiters struct {
-	told chan store.Event
-	end  context.CancelFunc
-	all  sync.WaitGroup
-	n    int
+	events chan store.Event
+	end    context.CancelFunc
+	all    sync.WaitGroup
+	n      int
 }
 
 func watchKey(t *testing.T, st store.Store, key string, n int) *waiters {
 	ctx, cancel := context.WithCancel(t.Context())
-	w := &waiters{told: make(chan store.Event, 16*n), end: cancel, n: n}
+	w := &waiters{events: make(chan store.Event, 16*n), end: cancel, n: n}
 	for range n {
 		w.all.Go(func() {
 			for e, err := range st.WatchKey(ctx, key) {
@@ -33,7 +33,7 @@ func watchKey(t *testing.T, st store.Store, key string, n int) *waiters {
 					return
 				}
 				select {
-				case w.told <- e:
+				case w.events <- e:
 				case <-ctx.Done():
 				}
 			}
@@ -42,18 +42,18 @@ func watchKey(t *testing.T, st store.Store, key string, n int) *waiters {
 	return w
 }
 
-// await returns once every waiter has been told an event of that kind and token.
+// await returns once every waiter has received an event of that kind and token.
 func (w *waiters) await(t *testing.T, kind store.EventKind, token store.Token) {
 	t.Helper()
 	late := time.After(30 * time.Second)
 	for left := w.n; left > 0; {
 		select {
-		case e := <-w.told:
+		case e := <-w.events:
 			if e.Kind == kind && e.Record.Token == token {
 				left--
 			}
 		case <-late:
-			t.Fatalf("%d of %d waiters were not told %v of token %d", left, w.n, kind, token)
+			t.Fatalf("%d of %d waiters did not receive %v of token %d", left, w.n, kind, token)
 		}
 	}
 }
@@ -122,8 +122,8 @@ func TestASharedWatchGoesOnWhenUsersLeave(t *testing.T) {
 	again.all.Wait()
 }
 
-// The first state that a watch yields is not older than the call, although others have
-// read the key before.
+// The first state that a watch yields is not older than the call, even if other watches read
+// the key before.
 func TestALaterWatchOfAKeyBeginsWithTheRecordAsItIs(t *testing.T) {
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
@@ -153,8 +153,8 @@ func TestALaterWatchOfAKeyBeginsWithTheRecordAsItIs(t *testing.T) {
 	}
 }
 
-// A holder renews without an event. The watches of its key read it again when the time
-// left that they know has passed, and together.
+// A renew without a value makes no event. When the time left that the watches know of has
+// passed, they share one read of the key.
 func TestWatchesOfAKeyShareTheReadAtTheEndOfItsTime(t *testing.T) {
 	t.Parallel()
 	const n, ttl = 50, brief
@@ -170,15 +170,15 @@ func TestWatchesOfAKeyShareTheReadAtTheEndOfItsTime(t *testing.T) {
 	w.await(t, store.EventSynced, 0)
 	before := c.n.Load()
 	for began := time.Now(); time.Since(began) < 2*ttl; time.Sleep(ttl / 8) {
-		if err := kept(holder, "key", grant.Token); err != nil {
+		if err := renewed(holder, "key", grant.Token); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if cost := c.n.Load() - before; cost < 2 || cost > 30 {
 		t.Errorf("%d watches cost %d requests in two ttls", n, cost)
 	}
-	for len(w.told) > 0 {
-		t.Errorf("told %+v of a record that was renewed", <-w.told)
+	for len(w.events) > 0 {
+		t.Errorf("got %+v of a record that was renewed", <-w.events)
 	}
 	if err := holder.Close(); err != nil {
 		t.Fatal(err)
