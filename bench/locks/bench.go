@@ -28,6 +28,8 @@ type Config struct {
 	Waiters    int           // of one key in one process, on etcd
 	Periods    int           // heartbeat periods of the soak
 	Soak       time.Duration // one heartbeat period of the soak; the TTL is three of it
+	Cycles     int           // of acquire and release, after which nothing may be left
+	Comers     int           // waiters that come and go, after which nothing may be left
 }
 
 // Full is the size of a published run; about fifteen minutes.
@@ -36,6 +38,7 @@ func Full() Config {
 		Rounds: 20, Turn: 400 * time.Millisecond, Callers: 64, Handovers: 250,
 		Leases: 100_000, Heartbeat: 15 * time.Second, Neighbours: 20_000, Watched: 20 * time.Second,
 		Listeners: 200, Waiters: 300, Periods: 10, Soak: 5 * time.Second,
+		Cycles: 1_000_000, Comers: 100_000,
 	}
 }
 
@@ -46,6 +49,7 @@ func Quick() Config {
 		Rounds: 3, Turn: 60 * time.Millisecond, Callers: 64, Handovers: 40,
 		Leases: 2_000, Heartbeat: time.Second, Neighbours: 2_000, Watched: 3 * time.Second,
 		Listeners: 20, Waiters: 40, Periods: 3, Soak: time.Second,
+		Cycles: 20_000, Comers: 5_000,
 	}
 }
 
@@ -66,6 +70,7 @@ var Cases = []Case{
 	{Name: "Listeners", run: listeners},
 	{Name: "Fleet", run: fleet},
 	{Name: "Soak", run: soak},
+	{Name: "Flat", run: flat},
 	{Name: "EtcdCrowd", etcd: true, run: etcdCrowd},
 	{Name: "EtcdHandover", etcd: true, run: etcdHandover},
 	{Name: "EtcdQueue", etcd: true, run: etcdQueue},

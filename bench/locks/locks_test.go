@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 var tiny = Config{
 	Rounds: 1, Turn: time.Millisecond, Callers: 4, Handovers: 3,
 	Leases: 20, Heartbeat: 200 * time.Millisecond, Neighbours: 10, Watched: time.Second,
-	Listeners: 3, Waiters: 3, Periods: 1, Soak: 500 * time.Millisecond,
+	Listeners: 3, Waiters: 3, Periods: 1, Soak: 500 * time.Millisecond, Cycles: 100, Comers: 50,
 }
 
 func TestEveryCaseReportsItsFigures(t *testing.T) {
@@ -52,6 +52,8 @@ func TestEveryCaseReportsItsFigures(t *testing.T) {
 		{Bench: "Fleet", Lib: "leasehold", Procs: 1, Unit: "B/lease"},
 		{Bench: "Fleet", Lib: "by-hand", Procs: 1, Unit: "close-ms"},
 		{Bench: "Soak", Lib: "leasehold", Procs: 1, Unit: "lost"},
+		{Bench: "Flat/cycles", Lib: "leasehold", Procs: 1, Unit: "goroutines-left"},
+		{Bench: "Flat/waiters", Lib: "leasehold", Procs: 1, Unit: "B-left/op"},
 		{Bench: "EtcdCrowd", Lib: "mutex", Procs: 1, Unit: "ops/s"},
 		{Bench: "EtcdHandover", Lib: "by-hand", Procs: 1, Unit: "ms/op"},
 		{Bench: "EtcdQueue", Lib: "leasehold", Procs: 1, Unit: "requests/op"},

@@ -214,11 +214,11 @@ func TestTooManySettledCreates(t *testing.T) {
 	b := start(t)
 	var err error
 	settled := 0
-	for ; err == nil && settled < 1000; settled++ {
+	for ; err == nil && settled < 2000; settled++ {
 		err = b.Delete(t.Context(), "key", store.ByNonce(store.NewNonce()))
 	}
 	want(t, "delete", err, store.ErrUnavailable)
-	if want := 257; errors.Is(err, store.ErrInDoubt) || settled != want || !strings.Contains(err.Error(), "too many creates") {
+	if want := 1000; errors.Is(err, store.ErrInDoubt) || settled != want || !strings.Contains(err.Error(), "too many creates") {
 		t.Errorf("delete %d: %v", settled, err)
 	}
 	b.hold("key") // which ends none

@@ -7,7 +7,7 @@ import (
 )
 
 // Delete implements [store.Store]. A create by a nonce that had no record when it was deleted
-// is refused for twenty minutes; there is room for some 250 such nonces of a key, and then
+// is refused for five minutes; there is room for 999 such nonces of a key, and then
 // Delete is unavailable. Another nonce that has ended is known for a day, and as long as fewer than
 // sixteen later ones of its key have ended.
 func (s *Store) Delete(ctx context.Context, key string, ref store.LeaseRef) error {

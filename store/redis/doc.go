@@ -8,7 +8,7 @@
 // string that outlives the record by at least a day and twice its ttl, and has the
 // lease's token, its nonce, the ttl, length and hash of the value, and marks of creates
 // that must not take effect any more: of the last sixteen leases of the key, and for
-// twenty minutes of those that were settled by a delete. All names but
+// five minutes of those that were settled by a delete. All names but
 // the keys themselves begin with "leasehold:". An index, one sorted set for a server
 // and one for each slot of a Cluster, answers List without a walk through the
 // database. The scripts in the directory scripts say it exactly.

@@ -5,7 +5,7 @@
 -- message of its create can be under way if the nonce was deleted while it had no record. If
 -- there is no room for another such, the call is refused.
 
-local COUNT, MOST, LIFE = 16, 256, 20 * 60
+local COUNT, MOST, LIFE = 16, 999, 5 * 60
 
 -- now is the server's time, as TIME says it, which stands still for a script.
 local time

@@ -57,6 +57,8 @@ var tables = []table{
 		{"Fleet", "close-ms", "release of all, ms"},
 		{"Fleet", "left", "records left"},
 		{"Fleet", "B/lease", "live heap a lease, B"},
+		{"Flat/cycles", "B-left/op", "live heap left by a cycle, B"},
+		{"Flat/waiters", "B-left/op", "live heap left by a waiter that came and went, B"},
 		{"Soak", "lost", "leases lost in the soak"},
 		{"Soak", "renewals/lease", "renewals of a lease in the soak"},
 		{"Neighbours", "commands", "commands for one waiter beside many keys"},

@@ -44,6 +44,10 @@ var targets = []target{
 	{text: "etcd, many waiters of one key: requests a handover", limit: 10, of: figure("EtcdQueue", "requests/op")},
 	{text: "etcd, many waiters of one key: p99 of a handover", limit: 50, unit: " ms", of: figure("EtcdQueue/pooled", "p99-ms")},
 	{text: "one waiter beside many keys that begin like its own, commands", limit: 10, of: figure("Neighbours", "commands")},
+	{text: "live heap left by a cycle of acquire and release", limit: 1, unit: " B", of: figure("Flat/cycles", "B-left/op")},
+	{text: "goroutines left by all of them", limit: 0, of: figure("Flat/cycles", "goroutines-left")},
+	{text: "live heap left by a waiter that came and went", limit: 1, unit: " B", of: figure("Flat/waiters", "B-left/op")},
+	{text: "goroutines left by all of them", limit: 0, of: figure("Flat/waiters", "goroutines-left")},
 	{text: "leases lost in the soak", limit: 0, of: figure("Soak", "lost")},
 }
 
