@@ -17,7 +17,7 @@ func TestCreateWhoseReplyWasLostIsOneTermWhenRepeated(t *testing.T) {
 	full.Only(t)
 	onEach(t, func(t *testing.T, l *line) {
 		c := claim("mine", 16*time.Second)
-		l.On(network.ToServer, c.Nonce.String(), network.LoseReply, 1)
+		l.On(network.ToServer, l.nonce(c.Nonce), network.LoseReply, 1)
 		_, err := l.far.Create(t.Context(), c)
 		l.want("a create whose reply is lost", err, store.ErrInDoubt)
 		made, err := l.near.Get(t.Context(), key)
@@ -134,7 +134,7 @@ func TestLateDuplicateOfACreateCreatesNothing(t *testing.T) {
 					ttl = l.short
 				}
 				c := claim("mine", ttl)
-				sent := l.On(network.ToServer, c.Nonce.String(), network.Pass, 1)
+				sent := l.On(network.ToServer, l.nonce(c.Nonce), network.Pass, 1)
 				end(l, c, l.create(l.far, c))
 				l.wantValue("at the end of the term", "")
 

@@ -22,9 +22,10 @@ import (
 
 // row is a backend whose network lies.
 type row struct {
-	wire network.Wire
-	open func(*line) (store.Store, error) // a store behind the proxy
-	late func(l *line, request []byte)    // has a request arrive past the proxy
+	wire  network.Wire
+	open  func(*line) (store.Store, error) // a store behind the proxy
+	late  func(l *line, request []byte)    // has a request arrive past the proxy
+	nonce func(store.Nonce) string         // as a create has it
 	// settles says that a delete by nonce first sees to it that the create does not
 	// come any more, in a request of its own.
 	settles bool
@@ -36,8 +37,8 @@ type row struct {
 }
 
 var rows = map[string]row{
-	"redis": {wire: network.Lines, open: openRedis, late: lateLines, forgets: true},
-	"etcd":  {wire: network.GRPC, open: openEtcd, late: lateTxn, settles: true, prepares: true},
+	"redis": {wire: network.Lines, open: openRedis, late: lateLines, nonce: rawNonce, forgets: true},
+	"etcd":  {wire: network.GRPC, open: openEtcd, late: lateTxn, nonce: store.Nonce.String, settles: true, prepares: true},
 }
 
 // line is a store that talks to a real server through a proxy, and one beside it
@@ -109,14 +110,20 @@ func openEtcd(l *line) (store.Store, error) {
 	return st, nil
 }
 
+func rawNonce(n store.Nonce) string { return string(n[:]) }
+
 func lateLines(l *line, request []byte) { l.Deliver(l, request) }
 
-// lateTxn sends the same message once more. What a server answers to one that names a
-// lease which is gone is an error.
+// lateTxn sends the same message once more, but for a read, which changes nothing. What a
+// server answers to one that names a lease which is gone is an error.
 func lateTxn(l *line, request []byte) {
 	l.Helper()
 	txn := new(pb.TxnRequest)
-	if err := proto.Unmarshal(request, txn); err != nil || len(txn.Success) == 0 {
+	err := proto.Unmarshal(request, txn)
+	if err != nil && proto.Unmarshal(request, new(pb.RangeRequest)) == nil {
+		return
+	}
+	if err != nil || len(txn.Success) == 0 {
 		l.Fatalf("the request is no transaction: %v, %q", err, request)
 	}
 	_, addr, _ := strings.Cut(l.servers.URL, "://")

@@ -109,7 +109,7 @@ func TestDeleteRetriedAfterASuccessorCameLeavesIt(t *testing.T) {
 				mine := term(c, l.create(l.far, c))
 				lost := l.On(network.ToServer, key, network.LoseReply, 1)
 				if name == "by nonce" && l.settles {
-					l.On(network.ToServer, c.Nonce.String(), network.Pass, 1)
+					l.On(network.ToServer, l.nonce(c.Nonce), network.Pass, 1)
 				}
 				l.want("a delete whose reply is lost", l.far.Delete(t.Context(), key, mine), store.ErrInDoubt)
 				l.wantValue("after it", "")

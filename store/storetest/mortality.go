@@ -19,7 +19,7 @@ var ttlLaw = law{
 			c.wantTTL("renew with a value", t)
 			c.update(t.update(2, "two"))
 			c.wantTTL("update", t)
-			c.create(t.Claim)
+			c.wantSameGrant("a repeated create", t)
 			c.wantTTL("a repeated create", t)
 		}},
 		{name: "UpdateAfterExpiry", run: writeAfter((*trial).expire)},
