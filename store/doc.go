@@ -7,7 +7,7 @@
 // the key (M. Kleppmann, "How to do distributed locking", 2016). Every later write names
 // that token; the store refuses it, atomically, unless the live record carries the token.
 //
-// # What a backend guarantees
+// # Guarantees of a backend
 //
 //   - Of any number of concurrent creates of a key, exactly one succeeds.
 //   - Tokens of a key strictly increase, across expiry, delete and restart of
@@ -32,7 +32,7 @@
 //   - What one slow, hung, moving or hostile key, server or caller costs is borne by
 //     the leases on it: an item of a batch never waits for another's answer.
 //
-// # What it does not guarantee
+// # Limits of the guarantees
 //
 // A token protects only a resource that compares tokens. Between a holder's check of its
 // lease and the act that follows, the process can be paused for any length of time; only

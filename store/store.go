@@ -68,11 +68,11 @@ type Store interface {
 	// not end the watch; it resyncs when the store is back.
 	Watch(ctx context.Context, prefix string) iter.Seq2[Event, error]
 
-	// WatchKey is Watch for one key: its record, if there is one, then EventSynced, then
-	// its changes. It costs the store one key, however many others begin with the same
-	// characters. A record that came and went between two events is told of too: by an
-	// [EventGone] of the record before it, or by [EventResync] and [EventSynced] alone. Who
-	// met that record therefore hears that the key is free.
+	// WatchKey is Watch for one key: its record, if there is one, then EventSynced, then its
+	// changes. It costs the store one key, however many others begin with the same characters.
+	// A record that came and went between two events is told of too: by an [EventGone] of the
+	// record before it, or by [EventResync] and [EventSynced] alone. So a caller that met that
+	// record hears that the key is free.
 	WatchKey(ctx context.Context, key string) iter.Seq2[Event, error]
 }
 

@@ -54,7 +54,8 @@ func flat(ctx context.Context, b *bench) error {
 	return errors.Join(err, holder.Release(ctx))
 }
 
-// leftBehind reports what n of something leave in the process, after a tenth as many.
+// leftBehind reports the heap and the goroutines that n operations leave in the process. A
+// tenth as many go before.
 func (b *bench) leftBehind(part string, n int, do func(n int) error) error {
 	if err := do(n / 10); err != nil {
 		return err

@@ -3,6 +3,7 @@ package locks
 import (
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -67,7 +68,7 @@ func (b *bench) handovers(ctx context.Context, pairs []pair, n int, settle time.
 		if pairs[i][0].retry > 0 {
 			count = max(2, n/50)
 		}
-		lasted, err := pairs[i].exchange(ctx, count, settle)
+		lasted, err := pairs[i].exchange(ctx, count, settle, b.log)
 		if err != nil {
 			return fmt.Errorf("%s: %w", pairs[i][0].name, err)
 		}
@@ -92,31 +93,45 @@ func quantiles(lasted []float64) []metric {
 	return []metric{{median, "p50-ms"}, {p99, "p99-ms"}, {p99 / median, "p99/p50"}}
 }
 
+// handoverLimit is how long a waiter has after a release. One that has not been woken by
+// then counts with that time; the next handover begins anew.
+const handoverLimit = 10 * time.Second
+
 // exchange hands a key over n times and returns how long each took, in milliseconds.
 // Each waiter has the time settle, and a random part of its retry interval, before.
-func (p pair) exchange(ctx context.Context, n int, settle time.Duration) (lasted []float64, err error) {
+func (p pair) exchange(ctx context.Context, n int, settle time.Duration, log io.Writer) (lasted []float64, err error) {
 	key := "handover:" + p[0].name
-	release, err := p[0].acquire(ctx, key)
+	holder, err := p[0].acquire(ctx, key)
 	if err != nil {
 		return nil, err
 	}
 	for i := range n {
+		waiting, giveUp := context.WithCancelCause(ctx) // of rueidislock the lock ends with it, too
+		defer giveUp(nil)
 		next := make(chan holding, 1)
-		go func() { next <- p[(i+1)%2].take(ctx, key) }()
+		go func() { next <- p[(i+1)%2].take(waiting, key) }()
 		time.Sleep(settle + time.Duration(rand.Int64N(int64(p[0].retry)+1)))
 		began := time.Now()
-		if err := release(ctx); err != nil {
+		limit := time.AfterFunc(handoverLimit, func() { giveUp(context.DeadlineExceeded) })
+		if err := holder(ctx); err != nil {
+			giveUp(nil)
 			<-next
 			return nil, err
 		}
 		now := <-next
+		limit.Stop()
+		if now.err != nil && context.Cause(waiting) == context.DeadlineExceeded && ctx.Err() == nil {
+			fmt.Fprintf(log, "%s: a waiter was not woken within %v\n", p[0].name, handoverLimit)
+			now.at = time.Now()
+			now.release, now.err = p[(i+1)%2].acquire(ctx, key)
+		}
 		if now.err != nil {
 			return nil, now.err
 		}
 		lasted = append(lasted, milliseconds(now.at.Sub(began)))
-		release = now.release
+		holder = now.release
 	}
-	return lasted, release(ctx)
+	return lasted, holder(ctx)
 }
 
 // holding is the result of a waiter: its release, or its error, and the time.

@@ -17,7 +17,7 @@ import (
 // startLimit is how long a server may take until it answers.
 const startLimit = time.Minute
 
-// ErrMissing says what to install. It is not retried.
+// ErrMissing names the package to install. It is not retried.
 var ErrMissing = errors.New("redis-server not found: install the Debian package redis-server")
 
 // Instance is a redis-server process on the loopback interface. It keeps nothing on
@@ -55,8 +55,8 @@ func (i *Instance) Addr() string { return net.JoinHostPort("127.0.0.1", i.port) 
 // URL returns the address as redis.ParseURL takes it.
 func (i *Instance) URL() string { return "redis://" + i.Addr() }
 
-// Stop kills the server. What it had not written to disk is lost. A server that
-// does not run is left alone.
+// Stop kills the server. Data that it had not written to disk is lost. A server that does not
+// run is left alone.
 func (i *Instance) Stop() {
 	if i.process != nil {
 		i.process.Kill()

@@ -46,8 +46,7 @@ func (m *Move) Left() (keys []string) {
 	return keys
 }
 
-// Finish carries over what is left and tells all masters that the slot is the
-// target's.
+// Finish carries over the remaining keys and tells all masters that the slot is the target's.
 func (m *Move) Finish() {
 	m.cluster.t.Helper()
 	for left := m.Left(); len(left) > 0; left = m.Left() {
@@ -59,7 +58,7 @@ func (m *Move) Finish() {
 	}
 }
 
-// id is what the nodes of a Cluster call this one.
+// id is this node's name in its Cluster.
 func (s *Server) id() string {
 	s.t.Helper()
 	return s.do("CLUSTER", "MYID")

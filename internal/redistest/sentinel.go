@@ -14,7 +14,7 @@ import (
 	"github.com/leasehold-go/leasehold/internal/child"
 )
 
-// MasterName is what the sentinel calls the server that it watches.
+// MasterName is the sentinel's name for the server that it watches.
 const MasterName = "main"
 
 // Sentinel is a master, a replica that follows it, and a sentinel that watches both

@@ -52,18 +52,17 @@ const (
 	left            // its caller left while it was under way
 )
 
-// wait is what a caller waits on until all its calls are answered.
+// wait tells a caller when all its calls are answered.
 type wait struct {
 	open atomic.Int32  // calls without an answer
 	done chan struct{} // holds one element once there are none
 }
 
-// waits keeps those that are over, to be used again.
+// waits keeps finished waits, to be used again.
 var waits = sync.Pool{New: func() any { return &wait{done: make(chan struct{}, 1)} }}
 
-// ready makes a call of a script for one record; bytes are those of the value among args.
-// It may share a request with others of the script, for each of which the server answers
-// by itself.
+// ready makes a call of a script for one record; bytes is the length of the value among args.
+// It may share a request with other calls of the script; the server answers each by itself.
 func (c *call) ready(sc *script, k kind, n names, bytes int, args ...any) *call {
 	c.script, c.kind, c.slot, c.bytes, c.shares = sc, k, n.slot, bytes, true
 	c.cost = len(n.key) + len(n.fence) + bytes + maxRefusal
@@ -95,9 +94,9 @@ func (c *call) readyEntry(index, key any, slot int) *call {
 	return c
 }
 
-// newRange reads a page of an index: the names between two bounds, in order. It is
-// no script, because a list on a Cluster reads all indices there are, and most are
-// empty: to begin a script costs the server twenty times what such a read does.
+// newRange reads a page of an index: the names between two bounds, in order. It is no script,
+// because a list on a Cluster reads all indices there are, and most are empty: to begin a
+// script costs the server as much as twenty such reads.
 func newRange(index, from, end string, most int) *call {
 	const likely = 1 << 10
 	return newCommand(likely, "zrangebylex", index, from, end, "limit", 0, most)
@@ -106,8 +105,8 @@ func newRange(index, from, end string, most int) *call {
 // entry reports whether the call is one of readyEntry.
 func (c *call) entry() bool { return c.script == nil && c.shares }
 
-// repeatable reports whether the call may be sent again without an answer: it reads, or
-// does to an index what may be done twice.
+// repeatable reports whether the call may be sent again without an answer: it reads, or makes
+// a change to an index that may be made twice.
 func (c *call) repeatable() bool {
 	const most = 2
 	return (c.script == nil || c.script == getScript || c.script == dropScript) && c.repeats < most
@@ -123,8 +122,8 @@ func (c *call) key() string {
 	return key
 }
 
-// reply returns the answer to a call whose caller waits for it no longer. A write that too
-// few replicas acknowledged has an error as well.
+// reply returns the answer, once the caller has stopped waiting. A write that too few replicas
+// acknowledged has an error as well.
 func (c *call) reply() (any, error) {
 	if c.given != nil {
 		return nil, c.given

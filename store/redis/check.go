@@ -12,8 +12,8 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// ServerError says why New refused a server, and what has to change. It unwraps to
-// Err and, if that is not nil, to [store.ErrUnavailable].
+// ServerError is the reason why New refused a server, and the remedy. It unwraps to Err and,
+// if that is not nil, to [store.ErrUnavailable].
 type ServerError struct {
 	Server string // its address
 	What   string // what was looked at or tried, e.g. "maxmemory_policy" or "create"
@@ -69,9 +69,8 @@ func denied(err error) bool {
 	return redis.IsPermissionError(err) || strings.Contains(err.Error(), "The user executing the script")
 }
 
-// check refuses servers that will not do, and reports whether they are a Cluster.
-// It returns as soon as the context ends; what is still being asked then ends by
-// the client's own timeouts.
+// check refuses servers that will not do, and reports whether they are a Cluster. It returns
+// as soon as the context ends; questions under way then end by the client's own timeouts.
 func (c connection) check(ctx context.Context, o options) (clustered bool, err error) {
 	var asking tasks
 	var servers []server
@@ -95,7 +94,7 @@ func (c connection) check(ctx context.Context, o options) (clustered bool, err e
 	return clustered, c.probe(ctx, clustered)
 }
 
-// server is a master and what its INFO says.
+// server is a master and its INFO.
 type server struct {
 	address string
 	facts   map[string]string

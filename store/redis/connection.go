@@ -51,8 +51,7 @@ func (c connection) readTimeout() time.Duration {
 	return c.cluster.Options().ReadTimeout
 }
 
-// address names the server, or the servers from which a Cluster's client learns
-// of the others.
+// address names the server, or the servers that the client of a Cluster was given.
 func (c connection) address() string {
 	if c.single != nil {
 		return c.single.Options().Addr

@@ -53,7 +53,7 @@ func (s *Store) withValue(ctx context.Context, err error) error {
 	return err
 }
 
-// begun is what a fence says of a lease that begins, from nonce to sum; see record.lua.
+// begun is the part of a new lease's fence from nonce to sum; see record.lua.
 func (s *Store) begun(claim store.Claim) string {
 	var room [120]byte
 	text := appendMarked(room[:0], claim.Nonce)
@@ -69,7 +69,7 @@ func appendMarked(text []byte, nonce store.Nonce) []byte {
 	return append(text, sum[:8]...)
 }
 
-// written is what a fence says of a value, from seq to sum; see record.lua.
+// written is the part of a fence about a value, from seq to sum; see record.lua.
 func written(seq uint64, value []byte) string {
 	var room [67]byte
 	return string(appendWritten(room[:0], seq, value))
@@ -92,8 +92,8 @@ func appendPadded(text []byte, n uint64, width int) []byte {
 	return append(text, digits[len(digits)-width:]...)
 }
 
-// own returns a copy of a value. A call can be under way for longer than its caller waits,
-// who may then use the value's bytes again.
+// own returns a copy of a value. A call can be under way for longer than its caller waits, and
+// the caller may then use the value's bytes again.
 func own(value []byte) string { return string(value) }
 
 // expiries are the times to live of a key and of its fence in ms, as strings because a

@@ -38,8 +38,8 @@ func (s *Store) get(ctx context.Context, key string) (store.Record, error) {
 	return store.Record{}, &store.Error{Op: "get", Key: key, Condition: store.ErrNotFound}
 }
 
-// fetch yields what lies under names. Those that share a call must share a slot on a
-// Cluster, so names of one slot should stand together. An error is the last thing that it
+// fetch yields the records and foreign values under names. On a Cluster a call has names of
+// one slot, so names of one slot should stand together. An error is the last thing that it
 // yields.
 func (s *Store) fetch(ctx context.Context, wanted []names) iter.Seq2[found, error] {
 	return func(yield func(found, error) bool) {
@@ -60,8 +60,8 @@ func (s *Store) fetch(ctx context.Context, wanted []names) iter.Seq2[found, erro
 	}
 }
 
-// fetchWave makes one round trip. It returns what was found, and what has to be
-// asked for again because a call stopped at its limit.
+// fetchWave makes one round trip. It returns the answers, and the names that have to be asked
+// for again because a call stopped at its limit.
 func (s *Store) fetchWave(ctx context.Context, wave [][]names) (all []found, rest [][]names, err error) {
 	calls := make([]*call, len(wave))
 	for i, run := range wave {

@@ -10,10 +10,10 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// index keeps the names of keys where List looks for them. An entry is written with its
-// record and not by the same script, so that trouble with one is none of the other: after a
-// crash between the two an entry can be missing until the record is renewed, and one whose
-// record has gone stays until somebody finds that out.
+// index keeps the names of keys where List looks for them. An entry is written beside its
+// record and not by the same script, so that trouble with one is none of the other. After a
+// crash between the two an entry can be missing until the record is renewed; the entry of a
+// record that has gone stays until housekeeping or a List finds it.
 type index struct {
 	layout    layout
 	transport *transport
@@ -122,7 +122,7 @@ func (x *index) byIndex(set map[string]struct{}) iter.Seq2[string, []names] {
 	}
 }
 
-// write puts keys into their indices, and keeps what failed for the next round.
+// write puts keys into their indices, and keeps the keys of failed calls for the next round.
 func (x *index) write(ctx context.Context, missing map[string]struct{}) {
 	var calls []*call
 	var groups [][]names
@@ -146,7 +146,7 @@ func (x *index) write(ctx context.Context, missing map[string]struct{}) {
 	}
 }
 
-// sweep takes out keys without a record. What fails is left to the next List.
+// sweep takes out keys without a record. An entry that stays is left to the next List.
 func (x *index) sweep(ctx context.Context, gone map[string]struct{}) {
 	var calls []*call
 	for index, some := range x.byIndex(gone) {
@@ -155,7 +155,7 @@ func (x *index) sweep(ctx context.Context, gone map[string]struct{}) {
 	x.transport.do(ctx, calls...)
 }
 
-// drop is a call that takes those of some keys out of their index that have no record.
+// drop is a call that takes keys without a record out of their index.
 func (x *index) drop(index string, some []names) *call {
 	keys := make([]any, 0, 1+len(some))
 	keys = append(keys, index)

@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// layout says where a store puts what lies beside its keys.
+// layout has the names of everything that a store keeps beside its keys.
 type layout struct {
 	root    string // begins every name
 	slotted bool   // one index for each slot, and not one for all
@@ -60,8 +60,7 @@ func (l layout) indexArg(slot int) any {
 	return l.index(slot)
 }
 
-// together reports whether two records may share a call: on a Cluster only those of one
-// slot can.
+// together reports whether two records may share a call: on a Cluster they need the same slot.
 func (l layout) together(a, b names) bool { return !l.slotted || a.slot == b.slot }
 
 // bySlot puts names together that may share a call.
@@ -71,14 +70,14 @@ func (l layout) bySlot(all []names) {
 	}
 }
 
-// ofKey is the channel on which the changes of a key are published, and ofStore the one
-// for deletes of a store's records through another store.
+// ofKey is the channel for the changes of a key, and ofStore the channel for deletes of a
+// store's records through another store.
 func (l layout) ofKey(key string) string        { return l.channels + "k:" + key }
 func (l layout) ofStore(instance string) string { return l.channels + "s:" + instance }
 
-// indices returns every index that can have names which begin with prefix. Those of
-// slots that lie together, and so on one server, do not stand together: what is read
-// in this order has all servers at work.
+// indices returns every index that can have names which begin with prefix. Neighbouring slots
+// lie on one server and do not stand together here: a read in this order has all servers at
+// work.
 func (l layout) indices(prefix string) []string {
 	if !l.slotted {
 		return []string{l.single}

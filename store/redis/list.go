@@ -12,8 +12,8 @@ const (
 	maxNames = 1 << 20 // and from all indices in a round trip
 )
 
-// List implements [store.Store]. It reads the index and yields what is under its
-// keys, foreign values included. Entries whose record is gone it drops.
+// List implements [store.Store]. It reads the index and yields the records and foreign values
+// under its keys. It drops entries without a record.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[store.Record, error] {
 	return func(yield func(store.Record, error) bool) {
 		if err := store.CheckPrefix(prefix); err != nil {
@@ -36,7 +36,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[store.Record,
 	}
 }
 
-// entries yields what is under each key in the indices that begins with prefix.
+// entries yields the record or foreign value under each indexed key that begins with prefix.
 func (s *Store) entries(ctx context.Context, prefix string) iter.Seq2[found, error] {
 	return func(yield func(found, error) bool) {
 		for keys, err := range s.pages(ctx, prefix) {
@@ -59,8 +59,7 @@ type cursor struct {
 	from  string // lower bound as in ZRANGEBYLEX
 }
 
-// pages yields the names in the indices that begin with prefix, those of one
-// index together.
+// pages yields the indexed names that begin with prefix, index by index.
 func (s *Store) pages(ctx context.Context, prefix string) iter.Seq2[[]names, error] {
 	return func(yield func([]names, error) bool) {
 		first, end := bounds(prefix)

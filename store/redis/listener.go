@@ -78,10 +78,9 @@ func (l *listener) ofStore() topic         { return topic{name: l.layout.ofStore
 // allows no narrower pattern with them.
 func (l *listener) ofAll() topic { return topic{name: store.Reserved + "*", pattern: true} }
 
-// join counts a listener of a topic in, and returns once it is heard or it is known that
-// it will not be. Listening comes before the first read: what happens in between is then
-// told twice and not missed. Without a right to the channel a watch works too, but hears
-// of nothing.
+// join counts a listener of a topic in, and returns once it is heard or it is known that it
+// will not be. Listening comes before the first read: a change in between is then told twice
+// and not missed. Without a right to the channel a watch works too, but hears of nothing.
 func (l *listener) join(ctx context.Context, t topic) error {
 	s, sub := l.enter(t)
 	if s == nil {
@@ -356,8 +355,8 @@ func (l *listener) begun(s *session) {
 	s.settle(nil)
 }
 
-// begin subscribes a new connection to all that is wanted, and returns what is to be
-// confirmed.
+// begin subscribes a new connection to all wanted topics, and returns the topics that the
+// server has to confirm.
 func (s *session) begin(ctx context.Context, conn *redis.PubSub, l *listener) (map[topic]bool, error) {
 	s.wire.Lock() // a topic that is not wanted yet is adjusted afterwards
 	defer s.wire.Unlock()
@@ -391,7 +390,7 @@ func (s *session) end() {
 	s.conn, s.sent = nil, nil
 }
 
-// take acts on what came over the connection.
+// take acts on a message from the connection.
 func (l *listener) take(message any, open map[topic]bool) {
 	switch m := message.(type) {
 	case *redis.Subscription:
@@ -407,7 +406,7 @@ func (l *listener) take(message any, open map[topic]bool) {
 	}
 }
 
-// heard passes on what a message says.
+// heard marks the keys that a message names.
 func (l *listener) heard(channel, payload string) {
 	name, ours := strings.CutPrefix(channel, l.layout.channels)
 	if !ours {

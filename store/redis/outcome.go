@@ -42,10 +42,10 @@ func unsent(err error) bool {
 		errors.Is(err, redis.ErrClosed)
 }
 
-// refused reports whether err is a server's word that it did nothing. Nil is none,
-// though go-redis makes an error of it. An error from within a running script is none
-// either, for what was written before it stays written, unless it is of those that
-// the server gives to a script's first write only.
+// refused reports whether err is a server's word that it did nothing. Nil is none, though
+// go-redis makes an error of it. An error from within a running script is none either, because
+// earlier writes of the script stay, unless it is one that the server gives to a script's
+// first write only.
 func refused(err error) bool {
 	var reply redis.Error
 	var raised scriptError
@@ -67,7 +67,7 @@ func refused(err error) bool {
 	return false
 }
 
-// scriptError is what was raised while a script handled one of several keys.
+// scriptError is an error that a script raised for one of its keys.
 type scriptError string
 
 func (e scriptError) Error() string { return string(e) }

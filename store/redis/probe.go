@@ -18,12 +18,11 @@ const (
 	probeSweep = time.Second // for the removal of what a probe that failed left
 )
 
-// errDiffers is the fault of a server on which a step had not the result that it
-// has on Redis.
+// errDiffers is the fault of a server that answers a step unlike Redis.
 var errDiffers = errors.New("the result is not what was written")
 
-// probe has each master do once what the verbs do, on a record beside all others:
-// no store lists it and no watch hears of it. That loads the scripts, too.
+// probe goes through the verbs once on each master, with a record beside all others: no store
+// lists it and no watch hears of it. That loads the scripts, too.
 func (c connection) probe(ctx context.Context, clustered bool) error {
 	root := store.Reserved + "probe:" + store.NewNonce().String() + ":"
 	s := newStore(c, newLayout(root, c.database(), clustered), replicas{})

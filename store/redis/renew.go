@@ -19,7 +19,7 @@ func (s *Store) Renew(ctx context.Context, batch []store.Renewal) []store.RenewR
 	return results
 }
 
-// renew sends the renewals whose results have no error yet.
+// renew sends the valid renewals, which have no error in results yet.
 func (s *Store) renew(ctx context.Context, batch []store.Renewal, results []store.RenewResult) {
 	start := time.Now()
 	calls := make([]call, len(batch))

@@ -7,16 +7,15 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// found is what a row says that lies under a key; see record.lua.
+// found is the content of a row; see record.lua.
 type found struct {
 	names
 	record store.Record
 	live   bool
 }
 
-// number returns what a write answered: a positive number, or the refusal as an
-// error. err is of the call that carried it; a write that too few replicas acknowledged
-// has both.
+// number returns the answer to a write: a positive number, or the refusal as an error. err is
+// of the call that carried it; a write that too few replicas acknowledged has both.
 func number(op, key string, reply any, err error) (int64, error) {
 	switch answer := reply.(type) {
 	case int64:
@@ -55,7 +54,7 @@ func refusal(op, key string, reply []any) error {
 	return &store.HeldError{Record: f.record}
 }
 
-// decodeRow reads a row that says what lies under a key.
+// decodeRow reads a row.
 func decodeRow(n names, reply any) (found, error) {
 	row, _ := reply.([]any)
 	switch reason(row) {

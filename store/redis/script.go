@@ -9,8 +9,8 @@ import (
 //go:embed scripts/*.lua
 var scripts embed.FS
 
-// The scripts; their files say what they take and answer. List has none for the
-// index, which it reads with a command; see newRange.
+// The scripts; their files document arguments and answers. List has none for the index, which
+// it reads with a command; see newRange.
 var (
 	createScript = newScript("record", "ended", "each", "create")
 	renewScript  = newScript("record", "each", "renew")

@@ -142,8 +142,8 @@ func (s *sender) took(c *call) {
 	}
 }
 
-// pipeline is one exchange after another over the connections of a client. The sender's
-// mutex guards what take and late touch.
+// pipeline is one exchange after another over the connections of a client. The sender's mutex
+// guards the fields that take and late use.
 type pipeline struct {
 	sender   *sender
 	pipe     redis.Pipeliner
@@ -219,8 +219,8 @@ func (p *pipeline) late() {
 	}
 }
 
-// fill takes calls for a pipeline: renewals first, of which it leaves others a quarter.
-// Calls that replicas have to acknowledge travel apart from those that they need not.
+// fill takes calls for a pipeline: renewals first, but a quarter is kept for other calls.
+// Calls that replicas have to acknowledge have pipelines of their own.
 func (s *sender) fill(p *pipeline) {
 	if p.acks = s.confirmed.len() > 0 && (!p.acks || s.renewals.len()+s.others.len() == 0); p.acks {
 		p.room(maxCalls, maxBytes).from(&s.confirmed)
@@ -236,7 +236,7 @@ func (s *sender) fill(p *pipeline) {
 	r.from(&s.others)
 }
 
-// room is what still fits into a pipeline.
+// room is the space that a pipeline still has.
 type room struct {
 	*pipeline
 	calls, bytes int

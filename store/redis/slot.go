@@ -18,9 +18,8 @@ func slotOf(key string) int {
 	return int(crc16(key) % slots)
 }
 
-// tagOf returns what stands between the first "{" and the next "}", if there is
-// something. All keys that begin with that have the same tag. See the Redis Cluster
-// specification, "Hash tags".
+// tagOf returns the text between the first "{" and the next "}", if there is any. All keys
+// that begin with that have the same tag. See the Redis Cluster specification, "Hash tags".
 func tagOf(key string) (tag string, ok bool) {
 	_, rest, _ := strings.Cut(key, "{")
 	tag, _, ok = strings.Cut(rest, "}")

@@ -32,10 +32,10 @@ var (
 	_ feed.Source          = source{}
 )
 
-// New returns a store on the servers that client is connected to, after a check
-// of each master: its version, its role, its maxmemory-policy, and that the user
-// may do what the verbs do, tried on a record of the library's own. What is wrong
-// is a *[ServerError]; a nil client or a bad option is a *[store.InvalidError].
+// New returns a store on the servers that client is connected to, after a check of each
+// master: its version, its role, its maxmemory-policy, and the user's rights, by each verb on
+// a record of the library's own. A server that does not fit is a *[ServerError]; a nil client
+// or a bad option is a *[store.InvalidError].
 //
 // The client stays the caller's. A *redis.Client and a *redis.ClusterClient will
 // do, so redis.NewUniversalClient's will.
@@ -67,9 +67,9 @@ func newStore(conn connection, l layout, acks replicas) *Store {
 }
 
 // Close ends every watch, answers calls that are not sent yet with [store.ErrClosed] (but
-// sends deletes), waits for those under way, and joins what the store started. A call can
-// take as long as the client's own timeouts. Afterwards every verb returns
-// [store.ErrClosed]. Close may be called again. It does not close the client.
+// sends deletes), waits for those under way, and joins the store's goroutines. A call can take
+// as long as the client's own timeouts. Afterwards every verb returns [store.ErrClosed]. Close
+// may be called again. It does not close the client.
 func (s *Store) Close() error {
 	s.listener.close()
 	s.index.close()
@@ -88,8 +88,8 @@ func (s *Store) Capabilities() store.Capabilities {
 	}
 }
 
-// WatchErr returns the error for which watches hear of no changes at present. It is nil
-// while they hear, and while nobody watches. The store goes on trying to hear; until it
-// does, a watch learns of changes only from its next full read. An error that stays is
-// that the server's user has no right to the channel; see the package's doc.
+// WatchErr returns the error that keeps watches from hearing of changes at present. It is nil
+// while they hear, and while nobody watches. The store goes on trying to hear; until it does,
+// a watch learns of changes only from its next full read. An error that stays is that the
+// server's user has no right to the channel; see the package's doc.
 func (s *Store) WatchErr() error { return s.listener.trouble() }

@@ -70,8 +70,9 @@ func (t *transport) do(ctx context.Context, calls ...*call) {
 	}
 }
 
-// route queues each call at the sender for the master of its key, as the client knows it.
-// That asks nobody: what is wrong about it, the servers say.
+// route queues each call at the sender for the master of its key, as the client knows it. It
+// uses the client's map of the cluster and asks no server; a server refers a call elsewhere if
+// the map is wrong.
 func (t *transport) route(ctx context.Context, calls []*call) {
 	if t.single != nil {
 		t.to(t.single).add(ctx, calls)
@@ -137,10 +138,10 @@ func (t *transport) limit(master *redis.Client) time.Duration {
 	return limit + t.acks.timeout
 }
 
-// answer takes in the replies to a pipeline. What a server referred elsewhere goes there;
-// what it did not know the script of, what was not sent because its node has left the
-// cluster, and what was refused as a whole, of which one call may be the reason, is sent
-// once more; the rest is answered. unsafe is as in [request.settle].
+// answer takes in the replies to a pipeline. A call that a server referred elsewhere goes
+// there. A call is sent once more if the server did not know its script, if its node has left
+// the cluster before it was sent, or if the request that it shared was refused as a whole. All
+// others are answered. unsafe is as in [request.settle].
 func (t *transport) answer(from *sender, requests []*request, acks bool, unsafe error) {
 	var astray, again []*call
 	var relearn, closed bool
@@ -199,7 +200,7 @@ func (t *transport) answer(from *sender, requests []*request, acks bool, unsafe 
 	}
 }
 
-// forget ends a sender whose node has left the cluster, and routes its calls anew.
+// forget ends the sender of a node that has left the cluster, and routes its calls anew.
 func (t *transport) forget(s *sender) {
 	t.mu.Lock()
 	if t.senders[s.master] == s {
@@ -218,10 +219,10 @@ func (t *transport) forget(s *sender) {
 	}
 }
 
-// follow sends calls once more, each by itself and where the servers said, which
-// go-redis can and a pipeline cannot. Those that go to one server go one after the other,
-// so that no server keeps the calls to another waiting. With replicas to wait for, a call
-// stays refused: the wait must be on the connection that carried it.
+// follow sends calls once more, each by itself and where the servers said, which go-redis can
+// and a pipeline cannot. The calls to one server go one after the other, so that no server
+// keeps the calls to another waiting. With replicas to wait for, a call stays refused: the
+// wait must be on the connection that carried it.
 func (t *transport) follow(calls []*call) {
 	groups := make(map[string][]*call)
 	for _, c := range calls {
@@ -265,17 +266,17 @@ func (t *transport) process(c *call) *request {
 	return r
 }
 
-// relearn has a Cluster's client ask anew who has which slots, in the background. By
-// itself it does so only once a minute and when a server refers it to another, which
-// one that has died does not.
+// relearn has a Cluster's client fetch the map of the slots again, in the background. By
+// itself the client does so once a minute, and when a server refers it to another; a dead
+// server does not.
 func (t *transport) relearn() {
 	if t.cluster != nil {
 		t.cluster.ReloadState(context.Background())
 	}
 }
 
-// close answers the calls that are not sent yet with store.ErrClosed, but for deletes, and
-// returns when nothing is under way.
+// close answers the calls that are not sent yet with store.ErrClosed, except deletes, and
+// returns when no call is under way.
 func (t *transport) close() {
 	t.tasks.stop()
 	t.mu.RLock()

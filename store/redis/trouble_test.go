@@ -189,10 +189,15 @@ func TestWhatWasNotSentIsNeverSent(t *testing.T) {
 func TestClientsThatReadFromReplicasLearnOfAFailover(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
-	for name, change := range map[string]func(*redis.ClusterOptions){
+	clients := map[string]func(*redis.ClusterOptions){
 		"ReadOnly":       func(o *redis.ClusterOptions) { o.ReadOnly = true },
+		"RouteRandomly":  func(o *redis.ClusterOptions) { o.RouteRandomly = true },
 		"RouteByLatency": func(o *redis.ClusterOptions) { o.RouteByLatency = true },
-	} {
+	}
+	if raceDetector { // go-redis 9.23.0 has a data race of its own in that one
+		delete(clients, "RouteByLatency")
+	}
+	for name, change := range clients {
 		t.Run(name, func(t *testing.T) {
 			cluster := redistest.StartCluster(t, 3)
 			options := &redis.ClusterOptions{Addrs: cluster.Addrs(), ClusterStateReloadInterval: time.Hour}

@@ -8,8 +8,8 @@ import (
 	"github.com/leasehold-go/leasehold/store/internal/feed"
 )
 
-// Watch implements [store.Store]. Published messages only say which keys to read
-// again; see the package's doc on what happens where there are none.
+// Watch implements [store.Store]. Published messages only say which keys to read again; the
+// package's doc describes a watch without messages.
 func (s *Store) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event, error] {
 	return s.watch(ctx, store.CheckPrefix(prefix), s.listener.ofAll(), prefix, s.listener.changes.Watch)
 }
@@ -44,8 +44,8 @@ func (s *Store) watch(
 	}
 }
 
-// Deletions implements [store.DeleteNotifier]. It listens on a channel of the store's own,
-// on which another store tells that it has deleted a record that this one created.
+// Deletions implements [store.DeleteNotifier]. It listens on the store's own channel. Another
+// store that deletes a record of this one says so there.
 func (s *Store) Deletions(ctx context.Context) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		t := s.listener.ofStore()
@@ -57,11 +57,11 @@ func (s *Store) Deletions(ctx context.Context) iter.Seq[string] {
 	}
 }
 
-// source is what the feeds read from.
+// source has the reads of the feeds.
 type source struct{ *Store }
 
-// Read returns what List would of these keys: a foreign value only if the index
-// has its key.
+// Read returns the records of these keys as List yields them: a foreign value only if the
+// index has its key.
 func (s source) Read(ctx context.Context, keys []string) (map[string]store.Record, error) {
 	wanted := make([]names, len(keys))
 	for i, key := range keys {

@@ -11,8 +11,8 @@
 //		})
 //	}
 //
-// Each law of the contract is a subtest, and each case of a law a subtest of that. A
-// failure says what the store did, what the case expected, and the text of the law.
+// Each law of the contract is a subtest, and each case of a law a subtest of that. A failure
+// has the store's answer, the expected one, and the text of the law.
 //
 // Two property tests follow the laws. The model test sends random programmes of all
 // verbs to the store and to a model, a map with a clock, and prints the shortest

@@ -126,9 +126,8 @@ func (f *feed) next(ctx context.Context) (work, error) {
 	return work{keys: keys, list: missed || f.lossy && !now.Before(f.nextList), missed: missed}, nil
 }
 
-// deleted takes out of keys those whose known record is marked as deleted, and returns
-// their ends. A token never comes back, so there is nothing to read; what may have
-// followed is marked by itself.
+// deleted takes the keys out whose known record is marked as deleted, and returns their ends.
+// A token never comes back, so there is nothing to read; a successor is marked by itself.
 func (f *feed) deleted(keys map[string]change) []store.Event {
 	var events []store.Event
 	for key, c := range keys {
@@ -222,7 +221,7 @@ func (f *feed) changes(keys map[string]change, live map[string]store.Record) []s
 			}
 			events = append(events, endOf(before.Record, cause))
 		case f.scope.exact && (c.token == 0 || c.token != f.ended):
-			// A record came and went unread, which somebody may have met who waits for its end.
+			// A record came and went unread. Whoever waits for its end has to hear of it.
 			events = append(events, store.Event{Kind: store.EventResync}, store.Event{Kind: store.EventSynced})
 		}
 	}

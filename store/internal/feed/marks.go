@@ -18,7 +18,7 @@ type marks struct {
 	full  bool
 }
 
-// change is what a mark says of a key.
+// change is the content of a mark.
 type change struct {
 	cause store.Cause
 	token store.Token // of the record that was deleted; zero if not known

@@ -7,7 +7,7 @@
 
 local COUNT, MOST, LIFE = 16, 999, 5 * 60
 
--- now is the server's time, as TIME says it, which stands still for a script.
+-- now is the server's time, as TIME says it, asked once in a script.
 local time
 local function now()
   time = time or call('TIME')
