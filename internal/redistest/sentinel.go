@@ -80,7 +80,9 @@ func (s *Sentinel) watch(dir string, down time.Duration) (*child.Process, error)
 	if err := p.Await(startLimit, func(said []byte) bool { return strings.Contains(string(said), "+monitor master") }); err != nil {
 		return nil, err
 	}
-	command(s.Addr(), "SENTINEL", "DEBUG", "INFO-PERIOD", 200, "PING-PERIOD", 100, "PUBLISH-PERIOD", 200)
+	// While the master is down the sentinel asks a replica for INFO once a second, and holds
+	// it fit only for five ping periods after an answer.
+	command(s.Addr(), "SENTINEL", "DEBUG", "INFO-PERIOD", 200, "PING-PERIOD", 400, "PUBLISH-PERIOD", 200)
 	return p, nil
 }
 
