@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/leasehold-go/leasehold/e2e/internal/answered"
 	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
 )
@@ -39,7 +40,12 @@ func (f *fleet) settle(err error) {
 func (f *fleet) ours(what string, do func() error) {
 	was := f.now()
 	theirs := was.value != "" && was != f.mine
-	err := do()
+	var err error
+	if theirs { // a member that has much else to do may have no answer at first
+		_, err = answered.Acquire(f.T.Context(), func() (struct{}, error) { return struct{}{}, do() })
+	} else {
+		err = do()
+	}
 	now := f.now()
 	f.T.Logf("ours: %s on %+v: %v", what, was, err)
 	if !theirs {
