@@ -134,6 +134,14 @@ func (r LeaseRef) Check() error {
 	return nil
 }
 
+// Check refuses a deletion that breaks a rule.
+func (d Deletion) Check() error {
+	if err := CheckKey(d.Key); err != nil {
+		return err
+	}
+	return d.Ref.Check()
+}
+
 // quote quotes a name for a message and shortens a long name.
 func quote(name string) string {
 	const most = 64

@@ -171,3 +171,11 @@ func TestLeaseRefNeedsExactlyOneOfTokenAndNonce(t *testing.T) {
 		{"by the zero nonce", store.ByNonce(store.Nonce{}).Check(), want},
 	})
 }
+
+func TestDeletionNeedsAKeyAndALease(t *testing.T) {
+	checkRules(t, []rule{
+		{"sound", store.Deletion{Key: "key", Ref: store.ByToken(1)}.Check(), ""},
+		{"key", store.Deletion{Key: "leasehold:", Ref: store.ByToken(1)}.Check(), `invalid key "leasehold:": names that begin with "leasehold:" are the library's own`},
+		{"lease", store.Deletion{Key: "key"}.Check(), `invalid lease reference: must have either a token or a nonce`},
+	})
+}

@@ -1,7 +1,6 @@
 package etcdstore
 
 import (
-	"cmp"
 	"context"
 	"sync"
 
@@ -11,10 +10,7 @@ import (
 // Delete implements [store.Store]. A delete that was not confirmed is made again before the
 // next keep-alive of the record's shared etcd lease.
 func (s *Store) Delete(ctx context.Context, key string, ref store.LeaseRef) error {
-	if err := store.CheckKey(key); err != nil {
-		return err
-	}
-	if err := ref.Check(); err != nil {
+	if err := (store.Deletion{Key: key, Ref: ref}).Check(); err != nil {
 		return err
 	}
 	ctx, leave, err := s.tasks.enter(ctx)
@@ -49,7 +45,7 @@ func (s *Store) DeleteBatch(ctx context.Context, batch []store.Deletion) []error
 	var places, byNonce []int // indexes into the batch
 	nonces := make([]store.Nonce, len(batch))
 	for i, item := range batch {
-		if errs[i] = cmp.Or(store.CheckKey(item.Key), item.Ref.Check()); errs[i] != nil {
+		if errs[i] = item.Check(); errs[i] != nil {
 			continue
 		}
 		if err != nil {

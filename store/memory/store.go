@@ -155,10 +155,7 @@ func (s *Store) Update(ctx context.Context, u store.Update) error {
 
 // Delete implements [store.Store].
 func (s *Store) Delete(ctx context.Context, key string, ref store.LeaseRef) error {
-	if err := store.CheckKey(key); err != nil {
-		return err
-	}
-	if err := ref.Check(); err != nil {
+	if err := (store.Deletion{Key: key, Ref: ref}).Check(); err != nil {
 		return err
 	}
 	if err := s.enter(ctx, "delete", key); err != nil {
