@@ -129,11 +129,17 @@ func (s *Store) alone(ctx context.Context, r *request) outcome {
 // is less.
 func (s *Store) hold() (release func()) {
 	g := &s.group
-	once := sync.OnceFunc(func() {
+	return onceDoneOrSlow(func() {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		s.sendNext()
 	})
+}
+
+// onceDoneOrSlow returns a function for the end of some work. It calls release, unless the
+// work has taken slowAfter: release was called then.
+func onceDoneOrSlow(release func()) (done func()) {
+	once := sync.OnceFunc(release)
 	late := time.AfterFunc(slowAfter, once)
 	return func() {
 		late.Stop()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -64,11 +63,9 @@ func inParallel[T any](items []T, do func(T)) {
 	var all sync.WaitGroup
 	for _, item := range items {
 		slots <- struct{}{}
-		release := sync.OnceFunc(func() { <-slots })
-		late := time.AfterFunc(slowAfter, release)
+		done := onceDoneOrSlow(func() { <-slots })
 		all.Go(func() {
-			defer release()
-			defer late.Stop()
+			defer done()
 			do(item)
 		})
 	}
