@@ -29,8 +29,7 @@ func (s *Store) create(ctx context.Context, claim store.Claim) (store.Grant, err
 	c.ready(createScript, plainCall, n, len(claim.Value), s.begun(claim), own(claim.Value), px.key, px.fence)
 	entry.readyEntry(s.layout.indexArg(n.slot), c.keys[0], n.slot)
 	s.transport.do(ctx, c, entry)
-	reply, err := c.reply()
-	token, err := number("create", claim.Key, reply, err)
+	token, err := c.number("create", claim.Key)
 	if err != nil {
 		return store.Grant{}, s.withValue(ctx, err)
 	}

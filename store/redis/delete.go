@@ -12,7 +12,7 @@ import (
 // sixteen later ones of its key have ended.
 func (s *Store) Delete(ctx context.Context, key string, ref store.LeaseRef) error {
 	d := store.Deletion{Key: key, Ref: ref}
-	if err := checkDeletion(d); err != nil {
+	if err := d.Check(); err != nil {
 		return err
 	}
 	c := s.deletion(new(call), d)
@@ -26,7 +26,7 @@ func (s *Store) DeleteBatch(ctx context.Context, batch []store.Deletion) []error
 	calls := make([]call, len(batch))
 	sent := make([]*call, 0, len(batch))
 	for i, d := range batch {
-		if errs[i] = checkDeletion(d); errs[i] == nil {
+		if errs[i] = d.Check(); errs[i] == nil {
 			sent = append(sent, s.deletion(&calls[i], d))
 		}
 	}
@@ -39,17 +39,10 @@ func (s *Store) DeleteBatch(ctx context.Context, batch []store.Deletion) []error
 	return errs
 }
 
-func checkDeletion(d store.Deletion) error {
-	if err := store.CheckKey(d.Key); err != nil {
-		return err
-	}
-	return d.Ref.Check()
-}
-
 // deleted takes in the answer to a deletion.
 func (s *Store) deleted(d store.Deletion, c *call) error {
-	reply, err := c.reply()
-	if _, err = number("delete", d.Key, reply, err); err == nil {
+	_, err := c.number("delete", d.Key)
+	if err == nil {
 		s.index.sweepLater(d.Key)
 		s.listener.deletes.Mark(d.Key, store.CauseDeleted) // others' deletes are told by the server
 	}

@@ -36,11 +36,6 @@ func newIndex(l layout, t *transport) *index {
 	return &index{layout: l, transport: t, missing: make(map[string]struct{}), gone: make(map[string]struct{})}
 }
 
-// entry is a call that puts a key into its index.
-func (x *index) entry(n names) *call {
-	return new(call).readyEntry(x.layout.indexArg(n.slot), n.key, n.slot)
-}
-
 // addLater has the entry of a key written by the next round, and again until that works.
 func (x *index) addLater(key string) { x.note(&x.missing, key) }
 
@@ -104,14 +99,13 @@ func (x *index) keepHouse() {
 }
 
 // byIndex yields keys by the index that has them, as many as fit into a call.
-func (x *index) byIndex(set map[string]struct{}) iter.Seq2[string, []names] {
-	groups := make(map[string][]names)
+func (x *index) byIndex(set map[string]struct{}) iter.Seq2[string, []string] {
+	groups := make(map[string][]string)
 	for key := range set {
-		n := x.layout.of(key)
-		index := x.layout.index(n.slot)
-		groups[index] = append(groups[index], n)
+		index := x.layout.indexOf(key)
+		groups[index] = append(groups[index], key)
 	}
-	return func(yield func(string, []names) bool) {
+	return func(yield func(string, []string) bool) {
 		for index, all := range groups {
 			for some := range slices.Chunk(all, maxCallKeys) {
 				if !yield(index, some) {
@@ -125,11 +119,11 @@ func (x *index) byIndex(set map[string]struct{}) iter.Seq2[string, []names] {
 // write puts keys into their indices, and keeps the keys of failed calls for the next round.
 func (x *index) write(ctx context.Context, missing map[string]struct{}) {
 	var calls []*call
-	var groups [][]names
+	var groups [][]string
 	for index, some := range x.byIndex(missing) {
 		args := make([]any, 0, 2*len(some))
-		for _, n := range some {
-			args = append(args, 0, n.key)
+		for _, key := range some {
+			args = append(args, 0, key)
 		}
 		calls = append(calls, newCommand(entryCost*len(some), "zadd", index, args...))
 		groups = append(groups, some)
@@ -139,8 +133,8 @@ func (x *index) write(ctx context.Context, missing map[string]struct{}) {
 	defer x.mu.Unlock()
 	for i, c := range calls {
 		if _, err := c.reply(); err != nil {
-			for _, n := range groups[i] {
-				x.missing[n.key] = struct{}{}
+			for _, key := range groups[i] {
+				x.missing[key] = struct{}{}
 			}
 		}
 	}
@@ -156,11 +150,11 @@ func (x *index) sweep(ctx context.Context, gone map[string]struct{}) {
 }
 
 // drop is a call that takes keys without a record out of their index.
-func (x *index) drop(index string, some []names) *call {
+func (x *index) drop(index string, some []string) *call {
 	keys := make([]any, 0, 1+len(some))
 	keys = append(keys, index)
-	for _, n := range some {
-		keys = append(keys, n.key)
+	for _, key := range some {
+		keys = append(keys, key)
 	}
 	return newScriptCall(dropScript, entryCost*len(some), keys)
 }

@@ -52,7 +52,15 @@ func (l layout) index(slot int) string {
 	return l.root + "{" + tags()[slot] + "}:index"
 }
 
-// indexArg returns the same as an argument of commands.
+// indexOf returns the name of the index that has a key.
+func (l layout) indexOf(key string) string {
+	if !l.slotted {
+		return l.single
+	}
+	return l.index(slotOf(key))
+}
+
+// indexArg returns the name of a slot's index as an argument of commands.
 func (l layout) indexArg(slot int) any {
 	if !l.slotted {
 		return l.singleArg

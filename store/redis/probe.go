@@ -91,8 +91,7 @@ func (s *Store) exercise(ctx context.Context, key string) (step string, err erro
 	deletion := store.Deletion{Key: key, Ref: store.ByToken(grant.Token)}
 	c := s.deletion(new(call), deletion)
 	s.transport.do(ctx, c)
-	reply, err := c.reply()
-	if _, err := number("delete", key, reply, err); err != nil {
+	if _, err := c.number("delete", key); err != nil {
 		return "delete", err
 	}
 	if err := s.tidies(ctx, key); err != nil {
@@ -124,7 +123,7 @@ func (s *Store) shows(ctx context.Context, key string, value []byte, token store
 // Cluster, one for each slot, are not asked.
 func (s *Store) finds(ctx context.Context, key string) error {
 	n := s.layout.of(key)
-	entry := s.index.entry(n)
+	entry := new(call).readyEntry(s.layout.indexArg(n.slot), key, n.slot)
 	s.transport.do(ctx, entry)
 	if _, err := entry.reply(); err != nil {
 		return err
@@ -145,8 +144,7 @@ func (s *Store) finds(ctx context.Context, key string) error {
 
 // tidies reports through its error whether an entry without a record goes.
 func (s *Store) tidies(ctx context.Context, key string) error {
-	n := s.layout.of(key)
-	c := s.index.drop(s.layout.index(n.slot), []names{n})
+	c := s.index.drop(s.layout.indexOf(key), []string{key})
 	s.transport.do(ctx, c)
 	reply, err := c.reply()
 	if err == nil && reply != int64(1) {

@@ -34,8 +34,7 @@ func (s *Store) renew(ctx context.Context, batch []store.Renewal, results []stor
 		if results[i].Err != nil {
 			continue
 		}
-		reply, err := calls[i].reply()
-		ttl, err := number("renew", r.Key, reply, err)
+		ttl, err := calls[i].number("renew", r.Key)
 		if err != nil {
 			results[i].Err = err
 			continue

@@ -31,6 +31,12 @@ func number(op, key string, reply any, err error) (int64, error) {
 	return 0, failed(op, key, writes, err)
 }
 
+// number is [number] of the call's answer.
+func (c *call) number(op, key string) (int64, error) {
+	reply, err := c.reply()
+	return number(op, key, reply, err)
+}
+
 // refusal turns the array of a script that refused into an error.
 func refusal(op, key string, reply []any) error {
 	switch reason(reply) {

@@ -18,7 +18,6 @@ func (s *Store) update(ctx context.Context, u store.Update) error {
 	c := new(call).ready(updateScript, plainCall, s.layout.of(u.Key), len(u.Value),
 		digits(u.Token), written(u.Seq, u.Value), own(u.Value))
 	s.transport.do(ctx, c)
-	reply, err := c.reply()
-	_, err = number("update", u.Key, reply, err)
+	_, err := c.number("update", u.Key)
 	return err
 }
