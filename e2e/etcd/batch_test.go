@@ -149,6 +149,20 @@ func TestTwentyThousandLeasesAreDeletedInSeconds(t *testing.T) {
 	}
 }
 
+// pauseFollower has a member hang that is not the leader, until the test ends.
+func (b *bench) pauseFollower(members int) {
+	b.Helper()
+	leader := b.cluster.Leader()
+	for i := range members {
+		if m := b.cluster.Member(i); m.Endpoint() != leader.Endpoint() {
+			m.Pause()
+			b.Cleanup(m.Resume)
+			return
+		}
+	}
+	b.Fatal("there is no follower")
+}
+
 // The deletes that are sent to the etcd member that hangs are sent again to another.
 func TestABatchOfDeletesSucceedsWhileAMemberHangs(t *testing.T) {
 	full.Only(t)
@@ -156,14 +170,7 @@ func TestABatchOfDeletesSucceedsWhileAMemberHangs(t *testing.T) {
 	cluster := etcdtest.Start(t, etcdtest.Settings{Members: 3})
 	b := &bench{t, cluster, nil, otherProgram{t, cluster.Client()}, open(t, cluster.Client())}
 	batch := b.createMany("key", 2000)
-	leader := cluster.Leader()
-	for i := range 3 {
-		if m := cluster.Member(i); m.Endpoint() != leader.Endpoint() {
-			m.Pause()
-			defer m.Resume()
-			break
-		}
-	}
+	b.pauseFollower(3)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	for i, err := range b.DeleteBatch(ctx, batch) {

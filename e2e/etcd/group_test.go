@@ -264,14 +264,7 @@ func TestEveryItemIsRenewedWhileAMemberHangs(t *testing.T) {
 	cluster := etcdtest.Start(t, etcdtest.Settings{Members: 3})
 	b := &bench{t, cluster, nil, otherProgram{t, cluster.Client()}, open(t, cluster.Client())}
 	batch := b.createMany("key", 1000)
-	leader := cluster.Leader()
-	for i := range 3 {
-		if m := cluster.Member(i); m.Endpoint() != leader.Endpoint() {
-			m.Pause()
-			defer m.Resume()
-			break
-		}
-	}
+	b.pauseFollower(3)
 	answered := make([]bool, len(batch))
 	for round := range uint64(10) {
 		value := ""
