@@ -383,7 +383,9 @@ func (q *waitQueue) happened(e store.Event, there bool) {
 			q.held = &store.HeldError{Record: e.Record}
 		}
 	case e.Kind == store.EventGone && e.Record.Key == q.key:
-		q.tell() // of an older record too: the one that a try met may have come and gone between two reads of the watch
+		// An older record's end counts too: the record that a try met may have come and gone
+		// between two reads of the watch.
+		q.tell()
 	case e.Kind == store.EventSynced && !there:
 		q.tell()
 	}

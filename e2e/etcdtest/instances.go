@@ -21,8 +21,8 @@ const (
 	startLimit = time.Minute
 	// stopLimit is how long a member may take to end in order.
 	stopLimit = 10 * time.Second
-	// serving is what a member is told to say once it listens. It is not a constant
-	// of package member: every test that runs an etcd would link the server in.
+	// serving is the line that a member prints once it listens. It is not a constant of
+	// package member: every test that runs an etcd would link the server in.
 	serving = "etcd member serves"
 )
 
@@ -108,7 +108,7 @@ func (c *Instances) Endpoints() (addrs []string) {
 // URL returns the endpoints as one address, e.g. "etcd://127.0.0.1:40123".
 func (c *Instances) URL() string { return "etcd://" + strings.Join(c.Endpoints(), ",") }
 
-// Stop kills all members. Those that do not run are left alone.
+// Stop kills all members. Members that do not run are left alone.
 func (c *Instances) Stop() {
 	for _, m := range c.members {
 		m.kill()
@@ -191,7 +191,7 @@ func (m *instance) leads() bool {
 	return err == nil && strings.Contains(metrics, "\netcd_server_is_leader 1\n")
 }
 
-// ask gets what a member tells whoever asks.
+// ask gets a page that a member serves to everybody.
 func (m *instance) ask(path string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

@@ -2,9 +2,8 @@ package redistest
 
 import "strings"
 
-// Follower starts a node that follows a master, and returns once every master refers
-// those who would read from a replica to it. A Cluster with a follower cannot be
-// restarted.
+// Follower starts a node that follows a master, and returns once every master refers readers
+// of replicas to it. A Cluster with a follower cannot be restarted.
 func (c *Cluster) Follower(of *Server) *Server {
 	c.t.Helper()
 	f := Start(c.t, nodeArgs...)

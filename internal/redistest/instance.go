@@ -105,8 +105,8 @@ func (i *Instance) say(command string) (string, error) {
 	return bufio.NewReader(conn).ReadString('\n')
 }
 
-// clear removes what a stopped server keeps on disk; what a node of a Cluster knows
-// of the others stays.
+// clear removes the files of a stopped server; a node of a Cluster keeps its file about the
+// others.
 func (i *Instance) clear() error {
 	var errs []error
 	for _, name := range []string{"dump.rdb", "appendonlydir"} {

@@ -2,9 +2,9 @@ package redistest
 
 import "net"
 
-// Move is a slot on its way from one master of a Cluster to another. Until it is
-// over, its keys are on either, and each master sends who asks for what it lacks to
-// the other.
+// Move is a slot on its way from one master of a Cluster to another. Until the move is over,
+// each key is on one of the two, and each master sends clients that ask for another key to the
+// other.
 type Move struct {
 	cluster        *Cluster
 	slot           int

@@ -9,7 +9,7 @@ import (
 	"github.com/leasehold-go/leasehold/internal/figures"
 )
 
-// The page has its own text around what is generated.
+// The page has its own text around the generated part.
 const (
 	begin = "<!-- ratios: begin; `go run ./cmd/ratios -write` in bench/ writes what follows -->"
 	end   = "<!-- ratios: end -->"

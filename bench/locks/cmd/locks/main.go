@@ -31,7 +31,7 @@ import (
 	"github.com/leasehold-go/leasehold/internal/figures"
 )
 
-// resultsFile, page and picture are what -write renews.
+// resultsFile, page and picture are the files that -write renews.
 const (
 	resultsFile = "locks-results.txt"
 	page        = "../../docs/benchmarks.md"

@@ -10,7 +10,7 @@ import (
 	"github.com/leasehold-go/leasehold/internal/figures"
 )
 
-// The page has its own text around what is generated.
+// The page has its own text around the generated part.
 const (
 	begin = "<!-- locks: begin; `go run ./cmd/locks -write` in bench/locks/ writes what follows -->"
 	end   = "<!-- locks: end -->"
