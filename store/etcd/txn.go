@@ -53,26 +53,32 @@ func divisible(err error) bool {
 }
 
 // inParallel calls do for each item, for a few at a time, and returns when all calls have
-// returned. A slow call, as on an etcd member that hangs, does not delay the others.
+// returned. A slow call, as on an etcd member that hangs, does not delay the others until
+// there are maxSlow: a server that is only busy must not be given ever more work.
 func inParallel[T any](items []T, do func(T)) {
 	if len(items) == 1 {
 		do(items[0])
 		return
 	}
-	slots := make(chan struct{}, parallel)
-	var all sync.WaitGroup
+	prompt, all := make(chan struct{}, parallel), make(chan struct{}, parallel+maxSlow)
+	var calls sync.WaitGroup
 	for _, item := range items {
-		slots <- struct{}{}
-		done := onceDoneOrSlow(func() { <-slots })
-		all.Go(func() {
-			defer done()
+		prompt <- struct{}{}
+		all <- struct{}{}
+		done := onceDoneOrSlow(func() { <-prompt })
+		calls.Go(func() {
 			do(item)
+			done()
+			<-all
 		})
 	}
-	all.Wait()
+	calls.Wait()
 }
 
-const parallel = 4
+const (
+	parallel = 4
+	maxSlow  = 12
+)
 
 // response is the answer to one operation of a transaction.
 type response struct{ *pb.ResponseOp }
