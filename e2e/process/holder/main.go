@@ -7,7 +7,8 @@
 //	lost TOKEN CAUSE     the term ended against its will; it exits with code 4
 //	released TOKEN       the term ended in order
 //
-// It ends on SIGTERM, or after -hold. With -turns it appends, to a file that it
+// It ends on SIGTERM, or after -hold. On SIGUSR1 its wall clock goes forward by -suspend, as
+// after a suspend of that length. With -turns it appends, to a file that it
 // shares with others, when it began and ended to trust its term.
 //
 // As "holder namespace COMMAND..." it is the first process of a PID namespace: it
@@ -53,6 +54,7 @@ type settings struct {
 	hold, limit    time.Duration
 	turns          string
 	crash          bool
+	suspend        time.Duration
 }
 
 func parse() (s settings) {
@@ -65,6 +67,7 @@ func parse() (s settings) {
 	flag.DurationVar(&s.limit, "limit", 3*time.Minute, "end after this time, whatever comes")
 	flag.StringVar(&s.turns, "turns", "", "file to append the turns to")
 	flag.BoolVar(&s.crash, "crash", false, "end without a release")
+	flag.DurationVar(&s.suspend, "suspend", 0, "set the wall clock forward by this on SIGUSR1")
 	flag.Parse()
 	return s
 }
@@ -84,6 +87,11 @@ func run() error {
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()
+	if s.suspend > 0 {
+		if err := s.suspendOnSignal(); err != nil {
+			return err
+		}
+	}
 
 	st, closeStore, err := open(ctx, s.store)
 	if err != nil {
@@ -100,6 +108,22 @@ func run() error {
 	}
 	defer k.Close(ctx)
 	return s.serve(ctx, k)
+}
+
+// suspendOnSignal has the wall clock step on SIGUSR1.
+func (s settings) suspendOnSignal() error {
+	clock, err := takeWallClock()
+	if err != nil {
+		return err
+	}
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGUSR1)
+	go func() {
+		for range asked {
+			clock.step(s.suspend)
+		}
+	}()
+	return nil
 }
 
 // serve holds the key for as long as it is to.
