@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -168,5 +169,24 @@ func TestAServerIsTriedOnOtherPortsWhileItFails(t *testing.T) {
 	}
 	if err := child.OnFreePorts(1, func([]string) error { return trouble }); err != trouble {
 		t.Errorf("a server that never starts: %v", err)
+	}
+}
+
+// The server of such a port can be stopped and started again: the port stays its own.
+func TestAPortIsGivenOnce(t *testing.T) {
+	seen := make(map[string]bool)
+	for range 200 {
+		runtime.GC() // it closes sockets that nobody refers to
+		if err := child.OnFreePorts(3, func(ports []string) error {
+			for _, port := range ports {
+				if seen[port] {
+					t.Errorf("port %s is given twice", port)
+				}
+				seen[port] = true
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -1,14 +1,28 @@
 package child
 
-import "net"
+import (
+	"errors"
+	"math/rand/v2"
+	"net"
+	"strconv"
+)
 
 // tries is how often a server is started on other ports before it is given up: a
-// stranger can take a port that was free, and a Redis Cluster wants one that has
-// another 10,000 above it.
+// stranger can take a port that was free.
 const tries = 10
 
+// The ports of servers. Those that the system gives to connections, and to listeners that
+// leave the choice to it, begin at 32768 on Linux: it would give the port of a stopped server
+// to a stranger. A node of a Redis Cluster listens on a second port, 10,000 above its own.
+const (
+	lowestPort = 12_000
+	ports      = 10_000
+)
+
 // OnFreePorts calls start with as many ports of the loopback interface, e.g.
-// "40123", that nobody listened on a moment ago; while it fails, with others.
+// "14123", that nobody listens on; while it fails, with others. On Linux no other call, in
+// whatever process, gets them before this process ends: a server keeps its port while it
+// is stopped.
 func OnFreePorts(count int, start func(ports []string) error) error {
 	var err error
 	for range tries {
@@ -23,17 +37,19 @@ func OnFreePorts(count int, start func(ports []string) error) error {
 	return err
 }
 
-// freePorts listens on all of them at once, so that they differ.
-func freePorts(count int) ([]string, error) {
-	var ports []string
-	for range count {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
+func freePorts(count int) (free []string, err error) {
+	for range ports {
+		if len(free) == count {
+			return free, nil
 		}
-		defer l.Close()
-		_, port, _ := net.SplitHostPort(l.Addr().String())
-		ports = append(ports, port)
+		port := strconv.Itoa(lowestPort + rand.N(ports))
+		if !reserve(port) {
+			continue
+		}
+		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			l.Close()
+			free = append(free, port)
+		}
 	}
-	return ports, nil
+	return nil, errors.New("no port of the loopback interface is free")
 }
