@@ -1,0 +1,99 @@
+package etcd_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc"
+
+	"github.com/leasehold-go/leasehold/e2e/etcdtest"
+	"github.com/leasehold-go/leasehold/internal/full"
+	"github.com/leasehold-go/leasehold/internal/redistest"
+	"github.com/leasehold-go/leasehold/store"
+	etcdstore "github.com/leasehold-go/leasehold/store/etcd"
+)
+
+// newAt returns the error of New for a client of one endpoint.
+func newAt(t *testing.T, ctx context.Context, endpoint string) error {
+	t.Helper()
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, Logger: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	st, err := etcdstore.New(ctx, client)
+	if err == nil {
+		st.Close()
+		t.Fatalf("%s is taken for an etcd server", endpoint)
+	}
+	return err
+}
+
+// grpcServer returns the address of a gRPC server without services.
+func grpcServer(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := grpc.NewServer()
+	go s.Serve(l)
+	t.Cleanup(s.Stop)
+	return l.Addr().String()
+}
+
+// httpServer returns the address of a web server.
+func httpServer(t *testing.T) string {
+	s := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(s.Close)
+	return s.Listener.Addr().String()
+}
+
+func TestNewSaysWhyAnEndpointIsNoEtcdServer(t *testing.T) {
+	t.Parallel()
+	etcd := etcdtest.Start(t, etcdtest.Settings{}).Endpoints()[0]
+	for name, c := range map[string]struct{ endpoint, says, rule string }{
+		"nobody listens":                {"127.0.0.1:1", "connection refused", "must be reachable"},
+		"no such host":                  {"nosuch.invalid:2379", "nosuch.invalid", "must be reachable"},
+		"no port":                       {"127.0.0.1", "missing port", "host:port"},
+		"an unknown scheme":             {"etcd://" + etcd, "etcd://" + etcd, "http://"},
+		"TLS where the server has none": {"https://" + etcd, "handshake", "http://"},
+		"a Redis server":                {redistest.Start(t).Addr(), "preface", "must be an etcd server"},
+		"a web server":                  {httpServer(t), "preface", "must be an etcd server"},
+		"a gRPC server":                 {grpcServer(t), "unknown service etcdserverpb", "must be an etcd server"},
+		"a server without an answer":    {silentListener(t), "", "must answer"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			err := newAt(t, ctx, c.endpoint)
+			want(t, "new", err, store.ErrUnavailable)
+			refused := new(etcdstore.ServerError)
+			if !errors.As(err, &refused) || refused.Server != c.endpoint || refused.What != "connect" {
+				t.Fatalf("%#v", err)
+			}
+			if text := err.Error(); !strings.Contains(text, c.says) || !strings.Contains(refused.Rule, c.rule) || strings.Contains(text, "\n") {
+				t.Errorf("%q does not say %q, %q", text, c.says, c.rule)
+			}
+		})
+	}
+}
+
+func TestNewReturnsWithoutADeadline(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	for name, endpoint := range map[string]string{"nobody listens": "127.0.0.1:1", "nobody answers": silentListener(t)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			want(t, "new", newAt(t, context.Background(), endpoint), store.ErrUnavailable)
+		})
+	}
+}
