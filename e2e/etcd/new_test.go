@@ -97,3 +97,27 @@ func TestNewReturnsWithoutADeadline(t *testing.T) {
 		})
 	}
 }
+
+// The client puts watches with the same metadata on one stream, which keeps its first token.
+func TestNewSucceedsBesideAWatchWhoseTokenHasExpired(t *testing.T) {
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Settings{TokenTTL: time.Second})
+	secure(t, cluster.Client(), "app/", "leasehold:")
+	client := cluster.Client(asUser("app", "secret"))
+	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(t.Context()))
+	defer cancel()
+	<-client.Watch(ctx, "app/key", clientv3.WithCreatedNotify())
+	for late := time.Now().Add(time.Minute); ; {
+		time.Sleep(3 * time.Second) // a shorter pause would keep the token alive
+		again, stop := context.WithCancel(ctx)
+		r := <-client.Watch(again, "app/key", clientv3.WithCreatedNotify())
+		stop()
+		if r.Err() != nil {
+			break
+		}
+		if time.Now().After(late) {
+			t.Fatal("the token of the stream does not expire")
+		}
+	}
+	open(t, client)
+}

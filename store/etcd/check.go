@@ -152,7 +152,7 @@ func remedy(err error) string {
 
 // probe tries the verbs on a record of the library's own. It returns the step that failed.
 func (s *Store) probe(ctx context.Context, lease clientv3.LeaseID) (step string, err error) {
-	ctx, stop := context.WithCancel(ctx)
+	ctx, stop := context.WithCancel(withStream(ctx))
 	defer stop()
 	n := store.NewNonce()
 	key := store.Reserved + "probe:" + n.String()
