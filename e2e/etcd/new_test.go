@@ -3,6 +3,7 @@ package etcd_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -120,4 +121,66 @@ func TestNewSucceedsBesideAWatchWhoseTokenHasExpired(t *testing.T) {
 		}
 	}
 	open(t, client)
+}
+
+func TestAUserWithoutAllNotesAndMarksIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, rights := range map[string][]string{
+		"notes": {"app/", "leasehold:probe:", "leasehold:n:", "leasehold:o:app/", "leasehold:o:leasehold:probe:"},
+		"marks": {"app/", "leasehold:probe:", "leasehold:o:", "leasehold:n:005:app/a:", "leasehold:n:048:leasehold:probe:"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cluster := etcdtest.Start(t, etcdtest.Settings{})
+			secure(t, cluster.Client(), rights...)
+			_, err := etcdstore.New(t.Context(), cluster.Client(asUser("app", "secret")))
+			want(t, "new", err, etcdstore.ErrDenied)
+			if !strings.Contains(fmt.Sprint(err), `read and write all keys under "leasehold:"`) {
+				t.Errorf("%v does not name the right", err)
+			}
+		})
+	}
+}
+
+func TestWatchErrSaysThatDeletionsAreNotReported(t *testing.T) {
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Settings{})
+	root := cluster.Client()
+	secure(t, root, "app/", "leasehold:")
+	root = cluster.Client(asUser("root", "secret"))
+	st := open(t, cluster.Client(asUser("app", "secret")))
+	grant, revoke := clientv3.PermissionType(clientv3.PermReadWrite), clientv3.GetPrefixRangeEnd("leasehold:")
+	if _, err := root.RoleRevokePermission(t.Context(), "app", "leasehold:", revoke); err != nil {
+		t.Fatal(err)
+	}
+	reported := make(chan string, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		for key := range st.Deletions(ctx) {
+			reported <- key
+			return
+		}
+	}()
+	eventually := func(what string, ok func(error) bool) {
+		t.Helper()
+		for late := time.Now().Add(time.Minute); !ok(st.WatchErr()); time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(late) {
+				t.Fatalf("%s: the watch error is %v", what, st.WatchErr())
+			}
+		}
+	}
+	eventually("without the right", func(err error) bool { return errors.Is(err, etcdstore.ErrDenied) })
+	if _, err := root.RoleGrantPermission(t.Context(), "app", "leasehold:", revoke, grant); err != nil {
+		t.Fatal(err)
+	}
+	eventually("with the right", func(err error) bool { return err == nil })
+	record, err := st.Create(t.Context(), claim("app/key", long))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, "delete", st.Delete(t.Context(), "app/key", store.ByToken(record.Token)))
+	if key := <-reported; key != "app/key" {
+		t.Errorf("the delete of %q was reported", key)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -139,7 +140,7 @@ func remedy(err error) string {
 	case errors.Is(err, errNoEvent):
 		return "must report what was put: set a namespace on the client's KV and Watcher alike"
 	case isDenied(err):
-		return "must be allowed to the client's user"
+		return fmt.Sprintf("must be allowed to the client's user: grant it to read and write all keys under %q", store.Reserved)
 	case !errors.As(err, &none):
 		return "must answer"
 	case strings.Contains(none.text, "authentication handshake failed"):
@@ -150,7 +151,9 @@ func remedy(err error) string {
 	return "must be an etcd server; an endpoint with TLS begins with https://"
 }
 
-// probe tries the verbs on a record of the library's own. It returns the step that failed.
+// probe tries the verbs on a record of the library's own. It returns the step that failed. A
+// watch of all notes and a read of all marks need the right to the whole of them; the read
+// stands in the branch that is not taken, where the servers check the right alone.
 func (s *Store) probe(ctx context.Context, lease clientv3.LeaseID) (step string, err error) {
 	ctx, stop := context.WithCancel(withStream(ctx))
 	defer stop()
@@ -158,7 +161,7 @@ func (s *Store) probe(ctx context.Context, lease clientv3.LeaseID) (step string,
 	key := store.Reserved + "probe:" + n.String()
 	var events clientv3.WatchChan
 	err = withWatchTimeout(stop, func() error {
-		events = s.client.Watch(ctx, noteOf(key), clientv3.WithCreatedNotify())
+		events = s.client.Watch(ctx, notes, clientv3.WithPrefix(), clientv3.WithFilterPut(), clientv3.WithCreatedNotify())
 		return awaitOpen(ctx, events)
 	})
 	if err != nil {
@@ -166,7 +169,7 @@ func (s *Store) probe(ctx context.Context, lease clientv3.LeaseID) (step string,
 	}
 	m := &member{key: key, nonce: n, shared: &sharedLease{lease: lease, ttl: time.Duration(s.minTTL.Load())}}
 	puts := putsOf(m, store.Claim{Key: key, Value: []byte("1"), Nonce: n}, lease)
-	answer, _, err := s.commit(ctx, []clientv3.Cmp{absent(key)}, puts, readOps(key))
+	answer, _, err := s.commit(ctx, []clientv3.Cmp{absent(key)}, puts, []clientv3.Op{clientv3.OpGet(marks, clientv3.WithPrefix())})
 	if err != nil {
 		return "create", err
 	}
@@ -181,11 +184,11 @@ func (s *Store) probe(ctx context.Context, lease clientv3.LeaseID) (step string,
 			return d.op, d.err
 		}
 	}
-	return "watch", awaitEvent(ctx, events)
+	return "watch", awaitEvent(ctx, events, noteOf(key))
 }
 
-// awaitEvent returns once a watch reports an event.
-func awaitEvent(ctx context.Context, c clientv3.WatchChan) error {
+// awaitEvent returns once a watch reports an event of that name.
+func awaitEvent(ctx context.Context, c clientv3.WatchChan, name string) error {
 	late := time.NewTimer(watchTimeout)
 	defer late.Stop()
 	for {
@@ -196,7 +199,7 @@ func awaitEvent(ctx context.Context, c clientv3.WatchChan) error {
 				return errWatchClosed
 			case r.Err() != nil:
 				return endOf(r)
-			case len(r.Events) > 0:
+			case slices.ContainsFunc(r.Events, func(e *clientv3.Event) bool { return string(e.Kv.Key) == name }):
 				return nil
 			}
 		case <-late.C:

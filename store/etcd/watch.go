@@ -100,21 +100,21 @@ func (w *watch) start(ctx context.Context) bool {
 	})
 }
 
-// listen opens one pair of etcd watches after another until ctx ends, or the first open
-// fails.
+// listen opens one pair of etcd watches after another until ctx ends. A first open that fails
+// ends it too, because a caller waits for its result; nobody waits for that of Deletions.
 func (w *watch) listen(ctx context.Context) {
 	defer w.hub.Close()
 	defer w.store.watchErrs.clear(w)
 	for pause := firstPause; ctx.Err() == nil; pause = min(2*pause, maxPause) {
 		opened, err := w.watchOnce(ctx)
 		w.missed()
-		if !opened && w.settle(err) {
+		if !opened && !w.deletes && w.settle(err) {
 			return
 		}
 		if opened {
 			pause = firstPause
 		}
-		if ctx.Err() == nil && !w.deletes {
+		if ctx.Err() == nil {
 			w.store.watchErrs.set(w, named(err))
 		}
 		sleep(ctx, pause)
