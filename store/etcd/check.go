@@ -51,6 +51,11 @@ func (e *ServerError) Unwrap() []error {
 // errNoEvent is the fault of a watch that opens and then reports no event.
 var errNoEvent = errors.New("the watch reported no event")
 
+// errProxy is the fault of a server that answers a first keep-alive and not the next. etcd's
+// grpc-proxy keeps an etcd lease alive by itself, at every third of its ttl, and answers then.
+// It would keep records alive whose holder hangs.
+var errProxy = fmt.Errorf("the second keep-alive has no answer after %v", memberTimeout)
+
 const (
 	// connectTimeout is how long New waits for the first answer.
 	connectTimeout = 10 * time.Second
@@ -141,6 +146,8 @@ func remedy(err error) string {
 		return "must report what was put: set a namespace on the client's KV and Watcher alike"
 	case isDenied(err):
 		return fmt.Sprintf("must be allowed to the client's user: grant it to read and write all keys under %q", store.Reserved)
+	case errors.Is(err, errProxy):
+		return "must answer each at once: connect to the etcd members, not to an etcd grpc-proxy"
 	case !errors.As(err, &none):
 		return "must answer"
 	case strings.Contains(none.text, "authentication handshake failed"):
@@ -174,6 +181,11 @@ func (s *Store) probe(ctx context.Context, lease clientv3.LeaseID) (step string,
 		return "create", err
 	}
 	if _, err := s.sendKeepAlive(ctx, lease); err != nil {
+		return "keep-alive", err
+	}
+	second, cancel := context.WithTimeoutCause(ctx, memberTimeout, errProxy)
+	defer cancel()
+	if _, err := s.sendKeepAlive(second, lease); err != nil {
 		return "keep-alive", err
 	}
 	mine := store.ByToken(store.Token(answer.Header.Revision))
