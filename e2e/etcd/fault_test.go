@@ -277,30 +277,6 @@ func TestAClientWithoutCredentialsIsRefused(t *testing.T) {
 	want(t, "new", err, etcdstore.ErrDenied, store.ErrUnavailable)
 }
 
-func TestUnreachableEndpointsAreReportedWithinTheDeadline(t *testing.T) {
-	t.Parallel()
-	for name, endpoint := range map[string]string{"nobody listens": "127.0.0.1:1", "nobody answers": silentListener(t)} {
-		t.Run(name, func(t *testing.T) {
-			client, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, Logger: quiet()})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer client.Close()
-			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-			defer cancel()
-			began := time.Now()
-			_, err = etcdstore.New(ctx, client)
-			want(t, "new", err, store.ErrUnavailable)
-			if refused := new(etcdstore.ServerError); !errors.As(err, &refused) {
-				t.Errorf("%T", err)
-			}
-			if took := time.Since(began); took > 30*time.Second {
-				t.Errorf("took %v", took)
-			}
-		})
-	}
-}
-
 func TestANamespaceOnAllInterfacesIsLikeAClusterOfItsOwn(t *testing.T) {
 	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Settings{})

@@ -35,6 +35,12 @@ type Settings struct {
 	Quota int64
 	// Operations is how many a member takes in one transaction; 128 if zero.
 	Operations int
+	// RequestBytes is the size of the largest request that a member takes; 1.5 MiB if
+	// zero.
+	RequestBytes int
+	// TokenTTL is the life of an unused authentication token, in whole seconds; 5
+	// minutes if zero.
+	TokenTTL time.Duration
 	// Election is how long a leader may be silent; 500 ms if zero. The smallest
 	// ttl that is granted is one and a half times that, in whole seconds.
 	Election time.Duration
@@ -46,6 +52,12 @@ func (s Settings) resolve() Settings {
 	}
 	if s.Operations == 0 {
 		s.Operations = 128
+	}
+	if s.RequestBytes == 0 {
+		s.RequestBytes = 3 << 19
+	}
+	if s.TokenTTL == 0 {
+		s.TokenTTL = 5 * time.Minute
 	}
 	if s.Election == 0 {
 		s.Election = 500 * time.Millisecond
@@ -157,6 +169,7 @@ func (c *Instances) launch(m *instance) (err error) {
 	m.process, err = child.Start(filepath.Join(m.dir, "etcd.log"), append(c.command[:len(c.command):len(c.command)],
 		"-name", m.name, "-dir", filepath.Join(m.dir, "data"), "-client", m.clientURL(), "-peer", m.peerURL(),
 		"-serving", serving, "-cluster", strings.Join(all, ","), "-state", m.state, "-quota", fmt.Sprint(c.Quota), "-operations", fmt.Sprint(c.Operations),
+		"-request-bytes", fmt.Sprint(c.RequestBytes), "-token-ttl", fmt.Sprint(int(c.TokenTTL.Seconds())),
 		"-heartbeat", fmt.Sprint(c.Election.Milliseconds()/10), "-election", fmt.Sprint(c.Election.Milliseconds()))...)
 	return err
 }

@@ -14,8 +14,9 @@ import (
 )
 
 // errLeft says that the store no longer keeps an etcd lease alive, because a leftover on it
-// cannot be deleted. The next renew moves a record that is still held to another etcd lease.
-var errLeft = errors.New("the etcd lease is left to end, with what cannot be deleted from it")
+// cannot be deleted, or because the user may no longer write a key on it. The next renew moves
+// a record that is still held to another etcd lease.
+var errLeft = errors.New("the etcd lease is left to end, with what the user may not write on it")
 
 // adopt puts the records of executed operations on etcd leases that this store keeps alive,
 // and answers the operations. A record on an etcd lease of another store, or on one that was
@@ -85,7 +86,11 @@ func (s *Store) reserveOn(lease clientv3.LeaseID) *sharedLease {
 // addMoved adds a member for a record that was moved to a shared etcd lease. If the move is
 // in doubt the member has no revision, so that the next write reads the record first.
 func (s *Store) addMoved(sh *sharedLease, d *guardedOp) (until time.Time) {
-	if d.err != nil && !errors.Is(d.err, store.ErrInDoubt) {
+	switch {
+	case isForbidden(d.err):
+		s.suspectLease(sh) // the right to another key on it may be missing
+		return time.Time{}
+	case d.err != nil && !errors.Is(d.err, store.ErrInDoubt):
 		s.unreserve(sh)
 		return time.Time{}
 	}

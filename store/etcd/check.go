@@ -4,10 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/leasehold-go/leasehold/store"
 )
@@ -43,7 +49,19 @@ func (e *ServerError) Unwrap() []error {
 }
 
 // errNoEvent is the fault of a watch that opens and then reports no event.
-var errNoEvent = errors.New("the watch told of nothing")
+var errNoEvent = errors.New("the watch reported no event")
+
+// errProxy is the fault of a server that answers a first keep-alive and not the next. etcd's
+// grpc-proxy keeps an etcd lease alive by itself, at every third of its ttl, and answers then.
+// It would keep records alive whose holder hangs.
+var errProxy = fmt.Errorf("the second keep-alive has no answer after %v", memberTimeout)
+
+const (
+	// connectTimeout is how long New waits for the first answer.
+	connectTimeout = 10 * time.Second
+	// checkTimeout is how long New takes at most.
+	checkTimeout = 40 * time.Second
+)
 
 // probeTTL is the ttl of the probe's record, longer than the probe takes.
 const probeTTL = time.Minute
@@ -56,15 +74,17 @@ const watchTimeout = 5 * time.Second
 func (s *Store) check(ctx context.Context) error {
 	ctx, leave, err := s.tasks.enter(ctx)
 	if err != nil {
-		return s.unable("lease", err)
+		return s.unable("connect", err)
 	}
 	defer leave()
-	shortest, err := s.client.Grant(ctx, 1)
+	ctx, cancel := context.WithTimeoutCause(ctx, checkTimeout, errHung)
+	defer cancel()
+	shortest, err := s.connect(ctx)
 	if err != nil {
-		return s.unable("lease", cause(ctx, err))
+		return s.unable("connect", err)
 	}
 	s.minTTL.Store(int64(max(seconds(shortest.TTL), store.MinTTL)))
-	s.client.Revoke(ctx, shortest.ID)
+	s.client.Revoke(ctx, clientv3.LeaseID(shortest.ID))
 	lease, err := s.grant(ctx, max(shortest.TTL, int64(probeTTL/time.Second)))
 	if err != nil {
 		return s.unable("lease", err)
@@ -81,6 +101,35 @@ func (s *Store) check(ctx context.Context) error {
 	return nil
 }
 
+// connect has an etcd lease of the smallest ttl granted. It sends the request itself, because
+// the client's Grant drops the reason why there is no connection.
+func (s *Store) connect(ctx context.Context) (*pb.LeaseGrantResponse, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, connectTimeout, fmt.Errorf("no answer within %v", connectTimeout))
+	defer cancel()
+	answer, err := s.leases.LeaseGrant(ctx, &pb.LeaseGrantRequest{TTL: 1}, grpc.WaitForReady(true))
+	if err == nil {
+		return answer, nil
+	}
+	word, _ := status.FromError(err)
+	switch text, noConnection := strings.CutPrefix(word.Message(), "latest balancer error: connection error: desc = "); {
+	case noConnection:
+		return nil, &connectError{strings.TrimPrefix(strings.TrimPrefix(strings.Trim(text, `"`), "transport: "), "Error while dialing: "), cause(ctx, err)}
+	case word.Code() == codes.Unimplemented:
+		first, _, _ := strings.Cut(text, "\n")
+		return nil, &connectError{first, err}
+	}
+	return nil, cause(ctx, rpctypes.Error(err))
+}
+
+// connectError says why there is no connection to an etcd server.
+type connectError struct {
+	text  string // in the words of gRPC
+	cause error
+}
+
+func (e *connectError) Error() string { return e.text }
+func (e *connectError) Unwrap() error { return e.cause }
+
 // unable is the error of a step that failed.
 func (s *Store) unable(step string, err error) error {
 	e := &ServerError{Server: strings.Join(s.client.Endpoints(), ","), What: step, Rule: remedy(err)}
@@ -91,24 +140,35 @@ func (s *Store) unable(step string, err error) error {
 }
 
 func remedy(err error) string {
+	var none *connectError
 	switch {
 	case errors.Is(err, errNoEvent):
-		return "must tell what was put: a namespace has to be on the client's KV and Watcher alike"
+		return "must report what was put: set a namespace on the client's KV and Watcher alike"
 	case isDenied(err):
-		return "must be allowed to the client's user"
+		return fmt.Sprintf("must be allowed to the client's user: grant it to read and write all keys under %q", store.Reserved)
+	case errors.Is(err, errProxy):
+		return "must answer each at once: connect to the etcd members, not to an etcd grpc-proxy"
+	case !errors.As(err, &none):
+		return "must answer"
+	case strings.Contains(none.text, "authentication handshake failed"):
+		return "must accept the TLS settings of the client; an endpoint without TLS begins with http://"
+	case strings.HasPrefix(none.text, "dial "):
+		return "must be reachable; an endpoint is host:port, or begins with http://, https:// or unix://"
 	}
-	return "must answer"
+	return "must be an etcd server; an endpoint with TLS begins with https://"
 }
 
-// probe tries the verbs on a record of the library's own. It returns the step that failed.
+// probe tries the verbs on a record of the library's own. It returns the step that failed. A
+// watch of all notes and a read of all marks need the right to the whole of them; the read
+// stands in the branch that is not taken, where the servers check the right alone.
 func (s *Store) probe(ctx context.Context, lease clientv3.LeaseID) (step string, err error) {
-	ctx, stop := context.WithCancel(ctx)
+	ctx, stop := context.WithCancel(withStream(ctx))
 	defer stop()
 	n := store.NewNonce()
 	key := store.Reserved + "probe:" + n.String()
 	var events clientv3.WatchChan
 	err = withWatchTimeout(stop, func() error {
-		events = s.client.Watch(ctx, noteOf(key), clientv3.WithCreatedNotify())
+		events = s.client.Watch(ctx, notes, clientv3.WithPrefix(), clientv3.WithFilterPut(), clientv3.WithCreatedNotify())
 		return awaitOpen(ctx, events)
 	})
 	if err != nil {
@@ -116,11 +176,16 @@ func (s *Store) probe(ctx context.Context, lease clientv3.LeaseID) (step string,
 	}
 	m := &member{key: key, nonce: n, shared: &sharedLease{lease: lease, ttl: time.Duration(s.minTTL.Load())}}
 	puts := putsOf(m, store.Claim{Key: key, Value: []byte("1"), Nonce: n}, lease)
-	answer, _, err := s.commit(ctx, []clientv3.Cmp{absent(key)}, puts, readOps(key))
+	answer, _, err := s.commit(ctx, []clientv3.Cmp{absent(key)}, puts, []clientv3.Op{clientv3.OpGet(marks, clientv3.WithPrefix())})
 	if err != nil {
 		return "create", err
 	}
 	if _, err := s.sendKeepAlive(ctx, lease); err != nil {
+		return "keep-alive", err
+	}
+	second, cancel := context.WithTimeoutCause(ctx, memberTimeout, errProxy)
+	defer cancel()
+	if _, err := s.sendKeepAlive(second, lease); err != nil {
 		return "keep-alive", err
 	}
 	mine := store.ByToken(store.Token(answer.Header.Revision))
@@ -131,11 +196,11 @@ func (s *Store) probe(ctx context.Context, lease clientv3.LeaseID) (step string,
 			return d.op, d.err
 		}
 	}
-	return "watch", awaitEvent(ctx, events)
+	return "watch", awaitEvent(ctx, events, noteOf(key))
 }
 
-// awaitEvent returns once a watch reports an event.
-func awaitEvent(ctx context.Context, c clientv3.WatchChan) error {
+// awaitEvent returns once a watch reports an event of that name.
+func awaitEvent(ctx context.Context, c clientv3.WatchChan, name string) error {
 	late := time.NewTimer(watchTimeout)
 	defer late.Stop()
 	for {
@@ -146,7 +211,7 @@ func awaitEvent(ctx context.Context, c clientv3.WatchChan) error {
 				return errWatchClosed
 			case r.Err() != nil:
 				return endOf(r)
-			case len(r.Events) > 0:
+			case slices.ContainsFunc(r.Events, func(e *clientv3.Event) bool { return string(e.Kv.Key) == name }):
 				return nil
 			}
 		case <-late.C:

@@ -116,6 +116,11 @@ func (s *Store) createFailed(ctx context.Context, m *member, marks clientv3.Leas
 		s.dropMarksLease(marks) // if the shared etcd lease is gone, acquireShared finds out
 		s.suspectLease(m.shared)
 		return store.Grant{}, errAgain
+	case isForbidden(err):
+		s.suspectLease(m.shared) // the right to another key on it may be missing
+		if errors.Is(s.keepAlive(ctx, m.shared, false), errLeft) {
+			return store.Grant{}, errAgain
+		}
 	case isFull(err):
 		return s.createFull(ctx, m, err)
 	case unsent(err), refused(err):
@@ -126,8 +131,8 @@ func (s *Store) createFailed(ctx context.Context, m *member, marks clientv3.Leas
 	return store.Grant{}, failed("create", m.key, writes, err)
 }
 
-// suspectLease ends a create in flight that found an etcd lease gone. The next user of the
-// shared etcd lease then sends a keep-alive.
+// suspectLease ends a create in flight that found an etcd lease gone, or was forbidden. The
+// next user of the shared etcd lease then sends a keep-alive.
 func (s *Store) suspectLease(sh *sharedLease) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

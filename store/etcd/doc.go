@@ -58,6 +58,10 @@
 // the servers refuse the delete for good, the shared etcd lease is left to end. An empty one
 // is kept for the next create, and Close revokes it.
 //
+// The servers refuse the keep-alive of an etcd lease, and each put on it, to a user who may
+// not write every key on it. If the right to one key is taken away, the store leaves the
+// shared etcd lease to end, and the next renew moves each of the other records to another.
+//
 // A store keeps only its own etcd leases alive. If a record is on another one, a renew moves
 // it to one of the store's own, at the cost of two more transactions. That is the case after
 // another process created or renewed the record, and for an etcd lease that was left.

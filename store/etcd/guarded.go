@@ -173,23 +173,32 @@ func nextTry(items []*guardedOp) (open []*guardedOp) {
 // learn reads the records of operations without a revision.
 func (s *Store) learn(ctx context.Context, items []*guardedOp) {
 	unknown := slices.DeleteFunc(slices.Clone(items), func(d *guardedOp) bool { return d.done || d.revision != 0 })
-	inParallel(slices.Collect(slices.Chunk(unknown, maxPairs)), func(chunk []*guardedOp) {
-		keys := make([]string, len(chunk))
-		for i, d := range chunk {
-			keys[i] = d.key
+	inParallel(slices.Collect(slices.Chunk(unknown, maxPairs)), func(chunk []*guardedOp) { s.learnChunk(ctx, chunk) })
+}
+
+// learnChunk is learn for one transaction. If the servers refuse the transaction, it reads each
+// half by itself, until the refused operation is alone.
+func (s *Store) learnChunk(ctx context.Context, chunk []*guardedOp) {
+	keys := make([]string, len(chunk))
+	for i, d := range chunk {
+		keys[i] = d.key
+	}
+	all, err := s.read(ctx, keys...)
+	if half := len(chunk) / 2; half > 0 && err != nil && divisible(err) {
+		s.learnChunk(ctx, chunk[:half])
+		s.learnChunk(ctx, chunk[half:])
+		return
+	}
+	for i, d := range chunk {
+		switch {
+		case err == nil:
+			d.learn(all[i])
+		case errors.Is(err, errHung) && ctx.Err() == nil:
+			d.hung = err
+		default:
+			d.failed(reads, err)
 		}
-		all, err := s.read(ctx, keys...)
-		for i, d := range chunk {
-			switch {
-			case err == nil:
-				d.learn(all[i])
-			case errors.Is(err, errHung) && ctx.Err() == nil:
-				d.hung = err
-			default:
-				d.failed(reads, err)
-			}
-		}
-	})
+	}
 }
 
 // chunksOf splits operations of different keys into chunks for one transaction each: at most

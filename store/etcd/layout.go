@@ -17,10 +17,13 @@ func noteOf(key string) string { return notes + key }
 // keyOf is the reverse of noteOf.
 func keyOf(name string) (key string, ok bool) { return strings.CutPrefix(name, notes) }
 
+// marks is the prefix of the names of marks.
+const marks = store.Reserved + "n:"
+
 // marksOf is the prefix of the names of a key's marks. It has the key's length, or the
 // marks of "a:" would have the prefix of "a".
 func marksOf(key string) string {
-	return fmt.Sprintf("%sn:%03d:%s:", store.Reserved, len(key), key)
+	return fmt.Sprintf("%s%03d:%s:", marks, len(key), key)
 }
 
 // markOf names the mark of one nonce.

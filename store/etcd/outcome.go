@@ -129,3 +129,7 @@ func cause(ctx context.Context, err error) error {
 }
 
 func isDenied(err error) bool { return errors.Is(named(err), ErrDenied) }
+
+// isForbidden reports whether the servers refused a key to the user. They also refuse a put on
+// an etcd lease, and its keep-alive, if the user may not write every key on it.
+func isForbidden(err error) bool { return errors.Is(err, rpctypes.ErrPermissionDenied) }

@@ -237,8 +237,9 @@ func (s *Store) renewShared(ctx context.Context, sh *sharedLease, listKeys bool)
 		}
 	case isGone(err):
 		s.abandon(sh, rpctypes.ErrLeaseNotFound)
-	case errors.Is(err, errLeft):
+	case errors.Is(err, errLeft), isForbidden(err):
 		s.abandon(sh, errLeft)
+		err = errLeft
 	}
 	return err
 }

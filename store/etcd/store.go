@@ -48,7 +48,8 @@ var (
 // smallest ttl that the servers grant, and tries each verb and a watch on a record of
 // the library's own: a client with too few rights, or with a namespace on only some of
 // its interfaces, is refused here. A fault of the servers is a *[ServerError]; an
-// unusable client is a *[store.InvalidError].
+// unusable client is a *[store.InvalidError]. New waits ten seconds at most for the first
+// answer, however long ctx lasts, and then says why there is no connection.
 //
 // The caller owns the client, and with it the endpoints, credentials and timeouts.
 func New(ctx context.Context, client *clientv3.Client) (*Store, error) {
@@ -104,10 +105,10 @@ func (s *Store) Close() error {
 // closeTimeout bounds the revokes of Close.
 const closeTimeout = time.Second
 
-// WatchErr returns the latest error because of which a watch receives no changes at
-// present, or nil if there is none. The store goes on trying to open the watch, and then
-// resyncs it. A user's missing right to the whole of a prefix is no such error; see the
-// package doc.
+// WatchErr returns the latest error because of which a watch, or a call of
+// [Store.Deletions], receives no changes at present, or nil if there is none. The store goes
+// on trying to open the watch, and then resyncs it. A user's missing right to the whole of a
+// prefix is no such error; see the package doc.
 func (s *Store) WatchErr() error { return s.watchErrs.latest() }
 
 // Capabilities implements [store.Describer].

@@ -100,21 +100,21 @@ func (w *watch) start(ctx context.Context) bool {
 	})
 }
 
-// listen opens one pair of etcd watches after another until ctx ends, or the first open
-// fails.
+// listen opens one pair of etcd watches after another until ctx ends. A first open that fails
+// ends it too, because a caller waits for its result; nobody waits for that of Deletions.
 func (w *watch) listen(ctx context.Context) {
 	defer w.hub.Close()
 	defer w.store.watchErrs.clear(w)
 	for pause := firstPause; ctx.Err() == nil; pause = min(2*pause, maxPause) {
 		opened, err := w.watchOnce(ctx)
 		w.missed()
-		if !opened && w.settle(err) {
+		if !opened && !w.deletes && w.settle(err) {
 			return
 		}
 		if opened {
 			pause = firstPause
 		}
-		if ctx.Err() == nil && !w.deletes {
+		if ctx.Err() == nil {
 			w.store.watchErrs.set(w, named(err))
 		}
 		sleep(ctx, pause)
@@ -173,10 +173,9 @@ func (w *watch) settle(err error) bool {
 	return true
 }
 
-// watchOnce opens the etcd watches and relays their events until one fails. They have a stream
-// of their own: the client would put them on an open one, although its member hangs.
+// watchOnce opens the etcd watches and relays their events until one fails.
 func (w *watch) watchOnce(ctx context.Context) (opened bool, err error) {
-	ctx, stop := context.WithCancel(metadata.AppendToOutgoingContext(ctx, streamKey, store.NewNonce().String()))
+	ctx, stop := context.WithCancel(withStream(ctx))
 	defer stop()
 	_, reset := w.store.revision.latest()
 	var noteEvents, deleteEvents clientv3.WatchChan
@@ -220,8 +219,11 @@ func (w *watch) open(ctx context.Context) (noteEvents, deleteEvents clientv3.Wat
 	return noteEvents, deleteEvents, nil
 }
 
-// streamKey tells the client's streams apart. The servers take no notice of it.
-const streamKey = "leasehold-watch"
+// withStream gives etcd watches a stream of their own. The client would put them on an open
+// one, although its member hangs or its authentication token has expired.
+func withStream(ctx context.Context) context.Context {
+	return metadata.AppendToOutgoingContext(ctx, "leasehold-watch", store.NewNonce().String()) // the servers ignore it
+}
 
 // relay marks the keys of events until an etcd watch ends, the revision goes back, or the
 // member that serves the watches has not answered for memberTimeout. While they are quiet it
