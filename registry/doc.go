@@ -44,9 +44,10 @@
 // # Leaving
 //
 // [Instance.Leave] moves the machine through [Config.LeavePath] and then releases the lease. It
-// skips the current state and states without an edge from the current state. A refused
-// transition ends the path; an error of a hook after the commit does not. The lease is released
-// in every case, also if a hook panics.
+// skips the current state and states without an edge from the current state. While the store is
+// unavailable, or its answer is lost, a transition is tried again, with its guards and before
+// hooks. A refused transition ends the path; an error of a hook after the commit does not. The
+// lease is released in every case, also if a hook panics.
 //
 // Leave works after its context has been cancelled: the path has [Config.LeaveTimeout], and the
 // release has the time of [lease.Lease.Release]. If the lease is lost before or on the way, Leave

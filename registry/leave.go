@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/store"
 )
 
 const defaultLeaveTimeout = 10 * time.Second
@@ -34,18 +35,37 @@ func (i *Instance[S, P]) Leave(ctx context.Context) (err error) {
 	return errors.Join(failed...)
 }
 
-// step moves the machine to one state of the leave path. It detaches the machine first if the
-// lease has ended, and starts again if the lease ends during the transition.
+// step moves the machine to one state of the leave path. It detaches the machine if the lease
+// has ended. While the store is unavailable, or a write is in doubt, it tries again.
 func (i *Instance[S, P]) step(ctx context.Context, to S) error {
-	held := i.lease.Valid()
-	if !held {
-		if err := i.machine.Detach(ctx); err != nil {
+	for pause := shortestPause; ; pause = min(2*pause, longestPause) {
+		held := i.lease.Valid()
+		if !held {
+			if err := i.machine.Detach(ctx); err != nil {
+				return err
+			}
+		}
+		err := i.Transition(ctx, to)
+		if err == nil || i.State() == to || !held {
 			return err
 		}
+		if !i.lease.Valid() {
+			continue // detached
+		}
+		refused, isRefused := errors.AsType[*fsm.TransitionError[S]](err)
+		if !isRefused || refused.Phase != fsm.PhaseWrite || !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrInDoubt) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
 	}
-	err := i.Transition(ctx, to)
-	if err != nil && i.State() != to && held && !i.lease.Valid() {
-		return i.step(ctx, to)
-	}
-	return err
 }
+
+// Between two tries of a step.
+const (
+	shortestPause = 50 * time.Millisecond
+	longestPause  = time.Second
+)

@@ -204,6 +204,29 @@ func TestLeaveReturnsWithinItsTimeoutIfTheStoreHangs(t *testing.T) {
 	})
 }
 
+func TestLeaveTriesAgainWhatPasses(t *testing.T) {
+	for name, fault := range map[string]teststore.Fault{
+		"the store is unavailable": teststore.Refuse,
+		"a request is lost":        teststore.Drop,
+		"an answer is lost":        teststore.DropReply,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				st := teststore.New()
+				inst := register(t, newKeeper(t, st))
+				move(t, inst, Starting)
+				st.Inject(fault, teststore.Update, teststore.Delete)
+				time.AfterFunc(4*time.Second, func() { st.Inject(nil, teststore.Update, teststore.Delete) })
+				if err := inst.Leave(t.Context()); err != nil {
+					t.Error(err)
+				}
+				wantPath(t, inst, Idle, Starting, Stopping, Stopped)
+				wantGone(t, st)
+			})
+		})
+	}
+}
+
 func TestLeaveTimeoutIsTenSecondsByDefault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var left time.Duration
