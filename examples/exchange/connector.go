@@ -108,7 +108,7 @@ func (c *connector) run(ctx context.Context) error {
 		c.out.lost(lost)
 		return lost
 	}
-	if err == nil {
+	if c.instance.Deregister(ctx) == nil { // the record is gone, whatever failed on the way
 		c.out.deregistered(held.Token())
 	}
 	return err
