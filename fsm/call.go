@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/leasehold-go/leasehold/fsm/internal/graph"
+	"github.com/leasehold-go/leasehold/internal/ctxerr"
 )
 
 // Transition moves the machine to a state, with a hierarchy to the leaf that is entered with
@@ -45,7 +46,7 @@ func (m *Machine[S]) Transition(ctx context.Context, to S) error {
 // TransitionWithCause is [Machine.Transition] with a cause for the history.
 func (m *Machine[S]) TransitionWithCause(ctx context.Context, to S, cause string) error {
 	if ctx.Err() != nil {
-		return m.refusal(&change[S]{to: to}, PhaseTurn, contextError(ctx))
+		return m.refusal(&change[S]{to: to}, PhaseTurn, ctxerr.Of(ctx))
 	}
 	m.turn.mu.Lock()
 	if m.turn.taken || !m.plain {
@@ -96,7 +97,7 @@ func (m *Machine[S]) FireWithCause(ctx context.Context, s Signal, cause string) 
 // fire has the same shortcut for a plain machine as TransitionWithCause.
 func (m *Machine[S]) fire(ctx context.Context, e *event, arg argument, cause string) error {
 	if ctx.Err() != nil {
-		return m.refusal(&change[S]{kind: byEvent, event: e}, PhaseTurn, contextError(ctx))
+		return m.refusal(&change[S]{kind: byEvent, event: e}, PhaseTurn, ctxerr.Of(ctx))
 	}
 	m.turn.mu.Lock()
 	if m.turn.taken || !m.plain {
@@ -126,7 +127,7 @@ func (m *Machine[S]) fire(ctx context.Context, e *event, arg argument, cause str
 func (m *Machine[S]) Reset(ctx context.Context, cause string) error {
 	c := &change[S]{kind: byReset, to: m.def.Initial(), cause: cause}
 	if ctx.Err() != nil {
-		return m.refusal(c, PhaseTurn, contextError(ctx))
+		return m.refusal(c, PhaseTurn, ctxerr.Of(ctx))
 	}
 	m.turn.mu.Lock()
 	return m.call(ctx, c)
@@ -254,7 +255,7 @@ func (m *Machine[S]) call(ctx context.Context, c *change[S]) error {
 // inTurn runs code that is no change in a turn of its own, with the mutex locked.
 func (m *Machine[S]) inTurn(ctx context.Context, run func() error) error {
 	if ctx.Err() != nil {
-		return contextError(ctx)
+		return ctxerr.Of(ctx)
 	}
 	m.turn.mu.Lock()
 	if err := m.turn.claim(ctx); err != nil {
@@ -298,7 +299,7 @@ func (m *Machine[S]) drain() {
 		case m.closed:
 			refused = m.refusal(&next.change, PhaseTurn, ErrClosed)
 		case next.ctx.Err() != nil:
-			refused = m.refusal(&next.change, PhaseTurn, contextError(next.ctx))
+			refused = m.refusal(&next.change, PhaseTurn, ctxerr.Of(next.ctx))
 		}
 		m.settle(next, refused)
 	}

@@ -92,7 +92,7 @@ type EventError[S comparable] struct {
 
 func (e *EventError[S]) Error() string {
 	message := fmt.Sprintf("event %q in %v: %v", e.Event, e.State, e.Err)
-	if e.Err != ErrUnknownEvent && e.Err != ErrUnhandled {
+	if !errors.Is(e.Err, ErrUnknownEvent) && e.Err != ErrUnhandled {
 		return message
 	}
 	if len(e.Permitted) == 0 {

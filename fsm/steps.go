@@ -348,6 +348,9 @@ func (m *Machine[S]) unhandled(e *event) *EventError[S] {
 	if !slices.Contains(m.def.events, e) {
 		err.Err = ErrUnknownEvent
 	}
+	if e == nil {
+		err.Err = fmt.Errorf("%w: it was not made by NewEvent", ErrUnknownEvent)
+	}
 	return err
 }
 

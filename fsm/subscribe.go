@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+
+	"github.com/leasehold-go/leasehold/internal/ctxerr"
 )
 
 // Wait returns as soon as the machine is in one of the states or within it, or a transition
@@ -54,7 +56,7 @@ func (m *Machine[S]) wait(ctx context.Context, states []S) (S, error) {
 	case s := <-w.met: // at the same moment
 		return s, nil
 	default:
-		return none, contextError(ctx)
+		return none, ctxerr.Of(ctx)
 	}
 }
 
@@ -66,7 +68,7 @@ func (m *Machine[S]) enlist(ctx context.Context, w *waiter[S]) (s S, done bool, 
 	case w.waitsFor(present):
 		return present, true, nil
 	case ctx.Err() != nil:
-		return s, true, contextError(ctx)
+		return s, true, ctxerr.Of(ctx)
 	case m.closed:
 		return s, true, ErrClosed
 	case m.turn.taken && m.turn.within(ctx):
@@ -118,7 +120,7 @@ func (m *Machine[S]) Subscribe(ctx context.Context, buffer int) iter.Seq2[Transi
 		return s.all
 	}
 	m.watch(s)
-	s.release = context.AfterFunc(ctx, func() { s.leave(contextError(ctx)) })
+	s.release = context.AfterFunc(ctx, func() { s.leave(ctxerr.Of(ctx)) })
 	return s.all
 }
 

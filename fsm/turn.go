@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+
+	"github.com/leasehold-go/leasehold/internal/ctxerr"
 )
 
 // turn lets one change of a machine through at a time, first come first served.
@@ -52,7 +54,7 @@ func (t *turn) claim(ctx context.Context) error {
 		t.waiting.Remove(place)
 		t.mu.Unlock()
 	}
-	return fmt.Errorf("waiting for its turn: %w", contextError(ctx))
+	return fmt.Errorf("waiting for its turn: %w", ctxerr.Of(ctx))
 }
 
 // give hands the turn to the next caller that waits, or frees it, and unlocks the mutex. A
@@ -103,13 +105,4 @@ func (h *hookContext) Value(key any) any {
 		return value
 	}
 	return h.Context.Value(key)
-}
-
-// contextError is the error of a context, with its cause if that says more.
-func contextError(ctx context.Context) error {
-	err, cause := ctx.Err(), context.Cause(ctx)
-	if err == cause {
-		return err
-	}
-	return fmt.Errorf("%w: %w", err, cause)
 }

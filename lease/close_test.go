@@ -33,7 +33,7 @@ func TestCloseReleasesAllAndJoinsAll(t *testing.T) {
 			t.Errorf("left %+v", r)
 		}
 		for _, held := range all {
-			if held.Valid() || held.Err() != lease.ErrReleased {
+			if held.Valid() || !errors.Is(held.Err(), lease.ErrReleased) {
 				t.Errorf("%s: valid %v, err %v", held.Key(), held.Valid(), held.Err())
 			}
 		}

@@ -9,7 +9,8 @@ import (
 )
 
 var (
-	// ErrReleased is the reason for the end of a lease that its holder released.
+	// ErrReleased is the reason for the end of a lease that its holder released. [Lease.Err]
+	// wraps it in an error that names the key.
 	ErrReleased = errors.New("lease released")
 	// ErrExpired is the cause of a loss without an answer of the store: the trust window
 	// ended before a renew was confirmed.
@@ -51,14 +52,49 @@ type LostError struct {
 	// the answer of the store: [store.ErrLost] for a record that is gone or another's,
 	// *[store.ForeignError] for a record that another program overwrote.
 	Cause error
+	// Deleted says that the store reported a delete of the record, as a forced release is one.
+	Deleted bool
 }
 
 func (e *LostError) Error() string {
-	return fmt.Sprintf("lease on %q (token %d) lost: %v", e.Key, e.Token, e.Cause)
+	why := e.Cause
+	if answer, ok := why.(*store.Error); ok && answer.Condition == store.ErrLost && answer.Err != nil {
+		why = answer.Err // the rest has been said
+	}
+	if e.Deleted {
+		why = errDeleted
+	}
+	return fmt.Sprintf("lease on %q (token %d) lost: %v", e.Key, e.Token, why)
 }
+
+var errDeleted = errors.New("its record was deleted")
 
 // Unwrap returns [store.ErrLost] and the cause.
 func (e *LostError) Unwrap() []error { return []error{store.ErrLost, e.Cause} }
+
+// releasedError is the reason for the end of a lease that its holder released.
+type releasedError lease
+
+func (e *releasedError) Error() string {
+	return fmt.Sprintf("lease on %q (token %d) released", e.key, e.token)
+}
+
+// Unwrap returns [ErrReleased].
+func (e *releasedError) Unwrap() error { return ErrReleased }
+
+// WaitError is the end of a wait for a key before Acquire had it. It unwraps to the cause, and
+// not to [store.ErrHeld]: that another holds the key is no failure of a call that waits.
+type WaitError struct {
+	Cause error            // the end of the context with its cause, or [ErrClosed]
+	Held  *store.HeldError // the last known record under the key
+}
+
+func (e *WaitError) Error() string {
+	return fmt.Sprintf("wait for a key ended: %v; %v", e.Cause, e.Held)
+}
+
+// Unwrap returns the cause.
+func (e *WaitError) Unwrap() error { return e.Cause }
 
 // PanicError is a panic in a callback of a keeper.
 type PanicError struct {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/leasehold-go/leasehold/store"
@@ -29,6 +30,8 @@ type lease struct {
 	done     chan struct{}
 	contexts []*derived
 	deletion deletion
+
+	deleteReported atomic.Bool // the store has reported a delete under the key
 }
 
 // derived is one context made by [Lease.Context].
@@ -88,7 +91,7 @@ func (l *lease) lose(cause error) {
 	l.mu.Lock()
 	first := l.reason == nil
 	if first {
-		l.endLocked(&LostError{Key: l.key, Token: l.token, Cause: cause})
+		l.endLocked(&LostError{Key: l.key, Token: l.token, Cause: cause, Deleted: l.deleteReported.Load() && errors.Is(cause, store.ErrLost)})
 	}
 	reason := l.reason
 	l.mu.Unlock()
@@ -122,6 +125,7 @@ func (l *lease) extend(until, now time.Time) {
 			l.window = w
 		}
 		l.renewErr = nil
+		l.deleteReported.Store(false)
 	}
 	l.mu.Unlock()
 	if first {

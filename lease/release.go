@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/ctxerr"
 	"github.com/leasehold-go/leasehold/store"
 )
 
@@ -55,7 +56,7 @@ func (l *lease) endByRelease() bool {
 	if l.Err() == nil {
 		l.mu.Lock()
 		if l.reason == nil {
-			l.endLocked(ErrReleased)
+			l.endLocked((*releasedError)(l))
 		}
 		l.mu.Unlock()
 	}
@@ -105,7 +106,7 @@ func (l *lease) awaitDelete(ctx context.Context) error {
 		select {
 		case <-finished:
 		case <-ctx.Done():
-			return &store.Error{Op: "delete", Key: l.key, Condition: store.ErrInDoubt, Err: context.Cause(ctx)}
+			return &store.Error{Op: "delete", Key: l.key, Condition: store.ErrInDoubt, Err: ctxerr.Of(ctx)}
 		}
 	}
 	err := l.keeper.remove(ctx, l.key, store.ByToken(l.token), false)

@@ -26,7 +26,7 @@ func TestReleaseEndsTheLeaseAndDeletesTheRecord(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if held.Valid() || held.Err() != lease.ErrReleased || value(t, p.Store, "k") != "" {
+		if held.Valid() || !errors.Is(held.Err(), lease.ErrReleased) || value(t, p.Store, "k") != "" {
 			t.Errorf("valid %v, err %v, holds %q", held.Valid(), held.Err(), value(t, p.Store, "k"))
 		}
 		if n := len(p.Sent(teststore.Delete)); n != 1 {
@@ -106,7 +106,7 @@ func TestReleaseIsBoundedWhileTheStoreIsAway(t *testing.T) {
 					})
 				}
 				synctest.Wait()
-				if held.Valid() || held.Err() != lease.ErrReleased {
+				if held.Valid() || !errors.Is(held.Err(), lease.ErrReleased) {
 					t.Errorf("valid %v, err %v", held.Valid(), held.Err())
 				}
 				wg.Wait()

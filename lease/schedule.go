@@ -176,6 +176,9 @@ func (s *schedule) alert(key string, at moment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.byKey[key]
+	if l != nil {
+		l.deleteReported.Store(true) // until a renew says that the record is there
+	}
 	if l == nil || l.schedule.retryAt != 0 || l.schedule.state == queued {
 		return
 	}

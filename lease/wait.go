@@ -3,10 +3,10 @@ package lease
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/ctxerr"
 	"github.com/leasehold-go/leasehold/store"
 )
 
@@ -87,7 +87,8 @@ func checkClaim(claim store.Claim, o options) error {
 	if o.value != nil {
 		return nil
 	}
-	return store.CheckValue(claim.Value)
+	claim.Nonce = store.NewNonce()
+	return claim.Check(0)
 }
 
 // await tries whenever the queue tells it to, until it has the key, the wait is over, or an
@@ -97,7 +98,7 @@ func (k *Keeper) await(ctx context.Context, claim store.Claim, o options, w *wai
 	for {
 		select {
 		case <-ctx.Done():
-			return nil, w.cutShort(context.Cause(ctx))
+			return nil, w.cutShort(ctxerr.Of(ctx))
 		case <-k.open.Done():
 			return nil, w.cutShort(ErrClosed)
 		case <-w.wake:
@@ -176,7 +177,7 @@ func (w *waiter) cutShort(cause error) error {
 	mu := &w.queue.keeper.waits.mu
 	mu.Lock()
 	defer mu.Unlock()
-	return fmt.Errorf("waiting for the key: %w: %w", cause, w.queue.held)
+	return &WaitError{Cause: cause, Held: w.queue.held}
 }
 
 // leave takes the waiter out of its queue, and hands its try on.

@@ -162,9 +162,13 @@ func TestWaiterThatGivesUpSaysWhyAndForWhom(t *testing.T) {
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Hour, reason)
 		defer cancel()
 		got := <-waiter(ctx, keep(t, st), "k")
-		var held *store.HeldError
-		if !errors.Is(got.err, reason) || !errors.As(got.err, &held) || held.Record.Token != first.Token() || got.after != time.Hour {
+		var wait *lease.WaitError
+		if !errors.Is(got.err, reason) || !errors.Is(got.err, context.DeadlineExceeded) || got.after != time.Hour ||
+			!errors.As(got.err, &wait) || wait.Held.Record.Token != first.Token() {
 			t.Errorf("after %v: %v", got.after, got.err)
+		}
+		if errors.Is(got.err, store.ErrHeld) {
+			t.Errorf("%v is a conflict", got.err)
 		}
 		if got.held != nil {
 			t.Error("and a lease")

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/leasehold-go/leasehold/internal/ctxerr"
 	"github.com/leasehold-go/leasehold/store"
 )
 
@@ -14,6 +15,9 @@ func (l *lease) Update(ctx context.Context, value []byte) error {
 }
 
 func (l *lease) Write(ctx context.Context, encode func() ([]byte, error), commit func()) error {
+	if encode == nil {
+		return &store.InvalidError{Key: l.key, What: "encode function", Rule: "must not be nil"}
+	}
 	ctx, cancel := l.Context(ctx)
 	defer cancel()
 	if !l.turn.take(ctx) {
@@ -53,7 +57,7 @@ func (l *lease) withoutTurn(ctx context.Context) error {
 	if err := l.Err(); err != nil {
 		return err
 	}
-	return &store.Error{Op: "update", Key: l.key, Condition: store.ErrUnavailable, Err: context.Cause(ctx)}
+	return &store.Error{Op: "update", Key: l.key, Condition: store.ErrUnavailable, Err: ctxerr.Of(ctx)}
 }
 
 // put sends a value, unless the lease ended while the value was made. The turn is the

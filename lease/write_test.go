@@ -330,7 +330,7 @@ func TestWriteUnderWayReturnsWhenTheLeaseEnds(t *testing.T) {
 		if !errors.Is(err, store.ErrInDoubt) || time.Since(start) != time.Second {
 			t.Errorf("after %v: %v", time.Since(start), err)
 		}
-		if err := held.Update(t.Context(), []byte("v")); err != lease.ErrReleased {
+		if err := held.Update(t.Context(), []byte("v")); !errors.Is(err, lease.ErrReleased) {
 			t.Errorf("then: %v", err)
 		}
 		if n := len(p.Sent(teststore.Update)); n != 1 {
@@ -359,7 +359,7 @@ func TestWritersThatWaitLearnOfTheEnd(t *testing.T) {
 						t.Error("encoded")
 						return []byte("v"), nil
 					}})
-					if err != lease.ErrReleased {
+					if !errors.Is(err, lease.ErrReleased) {
 						t.Error(err)
 					}
 				})

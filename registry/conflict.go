@@ -5,11 +5,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
 )
 
 // ConflictError names the holder of a key; facts that its record does not have are zero. It
-// unwraps to *[store.HeldError] and, if Register waited, to the end of its context.
+// unwraps to *[store.HeldError].
 type ConflictError struct {
 	Identity
 	Key   string
@@ -45,3 +46,17 @@ func (e *ConflictError) Error() string {
 
 // Unwrap returns the error of [lease.Keeper.Acquire].
 func (e *ConflictError) Unwrap() error { return e.err }
+
+// WaitError is the end of a wait for a key, as [Config.Wait] asks for, before the key was free.
+// It unwraps to *[lease.WaitError], and not to the conflict.
+type WaitError struct {
+	Holder *ConflictError // by the last known record
+	err    *lease.WaitError
+}
+
+func (e *WaitError) Error() string {
+	return fmt.Sprintf("wait for a key ended: %v; %v", e.err.Cause, e.Holder)
+}
+
+// Unwrap returns the error of [lease.Keeper.Acquire].
+func (e *WaitError) Unwrap() error { return e.err }

@@ -38,6 +38,7 @@
 //   - [ErrBadPayload] for a payload that cannot be published;
 //   - *[ConflictError] while another instance holds the key, unless [Config.Wait] is set or
 //     [Config.Reclaim] allows to take the key;
+//   - *[WaitError] if the context of a wait ends before the key is free;
 //   - *[store.ForeignError] if the key has a foreign value;
 //   - the other errors of [lease.Keeper.Acquire].
 //

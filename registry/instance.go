@@ -77,6 +77,9 @@ func (i *Instance[S, P]) TransitionWithCause(ctx context.Context, to S, cause st
 // [lease.Lease.Write], the payload stays as it was. change gets a shallow copy, so it must
 // replace maps, slices and pointed-to values, not modify them, and it must not call the instance.
 func (i *Instance[S, P]) Update(ctx context.Context, change func(*P)) error {
+	if change == nil {
+		return &store.InvalidError{Key: i.cfg.Key, What: "change function", Rule: "must not be nil"}
+	}
 	return i.write(ctx, func(c *contents[S, P]) { change(&c.payload) })
 }
 

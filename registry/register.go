@@ -78,6 +78,9 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 		opts = append(opts, lease.WithWait())
 	}
 	acquired, err := k.Acquire(ctx, cfg.Key, nil, opts...)
+	if wait := new(lease.WaitError); errors.As(err, &wait) {
+		return nil, &WaitError{newConflictError(wait.Held.Record, wait.Held), wait}
+	}
 	if held := new(store.HeldError); errors.As(err, &held) {
 		return nil, newConflictError(held.Record, err)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/leasehold-go/leasehold/fsm"
 	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/store"
 )
 
 // Run registers an instance, calls serve, and leaves when serve returns or panics; the context
@@ -13,6 +14,9 @@ import (
 // the errors of serve and [Instance.Leave] and, as the package documentation says under Loss,
 // the loss of the lease.
 func Run[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fsm.Definition[S], cfg Config[S, P], serve func(context.Context, *Instance[S, P]) error) (err error) {
+	if serve == nil {
+		return &store.InvalidError{Key: cfg.Key, What: "serve function", Rule: "must not be nil"}
+	}
 	i, err := Register(ctx, k, def, cfg)
 	if err != nil {
 		return err

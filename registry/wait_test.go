@@ -45,12 +45,12 @@ func TestWaitEndsWithTheContext(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(time.Minute, func() { cancel(errBoom) })
 		_, err := registry.Register(ctx, k, lifecycle, configure(wait))
-		conflict, ok := errors.AsType[*registry.ConflictError](err)
-		if !ok || conflict.Instance != first.Status().Instance || conflict.Token != first.Lease().Token() {
-			t.Errorf("got %v, want a conflict with the holder", err)
+		wait, ok := errors.AsType[*registry.WaitError](err)
+		if !ok || wait.Holder.Instance != first.Status().Instance || wait.Holder.Token != first.Lease().Token() {
+			t.Errorf("got %v, want the end of a wait for the holder", err)
 		}
-		if !errors.Is(err, errBoom) || !errors.Is(err, store.ErrHeld) {
-			t.Errorf("%v unwraps to neither the end of the context nor the error of the store", err)
+		if !errors.Is(err, errBoom) || !errors.Is(err, context.Canceled) || errors.Is(err, store.ErrHeld) {
+			t.Errorf("%v does not unwrap to the end of the context alone", err)
 		}
 	})
 }

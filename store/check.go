@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -76,13 +77,18 @@ func (c Claim) Check(least time.Duration) error {
 	if err := CheckKey(c.Key); err != nil {
 		return err
 	}
-	if err := CheckValue(c.Value); err != nil {
-		return err
-	}
 	if c.Nonce == (Nonce{}) {
-		return &InvalidError{What: "nonce", Rule: "must not be zero"}
+		return &InvalidError{Key: c.Key, What: "nonce", Rule: "must not be zero"}
 	}
-	return CheckTTL(c.TTL, least)
+	return forKey(c.Key, cmp.Or(CheckValue(c.Value), CheckTTL(c.TTL, least)))
+}
+
+// forKey names the key in the error of another argument.
+func forKey(key string, err error) error {
+	if invalid, ok := err.(*InvalidError); ok {
+		invalid.Key = key
+	}
+	return err
 }
 
 // Check refuses a renewal that breaks a rule. Without a value the sequence may be zero.
@@ -93,18 +99,15 @@ func (r Renewal) Check() error {
 	if len(r.Value) == 0 {
 		return nil
 	}
-	return checkNext(r.Seq, r.Value)
+	return checkNext(r.Key, r.Seq, r.Value)
 }
 
 // Check refuses an update that breaks a rule.
 func (u Update) Check() error {
-	if err := CheckValue(u.Value); err != nil {
-		return err
-	}
 	if err := checkTarget(u.Key, u.Token); err != nil {
 		return err
 	}
-	return checkNext(u.Seq, u.Value)
+	return checkNext(u.Key, u.Seq, u.Value)
 }
 
 // checkTarget checks the key and token of a renewal or an update.
@@ -113,17 +116,20 @@ func checkTarget(key string, token Token) error {
 		return err
 	}
 	if token == 0 {
-		return &InvalidError{What: "token", Rule: "must not be zero"}
+		return &InvalidError{Key: key, What: "token", Rule: "must not be zero"}
 	}
 	return nil
 }
 
 // checkNext checks a new value and its sequence.
-func checkNext(seq uint64, value []byte) error {
-	if seq == 0 {
-		return &InvalidError{What: "sequence", Rule: "must not be zero"}
+func checkNext(key string, seq uint64, value []byte) error {
+	if err := CheckValue(value); err != nil {
+		return forKey(key, err)
 	}
-	return CheckValue(value)
+	if seq == 0 {
+		return &InvalidError{Key: key, What: "sequence", Rule: "must not be zero"}
+	}
+	return nil
 }
 
 // Check refuses a reference that does not have exactly one of token and nonce.
@@ -139,7 +145,7 @@ func (d Deletion) Check() error {
 	if err := CheckKey(d.Key); err != nil {
 		return err
 	}
-	return d.Ref.Check()
+	return forKey(d.Key, d.Ref.Check())
 }
 
 // quote quotes a name for a message and shortens a long name.

@@ -126,10 +126,10 @@ func TestClaimWithAnInvalidFieldIsRefused(t *testing.T) {
 	checkRules(t, []rule{
 		{"good", good.Check(0), ""},
 		{"key", with(func(c *store.Claim) { c.Key = "" }), `invalid key: must not be empty`},
-		{"value", with(func(c *store.Claim) { c.Value = nil }), `invalid value: must not be empty`},
-		{"nonce", with(func(c *store.Claim) { c.Nonce = store.Nonce{} }), `invalid nonce: must not be zero`},
-		{"ttl", with(func(c *store.Claim) { c.TTL = 0 }), `invalid ttl 0s: must be at least 100ms`},
-		{"the backend's ttl", good.Check(2 * time.Second), `invalid ttl 1s: must be at least 2s`},
+		{"value", with(func(c *store.Claim) { c.Value = nil }), `invalid value for key "k": must not be empty`},
+		{"nonce", with(func(c *store.Claim) { c.Nonce = store.Nonce{} }), `invalid nonce for key "k": must not be zero`},
+		{"ttl", with(func(c *store.Claim) { c.TTL = 0 }), `invalid ttl 0s for key "k": must be at least 100ms`},
+		{"the backend's ttl", good.Check(2 * time.Second), `invalid ttl 1s for key "k": must be at least 2s`},
 	})
 }
 
@@ -143,18 +143,18 @@ func TestWriteWithAnInvalidFieldIsRefused(t *testing.T) {
 	update := func(w store.Renewal) error { return store.Update(w).Check() }
 	bare := func(w *store.Renewal) { w.Seq, w.Value = 0, nil }
 	both := []rule{
-		{"an update without a value", with(update, bare), `invalid value: must not be empty`},
+		{"an update without a value", with(update, bare), `invalid value for key "k": must not be empty`},
 		{"a renew without a value", with(store.Renewal.Check, bare), ""},
 		{"a renew without a value, numbered", with(store.Renewal.Check, func(w *store.Renewal) { w.Value = nil }), ""},
-		{"a renew without a value and a token", store.Renewal{Key: "k"}.Check(), `invalid token: must not be zero`},
+		{"a renew without a value and a token", store.Renewal{Key: "k"}.Check(), `invalid token for key "k": must not be zero`},
 	}
 	for name, check := range map[string]func(store.Renewal) error{"update": update, "renew": store.Renewal.Check} {
 		both = append(both,
 			rule{name, check(good), ""},
 			rule{name + " key", with(check, func(w *store.Renewal) { w.Key = "leasehold:" }), `invalid key "leasehold:": names that begin with "leasehold:" are the library's own`},
-			rule{name + " token", with(check, func(w *store.Renewal) { w.Token = 0 }), `invalid token: must not be zero`},
-			rule{name + " sequence", with(check, func(w *store.Renewal) { w.Seq = 0 }), `invalid sequence: must not be zero`},
-			rule{name + " value", with(check, func(w *store.Renewal) { w.Value = make([]byte, store.MaxValue+1) }), `invalid value: is 1048577 bytes long, more than 1048576`},
+			rule{name + " token", with(check, func(w *store.Renewal) { w.Token = 0 }), `invalid token for key "k": must not be zero`},
+			rule{name + " sequence", with(check, func(w *store.Renewal) { w.Seq = 0 }), `invalid sequence for key "k": must not be zero`},
+			rule{name + " value", with(check, func(w *store.Renewal) { w.Value = make([]byte, store.MaxValue+1) }), `invalid value for key "k": is 1048577 bytes long, more than 1048576`},
 		)
 	}
 	checkRules(t, both)
@@ -176,6 +176,6 @@ func TestDeletionNeedsAKeyAndALease(t *testing.T) {
 	checkRules(t, []rule{
 		{"sound", store.Deletion{Key: "key", Ref: store.ByToken(1)}.Check(), ""},
 		{"key", store.Deletion{Key: "leasehold:", Ref: store.ByToken(1)}.Check(), `invalid key "leasehold:": names that begin with "leasehold:" are the library's own`},
-		{"lease", store.Deletion{Key: "key"}.Check(), `invalid lease reference: must have either a token or a nonce`},
+		{"lease", store.Deletion{Key: "key"}.Check(), `invalid lease reference for key "key": must have either a token or a nonce`},
 	})
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -41,8 +42,11 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	if e.Err == nil {
+	switch {
+	case e.Err == nil:
 		return fmt.Sprintf("%s %q: %v", e.Op, e.Key, e.Condition)
+	case e.Condition == ErrUnavailable && errors.Is(e.Err, context.Canceled): // the store is not to blame
+		return fmt.Sprintf("%s %q: %v", e.Op, e.Key, e.Err)
 	}
 	return fmt.Sprintf("%s %q: %v: %v", e.Op, e.Key, e.Condition, e.Err)
 }
@@ -54,6 +58,18 @@ func (e *Error) Unwrap() []error {
 	}
 	return []error{e.Condition, e.Err}
 }
+
+// Lost returns the [ErrLost] of one verb on one key, for the backends. now is the token of the
+// record that is under the key, or zero if there is none.
+func Lost(op, key string, now Token) *Error {
+	e := &Error{Op: op, Key: key, Condition: ErrLost, Err: errNoRecord}
+	if now != 0 {
+		e.Err = fmt.Errorf("another lease has the key (token %d)", now)
+	}
+	return e
+}
+
+var errNoRecord = errors.New("there is no record: it was deleted, or expired")
 
 // HeldError reports that a key is held, with the live record and its time left. It
 // unwraps to [ErrHeld].
@@ -84,16 +100,21 @@ func (e *ForeignError) Unwrap() error { return ErrForeign }
 // InvalidError names an argument that breaks a rule. It unwraps to
 // [ErrInvalid].
 type InvalidError struct {
+	Key  string // the key that the argument was given with; empty if there is none, or if it is the key that is invalid
 	What string // the argument, e.g. "key"
 	Got  string // the given argument, quoted and shortened; may be empty
 	Rule string // the rule that it breaks
 }
 
 func (e *InvalidError) Error() string {
-	if e.Got == "" {
-		return fmt.Sprintf("invalid %s: %s", e.What, e.Rule)
+	what := e.What
+	if e.Got != "" {
+		what += " " + e.Got
 	}
-	return fmt.Sprintf("invalid %s %s: %s", e.What, e.Got, e.Rule)
+	if e.Key != "" {
+		what += " for key " + quote(e.Key)
+	}
+	return fmt.Sprintf("invalid %s: %s", what, e.Rule)
 }
 
 // Unwrap returns [ErrInvalid].

@@ -53,7 +53,7 @@ func recordUntilReleased(s *scene) {
 	if _, err := peer.Get(s.Context(), s.key); !errors.Is(err, store.ErrNotFound) {
 		s.Errorf("after the release: %v", err)
 	}
-	if held.Valid() || held.Err() != lease.ErrReleased {
+	if held.Valid() || !errors.Is(held.Err(), lease.ErrReleased) {
 		s.Errorf("after the release it is valid: %v, %v", held.Valid(), held.Err())
 	}
 }
@@ -331,7 +331,7 @@ func closeReleases(s *scene) {
 	if err := k.Close(s.Context()); err != nil {
 		s.Error(err)
 	}
-	if held.Valid() || held.Err() != lease.ErrReleased {
+	if held.Valid() || !errors.Is(held.Err(), lease.ErrReleased) {
 		s.Errorf("it is valid: %v, %v", held.Valid(), held.Err())
 	}
 	s.later(s.acquire(s.keep(long), "next"), held)

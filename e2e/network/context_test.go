@@ -219,7 +219,7 @@ func TestWaitingCallsAreBackOnTheirContext(t *testing.T) {
 		"Acquire with Wait": func(ctx context.Context, s *scene, waiting chan<- struct{}) error {
 			k := s.keep(&listener{Store: s.far, listens: waiting}, slow)
 			_, err := k.Acquire(ctx, theirs, []byte("mine"), lease.WithWait())
-			if !errors.Is(err, store.ErrHeld) {
+			if wait := new(lease.WaitError); !errors.As(err, &wait) || wait.Held.Record.Key != theirs {
 				s.Errorf("says %v, not who held the key", err)
 			}
 			return err

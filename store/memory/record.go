@@ -5,6 +5,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/ctxerr"
 	"github.com/leasehold-go/leasehold/store"
 )
 
@@ -14,7 +15,7 @@ const minSweep = 64
 // enter takes the lock, unless ctx has ended or the store is closed.
 func (s *Store) enter(ctx context.Context, op, key string) error {
 	if ctx.Err() != nil {
-		return &store.Error{Op: op, Key: key, Condition: store.ErrUnavailable, Err: context.Cause(ctx)}
+		return &store.Error{Op: op, Key: key, Condition: store.ErrUnavailable, Err: ctxerr.Of(ctx)}
 	}
 	s.mu.Lock()
 	if s.closed {
@@ -60,8 +61,10 @@ func (s *Store) sweep() {
 func (s *Store) held(op string, w store.Renewal) (*record, error) {
 	r := s.live(w.Key)
 	switch {
-	case r == nil || r.token != w.Token:
-		return nil, fail(op, w.Key, store.ErrLost)
+	case r == nil:
+		return nil, store.Lost(op, w.Key, 0)
+	case r.token != w.Token:
+		return nil, store.Lost(op, w.Key, r.token)
 	case len(w.Value) > 0 && w.Seq < r.seq:
 		return nil, fail(op, w.Key, store.ErrStale)
 	}
