@@ -29,13 +29,15 @@
 // directory kept elsewhere) can be wrong about a slot that moves or about a server that lost
 // its data, and a live record would be missing.
 //
-// A value is taken for the lease's own only if it is a string, its expiry is within a second
-// of the fence's, and it equals, byte for byte, the value that was written last. Whatever else
-// is under a key is foreign, and no verb writes over it. Of a value above 4 KiB a renew
-// without a value compares length and expiry, and the bytes once in a ttl: a foreign value
-// with both can be extended, never overwritten, for that long. A value of another length is
-// never read, and a foreign one above 4 KiB does not come with an error ([store.Record.Value]
-// is nil).
+// A value is taken for the lease's own only if it is a string with an expiry and equals, byte
+// for byte, the value that was written last, while the lease's time by its fence has not
+// passed. Whatever else is under a key is foreign, and no verb writes over it. A program that
+// writes the same bytes with another expiry, or changes the expiry, does not end the lease;
+// the next renew restores the ttl. Of a value above 4 KiB a renew without a value compares
+// length and expiry, and the bytes once in a ttl or if the expiry is not within a second of
+// the fence's: a foreign value with both can be extended, never overwritten, for that long. A
+// value of another length is never read, and a foreign one above 4 KiB does not come with an
+// error ([store.Record.Value] is nil).
 //
 // # The way to the server
 //
@@ -82,6 +84,11 @@
 // nothing happened), and so are a key that has no record, a List that comes upon either, and,
 // with [WithReplicaAck], a Create or Renew on the slot's new server. All that ends with the
 // move; no lease does.
+//
+// Redis moves times to live and not deadlines, so a key or its fence lives longer by the time
+// that its move took, which a huge value of the slot can make seconds. The next renew restores
+// both. If the holder dies before that renew, the value stays for those seconds after its ttl
+// and is foreign then.
 //
 // # Watching
 //
