@@ -171,6 +171,32 @@ func TestSettledCreateThatArrivesOnlyThenCreatesNothing(t *testing.T) {
 	})
 }
 
+// The first copy of a create is lost on its way, and comes only after the lease that its
+// second copy began was released and many others have held the key.
+func TestLateCopyOfARepeatedCreateCreatesNothing(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*lease.Keeper, lease.Lease) error{
+		"released": func(_ *lease.Keeper, held lease.Lease) error { return held.Release(context.Background()) },
+		"closed":   func(k *lease.Keeper, _ lease.Lease) error { return k.Close(context.Background()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			onEach(t, func(t *testing.T, l *line) {
+				k := l.keep(l.far, slow)
+				l.warm(k)
+				kept := l.On(network.ToServer, "mine", network.Cut, 1)
+				held := l.acquire(k, "mine")
+				l.want(name, end(k, held), nil)
+				for range 20 {
+					next := l.create(l.near, claim("another", long))
+					l.want("delete of another", l.near.Delete(t.Context(), key, store.ByToken(next.Token)), nil)
+				}
+				l.late(l, l.taken(kept))
+				l.wantValue("after the first copy", "")
+			})
+		})
+	}
+}
+
 // The trust in a term counts from before its create was sent, so that time on the
 // way there never makes it longer than the record's.
 func TestTrustCountsFromBeforeTheRequest(t *testing.T) {

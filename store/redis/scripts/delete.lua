@@ -29,7 +29,7 @@ return each(3, function(key, fence, token, nonce_and_mark, instance)
     local _, ours = inspect(f, key, fence, true)
     if ours then
       call('DEL', key) -- first, so that it is not refused when memory is out
-      call('SETRANGE', fence, 1, 'd')
+      call('SETRANGE', fence, 1, nonce == '' and 'd' or 'n')
       publish(ARGV[1] .. 'k:' .. key, '-' .. f.token)
       if f.store ~= instance then publish(ARGV[1] .. 's:' .. f.store, key) end
       return 1

@@ -5,7 +5,7 @@
 --   key    the value itself, a plain string with an expiry
 --   fence  a string beside it that outlives it, of these fields in turn:
 --            layout  1  '2'; a fence of another layout is refused, not guessed at
---            state   1  'l'; 'd' once the lease was deleted; 'n' once its nonce was deleted after it ended
+--            state   1  'l'; 'd' once the lease was deleted by its token, 'n' by its nonce
 --            token  16  of the newest lease, decimal
 --            nonce  16  of the create that began it, as bytes
 --            mark    8  the first bytes of the sha1 of that nonce
