@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -195,6 +197,45 @@ func TestLateCopyOfARepeatedCreateCreatesNothing(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Two thousand calls come and go on a held key while their creates are under way. Redis has
+// room to settle only some of these at a time; the key is as free afterwards as any.
+func TestManyCallersThatLeaveDuringTheirCreateBlockNoKey(t *testing.T) {
+	full.Only(t)
+	const callers = 2000
+	onEach(t, func(t *testing.T, l *line) {
+		holder := l.keep(l.near, slow)
+		held := l.acquire(holder, "holder")
+		k := l.keep(l.far, slow)
+		l.warm(k)
+		l.Delay(network.ToServer, 50*time.Millisecond)
+		var doubts atomic.Int64
+		var calls sync.WaitGroup
+		for i := range callers {
+			calls.Go(func() {
+				time.Sleep(time.Duration(i) * time.Second / callers)
+				ctx, cancel := context.WithTimeout(t.Context(), 60*time.Millisecond)
+				defer cancel()
+				if _, err := k.Acquire(ctx, key, []byte("caller")); errors.Is(err, store.ErrInDoubt) {
+					doubts.Add(1)
+				}
+			})
+		}
+		calls.Wait()
+		t.Logf("%d of %d creates in doubt", doubts.Load(), callers)
+		l.Delay(network.ToServer, 0)
+		k.Close(t.Context()) // which fails if there was no room
+		l.wantValue("of the holder", "holder")
+		l.want("release", held.Release(t.Context()), nil)
+		for range 5 {
+			l.want("release", l.acquire(holder, "next").Release(t.Context()), nil)
+			c := claim("other", long)
+			l.create(l.near, c)
+			l.want("delete by nonce", l.near.Delete(t.Context(), key, store.ByNonce(c.Nonce)), nil)
+		}
+		l.wantValue("at the end", "")
+	})
 }
 
 // The trust in a term counts from before its create was sent, so that time on the

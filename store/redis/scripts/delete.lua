@@ -16,7 +16,7 @@ local function settle(fence, mark)
   if stays and sub(text, at + 8, at + 17) >= now()[1] then return refuse(fence, 1) end
   local own = text ~= '' and sub(text, 1, WHOLE) -- or of a key that had no lease
     or '2d' .. string.rep('0', 16) .. string.rep('\0', 24) .. string.rep('0', WHOLE - 42)
-  call('SET', fence, own .. with_ended(text, mark, true), 'KEEPTTL')
+  call('SET', fence, own .. with_ended(text, mark, true, MOST), 'KEEPTTL')
   if call('PTTL', fence) < DAY then call('PEXPIRE', fence, DAY) end
   return 1
 end
