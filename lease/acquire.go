@@ -85,7 +85,7 @@ func (k *Keeper) create(ctx context.Context, claim store.Claim, o options) (*lea
 	for try := 1; ; try++ {
 		grant, err := k.createOnce(ctx, claim)
 		if err == nil {
-			return k.begin(claim, grant, o)
+			return k.begin(claim, grant, try > 1, o)
 		}
 		if errors.Is(err, store.ErrInDoubt) {
 			doubt = err
@@ -125,8 +125,11 @@ func (k *Keeper) createOnce(ctx context.Context, claim store.Claim) (store.Grant
 }
 
 // begin starts a lease, unless its window has already ended: the grant is then given back.
-func (k *Keeper) begin(claim store.Claim, grant store.Grant, o options) (*lease, error) {
+func (k *Keeper) begin(claim store.Claim, grant store.Grant, repeated bool, o options) (*lease, error) {
 	l := newLease(k, claim, grant, o.heartbeat)
+	if repeated {
+		l.nonce = claim.Nonce
+	}
 	if l.left(time.Now()) > 0 && k.schedule.add(l) {
 		return l, nil
 	}

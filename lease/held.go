@@ -19,6 +19,7 @@ type lease struct {
 	keeper    *Keeper
 	key       string
 	token     store.Token
+	nonce     store.Nonce     // of its create if that was repeated, else zero
 	heartbeat *heartbeatValue // nil without [WithHeartbeatValue]
 	turn      writeTurn
 	schedule  scheduled

@@ -32,7 +32,7 @@ func (l *lease) Release(ctx context.Context) error {
 	deadline := time.Now().Add(maxGrace)
 	mine := l.beginDelete()
 	if mine && ctx.Err() == nil {
-		err := l.keeper.removeOnce(ctx, l.key, store.ByToken(l.token))
+		err := l.keeper.removeOnce(ctx, l.key, l.ref())
 		if err == nil || !passing(err) {
 			l.finishDelete(err)
 			return err
@@ -45,9 +45,18 @@ func (l *lease) Release(ctx context.Context) error {
 	if !mine {
 		return l.awaitDelete(ctx)
 	}
-	err := l.keeper.remove(ctx, l.key, store.ByToken(l.token), !ended)
+	err := l.keeper.remove(ctx, l.key, l.ref(), !ended)
 	l.finishDelete(err)
 	return err
+}
+
+// ref names the lease in a delete: by its token, or by its nonce if the create was repeated,
+// because an earlier copy of that create can still be on its way to the store.
+func (l *lease) ref() store.LeaseRef {
+	if l.nonce != (store.Nonce{}) {
+		return store.ByNonce(l.nonce)
+	}
+	return store.ByToken(l.token)
 }
 
 // endByRelease ends the lease. It returns false if there is no record to delete, because the
@@ -109,7 +118,7 @@ func (l *lease) awaitDelete(ctx context.Context) error {
 			return &store.Error{Op: "delete", Key: l.key, Condition: store.ErrInDoubt, Err: ctxerr.Of(ctx)}
 		}
 	}
-	err := l.keeper.remove(ctx, l.key, store.ByToken(l.token), false)
+	err := l.keeper.remove(ctx, l.key, l.ref(), false)
 	l.finishDelete(err)
 	return err
 }
@@ -237,7 +246,7 @@ func (k *Keeper) deleteBatches(ctx context.Context, leases []*lease, result *Clo
 			defer func() { <-slots }()
 			deletions := make([]store.Deletion, len(batch))
 			for i, l := range batch {
-				deletions[i] = store.Deletion{Key: l.key, Ref: store.ByToken(l.token)}
+				deletions[i] = store.Deletion{Key: l.key, Ref: l.ref()}
 			}
 			ctx, cancel := context.WithTimeout(ctx, maxTry)
 			defer cancel()

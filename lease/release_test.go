@@ -216,3 +216,33 @@ func TestReleaseOfALeaseThatIsOverIsStillALoss(t *testing.T) {
 		}
 	})
 }
+
+// A copy of a create that was repeated can come after the release, so the delete names the nonce.
+func TestReleaseEndsEveryCopyOfARepeatedCreate(t *testing.T) {
+	for name, end := range map[string]func(*testing.T, *lease.Keeper, lease.Lease) error{
+		"release": func(t *testing.T, _ *lease.Keeper, held lease.Lease) error { return held.Release(t.Context()) },
+		"close":   func(t *testing.T, k *lease.Keeper, _ lease.Lease) error { return k.Close(t.Context()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := teststore.New()
+				k := keep(t, p)
+				p.Inject(teststore.Once(teststore.Drop), teststore.Create)
+				held := acquire(t, k, "k")
+				p.Inject(teststore.Once(teststore.Refuse), teststore.Delete)
+				if err := end(t, k, held); err != nil {
+					t.Fatal(err)
+				}
+				deletes := p.Sent(teststore.Delete)
+				for _, r := range deletes {
+					if r.Nonce != p.Sent(teststore.Create)[0].Nonce {
+						t.Errorf("deleted by %+v, want the nonce of the create", r)
+					}
+				}
+				if len(deletes) < 2 || value(t, p.Store, "k") != "" {
+					t.Errorf("%d deletes, holds %q", len(deletes), value(t, p.Store, "k"))
+				}
+			})
+		})
+	}
+}

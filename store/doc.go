@@ -25,7 +25,9 @@
 //   - A foreign value, which another program put under a key, is never taken for
 //     a record of this library and never overwritten: [ErrForeign]. A backend may
 //     declare that it extends one of equal length and TTL for up to one TTL before
-//     it notices. However large it is, it costs no other key anything.
+//     it notices, and that it takes the bytes of a live lease's own value, put there
+//     with another TTL, for the lease's record, whose TTL the next renew restores.
+//     However large a foreign value is, it costs no other key anything.
 //   - A definite answer (held, lost, foreign, ended, deleted) comes only from a
 //     server that could also have taken the write. A replica or a demoted master
 //     answers [ErrUnavailable].

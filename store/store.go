@@ -40,7 +40,9 @@ type Store interface {
 	// Delete ends a lease. It returns nil once no live record of that lease exists,
 	// whoever ended it, and never touches a record of another lease or of another
 	// program. A delete by nonce settles a create in doubt: once it has returned nil,
-	// that create can no longer have any effect.
+	// that create can no longer have any effect. A lease whose create was repeated is to be
+	// deleted by its nonce: an earlier copy of the create can still be on its way, and might
+	// come after the store has forgotten a nonce that was not deleted.
 	Delete(ctx context.Context, key string, ref LeaseRef) error
 
 	// Get returns the live record under a key, or [ErrNotFound]. A value that another

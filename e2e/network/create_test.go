@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -168,6 +170,71 @@ func TestSettledCreateThatArrivesOnlyThenCreatesNothing(t *testing.T) {
 		l.late(l, l.taken(kept))
 		l.wantValue("after it arrived", "")
 		l.create(l.near, claim("other", long))
+	})
+}
+
+// The first copy of a create is lost on its way, and comes only after the lease that its
+// second copy began was released and many others have held the key.
+func TestLateCopyOfARepeatedCreateCreatesNothing(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*lease.Keeper, lease.Lease) error{
+		"released": func(_ *lease.Keeper, held lease.Lease) error { return held.Release(context.Background()) },
+		"closed":   func(k *lease.Keeper, _ lease.Lease) error { return k.Close(context.Background()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			onEach(t, func(t *testing.T, l *line) {
+				k := l.keep(l.far, slow)
+				l.warm(k)
+				kept := l.On(network.ToServer, "mine", network.Cut, 1)
+				held := l.acquire(k, "mine")
+				l.want(name, end(k, held), nil)
+				for range 20 {
+					next := l.create(l.near, claim("another", long))
+					l.want("delete of another", l.near.Delete(t.Context(), key, store.ByToken(next.Token)), nil)
+				}
+				l.late(l, l.taken(kept))
+				l.wantValue("after the first copy", "")
+			})
+		})
+	}
+}
+
+// Two thousand calls come and go on a held key while their creates are under way. Redis has
+// room to settle only some of these at a time; the key is as free afterwards as any.
+func TestManyCallersThatLeaveDuringTheirCreateBlockNoKey(t *testing.T) {
+	full.Only(t)
+	const callers = 2000
+	onEach(t, func(t *testing.T, l *line) {
+		holder := l.keep(l.near, slow)
+		held := l.acquire(holder, "holder")
+		k := l.keep(l.far, slow)
+		l.warm(k)
+		l.Delay(network.ToServer, 50*time.Millisecond)
+		var doubts atomic.Int64
+		var calls sync.WaitGroup
+		for i := range callers {
+			calls.Go(func() {
+				time.Sleep(time.Duration(i) * time.Second / callers)
+				ctx, cancel := context.WithTimeout(t.Context(), 60*time.Millisecond)
+				defer cancel()
+				if _, err := k.Acquire(ctx, key, []byte("caller")); errors.Is(err, store.ErrInDoubt) {
+					doubts.Add(1)
+				}
+			})
+		}
+		calls.Wait()
+		t.Logf("%d of %d creates in doubt", doubts.Load(), callers)
+		l.Delay(network.ToServer, 0)
+		k.Close(t.Context()) // which fails if there was no room
+		l.wantValue("of the holder", "holder")
+		l.want("release", held.Release(t.Context()), nil)
+		for range 5 {
+			l.want("release", l.acquire(holder, "next").Release(t.Context()), nil)
+			c := claim("other", long)
+			l.create(l.near, c)
+			l.want("delete by nonce", l.near.Delete(t.Context(), key, store.ByNonce(c.Nonce)), nil)
+		}
+		l.wantValue("at the end", "")
 	})
 }
 

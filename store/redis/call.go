@@ -106,10 +106,11 @@ func newRange(index, from, end string, most int) *call {
 func (c *call) entry() bool { return c.script == nil && c.shares }
 
 // repeatable reports whether the call may be sent again without an answer: it reads, or makes
-// a change to an index that may be made twice.
+// a change to an index that may be made twice. The entry of a create is left to housekeeping,
+// so that a create in doubt does not wait for it.
 func (c *call) repeatable() bool {
 	const most = 2
-	return (c.script == nil || c.script == getScript || c.script == dropScript) && c.repeats < most
+	return (c.script == nil && !c.entry() || c.script == getScript || c.script == dropScript) && c.repeats < most
 }
 
 // key returns the first key, which tells the slot.

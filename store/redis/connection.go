@@ -51,6 +51,24 @@ func (c connection) readTimeout() time.Duration {
 	return c.cluster.Options().ReadTimeout
 }
 
+// bounded gives a client without timeouts those of a pipeline, because a connection that goes
+// dark would otherwise never end what is done over it. go-redis can do that only for the client
+// of a single server; the client of a Cluster is refused.
+func (c connection) bounded() (connection, error) {
+	if c.single != nil {
+		if o := c.single.Options(); o.ReadTimeout <= 0 || o.WriteTimeout <= 0 {
+			c.single = c.single.WithTimeout(maxPipeline)
+			c.client = c.single
+		}
+		return c, nil
+	}
+	if o := c.cluster.Options(); o.ReadTimeout <= 0 || o.WriteTimeout <= 0 {
+		return connection{}, &store.InvalidError{What: "timeouts of the client", Got: "none",
+			Rule: "ReadTimeout and WriteTimeout of a ClusterClient must be positive: over a connection that goes dark a call would never end"}
+	}
+	return c, nil
+}
+
 // address names the server, or the servers that the client of a Cluster was given.
 func (c connection) address() string {
 	if c.single != nil {

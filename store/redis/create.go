@@ -31,6 +31,9 @@ func (s *Store) create(ctx context.Context, claim store.Claim) (store.Grant, err
 	s.transport.do(ctx, c, entry)
 	token, err := c.number("create", claim.Key)
 	if err != nil {
+		if errors.Is(err, store.ErrEnded) {
+			s.index.sweepLater(claim.Key) // the entry went with the create
+		}
 		return store.Grant{}, s.withValue(ctx, err)
 	}
 	if _, err := entry.reply(); err != nil {

@@ -6,10 +6,11 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// Delete implements [store.Store]. A create by a nonce that had no record when it was deleted
-// is refused for five minutes; there is room for 999 such nonces of a key, and then
-// Delete is unavailable. Another nonce that has ended is known for a day, and as long as fewer than
-// sixteen later ones of its key have ended.
+// Delete implements [store.Store]. A create whose nonce was deleted is refused for five
+// minutes. There is room for 900 nonces of a key that had no record when they were deleted,
+// and then such a Delete is unavailable; none is forgotten early. The nonce of a lease that
+// ended otherwise is known for a day, and as long as fewer than sixteen later ones of its key
+// have ended.
 func (s *Store) Delete(ctx context.Context, key string, ref store.LeaseRef) error {
 	d := store.Deletion{Key: key, Ref: ref}
 	if err := d.Check(); err != nil {

@@ -22,6 +22,22 @@
 // each entry without a record. After a crash between record and entry a List can miss the
 // record for one ttl.
 //
+// # Memory after a lease
+//
+// A record that is deleted leaves its fence, and one that expires its entry too. Measured on
+// Redis 7.0 with keys of 13 bytes, a fence takes 340 bytes and an entry 120. The fence goes a
+// day and twice the ttl after the last renew, and does not grow while a key is used again, but
+// for 18 bytes for each create that a delete has settled in the last five minutes. So keys
+// that are used again cost 340 bytes each at all times. Jobs with a new key each, 100 a second,
+// leave 8.64 million fences in a day, 2.9 GB; let such jobs share keys if that is too much.
+//
+// A store that renews also looks at the entries that other processes left, 100 in half a
+// minute, and 100 in a second where a quarter of the last were without a record; on a Cluster
+// at 128 slots and at most 1,100 entries each time. To look at 100 entries costs a server a
+// quarter of a millisecond, so 1,000 such stores cost it less than a hundredth of its time.
+// Entries of 20,000 expired records are gone after 200 seconds with one such store, and after
+// 20 with ten.
+//
 // A List on a Cluster reads the index of every slot, 16384 in a few round trips to each
 // master; with a whole hash tag in the prefix, such as "{eu}:", it reads the index of that
 // tag's slot alone. No cheaper way is safe: a server refers only a command on a key to the
@@ -29,13 +45,15 @@
 // directory kept elsewhere) can be wrong about a slot that moves or about a server that lost
 // its data, and a live record would be missing.
 //
-// A value is taken for the lease's own only if it is a string, its expiry is within a second
-// of the fence's, and it equals, byte for byte, the value that was written last. Whatever else
-// is under a key is foreign, and no verb writes over it. Of a value above 4 KiB a renew
-// without a value compares length and expiry, and the bytes once in a ttl: a foreign value
-// with both can be extended, never overwritten, for that long. A value of another length is
-// never read, and a foreign one above 4 KiB does not come with an error ([store.Record.Value]
-// is nil).
+// A value is taken for the lease's own only if it is a string with an expiry and equals, byte
+// for byte, the value that was written last, while the lease's time by its fence has not
+// passed. Whatever else is under a key is foreign, and no verb writes over it. A program that
+// writes the same bytes with another expiry, or changes the expiry, does not end the lease;
+// the next renew restores the ttl. Of a value above 4 KiB a renew without a value compares
+// length and expiry, and the bytes once in a ttl or if the expiry is not within a second of
+// the fence's: a foreign value with both can be extended, never overwritten, for that long. A
+// value of another length is never read, and a foreign one above 4 KiB does not come with an
+// error ([store.Record.Value] is nil).
 //
 // # The way to the server
 //
@@ -62,9 +80,14 @@
 // go-redis's own retries are off for them, so that an error says whether the server may have
 // been reached. A refusal comes only from a server that takes writes.
 //
-// A token is the larger of its predecessor plus one and the server's clock in
-// microseconds, so that tokens also grow when all data was lost, unless the
-// clock went back too.
+// A token is the larger of its predecessor plus one and the server's clock in microseconds. The
+// clock that counts is that of the master which runs the create; no client's clock does. The
+// predecessor is in the fence. So tokens of a key grow whatever the clocks do as long as its
+// fence has the last token, and also when all data was lost, unless the clock went back too.
+// They go back only if the fence lacks the last token and the clock is behind it: after a
+// failover to a replica that had not received the last create, and whose clock is behind the
+// old master's by more than the time since that create. Keep the clocks of masters and
+// replicas together (NTP), and see [WithReplicaAck].
 //
 // # Limits of the guarantees
 //
@@ -82,6 +105,11 @@
 // nothing happened), and so are a key that has no record, a List that comes upon either, and,
 // with [WithReplicaAck], a Create or Renew on the slot's new server. All that ends with the
 // move; no lease does.
+//
+// Redis moves times to live and not deadlines, so a key or its fence lives longer by the time
+// that its move took, which a huge value of the slot can make seconds. The next renew restores
+// both. If the holder dies before that renew, the value stays for those seconds after its ttl
+// and is foreign then.
 //
 // # Watching
 //

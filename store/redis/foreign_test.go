@@ -1,7 +1,10 @@
 package redisstore_test
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,9 +29,7 @@ var foreign = map[string]struct {
 	"SET KEEPTTL over ours":    {func(b *bench) { b.do("SET", "key", "theirs", "KEEPTTL") }, false, 0, false},
 	"APPEND to ours":           {func(b *bench) { b.do("APPEND", "key", "!") }, false, 0, false},
 	"our value with no expiry": {func(b *bench) { b.do("SET", "key", "first") }, false, store.Forever, false},
-	"our value, other expiry":  {func(b *bench) { b.do("SET", "key", "first", "PX", (ttl - 2*time.Second).Milliseconds()) }, false, ttl - 2*time.Second, false},
 	"PERSIST of ours":          {func(b *bench) { b.do("PERSIST", "key") }, false, store.Forever, false},
-	"EXPIRE of ours":           {func(b *bench) { b.do("EXPIRE", "key", 600) }, false, 600 * time.Second, false},
 	"a list":                   {func(b *bench) { b.do("DEL", "key"); b.do("RPUSH", "key", "a", "b") }, false, store.Forever, true},
 	"a hash":                   {func(b *bench) { b.do("DEL", "key"); b.do("HSET", "key", "a", "b") }, true, store.Forever, true},
 	"a list with ttl":          {func(b *bench) { b.do("RPUSH", "key", "a"); b.do("EXPIRE", "key", 30) }, true, 30 * time.Second, true},
@@ -93,6 +94,73 @@ func checkForeign(t testing.TB, verb string, err error, left time.Duration, opaq
 	const rounding = time.Millisecond
 	if r.Left-rounding > left || r.Left <= left-10*time.Second {
 		t.Errorf("%s: %v left, want %v", verb, r.Left, left)
+	}
+}
+
+// Another expiry of a live lease's own value is no other program's value: the lease goes on,
+// and its next renew restores both times to live.
+func TestAnotherExpiryEndsNoLease(t *testing.T) {
+	for name, change := range map[string]func(*bench, string){
+		"SET EX of the same bytes": func(b *bench, value string) { b.do("SET", "key", value, "EX", 30) },
+		"EXPIRE to less":           func(b *bench, _ string) { b.do("EXPIRE", "key", 30) },
+		"EXPIRE to more":           func(b *bench, _ string) { b.do("EXPIRE", "key", 600) },
+		"EXPIRE of the fence":      func(b *bench, _ string) { b.do("EXPIRE", b.fence("key"), 10*24*60*60) },
+	} {
+		for _, size := range []int{10, store.MaxValue} {
+			t.Run(fmt.Sprintf("%s, %d bytes", name, size), func(t *testing.T) {
+				t.Parallel()
+				b := start(t)
+				mine := claim("key")
+				mine.Value = bytes.Repeat([]byte("v"), size)
+				grant := b.create(mine)
+				change(b, string(mine.Value))
+
+				r, err := b.Get(t.Context(), "key")
+				if err != nil || r.Token != grant.Token || r.Left <= 0 || r.Left > ttl {
+					t.Errorf("get: token %d with %v left, %v; want token %d", r.Token, r.Left, err, grant.Token)
+				}
+				_, err = b.Create(t.Context(), claim("key"))
+				want(t, "create of another", err, store.ErrHeld)
+				_, err = b.Create(t.Context(), mine)
+				want(t, "the same create", err, nil)
+				b.wantTimes("the same create")
+				change(b, string(mine.Value))
+				want(t, "renew", b.renew(store.Renewal{Key: "key", Token: grant.Token}).Err, nil)
+				b.wantTimes("renew")
+				change(b, string(mine.Value))
+				want(t, "renew with a value", b.renew(store.Renewal{Key: "key", Token: grant.Token, Seq: 1, Value: mine.Value}).Err, nil)
+				b.wantTimes("renew with a value")
+				change(b, string(mine.Value))
+				want(t, "update", b.Update(t.Context(), store.Update{Key: "key", Token: grant.Token, Seq: 2, Value: []byte("second")}), nil)
+				change(b, "second")
+				want(t, "delete", b.Delete(t.Context(), "key", store.ByToken(grant.Token)), nil)
+				if got := b.value("key"); got != "" {
+					t.Errorf("delete left %.20q", got)
+				}
+			})
+		}
+	}
+}
+
+// A value of another length or content is foreign also if its expiry is another.
+func TestAnotherExpiryIsNoProofOfOurs(t *testing.T) {
+	b := start(t)
+	mine := claim("key")
+	mine.Value = bytes.Repeat([]byte("v"), 1<<16)
+	token := b.create(mine).Token
+	b.do("SET", "key", strings.Repeat("x", 1<<16), "EX", 30)
+	want(t, "renew", b.renew(store.Renewal{Key: "key", Token: token}).Err, store.ErrForeign)
+}
+
+// wantTimes fails unless key and fence have the times to live that a renew gives them.
+func (b *bench) wantTimes(after string) {
+	b.Helper()
+	key, fence := b.plain.PTTL(b.Context(), "key").Val(), b.plain.PTTL(b.Context(), b.fence("key")).Val()
+	if most := ttl + time.Millisecond; key > most || key <= most-20*time.Second {
+		b.Errorf("after %s the key has %v left, want %v", after, key, ttl)
+	}
+	if most := 24*time.Hour + 3*ttl + time.Millisecond; fence > most || fence <= most-20*time.Second {
+		b.Errorf("after %s the fence has %v left, want %v", after, fence, most)
 	}
 }
 

@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"slices"
@@ -13,7 +14,8 @@ import (
 // index keeps the names of keys where List looks for them. An entry is written beside its
 // record and not by the same script, so that trouble with one is none of the other. After a
 // crash between the two an entry can be missing until the record is renewed; the entry of a
-// record that has gone stays until housekeeping or a List finds it.
+// record that has gone stays until housekeeping or a List finds it: a round looks at the
+// records that its own store has deleted, and at a page of the entries of all stores; see walk.
 type index struct {
 	layout    layout
 	transport *transport
@@ -23,6 +25,12 @@ type index struct {
 	gone    map[string]struct{} // keys whose entry is to go if there is no record
 	timer   *time.Timer         // of the next round of housekeeping; nil if none is due
 	closed  bool
+
+	// Where the next walk begins, and not before when. Rounds alone, which never overlap, use
+	// them.
+	slot     int
+	from     string // as in a cursor; "" before the first walk
+	walkFrom time.Time
 }
 
 const (
@@ -30,6 +38,11 @@ const (
 	houseLimit = 5 * time.Second // for one
 	houseItems = 1 << 12         // beyond which a round comes at once
 	entryCost  = 128
+
+	walkPage  = maxCallKeys      // entries of an index that a round looks at
+	walkSlots = 128              // indices of a Cluster that it looks at
+	walkMost  = 1000             // and their entries, beyond which it looks at no further index
+	walkPause = 30 * time.Second // until the next walk, after one that found few entries to take out
 )
 
 func newIndex(l layout, t *transport) *index {
@@ -91,6 +104,7 @@ func (x *index) keepHouse() {
 	defer cancel()
 	x.write(ctx, missing)
 	x.sweep(ctx, gone)
+	x.walk(ctx, missing)
 
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -137,6 +151,60 @@ func (x *index) write(ctx context.Context, missing map[string]struct{}) {
 				x.missing[key] = struct{}{}
 			}
 		}
+	}
+}
+
+// walk looks at the next page of entries of all stores and takes out the keys without a record:
+// leases that expired leave such entries. The next round goes on if a quarter
+// of the page was such; else there is a pause. The first walk begins at a key of the store's
+// own, so that the stores of many processes do not all look at the same entries.
+func (x *index) walk(ctx context.Context, own map[string]struct{}) {
+	if time.Now().Before(x.walkFrom) {
+		return
+	}
+	if x.from == "" {
+		for key := range own {
+			x.slot, x.from = slotOf(key), "["+key
+			break
+		}
+	}
+	calls := make([]*call, 1)
+	if x.layout.slotted {
+		calls = make([]*call, walkSlots)
+	}
+	from := cmp.Or(x.from, "-")
+	for i := range calls {
+		calls[i] = newRange(x.layout.index((x.slot+i)%slots), from, "+", walkPage)
+		from = "-"
+	}
+	x.transport.do(ctx, calls...)
+	var looks []*call
+	seen, dropped := 0, 0
+	first := x.slot
+	for i, c := range calls {
+		keys, _ := c.page() // nil if the server has too much to do, or the slot moves
+		seen += len(keys)
+		index := x.layout.index((first + i) % slots)
+		if len(keys) > 0 {
+			looks = append(looks, x.drop(index, keys))
+		}
+		x.slot, x.from = (first+i+1)%slots, "-"
+		if len(keys) == walkPage {
+			x.slot, x.from = (first+i)%slots, "("+keys[walkPage-1]
+			break
+		}
+		if seen >= walkMost {
+			break
+		}
+	}
+	x.transport.do(ctx, looks...)
+	for _, look := range looks {
+		answer, _ := look.reply()
+		n, _ := answer.(int64)
+		dropped += int(n)
+	}
+	if dropped == 0 || dropped*4 < seen {
+		x.walkFrom = time.Now().Add(walkPause)
 	}
 }
 

@@ -112,6 +112,22 @@ func ring(t *testing.T, b *bench) *redis.Ring {
 	return r
 }
 
+// No timeout of the store's own can end what a Cluster's client does.
+func TestClusterClientWithoutTimeouts(t *testing.T) {
+	for name, o := range map[string]redis.ClusterOptions{
+		"no read timeout": {ReadTimeout: -1}, "no write timeout": {WriteTimeout: -1}, "no deadlines": {ReadTimeout: -2},
+	} {
+		o.Addrs = []string{"127.0.0.1:1"} // which is not asked
+		client := redis.NewClusterClient(&o)
+		_, err := redisstore.New(t.Context(), client)
+		wantInvalid(t, err, "timeouts of the client")
+		if err != nil && !strings.Contains(err.Error(), "ReadTimeout and WriteTimeout") {
+			t.Errorf("%s: %v", name, err)
+		}
+		client.Close()
+	}
+}
+
 func wantInvalid(t *testing.T, err error, what string) {
 	t.Helper()
 	var invalid *store.InvalidError

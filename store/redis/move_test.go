@@ -1,6 +1,7 @@
 package redisstore_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -216,6 +217,8 @@ func TestSlotsOnTheMove(t *testing.T) {
 	t.Run("documented rights", func(t *testing.T) { m.in(t).testRightsOnTheMove() })
 	t.Run("ended on its way", func(t *testing.T) { m.in(t).testEndOnTheMove() })
 	t.Run("new on its way", func(t *testing.T) { m.in(t).testNewOnTheMove() })
+	t.Run("with a longer time to live", func(t *testing.T) { m.in(t).testShiftOnTheMove("key", store.MaxValue) })
+	t.Run("with a longer time of the fence", func(t *testing.T) { m.in(t).testShiftOnTheMove("fence", 10) })
 	t.Run("replicas to wait for", func(t *testing.T) { m.in(t).testReplicasOnTheMove() })
 }
 
@@ -291,6 +294,45 @@ func (m *mover) testNewOnTheMove() {
 	_, err = m.Get(m.Context(), c.Key)
 	want(m, "get after the move", err, store.ErrNotFound)
 	m.try("after the move", true, c, m.create(c).Token)
+}
+
+// A move takes a moment for each name, and a name lives longer by that moment. The target is
+// slow here because it stands still; a huge value before the name has the same effect.
+func (m *mover) testShiftOnTheMove(late string, size int) {
+	target := m.cluster.Masters[1]
+	const day = 24 * time.Hour
+	var c store.Claim
+	var token store.Token
+	eventually(m, "a move adds more than a second to one time to live", func() bool {
+		tag, slot := m.tag()
+		c = long("{" + tag + "}:key")
+		c.Value = bytes.Repeat([]byte("v"), size)
+		token = m.create(c).Token
+		move := m.move(slot)
+		last := part(move.Left(), late)
+		for _, kind := range []string{"key", "fence", "index"} {
+			if kind != late {
+				move.Carry(part(move.Left(), kind)...)
+			}
+		}
+		target.Pause()
+		resumed := make(chan struct{})
+		go func() {
+			defer close(resumed)
+			time.Sleep(2 * time.Second)
+			target.Resume()
+		}()
+		move.Carry(last...)
+		<-resumed
+		move.Finish()
+		fence, err := m.nodes[1].Keys(m.Context(), "leasehold:*}:f:{"+tag+"}:key").Result()
+		check(m, err)
+		shift := m.nodes[1].PTTL(m.Context(), c.Key).Val() + day + 2*c.TTL - m.nodes[1].PTTL(m.Context(), fence[0]).Val()
+		return shift.Abs() > time.Second
+	})
+	m.try("after the move", true, c, token)
+	want(m, "delete", m.Delete(m.Context(), c.Key, store.ByToken(token)), nil)
+	m.create(long(c.Key))
 }
 
 func (m *mover) testRightsOnTheMove() {

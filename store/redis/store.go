@@ -37,7 +37,8 @@ var (
 // a record of the library's own. A server that does not fit is a *[ServerError]; a nil client
 // or a bad option is a *[store.InvalidError].
 //
-// The client stays the caller's. A *redis.Client and a *redis.ClusterClient will
+// The client stays the caller's. What it does without timeouts of its own the store ends after
+// three seconds; a Cluster's client without timeouts is a *[store.InvalidError]. A *redis.Client and a *redis.ClusterClient will
 // do, so redis.NewUniversalClient's will.
 func New(ctx context.Context, client redis.UniversalClient, opts ...Option) (*Store, error) {
 	conn, err := connect(client)
@@ -49,6 +50,9 @@ func New(ctx context.Context, client redis.UniversalClient, opts ...Option) (*St
 		opt(&o)
 	}
 	if err := o.check(conn.readTimeout()); err != nil {
+		return nil, err
+	}
+	if conn, err = conn.bounded(); err != nil {
 		return nil, err
 	}
 	clustered, err := conn.check(ctx, o)
@@ -68,7 +72,7 @@ func newStore(conn connection, l layout, acks replicas) *Store {
 
 // Close ends every watch, answers calls that are not sent yet with [store.ErrClosed] (but
 // sends deletes), waits for those under way, and joins the store's goroutines. A call can take
-// as long as the client's own timeouts. Afterwards every verb returns [store.ErrClosed]. Close
+// as long as the client's own timeouts, or three seconds if it has none. Afterwards every verb returns [store.ErrClosed]. Close
 // may be called again. It does not close the client.
 func (s *Store) Close() error {
 	s.listener.close()

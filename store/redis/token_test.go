@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"fmt"
+	"net"
 	"testing"
 
 	"github.com/leasehold-go/leasehold/store"
@@ -49,6 +50,38 @@ func TestTokenFollowsItsPredecessor(t *testing.T) {
 	r, err := b.Get(t.Context(), "key")
 	if err != nil || r.Token != ahead+1 {
 		t.Errorf("get: %+v, %v", r, err)
+	}
+}
+
+// Tokens from a master whose clock is eleven days ahead. After a failover the tokens of a key
+// go on growing if the new master has the fence with the last one; else its own clock counts,
+// and they go back.
+func TestTokensAfterAFailoverToAClockThatIsBehind(t *testing.T) {
+	master, replica := start(t), start(t)
+	const ahead = store.Token(1_000_000_000_000)
+	hold := func(key string) store.Token {
+		token := master.hold(key).Token + ahead
+		master.setField(key, "token", fmt.Sprintf("%016d", token))
+		master.do("DEL", key)
+		return token
+	}
+	known := hold("known")
+	host, port, _ := net.SplitHostPort(master.server.Addr())
+	replica.do("REPLICAOF", host, port)
+	eventually(t, "the replica has the fence", func() bool {
+		names := replica.plain.Keys(t.Context(), "leasehold:*}:f:known").Val()
+		return len(names) == 1 && replica.value(names[0]) == master.value(names[0])
+	})
+	replica.do("REPLICAOF", "NO", "ONE")
+	unknown := hold("unknown")
+
+	if got := replica.hold("known").Token; got != known+1 {
+		t.Errorf("token %d after %d, which the new master knows", got, known)
+	}
+	got := replica.hold("unknown").Token
+	now := store.Token(replica.plain.Time(t.Context()).Val().UnixMicro())
+	if got > now || got >= unknown {
+		t.Errorf("token %d after %d, which the new master does not know; its clock says %d", got, unknown, now)
 	}
 }
 

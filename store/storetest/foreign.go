@@ -36,7 +36,7 @@ var foreignLaw = law{
 		{name: "ARecordOverwrittenKeepingItsExpiry", needs: []need{overwrite}, run: overwritten(func(c *trial, key string) { c.Outsider.Overwrite(key, []byte("foreign")) })},
 		{name: "ARecordOverwrittenWithAnotherType", needs: []need{putOther}, run: overwritten(putAnotherType)},
 		{name: "ARecordOverwrittenWithItsValueWithoutExpiry", needs: []need{outsider}, run: overwritten(put("first", store.Forever))},
-		{name: "ARecordOverwrittenWithItsValueForLess", needs: []need{outsider}, run: overwritten(put("first", lessThanLong))},
+		{name: "ARecordOverwrittenWithItsValueForLess", needs: []need{outsider}, run: overwrittenWithItself},
 		{name: "PutAfterARecordExpired", needs: []need{outsider}, run: putAfter((*trial).expire, "foreign")},
 		{name: "SameValuePutAfterARecordExpired", needs: []need{outsider}, run: putAfter((*trial).expire, "first")},
 		{name: "SameValuePutAfterARecordWasDeleted", needs: []need{outsider}, run: putAfter(deleteLease, "first")},
@@ -170,6 +170,34 @@ func overwritten(put func(*trial, string)) func(*trial) {
 		c.want("renew after a foreign value", c.renew(t.renewal()).Err, store.ErrLost)
 		c.wantNone("after a foreign value", "key")
 	}
+}
+
+// overwrittenWithItself is the case of another program that puts the value of a live lease
+// with another TTL. A backend may know its records by their content and keep the lease; its
+// next renew restores the TTL then. For any other backend the value is foreign.
+func overwrittenWithItself(c *trial) {
+	again := put("first", lessThanLong)
+	t := c.hold("key")
+	again(c, "key")
+	if c.get("key").Foreign() {
+		c.Outsider.Delete("key")
+		overwritten(again)(c)
+		return
+	}
+	c.wantRecord("put again by another program", "key", "first", t.Token)
+	_, err := c.Store.Create(c.Context(), claim("key", long))
+	c.want("create of another", err, store.ErrHeld)
+	for _, renewal := range []store.Renewal{t.renewal(), t.renewalWith(1, "first")} {
+		again(c, "key")
+		if err := c.renew(renewal).Err; err != nil {
+			c.failf("renew of a record whose value another program put again: %v", err)
+		}
+		if _, left := c.Outsider.Get("key"); left == store.Forever || left <= lessThanLong {
+			c.failf("after a renew the outsider reads %s, want the TTL of the lease", store.Left(left))
+		}
+	}
+	c.delete("key", byToken(t))
+	c.wantNone("deleted after another program had put it again", "key")
 }
 
 // putAfter has another program put a value with the lease's TTL where a lease has ended.

@@ -25,7 +25,7 @@ local function list_after(text, last)
   if last >= '9007199254740991' then error('leasehold: the tokens of this key are used up', 0) end
   if last == '' then return '000' end
   if last == '0000000000000000' then return sub(text, WHOLE + 1) end -- of a key that had no lease
-  return with_ended(text, sub(text, 35, 42), sub(text, 2, 2) == 'n')
+  return with_ended(text, sub(text, 35, 42), sub(text, 2, 2) == 'n', ALL)
 end
 
 return each(4, function(key, fence, begun, value, expiry, fence_expiry)

@@ -16,7 +16,7 @@ local function settle(fence, mark)
   if stays and sub(text, at + 8, at + 17) >= now()[1] then return refuse(fence, 1) end
   local own = text ~= '' and sub(text, 1, WHOLE) -- or of a key that had no lease
     or '2d' .. string.rep('0', 16) .. string.rep('\0', 24) .. string.rep('0', WHOLE - 42)
-  call('SET', fence, own .. with_ended(text, mark, true), 'KEEPTTL')
+  call('SET', fence, own .. with_ended(text, mark, true, MOST), 'KEEPTTL')
   if call('PTTL', fence) < DAY then call('PEXPIRE', fence, DAY) end
   return 1
 end
@@ -29,7 +29,7 @@ return each(3, function(key, fence, token, nonce_and_mark, instance)
     local _, ours = inspect(f, key, fence, true)
     if ours then
       call('DEL', key) -- first, so that it is not refused when memory is out
-      call('SETRANGE', fence, 1, 'd')
+      call('SETRANGE', fence, 1, nonce == '' and 'd' or 'n')
       publish(ARGV[1] .. 'k:' .. key, '-' .. f.token)
       if f.store ~= instance then publish(ARGV[1] .. 's:' .. f.store, key) end
       return 1

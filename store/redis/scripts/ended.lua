@@ -2,10 +2,11 @@
 -- twice, by the marks of their nonces. There are three digits, the number of marks that have
 -- to stay; then these, newest first, each with the time in seconds until which it stays, ten
 -- digits; then the marks of the newest COUNT others. A mark has to stay for as long as a
--- message of its create can be under way if the nonce was deleted while it had no record. If
--- there is no room for another such, the call is refused.
+-- message of its create can be under way if its nonce was deleted. There is room for MOST such
+-- by deletes of nonces without a record; the last places are kept for nonces of leases, so that
+-- the key can still be had. A call that finds no room is refused.
 
-local COUNT, MOST, LIFE = 16, 999, 5 * 60
+local COUNT, MOST, ALL, LIFE = 16, 900, 999, 5 * 60
 
 -- now is the server's time, as TIME says it, asked once in a script.
 local time
@@ -17,8 +18,9 @@ end
 -- knows returns where the list of a fence has a mark, or nil.
 local function knows(text, mark) return string.find(text, mark, WHOLE + 4, true) end
 
--- with_ended returns the list of a fence with one mark more, which has to stay or not.
-local function with_ended(text, mark, stays)
+-- with_ended returns the list of a fence with one mark more, which has to stay or not, and so
+-- many that have to stay at most.
+local function with_ended(text, mark, stays, most)
   local number = sub(text, WHOLE + 1, WHOLE + 3)
   if number == '' then number = '000' end
   if number == '000' and not stays then
@@ -29,7 +31,7 @@ local function with_ended(text, mark, stays)
   for at = WHOLE + 4, others - 1, 18 do
     if sub(text, at + 8, at + 17) >= moment then list[#list + 1] = sub(text, at, at + 17) end
   end
-  if #list - 1 > MOST then error('leasehold: too many creates of this key were settled just now', 0) end
+  if stays and #list - 1 > most then error('leasehold: too many creates of this key were settled just now', 0) end
   list[1] = string.format('%03d', #list - 1)
   if not stays then list[#list + 1] = mark end
   list[#list + 1] = sub(text, others, others + 8 * (stays and COUNT or COUNT - 1) - 1)

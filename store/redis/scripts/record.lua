@@ -5,7 +5,7 @@
 --   key    the value itself, a plain string with an expiry
 --   fence  a string beside it that outlives it, of these fields in turn:
 --            layout  1  '2'; a fence of another layout is refused, not guessed at
---            state   1  'l'; 'd' once the lease was deleted; 'n' once its nonce was deleted after it ended
+--            state   1  'l'; 'd' once the lease was deleted by its token, 'n' by its nonce
 --            token  16  of the newest lease, decimal
 --            nonce  16  of the create that began it, as bytes
 --            mark    8  the first bytes of the sha1 of that nonce
@@ -17,8 +17,8 @@
 --            ended   -  creates whose leases have ended; see ended.lua
 --
 -- The key lives for ttl and a millisecond, because Redis cuts off part of one. The fence
--- always expires a constant time after it, DAY + 2 * ttl: when a slot moves, Redis carries
--- times to live and not deadlines.
+-- expires a constant time after it, DAY + 2 * ttl: when a slot moves, Redis carries times to
+-- live and not deadlines. A renew sets both again, so that the distance is right once more.
 --
 -- A script answers a success with a number and a refusal with an array whose first
 -- element is the reason. A refusal is a definite answer, so only a server that could
@@ -92,19 +92,21 @@ end
 
 -- inspect looks at what lies under a key. It returns the time left in ms, -1 for no
 -- expiry, or nil if nothing is there (a value in its last millisecond counts as gone), and
--- whether it is what the fence's lease wrote: the lease's own time has not passed, the
--- two expiries have their distance, within a second, and the value is the one written last.
--- A value of more than SMALL bytes is compared by its length, and by its content if whole is
--- true or once in each ttl; a value of another length is never read.
+-- whether it is what the fence's lease wrote: the lease's own time has not passed, there is
+-- an expiry, and the value is the one written last. A value of more than SMALL bytes is
+-- compared by its length, and by its content if whole is true, or once in each ttl, or if the
+-- two expiries are not at their distance within a second. A distance alone ends no lease: a
+-- move of the slot can add to one of the two times to live and not to the other. It never
+-- takes from one, so a lease whose own time has passed in the fence is over.
 local function inspect(f, key, fence, whole)
   local alive = f and f.state == 'l'
   local own = alive and call('PTTL', fence) - (DAY + 2 * f.ttl) -- first: time goes on in a script of Redis 7.0
   local left = call('PTTL', key)
   if left == -2 or left == 0 then return nil, false end
-  if not alive or left < 0 or own <= 0 or math.abs(own - left) > 1000 then return left, false end
+  if not alive or left < 0 or own <= 0 then return left, false end
   if f.length > SMALL then
     if typed('STRLEN', key) ~= f.length then return left, false end
-    if not whole then
+    if not whole and math.abs(own - left) <= 1000 then
       local time = call('TIME')
       local now = time[1] * 1000 + math.floor(time[2] / 1000)
       if math.floor(now / f.ttl) == math.floor((now - f.ttl + left) / f.ttl) then return left, true end
