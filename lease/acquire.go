@@ -16,11 +16,11 @@ const creates = 3
 
 // Acquire creates the record of a key, with a value, and returns the new lease.
 //
-// It fails with *[store.HeldError] while another holds the key, unless it is told
-// to wait ([WithWait]); then with *[WaitError] if the wait is cut short; with *[store.ForeignError] if another program put a value there;
-// with *[store.InvalidError] for a key or a value that breaks a rule; with
-// [store.ErrUnavailable] if nothing happened, and with [store.ErrInDoubt] if the
-// record may have been created. A create in doubt is settled in the background: its record
+// It fails with *[store.HeldError] while another holds the key, unless it is told to wait
+// ([WithWait]), and then with *[WaitError] if the wait is cut short; with
+// *[store.ForeignError] if another program put a value there; with *[store.InvalidError] for
+// a key or a value that breaks a rule; with [store.ErrUnavailable] if nothing happened, and
+// with [store.ErrInDoubt] if the record may have been created. A create in doubt is settled in the background: its record
 // is deleted if it exists.
 func (k *Keeper) Acquire(ctx context.Context, key string, value []byte, opts ...Option) (Lease, error) {
 	var o options
