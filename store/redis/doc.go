@@ -86,7 +86,8 @@
 // # Watching
 //
 // Every script that changes a value publishes that on the channel of its key,
-// "leasehold:<database>:k:<key>". A watch of one key subscribes to that channel; a watch
+// "leasehold:<database>:k:<key>"; the server tells which database the client selects. A watch
+// of one key subscribes to that channel; a watch
 // of a prefix subscribes to the pattern "leasehold:*", because a user's rights to channels
 // allow no narrower one. One connection listens for all watches of a store. Published
 // messages can be lost, so a watch also reads everything again once in the longest time
@@ -97,11 +98,17 @@
 // A delete of a record that another store created is told to that store on a channel of
 // its own, for [Store.Deletions]: a holder hears of nobody else's deletes.
 //
+// A subscription can be on a server that answers and hears nothing: after a failover the old
+// master can go on for ten seconds and more. So a store that listens publishes a message to its
+// own channel every three seconds, through a master. If it has not come back after three more,
+// the store subscribes anew and reads everything again. It does not know of what was published
+// until then, six seconds at most.
+//
 // # Rights
 //
 // A user with an access control list needs its own keys and leasehold:*, the
-// channels leasehold:* to watch promptly, and the commands info, ping, evalsha,
-// eval, time, get, getex, getrange, strlen, set, setrange, del, exists, pttl, pexpire,
-// zadd, zrem, zscore, zrangebylex, publish, subscribe and psubscribe (for
+// channels leasehold:* to tell others of its changes and to watch promptly, and the commands
+// info, evalsha, eval, time, get, getex, getrange, strlen, set, setrange, del, exists, pttl, pexpire,
+// zadd, zrem, zscore, zrangebylex, publish, subscribe, psubscribe and client|info (for
 // [WithReplicaAck] also wait; on a Cluster also cluster|slots and asking).
 package redisstore

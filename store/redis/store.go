@@ -51,11 +51,11 @@ func New(ctx context.Context, client redis.UniversalClient, opts ...Option) (*St
 	if err := o.check(conn.readTimeout()); err != nil {
 		return nil, err
 	}
-	clustered, err := conn.check(ctx, o)
+	database, clustered, err := conn.check(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	return newStore(conn, newLayout(store.Reserved, conn.database(), clustered), o.replicas), nil
+	return newStore(conn, newLayout(store.Reserved, database, clustered), o.replicas), nil
 }
 
 func newStore(conn connection, l layout, acks replicas) *Store {
