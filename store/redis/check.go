@@ -62,6 +62,14 @@ func remedy(step string, err error) string {
 		return "the user lacks a right; the doc of package redisstore lists them"
 	case redis.IsReadOnlyError(err):
 		return "the server must be a master"
+	case strings.Contains(err.Error(), "maintnotifications"), strings.Contains(err.Error(), "maint_notifications"):
+		return "the server has no maintenance notifications: set MaintNotificationsConfig.Mode in the client's options to auto or disabled"
+	case strings.Contains(err.Error(), "cluster support disabled"):
+		return "the server is no node of a Cluster: use redis.NewClient"
+	case strings.Contains(err.Error(), "unknown command"), strings.Contains(err.Error(), "nknown Redis command"):
+		return "the server must know this command: use Redis 6.2 or later or Valkey, without rename-command"
+	case !isNoReply(err):
+		return "must not be refused"
 	}
 	return "must answer"
 }
@@ -164,6 +172,8 @@ func (s server) check(clusterClient, allowEviction bool) error {
 		ok         bool
 		what, rule string
 	}{
+		{s.facts["redis_version"] != "", "redis_version",
+			"must be in the answer to INFO: connect to a Redis or Valkey server itself, with the right to all of INFO"},
 		{atLeast(s.facts["redis_version"], 6, 2), "redis_version", "must be 6.2 or later"},
 		{s.facts["role"] == "master", "role", "must be master: a replica takes no writes"},
 		{clusterClient || s.facts["cluster_enabled"] != "1", "cluster_enabled",

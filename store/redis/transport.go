@@ -124,6 +124,9 @@ func (t *transport) to(master *redis.Client) *sender {
 	defer t.mu.Unlock()
 	if s = t.senders[master]; s == nil {
 		s = &sender{transport: t, master: master, client: master.WithTimeout(t.limit(master))}
+		if own := s.client.Options(); own.Limiter != nil {
+			own.Limiter = limiter{own.Limiter} // of this client alone
+		}
 		t.senders[master] = s
 	}
 	return s
