@@ -66,7 +66,7 @@ func remedy(step string, err error) string {
 		return "the server has no maintenance notifications: set MaintNotificationsConfig.Mode in the client's options to auto or disabled"
 	case strings.Contains(err.Error(), "cluster support disabled"):
 		return "the server is no node of a Cluster: use redis.NewClient"
-	case strings.Contains(err.Error(), "unknown command"), strings.Contains(err.Error(), "nknown Redis command"):
+	case strings.Contains(err.Error(), "unknown command"), strings.Contains(err.Error(), "unknown subcommand"), strings.Contains(err.Error(), "nknown Redis command"):
 		return "the server must know this command: use Redis 6.2 or later or Valkey, without rename-command"
 	case !isNoReply(err):
 		return "must not be refused"

@@ -132,11 +132,12 @@ func (t *transport) to(master *redis.Client) *sender {
 	return s
 }
 
-// limit is the time for one pipeline.
+// limit is the time for one pipeline, which has up to 512 calls: a read timeout that is meant for
+// one command is too short for it.
 func (t *transport) limit(master *redis.Client) time.Duration {
 	limit := maxPipeline
 	if own := master.Options().ReadTimeout; own > 0 {
-		limit = min(limit, own)
+		limit = min(limit, max(own, minPipeline))
 	}
 	return limit + t.acks.timeout
 }
