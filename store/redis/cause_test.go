@@ -90,7 +90,7 @@ func TestNewNamesTheOptionToChange(t *testing.T) {
 	}
 }
 
-// without returns the address of a proxy to a server, in whose answers a word is another.
+// without returns the address of a proxy to a server that replaces a word in the answers.
 func without(t *testing.T, server *redistest.Server, word string) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -115,8 +115,8 @@
 // A subscription can be on a server that answers and hears nothing: after a failover the old
 // master can go on for ten seconds and more. So a store that listens publishes a message to its
 // own channel every three seconds, through a master. If it has not come back after three more,
-// the store subscribes anew and reads everything again. It does not know of what was published
-// until then, six seconds at most.
+// the store subscribes anew and reads everything again. Changes that were published in between
+// reach its watches then, six seconds late at most.
 //
 // # Rights
 //

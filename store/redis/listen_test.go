@@ -14,7 +14,7 @@ import (
 	redisstore "github.com/leasehold-go/leasehold/store/redis"
 )
 
-// deletions collects what Deletions yields until the test ends.
+// deletions collects the keys that Deletions yields until the test ends.
 type deletions struct {
 	mu   sync.Mutex
 	keys map[string]bool

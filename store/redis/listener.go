@@ -22,7 +22,7 @@ const (
 	patience = 10 * time.Second // for the server to confirm all topics of a new connection
 
 	// A store publishes an echo, a message to itself, once in echoInterval, and looks for it
-	// once in echoCheck. A connection on which it was not there at maxChecks in turn has failed.
+	// once in echoCheck. A connection without the echo at maxChecks in turn has failed.
 	echoInterval = 3 * time.Second
 	echoCheck    = time.Second
 	maxChecks    = 3
@@ -34,7 +34,7 @@ const (
 
 var (
 	errSilent = errors.New("the server did not confirm a subscription")
-	errDeaf   = errors.New("the subscription does not hear what is published through the master")
+	errDeaf   = errors.New("the subscription does not get messages that the master publishes")
 )
 
 // listener hears of changes through one connection, on which it subscribes to the store's own
@@ -401,8 +401,8 @@ func (l *listener) check(ctx context.Context, s *session, e *echo, now time.Time
 	return nil
 }
 
-// publish has a master publish an echo, on a Cluster any master: its nodes tell each other what
-// was published. A store that may not publish still hears of what others do.
+// publish has a master publish an echo, on a Cluster any master: its nodes pass messages on to
+// each other. A store that may not publish still hears of the changes of others.
 func (l *listener) publish(ctx context.Context, s *session, e *echo, payload string) {
 	err := l.transport.publish(ctx, rand.N(slots), l.ofStore().name, payload)
 	s.mu.Lock()
