@@ -76,3 +76,41 @@ func TestAlertsAloneEndNoLeaseAndMakeFewHeartbeats(t *testing.T) {
 		})
 	}
 }
+
+// forgetful tells once, at a moment, that it may have missed deletes, and of no delete.
+type forgetful struct {
+	store.Store
+	at time.Duration
+}
+
+func (f forgetful) Deletions(ctx context.Context) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(f.at):
+		}
+		if yield("") {
+			<-ctx.Done()
+		}
+	}
+}
+
+func TestMissedDeletesAreLookedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := memstore.New()
+		const missed = heartbeat / 4
+		k := keep(t, forgetful{st, missed})
+		start := time.Now()
+		held, other := acquire(t, k, "k"), acquire(t, k, "other")
+		if err := st.Delete(t.Context(), "k", store.ByToken(held.Token())); err != nil {
+			t.Fatal(err)
+		}
+		if after := ended(held, start); after > 2*missed || !errors.Is(held.Err(), store.ErrLost) {
+			t.Errorf("known after %v: %v", after, held.Err())
+		}
+		if !other.Valid() {
+			t.Errorf("another lease: %v", other.Err())
+		}
+	})
+}

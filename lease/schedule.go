@@ -170,16 +170,26 @@ func (s *schedule) renewNow(l *lease, at moment) {
 	s.signal(at)
 }
 
-// alert has the record of a key looked at that may have been deleted: at once or, as alerts
-// can be many and wrong, a moment after the last look.
+// alert has the record of a key looked at that may have been deleted, or all records if the
+// key is empty.
 func (s *schedule) alert(key string, at moment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l := s.byKey[key]
-	if l != nil {
+	if l := s.byKey[key]; l != nil {
 		l.deleteReported.Store(true) // until a renew says that the record is there
+		s.alertLocked(l, at)
 	}
-	if l == nil || l.schedule.retryAt != 0 || l.schedule.state == queued {
+	if key == "" {
+		for _, l := range s.byKey {
+			s.alertLocked(l, at)
+		}
+	}
+}
+
+// alertLocked has a record looked at: at once or, as alerts can be many and wrong, a moment
+// after the last look.
+func (s *schedule) alertLocked(l *lease, at moment) {
+	if l.schedule.retryAt != 0 || l.schedule.state == queued {
 		return
 	}
 	if last := l.schedule.alertAt; last > 0 {

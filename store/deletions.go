@@ -9,8 +9,9 @@ import (
 // holder whose record an operator deleted then learns of it before its next renew.
 type DeleteNotifier interface {
 	// Deletions yields the keys of the records created through this store that Delete ends,
-	// whoever calls it, until ctx ends or the store is closed. A key is only a hint to read its record: the store
-	// misses deletes during a reconnect, and a hint may come late, twice, or for an
-	// earlier lease of the key.
+	// whoever calls it, until ctx ends or the store is closed. A key is only a hint to read
+	// its record: a hint may come late, twice, or for an earlier lease of the key. The empty
+	// key is a hint to read every record: the store may have missed deletes, during a
+	// reconnect or because the reader was slow.
 	Deletions(ctx context.Context) iter.Seq[string]
 }

@@ -56,8 +56,8 @@ func TestAPasswordThatChangesUnderAKeeper(t *testing.T) {
 	later(t, hasty.acquire("gone", "b"), gone)
 }
 
-// rights are those of the doc of package redisstore, without channels.
-const rights = "on >secret resetchannels ~app:* ~leasehold:* -@all +info +ping +evalsha +eval +time +get +getex +getrange +strlen +set " +
+// rights are those of the doc of package redisstore.
+const rights = "on >secret &leasehold:* ~app:* ~leasehold:* -@all +info +client|info +evalsha +eval +time +get +getex +getrange +strlen +set " +
 	"+setrange +del +exists +pttl +pexpire +zadd +zrem +zscore +zrangebylex +publish +subscribe +psubscribe"
 
 func TestAUserWithItsPrefixAloneAndNoChannel(t *testing.T) {
@@ -72,6 +72,7 @@ func TestAUserWithItsPrefixAloneAndNoChannel(t *testing.T) {
 	s.do(args...)
 	a := s.partyOf(s.as("app", "secret"), ttl, time.Second)
 	b := s.partyOf(s.as("app", "secret"), ttl, time.Second)
+	s.do("ACL", "SETUSER", "app", "resetchannels") // as an operator may by mistake
 	told := b.watch("app:")
 
 	held := a.acquire("app:job", "a")

@@ -190,3 +190,19 @@ func (s *Sentinel) Resume() {
 	s.Master().Resume()
 	s.Replica().Resume()
 }
+
+// Switch has the sentinel put the replica in the master's place, both alive. The old master
+// refuses to follow the new one, and so goes on as a master for clients that stay with it.
+func (s *Sentinel) Switch() {
+	s.t.Helper()
+	s.Master().do("ACL", "SETUSER", "default", "-replicaof", "-slaveof")
+	eventually(s.t, "the sentinel makes the replica a master", func() bool {
+		command(s.Addr(), "SENTINEL", "FAILOVER", MasterName) // refused while it is under way already
+		return says(s.replica, "role:master")
+	})
+	s.master, s.replica = s.replica, s.master
+	eventually(s.t, "the sentinel names the new master", func() bool {
+		answer, err := command(s.Addr(), "SENTINEL", "GET-MASTER-ADDR-BY-NAME", MasterName)
+		return err == nil && strings.Contains(fmt.Sprint(answer), s.master.port)
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -48,30 +49,43 @@ func unable(address, step string, err error) *ServerError {
 	if errors.As(err, &failure) && failure.Err != nil {
 		err = failure.Err // its condition is that of the step and not of New
 	}
-	return &ServerError{Server: address, What: step, Rule: remedy(err), Err: err}
+	return &ServerError{Server: address, What: step, Rule: remedy(step, err), Err: err}
 }
 
-func remedy(err error) string {
+func remedy(step string, err error) string {
 	switch {
 	case redis.IsAuthError(err):
 		return "the client's options need another user name or password"
+	case denied(err) && step == "publish":
+		return "the user lacks a right, +publish or the channels &leasehold:*: without both no other store hears of its changes at once"
 	case denied(err):
 		return "the user lacks a right; the doc of package redisstore lists them"
 	case redis.IsReadOnlyError(err):
 		return "the server must be a master"
+	case strings.Contains(err.Error(), "maintnotifications"), strings.Contains(err.Error(), "maint_notifications"):
+		return "the server has no maintenance notifications: set MaintNotificationsConfig.Mode in the client's options to auto or disabled"
+	case strings.Contains(err.Error(), "cluster support disabled"):
+		return "the server is no node of a Cluster: use redis.NewClient"
+	case strings.Contains(err.Error(), "unknown command"), strings.Contains(err.Error(), "unknown subcommand"), strings.Contains(err.Error(), "nknown Redis command"):
+		return "the server must know this command: use Redis 6.2 or later or Valkey, without rename-command"
+	case !isNoReply(err):
+		return "must not be refused"
 	}
 	return "must answer"
 }
 
-// denied reports whether the user lacks a right, also one that a script found
-// missing: that error has no code.
+// denied reports whether the user lacks a right, also one that a script found missing: that
+// error has no code, and other words from Redis 7.2 on.
 func denied(err error) bool {
-	return redis.IsPermissionError(err) || strings.Contains(err.Error(), "The user executing the script")
+	return redis.IsPermissionError(err) ||
+		strings.Contains(err.Error(), "The user executing the script") ||
+		strings.Contains(err.Error(), "ACL failure in script")
 }
 
-// check refuses servers that will not do, and reports whether they are a Cluster. It returns
-// as soon as the context ends; questions under way then end by the client's own timeouts.
-func (c connection) check(ctx context.Context, o options) (clustered bool, err error) {
+// check refuses servers that will not do. It returns the number of the database that the client
+// selects, and whether the servers are a Cluster. It returns as soon as the context ends;
+// questions under way then end by the client's own timeouts.
+func (c connection) check(ctx context.Context, o options) (database int, clustered bool, err error) {
 	var asking tasks
 	var servers []server
 	err = asking.try(ctx, func() (err error) {
@@ -81,23 +95,29 @@ func (c connection) check(ctx context.Context, o options) (clustered bool, err e
 	var known *ServerError
 	switch {
 	case errors.As(err, &known):
-		return false, known
+		return 0, false, known
 	case err != nil:
-		return false, unable(c.address(), "info", err)
+		return 0, false, unable(c.address(), "info", err)
 	}
-	for _, s := range servers {
+	for i, s := range servers {
 		if err := s.check(c.cluster != nil, o.allowEviction); err != nil {
-			return false, err
+			return 0, false, err
 		}
+		if i > 0 && s.database != database {
+			return 0, false, &ServerError{Server: s.address, What: "database", Got: strconv.Itoa(s.database),
+				Rule: fmt.Sprintf("must be %d as on the other servers: change the client's OnConnect", database)}
+		}
+		database = s.database
 		clustered = clustered || s.facts["cluster_enabled"] == "1"
 	}
-	return clustered, c.probe(ctx, clustered)
+	return database, clustered, c.probe(ctx, database, clustered)
 }
 
-// server is a master and its INFO.
+// server is a master, its INFO, and the number of the database that the client selects there.
 type server struct {
-	address string
-	facts   map[string]string
+	address  string
+	facts    map[string]string
+	database int
 }
 
 // servers asks each master.
@@ -118,12 +138,24 @@ func (c connection) servers(ctx context.Context) ([]server, error) {
 	return all, err
 }
 
-// ask reads INFO and not CONFIG, which managed servers forbid.
+// ask reads INFO and not CONFIG, which managed servers forbid. It asks for the database, because
+// the options do not tell: any client can select one in OnConnect, and go-redis's failover
+// client of the Cluster kind does.
 func ask(ctx context.Context, master *redis.Client) (server, error) {
 	address := master.Options().Addr
 	info, err := master.Info(ctx).Result()
 	if err != nil {
 		return server{}, unable(address, "info", err)
+	}
+	own, err := master.Do(ctx, "client", "info").Text()
+	if err != nil {
+		return server{}, unable(address, "client info", err)
+	}
+	var database int
+	if _, rest, ok := strings.Cut(own, " db="); !ok {
+		return server{}, unable(address, "client info", odd(own))
+	} else if _, err := fmt.Sscan(rest, &database); err != nil {
+		return server{}, unable(address, "client info", odd(own))
 	}
 	facts := make(map[string]string)
 	for line := range strings.Lines(info) {
@@ -131,7 +163,7 @@ func ask(ctx context.Context, master *redis.Client) (server, error) {
 			facts[name] = value
 		}
 	}
-	return server{address, facts}, nil
+	return server{address, facts, database}, nil
 }
 
 // check refuses a server that is not as it has to be. The names are those of INFO.
@@ -140,6 +172,8 @@ func (s server) check(clusterClient, allowEviction bool) error {
 		ok         bool
 		what, rule string
 	}{
+		{s.facts["redis_version"] != "", "redis_version",
+			"must be in the answer to INFO: connect to a Redis or Valkey server itself, with the right to all of INFO"},
 		{atLeast(s.facts["redis_version"], 6, 2), "redis_version", "must be 6.2 or later"},
 		{s.facts["role"] == "master", "role", "must be master: a replica takes no writes"},
 		{clusterClient || s.facts["cluster_enabled"] != "1", "cluster_enabled",

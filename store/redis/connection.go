@@ -36,14 +36,6 @@ func connect(client redis.UniversalClient) (connection, error) {
 	return connection{}, &store.InvalidError{What: "client", Rule: "must not be nil"}
 }
 
-// database returns the number of the client's database. A Cluster has only one.
-func (c connection) database() int {
-	if c.single != nil {
-		return c.single.Options().DB
-	}
-	return 0
-}
-
 func (c connection) readTimeout() time.Duration {
 	if c.single != nil {
 		return c.single.Options().ReadTimeout

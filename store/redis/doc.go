@@ -73,6 +73,21 @@
 // its pool, and keep no connection between pipelines. A program that blocks commands on all of
 // them can starve its renewals.
 //
+// A pipeline has as long as the client's ReadTimeout says, but at least a second and at most
+// three. A value of a mebibyte needs a server with room for it: client-query-buffer-limit and
+// maxmemory-clients above two mebibytes, and a client-output-buffer-limit for normal clients of
+// none or above four, which is also what a List needs. The defaults have that; with less, the
+// server closes the connection in the middle of the call.
+//
+// # Servers and clients that do not fit
+//
+// [New] refuses a replica, a server that evicts, one without a command or a right that the
+// verbs need, and clients such as redis.Ring, whose servers know nothing of each other. It
+// cannot tell, and the guarantees do not hold: KeyDB as an active replica or with several
+// masters, where two servers take writes to one key; a proxy that passes on no subscriptions,
+// where watches are late as without a right to a channel; a hook of the client that refuses a
+// call, which is in doubt although it was not sent.
+//
 // # Guarantees
 //
 // The laws of package store hold as long as the server keeps its data. Every verb on a key is
@@ -114,22 +129,28 @@
 // # Watching
 //
 // Every script that changes a value publishes that on the channel of its key,
-// "leasehold:<database>:k:<key>". A watch of one key subscribes to that channel; a watch
-// of a prefix subscribes to the pattern "leasehold:*", because a user's rights to channels
-// allow no narrower one. One connection listens for all watches of a store. Published
-// messages can be lost, so a watch also reads everything again once in the longest time
-// left that it saw, a minute at most, and after each reconnect. Where the server's user
-// has no right to a channel a watch therefore still works, but hears of changes only so
-// late; see [Store.WatchErr].
+// "leasehold:<database>:k:<key>"; the server tells which database the client selects. A watch
+// of one key subscribes to that channel; a watch of a prefix subscribes to the pattern
+// "leasehold:*", because a user's rights to channels allow no narrower one. One connection
+// listens for all watches of a store. Published messages can be lost, so a watch also reads
+// everything again once in the longest time left that it saw, a minute at most, and after each
+// reconnect. Where the server's user may not subscribe, a watch therefore still works, but
+// hears of changes only so late; see [Store.WatchErr].
 //
 // A delete of a record that another store created is told to that store on a channel of
 // its own, for [Store.Deletions]: a holder hears of nobody else's deletes.
 //
+// A subscription can be on a server that answers and hears nothing: after a failover the old
+// master can go on for ten seconds and more. So a store that listens publishes a message to its
+// own channel every three seconds, through a master. If it has not come back after three more,
+// the store subscribes anew and reads everything again. Changes that were published in between
+// reach its watches then, six seconds late at most.
+//
 // # Rights
 //
 // A user with an access control list needs its own keys and leasehold:*, the
-// channels leasehold:* to watch promptly, and the commands info, ping, evalsha,
-// eval, time, get, getex, getrange, strlen, set, setrange, del, exists, pttl, pexpire,
-// zadd, zrem, zscore, zrangebylex, publish, subscribe and psubscribe (for
+// channels leasehold:* to tell others of its changes and to watch promptly, and the commands
+// info, evalsha, eval, time, get, getex, getrange, strlen, set, setrange, del, exists, pttl, pexpire,
+// zadd, zrem, zscore, zrangebylex, publish, subscribe, psubscribe and client|info (for
 // [WithReplicaAck] also wait; on a Cluster also cluster|slots and asking).
 package redisstore

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"math/rand/v2"
 	"net"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,20 +18,32 @@ import (
 )
 
 const (
-	tries = 3               // to begin to listen, before that counts as trouble
-	quiet = 5 * time.Second // without a message before the connection is tested, and again before it counts as dead
+	tries    = 3                // to begin to listen, before that counts as trouble
+	patience = 10 * time.Second // for the server to confirm all topics of a new connection
+
+	// A store publishes an echo, a message to itself, once in echoInterval, and looks for it
+	// once in echoCheck. A connection without the echo at maxChecks in turn has failed.
+	echoInterval = 3 * time.Second
+	echoCheck    = time.Second
+	maxChecks    = 3
 
 	firstPause  = 100 * time.Millisecond // between connections, doubling
 	maxPause    = 5 * time.Second
 	deniedPause = time.Minute // when there is no right to a channel
 )
 
-// errSilent is the end of a connection that does not answer a ping.
-var errSilent = errors.New("the connection for messages does not answer")
+var (
+	errSilent = errors.New("the server did not confirm a subscription")
+	errDeaf   = errors.New("the subscription does not get messages that the master publishes")
+)
 
-// listener hears of changes through one connection, on which it subscribes to a channel
-// for each key that somebody watches, to the store's own channel of deletes, and to all
-// channels of the library if somebody watches a prefix.
+// listener hears of changes through one connection, on which it subscribes to the store's own
+// channel, to a channel for each key that somebody watches, and to all channels of the library
+// if somebody watches a prefix.
+//
+// A subscription can be on a server that answers and hears nothing, such as the old master
+// after a failover. So the listener publishes echoes by a script, through a master and with
+// the user's rights, as the verbs publish changes, and they must come back.
 type listener struct {
 	layout    layout
 	transport *transport
@@ -67,9 +79,30 @@ type session struct {
 	conn *redis.PubSub
 	sent map[topic]bool // on that connection
 
-	mu  sync.Mutex
-	err error // why nothing is heard at present; set before settled is closed
+	mu   sync.Mutex
+	err  error // why nothing is heard at present; set before settled is closed
+	echo *echo // of the newest connection
 }
+
+// echo is the proof that a connection hears: the newest of its messages to itself.
+type echo struct {
+	number int       // 0 before the first
+	at     time.Time // when it was sent
+	stage  echoStage
+	checks int  // at which it was published and not there
+	begun  bool // whether there was a first result
+}
+
+type echoStage int
+
+const (
+	echoIdle      echoStage = iota // it has come back, or could not be published
+	echoSent                       // a master was asked to publish it
+	echoPublished                  // the master has said that it did
+)
+
+// payload tells an echo from the name of a key, which does not begin so.
+func (e *echo) payload() string { return store.Reserved + strconv.Itoa(e.number) }
 
 func (l *listener) ofKey(key string) topic { return topic{name: l.layout.ofKey(key)} }
 func (l *listener) ofStore() topic         { return topic{name: l.layout.ofStore(l.instance)} }
@@ -98,18 +131,16 @@ func (l *listener) await(ctx context.Context, s *session, sub *subscribed, t top
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	case <-sub.confirmed:
-		return nil
 	case <-s.settled:
 	}
-	if err := s.trouble(); err != nil {
-		if redis.IsPermissionError(err) {
+	if err := s.trouble(); err != nil && !isClosed(sub.confirmed) {
+		if denied(err) || err == errDeaf {
 			return nil
 		}
 		return err
 	}
 	l.adjust(s, t) // the connection may have been made between the two
-	timer := time.NewTimer(quiet)
+	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
@@ -197,9 +228,12 @@ func (l *listener) trouble() error {
 func (l *listener) wanted() []topic {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	all := make([]topic, 0, len(l.topics))
+	own := l.ofStore() // for echoes, if nothing else
+	all := []topic{own}
 	for t := range l.topics {
-		all = append(all, t)
+		if t != own {
+			all = append(all, t)
+		}
 	}
 	return all
 }
@@ -207,7 +241,7 @@ func (l *listener) wanted() []topic {
 func (l *listener) wants(t topic) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.topics[t] != nil
+	return t == l.ofStore() || l.topics[t] != nil
 }
 
 // confirm notes that the server has subscribed the connection to a topic.
@@ -267,11 +301,11 @@ func (s *session) trouble() error {
 	return s.err
 }
 
-// settle notes how listening stands. Only the listening goroutine does.
+// settle notes how listening stands.
 func (s *session) settle(err error) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.err = err
-	s.mu.Unlock()
 	if !isClosed(s.settled) {
 		close(s.settled)
 	}
@@ -290,8 +324,8 @@ func (l *listener) listen(ctx context.Context, s *session) {
 		if ctx.Err() == nil {
 			l.transport.relearn()
 		}
-		denied := redis.IsPermissionError(err)
-		if failures >= tries || denied || isClosed(s.settled) {
+		denied := denied(err)
+		if failures >= tries || denied || err == errDeaf || isClosed(s.settled) {
 			s.settle(err)
 		}
 		sleep(ctx, pauseAfter(failures, denied))
@@ -319,40 +353,100 @@ func (l *listener) hear(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	for pinged := false; ; {
-		message, err := conn.ReceiveTimeout(ctx, quiet)
+	e := new(echo)
+	s.mu.Lock()
+	s.echo = e
+	s.mu.Unlock()
+	next := time.Now().Add(patience) // when all topics have to be confirmed; then of the next check
+	for {
+		message, err := conn.ReceiveTimeout(ctx, max(time.Until(next), time.Millisecond))
 		switch {
 		case err == nil:
-			pinged = false
-			if l.take(message, open); len(open) == 0 && open != nil {
-				open = nil
-				l.begun(s)
+			l.take(s, message, open)
+			if open != nil && len(open) == 0 {
+				open, next = nil, time.Now()
 			}
 		case !isTimeout(err):
 			return err
-		case pinged:
+		case open != nil:
 			return errSilent
-		default:
-			pinged = true
-			if err := conn.Ping(ctx); err != nil {
+		}
+		if now := time.Now(); open == nil && !now.Before(next) {
+			next = now.Add(echoCheck)
+			if err := l.check(ctx, s, e, now); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-// begun notes that a connection hears all that was wanted when it began. Whatever was
-// published before that is missed.
-func (l *listener) begun(s *session) {
-	l.changes.Missed()
-	l.deletes.Missed()
-	s.wire.Lock()
-	sent := slices.Collect(maps.Keys(s.sent))
-	s.wire.Unlock()
-	for _, t := range sent {
-		l.confirm(t)
+// check returns an error if an echo was published and is not heard, and begins another if it
+// is time.
+func (l *listener) check(ctx context.Context, s *session, e *echo, now time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case e.stage == echoPublished:
+		if e.checks++; e.checks == maxChecks {
+			return errDeaf
+		}
+		if e.checks > 1 && isClosed(s.settled) {
+			s.err = errDeaf // unless it comes late
+		}
+	case e.stage == echoIdle && now.Sub(e.at) >= echoInterval:
+		e.number, e.at, e.stage, e.checks = e.number+1, now, echoSent, 0
+		payload := e.payload()
+		l.transport.tasks.start(func() { l.publish(ctx, s, e, payload) })
 	}
-	s.settle(nil)
+	return nil
+}
+
+// publish has a master publish an echo, on a Cluster any master: its nodes pass messages on to
+// each other. A store that may not publish still hears of the changes of others.
+func (l *listener) publish(ctx context.Context, s *session, e *echo, payload string) {
+	err := l.transport.publish(ctx, rand.N(slots), l.ofStore().name, payload)
+	s.mu.Lock()
+	if e.stage == echoSent {
+		e.stage = echoPublished
+		if err != nil {
+			e.stage = echoIdle
+		}
+	}
+	s.mu.Unlock()
+	if err != nil && ctx.Err() == nil {
+		l.proven(s, e, unable(l.transport.address(), "publish", err))
+	}
+}
+
+// returned notes that an echo has come back.
+func (l *listener) returned(s *session, payload string) {
+	s.mu.Lock()
+	e := s.echo
+	ours := payload == e.payload()
+	if ours {
+		e.stage = echoIdle
+	}
+	s.mu.Unlock()
+	if ours {
+		l.proven(s, e, nil)
+	}
+}
+
+// proven notes that a connection hears, or why that cannot be proven. Whatever was published
+// before the connection began is missed.
+func (l *listener) proven(s *session, e *echo, err error) {
+	s.mu.Lock()
+	current := s.echo == e
+	first := current && !e.begun
+	e.begun = true
+	s.mu.Unlock()
+	if first {
+		l.changes.Missed()
+		l.deletes.Missed()
+	}
+	if current {
+		s.settle(err)
+	}
 }
 
 // begin subscribes a new connection to all wanted topics, and returns the topics that the
@@ -386,22 +480,28 @@ func (s *session) begin(ctx context.Context, conn *redis.PubSub, l *listener) (m
 
 func (s *session) end() {
 	s.wire.Lock()
-	defer s.wire.Unlock()
 	s.conn, s.sent = nil, nil
+	s.wire.Unlock()
+	s.mu.Lock()
+	s.echo = nil
+	s.mu.Unlock()
 }
 
 // take acts on a message from the connection.
-func (l *listener) take(message any, open map[topic]bool) {
+func (l *listener) take(s *session, message any, open map[topic]bool) {
 	switch m := message.(type) {
 	case *redis.Subscription:
 		t := topic{m.Channel, strings.HasPrefix(m.Kind, "p")}
 		if strings.HasSuffix(m.Kind, "unsubscribe") {
 			return
 		}
-		if delete(open, t); open == nil {
-			l.confirm(t) // it joined a connection that was there already
-		}
+		delete(open, t)
+		l.confirm(t)
 	case *redis.Message:
+		if m.Channel == l.ofStore().name && strings.HasPrefix(m.Payload, store.Reserved) {
+			l.returned(s, m.Payload)
+			return
+		}
 		l.heard(m.Channel, m.Payload)
 	}
 }
@@ -446,4 +546,13 @@ func sleep(ctx context.Context, d time.Duration) {
 	case <-ctx.Done():
 	case <-timer.C:
 	}
+}
+
+// publish publishes a message as the scripts of the verbs do: through the master of a slot, and
+// with the rights of the user.
+func (t *transport) publish(ctx context.Context, slot int, channel, message string) error {
+	c := newScriptCall(publishScript, entryCost, []any{t.layout.root + "{" + tags()[slot] + "}:publish"}, channel, message)
+	t.do(ctx, c)
+	_, err := c.reply()
+	return err
 }

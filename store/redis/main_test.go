@@ -18,7 +18,11 @@ import (
 
 func TestMain(m *testing.M) {
 	flag.Set("test.parallel", "4") // what is parallel waits most of the time
-	goleak.VerifyTestMain(m)
+	// A failover client of the Cluster kind goes on listening to its sentinel after Close.
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9.(*sentinelFailover).listen"),
+		goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9.(*channel).initMsgChan.func1"),
+		goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9.(*channel).initHealthCheck.func1"))
 }
 
 // ttl is long enough that no record of a test expires unless it is meant to.

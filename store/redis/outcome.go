@@ -78,6 +78,17 @@ type unsentError struct{ cause error }
 func (e *unsentError) Error() string { return "not sent: " + e.cause.Error() }
 func (e *unsentError) Unwrap() error { return e.cause }
 
+// limiter is the limiter of a client's options, with an error that says that a call which it
+// refuses is not sent.
+type limiter struct{ redis.Limiter }
+
+func (l limiter) Allow() error {
+	if err := l.Limiter.Allow(); err != nil {
+		return &unsentError{err}
+	}
+	return nil
+}
+
 // replicasError is the error of a write that is on its master and on too few
 // replicas, so that a failover may undo it. It does not unwrap: a server that
 // refused the WAIT has not refused the write.

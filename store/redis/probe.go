@@ -23,9 +23,9 @@ var errDiffers = errors.New("the result is not what was written")
 
 // probe goes through the verbs once on each master, with a record beside all others: no store
 // lists it and no watch hears of it. That loads the scripts, too.
-func (c connection) probe(ctx context.Context, clustered bool) error {
+func (c connection) probe(ctx context.Context, database int, clustered bool) error {
 	root := store.Reserved + "probe:" + store.NewNonce().String() + ":"
-	s := newStore(c, newLayout(root, c.database(), clustered), replicas{})
+	s := newStore(c, newLayout(root, database, clustered), replicas{})
 	defer s.Close()
 	for master, slot := range c.someSlots(ctx) {
 		key := root + "{" + tags()[slot] + "}"
@@ -87,6 +87,9 @@ func (s *Store) exercise(ctx context.Context, key string) (step string, err erro
 	}
 	if err := s.mayAsk(ctx, key); err != nil {
 		return "asking", err
+	}
+	if err := s.transport.publish(ctx, s.layout.of(key).slot, s.layout.ofKey(key), "+"); err != nil {
+		return "publish", err
 	}
 	deletion := store.Deletion{Key: key, Ref: store.ByToken(grant.Token)}
 	c := s.deletion(new(call), deletion)

@@ -18,6 +18,8 @@ var (
 	deleteScript = newScript("record", "ended", "each", "delete")
 	getScript    = newScript("record", "get")
 	dropScript   = newScript("drop")
+
+	publishScript = newScript("publish")
 )
 
 // script is a text that the server runs and knows by its hash.

@@ -15,6 +15,7 @@ const (
 	slowAfter    = 250 * time.Millisecond // a pipeline does not keep the next one waiting for longer
 	maxSlow      = 8                      // beyond which a master counts as hung
 	maxPipeline  = 3 * time.Second        // for one pipeline, if the client has no shorter read timeout
+	minPipeline  = time.Second            // for one pipeline, if the client has a shorter one
 
 	maxCalls      = 512       // in a pipeline
 	maxBytes      = 1 << 20   // in a pipeline, requests and likely replies, but for its first call

@@ -55,11 +55,11 @@ func New(ctx context.Context, client redis.UniversalClient, opts ...Option) (*St
 	if conn, err = conn.bounded(); err != nil {
 		return nil, err
 	}
-	clustered, err := conn.check(ctx, o)
+	database, clustered, err := conn.check(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	return newStore(conn, newLayout(store.Reserved, conn.database(), clustered), o.replicas), nil
+	return newStore(conn, newLayout(store.Reserved, database, clustered), o.replicas), nil
 }
 
 func newStore(conn connection, l layout, acks replicas) *Store {
@@ -72,8 +72,8 @@ func newStore(conn connection, l layout, acks replicas) *Store {
 
 // Close ends every watch, answers calls that are not sent yet with [store.ErrClosed] (but
 // sends deletes), waits for those under way, and joins the store's goroutines. A call can take
-// as long as the client's own timeouts, or three seconds if it has none. Afterwards every verb returns [store.ErrClosed]. Close
-// may be called again. It does not close the client.
+// as long as the client's own timeouts, or three seconds if it has none. Afterwards every verb
+// returns [store.ErrClosed]. Close may be called again. It does not close the client.
 func (s *Store) Close() error {
 	s.listener.close()
 	s.index.close()

@@ -124,16 +124,20 @@ func (t *transport) to(master *redis.Client) *sender {
 	defer t.mu.Unlock()
 	if s = t.senders[master]; s == nil {
 		s = &sender{transport: t, master: master, client: master.WithTimeout(t.limit(master))}
+		if own := s.client.Options(); own.Limiter != nil {
+			own.Limiter = limiter{own.Limiter} // of this client alone
+		}
 		t.senders[master] = s
 	}
 	return s
 }
 
-// limit is the time for one pipeline.
+// limit is the time for one pipeline, which has up to 512 calls: a read timeout that is meant for
+// one command is too short for it.
 func (t *transport) limit(master *redis.Client) time.Duration {
 	limit := maxPipeline
 	if own := master.Options().ReadTimeout; own > 0 {
-		limit = min(limit, own)
+		limit = min(limit, max(own, minPipeline))
 	}
 	return limit + t.acks.timeout
 }

@@ -123,7 +123,8 @@ func (h *Hub) watch(ctx context.Context, src Source, scope scope) iter.Seq2[stor
 	}
 }
 
-// Keys yields the keys that are marked from now on, until ctx ends or the hub is closed.
+// Keys yields the keys that are marked from now on, until ctx ends or the hub is closed. It
+// yields the empty key if marks may have been lost.
 func (h *Hub) Keys(ctx context.Context) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		m := newMarks(scope{})
@@ -138,7 +139,10 @@ func (h *Hub) Keys(ctx context.Context) iter.Seq[string] {
 				return
 			case <-m.signal:
 			}
-			keys, _ = m.take(keys)
+			var missed bool
+			if keys, missed = m.take(keys); missed && !yield("") {
+				return
+			}
 			for key := range keys {
 				if !yield(key) {
 					return

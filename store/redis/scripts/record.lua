@@ -42,7 +42,7 @@ local function read_fence(name, last)
   local text = redis.pcall('GETRANGE', name, 0, last)
   if text == '' then return text end
   if type(text) ~= 'string' then
-    if sub(text.err, 1, 9) ~= 'WRONGTYPE' then error(text.err, 0) end
+    if sub(text.err, 1, 9) ~= 'WRONGTYPE' then error('leasehold: ' .. text.err, 0) end -- nothing is written
     text = ''
   end
   if #text < WHOLE or sub(text, 1, 1) ~= '2' then

@@ -1,0 +1,155 @@
+package redisstore_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/leasehold-go/leasehold/internal/redistest"
+	"github.com/leasehold-go/leasehold/store"
+	redisstore "github.com/leasehold-go/leasehold/store/redis"
+)
+
+// deletions collects the keys that Deletions yields until the test ends.
+type deletions struct {
+	mu   sync.Mutex
+	keys map[string]bool
+}
+
+func listen(b *bench) *deletions {
+	d := &deletions{keys: make(map[string]bool)}
+	ctx, stop := context.WithCancel(b.Context())
+	var running sync.WaitGroup
+	running.Go(func() {
+		for key := range b.Deletions(ctx) {
+			d.mu.Lock()
+			d.keys[key] = true
+			d.mu.Unlock()
+		}
+	})
+	b.Cleanup(func() { stop(); running.Wait() })
+	return d
+}
+
+// has reports whether a key was yielded since the last call.
+func (d *deletions) has(key string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	has := d.keys[key]
+	delete(d.keys, key)
+	return has
+}
+
+// hears returns once deletes through another store are told of. Nothing says when Deletions has
+// begun to listen.
+func (d *deletions) hears(b *bench, other *redisstore.Store) {
+	b.Helper()
+	eventually(b, "a delete through another store is told", func() bool {
+		token := b.hold("app:deleted").Token
+		want(b, "delete", other.Delete(b.Context(), "app:deleted", store.ByToken(token)), nil)
+		return d.has("app:deleted")
+	})
+}
+
+// selectFive selects database 5 on each new connection, which the client's options do not tell.
+func selectFive(ctx context.Context, conn *redis.Conn) error { return conn.Select(ctx, 5).Err() }
+
+// Whatever makes a client select a database, its store hears of the changes that the stores of
+// other clients make there.
+func TestStoresOfOneDatabaseHearEachOther(t *testing.T) {
+	t.Parallel()
+	sentinel := redistest.StartSentinel(t, 20*time.Second)
+	failover := redis.FailoverOptions{MasterName: redistest.MasterName, SentinelAddrs: []string{sentinel.Addr()}, DB: 5}
+	address := sentinel.Master().Addr()
+	clients := map[string]redis.UniversalClient{
+		"failover client":         redis.NewFailoverClient(&failover),
+		"failover cluster client": redis.NewFailoverClusterClient(&failover),
+		"universal client by latency": redis.NewUniversalClient(&redis.UniversalOptions{
+			MasterName: redistest.MasterName, Addrs: []string{sentinel.Addr()}, RouteByLatency: true, DB: 5}),
+		"client that selects when it connects": redis.NewClient(&redis.Options{Addr: address, OnConnect: selectFive}),
+		"cluster client that selects when it connects": redis.NewClusterClient(&redis.ClusterOptions{
+			OnConnect: selectFive,
+			ClusterSlots: func(context.Context) ([]redis.ClusterSlot, error) {
+				return []redis.ClusterSlot{{Start: 0, End: 16383, Nodes: []redis.ClusterNode{{Addr: address}}}}, nil
+			}}),
+	}
+	writer := &bench{TB: t, plain: sentinel.Client()}
+	plain := redis.NewClient(&redis.Options{Addr: address, DB: 5})
+	t.Cleanup(func() { plain.Close() })
+	writer.Store = open(t, plain)
+	for name, client := range clients {
+		t.Cleanup(func() { client.Close() })
+		reader := &bench{TB: t, plain: client, Store: open(t, client)}
+		w := watch(reader, name)
+		w.expect(t, synced, 0)
+		token := writer.hold(name).Token
+		w.expect(t, put(name, token, "first"), 0)
+
+		listen(reader).hears(reader, writer.Store)
+	}
+}
+
+// The old master goes on for ever and answers, so only a message that the client publishes
+// through the new one can tell that nothing is heard.
+func TestASubscriptionLeavesTheOldMaster(t *testing.T) {
+	t.Parallel()
+	sentinel := redistest.StartSentinel(t, 20*time.Second)
+	client := sentinel.Client()
+	b := &bench{TB: t, plain: client, Store: open(t, client)}
+	w, told := watch(b, "key"), listen(b)
+	w.expect(t, synced, 0)
+	told.hears(b, open(t, client))
+	told.has("")
+	token := b.hold("key").Token
+	w.expect(t, put("key", token, "first"), 0)
+	if n := client.Wait(t.Context(), 1, time.Minute).Val(); n != 1 {
+		t.Fatalf("%d replicas have the record", n)
+	}
+
+	sentinel.Switch()
+	other := open(t, sentinel.Master().Client())
+	want(t, "delete", other.Delete(t.Context(), "key", store.ByToken(token)), nil)
+	eventually(t, "it is known that nothing is heard", func() bool { return b.WatchErr() != nil })
+	w.expect(t, resync, 0)
+	eventually(t, "the watch tells of the end", func() bool {
+		return w.saw(gone("key", token, store.CauseUnknown), 0) || w.saw(gone("key", token, store.CauseDeleted), 0)
+	})
+	eventually(t, "it is told that deletes were missed", func() bool { return told.has("") })
+	eventually(t, "it is heard again", func() bool { return b.WatchErr() == nil })
+	token = b.hold("key").Token
+	w.expect(t, put("key", token, "first"), 0)
+}
+
+// Without the right to publish, nobody hears of a store's changes: it says so for as long.
+func TestAStoreThatMayNotPublishAnyMoreSaysSo(t *testing.T) {
+	t.Parallel()
+	for name, rules := range map[string][2]string{
+		"the command":  {"-publish", "+publish"},
+		"the channels": {"resetchannels", "&leasehold:*"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := start(t)
+			b.Store = open(t, grant(t, b, "app"))
+			w := watch(b, "app:")
+			w.expect(t, synced, 0)
+			want(t, "watch error", b.WatchErr(), nil)
+			b.do("ACL", "SETUSER", "app", rules[0])
+			if rules[0] == "-publish" {
+				eventually(t, "it says that the right is missing", func() bool {
+					err := b.WatchErr()
+					return err != nil && strings.Contains(err.Error(), "+publish")
+				})
+			} else {
+				eventually(t, "it says that a right is missing", func() bool { return b.WatchErr() != nil })
+			}
+			b.do("ACL", "SETUSER", "app", rules[1])
+			b.do("CLIENT", "KILL", "USER", "app") // instead of the minute after which it tries again
+			eventually(t, "it is heard again", func() bool { return b.WatchErr() == nil })
+		})
+	}
+}
