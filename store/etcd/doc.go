@@ -37,7 +37,7 @@
 // own writes, as after a restart of the process, it reads the record first.
 //
 // Marks are on etcd leases of their own that are never renewed: a mark lives for a day and
-// twice the ttl from its create. The note holds the nonce too, so that a repeated create is
+// twice the ttl from its create, or for a day if a delete by nonce made it. The note holds the nonce too, so that a repeated create is
 // recognized for as long as its lease lives. From time to time the store drops the oldest
 // marks of a key. It keeps the newest sixteen, and every mark of a nonce whose create may
 // still be under way: the nonce was ended by a delete by nonce, or by the store because no
@@ -68,7 +68,7 @@
 //
 // Keep-alives share one stream. The store opens another after an error.
 //
-// A keep-alive does not check ownership, so Renew also checks its records, up to 124 in a
+// A keep-alive does not check ownership, so Renew also checks its records, up to 125 in a
 // transaction. For a larger batch without values the store instead asks the server for the
 // keys attached to each etcd lease, and uses the answer for a sixteenth of the ttl. The
 // list does not show a value that another program put on the record's own etcd lease; the
@@ -92,7 +92,8 @@
 // is in doubt; the others have their answers.
 //
 // The store assumes that the servers take 128 operations in a transaction, and halves that
-// number when they refuse so many (--max-txn-ops). It works with four.
+// number when they refuse so many (--max-txn-ops). It works with four, and [New] refuses
+// servers that take fewer.
 //
 // # Guarantees
 //

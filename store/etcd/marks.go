@@ -2,6 +2,7 @@ package etcdstore
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -122,16 +123,19 @@ func (s *Store) trimSoon(claim store.Claim) {
 }
 
 // endNonce ends the lease that a create with nonce n began, and keeps a late create with n
-// from beginning one, even after the create's own mark was trimmed. Unless from is zero, a
-// record on another etcd lease stays.
+// from beginning one, even after the create's own mark was trimmed. A mark that is there stays
+// on its etcd lease, which its create chose for its ttl. Unless from is zero, a record on
+// another etcd lease stays.
 func (s *Store) endNonce(ctx context.Context, key string, n store.Nonce, from clientv3.LeaseID) error {
 	for {
 		lease, err := s.reserveMark(ctx, 0)
 		if err != nil {
 			return s.endFull(ctx, key, n, from, err)
 		}
-		mark := clientv3.OpPut(markOf(key, n), ended, clientv3.WithLease(lease))
-		_, answers, err := s.commit(ctx, nil, append(readOps(key), mark), nil)
+		end := clientv3.OpTxn([]clientv3.Cmp{absent(markOf(key, n))},
+			[]clientv3.Op{clientv3.OpPut(markOf(key, n), ended, clientv3.WithLease(lease))},
+			[]clientv3.Op{putEnded(markOf(key, n))})
+		_, answers, err := s.commit(ctx, nil, append(readOps(key), end), nil)
 		switch {
 		case isGone(err):
 			s.dropMarksLease(lease)
@@ -143,8 +147,14 @@ func (s *Store) endNonce(ctx context.Context, key string, n store.Nonce, from cl
 	}
 }
 
+// putEnded changes a mark that is there.
+func putEnded(mark string) clientv3.Op {
+	return clientv3.OpPut(mark, ended, clientv3.WithIgnoreLease())
+}
+
 // endFull is endNonce for servers without space for a mark; they still delete. If there is
 // neither a record nor a mark, the create may still arrive, and err is returned as unsent.
+// A mark that is there gets its new value once there is space.
 func (s *Store) endFull(ctx context.Context, key string, n store.Nonce, from clientv3.LeaseID, err error) error {
 	if !isFull(err) {
 		return err
@@ -153,11 +163,58 @@ func (s *Store) endFull(ctx context.Context, key string, n store.Nonce, from cli
 	if late != nil {
 		return late
 	}
-	switch f := decode(key, answers); {
+	f, mark := decode(key, answers), answers[2].first()
+	if mark != nil {
+		s.endLater(string(mark.Key))
+	}
+	switch {
 	case f.has(store.ByNonce(n)):
 		return s.remove(ctx, store.ByNonce(n), f, from)
-	case answers[2].first() != nil:
+	case mark != nil:
 		return nil
 	}
 	return &unsentError{err}
+}
+
+// endLater puts the ended value into a mark once the servers have space again, or a trim could
+// drop the mark while its create may still be under way. One goroutine does so for all marks.
+func (s *Store) endLater(mark string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.unended == nil && s.tasks.start(s.endUnended) {
+		s.unended = make(map[string]struct{})
+	}
+	if s.unended != nil {
+		s.unended[mark] = struct{}{}
+	}
+}
+
+// endUnended ends when there is no such mark left, or with the store.
+func (s *Store) endUnended(ctx context.Context) {
+	for ctx.Err() == nil {
+		sleep(ctx, maxPause)
+		s.mu.Lock()
+		some := slices.Collect(maps.Keys(s.unended))
+		s.mu.Unlock()
+		var failed bool
+		for _, mark := range some {
+			there := clientv3.Compare(clientv3.CreateRevision(mark), ">", 0)
+			if _, _, err := s.commit(ctx, []clientv3.Cmp{there}, []clientv3.Op{putEnded(mark)}, nil); err != nil {
+				failed = true
+				break
+			}
+			s.mu.Lock()
+			delete(s.unended, mark)
+			s.mu.Unlock()
+		}
+		s.mu.Lock()
+		done := !failed && len(s.unended) == 0
+		if done {
+			s.unended = nil
+		}
+		s.mu.Unlock()
+		if done {
+			return
+		}
+	}
 }

@@ -157,7 +157,7 @@ func TestAChunkHasEachKeyOnceAndBoundedBytes(t *testing.T) {
 		items = append(items, &guardedOp{key: fmt.Sprint("large ", i), value: value, seq: 1, revision: 1})
 	}
 	items = append(items, &guardedOp{key: "huge", value: make([]byte, store.MaxValue), seq: 1, revision: 1}, &guardedOp{key: "done", done: true})
-	const most = 124
+	const most = 125
 	sent := 0
 	for open := firstPerKey(items); len(open) > 0; open = firstPerKey(items) {
 		keys := make(map[string]bool)

@@ -30,6 +30,7 @@ type Store struct {
 	held       map[string]*member      // by key
 	doubts     map[store.Nonce]*member // creates in doubt
 	marksLease marksLease
+	unended    map[string]struct{} // names of marks for endLater; nil if there are none
 
 	keyWatches map[string]*keyWatch
 

@@ -16,8 +16,8 @@ const (
 	// maxOps is a server's default limit of operations in a transaction. The operations
 	// of transactions within it count.
 	maxOps = 128
-	// minOps is the smallest limit that the store works with: a create has three
-	// operations.
+	// minOps is the smallest limit that the store works with: the end of a nonce has two
+	// reads, and a transaction with one operation.
 	minOps = 4
 	// maxPairs is how many records one transaction reads.
 	maxPairs = maxOps / 2
@@ -28,7 +28,7 @@ const (
 
 // guarded returns how many guarded writes fit into one transaction: each takes one
 // operation, and the longest of them three more.
-func (s *Store) guarded() int { return max(int(s.ops.Load())-4, 1) }
+func (s *Store) guarded() int { return int(s.ops.Load()) - 3 }
 
 // learnLimit halves the number of operations that the store puts in one transaction if err
 // says that the server takes fewer (--max-txn-ops).

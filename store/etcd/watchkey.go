@@ -180,14 +180,14 @@ func (s *keySource) Read(ctx context.Context, _ []string) (map[string]store.Reco
 			need = r.begun + 1
 		}
 		if r.underWay == nil && !s.watch.begin() {
-			return nil, store.ErrClosed
+			return nil, failed("watch", s.watch.name, reads, store.ErrClosed)
 		}
 		underWay := r.underWay
 		r.mu.Unlock()
 		err := await(ctx, underWay)
 		r.mu.Lock()
 		if err != nil {
-			return nil, context.Cause(ctx)
+			return nil, failed("watch", s.watch.name, reads, err)
 		}
 	}
 }
