@@ -93,11 +93,6 @@ func (s *Store) check(ctx context.Context) error {
 	if step, err := s.probe(ctx, lease); err != nil {
 		return s.unable(step, err)
 	}
-	_, err = s.reserveMark(ctx, 0) // now, so that the first create need not wait for it
-	if err != nil {
-		return s.unable("lease", err)
-	}
-	s.marksLease.marks = 0 // no lock: no other goroutine has the store yet
 	return nil
 }
 
