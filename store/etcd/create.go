@@ -78,7 +78,7 @@ func (s *Store) tryCreate(ctx context.Context, claim store.Claim) (store.Grant, 
 	answer := s.submit(ctx, createRequest(m, claim, marks))
 	switch {
 	case answer.err != nil:
-		return s.createFailed(ctx, m, marks, answer.err)
+		return s.createFailed(ctx, m, claim, marks, answer.err)
 	case !answer.ok:
 		s.unreserve(sh)
 		return s.refuseCreate(ctx, claim, decode(claim.Key, answer.answers))
@@ -110,7 +110,7 @@ func (s *Store) unready(claim store.Claim, err error) error {
 
 // createFailed handles the error of the transaction that was to put m on its shared etcd
 // lease.
-func (s *Store) createFailed(ctx context.Context, m *member, marks clientv3.LeaseID, err error) (store.Grant, error) {
+func (s *Store) createFailed(ctx context.Context, m *member, claim store.Claim, marks clientv3.LeaseID, err error) (store.Grant, error) {
 	switch {
 	case isGone(err):
 		s.dropMarksLease(marks) // if the shared etcd lease is gone, acquireShared finds out
@@ -123,6 +123,9 @@ func (s *Store) createFailed(ctx context.Context, m *member, marks clientv3.Leas
 		}
 	case isFull(err):
 		return s.createFull(ctx, m, err)
+	case isRequestTooLarge(err, m.size):
+		s.unreserve(m.shared)
+		return store.Grant{}, valueTooLarge(claim.Value, err)
 	case unsent(err), refused(err):
 		s.unreserve(m.shared)
 	default:

@@ -78,7 +78,7 @@
 //
 // While a transaction is under way, the store collects the creates and deletes of
 // concurrent calls and sends them in the next transaction: one for each key, up to the
-// server's limit of operations and 256 KiB of values. Each is a transaction within it, with
+// server's limit of operations and 256 KiB of keys and values. Each is a transaction within it, with
 // comparisons and an answer of its own. If the servers refuse the whole because of the
 // etcd lease, the rights or the size of one call, each call is sent alone. A create with a
 // value above 64 KiB always is.
@@ -91,9 +91,12 @@
 // and a few transactions are under way at a time. An item whose transaction gets no answer
 // is in doubt; the others have their answers.
 //
-// The store assumes that the servers take 128 operations in a transaction, and halves that
-// number when they refuse so many (--max-txn-ops). It works with four, and [New] refuses
-// servers that take fewer.
+// The store assumes that the servers take 128 operations and 256 KiB in a transaction. It
+// halves the first number when they refuse so many (--max-txn-ops), and the second when a
+// message is larger than they or the client take (--max-request-bytes, MaxCallSendMsgSize,
+// MaxCallRecvMsgSize). It works with four operations, and [New] refuses servers that take
+// fewer. A value that does not fit into a request is a *[store.InvalidError]. A call whose
+// answer is larger than the client takes is unavailable, and changes nothing.
 //
 // # Guarantees
 //
@@ -108,6 +111,8 @@
 // store revokes the etcd lease at once and refuses the create in the same way.
 //
 // # Not guaranteed
+//
+// [New] refuses etcd's grpc-proxy, which keeps an etcd lease alive for a client that hangs.
 //
 // A change of leader, or a restart, extends the time left of an etcd lease by up to one
 // ttl. A cluster restored from a backup gives larger tokens only if its operator bumped

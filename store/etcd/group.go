@@ -20,13 +20,14 @@ const (
 	// slowAfter is how long a transaction counts as under way. A slower one, as on an etcd
 	// member that hangs, does not delay the others.
 	slowAfter = 250 * time.Millisecond
-	// maxShared is the size of the largest value in a transaction with other requests.
-	maxShared = maxBytes / 4
+	// sharers divides the bytes of a transaction: a request that weighs more than a quarter is
+	// sent alone.
+	sharers = 4
 )
 
 // group collects the creates and deletes of concurrent calls while a transaction is under
 // way, and sends them together in the next one: at most one for each key, within the
-// server's limit of operations and within maxBytes. Each request is a transaction within
+// server's limit of operations and the bytes of a transaction. Each request is a transaction within
 // that transaction, with comparisons and an answer of its own.
 type group struct {
 	mu       sync.Mutex
@@ -41,7 +42,7 @@ type group struct {
 type request struct {
 	key    string
 	op     clientv3.Op // a transaction on the names of this key alone
-	size   int         // of the value
+	size   int         // its weight
 	puts   bool        // else it only deletes
 	sent   bool        // it may have had an effect
 	left   bool        // its caller no longer waits for the answer
@@ -72,7 +73,7 @@ func (s *Store) submit(ctx context.Context, r *request) outcome {
 	g := &s.group
 	g.mu.Lock()
 	_, twice := g.keys[r.key]
-	if twice || r.size > maxShared {
+	if twice || r.size > int(s.bytes.Load())/sharers {
 		g.mu.Unlock()
 		return s.alone(ctx, r)
 	}
@@ -165,7 +166,7 @@ func (s *Store) sendWaiting(ctx context.Context) {
 	ctx, giveUp := context.WithCancel(ctx)
 	defer giveUp()
 	g.mu.Lock()
-	batch := g.take(s.guarded())
+	batch := g.take(s.guarded(), int(s.bytes.Load()))
 	g.busy = len(batch) > 1
 	f := &transaction{callers: len(batch), giveUp: giveUp}
 	for _, r := range batch {
@@ -217,9 +218,9 @@ func (s *Store) resend(ctx context.Context, r *request) {
 }
 
 // take removes the first waiting requests, and returns them.
-func (g *group) take(most int) []*request {
+func (g *group) take(most, bytes int) []*request {
 	n, size := 0, 0
-	for n < min(most, len(g.waiting)) && (n == 0 || size+g.waiting[n].size <= maxBytes) {
+	for n < min(most, len(g.waiting)) && (n == 0 || size+g.waiting[n].size <= bytes) {
 		size += g.waiting[n].size
 		delete(g.keys, g.waiting[n].key)
 		n++
@@ -231,6 +232,6 @@ func (g *group) take(most int) []*request {
 
 // createRequest returns the request of a create.
 func createRequest(m *member, claim store.Claim, marks clientv3.LeaseID) *request {
-	return &request{key: claim.Key, size: len(claim.Value), puts: true, op: clientv3.OpTxn(
+	return &request{key: claim.Key, size: weight(claim.Key, claim.Value), puts: true, op: clientv3.OpTxn(
 		[]clientv3.Cmp{absent(claim.Key), absent(markOf(claim.Key, claim.Nonce))}, putsOf(m, claim, marks), readOps(claim.Key))}
 }

@@ -108,10 +108,10 @@ func (d *guardedOp) operation() clientv3.Op {
 	switch beside := noteOf(d.key); {
 	case d.stray != "":
 		return clientv3.OpTxn([]clientv3.Cmp{clientv3.Compare(clientv3.ModRevision(d.stray), "=", d.revision)},
-			[]clientv3.Op{clientv3.OpDelete(d.stray)}, readOps(d.key))
+			[]clientv3.Op{clientv3.OpDelete(d.stray)}, readOps(d.key, withoutValue...))
 	case d.remove:
 		return clientv3.OpTxn(untouched(d.key, d.revision),
-			[]clientv3.Op{clientv3.OpDelete(d.key), clientv3.OpDelete(beside)}, readOps(d.key))
+			[]clientv3.Op{clientv3.OpDelete(d.key), clientv3.OpDelete(beside)}, readOps(d.key, withoutValue...))
 	case d.onto != 0:
 		on := clientv3.WithLease(d.onto)
 		return clientv3.OpTxn(untouched(d.key, d.revision), []clientv3.Op{
@@ -134,7 +134,7 @@ func (s *Store) execute(ctx context.Context, items []*guardedOp) {
 		inParallel(slices.Collect(slices.Chunk(open, s.guarded())), func(some []*guardedOp) {
 			for open := nextTry(some); len(open) > 0; open = nextTry(some) {
 				s.learn(ctx, open)
-				inParallel(chunksOf(open, s.guarded()), func(chunk []*guardedOp) { s.send(ctx, chunk) })
+				inParallel(chunksOf(open, s.guarded(), int(s.bytes.Load())), func(chunk []*guardedOp) { s.send(ctx, chunk) })
 			}
 		})
 	}
@@ -183,7 +183,11 @@ func (s *Store) learnChunk(ctx context.Context, chunk []*guardedOp) {
 	for i, d := range chunk {
 		keys[i] = d.key
 	}
-	all, err := s.read(ctx, keys...)
+	var opts []clientv3.OpOption
+	if chunk[0].remove {
+		opts = withoutValue
+	}
+	all, err := s.read(ctx, keys, opts...)
 	if half := len(chunk) / 2; half > 0 && err != nil && divisible(err) {
 		s.learnChunk(ctx, chunk[:half])
 		s.learnChunk(ctx, chunk[half:])
@@ -202,9 +206,9 @@ func (s *Store) learnChunk(ctx context.Context, chunk []*guardedOp) {
 }
 
 // chunksOf splits operations of different keys into chunks for one transaction each: at most
-// so many operations, with at most maxBytes of values. Operations that can be sent again, the
+// so many operations, and bytes of weight if there are several. Operations that can be sent again, the
 // checks and deletes, are in chunks of their own.
-func chunksOf(open []*guardedOp, most int) (chunks [][]*guardedOp) {
+func chunksOf(open []*guardedOp, most, bytes int) (chunks [][]*guardedOp) {
 	for _, puts := range []bool{false, true} {
 		var chunk []*guardedOp
 		size := 0
@@ -212,14 +216,12 @@ func chunksOf(open []*guardedOp, most int) (chunks [][]*guardedOp) {
 			if d.done || d.revision == 0 || d.puts() != puts {
 				continue
 			}
-			if len(chunk) > 0 && (len(chunk) == most || size+len(d.value) > maxBytes) {
+			if len(chunk) > 0 && (len(chunk) == most || size+d.weight() > bytes) {
 				chunks = append(chunks, chunk)
 				chunk, size = nil, 0
 			}
 			chunk = append(chunk, d)
-			if d.writes() {
-				size += len(d.value)
-			}
+			size += d.weight()
 		}
 		if len(chunk) > 0 {
 			chunks = append(chunks, chunk)
@@ -231,6 +233,14 @@ func chunksOf(open []*guardedOp, most int) (chunks [][]*guardedOp) {
 // puts reports whether the operation puts a value or an etcd lease. A check or a delete does
 // not, and can be sent again.
 func (d *guardedOp) puts() bool { return d.onto != 0 || d.writes() }
+
+// weight returns the weight of the operation.
+func (d *guardedOp) weight() int {
+	if !d.writes() {
+		return weight(d.key, nil)
+	}
+	return weight(d.key, d.value)
+}
 
 // send sends the operations of a chunk in one transaction. A delete that is alone in its
 // chunk shares one with other callers. If the servers refuse the transaction, each half is
@@ -246,7 +256,7 @@ func (s *Store) send(ctx context.Context, chunk []*guardedOp) {
 	}
 	defer cancel()
 	if d := chunk[0]; len(chunk) == 1 {
-		r := &request{key: d.key, op: ops[0], size: len(d.value), puts: d.puts()}
+		r := &request{key: d.key, op: ops[0], size: d.weight(), puts: d.puts()}
 		if d.remove {
 			d.answered(s.submit(try, r))
 		} else {
@@ -285,6 +295,8 @@ func (d *guardedOp) answered(answer outcome) {
 		}
 	case isFull(err) && d.full == nil:
 		d.full, d.revision = err, 0 // read the record: the write that fills the database is applied
+	case d.writes() && isRequestTooLarge(err, len(d.value)):
+		d.fail(valueTooLarge(d.value, err))
 	case errors.Is(err, errHung) && !d.puts(): // the limit of this try, or of a keep-alive around it
 		d.hung = err
 		d.inDoubt = d.inDoubt || d.remove && !unsent(err)

@@ -135,7 +135,7 @@ func (s *Store) endNonce(ctx context.Context, key string, n store.Nonce, from cl
 		end := clientv3.OpTxn([]clientv3.Cmp{absent(markOf(key, n))},
 			[]clientv3.Op{clientv3.OpPut(markOf(key, n), ended, clientv3.WithLease(lease))},
 			[]clientv3.Op{putEnded(markOf(key, n))})
-		_, answers, err := s.commit(ctx, nil, append(readOps(key), end), nil)
+		_, answers, err := s.commit(ctx, nil, append(readOps(key, withoutValue...), end), nil)
 		switch {
 		case isGone(err):
 			s.dropMarksLease(lease)
@@ -159,7 +159,7 @@ func (s *Store) endFull(ctx context.Context, key string, n store.Nonce, from cli
 	if !isFull(err) {
 		return err
 	}
-	_, answers, late := s.commit(ctx, nil, append(readOps(key), clientv3.OpGet(markOf(key, n))), nil)
+	_, answers, late := s.commit(ctx, nil, append(readOps(key, withoutValue...), clientv3.OpGet(markOf(key, n))), nil)
 	if late != nil {
 		return late
 	}

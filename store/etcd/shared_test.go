@@ -161,7 +161,7 @@ func TestAChunkHasEachKeyOnceAndBoundedBytes(t *testing.T) {
 	sent := 0
 	for open := firstPerKey(items); len(open) > 0; open = firstPerKey(items) {
 		keys := make(map[string]bool)
-		for _, chunk := range chunksOf(open, most) {
+		for _, chunk := range chunksOf(open, most, maxBytes) {
 			bytes := 0
 			for _, d := range chunk {
 				if keys[d.key] {

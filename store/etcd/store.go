@@ -22,6 +22,7 @@ type Store struct {
 	revision   *clusterRevision
 	minTTL     atomic.Int64 // a time.Duration: the servers' minimum
 	ops        atomic.Int64 // the servers' limit of operations in a transaction
+	bytes      atomic.Int64 // the weight of a transaction that the servers and the client take
 	group      group
 	trimming   atomic.Bool // whether a task is trimming marks
 
@@ -68,6 +69,7 @@ func New(ctx context.Context, client *clientv3.Client) (*Store, error) {
 		group:      group{keys: make(map[string]struct{})},
 	}
 	s.ops.Store(maxOps)
+	s.bytes.Store(maxBytes)
 	if err := s.check(ctx); err != nil {
 		s.Close()
 		return nil, err

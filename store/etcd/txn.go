@@ -21,26 +21,39 @@ const (
 	minOps = 4
 	// maxPairs is how many records one transaction reads.
 	maxPairs = maxOps / 2
-	// maxBytes bounds the values in a transaction of several writes. A server takes one
-	// and a half MiB in all.
+	// maxBytes bounds the weight of a transaction of several operations. A server's default
+	// limit is one and a half MiB.
 	maxBytes = 256 << 10
+	// minBytes is the smallest bound that the store learns.
+	minBytes = 4 << 10
 )
 
 // guarded returns how many guarded writes fit into one transaction: each takes one
 // operation, and the longest of them three more.
 func (s *Store) guarded() int { return int(s.ops.Load()) - 3 }
 
+// weight estimates the bytes of an operation in a transaction: the value, and the key with its
+// prefixes in guards, puts and reads.
+func weight(key string, value []byte) int { return len(value) + 8*(len(key)+40) }
+
 // learnLimit halves the number of operations that the store puts in one transaction if err
-// says that the server takes fewer (--max-txn-ops).
+// says that the server takes fewer (--max-txn-ops), and the bytes if err says that a message
+// was too large.
 func (s *Store) learnLimit(err error) {
 	if ops := s.ops.Load(); errors.Is(err, rpctypes.ErrTooManyOps) && ops > minOps {
 		s.ops.CompareAndSwap(ops, max(ops/2, minOps))
+	}
+	if bytes := s.bytes.Load(); isTooLarge(err) {
+		s.bytes.CompareAndSwap(bytes, max(bytes/2, minBytes))
 	}
 }
 
 // divisible reports whether err refuses a whole transaction for a reason that can lie in one
 // of its items, so that the others succeed in a transaction of their own.
 func divisible(err error) bool {
+	if isTooLarge(err) {
+		return true
+	}
 	var word rpctypes.EtcdError
 	if !errors.As(err, &word) {
 		return false
