@@ -19,15 +19,15 @@ func (s *Store) Delete(ctx context.Context, key string, ref store.LeaseRef) erro
 	}
 	defer leave()
 	if ref.Token == 0 {
-		return s.deleteByNonce(ctx, key, ref.Nonce)
+		return s.pool.deleteByNonce(ctx, key, ref.Nonce)
 	}
 	d := &guardedOp{op: "delete", key: key, ref: ref, remove: true}
-	m := s.fillKnown(d)
+	m := s.pool.fillKnown(d)
 	if m != nil && m.doubted {
-		return s.deleteByNonce(ctx, key, m.nonce)
+		return s.pool.deleteByNonce(ctx, key, m.nonce)
 	}
 	s.execute(ctx, []*guardedOp{d})
-	s.updateMember(m, d)
+	s.pool.updateMember(m, d)
 	return d.err
 }
 
@@ -53,7 +53,7 @@ func (s *Store) DeleteBatch(ctx context.Context, batch []store.Deletion) []error
 			continue
 		}
 		d := &guardedOp{op: "delete", key: item.Key, ref: item.Ref, remove: true}
-		m := s.fillKnown(d)
+		m := s.pool.fillKnown(d)
 		switch {
 		case item.Ref.Token == 0:
 			nonces[i], byNonce = item.Ref.Nonce, append(byNonce, i)
@@ -65,11 +65,11 @@ func (s *Store) DeleteBatch(ctx context.Context, batch []store.Deletion) []error
 	}
 	var both sync.WaitGroup
 	both.Go(func() {
-		inParallel(byNonce, func(i int) { errs[i] = s.deleteByNonce(ctx, batch[i].Key, nonces[i]) })
+		inParallel(byNonce, func(i int) { errs[i] = s.pool.deleteByNonce(ctx, batch[i].Key, nonces[i]) })
 	})
 	s.execute(ctx, items)
 	for i, d := range items {
-		s.updateMember(members[i], d)
+		s.pool.updateMember(members[i], d)
 		errs[places[i]] = d.err
 	}
 	both.Wait()
@@ -77,15 +77,15 @@ func (s *Store) DeleteBatch(ctx context.Context, batch []store.Deletion) []error
 }
 
 // deleteByNonce ends a nonce. If that fails its members are left to the next keep-alive.
-func (s *Store) deleteByNonce(ctx context.Context, key string, n store.Nonce) error {
-	err := s.endNonce(ctx, key, n, 0)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, m := range []*member{s.doubts[n], s.held[key]} {
+func (p *pool) deleteByNonce(ctx context.Context, key string, n store.Nonce) error {
+	err := p.marker.endNonce(ctx, key, n, 0)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, m := range []*member{p.doubts[n], p.held[key]} {
 		switch {
 		case m == nil || m.nonce != n:
 		case err == nil:
-			s.drop(m)
+			p.drop(m)
 		default:
 			m.unwanted = true
 		}

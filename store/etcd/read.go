@@ -71,31 +71,31 @@ func decode(key string, answers []response) found {
 
 // read returns the values, with opts, and notes of keys. The keys of one transaction are read
 // at one revision.
-func (s *Store) read(ctx context.Context, keys []string, opts ...clientv3.OpOption) ([]found, error) {
-	all, err := retryHung(func() ([]found, error) { return s.readOnce(ctx, keys, opts) })
+func (c *cluster) read(ctx context.Context, keys []string, opts ...clientv3.OpOption) ([]found, error) {
+	all, err := retryHung(func() ([]found, error) { return c.readOnce(ctx, keys, opts) })
 	if errors.Is(err, rpctypes.ErrTooManyOps) {
-		s.learnLimit(err)
+		c.learnLimit(err)
 	} else if !isTooLarge(err) { // the values are large, not the request
 		return all, err
 	}
 	if len(keys) == 1 {
 		return nil, err
 	}
-	if all, err = s.read(ctx, keys[:len(keys)/2], opts...); err != nil {
+	if all, err = c.read(ctx, keys[:len(keys)/2], opts...); err != nil {
 		return nil, err
 	}
-	rest, err := s.read(ctx, keys[len(keys)/2:], opts...)
+	rest, err := c.read(ctx, keys[len(keys)/2:], opts...)
 	return append(all, rest...), err
 }
 
-func (s *Store) readOnce(ctx context.Context, keys []string, opts []clientv3.OpOption) ([]found, error) {
+func (c *cluster) readOnce(ctx context.Context, keys []string, opts []clientv3.OpOption) ([]found, error) {
 	ctx, cancel := tryContext(ctx)
 	defer cancel()
 	ops := make([]clientv3.Op, 0, 2*len(keys))
 	for _, key := range keys {
 		ops = append(ops, readOps(key, opts...)...)
 	}
-	answer, answers, err := s.commit(ctx, nil, ops, nil)
+	answer, answers, err := c.commit(ctx, nil, ops, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -108,8 +108,8 @@ func (s *Store) readOnce(ctx context.Context, keys []string, opts []clientv3.OpO
 }
 
 // readOne is read for one key.
-func (s *Store) readOne(ctx context.Context, key string) (found, error) {
-	all, err := s.read(ctx, []string{key})
+func (c *cluster) readOne(ctx context.Context, key string) (found, error) {
+	all, err := c.read(ctx, []string{key})
 	if err != nil {
 		return found{}, err
 	}
@@ -119,14 +119,14 @@ func (s *Store) readOne(ctx context.Context, key string) (found, error) {
 // timeLeft asks for the time left of an etcd lease. It is zero if the etcd lease is gone. The
 // server rounds down to a second, so timeLeft adds one; an etcd lease that has expired and
 // not been revoked yet has that second too.
-func (s *Store) timeLeft(ctx context.Context, id clientv3.LeaseID) (time.Duration, error) {
+func (c *cluster) timeLeft(ctx context.Context, id clientv3.LeaseID) (time.Duration, error) {
 	if id == 0 {
 		return store.Forever, nil
 	}
 	answer, err := retryHung(func() (*clientv3.LeaseTimeToLiveResponse, error) {
 		ctx, cancel := tryContext(ctx)
 		defer cancel()
-		answer, err := s.client.TimeToLive(ctx, id)
+		answer, err := c.client.TimeToLive(ctx, id)
 		return answer, cause(ctx, err)
 	})
 	switch {

@@ -1,7 +1,6 @@
 package etcdstore
 
 import (
-	"context"
 	"errors"
 	"sync"
 
@@ -28,25 +27,9 @@ const (
 	minBytes = 4 << 10
 )
 
-// guarded returns how many guarded writes fit into one transaction: each takes one
-// operation, and the longest of them three more.
-func (s *Store) guarded() int { return int(s.ops.Load()) - 3 }
-
 // weight estimates the bytes of an operation in a transaction: the value, and the key with its
 // prefixes in guards, puts and reads.
 func weight(key string, value []byte) int { return len(value) + 8*(len(key)+40) }
-
-// learnLimit halves the number of operations that the store puts in one transaction if err
-// says that the server takes fewer (--max-txn-ops), and the bytes if err says that a message
-// was too large.
-func (s *Store) learnLimit(err error) {
-	if ops := s.ops.Load(); errors.Is(err, rpctypes.ErrTooManyOps) && ops > minOps {
-		s.ops.CompareAndSwap(ops, max(ops/2, minOps))
-	}
-	if bytes := s.bytes.Load(); isTooLarge(err) {
-		s.bytes.CompareAndSwap(bytes, max(bytes/2, minBytes))
-	}
-}
 
 // divisible reports whether err refuses a whole transaction for a reason that can lie in one
 // of its items, so that the others succeed in a transaction of their own.
@@ -117,21 +100,6 @@ func wrap(all []*pb.ResponseOp) []response {
 		wrapped[i] = response{r}
 	}
 	return wrapped
-}
-
-// commit sends a transaction once. The client sends it again only if it certainly did not
-// arrive.
-func (s *Store) commit(ctx context.Context, guards []clientv3.Cmp, then, otherwise []clientv3.Op) (*clientv3.TxnResponse, []response, error) {
-	if ctx.Err() != nil {
-		return nil, nil, &unsentError{context.Cause(ctx)}
-	}
-	before, _ := s.revision.latest()
-	answer, err := s.client.Txn(ctx).If(guards...).Then(then...).Else(otherwise...).Commit()
-	if err != nil {
-		return nil, nil, cause(ctx, err)
-	}
-	s.revision.observe(before, answer.Header.Revision)
-	return answer, wrap(answer.Responses), nil
 }
 
 // absent guards that there is no such name.

@@ -91,7 +91,7 @@ func TestALeftoverCannotBePinnedAgain(t *testing.T) {
 	sh := newShared(10 * time.Second)
 	granted := sh.with(&member{key: "granted", nonce: store.Nonce{1}, token: 7, until: t0})
 	doubt := sh.with(&member{key: "in doubt", nonce: store.Nonce{2}, until: t0})
-	s := &Store{held: map[string]*member{"granted": granted}, doubts: map[store.Nonce]*member{{2}: doubt}}
+	s := &pool{held: map[string]*member{"granted": granted}, doubts: map[store.Nonce]*member{{2}: doubt}}
 	calls := []*guardedOp{
 		{key: "granted", ref: store.ByToken(7)}, {key: "granted", ref: store.ByNonce(store.Nonce{1})},
 		{key: "in doubt", ref: store.ByNonce(store.Nonce{2})},
@@ -211,7 +211,7 @@ func TestADeleteWithoutAnAnswerIsSentAgainAndStaysInDoubt(t *testing.T) {
 func TestARecordWhoseKeepAliveFailedIsNoLeftover(t *testing.T) {
 	sh := newShared(10 * time.Second)
 	m := sh.with(&member{key: "key", token: 7, until: t0.Add(time.Second)})
-	s := &Store{held: map[string]*member{"key": m}}
+	s := &pool{held: map[string]*member{"key": m}}
 	conclude := func(r renewal) error {
 		d := &guardedOp{op: "renew", key: "key", ref: store.ByToken(7), lease: sh.lease, done: true}
 		if !s.answerRenew(d, map[clientv3.LeaseID]renewal{sh.lease: r}) {
@@ -246,7 +246,7 @@ func TestARecordOnAnotherEtcdLeaseThanItsMemberIsAdopted(t *testing.T) {
 		"on a lease left":       {m, sh.lease, errLeft, false},
 		"on a lease that ended": {nil, sh.lease, rpctypes.ErrLeaseNotFound, true},
 	} {
-		s := &Store{held: make(map[string]*member)}
+		s := &pool{held: make(map[string]*member)}
 		if c.held != nil {
 			s.held["key"] = c.held
 		}
@@ -260,7 +260,7 @@ func TestARecordOnAnotherEtcdLeaseThanItsMemberIsAdopted(t *testing.T) {
 func TestACreateIsKeptUntilItsSharedLeaseMayEnd(t *testing.T) {
 	sh := newShared(10 * time.Second)
 	sh.pending = 1
-	s := &Store{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
+	s := &pool{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
 	m := &member{shared: sh, key: "key", token: 7}
 	if until := s.addMember(m); !until.Equal(sh.until()) || !m.until.Equal(until) {
 		t.Errorf("returned until %v, kept until %v; the etcd lease has until %v", until, m.until, sh.until())
@@ -269,7 +269,7 @@ func TestACreateIsKeptUntilItsSharedLeaseMayEnd(t *testing.T) {
 
 func TestALeaseAddedAgainIsNotUnwanted(t *testing.T) {
 	sh := newShared(10 * time.Second)
-	s := &Store{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
+	s := &pool{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
 	addMember := func(token store.Token) *member {
 		m := &member{shared: sh, key: "key", nonce: store.Nonce{1}, token: token}
 		sh.pending++
@@ -291,7 +291,7 @@ func TestALeaseAddedAgainIsNotUnwanted(t *testing.T) {
 
 func TestALateAnswerDoesNotEndALaterLease(t *testing.T) {
 	sh := newShared(10 * time.Second)
-	s := &Store{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
+	s := &pool{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
 	later, earlier := &member{shared: sh, key: "key", token: 9}, &member{shared: sh, key: "key", token: 7}
 	s.addMember(later)
 	s.addMember(earlier)
@@ -303,7 +303,7 @@ func TestALateAnswerDoesNotEndALaterLease(t *testing.T) {
 // With two members, a record could be deleted when the time of either is over.
 func TestAnAnsweredCreateThatIsThenInDoubtIsOneMember(t *testing.T) {
 	sh := newShared(10 * time.Second)
-	s := &Store{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
+	s := &pool{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
 	answered := &member{shared: sh, key: "key", nonce: store.Nonce{1}, token: 7}
 	s.addMember(answered)
 	s.addMember(&member{shared: sh, key: "key", nonce: store.Nonce{1}})
@@ -313,7 +313,7 @@ func TestAnAnsweredCreateThatIsThenInDoubtIsOneMember(t *testing.T) {
 }
 
 func TestACreateInDoubtOnTwoSharedLeasesIsDeletedFromEither(t *testing.T) {
-	s := &Store{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
+	s := &pool{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
 	first, second, again := &member{shared: newShared(time.Second)}, &member{shared: newShared(time.Second)}, &member{}
 	s.addMember(first)
 	s.addMember(second)
@@ -328,7 +328,7 @@ func TestAWatchedDeleteInvalidatesTheAttachedKeys(t *testing.T) {
 	sh := newShared(time.Hour)
 	before := time.Now()
 	m := sh.with(&member{key: "key", since: before.Add(-1)})
-	s := &Store{held: map[string]*member{"key": m}}
+	s := &pool{held: map[string]*member{"key": m}}
 	names := map[string]struct{}{"key": {}, noteOf("key"): {}}
 	sh.attached = attachedKeys{asked: before, names: names}
 	if s.invalidateAttached("other"); !sh.confirms(m) || !sh.attachedFresh(before) {
@@ -378,7 +378,7 @@ func TestARecordWhoseMoveIsInDoubtIsReadBeforeTheNextWrite(t *testing.T) {
 	} {
 		sh := newShared(10 * time.Second)
 		sh.pending = 1
-		s := &Store{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
+		s := &pool{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
 		s.addMoved(sh, &guardedOp{key: "key", ref: store.ByToken(7), revision: 5, err: c.err})
 		m := s.held["key"]
 		if sh.pending != 0 || (m != nil) != c.held || m != nil && m.revision != c.revision {

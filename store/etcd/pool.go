@@ -3,7 +3,7 @@ package etcdstore
 import (
 	"context"
 	"errors"
-	"fmt"
+	"sync"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -20,7 +20,7 @@ const (
 	freshness = 16
 )
 
-// sharedLease is one etcd lease and the records on it. The store's mutex guards it.
+// sharedLease is one etcd lease and the records on it. The pool's mutex guards it.
 type sharedLease struct {
 	lease      clientv3.LeaseID
 	ttl        time.Duration // as granted
@@ -87,31 +87,62 @@ func (sh *sharedLease) leftovers(now time.Time) []*member {
 	return some
 }
 
-// pool holds the shared etcd leases of one ttl.
+// pool has the shared etcd leases of a store, and the records on them.
 type pool struct {
+	*writer
+	marker *marker
+
+	mu     sync.Mutex
+	byTTL  map[int64]*leasesOfTTL  // by ttl in seconds
+	held   map[string]*member      // by key
+	doubts map[store.Nonce]*member // creates in doubt
+}
+
+func newPool(w *writer, m *marker) *pool {
+	return &pool{writer: w, marker: m,
+		byTTL: make(map[int64]*leasesOfTTL), held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
+}
+
+// close leaves the empty shared etcd leases, and returns them, for the caller to revoke.
+func (p *pool) close() (idle []clientv3.LeaseID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, of := range p.byTTL {
+		for _, sh := range of.leases {
+			if sh.empty() && sh.endErr == nil {
+				p.abandon(sh, store.ErrClosed)
+				idle = append(idle, sh.lease)
+			}
+		}
+	}
+	return idle
+}
+
+// leasesOfTTL are the shared etcd leases of one ttl.
+type leasesOfTTL struct {
 	leases   []*sharedLease
 	underWay chan struct{} // closed when the grant under way is over; nil while there is none
 }
 
 // acquireShared returns a shared etcd lease with room for one more record. The record's
 // create counts as in flight until addMember or unreserve.
-func (s *Store) acquireShared(ctx context.Context, ttl int64) (*sharedLease, error) {
+func (p *pool) acquireShared(ctx context.Context, ttl int64) (*sharedLease, error) {
 	for {
-		sh, wait := s.reserve(ttl)
+		sh, wait := p.reserve(ttl)
 		switch {
 		case sh == nil && wait == nil:
-			return s.grantShared(ctx, ttl)
+			return p.grantShared(ctx, ttl)
 		case sh == nil:
 			if err := await(ctx, wait); err != nil {
 				return nil, err
 			}
 			continue
 		}
-		err := s.keepAlive(ctx, sh, false)
+		err := p.keepAlive(ctx, sh, false)
 		if err == nil {
 			return sh, nil
 		}
-		s.unreserve(sh)
+		p.unreserve(sh)
 		if !isGone(err) && !errors.Is(err, errLeft) {
 			return nil, err
 		}
@@ -121,112 +152,134 @@ func (s *Store) acquireShared(ctx context.Context, ttl int64) (*sharedLease, err
 // reserve finds room in a shared etcd lease. If there is none and another call is having an
 // etcd lease granted, it returns the channel that is closed afterwards. Two nils tell the
 // caller to have one granted.
-func (s *Store) reserve(ttl int64) (sh *sharedLease, wait chan struct{}) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p := s.pools[ttl]
-	if p == nil {
-		p = new(pool)
-		s.pools[ttl] = p
+func (p *pool) reserve(ttl int64) (sh *sharedLease, wait chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	of := p.byTTL[ttl]
+	if of == nil {
+		of = new(leasesOfTTL)
+		p.byTTL[ttl] = of
 	}
-	s.prune(p, time.Now())
-	for _, sh := range p.leases {
+	p.prune(of, time.Now())
+	for _, sh := range of.leases {
 		if sh.takes(time.Now()) {
 			sh.pending++
 			return sh, nil
 		}
 	}
-	if p.underWay != nil {
-		return nil, p.underWay
+	if of.underWay != nil {
+		return nil, of.underWay
 	}
-	p.underWay = make(chan struct{})
+	of.underWay = make(chan struct{})
 	return nil, nil
 }
 
 // grantShared asks for a shared etcd lease, and counts the caller's create as in flight.
-func (s *Store) grantShared(ctx context.Context, ttl int64) (*sharedLease, error) {
+func (p *pool) grantShared(ctx context.Context, ttl int64) (*sharedLease, error) {
 	sent := time.Now()
-	lease, err := s.grant(ctx, ttl)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p := s.pools[ttl]
-	close(p.underWay)
-	p.underWay = nil
+	lease, err := p.grant(ctx, ttl)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	of := p.byTTL[ttl]
+	close(of.underWay)
+	of.underWay = nil
 	if err != nil {
 		return nil, err
 	}
 	sh := &sharedLease{lease: lease, ttl: seconds(ttl), sent: sent, pending: 1, members: make(map[*member]struct{})}
-	p.leases = append(p.leases, sh)
+	of.leases = append(of.leases, sh)
 	return sh, nil
 }
 
-// grant asks for an etcd lease of exactly ttl seconds. If the server grants more, that is
-// its minimum: grant revokes the etcd lease, and the error names the minimum.
-func (s *Store) grant(ctx context.Context, ttl int64) (clientv3.LeaseID, error) {
-	ctx, cancel := tryContext(ctx)
-	defer cancel()
-	answer, err := s.client.Grant(ctx, ttl)
-	if err != nil {
-		return 0, cause(ctx, err)
-	}
-	if answer.TTL <= ttl {
-		return answer.ID, nil
-	}
-	s.minTTL.Store(int64(seconds(answer.TTL)))
-	s.client.Revoke(ctx, answer.ID) // if that fails the etcd lease expires
-	return 0, &store.InvalidError{What: "ttl", Got: seconds(ttl).String(),
-		Rule: fmt.Sprintf("must be at least %v, the minimum of the etcd servers", seconds(answer.TTL))}
+// unreserve ends a create in flight that put nothing on the shared etcd lease.
+func (p *pool) unreserve(sh *sharedLease) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	sh.pending--
 }
 
-// unreserve ends a create in flight that put nothing on the shared etcd lease.
-func (s *Store) unreserve(sh *sharedLease) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// suspectLease ends a create in flight that found an etcd lease gone, or was forbidden. The
+// next user of the shared etcd lease then sends a keep-alive.
+func (p *pool) suspectLease(sh *sharedLease) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	sh.pending--
+	sh.suspect = true
+}
+
+// keeps reports whether this store keeps an etcd lease alive.
+func (p *pool) keeps(lease clientv3.LeaseID) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.sharedOf(lease) != nil
+}
+
+// sharedOf returns the shared etcd lease with that id if it is kept alive, else nil. The
+// caller holds the pool's mutex.
+func (p *pool) sharedOf(lease clientv3.LeaseID) *sharedLease {
+	for _, of := range p.byTTL {
+		for _, sh := range of.leases {
+			if sh.lease == lease && sh.endErr == nil {
+				return sh
+			}
+		}
+	}
+	return nil
+}
+
+// reserveOn is reserve for a record that is on the etcd lease already.
+func (p *pool) reserveOn(lease clientv3.LeaseID) *sharedLease {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	sh := p.sharedOf(lease)
+	if sh != nil {
+		sh.pending++
+	}
+	return sh
 }
 
 // keepAlive returns once a recent keep-alive is confirmed and, with listKeys, the attached
 // keys were listed recently. Concurrent calls share one keep-alive and one list.
-func (s *Store) keepAlive(ctx context.Context, sh *sharedLease, listKeys bool) error {
+func (p *pool) keepAlive(ctx context.Context, sh *sharedLease, listKeys bool) error {
 	for {
-		s.mu.Lock()
+		p.mu.Lock()
 		switch underWay := sh.underWay; {
 		case sh.endErr != nil:
-			s.mu.Unlock()
+			p.mu.Unlock()
 			return sh.endErr // it never changes
 		case sh.fresh(time.Now()) && (!listKeys || sh.attachedFresh(time.Now())):
-			s.mu.Unlock()
+			p.mu.Unlock()
 			return nil
 		case underWay != nil:
-			s.mu.Unlock()
+			p.mu.Unlock()
 			if err := await(ctx, underWay); err != nil {
 				return err
 			}
 			continue // the keep-alive may have failed because its own caller gave up
 		}
 		sh.underWay = make(chan struct{})
-		s.mu.Unlock()
-		return s.renewShared(ctx, sh, listKeys)
+		p.mu.Unlock()
+		return p.renewShared(ctx, sh, listKeys)
 	}
 }
 
 // renewShared deletes the leftovers and sends a keep-alive. If a leftover cannot be deleted,
 // no keep-alive is sent, or the leftover would outlive its ttl.
-func (s *Store) renewShared(ctx context.Context, sh *sharedLease, listKeys bool) error {
+func (p *pool) renewShared(ctx context.Context, sh *sharedLease, listKeys bool) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, min(memberTimeout, sh.ttl/4), errHung)
 	defer cancel() // other calls wait for this one, and may have less time
 	var sent time.Time
 	var attached attachedKeys
-	err := s.deleteLeftovers(ctx, sh)
+	err := p.deleteLeftovers(ctx, sh)
 	if err == nil {
 		sent = time.Now()
-		_, err = s.sendKeepAlive(ctx, sh.lease)
+		_, err = p.sendKeepAlive(ctx, sh.lease)
 	}
 	if err == nil && listKeys {
-		attached = s.listAttached(ctx, sh.lease)
+		attached = p.listAttached(ctx, sh.lease)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	close(sh.underWay)
 	sh.underWay = nil
 	switch {
@@ -236,66 +289,51 @@ func (s *Store) renewShared(ctx context.Context, sh *sharedLease, listKeys bool)
 			sh.attached = attached
 		}
 	case isGone(err):
-		s.abandon(sh, rpctypes.ErrLeaseNotFound)
+		p.abandon(sh, rpctypes.ErrLeaseNotFound)
 	case errors.Is(err, errLeft), isForbidden(err):
-		s.abandon(sh, errLeft)
+		p.abandon(sh, errLeft)
 		err = errLeft
 	}
 	return err
 }
 
 // deleteLeftovers deletes the leftovers of a shared etcd lease.
-func (s *Store) deleteLeftovers(ctx context.Context, sh *sharedLease) error {
-	s.mu.Lock()
+func (p *pool) deleteLeftovers(ctx context.Context, sh *sharedLease) error {
+	p.mu.Lock()
 	leftovers := sh.leftovers(time.Now())
-	s.mu.Unlock()
-	return s.discard(ctx, leftovers)
+	p.mu.Unlock()
+	return p.discard(ctx, leftovers)
 }
 
-// listAttached lists the attached keys of an etcd lease. If that fails the list is empty and
-// confirms nothing, so that each record is checked by itself.
-func (s *Store) listAttached(ctx context.Context, id clientv3.LeaseID) attachedKeys {
-	asked := time.Now()
-	answer, err := s.client.TimeToLive(ctx, id, clientv3.WithAttachedKeys())
-	if err != nil {
-		return attachedKeys{asked: asked}
-	}
-	names := make(map[string]struct{}, len(answer.Keys))
-	for _, name := range answer.Keys {
-		names[string(name)] = struct{}{}
-	}
-	return attachedKeys{asked, names}
-}
-
-// prune forgets shared etcd leases that have expired. The caller holds the store's mutex.
-func (s *Store) prune(p *pool, now time.Time) {
+// prune forgets shared etcd leases that have expired. The caller holds the pool's mutex.
+func (p *pool) prune(of *leasesOfTTL, now time.Time) {
 	var kept []*sharedLease
-	for _, sh := range p.leases {
+	for _, sh := range of.leases {
 		if idle := sh.pending == 0 && sh.underWay == nil; idle && now.After(sh.until().Add(sh.ttl)) {
-			s.abandon(sh, rpctypes.ErrLeaseNotFound)
+			p.abandon(sh, rpctypes.ErrLeaseNotFound)
 		}
 		if sh.endErr == nil {
 			kept = append(kept, sh)
 		}
 	}
-	p.leases = kept
+	of.leases = kept
 }
 
 // abandon stops keeping a shared etcd lease alive, and forgets its members. The caller holds
-// the store's mutex.
-func (s *Store) abandon(sh *sharedLease, why error) {
+// the pool's mutex.
+func (p *pool) abandon(sh *sharedLease, why error) {
 	sh.endErr = why
 	for m := range sh.members {
-		s.drop(m)
+		p.drop(m)
 	}
 }
 
 // invalidateAttached notes that a record was deleted, so that the attached keys listed
 // before no longer count.
-func (s *Store) invalidateAttached(key string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if m := s.held[key]; m != nil {
+func (p *pool) invalidateAttached(key string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if m := p.held[key]; m != nil {
 		m.shared.deleteSeen = time.Now()
 	}
 }
