@@ -47,8 +47,8 @@ func (s *Store) checkClaim(claim store.Claim) error {
 // create makes another try when an etcd lease was gone, or when the record in its way was
 // about to end.
 func (s *Store) create(ctx context.Context, claim store.Claim) (store.Grant, error) {
-	before, late := s.pool.pin([]*guardedOp{{key: claim.Key, ref: store.ByNonce(claim.Nonce)}})
-	defer s.pool.unpin(before)
+	before, late := s.records.pin([]*guardedOp{{key: claim.Key, ref: store.ByNonce(claim.Nonce)}})
+	defer s.records.unpin(before)
 	if err := s.pool.discard(ctx, late); err != nil {
 		return store.Grant{}, s.unready(claim, err)
 	}
@@ -66,12 +66,14 @@ var errAgain = errors.New("again")
 
 func (s *Store) tryCreate(ctx context.Context, claim store.Claim) (store.Grant, error) {
 	ttl := wholeSeconds(claim.TTL)
-	marks, err := s.marker.reserveMark(ctx, claim.TTL)
+	s.marker.prepare(claim.TTL)
+	sh, err := s.pool.acquireShared(ctx, ttl)
 	if err != nil {
 		return store.Grant{}, s.unready(claim, err)
 	}
-	sh, err := s.pool.acquireShared(ctx, ttl)
+	marks, err := s.marker.reserveMark(ctx, claim.TTL)
 	if err != nil {
+		s.pool.unreserve(sh)
 		return store.Grant{}, s.unready(claim, err)
 	}
 	m := &member{shared: sh, key: claim.Key, nonce: claim.Nonce, size: len(claim.Value)}

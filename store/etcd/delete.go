@@ -19,15 +19,15 @@ func (s *Store) Delete(ctx context.Context, key string, ref store.LeaseRef) erro
 	}
 	defer leave()
 	if ref.Token == 0 {
-		return s.pool.deleteByNonce(ctx, key, ref.Nonce)
+		return s.deleteByNonce(ctx, key, ref.Nonce)
 	}
 	d := &guardedOp{op: "delete", key: key, ref: ref, remove: true}
-	m := s.pool.fillKnown(d)
-	if m != nil && m.doubted {
-		return s.pool.deleteByNonce(ctx, key, m.nonce)
+	m, doubted := s.records.fillKnown(d)
+	if doubted {
+		return s.deleteByNonce(ctx, key, m.nonce)
 	}
 	s.execute(ctx, []*guardedOp{d})
-	s.pool.updateMember(m, d)
+	s.records.update(m, d)
 	return d.err
 }
 
@@ -53,11 +53,11 @@ func (s *Store) DeleteBatch(ctx context.Context, batch []store.Deletion) []error
 			continue
 		}
 		d := &guardedOp{op: "delete", key: item.Key, ref: item.Ref, remove: true}
-		m := s.pool.fillKnown(d)
+		m, doubted := s.records.fillKnown(d)
 		switch {
 		case item.Ref.Token == 0:
 			nonces[i], byNonce = item.Ref.Nonce, append(byNonce, i)
-		case m != nil && m.doubted:
+		case doubted:
 			nonces[i], byNonce = m.nonce, append(byNonce, i)
 		default:
 			items, members, places = append(items, d), append(members, m), append(places, i)
@@ -65,11 +65,11 @@ func (s *Store) DeleteBatch(ctx context.Context, batch []store.Deletion) []error
 	}
 	var both sync.WaitGroup
 	both.Go(func() {
-		inParallel(byNonce, func(i int) { errs[i] = s.pool.deleteByNonce(ctx, batch[i].Key, nonces[i]) })
+		inParallel(byNonce, func(i int) { errs[i] = s.deleteByNonce(ctx, batch[i].Key, nonces[i]) })
 	})
 	s.execute(ctx, items)
 	for i, d := range items {
-		s.pool.updateMember(members[i], d)
+		s.records.update(members[i], d)
 		errs[places[i]] = d.err
 	}
 	both.Wait()
@@ -77,19 +77,9 @@ func (s *Store) DeleteBatch(ctx context.Context, batch []store.Deletion) []error
 }
 
 // deleteByNonce ends a nonce. If that fails its members are left to the next keep-alive.
-func (p *pool) deleteByNonce(ctx context.Context, key string, n store.Nonce) error {
-	err := p.marker.endNonce(ctx, key, n, 0)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, m := range []*member{p.doubts[n], p.held[key]} {
-		switch {
-		case m == nil || m.nonce != n:
-		case err == nil:
-			p.drop(m)
-		default:
-			m.unwanted = true
-		}
-	}
+func (s *Store) deleteByNonce(ctx context.Context, key string, n store.Nonce) error {
+	err := s.marker.endNonce(ctx, key, n, 0)
+	s.records.settle(key, n, err == nil)
 	if err != nil {
 		return failed("delete", key, writes, err)
 	}

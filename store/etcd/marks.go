@@ -57,12 +57,30 @@ type marksLease struct {
 	underWay chan struct{} // closed when the grant under way is over; nil while there is none
 }
 
+// takes reports whether there is room for the mark of a record of that ttl.
+func (l *marksLease) takes(ttl time.Duration) bool {
+	return l.lease != 0 && ttl <= l.ttl && l.marks < maxMarksPerLease && time.Now().Before(l.until)
+}
+
+// prepare has an etcd lease of marks granted if there is none with room, while the caller has
+// one granted for the record.
+func (m *marker) prepare(ttl time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.lease.underWay != nil || m.lease.takes(ttl) {
+		return
+	}
+	if m.tasks.start(func(ctx context.Context) { m.grantMarksLease(ctx, max(ttl, markRotation)) }) {
+		m.lease.underWay = make(chan struct{})
+	}
+}
+
 // reserveMark returns the etcd lease to put one more mark on, for a record of that ttl.
 func (m *marker) reserveMark(ctx context.Context, ttl time.Duration) (clientv3.LeaseID, error) {
 	for {
 		m.mu.Lock()
 		l := &m.lease
-		if l.lease != 0 && ttl <= l.ttl && l.marks < maxMarksPerLease && time.Now().Before(l.until) {
+		if l.takes(ttl) {
 			l.marks++
 			defer m.mu.Unlock()
 			return l.lease, nil

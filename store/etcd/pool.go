@@ -3,6 +3,7 @@ package etcdstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -20,12 +21,11 @@ const (
 	freshness = 16
 )
 
-// sharedLease is one etcd lease and the records on it. The pool's mutex guards it.
+// sharedLease is one etcd lease that carries records. The pool's mutex guards it.
 type sharedLease struct {
 	lease      clientv3.LeaseID
 	ttl        time.Duration // as granted
 	sent       time.Time     // when the last confirmed keep-alive was sent
-	members    map[*member]struct{}
 	pending    int           // creates in flight
 	endErr     error         // why the store no longer keeps it alive; nil while it does
 	suspect    bool          // it may be gone, so that the next call sends a keep-alive
@@ -66,41 +66,27 @@ func (sh *sharedLease) confirms(m *member) bool {
 
 // empty reports whether the etcd lease has no records and no creates in flight, so that
 // it can be revoked.
-func (sh *sharedLease) empty() bool { return len(sh.members) == 0 && sh.pending == 0 }
+func (sh *sharedLease) empty(members int) bool { return members == 0 && sh.pending == 0 }
 
 // takes reports whether there is room for one more record. An etcd lease that may have
 // expired takes none.
-func (sh *sharedLease) takes(now time.Time) bool {
-	return sh.endErr == nil && now.Before(sh.until()) && len(sh.members)+sh.pending < maxMembers
+func (sh *sharedLease) takes(now time.Time, members int) bool {
+	return sh.endErr == nil && now.Before(sh.until()) && members+sh.pending < maxMembers
 }
 
-// leftovers returns the members to delete, and marks them unwanted, so that no later call
-// pins them. A record must not outlive its ttl because it shares an etcd lease.
-func (sh *sharedLease) leftovers(now time.Time) []*member {
-	var some []*member
-	for m := range sh.members {
-		if over := m.pins == 0 && now.After(m.until); m.unwanted || over {
-			m.unwanted = true
-			some = append(some, m)
-		}
-	}
-	return some
-}
-
-// pool has the shared etcd leases of a store, and the records on them.
+// pool has the shared etcd leases of a store. It keeps those alive that carry records, and
+// deletes the records that must not live on.
 type pool struct {
 	*writer
-	marker *marker
+	marker  *marker
+	records *records
 
-	mu     sync.Mutex
-	byTTL  map[int64]*leasesOfTTL  // by ttl in seconds
-	held   map[string]*member      // by key
-	doubts map[store.Nonce]*member // creates in doubt
+	mu    sync.Mutex
+	byTTL map[int64]*leasesOfTTL // by ttl in seconds
 }
 
-func newPool(w *writer, m *marker) *pool {
-	return &pool{writer: w, marker: m,
-		byTTL: make(map[int64]*leasesOfTTL), held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
+func newPool(w *writer, m *marker, r *records) *pool {
+	return &pool{writer: w, marker: m, records: r, byTTL: make(map[int64]*leasesOfTTL)}
 }
 
 // close leaves the empty shared etcd leases, and returns them, for the caller to revoke.
@@ -109,7 +95,7 @@ func (p *pool) close() (idle []clientv3.LeaseID) {
 	defer p.mu.Unlock()
 	for _, of := range p.byTTL {
 		for _, sh := range of.leases {
-			if sh.empty() && sh.endErr == nil {
+			if sh.empty(p.records.count(sh)) && sh.endErr == nil {
 				p.abandon(sh, store.ErrClosed)
 				idle = append(idle, sh.lease)
 			}
@@ -162,7 +148,7 @@ func (p *pool) reserve(ttl int64) (sh *sharedLease, wait chan struct{}) {
 	}
 	p.prune(of, time.Now())
 	for _, sh := range of.leases {
-		if sh.takes(time.Now()) {
+		if sh.takes(time.Now(), p.records.count(sh)) {
 			sh.pending++
 			return sh, nil
 		}
@@ -186,7 +172,7 @@ func (p *pool) grantShared(ctx context.Context, ttl int64) (*sharedLease, error)
 	if err != nil {
 		return nil, err
 	}
-	sh := &sharedLease{lease: lease, ttl: seconds(ttl), sent: sent, pending: 1, members: make(map[*member]struct{})}
+	sh := &sharedLease{lease: lease, ttl: seconds(ttl), sent: sent, pending: 1}
 	of.leases = append(of.leases, sh)
 	return sh, nil
 }
@@ -205,6 +191,19 @@ func (p *pool) suspectLease(sh *sharedLease) {
 	defer p.mu.Unlock()
 	sh.pending--
 	sh.suspect = true
+}
+
+// addMember ends a create in flight that put its record on the shared etcd lease, or may
+// have done so: then the member has no token. It returns the earliest moment at which the
+// server may drop the record.
+func (p *pool) addMember(m *member) (until time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	m.shared.pending--
+	until = m.shared.until()
+	m.since, m.until = time.Now(), until
+	p.records.add(m, m.shared.endErr == nil)
+	return until
 }
 
 // keeps reports whether this store keeps an etcd lease alive.
@@ -270,7 +269,7 @@ func (p *pool) renewShared(ctx context.Context, sh *sharedLease, listKeys bool) 
 	defer cancel() // other calls wait for this one, and may have less time
 	var sent time.Time
 	var attached attachedKeys
-	err := p.deleteLeftovers(ctx, sh)
+	err := p.discard(ctx, p.records.leftovers(sh, time.Now()))
 	if err == nil {
 		sent = time.Now()
 		_, err = p.sendKeepAlive(ctx, sh.lease)
@@ -297,12 +296,43 @@ func (p *pool) renewShared(ctx context.Context, sh *sharedLease, listKeys bool) 
 	return err
 }
 
-// deleteLeftovers deletes the leftovers of a shared etcd lease.
-func (p *pool) deleteLeftovers(ctx context.Context, sh *sharedLease) error {
-	p.mu.Lock()
-	leftovers := sh.leftovers(time.Now())
-	p.mu.Unlock()
-	return p.discard(ctx, leftovers)
+// discard deletes leftovers. It leaves a record that was moved to another etcd lease, as by
+// another store that renews it.
+func (p *pool) discard(ctx context.Context, leftovers []*member) (err error) {
+	var items []*guardedOp
+	var members []*member
+	for _, m := range leftovers {
+		now := p.records.state(m)
+		if now.token != 0 && !now.doubted {
+			members = append(members, m)
+			items = append(items, &guardedOp{op: "delete", key: m.key, ref: store.ByToken(m.token), remove: true,
+				from: m.shared.lease, revision: now.revision})
+			continue
+		}
+		if err := p.marker.endNonce(ctx, m.key, m.nonce, now.onlyLease()); err != nil {
+			return leftoverError(m.key, err)
+		}
+		p.records.forget(m) // now, so that the next try goes on with the others
+	}
+	p.execute(ctx, items)
+	for i, d := range items {
+		if d.err != nil {
+			err = leftoverError(d.key, d.err)
+		} else {
+			p.records.forget(members[i])
+		}
+	}
+	return err
+}
+
+// leftoverError is the error of a keep-alive that was not sent because key could not be
+// deleted. If the servers refuse the delete for good, as after a change of the user's
+// rights, the etcd lease is left.
+func leftoverError(key string, err error) error {
+	if isDenied(err) || errors.Is(err, errBusy) {
+		return errLeft
+	}
+	return &unsentError{fmt.Errorf("%q is to go before its etcd lease is renewed: %w", key, bare(err))}
 }
 
 // prune forgets shared etcd leases that have expired. The caller holds the pool's mutex.
@@ -323,9 +353,7 @@ func (p *pool) prune(of *leasesOfTTL, now time.Time) {
 // the pool's mutex.
 func (p *pool) abandon(sh *sharedLease, why error) {
 	sh.endErr = why
-	for m := range sh.members {
-		p.drop(m)
-	}
+	p.records.forgetAll(sh)
 }
 
 // invalidateAttached notes that a record was deleted, so that the attached keys listed
@@ -333,8 +361,8 @@ func (p *pool) abandon(sh *sharedLease, why error) {
 func (p *pool) invalidateAttached(key string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if m := p.held[key]; m != nil {
-		m.shared.deleteSeen = time.Now()
+	if sh := p.records.sharedOf(key); sh != nil {
+		sh.deleteSeen = time.Now()
 	}
 }
 

@@ -45,8 +45,8 @@ func (s *Store) renewAll(ctx context.Context, items []*guardedOp) {
 		return
 	}
 	defer leave()
-	pinned, late := s.pool.pin(items)
-	defer s.pool.unpin(pinned)
+	pinned, late := s.records.pin(items)
+	defer s.records.unpin(pinned)
 	if len(late) == 0 {
 		s.renewSome(ctx, items, nil, nil)
 		return
@@ -74,7 +74,7 @@ func (s *Store) renewAll(ctx context.Context, items []*guardedOp) {
 func (s *Store) renewSome(ctx context.Context, items []*guardedOp, late []*member, err error) {
 	members := make([]*member, len(items))
 	for i, d := range items {
-		if members[i] = s.pool.fillKnown(d); slices.Contains(late, members[i]) {
+		if members[i], _ = s.records.fillKnown(d); slices.Contains(late, members[i]) {
 			d.fail(failed("renew", d.key, reads, err))
 		}
 	}
@@ -82,7 +82,7 @@ func (s *Store) renewSome(ctx context.Context, items []*guardedOp, late []*membe
 	leases := s.pool.renewLeases(ctx, items, members)
 	var strays []*guardedOp
 	for i, d := range items {
-		s.pool.updateMember(members[i], d)
+		s.records.update(members[i], d)
 		if !s.pool.answerRenew(d, leases) {
 			strays = append(strays, d)
 		}
@@ -97,11 +97,11 @@ func (p *pool) answerRenew(d *guardedOp, leases map[clientv3.LeaseID]renewal) bo
 	r, asked := leases[d.lease]
 	switch {
 	case d.err != nil:
-	case !asked, errors.Is(r.err, errLeft), r.err == nil && !p.isMember(d):
+	case !asked, errors.Is(r.err, errLeft), r.err == nil && !p.records.has(d):
 		return false
 	default:
 		if r.answer(d); d.err == nil {
-			p.extendUntil(d.key, d.ref.Token, d.until)
+			p.records.extendUntil(d.key, d.ref.Token, d.until)
 		}
 	}
 	return true
@@ -187,7 +187,7 @@ func (p *pool) confirmed(items []*guardedOp, members []*member, places []int) (l
 	defer p.mu.Unlock()
 	for _, i := range places {
 		d, m := items[i], members[i]
-		if m != nil && !d.done && !d.writes() && !m.unwanted && m.shared.confirms(m) {
+		if m != nil && !d.done && !d.writes() && !p.records.state(m).unwanted && m.shared.confirms(m) {
 			d.done = true
 		} else {
 			left = append(left, d)

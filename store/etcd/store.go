@@ -12,10 +12,12 @@ import (
 
 // Store is a [store.Store] on etcd. [New] makes one; the zero Store is of no use. Its parts
 // are, from the bottom: the requests to the cluster, the guarded writes, the marks of nonces,
-// and the pool of shared etcd leases with the records on them. Each uses those below it alone.
+// the records, and the pool of shared etcd leases that carry them. Each has its own lock, and
+// uses those below it alone.
 type Store struct {
 	*writer
 	marker     *marker
+	records    *records
 	pool       *pool
 	keyWatches keyWatches
 	watchErrs  watchErrors
@@ -46,8 +48,8 @@ func New(ctx context.Context, client *clientv3.Client) (*Store, error) {
 		return nil, &store.InvalidError{What: "client", Rule: "must have a connection: keep-alives are sent on it"}
 	}
 	w := newWriter(newCluster(client, conn))
-	m := &marker{writer: w}
-	s := &Store{writer: w, marker: m, pool: newPool(w, m), keyWatches: keyWatches{byKey: make(map[string]*keyWatch)}}
+	m, r := &marker{writer: w}, newRecords()
+	s := &Store{writer: w, marker: m, records: r, pool: newPool(w, m, r), keyWatches: keyWatches{byKey: make(map[string]*keyWatch)}}
 	if err := s.check(ctx); err != nil {
 		s.Close()
 		return nil, err
