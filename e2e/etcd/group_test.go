@@ -244,7 +244,7 @@ func TestARenewLeavesOnlyTheItemsOfAHungTransactionInDoubt(t *testing.T) {
 			}
 		}
 		cancel()
-		if inDoubt == 0 || inDoubt > 124 {
+		if inDoubt == 0 || inDoubt > 125 {
 			t.Errorf("one transaction of five hung, and %d of 600 items are in doubt", inDoubt)
 		}
 	}

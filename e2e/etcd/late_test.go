@@ -287,8 +287,8 @@ func TestConcurrentCreatesShareOneGrant(t *testing.T) {
 	time.Sleep(300 * time.Millisecond) // time for the other creates to ask for a grant
 	grant()
 	all.Wait()
-	if n := p.seen("LeaseGrant") - before; n != 1 {
-		t.Errorf("64 concurrent creates made %d grants", n)
+	if n := p.seen("LeaseGrant") - before; n != 2 {
+		t.Errorf("64 concurrent creates made %d grants, want one for records and one for marks", n)
 	}
 }
 
@@ -429,9 +429,13 @@ func TestAStoreThatCreatesNothingLeavesNoEtcdLease(t *testing.T) {
 		return len(all.Leases)
 	}
 	before := count()
-	open(t, b.cluster.Client()).Close()
+	idle := open(t, b.cluster.Client()) // its process could crash before it closes the store
 	if after := count(); after != before {
 		t.Errorf("%d etcd leases became %d", before, after)
+	}
+	idle.Close()
+	if after := count(); after != before {
+		t.Errorf("%d etcd leases became %d after close", before, after)
 	}
 	c := claim("key", 2*time.Second)
 	st := open(t, b.cluster.Client())
@@ -533,4 +537,67 @@ func TestACallerThatGivesUpDoesNotFailTheOthers(t *testing.T) {
 	time.Sleep(50 * time.Millisecond)
 	b.cluster.Resume()
 	both.Wait()
+}
+
+// markOf returns the name of the mark of a claim's nonce.
+func markOf(c store.Claim) string {
+	return fmt.Sprintf("leasehold:n:%03d:%s:%v", len(c.Key), c.Key, c.Nonce)
+}
+
+// Another store does not know the ttl of the create.
+func TestADeleteByNonceDoesNotShortenTheLifeOfItsMark(t *testing.T) {
+	t.Parallel()
+	b := start(t, etcdtest.Settings{})
+	c := claim("key", 10*time.Hour)
+	b.create(c)
+	other := open(t, b.cluster.Client())
+	want(t, "delete", other.Delete(t.Context(), c.Key, store.ByNonce(c.Nonce)))
+	if mark, left := b.other.get(markOf(c)); string(mark) != "2" || left < 44*time.Hour {
+		t.Errorf("mark %q has %v left", mark, left)
+	}
+	never := claim("key", 10*time.Hour)
+	want(t, "delete of a nonce that never came", other.Delete(t.Context(), "key", store.ByNonce(never.Nonce)))
+	if mark, left := b.other.get(markOf(never)); string(mark) != "2" || left < 24*time.Hour {
+		t.Errorf("mark %q has %v left", mark, left)
+	}
+}
+
+func TestAMarkIsEndedOnceAFullDatabaseHasSpaceAgain(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	b := start(t, etcdtest.Settings{Quota: 8 << 20})
+	c := claim("key", long)
+	b.create(c)
+	fill := []byte(strings.Repeat("v", 1<<20))
+	var err error
+	for i := 0; i < 100 && err == nil; i++ {
+		_, err = b.other.client.Put(t.Context(), fmt.Sprint("filling ", i), string(fill))
+	}
+	if err == nil {
+		t.Fatal("the database never filled")
+	}
+	want(t, "delete by nonce", b.Delete(t.Context(), c.Key, store.ByNonce(c.Nonce)))
+	if b.other.has(c.Key) {
+		t.Error("the record is there")
+	}
+	deleted, err := b.other.client.Delete(t.Context(), "filling ", clientv3.WithPrefix())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.other.client.Compact(t.Context(), deleted.Header.Revision, clientv3.WithCompactPhysical()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.other.client.Defragment(t.Context(), b.cluster.Endpoints()[0]); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.other.client.AlarmDisarm(t.Context(), &clientv3.AlarmMember{}); err != nil {
+		t.Fatal(err)
+	}
+	for late := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		if mark, _ := b.other.get(markOf(c)); string(mark) == "2" {
+			return
+		} else if time.Now().After(late) {
+			t.Fatalf("the mark is %q", mark)
+		}
+	}
 }

@@ -39,7 +39,7 @@ func TestTransactionsWithinATransaction(t *testing.T) {
 
 	t.Run("each item has its own answer and one revision", func(t *testing.T) {
 		var ops []clientv3.Op
-		for i := range 124 {
+		for i := range 125 {
 			ops = append(ops, create(fmt.Sprint("key ", i), on))
 		}
 		if _, err := client.Txn(t.Context()).Then(ops[5]).Commit(); err != nil {

@@ -21,7 +21,7 @@ var errLeft = errors.New("the etcd lease is left to end, with what the user may 
 // adopt puts the records of executed operations on etcd leases that this store keeps alive,
 // and answers the operations. A record on an etcd lease of another store, or on one that was
 // left, has to be moved: to renew its etcd lease would renew every other record on it.
-func (s *Store) adopt(ctx context.Context, items []*guardedOp) {
+func (p *pool) adopt(ctx context.Context, items []*guardedOp) {
 	onLease := make(map[clientv3.LeaseID][]*guardedOp)
 	for _, d := range items {
 		onLease[d.lease] = append(onLease[d.lease], d)
@@ -31,7 +31,7 @@ func (s *Store) adopt(ctx context.Context, items []*guardedOp) {
 	var shared []*sharedLease
 	inParallel(slices.Collect(maps.Values(onLease)), func(some []*guardedOp) {
 		for i, d := range some {
-			sh, err := s.sharedFor(ctx, d)
+			sh, err := p.sharedFor(ctx, d)
 			if err != nil { // it would be the same for the others
 				for _, d := range some[i:] {
 					renewal{err: &unsentError{err}}.answer(d)
@@ -48,64 +48,44 @@ func (s *Store) adopt(ctx context.Context, items []*guardedOp) {
 			mu.Unlock()
 		}
 	})
-	s.execute(ctx, movers)
+	p.execute(ctx, movers)
 	for i, m := range movers {
 		moved[i].lease = m.lease
-		renewal{s.addMoved(shared[i], m), m.err}.answer(moved[i])
+		renewal{p.addMoved(shared[i], m), m.err}.answer(moved[i])
 	}
 }
 
 // sharedFor returns the shared etcd lease that a record is on or, if this store does not keep
 // that alive, another to move the record to. Like acquireShared it counts a create as in
 // flight there.
-func (s *Store) sharedFor(ctx context.Context, d *guardedOp) (*sharedLease, error) {
-	if sh := s.reserveOn(d.lease); sh != nil {
-		err := s.keepAlive(ctx, sh, false)
+func (p *pool) sharedFor(ctx context.Context, d *guardedOp) (*sharedLease, error) {
+	if sh := p.reserveOn(d.lease); sh != nil {
+		err := p.keepAlive(ctx, sh, false)
 		if err == nil {
 			return sh, nil
 		}
-		s.unreserve(sh)
+		p.unreserve(sh)
 		if !errors.Is(err, errLeft) {
 			return nil, err
 		}
 	}
-	return s.acquireShared(ctx, int64(d.note.ttl/time.Second))
-}
-
-// reserveOn is reserve for a record that is on the etcd lease already.
-func (s *Store) reserveOn(lease clientv3.LeaseID) *sharedLease {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	sh := s.sharedOf(lease)
-	if sh != nil {
-		sh.pending++
-	}
-	return sh
+	return p.acquireShared(ctx, int64(d.note.ttl/time.Second))
 }
 
 // addMoved adds a member for a record that was moved to a shared etcd lease. If the move is
 // in doubt the member has no revision, so that the next write reads the record first.
-func (s *Store) addMoved(sh *sharedLease, d *guardedOp) (until time.Time) {
+func (p *pool) addMoved(sh *sharedLease, d *guardedOp) (until time.Time) {
 	switch {
 	case isForbidden(d.err):
-		s.suspectLease(sh) // the right to another key on it may be missing
+		p.suspectLease(sh) // the right to another key on it may be missing
 		return time.Time{}
 	case d.err != nil && !errors.Is(d.err, store.ErrInDoubt):
-		s.unreserve(sh)
+		p.unreserve(sh)
 		return time.Time{}
 	}
 	m := &member{shared: sh, key: d.key, nonce: d.note.nonce, token: d.ref.Token, seq: d.note.seq, size: d.note.size}
 	if d.err == nil {
 		m.revision = d.revision
 	}
-	return s.addMember(m)
-}
-
-// isMember reports whether the record of an operation is a member, on the etcd lease on
-// which it was found.
-func (s *Store) isMember(d *guardedOp) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	m := s.held[d.key]
-	return m != nil && m.token == d.ref.Token && m.shared.lease == d.lease
+	return p.addMember(m)
 }

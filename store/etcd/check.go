@@ -93,11 +93,6 @@ func (s *Store) check(ctx context.Context) error {
 	if step, err := s.probe(ctx, lease); err != nil {
 		return s.unable(step, err)
 	}
-	_, err = s.reserveMark(ctx, 0) // now, so that the first create need not wait for it
-	if err != nil {
-		return s.unable("lease", err)
-	}
-	s.marksLease.marks = 0 // no lock: no other goroutine has the store yet
 	return nil
 }
 
@@ -133,7 +128,7 @@ func (e *connectError) Unwrap() error { return e.cause }
 // unable is the error of a step that failed.
 func (s *Store) unable(step string, err error) error {
 	e := &ServerError{Server: strings.Join(s.client.Endpoints(), ","), What: step, Rule: remedy(err)}
-	if err != errNoEvent {
+	if err != errNoEvent && !errors.Is(err, rpctypes.ErrTooManyOps) {
 		e.Err = named(bare(err))
 	}
 	return e
@@ -146,6 +141,8 @@ func remedy(err error) string {
 		return "must report what was put: set a namespace on the client's KV and Watcher alike"
 	case isDenied(err):
 		return fmt.Sprintf("must be allowed to the client's user: grant it to read and write all keys under %q", store.Reserved)
+	case errors.Is(err, rpctypes.ErrTooManyOps):
+		return fmt.Sprintf("must take at least %d operations in a transaction: raise --max-txn-ops", minOps)
 	case errors.Is(err, errProxy):
 		return "must answer each at once: connect to the etcd members, not to an etcd grpc-proxy"
 	case !errors.As(err, &none):
@@ -159,8 +156,9 @@ func remedy(err error) string {
 }
 
 // probe tries the verbs on a record of the library's own. It returns the step that failed. A
-// watch of all notes and a read of all marks need the right to the whole of them; the read
-// stands in the branch that is not taken, where the servers check the right alone.
+// watch of all notes and a read of all marks need the right to the whole of them. The read
+// stands in the branch that is not taken, where the servers check rights and count operations:
+// the branch has minOps of them.
 func (s *Store) probe(ctx context.Context, lease clientv3.LeaseID) (step string, err error) {
 	ctx, stop := context.WithCancel(withStream(ctx))
 	defer stop()
@@ -176,7 +174,8 @@ func (s *Store) probe(ctx context.Context, lease clientv3.LeaseID) (step string,
 	}
 	m := &member{key: key, nonce: n, shared: &sharedLease{lease: lease, ttl: time.Duration(s.minTTL.Load())}}
 	puts := putsOf(m, store.Claim{Key: key, Value: []byte("1"), Nonce: n}, lease)
-	answer, _, err := s.commit(ctx, []clientv3.Cmp{absent(key)}, puts, []clientv3.Op{clientv3.OpGet(marks, clientv3.WithPrefix())})
+	untaken := append(readOps(key), clientv3.OpGet(marks, clientv3.WithPrefix()), clientv3.OpGet(markOf(key, n)))
+	answer, _, err := s.commit(ctx, []clientv3.Cmp{absent(key)}, puts, untaken)
 	if err != nil {
 		return "create", err
 	}

@@ -47,9 +47,9 @@ func (s *Store) checkClaim(claim store.Claim) error {
 // create makes another try when an etcd lease was gone, or when the record in its way was
 // about to end.
 func (s *Store) create(ctx context.Context, claim store.Claim) (store.Grant, error) {
-	before, late := s.pin([]*guardedOp{{key: claim.Key, ref: store.ByNonce(claim.Nonce)}})
-	defer s.unpin(before)
-	if err := s.discard(ctx, late); err != nil {
+	before, late := s.records.pin([]*guardedOp{{key: claim.Key, ref: store.ByNonce(claim.Nonce)}})
+	defer s.records.unpin(before)
+	if err := s.pool.discard(ctx, late); err != nil {
 		return store.Grant{}, s.unready(claim, err)
 	}
 	for range maxTries {
@@ -66,26 +66,28 @@ var errAgain = errors.New("again")
 
 func (s *Store) tryCreate(ctx context.Context, claim store.Claim) (store.Grant, error) {
 	ttl := wholeSeconds(claim.TTL)
-	marks, err := s.reserveMark(ctx, claim.TTL)
+	s.marker.prepare(claim.TTL)
+	sh, err := s.pool.acquireShared(ctx, ttl)
 	if err != nil {
 		return store.Grant{}, s.unready(claim, err)
 	}
-	sh, err := s.acquireShared(ctx, ttl)
+	marks, err := s.marker.reserveMark(ctx, claim.TTL)
 	if err != nil {
+		s.pool.unreserve(sh)
 		return store.Grant{}, s.unready(claim, err)
 	}
 	m := &member{shared: sh, key: claim.Key, nonce: claim.Nonce, size: len(claim.Value)}
 	answer := s.submit(ctx, createRequest(m, claim, marks))
 	switch {
 	case answer.err != nil:
-		return s.createFailed(ctx, m, marks, answer.err)
+		return s.createFailed(ctx, m, claim, marks, answer.err)
 	case !answer.ok:
-		s.unreserve(sh)
+		s.pool.unreserve(sh)
 		return s.refuseCreate(ctx, claim, decode(claim.Key, answer.answers))
 	}
 	m.token, m.revision = store.Token(answer.revision), answer.revision
-	until := s.addMember(m)
-	s.trimSoon(claim)
+	until := s.pool.addMember(m)
+	s.marker.trimSoon(claim)
 	return store.Grant{Token: m.token, Until: until}, nil
 }
 
@@ -110,34 +112,28 @@ func (s *Store) unready(claim store.Claim, err error) error {
 
 // createFailed handles the error of the transaction that was to put m on its shared etcd
 // lease.
-func (s *Store) createFailed(ctx context.Context, m *member, marks clientv3.LeaseID, err error) (store.Grant, error) {
+func (s *Store) createFailed(ctx context.Context, m *member, claim store.Claim, marks clientv3.LeaseID, err error) (store.Grant, error) {
 	switch {
 	case isGone(err):
-		s.dropMarksLease(marks) // if the shared etcd lease is gone, acquireShared finds out
-		s.suspectLease(m.shared)
+		s.marker.dropMarksLease(marks) // if the shared etcd lease is gone, acquireShared finds out
+		s.pool.suspectLease(m.shared)
 		return store.Grant{}, errAgain
 	case isForbidden(err):
-		s.suspectLease(m.shared) // the right to another key on it may be missing
-		if errors.Is(s.keepAlive(ctx, m.shared, false), errLeft) {
+		s.pool.suspectLease(m.shared) // the right to another key on it may be missing
+		if errors.Is(s.pool.keepAlive(ctx, m.shared, false), errLeft) {
 			return store.Grant{}, errAgain
 		}
 	case isFull(err):
 		return s.createFull(ctx, m, err)
+	case isRequestTooLarge(err, m.size):
+		s.pool.unreserve(m.shared)
+		return store.Grant{}, valueTooLarge(claim.Value, err)
 	case unsent(err), refused(err):
-		s.unreserve(m.shared)
+		s.pool.unreserve(m.shared)
 	default:
-		s.addMember(m)
+		s.pool.addMember(m)
 	}
 	return store.Grant{}, failed("create", m.key, writes, err)
-}
-
-// suspectLease ends a create in flight that found an etcd lease gone, or was forbidden. The
-// next user of the shared etcd lease then sends a keep-alive.
-func (s *Store) suspectLease(sh *sharedLease) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	sh.pending--
-	sh.suspect = true
 }
 
 // createFull finds out whether a create was applied although the server answered that it
@@ -146,14 +142,14 @@ func (s *Store) createFull(ctx context.Context, m *member, err error) (store.Gra
 	f, late := s.readOne(ctx, m.key)
 	switch {
 	case late != nil:
-		s.addMember(m)
+		s.pool.addMember(m)
 		return store.Grant{}, failed("create", m.key, writes, err)
 	case !f.has(store.ByNonce(m.nonce)):
-		s.unreserve(m.shared)
+		s.pool.unreserve(m.shared)
 		return store.Grant{}, failed("create", m.key, reads, err)
 	}
 	m.token, m.revision = f.token(), f.value.ModRevision
-	return store.Grant{Token: m.token, Until: s.addMember(m)}, nil
+	return store.Grant{Token: m.token, Until: s.pool.addMember(m)}, nil
 }
 
 // refuseCreate answers a create that found a value under its key, or the mark of its nonce.
@@ -185,7 +181,7 @@ func (s *Store) refuseCreate(ctx context.Context, claim store.Claim, f found) (s
 func (s *Store) repeatCreate(ctx context.Context, f found) (store.Grant, error) {
 	d := &guardedOp{op: "create", key: f.key, ref: store.ByToken(f.token()),
 		revision: f.value.ModRevision, note: f.note, lease: f.lease()}
-	s.adopt(ctx, []*guardedOp{d})
+	s.pool.adopt(ctx, []*guardedOp{d})
 	switch {
 	case errors.Is(d.err, store.ErrLost), errors.Is(d.err, store.ErrForeign):
 		return store.Grant{}, errAgain

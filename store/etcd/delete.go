@@ -22,12 +22,12 @@ func (s *Store) Delete(ctx context.Context, key string, ref store.LeaseRef) erro
 		return s.deleteByNonce(ctx, key, ref.Nonce)
 	}
 	d := &guardedOp{op: "delete", key: key, ref: ref, remove: true}
-	m := s.fillKnown(d)
-	if m != nil && m.doubted {
+	m, doubted := s.records.fillKnown(d)
+	if doubted {
 		return s.deleteByNonce(ctx, key, m.nonce)
 	}
 	s.execute(ctx, []*guardedOp{d})
-	s.updateMember(m, d)
+	s.records.update(m, d)
 	return d.err
 }
 
@@ -53,11 +53,11 @@ func (s *Store) DeleteBatch(ctx context.Context, batch []store.Deletion) []error
 			continue
 		}
 		d := &guardedOp{op: "delete", key: item.Key, ref: item.Ref, remove: true}
-		m := s.fillKnown(d)
+		m, doubted := s.records.fillKnown(d)
 		switch {
 		case item.Ref.Token == 0:
 			nonces[i], byNonce = item.Ref.Nonce, append(byNonce, i)
-		case m != nil && m.doubted:
+		case doubted:
 			nonces[i], byNonce = m.nonce, append(byNonce, i)
 		default:
 			items, members, places = append(items, d), append(members, m), append(places, i)
@@ -69,7 +69,7 @@ func (s *Store) DeleteBatch(ctx context.Context, batch []store.Deletion) []error
 	})
 	s.execute(ctx, items)
 	for i, d := range items {
-		s.updateMember(members[i], d)
+		s.records.update(members[i], d)
 		errs[places[i]] = d.err
 	}
 	both.Wait()
@@ -78,18 +78,8 @@ func (s *Store) DeleteBatch(ctx context.Context, batch []store.Deletion) []error
 
 // deleteByNonce ends a nonce. If that fails its members are left to the next keep-alive.
 func (s *Store) deleteByNonce(ctx context.Context, key string, n store.Nonce) error {
-	err := s.endNonce(ctx, key, n, 0)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, m := range []*member{s.doubts[n], s.held[key]} {
-		switch {
-		case m == nil || m.nonce != n:
-		case err == nil:
-			s.drop(m)
-		default:
-			m.unwanted = true
-		}
-	}
+	err := s.marker.endNonce(ctx, key, n, 0)
+	s.records.settle(key, n, err == nil)
 	if err != nil {
 		return failed("delete", key, writes, err)
 	}

@@ -37,7 +37,7 @@
 // own writes, as after a restart of the process, it reads the record first.
 //
 // Marks are on etcd leases of their own that are never renewed: a mark lives for a day and
-// twice the ttl from its create. The note holds the nonce too, so that a repeated create is
+// twice the ttl from its create, or for a day if a delete by nonce made it. The note holds the nonce too, so that a repeated create is
 // recognized for as long as its lease lives. From time to time the store drops the oldest
 // marks of a key. It keeps the newest sixteen, and every mark of a nonce whose create may
 // still be under way: the nonce was ended by a delete by nonce, or by the store because no
@@ -68,7 +68,7 @@
 //
 // Keep-alives share one stream. The store opens another after an error.
 //
-// A keep-alive does not check ownership, so Renew also checks its records, up to 124 in a
+// A keep-alive does not check ownership, so Renew also checks its records, up to 125 in a
 // transaction. For a larger batch without values the store instead asks the server for the
 // keys attached to each etcd lease, and uses the answer for a sixteenth of the ttl. The
 // list does not show a value that another program put on the record's own etcd lease; the
@@ -78,7 +78,7 @@
 //
 // While a transaction is under way, the store collects the creates and deletes of
 // concurrent calls and sends them in the next transaction: one for each key, up to the
-// server's limit of operations and 256 KiB of values. Each is a transaction within it, with
+// server's limit of operations and 256 KiB of keys and values. Each is a transaction within it, with
 // comparisons and an answer of its own. If the servers refuse the whole because of the
 // etcd lease, the rights or the size of one call, each call is sent alone. A create with a
 // value above 64 KiB always is.
@@ -91,8 +91,12 @@
 // and a few transactions are under way at a time. An item whose transaction gets no answer
 // is in doubt; the others have their answers.
 //
-// The store assumes that the servers take 128 operations in a transaction, and halves that
-// number when they refuse so many (--max-txn-ops). It works with four.
+// The store assumes that the servers take 128 operations and 256 KiB in a transaction. It
+// halves the first number when they refuse so many (--max-txn-ops), and the second when a
+// message is larger than they or the client take (--max-request-bytes, MaxCallSendMsgSize,
+// MaxCallRecvMsgSize). It works with four operations, and [New] refuses servers that take
+// fewer. A value that does not fit into a request is a *[store.InvalidError]. A call whose
+// answer is larger than the client takes is unavailable, and changes nothing.
 //
 // # Guarantees
 //
@@ -107,6 +111,8 @@
 // store revokes the etcd lease at once and refuses the create in the same way.
 //
 // # Not guaranteed
+//
+// [New] refuses etcd's grpc-proxy, which keeps an etcd lease alive for a client that hangs.
 //
 // A change of leader, or a restart, extends the time left of an etcd lease by up to one
 // ttl. A cluster restored from a backup gives larger tokens only if its operator bumped
@@ -136,6 +142,10 @@
 // reports a value put over a record once the record's time left has passed. An expiry and
 // a delete look alike: the cause is CauseUnknown, or CauseExpired when the time left had
 // passed.
+//
+// Each watch, and each watched key, has a gRPC stream of its own. The servers must allow more
+// of them on a connection (--max-concurrent-streams, by default without a limit), or other
+// requests wait for one.
 //
 // All calls of [Store.WatchKey] for one key share its two etcd watches and its reads. A
 // delete is reported from the event alone; a put costs one read of the key for all calls.

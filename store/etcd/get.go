@@ -34,7 +34,7 @@ func (s *Store) Get(ctx context.Context, key string) (store.Record, error) {
 // fetch returns the live records of keys that include accepts. It makes two requests
 // for up to maxPairs keys on one etcd lease, and one more for each further etcd lease.
 func (s *Store) fetch(ctx context.Context, keys []string, include func(found) bool) (map[string]store.Record, error) {
-	all, err := s.read(ctx, keys...)
+	all, err := s.read(ctx, keys)
 	if err != nil {
 		return nil, err
 	}

@@ -20,13 +20,14 @@ const (
 	// slowAfter is how long a transaction counts as under way. A slower one, as on an etcd
 	// member that hangs, does not delay the others.
 	slowAfter = 250 * time.Millisecond
-	// maxShared is the size of the largest value in a transaction with other requests.
-	maxShared = maxBytes / 4
+	// sharers divides the bytes of a transaction: a request that weighs more than a quarter is
+	// sent alone.
+	sharers = 4
 )
 
 // group collects the creates and deletes of concurrent calls while a transaction is under
 // way, and sends them together in the next one: at most one for each key, within the
-// server's limit of operations and within maxBytes. Each request is a transaction within
+// server's limit of operations and the bytes of a transaction. Each request is a transaction within
 // that transaction, with comparisons and an answer of its own.
 type group struct {
 	mu       sync.Mutex
@@ -41,7 +42,7 @@ type group struct {
 type request struct {
 	key    string
 	op     clientv3.Op // a transaction on the names of this key alone
-	size   int         // of the value
+	size   int         // its weight
 	puts   bool        // else it only deletes
 	sent   bool        // it may have had an effect
 	left   bool        // its caller no longer waits for the answer
@@ -65,30 +66,30 @@ type transaction struct {
 
 // submit sends a request, alone or with those of other callers, and returns its answer. If
 // ctx ends first, the error is an *unsentError exactly if the request is never sent.
-func (s *Store) submit(ctx context.Context, r *request) outcome {
+func (w *writer) submit(ctx context.Context, r *request) outcome {
 	if ctx.Err() != nil {
 		return outcome{err: &unsentError{context.Cause(ctx)}}
 	}
-	g := &s.group
+	g := &w.group
 	g.mu.Lock()
 	_, twice := g.keys[r.key]
-	if twice || r.size > maxShared {
+	if twice || r.size > int(w.bytes.Load())/sharers {
 		g.mu.Unlock()
-		return s.alone(ctx, r)
+		return w.alone(ctx, r)
 	}
 	if g.underWay == 0 && !g.busy {
 		g.underWay++
 		g.mu.Unlock()
-		release := s.hold()
+		release := w.hold()
 		defer release()
-		return s.alone(ctx, r)
+		return w.alone(ctx, r)
 	}
 	r.answer = make(chan outcome, 1)
 	g.waiting = append(g.waiting, r)
 	g.keys[r.key] = struct{}{}
 	if g.underWay == 0 || g.underWay < maxConcurrent && len(g.waiting) >= minForSecond {
 		g.underWay++
-		s.sendNext()
+		w.sendNext()
 	}
 	g.mu.Unlock()
 	select {
@@ -116,9 +117,9 @@ func (s *Store) submit(ctx context.Context, r *request) outcome {
 }
 
 // alone sends a request in a transaction of its own.
-func (s *Store) alone(ctx context.Context, r *request) outcome {
+func (w *writer) alone(ctx context.Context, r *request) outcome {
 	guards, then, otherwise := r.op.Txn()
-	answer, answers, err := s.commit(ctx, guards, then, otherwise)
+	answer, answers, err := w.commit(ctx, guards, then, otherwise)
 	if err != nil {
 		return outcome{err: err}
 	}
@@ -127,12 +128,12 @@ func (s *Store) alone(ctx context.Context, r *request) outcome {
 
 // hold counts a transaction as under way until release is called, or for slowAfter if that
 // is less.
-func (s *Store) hold() (release func()) {
-	g := &s.group
+func (w *writer) hold() (release func()) {
+	g := &w.group
 	return onceDoneOrSlow(func() {
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		s.sendNext()
+		w.sendNext()
 	})
 }
 
@@ -149,30 +150,30 @@ func onceDoneOrSlow(release func()) (done func()) {
 
 // sendNext starts a transaction of the waiting requests, in place of one that is no longer
 // under way. The caller holds the group's mutex.
-func (s *Store) sendNext() {
-	g := &s.group
+func (w *writer) sendNext() {
+	g := &w.group
 	alone := g.underWay == 1 && len(g.waiting) > 0
-	if (alone || len(g.waiting) >= minForSecond) && s.tasks.start(s.sendWaiting) {
+	if (alone || len(g.waiting) >= minForSecond) && w.tasks.start(w.sendWaiting) {
 		return
 	}
 	g.underWay-- // if the store was closed, the contexts of the waiting calls have ended
 }
 
 // sendWaiting sends waiting requests, as many as one transaction can have.
-func (s *Store) sendWaiting(ctx context.Context) {
-	g := &s.group
+func (w *writer) sendWaiting(ctx context.Context) {
+	g := &w.group
 	runtime.Gosched() // callers that have just been answered can add their next requests
 	ctx, giveUp := context.WithCancel(ctx)
 	defer giveUp()
 	g.mu.Lock()
-	batch := g.take(s.guarded())
+	batch := g.take(w.guarded(), int(w.bytes.Load()))
 	g.busy = len(batch) > 1
 	f := &transaction{callers: len(batch), giveUp: giveUp}
 	for _, r := range batch {
 		r.sent, r.txn = true, f
 	}
 	g.mu.Unlock()
-	release := s.hold()
+	release := w.hold()
 	defer release()
 	if len(batch) == 0 {
 		return
@@ -181,7 +182,7 @@ func (s *Store) sendWaiting(ctx context.Context) {
 	for i, r := range batch {
 		ops[i] = r.op
 	}
-	answer, answers, err := s.commit(ctx, nil, ops, nil)
+	answer, answers, err := w.commit(ctx, nil, ops, nil)
 	if err == nil {
 		for i, r := range batch {
 			ok, inner := answers[i].inner()
@@ -189,11 +190,11 @@ func (s *Store) sendWaiting(ctx context.Context) {
 		}
 		return
 	}
-	s.learnLimit(err)
+	w.learnLimit(err)
 	var all sync.WaitGroup
 	for _, r := range batch {
 		if len(batch) > 1 && (divisible(err) || isFull(err) && !r.puts) {
-			all.Go(func() { s.resend(ctx, r) })
+			all.Go(func() { w.resend(ctx, r) })
 		} else {
 			r.answer <- outcome{err: err}
 		}
@@ -202,10 +203,10 @@ func (s *Store) sendWaiting(ctx context.Context) {
 }
 
 // resend sends a request of a transaction that was refused, unless its caller has left.
-func (s *Store) resend(ctx context.Context, r *request) {
+func (w *writer) resend(ctx context.Context, r *request) {
 	ctx, giveUp := context.WithCancel(ctx)
 	defer giveUp()
-	g := &s.group
+	g := &w.group
 	g.mu.Lock()
 	if r.left {
 		g.mu.Unlock()
@@ -213,13 +214,13 @@ func (s *Store) resend(ctx context.Context, r *request) {
 	}
 	r.txn = &transaction{1, giveUp}
 	g.mu.Unlock()
-	r.answer <- s.alone(ctx, r)
+	r.answer <- w.alone(ctx, r)
 }
 
 // take removes the first waiting requests, and returns them.
-func (g *group) take(most int) []*request {
+func (g *group) take(most, bytes int) []*request {
 	n, size := 0, 0
-	for n < min(most, len(g.waiting)) && (n == 0 || size+g.waiting[n].size <= maxBytes) {
+	for n < min(most, len(g.waiting)) && (n == 0 || size+g.waiting[n].size <= bytes) {
 		size += g.waiting[n].size
 		delete(g.keys, g.waiting[n].key)
 		n++
@@ -231,6 +232,6 @@ func (g *group) take(most int) []*request {
 
 // createRequest returns the request of a create.
 func createRequest(m *member, claim store.Claim, marks clientv3.LeaseID) *request {
-	return &request{key: claim.Key, size: len(claim.Value), puts: true, op: clientv3.OpTxn(
+	return &request{key: claim.Key, size: weight(claim.Key, claim.Value), puts: true, op: clientv3.OpTxn(
 		[]clientv3.Cmp{absent(claim.Key), absent(markOf(claim.Key, claim.Nonce))}, putsOf(m, claim, marks), readOps(claim.Key))}
 }

@@ -108,10 +108,10 @@ func (d *guardedOp) operation() clientv3.Op {
 	switch beside := noteOf(d.key); {
 	case d.stray != "":
 		return clientv3.OpTxn([]clientv3.Cmp{clientv3.Compare(clientv3.ModRevision(d.stray), "=", d.revision)},
-			[]clientv3.Op{clientv3.OpDelete(d.stray)}, readOps(d.key))
+			[]clientv3.Op{clientv3.OpDelete(d.stray)}, readOps(d.key, withoutValue...))
 	case d.remove:
 		return clientv3.OpTxn(untouched(d.key, d.revision),
-			[]clientv3.Op{clientv3.OpDelete(d.key), clientv3.OpDelete(beside)}, readOps(d.key))
+			[]clientv3.Op{clientv3.OpDelete(d.key), clientv3.OpDelete(beside)}, readOps(d.key, withoutValue...))
 	case d.onto != 0:
 		on := clientv3.WithLease(d.onto)
 		return clientv3.OpTxn(untouched(d.key, d.revision), []clientv3.Op{
@@ -127,14 +127,24 @@ func (d *guardedOp) operation() clientv3.Op {
 	return clientv3.OpTxn(untouched(d.key, d.revision), nil, readOps(d.key))
 }
 
+// writer makes guarded writes: those of one call, and those of concurrent calls together.
+type writer struct {
+	*cluster
+	group group
+}
+
+func newWriter(c *cluster) *writer {
+	return &writer{cluster: c, group: group{keys: make(map[string]struct{})}}
+}
+
 // execute sends operations until each is done, with its error if it failed. An operation
 // waits for another transaction only if that has an operation of the same key.
-func (s *Store) execute(ctx context.Context, items []*guardedOp) {
+func (w *writer) execute(ctx context.Context, items []*guardedOp) {
 	for open := firstPerKey(items); len(open) > 0; open = firstPerKey(items) {
-		inParallel(slices.Collect(slices.Chunk(open, s.guarded())), func(some []*guardedOp) {
+		inParallel(slices.Collect(slices.Chunk(open, w.guarded())), func(some []*guardedOp) {
 			for open := nextTry(some); len(open) > 0; open = nextTry(some) {
-				s.learn(ctx, open)
-				inParallel(chunksOf(open, s.guarded()), func(chunk []*guardedOp) { s.send(ctx, chunk) })
+				w.learn(ctx, open)
+				inParallel(chunksOf(open, w.guarded(), int(w.bytes.Load())), func(chunk []*guardedOp) { w.send(ctx, chunk) })
 			}
 		})
 	}
@@ -171,22 +181,26 @@ func nextTry(items []*guardedOp) (open []*guardedOp) {
 }
 
 // learn reads the records of operations without a revision.
-func (s *Store) learn(ctx context.Context, items []*guardedOp) {
+func (w *writer) learn(ctx context.Context, items []*guardedOp) {
 	unknown := slices.DeleteFunc(slices.Clone(items), func(d *guardedOp) bool { return d.done || d.revision != 0 })
-	inParallel(slices.Collect(slices.Chunk(unknown, maxPairs)), func(chunk []*guardedOp) { s.learnChunk(ctx, chunk) })
+	inParallel(slices.Collect(slices.Chunk(unknown, maxPairs)), func(chunk []*guardedOp) { w.learnChunk(ctx, chunk) })
 }
 
 // learnChunk is learn for one transaction. If the servers refuse the transaction, it reads each
 // half by itself, until the refused operation is alone.
-func (s *Store) learnChunk(ctx context.Context, chunk []*guardedOp) {
+func (w *writer) learnChunk(ctx context.Context, chunk []*guardedOp) {
 	keys := make([]string, len(chunk))
 	for i, d := range chunk {
 		keys[i] = d.key
 	}
-	all, err := s.read(ctx, keys...)
+	var opts []clientv3.OpOption
+	if chunk[0].remove {
+		opts = withoutValue
+	}
+	all, err := w.read(ctx, keys, opts...)
 	if half := len(chunk) / 2; half > 0 && err != nil && divisible(err) {
-		s.learnChunk(ctx, chunk[:half])
-		s.learnChunk(ctx, chunk[half:])
+		w.learnChunk(ctx, chunk[:half])
+		w.learnChunk(ctx, chunk[half:])
 		return
 	}
 	for i, d := range chunk {
@@ -202,9 +216,9 @@ func (s *Store) learnChunk(ctx context.Context, chunk []*guardedOp) {
 }
 
 // chunksOf splits operations of different keys into chunks for one transaction each: at most
-// so many operations, with at most maxBytes of values. Operations that can be sent again, the
+// so many operations, and bytes of weight if there are several. Operations that can be sent again, the
 // checks and deletes, are in chunks of their own.
-func chunksOf(open []*guardedOp, most int) (chunks [][]*guardedOp) {
+func chunksOf(open []*guardedOp, most, bytes int) (chunks [][]*guardedOp) {
 	for _, puts := range []bool{false, true} {
 		var chunk []*guardedOp
 		size := 0
@@ -212,14 +226,12 @@ func chunksOf(open []*guardedOp, most int) (chunks [][]*guardedOp) {
 			if d.done || d.revision == 0 || d.puts() != puts {
 				continue
 			}
-			if len(chunk) > 0 && (len(chunk) == most || size+len(d.value) > maxBytes) {
+			if len(chunk) > 0 && (len(chunk) == most || size+d.weight() > bytes) {
 				chunks = append(chunks, chunk)
 				chunk, size = nil, 0
 			}
 			chunk = append(chunk, d)
-			if d.writes() {
-				size += len(d.value)
-			}
+			size += d.weight()
 		}
 		if len(chunk) > 0 {
 			chunks = append(chunks, chunk)
@@ -232,10 +244,18 @@ func chunksOf(open []*guardedOp, most int) (chunks [][]*guardedOp) {
 // not, and can be sent again.
 func (d *guardedOp) puts() bool { return d.onto != 0 || d.writes() }
 
+// weight returns the weight of the operation.
+func (d *guardedOp) weight() int {
+	if !d.writes() {
+		return weight(d.key, nil)
+	}
+	return weight(d.key, d.value)
+}
+
 // send sends the operations of a chunk in one transaction. A delete that is alone in its
 // chunk shares one with other callers. If the servers refuse the transaction, each half is
 // sent by itself, until the refused operation is alone.
-func (s *Store) send(ctx context.Context, chunk []*guardedOp) {
+func (w *writer) send(ctx context.Context, chunk []*guardedOp) {
 	ops := make([]clientv3.Op, len(chunk))
 	for i, d := range chunk {
 		ops[i] = d.operation()
@@ -246,19 +266,19 @@ func (s *Store) send(ctx context.Context, chunk []*guardedOp) {
 	}
 	defer cancel()
 	if d := chunk[0]; len(chunk) == 1 {
-		r := &request{key: d.key, op: ops[0], size: len(d.value), puts: d.puts()}
+		r := &request{key: d.key, op: ops[0], size: d.weight(), puts: d.puts()}
 		if d.remove {
-			d.answered(s.submit(try, r))
+			d.answered(w.submit(try, r))
 		} else {
-			d.answered(s.alone(try, r))
+			d.answered(w.alone(try, r))
 		}
 		return
 	}
-	answer, answers, err := s.commit(try, nil, ops, nil)
-	if s.learnLimit(err); err != nil && divisible(err) {
+	answer, answers, err := w.commit(try, nil, ops, nil)
+	if w.learnLimit(err); err != nil && divisible(err) {
 		half := len(chunk) / 2
-		s.send(ctx, chunk[:half])
-		s.send(ctx, chunk[half:])
+		w.send(ctx, chunk[:half])
+		w.send(ctx, chunk[half:])
 		return
 	}
 	for i, d := range chunk {
@@ -285,6 +305,8 @@ func (d *guardedOp) answered(answer outcome) {
 		}
 	case isFull(err) && d.full == nil:
 		d.full, d.revision = err, 0 // read the record: the write that fills the database is applied
+	case d.writes() && isRequestTooLarge(err, len(d.value)):
+		d.fail(valueTooLarge(d.value, err))
 	case errors.Is(err, errHung) && !d.puts(): // the limit of this try, or of a keep-alive around it
 		d.hung = err
 		d.inDoubt = d.inDoubt || d.remove && !unsent(err)
@@ -305,45 +327,11 @@ func (d *guardedOp) failed(i intent, err error) {
 
 // remove deletes the record that was found if ref names its lease and, unless from is zero, if
 // it is on that etcd lease.
-func (s *Store) remove(ctx context.Context, ref store.LeaseRef, f found, from clientv3.LeaseID) error {
+func (w *writer) remove(ctx context.Context, ref store.LeaseRef, f found, from clientv3.LeaseID) error {
 	d := &guardedOp{op: "delete", key: f.key, ref: ref, remove: true, from: from}
 	d.learn(f)
-	s.execute(ctx, []*guardedOp{d})
+	w.execute(ctx, []*guardedOp{d})
 	return d.err
-}
-
-// fillKnown fills in the state of the record from the store's own writes, and returns the
-// member, or nil if the store has none.
-func (s *Store) fillKnown(d *guardedOp) *member {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	m := s.held[d.key]
-	if d.ref.Token == 0 || m == nil || !m.matches(d.ref) {
-		return nil
-	}
-	d.revision, d.lease = m.revision, m.shared.lease
-	d.note = note{nonce: m.nonce, seq: m.seq, ttl: m.shared.ttl, size: m.size}
-	if len(d.value) > 0 && d.seq < m.seq {
-		d.revision = 0 // read first: the record's number refuses it
-	}
-	return m
-}
-
-// updateMember notes the result of an operation on a member.
-func (s *Store) updateMember(m *member, d *guardedOp) {
-	if m == nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case d.remove && d.err == nil:
-		s.drop(m)
-	case d.remove, errors.Is(d.err, store.ErrLost), errors.Is(d.err, store.ErrForeign):
-		m.unwanted = true
-	case d.err == nil:
-		m.revision, m.seq, m.size = d.revision, d.note.seq, d.note.size
-	}
 }
 
 // writeOf returns the operation of a valid renewal or update.

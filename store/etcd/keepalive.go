@@ -18,28 +18,28 @@ type keepAliveStream struct {
 // sendKeepAlive sends one keep-alive and returns the ttl that it restarts. The client's
 // KeepAliveOnce sends again without a pause while there is no leader, and opens and
 // authenticates a stream each time.
-func (s *Store) sendKeepAlive(ctx context.Context, id clientv3.LeaseID) (time.Duration, error) {
+func (c *cluster) sendKeepAlive(ctx context.Context, id clientv3.LeaseID) (time.Duration, error) {
 	select {
-	case l := <-s.idleStream:
-		ttl, err := s.sendOn(ctx, l, id)
+	case l := <-c.idleStream:
+		ttl, err := c.sendOn(ctx, l, id)
 		if err == nil || isGone(err) || ctx.Err() != nil {
 			return ttl, err
 		}
 	default:
 	}
-	l, err := s.openStream(ctx)
+	l, err := c.openStream(ctx)
 	if err != nil {
 		return 0, cause(ctx, rpctypes.Error(err))
 	}
-	return s.sendOn(ctx, l, id)
+	return c.sendOn(ctx, l, id)
 }
 
 // openStream opens a stream that outlives the call and ends with the store. If ctx ends
 // before the stream is open, the stream ends too.
-func (s *Store) openStream(ctx context.Context) (keepAliveStream, error) {
-	life, cancel := context.WithCancel(clientv3.WithRequireLeader(s.tasks.life))
+func (c *cluster) openStream(ctx context.Context) (keepAliveStream, error) {
+	life, cancel := context.WithCancel(clientv3.WithRequireLeader(c.tasks.life))
 	stop := context.AfterFunc(ctx, cancel)
-	stream, err := s.leases.LeaseKeepAlive(life)
+	stream, err := c.leases.LeaseKeepAlive(life)
 	stop()
 	if err != nil {
 		cancel()
@@ -50,11 +50,11 @@ func (s *Store) openStream(ctx context.Context) (keepAliveStream, error) {
 
 // sendOn sends a keep-alive and waits for the answer. An intact stream is kept for the next
 // keep-alive, unless another is kept already.
-func (s *Store) sendOn(ctx context.Context, l keepAliveStream, id clientv3.LeaseID) (time.Duration, error) {
+func (c *cluster) sendOn(ctx context.Context, l keepAliveStream, id clientv3.LeaseID) (time.Duration, error) {
 	stop := context.AfterFunc(ctx, l.cancel)
 	l.Send(&pb.LeaseKeepAliveRequest{ID: int64(id)}) // Recv returns its error
 	answer, err := l.Recv()
-	if intact := stop(); !intact || err != nil || !s.storeIdle(l) {
+	if intact := stop(); !intact || err != nil || !c.storeIdle(l) {
 		l.cancel()
 	}
 	switch {
@@ -67,9 +67,9 @@ func (s *Store) sendOn(ctx context.Context, l keepAliveStream, id clientv3.Lease
 }
 
 // storeIdle keeps a stream for the next keep-alive, and reports whether there was room.
-func (s *Store) storeIdle(l keepAliveStream) bool {
+func (c *cluster) storeIdle(l keepAliveStream) bool {
 	select {
-	case s.idleStream <- l:
+	case c.idleStream <- l:
 		return true
 	default:
 		return false

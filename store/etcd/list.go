@@ -75,13 +75,20 @@ func (s *Store) pages(ctx context.Context, prefix string) iter.Seq2[[]string, er
 	}
 }
 
+// page reads the first notes of a range: maxPage of them, or fewer if the client takes no answer
+// with so many.
 func (s *Store) page(ctx context.Context, from, end string) (*clientv3.GetResponse, error) {
 	ctx, leave, err := s.tasks.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	return s.get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(maxPage))
+	for limit := int64(maxPage); ; limit /= 2 {
+		page, err := s.get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(limit))
+		if !isTooLarge(err) || limit == 1 {
+			return page, err
+		}
+	}
 }
 
 // portions splits the keys of a page into portions to be fetched in one request: at most

@@ -2,7 +2,10 @@ package etcdstore
 
 import (
 	"context"
+	"maps"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -24,8 +27,28 @@ const (
 	ended = "2"
 )
 
+// marker keeps the marks of nonces.
+type marker struct {
+	*writer
+	trimming atomic.Bool // whether a task is trimming marks
+
+	mu      sync.Mutex
+	lease   marksLease
+	unended map[string]struct{} // names of marks for endLater; nil if there are none
+}
+
+// close returns the etcd lease of marks if it has none, for the caller to revoke.
+func (m *marker) close() (idle []clientv3.LeaseID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.lease.lease != 0 && m.lease.marks == 0 {
+		idle, m.lease.lease = append(idle, m.lease.lease), 0
+	}
+	return idle
+}
+
 // marksLease is the etcd lease that the next marks of nonces are put on. It is never renewed,
-// so that its marks expire together. The store's mutex guards it.
+// so that its marks expire together.
 type marksLease struct {
 	lease    clientv3.LeaseID
 	ttl      time.Duration // the longest ttl of a record whose mark it takes
@@ -34,26 +57,44 @@ type marksLease struct {
 	underWay chan struct{} // closed when the grant under way is over; nil while there is none
 }
 
+// takes reports whether there is room for the mark of a record of that ttl.
+func (l *marksLease) takes(ttl time.Duration) bool {
+	return l.lease != 0 && ttl <= l.ttl && l.marks < maxMarksPerLease && time.Now().Before(l.until)
+}
+
+// prepare has an etcd lease of marks granted if there is none with room, while the caller has
+// one granted for the record.
+func (m *marker) prepare(ttl time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.lease.underWay != nil || m.lease.takes(ttl) {
+		return
+	}
+	if m.tasks.start(func(ctx context.Context) { m.grantMarksLease(ctx, max(ttl, markRotation)) }) {
+		m.lease.underWay = make(chan struct{})
+	}
+}
+
 // reserveMark returns the etcd lease to put one more mark on, for a record of that ttl.
-func (s *Store) reserveMark(ctx context.Context, ttl time.Duration) (clientv3.LeaseID, error) {
+func (m *marker) reserveMark(ctx context.Context, ttl time.Duration) (clientv3.LeaseID, error) {
 	for {
-		s.mu.Lock()
-		m := &s.marksLease
-		if m.lease != 0 && ttl <= m.ttl && m.marks < maxMarksPerLease && time.Now().Before(m.until) {
-			m.marks++
-			defer s.mu.Unlock()
-			return m.lease, nil
+		m.mu.Lock()
+		l := &m.lease
+		if l.takes(ttl) {
+			l.marks++
+			defer m.mu.Unlock()
+			return l.lease, nil
 		}
-		underWay := m.underWay
+		underWay := l.underWay
 		if underWay == nil {
-			m.underWay = make(chan struct{})
+			l.underWay = make(chan struct{})
 		}
-		s.mu.Unlock()
+		m.mu.Unlock()
 		var err error
 		if underWay != nil {
 			err = await(ctx, underWay)
 		} else {
-			err = s.grantMarksLease(ctx, max(ttl, markRotation))
+			err = m.grantMarksLease(ctx, max(ttl, markRotation))
 		}
 		if err != nil {
 			return 0, err
@@ -62,32 +103,32 @@ func (s *Store) reserveMark(ctx context.Context, ttl time.Duration) (clientv3.Le
 }
 
 // grantMarksLease asks for the next etcd lease of marks.
-func (s *Store) grantMarksLease(ctx context.Context, ttl time.Duration) error {
+func (m *marker) grantMarksLease(ctx context.Context, ttl time.Duration) error {
 	began := time.Now()
 	life := markLife + markRotation + 2*ttl
-	lease, err := s.grant(ctx, int64(life/time.Second))
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	close(s.marksLease.underWay)
-	s.marksLease.underWay = nil
+	lease, err := m.grant(ctx, int64(life/time.Second))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	close(m.lease.underWay)
+	m.lease.underWay = nil
 	if err == nil {
-		s.marksLease = marksLease{lease: lease, ttl: ttl, until: began.Add(markRotation)}
+		m.lease = marksLease{lease: lease, ttl: ttl, until: began.Add(markRotation)}
 	}
 	return err
 }
 
 // dropMarksLease makes the next mark use another etcd lease than this one.
-func (s *Store) dropMarksLease(lease clientv3.LeaseID) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.marksLease.lease == lease {
-		s.marksLease.lease = 0
+func (m *marker) dropMarksLease(lease clientv3.LeaseID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.lease.lease == lease {
+		m.lease.lease = 0
 	}
 }
 
 // trim drops the oldest used marks of a key. If it fails, a later create tries again.
-func (s *Store) trim(ctx context.Context, key string) {
-	all, err := s.get(ctx, marksOf(key), clientv3.WithPrefix(),
+func (m *marker) trim(ctx context.Context, key string) {
+	all, err := m.get(ctx, marksOf(key), clientv3.WithPrefix(),
 		clientv3.WithSort(clientv3.SortByCreateRevision, clientv3.SortAscend))
 	if err != nil {
 		return
@@ -98,9 +139,9 @@ func (s *Store) trim(ctx context.Context, key string) {
 			ops = append(ops, clientv3.OpDelete(string(kv.Key)))
 		}
 	}
-	for some := range slices.Chunk(ops, int(s.ops.Load())) {
-		if _, _, err := s.commit(ctx, nil, some, nil); err != nil {
-			s.learnLimit(err)
+	for some := range slices.Chunk(ops, int(m.ops.Load())) {
+		if _, _, err := m.commit(ctx, nil, some, nil); err != nil {
+			m.learnLimit(err)
 			return
 		}
 	}
@@ -108,56 +149,112 @@ func (s *Store) trim(ctx context.Context, key string) {
 
 // trimSoon trims in the background, one key at a time, after one create of trimEvery, which
 // it picks by the nonce. Counting the marks on every create would cost a tenth of it.
-func (s *Store) trimSoon(claim store.Claim) {
-	if claim.Nonce[0]%trimEvery != 0 || !s.trimming.CompareAndSwap(false, true) {
+func (m *marker) trimSoon(claim store.Claim) {
+	if claim.Nonce[0]%trimEvery != 0 || !m.trimming.CompareAndSwap(false, true) {
 		return
 	}
-	started := s.tasks.start(func(ctx context.Context) {
-		defer s.trimming.Store(false)
-		s.trim(ctx, claim.Key)
+	started := m.tasks.start(func(ctx context.Context) {
+		defer m.trimming.Store(false)
+		m.trim(ctx, claim.Key)
 	})
 	if !started {
-		s.trimming.Store(false)
+		m.trimming.Store(false)
 	}
 }
 
 // endNonce ends the lease that a create with nonce n began, and keeps a late create with n
-// from beginning one, even after the create's own mark was trimmed. Unless from is zero, a
-// record on another etcd lease stays.
-func (s *Store) endNonce(ctx context.Context, key string, n store.Nonce, from clientv3.LeaseID) error {
+// from beginning one, even after the create's own mark was trimmed. A mark that is there stays
+// on its etcd lease, which its create chose for its ttl. Unless from is zero, a record on
+// another etcd lease stays.
+func (m *marker) endNonce(ctx context.Context, key string, n store.Nonce, from clientv3.LeaseID) error {
 	for {
-		lease, err := s.reserveMark(ctx, 0)
+		lease, err := m.reserveMark(ctx, 0)
 		if err != nil {
-			return s.endFull(ctx, key, n, from, err)
+			return m.endFull(ctx, key, n, from, err)
 		}
-		mark := clientv3.OpPut(markOf(key, n), ended, clientv3.WithLease(lease))
-		_, answers, err := s.commit(ctx, nil, append(readOps(key), mark), nil)
+		end := clientv3.OpTxn([]clientv3.Cmp{absent(markOf(key, n))},
+			[]clientv3.Op{clientv3.OpPut(markOf(key, n), ended, clientv3.WithLease(lease))},
+			[]clientv3.Op{putEnded(markOf(key, n))})
+		_, answers, err := m.commit(ctx, nil, append(readOps(key, withoutValue...), end), nil)
 		switch {
 		case isGone(err):
-			s.dropMarksLease(lease)
+			m.dropMarksLease(lease)
 			continue
 		case err != nil:
-			return s.endFull(ctx, key, n, from, err)
+			return m.endFull(ctx, key, n, from, err)
 		}
-		return s.remove(ctx, store.ByNonce(n), decode(key, answers), from)
+		return m.remove(ctx, store.ByNonce(n), decode(key, answers), from)
 	}
+}
+
+// putEnded changes a mark that is there.
+func putEnded(mark string) clientv3.Op {
+	return clientv3.OpPut(mark, ended, clientv3.WithIgnoreLease())
 }
 
 // endFull is endNonce for servers without space for a mark; they still delete. If there is
 // neither a record nor a mark, the create may still arrive, and err is returned as unsent.
-func (s *Store) endFull(ctx context.Context, key string, n store.Nonce, from clientv3.LeaseID, err error) error {
+// A mark that is there gets its new value once there is space.
+func (m *marker) endFull(ctx context.Context, key string, n store.Nonce, from clientv3.LeaseID, err error) error {
 	if !isFull(err) {
 		return err
 	}
-	_, answers, late := s.commit(ctx, nil, append(readOps(key), clientv3.OpGet(markOf(key, n))), nil)
+	_, answers, late := m.commit(ctx, nil, append(readOps(key, withoutValue...), clientv3.OpGet(markOf(key, n))), nil)
 	if late != nil {
 		return late
 	}
-	switch f := decode(key, answers); {
+	f, mark := decode(key, answers), answers[2].first()
+	if mark != nil {
+		m.endLater(string(mark.Key))
+	}
+	switch {
 	case f.has(store.ByNonce(n)):
-		return s.remove(ctx, store.ByNonce(n), f, from)
-	case answers[2].first() != nil:
+		return m.remove(ctx, store.ByNonce(n), f, from)
+	case mark != nil:
 		return nil
 	}
 	return &unsentError{err}
+}
+
+// endLater puts the ended value into a mark once the servers have space again, or a trim could
+// drop the mark while its create may still be under way. One goroutine does so for all marks.
+func (m *marker) endLater(mark string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.unended == nil && m.tasks.start(m.endUnended) {
+		m.unended = make(map[string]struct{})
+	}
+	if m.unended != nil {
+		m.unended[mark] = struct{}{}
+	}
+}
+
+// endUnended ends when there is no such mark left, or with the store.
+func (m *marker) endUnended(ctx context.Context) {
+	for ctx.Err() == nil {
+		sleep(ctx, maxPause)
+		m.mu.Lock()
+		some := slices.Collect(maps.Keys(m.unended))
+		m.mu.Unlock()
+		var failed bool
+		for _, mark := range some {
+			there := clientv3.Compare(clientv3.CreateRevision(mark), ">", 0)
+			if _, _, err := m.commit(ctx, []clientv3.Cmp{there}, []clientv3.Op{putEnded(mark)}, nil); err != nil {
+				failed = true
+				break
+			}
+			m.mu.Lock()
+			delete(m.unended, mark)
+			m.mu.Unlock()
+		}
+		m.mu.Lock()
+		done := !failed && len(m.unended) == 0
+		if done {
+			m.unended = nil
+		}
+		m.mu.Unlock()
+		if done {
+			return
+		}
+	}
 }

@@ -107,6 +107,9 @@ func unsent(err error) bool {
 // refused reports whether err is a server's statement that it did nothing. An error of no
 // space is not: the write that fills the database is applied, and answered so.
 func refused(err error) bool {
+	if isTooLarge(err) {
+		return true // a request was not made, and only the branch that changes nothing has a large answer
+	}
 	var word rpctypes.EtcdError
 	if !errors.As(err, &word) {
 		return false
@@ -133,3 +136,27 @@ func isDenied(err error) bool { return errors.Is(named(err), ErrDenied) }
 // isForbidden reports whether the servers refused a key to the user. They also refuse a put on
 // an etcd lease, and its keep-alive, if the user may not write every key on it.
 func isForbidden(err error) bool { return errors.Is(err, rpctypes.ErrPermissionDenied) }
+
+// isTooLarge reports whether a request, or its answer, is larger than the servers or the client
+// take. The limits of gRPC have no error of their own.
+func isTooLarge(err error) bool {
+	s, _ := status.FromError(err)
+	return errors.Is(err, rpctypes.ErrRequestTooLarge) ||
+		s.Code() == codes.ResourceExhausted && strings.Contains(s.Message(), "larger than max")
+}
+
+// isRequestTooLarge reports whether a request with a value of that size is too large, and not
+// its answer. The servers' own words are those of the client's limit of answers. They use them
+// from half a MiB over --max-request-bytes on.
+func isRequestTooLarge(err error, size int) bool {
+	s, _ := status.FromError(err)
+	return errors.Is(err, rpctypes.ErrRequestTooLarge) ||
+		isTooLarge(err) && (strings.Contains(s.Message(), "trying to send") || size > 512<<10)
+}
+
+// valueTooLarge is the error of a write whose value is larger than the servers or the client
+// take.
+func valueTooLarge(value []byte, err error) error {
+	return &store.InvalidError{What: "value", Got: fmt.Sprintf("of %d bytes", len(value)),
+		Rule: fmt.Sprintf("must fit into a request: raise --max-request-bytes of the etcd servers or MaxCallSendMsgSize of the client: %v", err)}
+}

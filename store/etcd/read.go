@@ -54,9 +54,14 @@ func (f found) record() store.Record {
 	return store.Record{Key: f.key, Value: f.value.Value, Token: f.token()}
 }
 
-// readOps returns the operations that read a key and its note.
-func readOps(key string) []clientv3.Op {
-	return []clientv3.Op{clientv3.OpGet(key), clientv3.OpGet(noteOf(key))}
+// withoutValue reads a key without its value. An etcd 3.7 that need not sort by value drops the
+// etcd lease too.
+var withoutValue = []clientv3.OpOption{clientv3.WithKeysOnly(), clientv3.WithSort(clientv3.SortByValue, clientv3.SortAscend)}
+
+// readOps returns the operations that read a key, with opts, and its note. A delete reads the
+// key without the value, so that a value larger than the client takes does not prevent it.
+func readOps(key string, opts ...clientv3.OpOption) []clientv3.Op {
+	return []clientv3.Op{clientv3.OpGet(key, opts...), clientv3.OpGet(noteOf(key))}
 }
 
 // decode reads the answers to the operations of readOps.
@@ -64,28 +69,33 @@ func decode(key string, answers []response) found {
 	return inspect(key, answers[0].first(), answers[1].first())
 }
 
-// read returns the values and notes of keys. The keys of one transaction are read at one
-// revision.
-func (s *Store) read(ctx context.Context, keys ...string) ([]found, error) {
-	all, err := retryHung(func() ([]found, error) { return s.readOnce(ctx, keys) })
-	if s.learnLimit(err); !errors.Is(err, rpctypes.ErrTooManyOps) || len(keys) == 1 {
+// read returns the values, with opts, and notes of keys. The keys of one transaction are read
+// at one revision.
+func (c *cluster) read(ctx context.Context, keys []string, opts ...clientv3.OpOption) ([]found, error) {
+	all, err := retryHung(func() ([]found, error) { return c.readOnce(ctx, keys, opts) })
+	if errors.Is(err, rpctypes.ErrTooManyOps) {
+		c.learnLimit(err)
+	} else if !isTooLarge(err) { // the values are large, not the request
 		return all, err
 	}
-	if all, err = s.read(ctx, keys[:len(keys)/2]...); err != nil {
+	if len(keys) == 1 {
 		return nil, err
 	}
-	rest, err := s.read(ctx, keys[len(keys)/2:]...)
+	if all, err = c.read(ctx, keys[:len(keys)/2], opts...); err != nil {
+		return nil, err
+	}
+	rest, err := c.read(ctx, keys[len(keys)/2:], opts...)
 	return append(all, rest...), err
 }
 
-func (s *Store) readOnce(ctx context.Context, keys []string) ([]found, error) {
+func (c *cluster) readOnce(ctx context.Context, keys []string, opts []clientv3.OpOption) ([]found, error) {
 	ctx, cancel := tryContext(ctx)
 	defer cancel()
 	ops := make([]clientv3.Op, 0, 2*len(keys))
 	for _, key := range keys {
-		ops = append(ops, readOps(key)...)
+		ops = append(ops, readOps(key, opts...)...)
 	}
-	answer, answers, err := s.commit(ctx, nil, ops, nil)
+	answer, answers, err := c.commit(ctx, nil, ops, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -98,8 +108,8 @@ func (s *Store) readOnce(ctx context.Context, keys []string) ([]found, error) {
 }
 
 // readOne is read for one key.
-func (s *Store) readOne(ctx context.Context, key string) (found, error) {
-	all, err := s.read(ctx, key)
+func (c *cluster) readOne(ctx context.Context, key string) (found, error) {
+	all, err := c.read(ctx, []string{key})
 	if err != nil {
 		return found{}, err
 	}
@@ -109,14 +119,14 @@ func (s *Store) readOne(ctx context.Context, key string) (found, error) {
 // timeLeft asks for the time left of an etcd lease. It is zero if the etcd lease is gone. The
 // server rounds down to a second, so timeLeft adds one; an etcd lease that has expired and
 // not been revoked yet has that second too.
-func (s *Store) timeLeft(ctx context.Context, id clientv3.LeaseID) (time.Duration, error) {
+func (c *cluster) timeLeft(ctx context.Context, id clientv3.LeaseID) (time.Duration, error) {
 	if id == 0 {
 		return store.Forever, nil
 	}
 	answer, err := retryHung(func() (*clientv3.LeaseTimeToLiveResponse, error) {
 		ctx, cancel := tryContext(ctx)
 		defer cancel()
-		answer, err := s.client.TimeToLive(ctx, id)
+		answer, err := c.client.TimeToLive(ctx, id)
 		return answer, cause(ctx, err)
 	})
 	switch {

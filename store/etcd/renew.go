@@ -45,8 +45,8 @@ func (s *Store) renewAll(ctx context.Context, items []*guardedOp) {
 		return
 	}
 	defer leave()
-	pinned, late := s.pin(items)
-	defer s.unpin(pinned)
+	pinned, late := s.records.pin(items)
+	defer s.records.unpin(pinned)
 	if len(late) == 0 {
 		s.renewSome(ctx, items, nil, nil)
 		return
@@ -64,7 +64,7 @@ func (s *Store) renewAll(ctx context.Context, items []*guardedOp) {
 		}
 	}
 	var both sync.WaitGroup
-	both.Go(func() { s.renewSome(ctx, first, late, s.discard(ctx, late)) })
+	both.Go(func() { s.renewSome(ctx, first, late, s.pool.discard(ctx, late)) })
 	s.renewSome(ctx, rest, nil, nil)
 	both.Wait()
 }
@@ -74,34 +74,34 @@ func (s *Store) renewAll(ctx context.Context, items []*guardedOp) {
 func (s *Store) renewSome(ctx context.Context, items []*guardedOp, late []*member, err error) {
 	members := make([]*member, len(items))
 	for i, d := range items {
-		if members[i] = s.fillKnown(d); slices.Contains(late, members[i]) {
+		if members[i], _ = s.records.fillKnown(d); slices.Contains(late, members[i]) {
 			d.fail(failed("renew", d.key, reads, err))
 		}
 	}
 	s.learn(ctx, items)
-	leases := s.renewLeases(ctx, items, members)
+	leases := s.pool.renewLeases(ctx, items, members)
 	var strays []*guardedOp
 	for i, d := range items {
-		s.updateMember(members[i], d)
-		if !s.answerRenew(d, leases) {
+		s.records.update(members[i], d)
+		if !s.pool.answerRenew(d, leases) {
 			strays = append(strays, d)
 		}
 	}
-	s.adopt(ctx, strays)
+	s.pool.adopt(ctx, strays)
 	s.explain(ctx, items, leases)
 }
 
 // answerRenew answers an operation and returns true, unless its record has yet to be adopted.
 // If the keep-alive was not confirmed, the record's deadline stays as it was.
-func (s *Store) answerRenew(d *guardedOp, leases map[clientv3.LeaseID]renewal) bool {
+func (p *pool) answerRenew(d *guardedOp, leases map[clientv3.LeaseID]renewal) bool {
 	r, asked := leases[d.lease]
 	switch {
 	case d.err != nil:
-	case !asked, errors.Is(r.err, errLeft), r.err == nil && !s.isMember(d):
+	case !asked, errors.Is(r.err, errLeft), r.err == nil && !p.records.has(d):
 		return false
 	default:
 		if r.answer(d); d.err == nil {
-			s.extendUntil(d.key, d.ref.Token, d.until)
+			p.records.extendUntil(d.key, d.ref.Token, d.until)
 		}
 	}
 	return true
@@ -131,7 +131,7 @@ func (r renewal) answer(d *guardedOp) {
 
 // renewLeases sends the keep-alives for operations, all at once, and executes the operations.
 // The operations on one etcd lease do not wait for those on another.
-func (s *Store) renewLeases(ctx context.Context, items []*guardedOp, members []*member) map[clientv3.LeaseID]renewal {
+func (p *pool) renewLeases(ctx context.Context, items []*guardedOp, members []*member) map[clientv3.LeaseID]renewal {
 	listKeys := manyChecks(items)
 	on := make(map[clientv3.LeaseID][]int) // the operations on each etcd lease that this store keeps alive
 	var others []*guardedOp
@@ -139,7 +139,7 @@ func (s *Store) renewLeases(ctx context.Context, items []*guardedOp, members []*
 		if d.done {
 			continue
 		}
-		if _, known := on[d.lease]; known || s.keeps(d.lease) {
+		if _, known := on[d.lease]; known || p.keeps(d.lease) {
 			on[d.lease] = append(on[d.lease], i)
 		} else {
 			others = append(others, d)
@@ -150,19 +150,19 @@ func (s *Store) renewLeases(ctx context.Context, items []*guardedOp, members []*
 	var mu sync.Mutex
 	for lease, places := range on {
 		all.Go(func() {
-			until, err := s.renewLease(ctx, lease, listKeys)
+			until, err := p.renewLease(ctx, lease, listKeys)
 			mu.Lock()
 			renewals[lease] = renewal{until, err}
 			mu.Unlock()
 			if listKeys {
-				s.execute(ctx, s.confirmed(items, members, places))
+				p.execute(ctx, p.confirmed(items, members, places))
 			}
 		})
 	}
 	if listKeys {
-		s.execute(ctx, others)
+		p.execute(ctx, others)
 	} else {
-		s.execute(ctx, items)
+		p.execute(ctx, items)
 	}
 	all.Wait()
 	return renewals
@@ -182,12 +182,12 @@ func manyChecks(items []*guardedOp) bool {
 
 // confirmed ends the checks of records that the attached keys confirm, among the operations
 // in places. It returns the other operations.
-func (s *Store) confirmed(items []*guardedOp, members []*member, places []int) (left []*guardedOp) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (p *pool) confirmed(items []*guardedOp, members []*member, places []int) (left []*guardedOp) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, i := range places {
 		d, m := items[i], members[i]
-		if m != nil && !d.done && !d.writes() && !m.unwanted && m.shared.confirms(m) {
+		if m != nil && !d.done && !d.writes() && !p.records.state(m).unwanted && m.shared.confirms(m) {
 			d.done = true
 		} else {
 			left = append(left, d)
@@ -197,46 +197,17 @@ func (s *Store) confirmed(items []*guardedOp, members []*member, places []int) (
 }
 
 // renewLease keeps an etcd lease of this store alive.
-func (s *Store) renewLease(ctx context.Context, lease clientv3.LeaseID, listKeys bool) (until time.Time, err error) {
-	s.mu.Lock()
-	sh := s.sharedOf(lease)
-	s.mu.Unlock()
+func (p *pool) renewLease(ctx context.Context, lease clientv3.LeaseID, listKeys bool) (until time.Time, err error) {
+	p.mu.Lock()
+	sh := p.sharedOf(lease)
+	p.mu.Unlock()
 	if sh == nil {
 		return time.Time{}, errLeft
 	}
-	err = s.keepAlive(ctx, sh, listKeys)
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	err = p.keepAlive(ctx, sh, listKeys)
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	return sh.until(), err
-}
-
-// keeps reports whether this store keeps an etcd lease alive.
-func (s *Store) keeps(lease clientv3.LeaseID) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.sharedOf(lease) != nil
-}
-
-// sharedOf returns the shared etcd lease with that id if it is kept alive, else nil. The
-// caller holds the store's mutex.
-func (s *Store) sharedOf(lease clientv3.LeaseID) *sharedLease {
-	for _, p := range s.pools {
-		for _, sh := range p.leases {
-			if sh.lease == lease && sh.endErr == nil {
-				return sh
-			}
-		}
-	}
-	return nil
-}
-
-// extendUntil notes the until that is returned to the holder of a record. It never moves back.
-func (s *Store) extendUntil(key string, token store.Token, until time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if m := s.held[key]; m != nil && m.token == token {
-		m.until = later(m.until, until)
-	}
 }
 
 func later(a, b time.Time) time.Time {
@@ -265,7 +236,7 @@ func (s *Store) explain(ctx context.Context, items []*guardedOp, leases map[clie
 	})
 	for _, d := range lost {
 		if _, asked := ended[d.lease]; !asked {
-			ended[d.lease] = isGone(leases[d.lease].err) || s.hasEnded(ctx, d.lease)
+			ended[d.lease] = isGone(leases[d.lease].err) || s.pool.hasEnded(ctx, d.lease)
 		}
 		if ended[d.lease] {
 			renewal{err: rpctypes.ErrLeaseNotFound}.answer(d)
@@ -287,12 +258,12 @@ func (s *Store) explainForeign(ctx context.Context, d *guardedOp, facts *store.F
 
 // hasEnded sends a keep-alive for an etcd lease of this store, however recent the last one
 // is, and reports whether the etcd lease has ended.
-func (s *Store) hasEnded(ctx context.Context, lease clientv3.LeaseID) bool {
-	s.mu.Lock()
-	sh := s.sharedOf(lease)
+func (p *pool) hasEnded(ctx context.Context, lease clientv3.LeaseID) bool {
+	p.mu.Lock()
+	sh := p.sharedOf(lease)
 	if sh != nil {
 		sh.suspect = true
 	}
-	s.mu.Unlock()
-	return sh != nil && isGone(s.keepAlive(ctx, sh, false))
+	p.mu.Unlock()
+	return sh != nil && isGone(p.keepAlive(ctx, sh, false))
 }

@@ -91,23 +91,23 @@ var errHung = errors.New("an etcd member has not answered for long")
 const memberTimeout = 5 * time.Second
 
 // peek asks for the revision alone.
-func (s *Store) peek(ctx context.Context) {
-	s.getOnce(ctx, store.Reserved, clientv3.WithCountOnly()) // a failure has no revision
+func (c *cluster) peek(ctx context.Context) {
+	c.getOnce(ctx, store.Reserved, clientv3.WithCountOnly()) // a failure has no revision
 }
 
-func (s *Store) get(ctx context.Context, key string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
-	return retryHung(func() (*clientv3.GetResponse, error) { return s.getOnce(ctx, key, opts...) })
+func (c *cluster) get(ctx context.Context, key string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
+	return retryHung(func() (*clientv3.GetResponse, error) { return c.getOnce(ctx, key, opts...) })
 }
 
 // getOnce makes one try of a read, and observes the revision.
-func (s *Store) getOnce(ctx context.Context, key string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
+func (c *cluster) getOnce(ctx context.Context, key string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
 	ctx, cancel := tryContext(ctx)
 	defer cancel()
-	before, _ := s.revision.latest()
-	answer, err := s.client.Get(ctx, key, opts...)
+	before, _ := c.revision.latest()
+	answer, err := c.client.Get(ctx, key, opts...)
 	if err != nil {
 		return nil, cause(ctx, err)
 	}
-	s.revision.observe(before, answer.Header.Revision)
+	c.revision.observe(before, answer.Header.Revision)
 	return answer, nil
 }

@@ -2,38 +2,25 @@ package etcdstore
 
 import (
 	"context"
-	"sync"
-	"sync/atomic"
 	"time"
 
-	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/leasehold-go/leasehold/store"
 	"github.com/leasehold-go/leasehold/store/internal/feed"
 )
 
-// Store is a [store.Store] on etcd. [New] makes one; the zero Store is of no use.
+// Store is a [store.Store] on etcd. [New] makes one; the zero Store is of no use. Its parts
+// are, from the bottom: the requests to the cluster, the guarded writes, the marks of nonces,
+// the records, and the pool of shared etcd leases that carry them. Each has its own lock, and
+// uses those below it alone.
 type Store struct {
-	client     *clientv3.Client
-	leases     pb.LeaseClient
-	idleStream chan keepAliveStream // holds at most one stream, while no call uses it
-	tasks      *tasks
-	revision   *clusterRevision
-	minTTL     atomic.Int64 // a time.Duration: the servers' minimum
-	ops        atomic.Int64 // the servers' limit of operations in a transaction
-	group      group
-	trimming   atomic.Bool // whether a task is trimming marks
-
-	mu         sync.Mutex
-	pools      map[int64]*pool         // by ttl in seconds
-	held       map[string]*member      // by key
-	doubts     map[store.Nonce]*member // creates in doubt
-	marksLease marksLease
-
-	keyWatches map[string]*keyWatch
-
-	watchErrs watchErrors
+	*writer
+	marker     *marker
+	records    *records
+	pool       *pool
+	keyWatches keyWatches
+	watchErrs  watchErrors
 }
 
 var (
@@ -60,13 +47,9 @@ func New(ctx context.Context, client *clientv3.Client) (*Store, error) {
 	if conn == nil {
 		return nil, &store.InvalidError{What: "client", Rule: "must have a connection: keep-alives are sent on it"}
 	}
-	s := &Store{
-		client: client, leases: pb.NewLeaseClient(conn), idleStream: make(chan keepAliveStream, 1), tasks: newTasks(), revision: newClusterRevision(),
-		pools: make(map[int64]*pool), held: make(map[string]*member), doubts: make(map[store.Nonce]*member),
-		keyWatches: make(map[string]*keyWatch),
-		group:      group{keys: make(map[string]struct{})},
-	}
-	s.ops.Store(maxOps)
+	w := newWriter(newCluster(client, conn))
+	m, r := &marker{writer: w}, newRecords()
+	s := &Store{writer: w, marker: m, records: r, pool: newPool(w, m, r), keyWatches: keyWatches{byKey: make(map[string]*keyWatch)}}
 	if err := s.check(ctx); err != nil {
 		s.Close()
 		return nil, err
@@ -80,20 +63,7 @@ func New(ctx context.Context, client *clientv3.Client) (*Store, error) {
 // client.
 func (s *Store) Close() error {
 	s.tasks.close()
-	s.mu.Lock()
-	var idle []clientv3.LeaseID
-	for _, p := range s.pools {
-		for _, sh := range p.leases {
-			if sh.empty() && sh.endErr == nil {
-				s.abandon(sh, store.ErrClosed)
-				idle = append(idle, sh.lease)
-			}
-		}
-	}
-	if m := &s.marksLease; m.lease != 0 && m.marks == 0 {
-		idle, m.lease = append(idle, m.lease), 0
-	}
-	s.mu.Unlock()
+	idle := append(s.pool.close(), s.marker.close()...)
 	ctx, cancel := context.WithTimeout(clientv3.WithRequireLeader(context.Background()), closeTimeout)
 	defer cancel()
 	for _, lease := range idle {

@@ -1,7 +1,6 @@
 package etcdstore
 
 import (
-	"context"
 	"errors"
 	"sync"
 
@@ -16,31 +15,28 @@ const (
 	// maxOps is a server's default limit of operations in a transaction. The operations
 	// of transactions within it count.
 	maxOps = 128
-	// minOps is the smallest limit that the store works with: a create has three
-	// operations.
+	// minOps is the smallest limit that the store works with: the end of a nonce has two
+	// reads, and a transaction with one operation.
 	minOps = 4
 	// maxPairs is how many records one transaction reads.
 	maxPairs = maxOps / 2
-	// maxBytes bounds the values in a transaction of several writes. A server takes one
-	// and a half MiB in all.
+	// maxBytes bounds the weight of a transaction of several operations. A server's default
+	// limit is one and a half MiB.
 	maxBytes = 256 << 10
+	// minBytes is the smallest bound that the store learns.
+	minBytes = 4 << 10
 )
 
-// guarded returns how many guarded writes fit into one transaction: each takes one
-// operation, and the longest of them three more.
-func (s *Store) guarded() int { return max(int(s.ops.Load())-4, 1) }
-
-// learnLimit halves the number of operations that the store puts in one transaction if err
-// says that the server takes fewer (--max-txn-ops).
-func (s *Store) learnLimit(err error) {
-	if ops := s.ops.Load(); errors.Is(err, rpctypes.ErrTooManyOps) && ops > minOps {
-		s.ops.CompareAndSwap(ops, max(ops/2, minOps))
-	}
-}
+// weight estimates the bytes of an operation in a transaction: the value, and the key with its
+// prefixes in guards, puts and reads.
+func weight(key string, value []byte) int { return len(value) + 8*(len(key)+40) }
 
 // divisible reports whether err refuses a whole transaction for a reason that can lie in one
 // of its items, so that the others succeed in a transaction of their own.
 func divisible(err error) bool {
+	if isTooLarge(err) {
+		return true
+	}
 	var word rpctypes.EtcdError
 	if !errors.As(err, &word) {
 		return false
@@ -104,21 +100,6 @@ func wrap(all []*pb.ResponseOp) []response {
 		wrapped[i] = response{r}
 	}
 	return wrapped
-}
-
-// commit sends a transaction once. The client sends it again only if it certainly did not
-// arrive.
-func (s *Store) commit(ctx context.Context, guards []clientv3.Cmp, then, otherwise []clientv3.Op) (*clientv3.TxnResponse, []response, error) {
-	if ctx.Err() != nil {
-		return nil, nil, &unsentError{context.Cause(ctx)}
-	}
-	before, _ := s.revision.latest()
-	answer, err := s.client.Txn(ctx).If(guards...).Then(then...).Else(otherwise...).Commit()
-	if err != nil {
-		return nil, nil, cause(ctx, err)
-	}
-	s.revision.observe(before, answer.Header.Revision)
-	return answer, wrap(answer.Responses), nil
 }
 
 // absent guards that there is no such name.

@@ -17,9 +17,9 @@ func (s *Store) Update(ctx context.Context, update store.Update) error {
 	}
 	defer leave()
 	d := writeOf("update", store.Renewal(update))
-	m := s.fillKnown(d)
+	m, _ := s.records.fillKnown(d)
 	s.execute(ctx, []*guardedOp{d})
-	s.updateMember(m, d)
+	s.records.update(m, d)
 	s.explain(ctx, []*guardedOp{d}, nil)
 	return d.err
 }

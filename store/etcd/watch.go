@@ -319,7 +319,7 @@ func (w *watch) mark(r clientv3.WatchResponse) {
 			continue
 		}
 		if w.deletes {
-			w.store.invalidateAttached(name)
+			w.store.pool.invalidateAttached(name)
 		}
 		if w.reads == nil || w.reads.event(e) {
 			w.hub.Mark(name, store.CauseUnknown)

@@ -34,21 +34,27 @@ func (s *Store) WatchKey(ctx context.Context, key string) iter.Seq2[store.Event,
 // when the last of them leaves.
 type keyWatch struct {
 	watch
-	users int // guarded by the store's mutex
+	users int // guarded by the mutex of keyWatches
 	stop  context.CancelFunc
 	reads keyReads
 }
 
+// keyWatches are the watched keys of a store.
+type keyWatches struct {
+	mu    sync.Mutex
+	byKey map[string]*keyWatch
+}
+
 // joinKeyWatch returns the watch of a key. The caller has to leave it.
 func (s *Store) joinKeyWatch(key string) *keyWatch {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	k := s.keyWatches[key]
+	s.keyWatches.mu.Lock()
+	defer s.keyWatches.mu.Unlock()
+	k := s.keyWatches.byKey[key]
 	if k == nil {
 		ctx, stop := context.WithCancel(context.Background())
 		k = &keyWatch{watch: watch{store: s, name: key, exact: true, settled: make(chan struct{})}, stop: stop}
 		k.watch.reads = &k.reads
-		s.keyWatches[key] = k
+		s.keyWatches.byKey[key] = k
 		if !k.start(ctx) {
 			k.settle(store.ErrClosed)
 		}
@@ -59,8 +65,8 @@ func (s *Store) joinKeyWatch(key string) *keyWatch {
 
 // leave ends the watch if no other call uses it.
 func (k *keyWatch) leave() {
-	k.store.mu.Lock()
-	defer k.store.mu.Unlock()
+	k.store.keyWatches.mu.Lock()
+	defer k.store.keyWatches.mu.Unlock()
 	if k.users--; k.users == 0 {
 		k.stop()
 		k.forget()
@@ -68,10 +74,10 @@ func (k *keyWatch) leave() {
 }
 
 // forget makes the next call of WatchKey open a watch of its own. The caller holds the
-// store's mutex.
+// mutex of keyWatches.
 func (k *keyWatch) forget() {
-	if k.store.keyWatches[k.name] == k {
-		delete(k.store.keyWatches, k.name)
+	if k.store.keyWatches.byKey[k.name] == k {
+		delete(k.store.keyWatches.byKey, k.name)
 	}
 }
 
@@ -82,8 +88,8 @@ func (k *keyWatch) await(ctx context.Context) error {
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	k.store.mu.Lock()
-	defer k.store.mu.Unlock()
+	k.store.keyWatches.mu.Lock()
+	defer k.store.keyWatches.mu.Unlock()
 	k.forget()
 	return err
 }
@@ -180,14 +186,14 @@ func (s *keySource) Read(ctx context.Context, _ []string) (map[string]store.Reco
 			need = r.begun + 1
 		}
 		if r.underWay == nil && !s.watch.begin() {
-			return nil, store.ErrClosed
+			return nil, failed("watch", s.watch.name, reads, store.ErrClosed)
 		}
 		underWay := r.underWay
 		r.mu.Unlock()
 		err := await(ctx, underWay)
 		r.mu.Lock()
 		if err != nil {
-			return nil, context.Cause(ctx)
+			return nil, failed("watch", s.watch.name, reads, err)
 		}
 	}
 }

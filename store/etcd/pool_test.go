@@ -17,13 +17,7 @@ import (
 var t0 = time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
 
 func newShared(ttl time.Duration) *sharedLease {
-	return &sharedLease{lease: 1, ttl: ttl, sent: t0, members: make(map[*member]struct{})}
-}
-
-func (sh *sharedLease) with(m *member) *member {
-	m.shared = sh
-	sh.members[m] = struct{}{}
-	return m
+	return &sharedLease{lease: 1, ttl: ttl, sent: t0}
 }
 
 func TestUntilCountsFromTheLastKeepAliveSent(t *testing.T) {
@@ -34,26 +28,23 @@ func TestUntilCountsFromTheLastKeepAliveSent(t *testing.T) {
 	if !sh.fresh(t0.Add(time.Second-1)) || sh.fresh(t0.Add(time.Second)) {
 		t.Error("a keep-alive serves for a sixteenth of the ttl")
 	}
-	if sh.suspect = true; sh.fresh(t0) || !sh.takes(t0) {
+	if sh.suspect = true; sh.fresh(t0) || !sh.takes(t0, 0) {
 		t.Error("a suspect etcd lease has no recent keep-alive, and takes records")
 	}
 }
 
 func TestASharedLeaseTakesNoRecordWhenFullOrPossiblyExpired(t *testing.T) {
 	sh := newShared(16 * time.Second)
-	if !sh.takes(t0) || sh.takes(sh.until()) {
+	if !sh.takes(t0, 0) || sh.takes(sh.until(), 0) {
 		t.Error("a shared etcd lease takes records until it may have expired")
 	}
-	for i := range maxMembers - 1 {
-		sh.with(&member{key: fmt.Sprint(i)})
-	}
-	if sh.pending = 1; sh.takes(t0) {
+	if sh.pending = 1; sh.takes(t0, maxMembers-1) {
 		t.Error("creates in flight count")
 	}
-	if sh.pending = 0; !sh.takes(t0) {
+	if sh.pending = 0; !sh.takes(t0, maxMembers-1) {
 		t.Error("there is room for one")
 	}
-	if sh.endErr = errLeft; sh.takes(t0) {
+	if sh.endErr = errLeft; sh.takes(t0, 0) {
 		t.Error("an etcd lease that is not kept alive takes none")
 	}
 }
@@ -61,52 +52,14 @@ func TestASharedLeaseTakesNoRecordWhenFullOrPossiblyExpired(t *testing.T) {
 func TestASharedLeaseIsEmptyOnlyWithoutCreatesInFlight(t *testing.T) {
 	sh := newShared(time.Second)
 	sh.pending = 1
-	if sh.empty() {
+	if sh.empty(0) {
 		t.Error("a create is in flight")
 	}
-	if sh.pending = 0; !sh.empty() {
+	if sh.pending = 0; !sh.empty(0) {
 		t.Error("nothing is on it")
 	}
-	if sh.with(new(member)); sh.empty() {
+	if sh.empty(1) {
 		t.Error("a record is on it")
-	}
-}
-
-func TestLeftoversAreUnwantedMembersAndUnpinnedExpiredOnes(t *testing.T) {
-	sh := newShared(10 * time.Second)
-	now := t0.Add(5 * time.Second)
-	sh.with(&member{key: "wanted", until: now})
-	sh.with(&member{key: "being renewed", until: now.Add(-1), pins: 1})
-	old := sh.with(&member{key: "not renewed", until: now.Add(-1)})
-	doubt := sh.with(&member{key: "delete in doubt", until: now.Add(time.Second), unwanted: true, pins: 1})
-	got := sh.leftovers(now)
-	if len(got) != 2 || !slices.Contains(got, old) || !slices.Contains(got, doubt) {
-		t.Errorf("%d leftovers", len(got))
-	}
-}
-
-// A call that uses a record may begin between the decision to delete the record and the
-// delete. It must not answer as if the record stayed.
-func TestALeftoverCannotBePinnedAgain(t *testing.T) {
-	sh := newShared(10 * time.Second)
-	granted := sh.with(&member{key: "granted", nonce: store.Nonce{1}, token: 7, until: t0})
-	doubt := sh.with(&member{key: "in doubt", nonce: store.Nonce{2}, until: t0})
-	s := &Store{held: map[string]*member{"granted": granted}, doubts: map[store.Nonce]*member{{2}: doubt}}
-	calls := []*guardedOp{
-		{key: "granted", ref: store.ByToken(7)}, {key: "granted", ref: store.ByNonce(store.Nonce{1})},
-		{key: "in doubt", ref: store.ByNonce(store.Nonce{2})},
-	}
-	others := []*guardedOp{{key: "granted", ref: store.ByToken(6)}, {key: "other", ref: store.ByToken(7)}}
-	pinned, late := s.pin(append(calls, others...))
-	if len(pinned) != 3 || len(late) != 0 || len(sh.leftovers(t0.Add(1))) != 0 {
-		t.Errorf("%d pinned, %d late", len(pinned), len(late))
-	}
-	s.unpin(pinned)
-	if n := len(sh.leftovers(t0.Add(1))); n != 2 {
-		t.Errorf("%d leftovers when the calls are over", n)
-	}
-	if pinned, late := s.pin(calls); len(pinned) != 0 || len(late) != 3 {
-		t.Errorf("%d pinned, %d late", len(pinned), len(late))
 	}
 }
 
@@ -118,7 +71,7 @@ func TestAttachedKeysConfirmOnlyRecordsCreatedBefore(t *testing.T) {
 			sh.attached.names[name] = struct{}{}
 		}
 	}
-	m := sh.with(&member{key: "key", since: t0.Add(-1)})
+	m := &member{key: "key", since: t0.Add(-1)}
 	if names("key", noteOf("key")); !sh.confirms(m) {
 		t.Error("record and note are in their place")
 	}
@@ -157,11 +110,11 @@ func TestAChunkHasEachKeyOnceAndBoundedBytes(t *testing.T) {
 		items = append(items, &guardedOp{key: fmt.Sprint("large ", i), value: value, seq: 1, revision: 1})
 	}
 	items = append(items, &guardedOp{key: "huge", value: make([]byte, store.MaxValue), seq: 1, revision: 1}, &guardedOp{key: "done", done: true})
-	const most = 124
+	const most = 125
 	sent := 0
 	for open := firstPerKey(items); len(open) > 0; open = firstPerKey(items) {
 		keys := make(map[string]bool)
-		for _, chunk := range chunksOf(open, most) {
+		for _, chunk := range chunksOf(open, most, maxBytes) {
 			bytes := 0
 			for _, d := range chunk {
 				if keys[d.key] {
@@ -209,17 +162,17 @@ func TestADeleteWithoutAnAnswerIsSentAgainAndStaysInDoubt(t *testing.T) {
 }
 
 func TestARecordWhoseKeepAliveFailedIsNoLeftover(t *testing.T) {
-	sh := newShared(10 * time.Second)
-	m := sh.with(&member{key: "key", token: 7, until: t0.Add(time.Second)})
-	s := &Store{held: map[string]*member{"key": m}}
+	sh, r := newShared(10*time.Second), newRecords()
+	m := r.with(sh, &member{key: "key", token: 7, until: t0.Add(time.Second)})
+	p := &pool{records: r}
 	conclude := func(r renewal) error {
 		d := &guardedOp{op: "renew", key: "key", ref: store.ByToken(7), lease: sh.lease, done: true}
-		if !s.answerRenew(d, map[clientv3.LeaseID]renewal{sh.lease: r}) {
+		if !p.answerRenew(d, map[clientv3.LeaseID]renewal{sh.lease: r}) {
 			t.Error("the record is one of this store's")
 		}
 		return d.err
 	}
-	if err := conclude(renewal{err: errBusy}); err == nil || len(sh.leftovers(t0)) != 0 {
+	if err := conclude(renewal{err: errBusy}); err == nil || len(r.leftovers(sh, t0)) != 0 {
 		t.Errorf("%v, kept until %v", err, m.until)
 	}
 	for _, until := range []time.Duration{time.Minute, time.Second} { // the answers come in any order
@@ -232,7 +185,7 @@ func TestARecordWhoseKeepAliveFailedIsNoLeftover(t *testing.T) {
 
 func TestARecordOnAnotherEtcdLeaseThanItsMemberIsAdopted(t *testing.T) {
 	sh := newShared(10 * time.Second)
-	m := sh.with(&member{key: "key", token: 7})
+	m := &member{key: "key", token: 7, shared: sh}
 	for name, c := range map[string]struct {
 		held  *member
 		lease clientv3.LeaseID // on which the record was found
@@ -241,17 +194,17 @@ func TestARecordOnAnotherEtcdLeaseThanItsMemberIsAdopted(t *testing.T) {
 	}{
 		"in its place":          {m, sh.lease, nil, true},
 		"without a member":      {nil, sh.lease, nil, false},
-		"of another lease":      {sh.with(&member{key: "key", token: 6}), sh.lease, nil, false},
+		"of another lease":      {&member{key: "key", token: 6, shared: sh}, sh.lease, nil, false},
 		"on another's lease":    {m, 99, nil, false},
 		"on a lease left":       {m, sh.lease, errLeft, false},
 		"on a lease that ended": {nil, sh.lease, rpctypes.ErrLeaseNotFound, true},
 	} {
-		s := &Store{held: make(map[string]*member)}
+		p := &pool{records: newRecords()}
 		if c.held != nil {
-			s.held["key"] = c.held
+			p.records.held["key"] = c.held
 		}
 		d := &guardedOp{op: "renew", key: "key", ref: store.ByToken(7), lease: c.lease, done: true}
-		if got := s.answerRenew(d, map[clientv3.LeaseID]renewal{sh.lease: {err: c.err}}); got != c.done {
+		if got := p.answerRenew(d, map[clientv3.LeaseID]renewal{sh.lease: {err: c.err}}); got != c.done {
 			t.Errorf("%s: answered: %v", name, got)
 		}
 	}
@@ -260,81 +213,24 @@ func TestARecordOnAnotherEtcdLeaseThanItsMemberIsAdopted(t *testing.T) {
 func TestACreateIsKeptUntilItsSharedLeaseMayEnd(t *testing.T) {
 	sh := newShared(10 * time.Second)
 	sh.pending = 1
-	s := &Store{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
+	p := &pool{records: newRecords()}
 	m := &member{shared: sh, key: "key", token: 7}
-	if until := s.addMember(m); !until.Equal(sh.until()) || !m.until.Equal(until) {
+	if until := p.addMember(m); !until.Equal(sh.until()) || !m.until.Equal(until) {
 		t.Errorf("returned until %v, kept until %v; the etcd lease has until %v", until, m.until, sh.until())
-	}
-}
-
-func TestALeaseAddedAgainIsNotUnwanted(t *testing.T) {
-	sh := newShared(10 * time.Second)
-	s := &Store{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
-	addMember := func(token store.Token) *member {
-		m := &member{shared: sh, key: "key", nonce: store.Nonce{1}, token: token}
-		sh.pending++
-		s.addMember(m)
-		return m
-	}
-	doubt, first := addMember(0), addMember(7)
-	if _, still := sh.members[doubt]; still || !first.doubted {
-		t.Error("the create is no longer in doubt, but its message may still arrive")
-	}
-	second := addMember(7)
-	if got := sh.leftovers(t0); len(got) != 0 || len(sh.members) != 1 || !second.doubted {
-		t.Errorf("%d leftovers of %d members", len(got), len(sh.members))
-	}
-	if addMember(9); !second.unwanted || s.held["key"].token != 9 || sh.pending != 0 {
-		t.Error("the earlier lease has ended")
-	}
-}
-
-func TestALateAnswerDoesNotEndALaterLease(t *testing.T) {
-	sh := newShared(10 * time.Second)
-	s := &Store{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
-	later, earlier := &member{shared: sh, key: "key", token: 9}, &member{shared: sh, key: "key", token: 7}
-	s.addMember(later)
-	s.addMember(earlier)
-	if s.held["key"] != later || later.unwanted || !earlier.unwanted {
-		t.Errorf("held is %+v; the later is unwanted: %v, the earlier: %v", s.held["key"], later.unwanted, earlier.unwanted)
-	}
-}
-
-// With two members, a record could be deleted when the time of either is over.
-func TestAnAnsweredCreateThatIsThenInDoubtIsOneMember(t *testing.T) {
-	sh := newShared(10 * time.Second)
-	s := &Store{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
-	answered := &member{shared: sh, key: "key", nonce: store.Nonce{1}, token: 7}
-	s.addMember(answered)
-	s.addMember(&member{shared: sh, key: "key", nonce: store.Nonce{1}})
-	if len(sh.members) != 1 || len(s.doubts) != 0 || !answered.doubted {
-		t.Errorf("%d members, %d in doubt", len(sh.members), len(s.doubts))
-	}
-}
-
-func TestACreateInDoubtOnTwoSharedLeasesIsDeletedFromEither(t *testing.T) {
-	s := &Store{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
-	first, second, again := &member{shared: newShared(time.Second)}, &member{shared: newShared(time.Second)}, &member{}
-	s.addMember(first)
-	s.addMember(second)
-	again.shared = second.shared
-	s.addMember(again)
-	if first.onlyLease() == 0 || second.onlyLease() != 0 || again.onlyLease() != 0 {
-		t.Errorf("%d, %d, %d", first.onlyLease(), second.onlyLease(), again.onlyLease())
 	}
 }
 
 func TestAWatchedDeleteInvalidatesTheAttachedKeys(t *testing.T) {
 	sh := newShared(time.Hour)
 	before := time.Now()
-	m := sh.with(&member{key: "key", since: before.Add(-1)})
-	s := &Store{held: map[string]*member{"key": m}}
+	p := &pool{records: newRecords()}
+	m := p.records.with(sh, &member{key: "key", token: 7, since: before.Add(-1)})
 	names := map[string]struct{}{"key": {}, noteOf("key"): {}}
 	sh.attached = attachedKeys{asked: before, names: names}
-	if s.invalidateAttached("other"); !sh.confirms(m) || !sh.attachedFresh(before) {
+	if p.invalidateAttached("other"); !sh.confirms(m) || !sh.attachedFresh(before) {
 		t.Error("the delete was of another key")
 	}
-	if s.invalidateAttached("key"); sh.confirms(m) || sh.attachedFresh(before) {
+	if p.invalidateAttached("key"); sh.confirms(m) || sh.attachedFresh(before) {
 		t.Error("the deleted record is confirmed")
 	}
 	sh.attached = attachedKeys{asked: before, names: names} // answered after the delete was seen
@@ -378,9 +274,9 @@ func TestARecordWhoseMoveIsInDoubtIsReadBeforeTheNextWrite(t *testing.T) {
 	} {
 		sh := newShared(10 * time.Second)
 		sh.pending = 1
-		s := &Store{held: make(map[string]*member), doubts: make(map[store.Nonce]*member)}
-		s.addMoved(sh, &guardedOp{key: "key", ref: store.ByToken(7), revision: 5, err: c.err})
-		m := s.held["key"]
+		p := &pool{records: newRecords()}
+		p.addMoved(sh, &guardedOp{key: "key", ref: store.ByToken(7), revision: 5, err: c.err})
+		m := p.records.held["key"]
 		if sh.pending != 0 || (m != nil) != c.held || m != nil && m.revision != c.revision {
 			t.Errorf("%v: %+v, %d in flight", c.err, m, sh.pending)
 		}
