@@ -72,7 +72,13 @@ func startRedis(as oneRedis) func(testing.TB) servers {
 		r := alone{oneRedis: as}
 		switch {
 		case as.user:
-			r.Server = redistest.Start(t, append([]string{"--user", "worker", "on", ">secret"}, RedisRights(t, "*")...)...)
+			args := []string{"--user", "worker", "on", ">secret", "~*"} // the keys of the suites have no common prefix
+			for _, right := range RedisRights(t) {
+				if !strings.HasPrefix(right, "~") {
+					args = append(args, right)
+				}
+			}
+			r.Server = redistest.Start(t, args...)
 			r.url = "redis://worker:secret@" + r.Addr()
 		case as.tls:
 			certificate, key := certificate(t)

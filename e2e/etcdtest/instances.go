@@ -207,6 +207,7 @@ func (c *Instances) programCommand(m *instance, cluster string) ([]string, error
 		"--initial-cluster", cluster, "--initial-cluster-state", m.state, "--strict-reconfig-check=false",
 		"--quota-backend-bytes", fmt.Sprint(c.Quota), "--max-txn-ops", fmt.Sprint(c.Operations),
 		"--max-request-bytes", fmt.Sprint(c.RequestBytes), "--auth-token-ttl", fmt.Sprint(int(c.TokenTTL.Seconds())),
+		"--bcrypt-cost", "4", // the least: a password is checked for each client of a test
 		"--heartbeat-interval", fmt.Sprint(c.Election.Milliseconds() / 10), "--election-timeout", fmt.Sprint(c.Election.Milliseconds()),
 	}
 	if c.Certificate != "" {

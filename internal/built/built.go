@@ -32,8 +32,8 @@ var (
 )
 
 // Main runs the tests of a package that builds programs, and fails if one of them
-// leaves a goroutine behind. TestMain calls it.
-func Main(m *testing.M) {
+// leaves a goroutine behind that the options do not ignore. TestMain calls it.
+func Main(m *testing.M, ignored ...goleak.Option) {
 	stays := os.Getenv(Variable)
 	if dir = stays; dir == "" {
 		var err error
@@ -43,12 +43,12 @@ func Main(m *testing.M) {
 		}
 	}
 	redis.SetLogger(&logging.VoidLogger{}) // its troubles come back as errors
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+	goleak.VerifyTestMain(m, append(ignored, goleak.Cleanup(func(code int) {
 		if stays == "" {
 			os.RemoveAll(dir)
 		}
 		os.Exit(code)
-	}))
+	}))...)
 }
 
 // Program returns the path of a program, e.g. of "examples/exchange", which it

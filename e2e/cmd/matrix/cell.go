@@ -171,7 +171,14 @@ func leftOut(text string) (notes []string) {
 		case strings.HasPrefix(m[1], "without the example"):
 			notes = append(notes, strings.TrimSpace(m[1]))
 		case strings.HasPrefix(m[1], "cases that did not run"):
-			notes = append(notes, "without the cases that need what a Cluster with replicas lacks here: a restart")
+			_, missing, _ := strings.Cut(text[strings.Index(text, m[1]):], "\n")
+			for line := range strings.Lines(missing) {
+				name, need, found := strings.Cut(strings.TrimSpace(line), " needs ")
+				if !found {
+					break
+				}
+				notes = append(notes, "without "+name+", which needs "+need)
+			}
 		}
 	}
 	return notes

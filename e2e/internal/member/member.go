@@ -47,6 +47,7 @@ func parse(args []string) (cfg *embed.Config, serving string, err error) {
 	cfg = embed.NewConfig()
 	cfg.LogLevel, cfg.LogOutputs = "warn", []string{"stderr"}
 	cfg.UnsafeNoFsync = true
+	cfg.BcryptCost = 4              // the least: a password is checked for each client of a test
 	cfg.StrictReconfigCheck = false // or a member can join only once the others have been up for seconds
 	var client, peer string
 	flags := flag.NewFlagSet("etcdmember", flag.ContinueOnError)
