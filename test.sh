@@ -86,6 +86,7 @@ go test -race -shuffle=on -vet=off -timeout 20m "$@" $tested
 if [ -n "$matrix" ]; then
 	(cd e2e/etcd36 && GOWORK=off go build -o "$scratch/etcd-3.6" .)
 	go build -o "$scratch/matrix" ./e2e/cmd/matrix
-	"$scratch/matrix" -redis redis-server -etcd etcd -etcd "$scratch/etcd-3.6" -etcd built-in -run '^TestRegistry$'
+	"$scratch/matrix" -redis redis-server -etcd "$scratch/etcd-3.6" -etcd built-in -run '^TestRegistry$'
+	"$scratch/matrix" -etcd etcd -only etcd,etcd-three,etcd-namespace,etcd-tls -run '^TestRegistry$'
 	"$scratch/matrix" -etcd etcd -etcd "$scratch/etcd-3.6" -only etcd -run '^TestStore$' -programmes 2
 fi

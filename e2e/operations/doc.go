@@ -1,3 +1,3 @@
-// Package operations holds docs/operations.md to what it says: its rights suffice and each
-// is needed, and its sizes are those of real servers. It has no code of its own.
+// Package operations tests docs/operations.md: the rights on the page suffice, each right is
+// needed, and the sizes agree with real servers. It has no code of its own.
 package operations

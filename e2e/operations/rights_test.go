@@ -24,12 +24,10 @@ import (
 
 func TestMain(m *testing.M) { built.Main(m) }
 
-// patience is how long a test waits for what has to come. Nothing is ever expected
-// to take that long.
+// patience is how long a test waits for an event. No event is expected to take so long.
 const patience = 30 * time.Second
 
-// live does on a store whatever a program may do with its own keys, and returns the first
-// error.
+// live takes a lease through its life, with a list and watches, and returns the first error.
 func live(ctx context.Context, st interface {
 	store.Store
 	WatchErr() error
@@ -95,9 +93,10 @@ func watched(ctx context.Context, st store.Store) error {
 	return nil
 }
 
-// onRedis lives as a user with the given rights, and returns what the server refused. If
-// they do not suffice, it goes on until the server refuses something.
-func onRedis(t *testing.T, rights []string, suffice bool) (err error, refused []*redis.ACLLogEntry) {
+// onRedis takes a lease through its life as a user with the given rights, and returns the
+// commands that the server refused. If the rights do not suffice, it goes on until the server
+// refuses a command.
+func onRedis(t *testing.T, rights []string, suffice bool) (refused []*redis.ACLLogEntry, err error) {
 	t.Helper()
 	server := redistest.Start(t)
 	admin := server.Client()
@@ -129,10 +128,10 @@ func onRedis(t *testing.T, rights []string, suffice bool) (err error, refused []
 		}
 		st.Close()
 	}
-	return err, refusedBy(t, admin)
+	return refusedBy(t, admin), err
 }
 
-// refusedBy returns what a server has refused to its users.
+// refusedBy returns the commands that a server has refused to its users.
 func refusedBy(t *testing.T, admin *redis.Client) []*redis.ACLLogEntry {
 	t.Helper()
 	refused, err := admin.ACLLog(t.Context(), 100).Result()
@@ -145,7 +144,7 @@ func refusedBy(t *testing.T, admin *redis.Client) []*redis.ACLLogEntry {
 func TestTheRightsOfTheRedisUserSuffice(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
-	if err, refused := onRedis(t, backends.RedisRights(t), true); err != nil || len(refused) > 0 {
+	if refused, err := onRedis(t, backends.RedisRights(t), true); err != nil || len(refused) > 0 {
 		t.Errorf("%v; the server refused %d commands: %+v", err, len(refused), refused)
 	}
 }
@@ -161,7 +160,7 @@ func TestEachRightOfTheRedisUserIsNeeded(t *testing.T) {
 			t.Parallel()
 			var fewer []string
 			fewer = append(append(fewer, rights[:i]...), rights[i+1:]...)
-			if err, refused := onRedis(t, fewer, false); len(refused) == 0 {
+			if refused, err := onRedis(t, fewer, false); len(refused) == 0 {
 				t.Errorf("without %s the server refuses nothing (%v)", right, err)
 			}
 		})
@@ -171,7 +170,7 @@ func TestEachRightOfTheRedisUserIsNeeded(t *testing.T) {
 // grant is a right of a role on a range of keys.
 type grant = backends.EtcdRight
 
-// onEtcd lives as a user whose role has the given rights.
+// onEtcd takes a lease through its life as a user whose role has the given rights.
 func onEtcd(t *testing.T, cluster *etcdtest.Cluster, user string, rights []grant) error {
 	t.Helper()
 	admin := cluster.For(t).Client(as("root"))

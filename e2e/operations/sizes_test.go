@@ -70,8 +70,8 @@ func beat(t *testing.T, st store.Store, tokens []store.Token) {
 	}
 }
 
-// equals compares a measured number with that of the page, whose line in the table begins
-// with what. A quarter more or less is what versions and allocators differ in.
+// equals compares a measured number with the line of the page's table that begins with the
+// given words. Versions and allocators differ by up to a quarter.
 func equals(t *testing.T, what string, measured float64) {
 	t.Helper()
 	text, err := os.ReadFile("../../docs/operations.md")

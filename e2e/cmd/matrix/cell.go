@@ -53,11 +53,11 @@ func (b *suite) command(ctx context.Context, row string, args ...string) *exec.C
 	return cmd
 }
 
-// result is what became of a cell.
+// result is the outcome of a cell.
 type result struct {
 	took   time.Duration
 	failed bool
-	notes  []string // what failed, or was left out, and why
+	notes  []string // the parts that failed or were left out, and why
 }
 
 func (r result) String() string {
@@ -104,6 +104,7 @@ func (b *suite) test(ctx context.Context, s *settings, row backends.Row, on serv
 var (
 	failedLine  = regexp.MustCompile(`^ *--- FAIL: (\S+)`)
 	runLine     = regexp.MustCompile(`^=== RUN +(\S+)`)
+	nameLine    = regexp.MustCompile(`^=== (?:RUN|CONT|NAME) +(\S+)`)
 	endLine     = regexp.MustCompile(`^ *--- (?:PASS|FAIL|SKIP): (\S+)`)
 	messageLine = regexp.MustCompile(`^ +\w+\.go:\d+: (.*)`)
 )
@@ -118,7 +119,7 @@ func failures(text string, err error) (notes []string) {
 		if m := failedLine.FindStringSubmatch(line); m != nil {
 			names = append(names, m[1])
 		}
-		if m := regexp.MustCompile(`^=== (?:RUN|CONT|NAME) +(\S+)`).FindStringSubmatch(line); m != nil {
+		if m := nameLine.FindStringSubmatch(line); m != nil {
 			running = m[1]
 		}
 		if m := messageLine.FindStringSubmatch(line); m != nil && messages[running] == "" && !strings.HasPrefix(m[1], "left out") {
@@ -162,7 +163,7 @@ func unfinished(text string) string {
 	return "none"
 }
 
-// leftOut returns what tests say that they left out.
+// leftOut returns the messages of tests about parts that they left out.
 func leftOut(text string) (notes []string) {
 	for line := range strings.Lines(text) {
 		m := messageLine.FindStringSubmatch(line)

@@ -1,8 +1,8 @@
 // Command matrix runs the conformance suite of stores, the tests of the registry and the
 // example's life on any Redis, Valkey or etcd server, through each way of connecting to it
-// that changes what the client does, and prints a table of the results.
+// that changes the client's behaviour, and prints a table of the results.
 //
-//	go run ./e2e/cmd/matrix                                  # what is in PATH, and the etcd of this module
+//	go run ./e2e/cmd/matrix                                  # servers in PATH, and the etcd of this module
 //	go run ./e2e/cmd/matrix -redis ~/valkey/src/valkey-server -redis redis-server
 //	go run ./e2e/cmd/matrix -etcd /usr/bin/etcd -only etcd,etcd-tls
 //
@@ -40,7 +40,7 @@ const (
 	etcdEnv  = "MATRIX_ETCD"
 )
 
-// settings are what the flags say.
+// settings are the flags.
 type settings struct {
 	redis, etcd list
 	only        string
@@ -183,7 +183,7 @@ func inPath(names ...string) []string {
 }
 
 // version asks a program for its name and version. One that does not answer has its file's
-// name; the tests say what is wrong with it.
+// name; its cells then fail with the reason.
 func version(program string) string {
 	text, _ := exec.Command(program, "--version").Output()
 	line, _, _ := strings.Cut(string(text), "\n")
