@@ -32,6 +32,11 @@ command -v go >/dev/null || {
 need gcc build-essential # for the race detector
 need redis-server redis-server
 
+# The matrix takes a minute or two, so only a run of everything includes it.
+matrix=yes
+case " $* " in *" -short "* | *" -run"*) matrix= ;; esac
+[ -z "$matrix" ] || need etcd etcd-server
+
 # Those of all modules of the workspace. The tools stand apart, so that importers never
 # see them.
 packages=github.com/leasehold-go/leasehold/...
@@ -75,3 +80,13 @@ for one in "${examples[@]}"; do wait "$one"; done
 go run -exec true ./e2e/etcdtest/etcdmember # links it once, not in each package that runs it
 tested=$(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' "$packages" | grep -Ev "$none")
 go test -race -shuffle=on -vet=off -timeout 20m "$@" $tested
+
+# The tests above ran on Debian's redis-server and on the etcd of the module e2e, through the
+# usual clients. Here are the other clients, and older versions of etcd.
+if [ -n "$matrix" ]; then
+	(cd e2e/etcd36 && GOWORK=off go build -o "$scratch/etcd-3.6" .)
+	go build -o "$scratch/matrix" ./e2e/cmd/matrix
+	"$scratch/matrix" -redis redis-server -etcd "$scratch/etcd-3.6" -etcd built-in -run '^TestRegistry$'
+	"$scratch/matrix" -etcd etcd -only etcd,etcd-three,etcd-namespace,etcd-tls -run '^TestRegistry$'
+	"$scratch/matrix" -etcd etcd -etcd "$scratch/etcd-3.6" -only etcd -run '^TestStore$' -programmes 2
+fi

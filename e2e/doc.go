@@ -13,5 +13,7 @@
 //   - server: a difficult Redis
 //   - etcd, cluster: what is etcd's own, of one member and of several
 //   - etcdtest: etcd servers for tests
+//   - operations: the rights and sizes of docs/operations.md
+//   - cmd/matrix: the suites on any server, through each kind of client
 //   - cmd/devservers: a Redis and an etcd for whoever has neither
 package e2e

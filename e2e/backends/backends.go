@@ -7,6 +7,9 @@
 package backends
 
 import (
+	"os"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -16,19 +19,78 @@ import (
 	"github.com/leasehold-go/leasehold/store/storetest"
 )
 
-// table has a row for each backend.
-var table = []struct {
-	name    string
+// Variable names rows in the environment, with commas between: tests then range over
+// these, and without it over those that are not Extra.
+const Variable = "LEASEHOLD_BACKENDS"
+
+// Row is a backend: servers, and the way in which a program is connected to them.
+type Row struct {
+	Name    string
+	Servers string // "redis" or "etcd": whose program they run; empty for memory
+	Client  string // how a program is connected, in words
+	Extra   bool   // tests range over the row only if Variable names it
+
 	ttl     time.Duration
 	start   func(testing.TB) servers
 	several bool // servers, which take seconds to agree
-}{
-	{"redis", time.Second, startRedis, false},
-	{"redis-sentinel", time.Second, startSentinel, true},
-	{"redis-cluster", 2 * time.Second, startCluster, true}, // a list reads as many indices as there are slots
-	{"etcd", time.Second, startEtcd, false},
-	{"etcd-three", time.Second, startMembers, true},
-	{"memory", time.Second / 2, startMemory, false},
+}
+
+// Rows returns all rows.
+func Rows() []Row {
+	const (
+		brief = time.Second
+		slots = 2 * time.Second // a list reads as many indices as there are slots
+	)
+	return []Row{
+		{Name: "redis", Servers: "redis", Client: "NewClient (RESP3, retries on)", ttl: brief, start: startRedis(oneRedis{})},
+		{Name: "redis-sentinel", Servers: "redis", Client: "NewFailoverClient", ttl: brief, start: startSentinel(failover{}), several: true},
+		{Name: "redis-cluster", Servers: "redis", Client: "NewClusterClient", ttl: slots, start: startCluster(""), several: true},
+		{Name: "etcd", Servers: "etcd", Client: "one member", ttl: brief, start: startEtcd(oneEtcd{})},
+		{Name: "etcd-three", Servers: "etcd", Client: "three members", ttl: brief, start: startMembers, several: true},
+		{Name: "memory", ttl: brief / 2, start: startMemory},
+
+		{Name: "redis-resp2", Servers: "redis", Client: "Protocol: 2", Extra: true, ttl: brief, start: startRedis(oneRedis{query: "protocol=2"})},
+		{Name: "redis-caching", Servers: "redis", Client: "ClientSideCacheConfig", Extra: true, ttl: brief, start: startRedis(oneRedis{options: caching})},
+		{Name: "redis-one-connection", Servers: "redis", Client: "PoolSize: 1", Extra: true, ttl: brief, start: startRedis(oneRedis{query: "pool_size=1"})},
+		{Name: "redis-no-retries", Servers: "redis", Client: "MaxRetries: -1", Extra: true, ttl: brief, start: startRedis(oneRedis{query: "max_retries=-1"})},
+		{Name: "redis-db5", Servers: "redis", Client: "DB: 5", Extra: true, ttl: brief, start: startRedis(oneRedis{query: "db=5"})},
+		{Name: "redis-hooks", Servers: "redis", Client: "AddHook", Extra: true, ttl: brief, start: startRedis(oneRedis{client: hooked})},
+		{Name: "redis-context-timeout", Servers: "redis", Client: "ContextTimeoutEnabled", Extra: true, ttl: brief, start: startRedis(oneRedis{options: contextTimeout})},
+		{Name: "redis-user", Servers: "redis", Client: "a user with the rights of docs/operations.md", Extra: true, ttl: brief, start: startRedis(oneRedis{user: true})},
+		{Name: "redis-tls", Servers: "redis", Client: "TLS", Extra: true, ttl: brief, start: startRedis(oneRedis{tls: true})},
+		{Name: "redis-sentinel-db5", Servers: "redis", Client: "NewFailoverClient, DB: 5", Extra: true, ttl: brief, start: startSentinel(failover{query: "db=5"}), several: true},
+		{Name: "redis-sentinel-latency", Servers: "redis", Client: "NewFailoverClusterClient, RouteByLatency", Extra: true, ttl: brief, start: startSentinel(failover{query: "route_by_latency=true", routed: true}), several: true},
+		{Name: "redis-sentinel-latency-db5", Servers: "redis", Client: "NewFailoverClusterClient, RouteByLatency, DB: 5", Extra: true, ttl: brief, start: startSentinel(failover{query: "route_by_latency=true&db=5", routed: true}), several: true},
+		{Name: "redis-cluster-readonly", Servers: "redis", Client: "NewClusterClient with replicas, ReadOnly", Extra: true, ttl: slots, start: startCluster("read_only=true"), several: true},
+		{Name: "redis-cluster-latency", Servers: "redis", Client: "NewClusterClient with replicas, RouteByLatency", Extra: true, ttl: slots, start: startCluster("route_by_latency=true"), several: true},
+		{Name: "redis-cluster-random", Servers: "redis", Client: "NewClusterClient with replicas, RouteRandomly", Extra: true, ttl: slots, start: startCluster("route_randomly=true"), several: true},
+		{Name: "etcd-namespace", Servers: "etcd", Client: "client/v3/namespace", Extra: true, ttl: brief, start: startEtcd(oneEtcd{namespace: "tenant/"})},
+		{Name: "etcd-user", Servers: "etcd", Client: "a user with the rights of docs/operations.md, tokens that last 2 s", Extra: true, ttl: brief, start: startEtcd(oneEtcd{user: true})},
+		{Name: "etcd-tls", Servers: "etcd", Client: "TLS", Extra: true, ttl: brief, start: startEtcd(oneEtcd{tls: true})},
+	}
+}
+
+// chosen returns the rows that tests range over.
+func chosen(t testing.TB) (rows []Row) {
+	t.Helper()
+	names := os.Getenv(Variable)
+	if names == "" {
+		return slices.DeleteFunc(Rows(), func(r Row) bool { return r.Extra })
+	}
+	for name := range strings.SplitSeq(names, ",") {
+		rows = append(rows, named(t, name))
+	}
+	return rows
+}
+
+func named(t testing.TB, name string) Row {
+	t.Helper()
+	rows := Rows()
+	i := slices.IndexFunc(rows, func(r Row) bool { return r.Name == name })
+	if i < 0 {
+		t.Fatalf("there is no backend %q; those of package backends are listed in Rows", name)
+	}
+	return rows[i]
 }
 
 // servers are those of a backend while they run.
@@ -43,9 +105,9 @@ type servers interface {
 // which lets as many run as there are processors: most of the time such a test waits.
 func Each(t *testing.T, test func(*testing.T, *Group)) {
 	var all sync.WaitGroup
-	for _, b := range table {
+	for _, b := range chosen(t) {
 		all.Go(func() {
-			t.Run(b.name, func(t *testing.T) {
+			t.Run(b.Name, func(t *testing.T) {
 				if b.several {
 					full.Only(t)
 				}
@@ -120,8 +182,9 @@ type Place struct {
 	// TTL is the group's.
 	TTL time.Duration
 
-	// URL is the servers' address, as the example's -store takes it. It is empty
-	// for a store that other processes cannot reach.
+	// URL is the servers' address and the row's client, as the example's -store takes
+	// them. It is empty for a store that other processes cannot reach, and for a client
+	// that no URL describes.
 	URL string
 
 	// Outsider is a program that uses the servers without this library, nil
@@ -169,7 +232,7 @@ func (p *Place) Fixture() storetest.Fixture {
 		Store: p.Open(), Peer: p.Open(), Outsider: p.Outsider,
 		Restart: p.Restart, RestartEmpty: p.RestartEmpty, Pause: p.Pause, Resume: p.Resume,
 	}
-	if p.URL != "" {
+	if p.Pause != nil {
 		f.Cut = p.Cut
 	}
 	return f

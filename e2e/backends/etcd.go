@@ -2,11 +2,17 @@ package backends
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"net"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/client/v3/namespace"
 	"google.golang.org/grpc"
 
 	"github.com/leasehold-go/leasehold/e2e/etcdtest"
@@ -19,13 +25,119 @@ import (
 // expected to.
 const requestLimit = time.Minute
 
-type member struct{ *etcdtest.Cluster }
+// oneEtcd is how a program is connected to one member.
+type oneEtcd struct {
+	namespace string
+	user      bool // one that has the rights of docs/operations.md
+	tls       bool
+}
 
-func startEtcd(t testing.TB) servers { return member{etcdtest.Start(t, etcdtest.Settings{})} }
+type member struct {
+	*etcdtest.Cluster
+	oneEtcd
+	roots *x509.CertPool // nil without TLS
+}
+
+// The users of a member with users.
+const (
+	etcdRoot   = "root"
+	etcdWorker = "worker"
+	etcdSecret = "secret"
+)
+
+func startEtcd(as oneEtcd) func(testing.TB) servers {
+	return func(t testing.TB) servers {
+		var s etcdtest.Settings
+		m := member{oneEtcd: as}
+		if as.tls {
+			s.Certificate, s.Key = certificate(t)
+			text, err := os.ReadFile(s.Certificate)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.roots = x509.NewCertPool()
+			m.roots.AppendCertsFromPEM(text)
+		}
+		if as.user {
+			s.TokenTTL = 2 * time.Second
+		}
+		m.Cluster = etcdtest.Start(t, s)
+		m.addUsers(t, m.Cluster)
+		return m
+	}
+}
+
+// addUsers gives a member without data its users, if it is to have any.
+func (e member) addUsers(t testing.TB, c *etcdtest.Cluster) {
+	t.Helper()
+	if !e.user {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), requestLimit)
+	defer cancel()
+	client := c.Client()
+	defer client.Close()
+	for _, user := range []string{etcdRoot, etcdWorker} {
+		_, err1 := client.UserAdd(ctx, user, etcdSecret)
+		_, err2 := client.RoleAdd(ctx, user)
+		_, err3 := client.UserGrantRole(ctx, user, user)
+		if err := errors.Join(err1, err2, err3); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, right := range EtcdRights(t) {
+		// The keys of the suites have no common prefix: the right to one's own keys
+		// becomes one to all but the library's, which are rights of their own.
+		ranges := [][2]string{{right.Prefix, clientv3.GetPrefixRangeEnd(right.Prefix)}}
+		if right.Prefix != store.Reserved {
+			ranges = [][2]string{{"\x00", store.Reserved}, {clientv3.GetPrefixRangeEnd(store.Reserved), "\x00"}}
+		}
+		for _, r := range ranges {
+			if _, err := client.RoleGrantPermission(ctx, etcdWorker, r[0], r[1], right.Type); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := client.AuthEnable(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
 
 func (e member) place(t testing.TB) *Place {
 	c := e.For(t)
-	return onEtcd(t, c, Faults{c.Restart, c.RestartEmpty, c.Pause, c.Resume})
+	as := func(user string) func(*clientv3.Config) {
+		return func(cfg *clientv3.Config) {
+			if e.user {
+				cfg.Username, cfg.Password = user, etcdSecret
+			}
+			if e.roots != nil {
+				cfg.TLS = &tls.Config{RootCAs: e.roots}
+			}
+		}
+	}
+	within := func(client *clientv3.Client) *clientv3.Client {
+		if e.namespace != "" {
+			client.KV = namespace.NewKV(client.KV, e.namespace)
+			client.Watcher = namespace.NewWatcher(client.Watcher, e.namespace)
+			client.Lease = namespace.NewLease(client.Lease, e.namespace)
+		}
+		return client
+	}
+	url := c.URL()
+	switch {
+	case e.user:
+		url = strings.Replace(url, "://", "://"+etcdWorker+":"+etcdSecret+"@", 1)
+	case e.namespace != "", e.tls:
+		url = ""
+	}
+	empty := func() {
+		c.RestartEmpty()
+		e.addUsers(t, c)
+	}
+	return onEtcd(t, url, within(c.Client(as(etcdRoot))), Faults{c.Restart, empty, c.Pause, c.Resume},
+		func(t testing.TB, dial func(*clientv3.Config)) *clientv3.Client {
+			return within(c.For(t).Client(as(etcdWorker), dial))
+		})
 }
 
 type members struct{ *etcdtest.Cluster }
@@ -42,19 +154,22 @@ func (e members) place(t testing.TB) *Place {
 		c.Leader()
 		old.Restart()
 	}
-	return onEtcd(t, c, Faults{failover, c.RestartEmpty, c.Pause, c.Resume})
+	return onEtcd(t, c.URL(), c.Client(), Faults{failover, c.RestartEmpty, c.Pause, c.Resume},
+		func(t testing.TB, dial func(*clientv3.Config)) *clientv3.Client { return c.For(t).Client(dial) })
 }
 
-// onEtcd returns a place that is emptied once its stores are closed.
-func onEtcd(t testing.TB, c *etcdtest.Cluster, faults Faults) *Place {
+// onEtcd returns a place that is emptied once its stores are closed. The client is of the
+// program beside them, those that connect returns are of the stores.
+func onEtcd(t testing.TB, url string, client *clientv3.Client, faults Faults,
+	connect func(testing.TB, func(*clientv3.Config)) *clientv3.Client) *Place {
 	t.Helper()
-	other := plainEtcd{t, c.Client()}
+	other := plainEtcd{t, client}
 	t.Cleanup(other.clear)
 	return &Place{
-		TB: t, URL: c.URL(), Faults: faults, lines: new(lines),
+		TB: t, URL: url, Faults: faults, lines: new(lines),
 		Outsider: &storetest.Outsider{Put: other.put, Overwrite: other.overwrite, Delete: other.del, Get: other.get},
 		open: func(t testing.TB, l *lines) (store.Store, error) {
-			st, err := etcdstore.New(t.Context(), c.For(t).Client(func(cfg *clientv3.Config) {
+			st, err := etcdstore.New(t.Context(), connect(t, func(cfg *clientv3.Config) {
 				cfg.DialOptions = append(cfg.DialOptions, grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) {
 					return l.dial(ctx, "tcp", addr)
 				}))

@@ -2,57 +2,227 @@ package backends
 
 import (
 	"context"
+	"crypto/tls"
+	"net"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/leasehold-go/leasehold/internal/child"
 	"github.com/leasehold-go/leasehold/internal/redistest"
 	"github.com/leasehold-go/leasehold/store"
 	redisstore "github.com/leasehold-go/leasehold/store/redis"
 	"github.com/leasehold-go/leasehold/store/storetest"
 )
 
-type alone struct{ *redistest.Server }
+// oneRedis is how a program is connected to one server.
+type oneRedis struct {
+	query   string               // of the URL, for what a URL can say
+	options func(*redis.Options) // for the rest; nil if there is none
+	client  func(*redis.Client)  // likewise, once there is a client
+	user    bool                 // one that has the rights of docs/operations.md
+	tls     bool
+}
 
-func startRedis(t testing.TB) servers { return alone{redistest.Start(t)} }
+func caching(o *redis.Options)        { o.ClientSideCacheConfig = &redis.ClientSideCacheConfig{} }
+func contextTimeout(o *redis.Options) { o.ContextTimeoutEnabled = true }
+
+// hooked adds a hook that counts what it sees, as hooks for metrics and traces do.
+func hooked(c *redis.Client) { c.AddHook(new(counting)) }
+
+type counting struct{ commands, failed atomic.Int64 }
+
+func (h *counting) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (h *counting) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		h.commands.Add(1)
+		err := next(ctx, cmd)
+		if cmd.Err() != nil {
+			h.failed.Add(1)
+		}
+		return err
+	}
+}
+
+func (h *counting) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		h.commands.Add(int64(len(cmds)))
+		err := next(ctx, cmds)
+		for _, cmd := range cmds {
+			if cmd.Err() != nil {
+				h.failed.Add(1)
+			}
+		}
+		return err
+	}
+}
+
+type alone struct {
+	*redistest.Server
+	oneRedis
+	url string
+}
+
+func startRedis(as oneRedis) func(testing.TB) servers {
+	return func(t testing.TB) servers {
+		r := alone{oneRedis: as}
+		switch {
+		case as.user:
+			args := []string{"--user", "worker", "on", ">secret", "~*"} // the keys of the suites have no common prefix
+			for _, right := range RedisRights(t) {
+				if !strings.HasPrefix(right, "~") {
+					args = append(args, right)
+				}
+			}
+			r.Server = redistest.Start(t, args...)
+			r.url = "redis://worker:secret@" + r.Addr()
+		case as.tls:
+			certificate, key := certificate(t)
+			err := child.OnFreePorts(1, func(ports []string) error {
+				i, err := redistest.Run(t.TempDir(), "--tls-port", ports[0], "--tls-auth-clients", "no",
+					"--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", certificate)
+				if err == nil {
+					t.Cleanup(i.Stop)
+					r.Server = redistest.Of(t, i)
+					r.url = "rediss://127.0.0.1:" + ports[0] + "?skip_verify=true"
+				}
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		default:
+			r.Server = redistest.Start(t)
+			r.url = r.URL()
+			if as.query != "" {
+				r.url += "?" + as.query
+			}
+		}
+		return r
+	}
+}
 
 func (r alone) place(t testing.TB) *Place {
 	s := r.For(t)
-	connect := func(l *lines) redis.UniversalClient {
-		return redis.NewClient(&redis.Options{Addr: s.Addr(), Dialer: l.dial})
+	options, err := redis.ParseURL(r.url)
+	if err != nil {
+		t.Fatal(err)
 	}
-	flush := func() error { return s.Client().FlushAll(context.Background()).Err() }
-	return onRedis(t, s.URL(), connect, s.Client(), flush, Faults{s.Restart, s.RestartEmpty, s.Pause, s.Resume})
+	if r.options != nil {
+		r.options(options)
+	}
+	connect := func(l *lines) redis.UniversalClient {
+		o := *options
+		if o.TLSConfig == nil {
+			o.Dialer = l.dial
+		} else {
+			o.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				conn, err := l.dial(ctx, network, addr)
+				if err != nil {
+					return nil, err
+				}
+				return tls.Client(conn, options.TLSConfig), nil
+			}
+		}
+		c := redis.NewClient(&o)
+		if r.client != nil {
+			r.client(c)
+		}
+		return c
+	}
+	other := redis.NewClient(&redis.Options{Addr: s.Addr(), DB: options.DB})
+	t.Cleanup(func() { other.Close() })
+	flush := func() error { return other.FlushAll(context.Background()).Err() }
+	url := r.url
+	if r.options != nil || r.client != nil {
+		url = ""
+	}
+	return onRedis(t, url, connect, other, flush, Faults{s.Restart, s.RestartEmpty, s.Pause, s.Resume})
 }
 
-type watched struct{ *redistest.Sentinel }
+// failover is how a program is connected to servers behind a sentinel.
+type failover struct {
+	query  string
+	routed bool // by NewFailoverClusterClient, which reads from replicas too
+}
+
+type watched struct {
+	*redistest.Sentinel
+	failover
+}
 
 // startSentinel starts servers of which a silent one is not replaced within a test:
 // that is what Restart does.
-func startSentinel(t testing.TB) servers {
-	return watched{redistest.StartSentinel(t, 20*time.Second)}
+func startSentinel(as failover) func(testing.TB) servers {
+	return func(t testing.TB) servers { return watched{redistest.StartSentinel(t, 20*time.Second), as} }
 }
 
 func (r watched) place(t testing.TB) *Place {
 	s := r.For(t)
-	connect := func(l *lines) redis.UniversalClient {
-		return redis.NewFailoverClient(&redis.FailoverOptions{
-			MasterName: redistest.MasterName, SentinelAddrs: []string{s.Addr()}, Dialer: l.dial,
-		})
+	url := s.URL()
+	if r.query != "" {
+		url += "&" + r.query
 	}
+	options, err := redis.ParseFailoverURL(strings.Replace(url, "redis+sentinel:", "redis:", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	connect := func(l *lines) redis.UniversalClient {
+		o := *options
+		o.Dialer = l.dial
+		if r.routed {
+			return redis.NewFailoverClusterClient(&o)
+		}
+		return redis.NewFailoverClient(&o)
+	}
+	other := redis.NewFailoverClient(&redis.FailoverOptions{MasterName: options.MasterName, SentinelAddrs: []string{s.Addr()}, DB: options.DB})
+	t.Cleanup(func() { other.Close() })
 	flush := func() error { return s.Master().Client().FlushAll(context.Background()).Err() }
-	return onRedis(t, s.URL(), connect, s.Client(), flush, Faults{s.Failover, s.RestartEmpty, s.Pause, s.Resume})
+	if r.routed {
+		url = ""
+	}
+	return onRedis(t, url, connect, other, flush, Faults{s.Failover, s.RestartEmpty, s.Pause, s.Resume})
 }
 
-type sharded struct{ *redistest.Cluster }
+// sharded is a Cluster, and the query of the URL by which a program is connected to it.
+type sharded struct {
+	*redistest.Cluster
+	query string
+}
 
-func startCluster(t testing.TB) servers { return sharded{redistest.StartCluster(t, 3)} }
+// startCluster starts three masters, and a replica of each if there is a query, which is
+// about reading from them.
+func startCluster(query string) func(testing.TB) servers {
+	return func(t testing.TB) servers {
+		c := redistest.StartCluster(t, 3)
+		if query != "" {
+			for _, master := range c.Masters {
+				c.Follower(master)
+			}
+		}
+		return sharded{c, query}
+	}
+}
 
 func (r sharded) place(t testing.TB) *Place {
 	s := r.For(t)
+	url := s.URL()
+	if r.query != "" {
+		url += "?" + r.query
+	}
+	options, err := redis.ParseClusterURL("redis://" + s.Addrs()[0] + "?" + r.query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	options.Addrs = s.Addrs()
 	connect := func(l *lines) redis.UniversalClient {
-		return redis.NewClusterClient(&redis.ClusterOptions{Addrs: s.Addrs(), Dialer: l.dial})
+		o := *options
+		o.Dialer = l.dial
+		return redis.NewClusterClient(&o)
 	}
 	client := s.Client()
 	flush := func() error {
@@ -60,7 +230,11 @@ func (r sharded) place(t testing.TB) *Place {
 			return c.FlushAll(ctx).Err()
 		})
 	}
-	return onRedis(t, s.URL(), connect, client, flush, Faults{s.Restart, s.RestartEmpty, s.Pause, s.Resume})
+	faults := Faults{s.Restart, s.RestartEmpty, s.Pause, s.Resume}
+	if r.query != "" {
+		faults.Restart, faults.RestartEmpty = nil, nil // a Cluster with replicas cannot be restarted
+	}
+	return onRedis(t, url, connect, client, flush, faults)
 }
 
 // onRedis returns a place that is flushed once its stores are closed. The client is

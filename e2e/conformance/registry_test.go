@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leasehold-go/leasehold/e2e/internal/answered"
 	"github.com/leasehold-go/leasehold/fsm"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/registry"
@@ -82,7 +83,9 @@ func (s *scene) config(changes ...func(*config)) config {
 // register returns an instance on a keeper, which has to succeed.
 func (s *scene) register(k *lease.Keeper, changes ...func(*config)) *instance {
 	s.Helper()
-	inst, err := registry.Register(s.Context(), k, lifecycle, s.config(changes...))
+	inst, err := answered.Acquire(s.Context(), func() (*instance, error) {
+		return registry.Register(s.Context(), k, lifecycle, s.config(changes...))
+	})
 	if err != nil {
 		s.Fatal(err)
 	}

@@ -5,6 +5,7 @@
 package etcdtest
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"slices"
@@ -23,11 +24,19 @@ type Cluster struct {
 	t testing.TB
 }
 
+// Variable names an etcd in the environment, which tests then run instead of the one
+// that is part of this module.
+const Variable = "LEASEHOLD_ETCD"
+
 // Start starts a cluster and returns once it serves. It is stopped when the test
 // ends.
 func Start(t testing.TB, s Settings) *Cluster {
 	t.Helper()
-	c, err := Run(t.TempDir(), []string{built.Program(t, "e2e/etcdtest/etcdmember")}, s)
+	var command []string
+	if s.Program = cmp.Or(s.Program, os.Getenv(Variable)); s.Program == "" {
+		command = []string{built.Program(t, "e2e/etcdtest/etcdmember")}
+	}
+	c, err := Run(t.TempDir(), command, s)
 	if err != nil {
 		t.Fatal(err)
 	}

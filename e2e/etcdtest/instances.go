@@ -3,12 +3,14 @@ package etcdtest
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -24,6 +26,8 @@ const (
 	// serving is the line that a member prints once it listens. It is not a constant of
 	// package member: every test that runs an etcd would link the server in.
 	serving = "etcd member serves"
+	// programServes is part of what an etcd program prints then.
+	programServes = "ready to serve client requests"
 )
 
 // Settings are how a cluster is run. The zero value is one member.
@@ -44,6 +48,12 @@ type Settings struct {
 	// Election is how long a leader may be silent; 500 ms if zero. The smallest
 	// ttl that is granted is one and a half times that, in whole seconds.
 	Election time.Duration
+	// Certificate and Key are the files of a certificate for 127.0.0.1, with which the
+	// members serve clients through TLS. If empty, they serve without.
+	Certificate, Key string
+	// Program is an etcd to run, e.g. "/usr/bin/etcd". If empty, the members run the
+	// etcd that is part of this module.
+	Program string
 }
 
 func (s Settings) resolve() Settings {
@@ -77,12 +87,13 @@ type Instances struct {
 type instance struct {
 	name, dir    string
 	client, peer string         // ports
+	scheme       string         // of the URL for clients
 	state        string         // of the cluster when it joined
 	process      *child.Process // nil while stopped
 	paused       bool
 }
 
-func (m *instance) clientURL() string { return "http://" + m.addr() }
+func (m *instance) clientURL() string { return m.scheme + "://" + m.addr() }
 func (m *instance) peerURL() string   { return "http://" + net.JoinHostPort("127.0.0.1", m.peer) }
 func (m *instance) addr() string      { return net.JoinHostPort("127.0.0.1", m.client) }
 
@@ -94,7 +105,11 @@ func Run(dir string, command []string, s Settings) (*Instances, error) {
 	c := &Instances{Settings: s, command: command}
 	for i := range s.Members {
 		name := fmt.Sprintf("member%d", i)
-		c.members = append(c.members, &instance{name: name, dir: filepath.Join(dir, name), state: "new"})
+		m := &instance{name: name, dir: filepath.Join(dir, name), scheme: "http", state: "new"}
+		if s.Certificate != "" {
+			m.scheme = "https"
+		}
+		c.members = append(c.members, m)
 	}
 	err := child.OnFreePorts(2*s.Members, func(ports []string) error {
 		for i, m := range c.members {
@@ -149,7 +164,7 @@ func (c *Instances) start(members ...*instance) error {
 	}
 	quorum := c.running() > len(c.members)/2
 	for _, m := range members {
-		if err := m.process.Await(startLimit, func(said []byte) bool { return m.serves(said, quorum) }); err != nil {
+		if err := m.process.Await(startLimit, func(said []byte) bool { return c.serves(m, said, quorum) }); err != nil {
 			c.Stop()
 			return err
 		}
@@ -166,12 +181,46 @@ func (c *Instances) launch(m *instance) (err error) {
 	for _, other := range c.members {
 		all = append(all, other.name+"="+other.peerURL())
 	}
+	if c.Program != "" {
+		command, err := c.programCommand(m, strings.Join(all, ","))
+		if err == nil {
+			m.process, err = child.Start(filepath.Join(m.dir, "etcd.log"), command...)
+		}
+		return err
+	}
 	m.process, err = child.Start(filepath.Join(m.dir, "etcd.log"), append(c.command[:len(c.command):len(c.command)],
 		"-name", m.name, "-dir", filepath.Join(m.dir, "data"), "-client", m.clientURL(), "-peer", m.peerURL(),
 		"-serving", serving, "-cluster", strings.Join(all, ","), "-state", m.state, "-quota", fmt.Sprint(c.Quota), "-operations", fmt.Sprint(c.Operations),
 		"-request-bytes", fmt.Sprint(c.RequestBytes), "-token-ttl", fmt.Sprint(int(c.TokenTTL.Seconds())),
+		"-certificate", c.Certificate, "-key", c.Key,
 		"-heartbeat", fmt.Sprint(c.Election.Milliseconds()/10), "-election", fmt.Sprint(c.Election.Milliseconds()))...)
 	return err
+}
+
+// programCommand returns the command of a member that runs Program. It confirms writes
+// before they are on the disk if its version can, as package member does.
+func (c *Instances) programCommand(m *instance, cluster string) ([]string, error) {
+	command := []string{
+		c.Program, "--name", m.name, "--data-dir", filepath.Join(m.dir, "data"),
+		"--listen-client-urls", m.clientURL(), "--advertise-client-urls", m.clientURL(),
+		"--listen-peer-urls", m.peerURL(), "--initial-advertise-peer-urls", m.peerURL(),
+		"--initial-cluster", cluster, "--initial-cluster-state", m.state, "--strict-reconfig-check=false",
+		"--quota-backend-bytes", fmt.Sprint(c.Quota), "--max-txn-ops", fmt.Sprint(c.Operations),
+		"--max-request-bytes", fmt.Sprint(c.RequestBytes), "--auth-token-ttl", fmt.Sprint(int(c.TokenTTL.Seconds())),
+		"--bcrypt-cost", "4", // the least: a password is checked for each client of a test
+		"--heartbeat-interval", fmt.Sprint(c.Election.Milliseconds() / 10), "--election-timeout", fmt.Sprint(c.Election.Milliseconds()),
+	}
+	if c.Certificate != "" {
+		command = append(command, "--cert-file", c.Certificate, "--key-file", c.Key)
+	}
+	help, err := exec.Command(c.Program, "--help").CombinedOutput()
+	if err != nil && len(help) == 0 {
+		return nil, fmt.Errorf("%s --help: %w", c.Program, err)
+	}
+	if bytes.Contains(help, []byte("--unsafe-no-fsync")) {
+		command = append(command, "--unsafe-no-fsync")
+	}
+	return command, nil
 }
 
 // running counts the members that run and are not paused.
@@ -187,8 +236,15 @@ func (c *Instances) running() (n int) {
 // serves reports whether a member takes requests. Its own words come first: a
 // stranger may have got the port. It says the same with and without a user, and
 // while its database is full.
-func (m *instance) serves(said []byte, quorum bool) bool {
-	if !bytes.Contains(said, []byte(serving)) {
+func (c *Instances) serves(m *instance, said []byte, quorum bool) bool {
+	words := serving
+	if c.Program != "" {
+		words = programServes
+		if !quorum {
+			return len(said) > 0 // it does not say them before there is one
+		}
+	}
+	if !bytes.Contains(said, []byte(words)) {
 		return false
 	}
 	if !quorum {
@@ -212,7 +268,9 @@ func (m *instance) ask(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	client := http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // what it serves is no secret
+	}}
 	answer, err := client.Do(request)
 	if err != nil {
 		return "", err

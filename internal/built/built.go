@@ -19,6 +19,10 @@ import (
 
 const module = "github.com/leasehold-go/leasehold/"
 
+// Variable names a directory in the environment for the programs: what is there already is
+// not built, and what is built stays there.
+const Variable = "LEASEHOLD_BUILT"
+
 // dir is where the programs are; empty outside Main.
 var dir string
 
@@ -28,18 +32,23 @@ var (
 )
 
 // Main runs the tests of a package that builds programs, and fails if one of them
-// leaves a goroutine behind. TestMain calls it.
-func Main(m *testing.M) {
-	var err error
-	if dir, err = os.MkdirTemp("", "built"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+// leaves a goroutine behind that the options do not ignore. TestMain calls it.
+func Main(m *testing.M, ignored ...goleak.Option) {
+	stays := os.Getenv(Variable)
+	if dir = stays; dir == "" {
+		var err error
+		if dir, err = os.MkdirTemp("", "built"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 	}
 	redis.SetLogger(&logging.VoidLogger{}) // its troubles come back as errors
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		os.RemoveAll(dir)
+	goleak.VerifyTestMain(m, append(ignored, goleak.Cleanup(func(code int) {
+		if stays == "" {
+			os.RemoveAll(dir)
+		}
 		os.Exit(code)
-	}))
+	}))...)
 }
 
 // Program returns the path of a program, e.g. of "examples/exchange", which it
@@ -85,13 +94,17 @@ func path(t testing.TB, name string, command ...string) string {
 // copy it from there. Of one that it builds as people do it keeps nothing, and the next
 // test binary would link it again.
 func run(file, name string, command []string) error {
-	args := append(command, "-o", file, module+name)
+	if _, err := os.Stat(file); err == nil {
+		return nil
+	}
+	unfinished := fmt.Sprintf("%s.%d", file, os.Getpid()) // another process may build the same
+	args := append(command, "-o", unfinished, module+name)
 	if command[0] == "run" {
-		args = append(command, "-exec", "cp", module+name, file)
+		args = append(command, "-exec", "cp", module+name, unfinished)
 	}
 	output, err := exec.Command("go", args...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("build of %s: %w: %s", name, err, output)
 	}
-	return nil
+	return os.Rename(unfinished, file)
 }

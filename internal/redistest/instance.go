@@ -20,9 +20,28 @@ const startLimit = time.Minute
 // ErrMissing names the package to install. It is not retried.
 var ErrMissing = errors.New("redis-server not found: install the Debian package redis-server")
 
+// Variable names the server's program in the environment, e.g. a valkey-server. If it is
+// empty, tests run the redis-server in PATH.
+const Variable = "LEASEHOLD_REDIS"
+
+// program returns the program of the server.
+func program() (string, error) {
+	if name := os.Getenv(Variable); name != "" {
+		if _, err := exec.LookPath(name); err != nil {
+			return "", fmt.Errorf("%s: %w", Variable, err)
+		}
+		return name, nil
+	}
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		return "", ErrMissing
+	}
+	return "redis-server", nil
+}
+
 // Instance is a redis-server process on the loopback interface. It keeps nothing on
 // disk unless its arguments say otherwise.
 type Instance struct {
+	program string
 	dir     string
 	port    string
 	args    []string
@@ -33,13 +52,14 @@ type Instance struct {
 // "--appendonly", "yes", and returns once it answers. It runs until Stop, for a
 // program that is not a test.
 func Run(dir string, args ...string) (*Instance, error) {
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		return nil, ErrMissing
+	name, err := program()
+	if err != nil {
+		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	i := &Instance{dir: dir, args: args}
+	i := &Instance{program: name, dir: dir, args: args}
 	if err := child.OnFreePorts(1, func(ports []string) error {
 		i.port = ports[0]
 		return i.start()
@@ -68,7 +88,7 @@ func (i *Instance) Stop() {
 // answers.
 func (i *Instance) start(more ...string) error {
 	command := append([]string{
-		"redis-server", "--bind", "127.0.0.1", "--port", i.port, "--dir", i.dir, "--save", "", "--appendonly", "no",
+		i.program, "--bind", "127.0.0.1", "--port", i.port, "--dir", i.dir, "--save", "", "--appendonly", "no",
 	}, i.args...)
 	p, err := child.Start(filepath.Join(i.dir, "redis.log"), append(command, more...)...)
 	if err != nil {

@@ -73,7 +73,7 @@ func (s *Sentinel) watch(dir string, down time.Duration) (*child.Process, error)
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
-	p, err := child.Start(filepath.Join(dir, "sentinel.log"), "redis-server", conf, "--sentinel")
+	p, err := child.Start(filepath.Join(dir, "sentinel.log"), s.master.program, conf, "--sentinel")
 	if err != nil {
 		return nil, err
 	}

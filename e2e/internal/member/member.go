@@ -47,6 +47,7 @@ func parse(args []string) (cfg *embed.Config, serving string, err error) {
 	cfg = embed.NewConfig()
 	cfg.LogLevel, cfg.LogOutputs = "warn", []string{"stderr"}
 	cfg.UnsafeNoFsync = true
+	cfg.BcryptCost = 4              // the least: a password is checked for each client of a test
 	cfg.StrictReconfigCheck = false // or a member can join only once the others have been up for seconds
 	var client, peer string
 	flags := flag.NewFlagSet("etcdmember", flag.ContinueOnError)
@@ -62,6 +63,8 @@ func parse(args []string) (cfg *embed.Config, serving string, err error) {
 	flags.UintVar(&cfg.MaxTxnOps, "operations", cfg.MaxTxnOps, "how many operations it takes in one transaction")
 	flags.UintVar(&cfg.MaxRequestBytes, "request-bytes", cfg.MaxRequestBytes, "size of the largest request")
 	flags.UintVar(&cfg.AuthTokenTTL, "token-ttl", cfg.AuthTokenTTL, "life of an unused authentication token, in seconds")
+	flags.StringVar(&cfg.ClientTLSInfo.CertFile, "certificate", "", "file of the certificate to serve clients with")
+	flags.StringVar(&cfg.ClientTLSInfo.KeyFile, "key", "", "file of the certificate's private key")
 	flags.Int64Var(&cfg.QuotaBackendBytes, "quota", 0, "size of the database at which it takes no more, in bytes; 2 GiB if zero")
 	if err := flags.Parse(args); err != nil {
 		return nil, "", err

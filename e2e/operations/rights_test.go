@@ -1,0 +1,251 @@
+package operations_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/leasehold-go/leasehold/e2e/backends"
+	"github.com/leasehold-go/leasehold/e2e/etcdtest"
+	"github.com/leasehold-go/leasehold/internal/built"
+	"github.com/leasehold-go/leasehold/internal/full"
+	"github.com/leasehold-go/leasehold/internal/redistest"
+	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/store"
+	etcdstore "github.com/leasehold-go/leasehold/store/etcd"
+	redisstore "github.com/leasehold-go/leasehold/store/redis"
+)
+
+func TestMain(m *testing.M) { built.Main(m) }
+
+// patience is how long a test waits for an event. No event is expected to take so long.
+const patience = 30 * time.Second
+
+// live takes a lease through its life, with a list and watches, and returns the first error.
+func live(ctx context.Context, st interface {
+	store.Store
+	WatchErr() error
+}) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	keeper, err := lease.NewKeeper(st, lease.Config{TTL: 10 * time.Second, Heartbeat: time.Second})
+	if err != nil {
+		return err
+	}
+	defer keeper.Close(ctx)
+	told := make(chan error, 1)
+	go func() { told <- watched(ctx, st) }()
+	held, err := keeper.Acquire(ctx, "app:job", []byte("value"))
+	if err != nil {
+		return err
+	}
+	if _, err := keeper.Acquire(ctx, "app:job", []byte("value")); !errors.Is(err, store.ErrHeld) {
+		return fmt.Errorf("second acquire: %w", err)
+	}
+	if err := held.Update(ctx, []byte("other")); err != nil {
+		return err
+	}
+	w := store.Renewal{Key: "app:job", Token: held.Token()}
+	if err := st.Renew(ctx, []store.Renewal{w})[0].Err; err != nil {
+		return err
+	}
+	for _, err := range st.List(ctx, "app:") {
+		if err != nil {
+			return err
+		}
+	}
+	if err := <-told; err != nil {
+		return err
+	}
+	if err := held.Release(ctx); err != nil {
+		return err
+	}
+	if _, err := st.Get(ctx, "app:job"); !errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("get after the release: %w", err)
+	}
+	return st.WatchErr()
+}
+
+// watched returns once watches of a prefix and of a key have told of a record.
+func watched(ctx context.Context, st store.Store) error {
+	for e, err := range st.Watch(ctx, "app:") {
+		if err != nil {
+			return err
+		}
+		if e.Kind == store.EventPut {
+			break
+		}
+	}
+	for e, err := range st.WatchKey(ctx, "app:job") {
+		if err != nil {
+			return err
+		}
+		if e.Kind == store.EventSynced {
+			break
+		}
+	}
+	return nil
+}
+
+// onRedis takes a lease through its life as a user with the given rights, and returns the
+// commands that the server refused. If the rights do not suffice, it goes on until the server
+// refuses a command.
+func onRedis(t *testing.T, rights []string, suffice bool) (refused []*redis.ACLLogEntry, err error) {
+	t.Helper()
+	server := redistest.Start(t)
+	admin := server.Client()
+	args := []any{"ACL", "SETUSER", "worker", "on", ">secret"}
+	for _, right := range rights {
+		args = append(args, right)
+	}
+	if err := admin.Do(t.Context(), args...).Err(); err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewClient(&redis.Options{Addr: server.Addr(), Username: "worker", Password: "secret"})
+	defer client.Close()
+	st, err := redisstore.New(t.Context(), client)
+	if err == nil {
+		err = live(t.Context(), st)
+		if !suffice {
+			// A store pings a connection that has been silent for a while.
+			ctx, cancel := context.WithCancel(t.Context())
+			var all sync.WaitGroup
+			all.Go(func() {
+				for range st.Watch(ctx, "app:") {
+				}
+			})
+			for late := time.Now().Add(patience); len(refusedBy(t, admin)) == 0 && time.Now().Before(late); {
+				time.Sleep(10 * time.Millisecond)
+			}
+			cancel()
+			all.Wait()
+		}
+		st.Close()
+	}
+	return refusedBy(t, admin), err
+}
+
+// refusedBy returns the commands that a server has refused to its users.
+func refusedBy(t *testing.T, admin *redis.Client) []*redis.ACLLogEntry {
+	t.Helper()
+	refused, err := admin.ACLLog(t.Context(), 100).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return refused
+}
+
+func TestTheRightsOfTheRedisUserSuffice(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	if refused, err := onRedis(t, backends.RedisRights(t), true); err != nil || len(refused) > 0 {
+		t.Errorf("%v; the server refused %d commands: %+v", err, len(refused), refused)
+	}
+}
+
+func TestEachRightOfTheRedisUserIsNeeded(t *testing.T) {
+	full.Only(t)
+	rights := backends.RedisRights(t)
+	for i, right := range rights {
+		if right[0] != '+' && right[0] != '~' && right[0] != '&' {
+			continue // it takes rights away
+		}
+		t.Run(right, func(t *testing.T) {
+			t.Parallel()
+			var fewer []string
+			fewer = append(append(fewer, rights[:i]...), rights[i+1:]...)
+			if refused, err := onRedis(t, fewer, false); len(refused) == 0 {
+				t.Errorf("without %s the server refuses nothing (%v)", right, err)
+			}
+		})
+	}
+}
+
+// grant is a right of a role on a range of keys.
+type grant = backends.EtcdRight
+
+// onEtcd takes a lease through its life as a user whose role has the given rights.
+func onEtcd(t *testing.T, cluster *etcdtest.Cluster, user string, rights []grant) error {
+	t.Helper()
+	admin := cluster.For(t).Client(as("root"))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	addUser(ctx, t, admin, user)
+	for _, r := range rights {
+		if _, err := admin.RoleGrantPermission(ctx, user, r.Prefix, clientv3.GetPrefixRangeEnd(r.Prefix), r.Type); err != nil {
+			t.Fatal(err)
+		}
+	}
+	st, err := etcdstore.New(ctx, cluster.For(t).Client(as(user)))
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	return live(t.Context(), st)
+}
+
+func as(user string) func(*clientv3.Config) {
+	return func(cfg *clientv3.Config) { cfg.Username, cfg.Password = user, "secret" }
+}
+
+func addUser(ctx context.Context, t *testing.T, admin *clientv3.Client, name string) {
+	t.Helper()
+	_, err1 := admin.UserAdd(ctx, name, "secret")
+	_, err2 := admin.RoleAdd(ctx, name)
+	_, err3 := admin.UserGrantRole(ctx, name, name)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// withUsers starts an etcd that asks for a user and a password.
+func withUsers(t *testing.T) *etcdtest.Cluster {
+	t.Helper()
+	cluster := etcdtest.Start(t, etcdtest.Settings{})
+	client := cluster.Client()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	addUser(ctx, t, client, "root")
+	if _, err := client.AuthEnable(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return cluster
+}
+
+func TestTheRightsOfTheEtcdRoleSuffice(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	if err := onEtcd(t, withUsers(t), "worker", backends.EtcdRights(t)); err != nil {
+		t.Error(err)
+	}
+}
+
+// A right that reads alone or writes alone is too little as well.
+func TestEachRightOfTheEtcdRoleIsNeeded(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	cluster := withUsers(t)
+	rights := backends.EtcdRights(t)
+	for i, right := range rights {
+		for name, fewer := range map[string][]grant{
+			"none":  nil,
+			"read":  {{Prefix: right.Prefix, Type: clientv3.PermissionType(clientv3.PermRead)}},
+			"write": {{Prefix: right.Prefix, Type: clientv3.PermissionType(clientv3.PermWrite)}},
+		} {
+			for j, other := range rights {
+				if j != i {
+					fewer = append(fewer, other)
+				}
+			}
+			if err := onEtcd(t, cluster, right.Prefix+name, fewer); !errors.Is(err, etcdstore.ErrDenied) {
+				t.Errorf("with %s to %q: %v", name, right.Prefix, err)
+			}
+		}
+	}
+}
