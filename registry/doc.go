@@ -23,6 +23,7 @@
 //   - Instance name, host and address do not identify the holder and need not be unique. Only the
 //     token does.
 //   - [ReclaimName] is safe only if each instance name is in use once at a time.
+//   - [ReclaimDead] does not recognise a copy of a running machine or process.
 //   - The address is absent if [Config.PublicIP] fails or takes more than 3 s.
 //   - Times come from the clock of the machine that wrote the record.
 //
@@ -41,6 +42,28 @@
 //   - *[WaitError] if the context of a wait ends before the key is free;
 //   - *[store.ForeignError] if the key has a foreign value;
 //   - the other errors of [lease.Keeper.Acquire].
+//
+// # Reclaim after a crash
+//
+// [ReclaimDead] compares the boot id, the PID namespace and the time namespace of the holder with
+// the caller's own. If all are equal, it looks for a process with the id and the start time of
+// the holder. It keeps the record
+//
+//   - of a process in another container: containers share a boot id and each has a process 1,
+//     but their PID namespaces differ;
+//   - of a process in another time namespace, where start times differ;
+//   - if a field is unknown, to the holder or to the caller: the record is of an earlier
+//     version, the kernel has no time namespaces (before Linux 5.6), or /proc is not mounted,
+//     does not show the file, or shows another PID namespace;
+//   - if a process has the id, but /proc hides it (mount option hidepid).
+//
+// Two cases cannot be told from the end of the holder. The holder loses its lease there and
+// learns of it at its next write, so use another policy:
+//
+//   - Virtual machines that run from one memory snapshot have the same boot id and the same
+//     numbers of namespaces. A process that started after the snapshot exists in one of them.
+//   - A process that is checkpointed and restored, as with CRIU, does not exist in between, and
+//     has another start time afterwards.
 //
 // # Leaving
 //

@@ -9,11 +9,11 @@ import (
 	"syscall"
 )
 
-// thisProcess reads the files of proc_pid_stat(5), random(4) and pid_namespaces(7). If /proc
-// belongs to another PID namespace, only the id is known.
+// thisProcess reads the files of proc_pid_stat(5), random(4) and namespaces(7). If /proc belongs
+// to another PID namespace, only the id is known.
 func thisProcess() Process {
 	p := Process{ID: os.Getpid()}
-	if self, err := os.Readlink("/proc/self"); err != nil || self != strconv.Itoa(p.ID) {
+	if status, err := os.ReadFile("/proc/self/status"); err != nil || !inNamespaceOfProc(string(status), p.ID) {
 		return p
 	}
 	if stat, err := readStat(p.ID); err == nil {
@@ -23,20 +23,36 @@ func thisProcess() Process {
 		p.Boot = strings.TrimSpace(string(boot))
 	}
 	p.Namespace, _ = os.Readlink("/proc/self/ns/pid")
+	p.TimeNamespace, _ = os.Readlink("/proc/self/ns/time")
 	return p
 }
 
-// mayRun reports whether p may still run in this PID namespace. It tries a signal before /proc,
-// because a mount option of /proc can hide processes.
-func mayRun(p Process) bool {
-	if errors.Is(syscall.Kill(p.ID, 0), syscall.ESRCH) {
-		return false
-	}
-	stat, err := readStat(p.ID)
-	return err != nil || stat.start == p.Start && !stat.zombie
+// inNamespaceOfProc reports whether a process is in the PID namespace that its /proc shows. In
+// /proc/[pid]/status, NSpid lists the ids of the process in that namespace and in every
+// namespace further in. The first id alone can be equal by chance.
+func inNamespaceOfProc(status string, pid int) bool {
+	_, rest, _ := strings.Cut(status, "\nNSpid:")
+	ids, _, _ := strings.Cut(rest, "\n")
+	return strings.TrimSpace(ids) == strconv.Itoa(pid)
 }
 
-// stat holds the fields of /proc/[pid]/stat that mayRun needs.
+// isDead reports whether p has certainly ended. The kernel gives the number of a namespace to
+// another one only after every process in the first has ended.
+func isDead(p Process) bool {
+	here := thisProcess()
+	known := p.ID > 0 && p.Start > 0 && p.Boot != "" && p.Namespace != "" && p.TimeNamespace != ""
+	if !known || p.Boot != here.Boot || p.Namespace != here.Namespace || p.TimeNamespace != here.TimeNamespace {
+		return false
+	}
+	// Try a signal before /proc, because a mount option of /proc can hide processes.
+	if errors.Is(syscall.Kill(p.ID, 0), syscall.ESRCH) {
+		return true
+	}
+	stat, err := readStat(p.ID)
+	return err == nil && (stat.start != p.Start || stat.zombie)
+}
+
+// stat holds the fields of /proc/[pid]/stat that isDead needs.
 type stat struct {
 	zombie bool // ended, but not yet waited for by its parent
 	start  uint64

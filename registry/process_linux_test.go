@@ -21,3 +21,19 @@ func FuzzStat(f *testing.F) {
 		}
 	})
 }
+
+// A /proc of an outer PID namespace lists more than one id; the first may be equal by chance.
+func TestProcOfOuterNamespaceIsRecognised(t *testing.T) {
+	const name = "Name:\tNSpid:\\n7\n"
+	for status, want := range map[string]bool{
+		name + "NSpid:\t7\nNSpgid:\t1\n":    true,
+		name + "NSpid:\t7\t7\nNSpgid:\t1\n": false,
+		name + "NSpid:\t9\t7\nNSpgid:\t1\n": false,
+		name + "NSpid:\t9\nNSpgid:\t7\n":    false,
+		name:                                false, // before Linux 4.1
+	} {
+		if got := inNamespaceOfProc(status, 7); got != want {
+			t.Errorf("%q: %v, want %v", status, got, want)
+		}
+	}
+}

@@ -15,9 +15,10 @@ type Reclaim uint8
 const (
 	// ReclaimNever never deletes a record.
 	ReclaimNever Reclaim = iota
-	// ReclaimDead deletes a record if its process ran in the same boot and the same PID
-	// namespace as this process, and no process with its id and start time exists. If any of
-	// these is unknown, as on platforms other than Linux, it keeps the record.
+	// ReclaimDead deletes a record if its process ran in the same boot, the same PID namespace
+	// and the same time namespace as this process, and no process with its id and start time
+	// exists. If any of these is unknown, as on platforms other than Linux, it keeps the
+	// record. The package documentation names the limits under Reclaim after a crash.
 	ReclaimDead
 	// ReclaimName deletes a record of the same [Config.Instance], even if its process is alive.
 	// At any time only one process may use a name, as in a StatefulSet.
@@ -58,9 +59,7 @@ func (r Reclaim) allows(self Identity, other store.Record) bool {
 	case !ok:
 		return false
 	case r == ReclaimDead:
-		p := theirs.Process
-		known := p.ID > 0 && p.Start > 0 && p.Boot != "" && p.Namespace != ""
-		return known && p.Boot == self.Process.Boot && p.Namespace == self.Process.Namespace && !mayRun(p)
+		return isDead(theirs.Process)
 	case r == ReclaimName:
 		return theirs.Instance == self.Instance
 	}

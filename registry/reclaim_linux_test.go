@@ -18,7 +18,7 @@ import (
 func self(t *testing.T) (p registry.Process) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) { p = register(t, newKeeper(t, teststore.New())).Status().Process })
-	if p.ID != os.Getpid() || p.Start == 0 || p.Boot == "" || p.Namespace == "" {
+	if p.ID != os.Getpid() || p.Start == 0 || p.Boot == "" || p.Namespace == "" || p.TimeNamespace == "" {
 		t.Fatalf("this process is published as %+v", p)
 	}
 	return p
@@ -123,8 +123,10 @@ func TestProcessWithAnUnknownFieldIsNotReclaimed(t *testing.T) {
 		"no start":          func(p *registry.Process) { p.Start = 0 },
 		"no boot":           func(p *registry.Process) { p.Boot = "" },
 		"no namespace":      func(p *registry.Process) { p.Namespace = "" },
+		"no time namespace": func(p *registry.Process) { p.TimeNamespace = "" }, // of an earlier version
 		"another boot":      func(p *registry.Process) { p.Boot = "1c9f2c1e-0000-0000-0000-000000000000" },
 		"another namespace": func(p *registry.Process) { p.Namespace = "pid:[1]" },
+		"another time":      func(p *registry.Process) { p.TimeNamespace = "time:[1]" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			doubtful := dead

@@ -3,6 +3,7 @@ package process_test
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -47,16 +48,33 @@ func mayUnshare(t testing.TB) {
 	}
 }
 
-// keepNamespace keeps the PID namespace of a program until the test ends. The kernel
-// gives the number of one that is gone to the next, and who finds himself in it knows
-// then, rightly, that all who were there before him are dead.
-func (c *child) keepNamespace() {
-	c.t.Helper()
-	file, err := os.Open(fmt.Sprintf("/proc/%d/ns/pid", c.cmd.Process.Pid))
+// shifted starts a command in a time namespace of its own, whose time since boot is ahead. It
+// fails the test if the kernel refuses that.
+func shifted(t testing.TB, command ...string) *child {
+	t.Helper()
+	ours, err := os.Readlink("/proc/self/ns/time")
 	if err != nil {
-		c.t.Fatal(err)
+		t.Fatal(err)
 	}
-	c.t.Cleanup(func() { file.Close() })
+	output, err := spawnable(nil, holder(t), "time", "/bin/readlink", "/proc/self/ns/time").CombinedOutput()
+	if err != nil || strings.TrimSpace(string(output)) == ours {
+		t.Fatalf("this test needs a time namespace that a program enters when it is executed, and the kernel refuses one "+
+			"(run on Linux 6.3 or later as root, or with the capabilities SYS_ADMIN and SYS_TIME): %v: %s", err, output)
+	}
+	return spawn(t, nil, append([]string{holder(t), "time"}, command...)...)
+}
+
+// keepNamespaces keeps the PID and the time namespace of a program until the test ends. The
+// kernel reuses the number of a namespace that is gone, and every process in it is dead.
+func (c *child) keepNamespaces() {
+	c.t.Helper()
+	for _, kind := range []string{"pid", "time"} {
+		file, err := os.Open(fmt.Sprintf("/proc/%d/ns/%s", c.cmd.Process.Pid, kind))
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		c.t.Cleanup(func() { file.Close() })
+	}
 }
 
 // succession is two connectors, one after the other, and what becomes of the second.
@@ -159,24 +177,44 @@ func TestReclaimInOnePIDNamespaceOfItsOwn(t *testing.T) {
 	}
 }
 
+// place starts a command in certain namespaces.
+type place func(t testing.TB, command ...string) *child
+
+// here starts a command in the namespaces of the test.
+func here(t testing.TB, command ...string) *child {
+	t.Helper()
+	return spawn(t, nil, command...)
+}
+
 func TestReclaimInTwoPIDNamespaces(t *testing.T) {
 	full.Only(t)
-	here := func(t testing.TB, command ...string) *child {
-		t.Helper()
-		return spawn(t, nil, command...)
-	}
-	type place func(testing.TB, ...string) *child
-	for name, places := range map[string][2]place{
+	reclaimBetween(t, successions, map[string][2]place{
 		"first in its own":    {isolated, here}, // and there the first process
 		"second in its own":   {here, isolated}, // where no process has the first one's id
 		"each in one of both": {isolated, isolated},
-	} {
+	})
+}
+
+// The start time of a process in /proc depends on the time namespace of the reader.
+func TestReclaimInTwoTimeNamespaces(t *testing.T) {
+	full.Only(t)
+	dead := slices.DeleteFunc(slices.Clone(successions), func(c succession) bool { return c.policy != "dead" })
+	reclaimBetween(t, dead, map[string][2]place{
+		"first in its own":  {shifted, here},
+		"second in its own": {here, shifted},
+		"each in its own":   {shifted, shifted},
+	})
+}
+
+// reclaimBetween runs successions with the two connectors in different places.
+func reclaimBetween(t *testing.T, successions []succession, between map[string][2]place) {
+	for name, places := range between {
 		for _, c := range successions {
 			t.Run(name+", "+c.name, func(t *testing.T) {
 				onEach(t, func(s server) {
 					first := places[0](s, c.first(s)...)
 					first.expect(`"registered"`)
-					first.keepNamespace()
+					first.keepNamespaces()
 					if !c.spare {
 						first.kill()
 					}

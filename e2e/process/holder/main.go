@@ -12,7 +12,8 @@
 // shares with others, when it began and ended to trust its term.
 //
 // As "holder namespace COMMAND..." it is the first process of a PID namespace: it
-// mounts /proc for it and becomes the command. See succeed.go for "holder succeed".
+// mounts /proc for it and becomes the command. As "holder time COMMAND..." it becomes the
+// command in a time namespace of its own. See succeed.go for "holder succeed".
 package main
 
 import (
@@ -36,6 +37,8 @@ func main() {
 		switch os.Args[1] {
 		case "namespace":
 			enter(os.Args[2:])
+		case "time":
+			shift(os.Args[2:])
 		case "succeed":
 			os.Exit(succeed(os.Args[2:]))
 		}

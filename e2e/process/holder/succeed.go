@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -13,10 +14,6 @@ import (
 // enter makes this the first process of its PID namespace in earnest, with a /proc
 // that speaks of it, and becomes the command.
 func enter(command []string) {
-	fail := func(what string, err error) {
-		fmt.Fprintf(os.Stderr, "holder: %s: %v\n", what, err)
-		os.Exit(1)
-	}
 	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
 		fail("keep mounts to this namespace", err)
 	}
@@ -24,6 +21,28 @@ func enter(command []string) {
 		fail("mount /proc", err)
 	}
 	fail("exec", syscall.Exec(command[0], command, os.Environ()))
+}
+
+// shift enters a new time namespace, whose time since boot is 1,000 s ahead, and becomes the
+// command. Older kernels move only new processes into the namespace, not a program that replaces
+// this one.
+func shift(command []string) {
+	runtime.LockOSThread()
+	const newTime = 0x80 // CLONE_NEWTIME
+	if err := syscall.Unshare(newTime); err != nil {
+		fail("unshare the time namespace", err)
+	}
+	offsets := fmt.Sprintf("/proc/%d/timens_offsets", syscall.Gettid())
+	if err := os.WriteFile(offsets, []byte("boottime 1000 0\n"), 0); err != nil {
+		fail("set the offset of the time namespace", err)
+	}
+	fail("exec", syscall.Exec(command[0], command, os.Environ()))
+}
+
+// fail ends the process with an error.
+func fail(what string, err error) {
+	fmt.Fprintf(os.Stderr, "holder: %s: %v\n", what, err)
+	os.Exit(1)
 }
 
 // succeed runs two programs beside each other: "succeed kill FIRST... then SECOND...".
