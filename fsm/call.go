@@ -14,7 +14,8 @@ import (
 //
 //  1. The call waits for its turn. Timeouts that are overdue by then go first. It fails if ctx
 //     has ended, or ends first, or if the machine is closed.
-//  2. The call fails if the machine's [Writer] has ended: a lease that was lost or released.
+//  2. The call fails if the machine's [Writer] has ended ([PhaseEnded]), as a lease has that was
+//     lost or released.
 //  3. The edge is looked up in the table: [ErrInvalidTransition]. For an event the rules for
 //     the present state are: [ErrUnhandled], [ErrUnknownEvent], or the result of
 //     [OnUnhandled]. An event that the state ignores is done.

@@ -149,9 +149,9 @@ func TestEndedLeaseRefusesBeforeTableAndGuards(t *testing.T) {
 			})), fsm.WithWriter(held))
 			test.end(held)
 			for _, to := range []state{starting, active} { // the first is in the table
-				wantRefusal(t, m.Transition(context.Background(), to), fsm.PhaseLease, test.want)
+				wantRefusal(t, m.Transition(context.Background(), to), fsm.PhaseEnded, test.want)
 			}
-			wantRefusal(t, m.Reset(context.Background(), "try"), fsm.PhaseLease, test.want)
+			wantRefusal(t, m.Reset(context.Background(), "try"), fsm.PhaseEnded, test.want)
 			wantState(t, m, idle, 0)
 			if writes, _ := held.counts(); writes != 0 {
 				t.Errorf("%d writes", writes)
@@ -168,7 +168,7 @@ func TestLeaseThatEndsDuringAGuardRefusesTheWrite(t *testing.T) {
 		return nil
 	})), fsm.WithWriter(held))
 	wantRefusal(t, m.Transition(context.Background(), starting), fsm.PhaseWrite, store.ErrLost)
-	wantRefusal(t, m.Transition(context.Background(), starting), fsm.PhaseLease, store.ErrLost)
+	wantRefusal(t, m.Transition(context.Background(), starting), fsm.PhaseEnded, store.ErrLost)
 	wantState(t, m, idle, 0)
 }
 
@@ -228,7 +228,7 @@ func TestDetachFailsUntilTheLeaseHasEnded(t *testing.T) {
 	walk(t, m, warming)
 
 	held.end(lost())
-	wantRefusal(t, m.Transition(context.Background(), stopping), fsm.PhaseLease, store.ErrLost)
+	wantRefusal(t, m.Transition(context.Background(), stopping), fsm.PhaseEnded, store.ErrLost)
 	for range 2 {
 		if err := m.Detach(context.Background()); err != nil {
 			t.Fatal(err)

@@ -297,10 +297,10 @@ func wantSameTimeoutsAndMemory(rt *rapid.T, in *interpreter, m *fsm.Machine[int]
 	}
 	remembered := make(map[int]int)
 	for _, each := range s.HistoryStates {
-		remembered[each.State] = each.Last
+		remembered[each.Parent] = each.Last
 	}
 	if diff := cmp.Diff(in.pendingTimeouts(), running) + cmp.Diff(in.remembered(), remembered); diff != "" {
-		rt.Fatalf("timeouts and memory (-want +got):\n%s", diff)
+		rt.Fatalf("timeouts and history states (-want +got):\n%s", diff)
 	}
 }
 

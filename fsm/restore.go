@@ -40,7 +40,7 @@ func (s *Snapshot[S]) checkVersion() string {
 
 // Restore returns a machine that continues where a snapshot was taken, in any process: in its
 // state, with its number and history (the newest, if [WithHistory] keeps fewer), with the
-// memory of its history states and the timeouts that ran. No guard or hook runs, and nothing is
+// history states and the timeouts that ran. No guard or hook runs, and nothing is
 // written until the machine moves.
 //
 // Timeouts go by the wall clock across a restore. An overdue timeout fires at once, as any and
@@ -183,21 +183,21 @@ func (r *reader[S]) timeouts(present graph.ID) (all []pendingTimeout) {
 	return all
 }
 
-// memory reads the memory of history states, up to the first mistake.
+// memory reads the history states, up to the first mistake.
 func (r *reader[S]) memory() []graph.ID {
 	before, memory := len(r.wrong), r.graph.Forget()
 	for _, h := range r.snapshot.HistoryStates {
-		state, last := r.id("memory", h.State), r.leaf("memory", h.Last)
+		state, last := r.id("history states", h.Parent), r.leaf("history states", h.Last)
 		at := slices.Index(r.graph.Remembered, state)
 		switch {
 		case len(r.wrong) > before:
 			return nil
 		case at < 0:
-			r.wrong.add("memory: %q is not remembered", label(h.State))
+			r.wrong.add("history states: %q has none", label(h.Parent))
 		case !r.graph.Within(last, state):
-			r.wrong.add("memory: %q does not lie within %q", label(h.Last), label(h.State))
+			r.wrong.add("history states: %q does not lie within %q", label(h.Last), label(h.Parent))
 		case memory[at] != graph.None:
-			r.wrong.add("memory: %q is there more than once", label(h.State))
+			r.wrong.add("history states: %q is there more than once", label(h.Parent))
 		default:
 			memory[at] = last
 		}

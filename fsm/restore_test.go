@@ -230,11 +230,11 @@ func TestRestoreRefusesInvalidSnapshots(t *testing.T) {
 		"timeout elsewhere": {func(s *snapshot) { s.Timeouts[0] = fsm.PendingTimeout[state]{State: paused, To: again} }, `timeouts: that of "paused" to "again" cannot run in "active"`},
 		"timeout twice":     {func(s *snapshot) { s.Timeouts[1] = s.Timeouts[0] }, `timeouts: that of "running" to "stopped" is there more than once`},
 		"timeout when":      {func(s *snapshot) { s.Timeouts[0].Due = time.Time{} }, "timeouts: year 1 is out of range"},
-		"unknown memory":    {func(s *snapshot) { s.HistoryStates[0].State = "x" }, `memory: "x" is not in the table`},
-		"memory of none":    {func(s *snapshot) { s.HistoryStates[0].State = live }, `memory: "live" is not remembered`},
-		"memory of another": {func(s *snapshot) { s.HistoryStates[0].Last = idle }, `memory: "idle" does not lie within "running"`},
-		"memory of parents": {func(s *snapshot) { s.HistoryStates[0].Last = live }, `memory: no machine can be in "live" itself`},
-		"memory twice":      {func(s *snapshot) { s.HistoryStates = append(s.HistoryStates, s.HistoryStates[0]) }, `memory: "running" is there more than once`},
+		"unknown parent":    {func(s *snapshot) { s.HistoryStates[0].Parent = "x" }, `history states: "x" is not in the table`},
+		"no history state":  {func(s *snapshot) { s.HistoryStates[0].Parent = live }, `history states: "live" has none`},
+		"last of another":   {func(s *snapshot) { s.HistoryStates[0].Last = idle }, `history states: "idle" does not lie within "running"`},
+		"last is a parent":  {func(s *snapshot) { s.HistoryStates[0].Last = live }, `history states: no machine can be in "live" itself`},
+		"parent twice":      {func(s *snapshot) { s.HistoryStates = append(s.HistoryStates, s.HistoryStates[0]) }, `history states: "running" is there more than once`},
 		"several":           {func(s *snapshot) { s.Version, s.State = 9, "x" }, `version 9, and not one up to 1; state: "x" is not in the table; history: transition 2, "paused" to "active", does not lead to what follows`},
 	}
 	def := withEveryFeature(t)
@@ -243,7 +243,7 @@ func TestRestoreRefusesInvalidSnapshots(t *testing.T) {
 			Version: 1, Table: def.Fingerprint(), State: active, Since: at, Number: 2,
 			History:       []transition{entry(1, idle, paused), entry(2, paused, active)},
 			Timeouts:      []fsm.PendingTimeout[state]{{State: running, To: stopped, Due: time.Now().Add(time.Hour)}, {State: active, To: warming, Due: time.Now().Add(time.Hour)}},
-			HistoryStates: []fsm.HistoryState[state]{{State: running, Last: warming}},
+			HistoryStates: []fsm.HistoryState[state]{{Parent: running, Last: warming}},
 		}
 	}
 	restored(t, def, valid())

@@ -21,7 +21,7 @@ type Snapshot[S comparable] struct {
 	History []Transition[S] `json:"history,omitempty"`
 	// Timeouts are the timeouts that run.
 	Timeouts []PendingTimeout[S] `json:"timeouts,omitempty"`
-	// HistoryStates is the memory of history states.
+	// HistoryStates has one element for each parent that has a history state and was left.
 	HistoryStates []HistoryState[S] `json:"memory,omitempty"`
 }
 
@@ -32,11 +32,11 @@ type PendingTimeout[S comparable] struct {
 	Due   time.Time `json:"due"`
 }
 
-// HistoryState is the memory of one parent's history states: Last is the leaf that was active
-// when State was last left.
+// HistoryState determines where the history states of a parent lead: to Last itself, or to the
+// child of Parent around it.
 type HistoryState[S comparable] struct {
-	State S `json:"state"`
-	Last  S `json:"last"`
+	Parent S `json:"state"`
+	Last   S `json:"last"` // the leaf that was active when Parent was last left
 }
 
 // snapshotVersion is the version of the format of snapshots.

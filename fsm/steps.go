@@ -37,7 +37,7 @@ func (m *Machine[S]) perform(ctx *hookContext, c *change[S]) (err error) {
 func (m *Machine[S]) steps(ctx *hookContext, c *change[S]) error {
 	// 2. The writer has to be good.
 	if err := m.writerErr(); err != nil {
-		return m.refusal(c, PhaseLease, err)
+		return m.refusal(c, PhaseEnded, err)
 	}
 
 	// 3 and 4. The edge is found in the table, and the guards are asked.

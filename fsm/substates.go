@@ -44,7 +44,7 @@ func Substates[S comparable](parent S, children ...S) Rule[S] {
 // first states; [DeepHistory] goes back to the leaf.
 //
 // A history state is a key of the table with an empty list. A machine is never in it.
-// [Machine.Reset] clears the memory.
+// After [Machine.Reset] no parent counts as left.
 func ShallowHistory[S comparable](state, of S) Rule[S] {
 	return Rule[S]{historyRule[S]{state, of, false}}
 }

@@ -247,7 +247,7 @@ func TestTimeoutIsWrittenThroughTheLease(t *testing.T) {
 		if len(*failed) != 1 {
 			t.Fatalf("timeout errors %v", *failed)
 		}
-		wantRefusal(t, (*failed)[0], fsm.PhaseLease, store.ErrLost)
+		wantRefusal(t, (*failed)[0], fsm.PhaseEnded, store.ErrLost)
 		if err := m.Detach(context.Background()); err != nil {
 			t.Fatal(err)
 		}

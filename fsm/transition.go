@@ -36,7 +36,7 @@ type Phase uint8
 
 const (
 	PhaseTurn   Phase = iota + 1 // waiting for its turn, or refused as reentrant or closed
-	PhaseLease                   // the writer had ended: the lease was lost or released
+	PhaseEnded                   // the writer had ended; see [Writer]
 	PhaseTable                   // the table has no such edge
 	PhaseGuard                   // a guard refused
 	PhaseBefore                  // a before hook refused
@@ -47,7 +47,7 @@ const (
 	PhaseAfter                   // moved; an after hook failed
 )
 
-var phases = [...]string{"invalid", "turn", "lease", "table", "guard", "before", "write", "exit", "edge", "entry", "after"}
+var phases = [...]string{"invalid", "turn", "ended", "table", "guard", "before", "write", "exit", "edge", "entry", "after"}
 
 // String returns the phase in lower case.
 func (p Phase) String() string {

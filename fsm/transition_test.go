@@ -280,7 +280,7 @@ func TestResetIgnoresTableGuardsAndHooks(t *testing.T) {
 }
 
 func TestPhaseHasAName(t *testing.T) {
-	want := []string{"invalid", "turn", "lease", "table", "guard", "before", "write", "exit", "edge", "entry", "after", "invalid"}
+	want := []string{"invalid", "turn", "ended", "table", "guard", "before", "write", "exit", "edge", "entry", "after", "invalid"}
 	for i, name := range want {
 		if got := fsm.Phase(i).String(); got != name {
 			t.Errorf("phase %d is %q, want %q", i, got, name)

@@ -52,7 +52,7 @@ func (m *Machine[S]) snapshotAfter(c *change[S]) Snapshot[S] {
 	return s
 }
 
-// addRunTimeState adds the memory of history states, and the timeouts that run.
+// addRunTimeState adds the history states and the timeouts that run.
 func (d *Definition[S]) addRunTimeState(s *Snapshot[S], memory []graph.ID, pending []pendingTimeout) {
 	for _, p := range pending {
 		t := &d.timeouts[p.timeout]
@@ -60,7 +60,7 @@ func (d *Definition[S]) addRunTimeState(s *Snapshot[S], memory []graph.ID, pendi
 	}
 	for i, last := range memory {
 		if last != graph.None {
-			s.HistoryStates = append(s.HistoryStates, HistoryState[S]{State: d.states[d.graph.Remembered[i]], Last: d.states[last]})
+			s.HistoryStates = append(s.HistoryStates, HistoryState[S]{Parent: d.states[d.graph.Remembered[i]], Last: d.states[last]})
 		}
 	}
 }
