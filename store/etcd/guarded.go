@@ -58,8 +58,10 @@ func (d *guardedOp) learn(f found) {
 	case !mine && f.value != nil && !f.ours:
 		d.fail(&store.ForeignError{Record: f.record()})
 		d.lease = f.lease()
+	case !mine && f.ours:
+		d.fail(store.Lost(d.op, d.key, store.Token(f.value.CreateRevision)))
 	case !mine:
-		d.fail(&store.Error{Op: d.op, Key: d.key, Condition: store.ErrLost})
+		d.fail(store.Lost(d.op, d.key, 0))
 	case len(d.value) > 0 && d.seq < f.note.seq:
 		d.fail(&store.Error{Op: d.op, Key: d.key, Condition: store.ErrStale})
 	default:

@@ -250,7 +250,7 @@ func (s *Store) explainForeign(ctx context.Context, d *guardedOp, facts *store.F
 	case err != nil:
 		d.fail(failed(d.op, d.key, reads, err))
 	case left <= 0:
-		d.fail(&store.Error{Op: d.op, Key: d.key, Condition: store.ErrLost})
+		d.fail(store.Lost(d.op, d.key, 0))
 	default:
 		facts.Record.Left = left
 	}

@@ -7,6 +7,7 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"github.com/leasehold-go/leasehold/internal/ctxerr"
 	"github.com/leasehold-go/leasehold/store"
 )
 
@@ -35,7 +36,7 @@ func newTasks() *tasks {
 // error instead of waiting.
 func (t *tasks) enter(ctx context.Context) (context.Context, func(), error) {
 	if ctx.Err() != nil {
-		return nil, nil, &unsentError{context.Cause(ctx)}
+		return nil, nil, &unsentError{ctxerr.Of(ctx)}
 	}
 	if !t.add() {
 		return nil, nil, store.ErrClosed

@@ -1,7 +1,9 @@
 package redisstore
 
 import (
+	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/leasehold-go/leasehold/store"
@@ -41,7 +43,7 @@ func (c *call) number(op, key string) (int64, error) {
 func refusal(op, key string, reply []any) error {
 	switch reason(reply) {
 	case "lost":
-		return &store.Error{Op: op, Key: key, Condition: store.ErrLost}
+		return lost(op, key, reply)
 	case "stale":
 		return &store.Error{Op: op, Key: key, Condition: store.ErrStale}
 	case "ended":
@@ -113,6 +115,25 @@ func reason(row []any) string {
 	word, _ := at[string](row, 0)
 	return word
 }
+
+// lost says what the script found in place of the record.
+func lost(op, key string, reply []any) error {
+	text, _ := at[string](reply, 1)
+	now, _ := strconv.ParseUint(text, 10, 64) // zero if it is no number
+	e := store.Lost(op, key, store.Token(now))
+	switch state, _ := at[string](reply, 2); {
+	case now == 0 && state == "":
+		e.Err = errNoFence
+	case now == 0 && state != "l":
+		e.Err = errDeleted
+	}
+	return e
+}
+
+var (
+	errNoFence = errors.New("there is neither a record nor its fence: they were flushed, evicted or never saved")
+	errDeleted = errors.New("its record was deleted")
+)
 
 // at returns the element at i, if there is one of that type.
 func at[T any](row []any, i int) (T, bool) {

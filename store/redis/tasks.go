@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/leasehold-go/leasehold/internal/ctxerr"
 	"github.com/leasehold-go/leasehold/store"
 )
 
@@ -21,7 +22,7 @@ type tasks struct {
 // own timeouts end it.
 func (t *tasks) try(ctx context.Context, call func() error) error {
 	if ctx.Err() != nil {
-		return &unsentError{context.Cause(ctx)}
+		return &unsentError{ctxerr.Of(ctx)}
 	}
 	done := make(chan error, 1)
 	if !t.start(func() { done <- call() }) {
@@ -36,7 +37,7 @@ func (t *tasks) try(ctx context.Context, call func() error) error {
 	case err := <-done:
 		return err
 	default:
-		return context.Cause(ctx)
+		return ctxerr.Of(ctx)
 	}
 }
 

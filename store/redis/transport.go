@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/leasehold-go/leasehold/internal/ctxerr"
 	"github.com/leasehold-go/leasehold/store"
 )
 
@@ -51,7 +52,7 @@ func (t *transport) do(ctx context.Context, calls ...*call) {
 	if ctx.Err() != nil || !t.tasks.enter() {
 		err := store.ErrClosed
 		if ctx.Err() != nil {
-			err = context.Cause(ctx)
+			err = ctxerr.Of(ctx)
 		}
 		for _, c := range calls {
 			c.leave(err)
@@ -65,7 +66,7 @@ func (t *transport) do(ctx context.Context, calls ...*call) {
 		waits.Put(w) // nobody else has it any more
 	case <-ctx.Done():
 		for _, c := range calls {
-			c.leave(context.Cause(ctx))
+			c.leave(ctxerr.Of(ctx))
 		}
 	}
 }

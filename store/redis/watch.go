@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 
+	"github.com/leasehold-go/leasehold/internal/ctxerr"
 	"github.com/leasehold-go/leasehold/store"
 	"github.com/leasehold-go/leasehold/store/internal/feed"
 )
@@ -32,7 +33,7 @@ func (s *Store) watch(
 		}
 		if err := s.listener.join(ctx, t); err != nil {
 			if ctx.Err() != nil {
-				err = context.Cause(ctx)
+				err = ctxerr.Of(ctx)
 			} else {
 				err = failed("watch", name, reads, err)
 			}

@@ -23,6 +23,7 @@ func TestKeysTellsOfLostMarks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var h Hub
 			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
 			var marking sync.WaitGroup
 			marking.Go(func() {
 				for ; ctx.Err() == nil; time.Sleep(time.Millisecond) {

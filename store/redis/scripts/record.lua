@@ -135,8 +135,12 @@ local function row(f, key, most, left, ours, value)
   return {'foreign', left, value}
 end
 
--- refusal says why the lease with this token may not write, or nil.
+-- refusal says why the lease with this token may not write, or nil. To 'lost' it adds the token
+-- of the record that is there, '0' if there is none, and the state of the fence, 'l' for one
+-- of another lease, '' if there is none.
 local function refusal(f, key, fence, left, ours, token)
   if left and not ours then return refuse(fence, row(f, key, SMALL, left)) end
-  if not left or f.token ~= token then return refuse(fence, {'lost'}) end
+  if not left or f.token ~= token then
+    return refuse(fence, {'lost', left and f.token or '0', f and f.token == token and f.state or f and 'l' or ''})
+  end
 end
