@@ -58,7 +58,7 @@ func TestAPasswordThatChangesUnderAKeeper(t *testing.T) {
 
 // rights are those of the doc of package redisstore.
 const rights = "on >secret &leasehold:* ~app:* ~leasehold:* -@all +info +client|info +evalsha +eval +time +get +getex +getrange +strlen +set " +
-	"+setrange +del +exists +pttl +pexpire +zadd +zrem +zscore +zrangebylex +publish +subscribe +psubscribe"
+	"+setrange +del +exists +pttl +pexpire +zadd +zrem +zscore +zrangebylex +publish +subscribe +unsubscribe +psubscribe +punsubscribe"
 
 func TestAUserWithItsPrefixAloneAndNoChannel(t *testing.T) {
 	full.Only(t)

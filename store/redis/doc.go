@@ -150,7 +150,8 @@
 //
 // A user with an access control list needs its own keys and leasehold:*, the
 // channels leasehold:* to tell others of its changes and to watch promptly, and the commands
-// info, evalsha, eval, time, get, getex, getrange, strlen, set, setrange, del, exists, pttl, pexpire,
-// zadd, zrem, zscore, zrangebylex, publish, subscribe, psubscribe and client|info (for
-// [WithReplicaAck] also wait; on a Cluster also cluster|slots and asking).
+// info, client|info, evalsha, eval, time, get, getex, getrange, strlen, set, setrange, del,
+// exists, pttl, pexpire, zadd, zrem, zscore, zrangebylex, publish, subscribe, unsubscribe,
+// psubscribe and punsubscribe (for [WithReplicaAck] also wait; on a Cluster also
+// cluster|slots and asking).
 package redisstore
