@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leasehold-go/leasehold/e2e/internal/answered"
 	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/registry"
@@ -115,8 +116,6 @@ var takings = map[string]struct {
 	"SET XX EX":         {func(p *place) { p.SetXX(key, "theirs", long) }, false},
 	"SET KEEPTTL":       {func(p *place) { p.SetKeepTTL(key, "theirs") }, false},
 	"DEL, SET NX EX":    {func(p *place) { p.Del(key); p.SetNX(key, "theirs", long) }, false},
-	"EXPIRE longer":     {func(p *place) { p.Expire(key, 10*time.Minute) }, false},
-	"EXPIRE shorter":    {func(p *place) { p.Expire(key, long/2) }, false},
 	"PERSIST":           {func(p *place) { p.Expire(key, 0) }, false},
 	"DEL":               {func(p *place) { p.Del(key) }, true},
 }
@@ -175,6 +174,44 @@ func TestHolderWhoseKeyTheirsTookGivesUp(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A backend that knows its records by their bytes keeps the lease, and the next renew restores
+// its TTL. For another the record is foreign.
+func TestHolderWhoseExpiryTheirsChanged(t *testing.T) {
+	for name, ttl := range map[string]time.Duration{"longer": 10 * time.Minute, "shorter": long / 2} {
+		t.Run(name, func(t *testing.T) {
+			onEach(t, func(p *place) {
+				st := p.open()
+				grant := p.create(st, "ours", long)
+				p.Expire(key, ttl)
+				was := p.snapshot()
+				foreign := p.foreign(st)
+				err := st.Renew(p.Context(), []store.Renewal{{Key: key, Token: grant.Token}})[0].Err
+				if foreign {
+					p.wantForeign("renew", err, was.value)
+					p.wantUntouched("after the renew", was)
+					return
+				}
+				p.want("renew", err, nil)
+				if value, left, _ := p.Get(key); value != "ours" || left <= long*2/3 || left > long+time.Second {
+					p.Errorf("after the renew %q with %v left", value, left)
+				}
+				p.want("delete", st.Delete(p.Context(), key, store.ByToken(grant.Token)), nil)
+				p.wantValue("after the delete", "")
+			})
+		})
+	}
+}
+
+// foreign reports whether a store takes the record for another program's.
+func (p *place) foreign(st store.Store) bool {
+	p.Helper()
+	r, err := answered.Acquire(p.Context(), func() (store.Record, error) { return st.Get(p.Context(), key) })
+	if err != nil {
+		p.Fatal(err)
+	}
+	return r.Foreign()
 }
 
 // quiet holds the writes of a store up, so that none comes between a taking and what

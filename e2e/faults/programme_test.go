@@ -40,6 +40,10 @@ func (f *fleet) settle(err error) {
 func (f *fleet) ours(what string, do func() error) {
 	was := f.now()
 	theirs := was.value != "" && was != f.mine
+	if theirs && was.value == f.mine.value { // a backend may know its record by the bytes
+		r, err := answered.Acquire(f.T.Context(), func() (store.Record, error) { return f.st.Get(f.T.Context(), key) })
+		theirs = errors.Is(err, store.ErrNotFound) || err == nil && r.Foreign()
+	}
 	var err error
 	if theirs { // a member that has much else to do may have no answer at first
 		_, err = answered.Acquire(f.T.Context(), func() (struct{}, error) { return struct{}{}, do() })

@@ -82,6 +82,8 @@ type session struct {
 	mu   sync.Mutex
 	err  error // why nothing is heard at present; set before settled is closed
 	echo *echo // of the newest connection
+
+	connected bool // a connection has been proven to hear
 }
 
 // echo is the proof that a connection hears: the newest of its messages to itself.
@@ -433,15 +435,20 @@ func (l *listener) returned(s *session, payload string) {
 }
 
 // proven notes that a connection hears, or why that cannot be proven. Whatever was published
-// before the connection began is missed.
+// before the connection began is missed. Deletes before the first connection of a session are
+// not: a hint to read every record would have each keeper renew its leases once for nothing.
 func (l *listener) proven(s *session, e *echo, err error) {
 	s.mu.Lock()
 	current := s.echo == e
 	first := current && !e.begun
 	e.begun = true
+	again := s.connected
+	s.connected = s.connected || first
 	s.mu.Unlock()
 	if first {
 		l.changes.Missed()
+	}
+	if first && again {
 		l.deletes.Missed()
 	}
 	if current {
