@@ -39,6 +39,8 @@ func (f *fleet) settle(err error) {
 // ours lets one of ours do something, and checks that nothing of theirs suffers.
 func (f *fleet) ours(what string, do func() error) {
 	was := f.now()
+	asked := time.Now()
+	_, left, _ := f.Get(key)
 	theirs := was.value != "" && was != f.mine
 	if theirs && was.value == f.mine.value { // a backend may know its record by the bytes
 		r, err := answered.Acquire(f.T.Context(), func() (store.Record, error) { return f.st.Get(f.T.Context(), key) })
@@ -55,6 +57,10 @@ func (f *fleet) ours(what string, do func() error) {
 	if !theirs {
 		f.settle(err)
 		return
+	}
+	if left != store.Forever && time.Since(asked) >= left {
+		f.settle(err)
+		return // it may have ended by itself, and another come: that is for other tests
 	}
 	expired := now.value == ""
 	if now != was && !expired {
