@@ -24,6 +24,7 @@ type index struct {
 	missing map[string]struct{} // keys whose entry is to be written again
 	gone    map[string]struct{} // keys whose entry is to go if there is no record
 	timer   *time.Timer         // of the next round of housekeeping; nil if none is due
+	running bool                // a round is; it starts the timer of the next
 	closed  bool
 
 	// Where the next walk begins, and not before when. Rounds alone, which never overlap, use
@@ -66,12 +67,13 @@ func (x *index) note(set *map[string]struct{}, key string) {
 
 // schedule starts the timer of the next round, if one is due.
 func (x *index) schedule() {
-	if len(x.missing)+len(x.gone) == 0 || x.closed {
-		return
-	}
-	if x.timer == nil {
+	switch n := len(x.missing) + len(x.gone); {
+	case n == 0 || x.closed || x.running:
+	case x.timer == nil && n >= houseItems:
+		x.timer = time.AfterFunc(0, x.keepHouse)
+	case x.timer == nil:
 		x.timer = time.AfterFunc(houseTime, x.keepHouse)
-	} else if len(x.missing)+len(x.gone) == houseItems {
+	case n == houseItems:
 		x.timer.Reset(0)
 	}
 }
@@ -96,6 +98,11 @@ func (x *index) keepHouse() {
 	}
 	defer x.transport.tasks.running.Done()
 	x.mu.Lock()
+	if x.running { // the timer was set once more while it fired
+		x.mu.Unlock()
+		return
+	}
+	x.running = true
 	missing, gone := x.missing, x.gone
 	x.missing, x.gone = make(map[string]struct{}), make(map[string]struct{})
 	x.mu.Unlock()
@@ -108,7 +115,7 @@ func (x *index) keepHouse() {
 
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.timer = nil
+	x.timer, x.running = nil, false
 	x.schedule()
 }
 

@@ -255,6 +255,13 @@ func (l *listener) confirm(t topic) {
 	}
 }
 
+func (l *listener) isConfirmed(t topic) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	sub := l.topics[t]
+	return sub == nil || isClosed(sub.confirmed)
+}
+
 func isClosed(c <-chan struct{}) bool {
 	select {
 	case <-c:
@@ -279,9 +286,11 @@ func (s *session) adjust(l *listener, t topic) {
 	}
 	ctx := context.Background()
 	wants := l.wants(t)
-	if wants == s.sent[t] {
+	if wants == s.sent[t] && (!wants || l.isConfirmed(t)) {
 		return
 	}
+	// A topic that was left and is wanted again at once is still subscribed: the server
+	// confirms it once more.
 	switch {
 	case wants && t.pattern:
 		s.conn.PSubscribe(ctx, t.name)

@@ -131,7 +131,7 @@ func lost(op, key string, reply []any) error {
 }
 
 var (
-	errNoFence = errors.New("there is neither a record nor its fence: they were flushed, evicted or never saved")
+	errNoFence = errors.New("there is neither a record nor its fence: both expired, or were flushed, evicted or never saved")
 	errDeleted = errors.New("its record was deleted")
 )
 

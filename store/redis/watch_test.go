@@ -335,3 +335,25 @@ func TestCloseDoesNotWaitForMessages(t *testing.T) {
 	}
 	b.server.Resume()
 }
+
+// The topic is still subscribed when it is wanted again, and the server has to confirm it once
+// more.
+func TestAWatchOfAKeyBegunAgainAtOnceDoesNotWait(t *testing.T) {
+	b := start(t)
+	w := watch(b, "other") // keeps the connection
+	w.expect(t, synced, 0)
+	for range 30 {
+		began := time.Now()
+		for e, err := range b.WatchKey(t.Context(), "app:key") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.Kind == store.EventSynced {
+				break
+			}
+		}
+		if took := time.Since(began); took > 9*time.Second { // ten, if nothing is confirmed
+			t.Fatalf("a watch took %v to begin", took)
+		}
+	}
+}

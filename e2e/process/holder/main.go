@@ -163,7 +163,7 @@ func (s settings) serve(ctx context.Context, k *lease.Keeper) error {
 	if err := s.mark("end", held); err != nil {
 		return err
 	}
-	if err := held.Release(ctx); err != nil {
+	if _, err := answered.Acquire(ctx, func() (struct{}, error) { return struct{}{}, held.Release(ctx) }); err != nil {
 		return err
 	}
 	say("released %d", held.Token())
