@@ -52,7 +52,8 @@ type LostError struct {
 	// the answer of the store: [store.ErrLost] for a record that is gone or another's,
 	// *[store.ForeignError] for a record that another program overwrote.
 	Cause error
-	// Deleted says that the store reported a delete of the record, as a forced release is one.
+	// Deleted says that the store reported a delete under the key, as a forced release is one,
+	// since the last confirmed renew.
 	Deleted bool
 }
 

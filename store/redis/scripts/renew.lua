@@ -3,7 +3,7 @@
 -- KEYS  key, fence of each lease
 -- ARGV  channels, then token, the fence's fields from seq to sum or '', value or '' of each
 --
--- Answers for each the ttl in ms; or {'lost'}; or {'foreign', ...} (see row); or {'stale'}
+-- Answers for each the ttl in ms; or {'lost', ...} (see refusal); or {'foreign', ...} (see row); or {'stale'}
 -- if a value with a higher number has been written; or {'error', ...}.
 
 return each(3, function(key, fence, token, written, value)
