@@ -3,8 +3,8 @@
 -- KEYS  key, fence of each lease
 -- ARGV  channels, then token, the fence's fields from seq to sum or '', value or '' of each
 --
--- Answers for each the ttl in ms; or {'lost', ...} (see refusal); or {'foreign', ...} (see row); or {'stale'}
--- if a value with a higher number has been written; or {'error', ...}.
+-- Answers for each the ttl in ms; or {'lost', ...} (see refusal); or {'foreign', ...} (see
+-- row); or {'stale'} if a value with a higher number has been written; or {'error', ...}.
 
 return each(3, function(key, fence, token, written, value)
   local f = fields(read_fence(fence, WHOLE - 1))
