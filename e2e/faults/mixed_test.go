@@ -204,14 +204,15 @@ func TestHolderWhoseExpiryTheirsChanged(t *testing.T) {
 	}
 }
 
-// foreign reports whether a store takes the record for another program's.
+// foreign reports whether a store takes what is under the key for another program's. It does
+// so too if there is nothing any more.
 func (p *place) foreign(st store.Store) bool {
 	p.Helper()
 	r, err := answered.Acquire(p.Context(), func() (store.Record, error) { return st.Get(p.Context(), key) })
-	if err != nil {
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		p.Fatal(err)
 	}
-	return r.Foreign()
+	return err != nil || r.Foreign()
 }
 
 // quiet holds the writes of a store up, so that none comes between a taking and what

@@ -43,8 +43,7 @@ func (f *fleet) ours(what string, do func() error) {
 	_, left, _ := f.Get(key)
 	theirs := was.value != "" && was != f.mine
 	if theirs && was.value == f.mine.value { // a backend may know its record by the bytes
-		r, err := answered.Acquire(f.T.Context(), func() (store.Record, error) { return f.st.Get(f.T.Context(), key) })
-		theirs = errors.Is(err, store.ErrNotFound) || err == nil && r.Foreign()
+		theirs = f.foreign(f.st)
 	}
 	var err error
 	if theirs { // a member that has much else to do may have no answer at first

@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/leasehold-go/leasehold/e2e/backends"
 	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
 	redisstore "github.com/leasehold-go/leasehold/store/redis"
@@ -56,17 +57,13 @@ func TestAPasswordThatChangesUnderAKeeper(t *testing.T) {
 	later(t, hasty.acquire("gone", "b"), gone)
 }
 
-// rights are those of the doc of package redisstore.
-const rights = "on >secret &leasehold:* ~app:* ~leasehold:* -@all +info +client|info +evalsha +eval +time +get +getex +getrange +strlen +set " +
-	"+setrange +del +exists +pttl +pexpire +zadd +zrem +zscore +zrangebylex +publish +subscribe +unsubscribe +psubscribe +punsubscribe"
-
 func TestAUserWithItsPrefixAloneAndNoChannel(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
 	const ttl = 3 * time.Second
 	s := start(t)
-	args := []any{"ACL", "SETUSER", "app"}
-	for right := range strings.FieldsSeq(rights) {
+	args := []any{"ACL", "SETUSER", "app", "on", ">secret"}
+	for _, right := range backends.RedisRights(t) {
 		args = append(args, right)
 	}
 	s.do(args...)
