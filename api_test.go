@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var updateAPI = flag.Bool("update", false, "write docs/api anew")
+var update = flag.Bool("update", false, "write the files anew that a test compares")
 
 // docs/api has the exported declarations of each package, so that a change of the API shows
 // in a change of a file.
@@ -30,7 +30,7 @@ func TestAPIFilesAreUpToDate(t *testing.T) {
 		name := strings.ReplaceAll(p.name, "/", "_") + ".txt"
 		files[name] = true
 		got, path := declarations(t, p.name), filepath.Join("docs", "api", name)
-		if *updateAPI {
+		if *update {
 			if err := os.WriteFile(path, got, 0o644); err != nil {
 				t.Fatal(err)
 			}

@@ -3,7 +3,6 @@ package leasehold_test
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"net/netip"
 	"os"
@@ -20,8 +19,6 @@ import (
 	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
 )
-
-var updateErrors = flag.Bool("update-errors", false, "write testdata/errors.txt anew")
 
 // told collects what users see: a situation, and the error that they get.
 type told struct {
@@ -60,7 +57,7 @@ func (t *told) panics(situation string, call func()) {
 }
 
 // Every error is read in the place where a user meets it. After a change read the file aloud:
-// go test . -run Errors -update-errors
+// go test . -run Errors -update
 func TestErrorsReadWell(t *testing.T) {
 	tell := &told{T: t}
 	synctest.Test(t, func(t *testing.T) {
@@ -72,7 +69,7 @@ func TestErrorsReadWell(t *testing.T) {
 		tellOfInstances(tell)
 	})
 	const path = "testdata/errors.txt"
-	if *updateErrors {
+	if *update {
 		if err := os.WriteFile(path, []byte(tell.String()), 0o666); err != nil {
 			t.Fatal(err)
 		}
@@ -83,7 +80,7 @@ func TestErrorsReadWell(t *testing.T) {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(string(want), tell.String()); d != "" {
-		t.Errorf("errors read otherwise. If that is meant: go test . -run Errors -update-errors\n(-%s +now)\n%s", path, d)
+		t.Errorf("errors read otherwise. If that is meant: go test . -run Errors -update\n(-%s +now)\n%s", path, d)
 	}
 }
 

@@ -345,11 +345,11 @@ func (m *Machine[S]) eventError(c *change[S], from graph.ID, err error) error {
 // unhandled is the error of an event that has no rule in the present state.
 func (m *Machine[S]) unhandled(e *event) *EventError[S] {
 	err := &EventError[S]{Event: e.text(), State: m.State(), Permitted: m.def.handled[m.id()], Err: ErrUnhandled}
-	if !slices.Contains(m.def.events, e) {
-		err.Err = ErrUnknownEvent
-	}
-	if e == nil {
+	switch {
+	case e == nil:
 		err.Err = fmt.Errorf("%w: it was not made by NewEvent", ErrUnknownEvent)
+	case !slices.Contains(m.def.events, e):
+		err.Err = ErrUnknownEvent
 	}
 	return err
 }

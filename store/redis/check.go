@@ -152,9 +152,8 @@ func ask(ctx context.Context, master *redis.Client) (server, error) {
 		return server{}, unable(address, "client info", err)
 	}
 	var database int
-	if _, rest, ok := strings.Cut(own, " db="); !ok {
-		return server{}, unable(address, "client info", odd(own))
-	} else if _, err := fmt.Sscan(rest, &database); err != nil {
+	_, rest, _ := strings.Cut(own, " db=")
+	if _, err := fmt.Sscan(rest, &database); err != nil {
 		return server{}, unable(address, "client info", odd(own))
 	}
 	facts := make(map[string]string)

@@ -162,9 +162,9 @@ func (x *index) write(ctx context.Context, missing map[string]struct{}) {
 }
 
 // walk looks at the next page of entries of all stores and takes out the keys without a record:
-// leases that expired leave such entries. The next round goes on if a quarter
-// of the page was such; else there is a pause. The first walk begins at a key of the store's
-// own, so that the stores of many processes do not all look at the same entries.
+// leases that expired leave such entries. The next round goes on if a quarter of the page was
+// such; else there is a pause. The first walk begins at a key of the store's own, so that the
+// stores of many processes do not all look at the same entries.
 func (x *index) walk(ctx context.Context, own map[string]struct{}) {
 	if time.Now().Before(x.walkFrom) {
 		return

@@ -38,8 +38,8 @@ var (
 // or a bad option is a *[store.InvalidError].
 //
 // The client stays the caller's. What it does without timeouts of its own the store ends after
-// three seconds; a Cluster's client without timeouts is a *[store.InvalidError]. A *redis.Client and a *redis.ClusterClient will
-// do, so redis.NewUniversalClient's will.
+// three seconds; a Cluster's client without timeouts is a *[store.InvalidError]. A
+// *redis.Client and a *redis.ClusterClient will do, so redis.NewUniversalClient's will.
 func New(ctx context.Context, client redis.UniversalClient, opts ...Option) (*Store, error) {
 	conn, err := connect(client)
 	if err != nil {

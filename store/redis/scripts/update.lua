@@ -3,9 +3,9 @@
 -- KEYS  key, fence of each lease
 -- ARGV  channels, then token, the fence's fields from seq to sum, value of each
 --
--- Answers 1 for each; or {'lost', ...} (see refusal); or {'foreign', ...} (see
--- row); or {'stale'} if a value with a higher number has been written; or {'error', ...}. The same number again is the
--- same write come twice.
+-- Answers 1 for each; or {'lost', ...} (see refusal); or {'foreign', ...} (see row); or
+-- {'stale'} if a value with a higher number has been written; or {'error', ...}. The same
+-- number again is the same write come twice.
 
 return each(3, function(key, fence, token, written, value)
   local f = fields(read_fence(fence, WHOLE - 1))
