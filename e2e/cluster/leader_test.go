@@ -102,7 +102,7 @@ func TestAWaiterTakesOverUnderAnotherLeader(t *testing.T) {
 		}
 		waited := make(chan result, 1)
 		go func() {
-			next, err := waiter.Acquire(t.Context(), held.Key(), []byte("second"), lease.WithWait())
+			next, err := s.succeed(waiter, held.Key())
 			waited <- result{next, err}
 		}()
 		old := s.Leader()
@@ -189,7 +189,7 @@ func TestAHolderOnALeaderThatIsCutOffGivesUpBeforeItsSuccessorComes(t *testing.T
 	successor := s.keep(s.open(of(others...)), lease.Config{TTL: long})
 	old.Pause()
 	s.Leader()
-	next, err := successor.Acquire(t.Context(), held.Key(), []byte("second"), lease.WithWait())
+	next, err := s.succeed(successor, held.Key())
 	if held.Valid() {
 		t.Error("two trust their terms")
 	}

@@ -63,7 +63,8 @@ type removal struct{ remove, restore func(etcdtest.Member) }
 // open opens a store with a client of its own, of all members unless changed.
 func (s *scene) open(changes ...func(*clientv3.Config)) store.Store {
 	s.Helper()
-	st, err := etcdstore.New(s.Context(), s.Client(changes...))
+	client := s.Client(changes...)
+	st, err := answered.Acquire(s.Context(), func() (*etcdstore.Store, error) { return etcdstore.New(s.Context(), client) })
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -114,6 +115,13 @@ func (s *scene) acquire(k *lease.Keeper, n int) []lease.Lease {
 		s.Fatal(err)
 	}
 	return held
+}
+
+// succeed waits for a key that another keeper holds, and acquires it.
+func (s *scene) succeed(k *lease.Keeper, key string) (lease.Lease, error) {
+	return answered.Acquire(s.Context(), func() (lease.Lease, error) {
+		return k.Acquire(s.Context(), key, []byte("second"), lease.WithWait())
+	})
 }
 
 func claim(key string, ttl time.Duration) store.Claim {

@@ -141,7 +141,7 @@ func TestAHolderLearnsOfALostQuorumBeforeItsTrustEnds(t *testing.T) {
 			t.Errorf("the term ended with %v", err)
 		}
 		restore()
-		next, err := s.keep(s.open(), lease.Config{TTL: long}).Acquire(t.Context(), held.Key(), []byte("second"), lease.WithWait())
+		next, err := s.succeed(s.keep(s.open(), lease.Config{TTL: long}), held.Key())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -179,7 +179,7 @@ func TestEverythingGoesOnWhenTheQuorumIsBack(t *testing.T) {
 		waiter := s.keep(s.open(), cfg)
 		waited := make(chan error, 1)
 		go func() {
-			_, err := waiter.Acquire(t.Context(), held[0].Key(), []byte("second"), lease.WithWait())
+			_, err := s.succeed(waiter, held[0].Key())
 			waited <- err
 		}()
 		told.Equals("at first", s.open())

@@ -93,7 +93,7 @@ func (s *scene) waiting() <-chan lease.Lease {
 	k, taken := s.keepOn(st, long), make(chan lease.Lease, 1)
 	var waiter sync.WaitGroup
 	waiter.Go(func() {
-		held, err := k.Acquire(s.Context(), s.key, []byte("the waiter's"), lease.WithWait())
+		held, err := s.take(k, s.key, "the waiter's", lease.WithWait())
 		if err != nil {
 			s.Errorf("a waiter: %v", err)
 		}
@@ -259,7 +259,7 @@ func neverTwo(s *scene) {
 	for _, k := range keepers {
 		all.Go(func() {
 			for range turns {
-				held, err := k.Acquire(s.Context(), s.key, []byte("mine"), lease.WithWait())
+				held, err := s.take(k, s.key, "mine", lease.WithWait())
 				if err != nil {
 					s.Error(err)
 					return

@@ -137,8 +137,10 @@ func (s *scene) acquire(k *lease.Keeper, value string) lease.Lease {
 }
 
 // take tries to acquire a key until the servers have time to answer.
-func (s *scene) take(k *lease.Keeper, key, value string) (lease.Lease, error) {
-	return answered.Acquire(s.Context(), func() (lease.Lease, error) { return k.Acquire(s.Context(), key, []byte(value)) })
+func (s *scene) take(k *lease.Keeper, key, value string, opts ...lease.Option) (lease.Lease, error) {
+	return answered.Acquire(s.Context(), func() (lease.Lease, error) {
+		return k.Acquire(s.Context(), key, []byte(value), opts...)
+	})
 }
 
 // lost waits for the end of a term against its holder's will.

@@ -70,6 +70,9 @@ const probeTTL = time.Minute
 // record.
 const watchTimeout = 5 * time.Second
 
+// leaveTimeout is how long a watch that opens may go on when its caller has left.
+const leaveTimeout = 250 * time.Millisecond
+
 // check asks for the smallest ttl and tries the verbs.
 func (s *Store) check(ctx context.Context) error {
 	ctx, leave, err := s.tasks.enter(ctx)
@@ -160,15 +163,14 @@ func remedy(err error) string {
 // stands in the branch that is not taken, where the servers check rights and count operations:
 // the branch has minOps of them.
 func (s *Store) probe(ctx context.Context, lease clientv3.LeaseID) (step string, err error) {
-	ctx, stop := context.WithCancel(withStream(ctx))
-	defer stop()
 	n := store.NewNonce()
 	key := store.Reserved + "probe:" + n.String()
 	var events clientv3.WatchChan
-	err = withWatchTimeout(stop, func() error {
+	_, stop, err := openWatch(ctx, func(ctx context.Context) error {
 		events = s.client.Watch(ctx, notes, clientv3.WithPrefix(), clientv3.WithFilterPut(), clientv3.WithCreatedNotify())
 		return awaitOpen(ctx, events)
 	})
+	defer stop()
 	if err != nil {
 		return "watch", err
 	}

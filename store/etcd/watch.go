@@ -175,14 +175,13 @@ func (w *watch) settle(err error) bool {
 
 // watchOnce opens the etcd watches and relays their events until one fails.
 func (w *watch) watchOnce(ctx context.Context) (opened bool, err error) {
-	ctx, stop := context.WithCancel(withStream(ctx))
-	defer stop()
 	_, reset := w.store.revision.latest()
 	var noteEvents, deleteEvents clientv3.WatchChan
-	err = withWatchTimeout(stop, func() (err error) {
+	ctx, stop, err := openWatch(ctx, func(ctx context.Context) (err error) {
 		noteEvents, deleteEvents, err = w.open(ctx)
 		return err
 	})
+	defer stop()
 	if err != nil {
 		return false, err
 	}
@@ -271,15 +270,25 @@ var (
 	errRevisionReset = errors.New("the cluster's revision has gone back")
 )
 
-// withWatchTimeout calls open, and stop if open takes longer than watchTimeout. The client
-// would wait for a member that hangs until the context of the watches ends; stop ends it.
-func withWatchTimeout(stop context.CancelFunc, open func() error) error {
-	late := time.AfterFunc(watchTimeout, stop)
-	err := open()
-	if !late.Stop() {
-		return errHung
+// openWatch calls open with a context for etcd watches, and returns that context and the
+// function that ends the watches. The context ends with ctx, and if open takes longer than
+// watchTimeout: the client would wait for ever for a member that hangs. If ctx ends while a
+// watch opens, open has leaveTimeout to come back: the Close of an etcd client v3.7.3 can hang
+// if a watch is left while the server refuses it.
+func openWatch(ctx context.Context, open func(context.Context) error) (context.Context, context.CancelFunc, error) {
+	watching, end := context.WithCancel(withStream(context.WithoutCancel(ctx)))
+	late := time.AfterFunc(watchTimeout, end)
+	leave := context.AfterFunc(ctx, func() { late.Reset(leaveTimeout) })
+	err := open(watching)
+	leave()
+	switch ended := !late.Stop(); {
+	case ctx.Err() != nil:
+		err = context.Cause(ctx)
+	case ended:
+		err = errHung
 	}
-	return err
+	leave = context.AfterFunc(ctx, end)
+	return watching, func() { leave(); end() }, err
 }
 
 // awaitOpen returns once an etcd watch is open.
