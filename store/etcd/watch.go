@@ -101,14 +101,18 @@ func (w *watch) start(ctx context.Context) bool {
 }
 
 // listen opens one pair of etcd watches after another until ctx ends. A first open that fails
-// ends it too, because a caller waits for its result; nobody waits for that of Deletions.
+// ends it too, because a caller waits for its result; nobody waits for that of Deletions. The
+// feeds read everything again after each watch and each try. Deletions says once, when it
+// hears again, that deletes were missed: the answer of a keeper is to renew all its leases.
 func (w *watch) listen(ctx context.Context) {
 	defer w.hub.Close()
 	defer w.store.watchErrs.clear(w)
 	for pause := firstPause; ctx.Err() == nil; pause = min(2*pause, maxPause) {
 		opened, err := w.watchOnce(ctx)
-		w.missed()
-		if !opened && !w.deletes && w.settle(err) {
+		if opened || !w.deletes {
+			w.missed()
+		}
+		if !opened && w.settle(err) && !w.deletes {
 			return
 		}
 		if opened {

@@ -2,8 +2,11 @@ package redisstore_test
 
 import (
 	"context"
+	"errors"
+	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -122,6 +125,50 @@ func TestASubscriptionLeavesTheOldMaster(t *testing.T) {
 	eventually(t, "it is heard again", func() bool { return b.WatchErr() == nil })
 	token = b.hold("key").Token
 	w.expect(t, put("key", token, "first"), 0)
+}
+
+// A connection may pause within a message, as on a busy machine.
+func TestAMessageThatComesInTwoPartsIsHeard(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	p := proxyTo(t, b.server.Addr(), "none")
+	slow := &bench{TB: t, plain: b.plain, Store: open(t, p.client(t))}
+	w := watch(slow, "key")
+	w.expect(t, synced, 0)
+	p.holdUp.Store(true)
+	eventually(t, "an echo comes in two parts", func() bool { return p.heldUp.Load() > 0 })
+	skip := w.count()
+	token := b.hold("key").Token
+	w.expect(t, put("key", token, "first"), skip)
+	heldUp := p.heldUp.Load()
+	eventually(t, "more echoes come in two parts", func() bool { return p.heldUp.Load() > heldUp+1 })
+	if w.saw(resync, skip) {
+		t.Error("the subscription was begun anew")
+	}
+	want(t, "watch error", slow.WatchErr(), nil)
+}
+
+// Deletes before the first connection of a session are missed if one could not be made before.
+func TestDeletesBeforeAFirstConnectionThatFailedAreTold(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	var cut atomic.Bool // no new connections: a subscription has one of its own
+	client := redis.NewClient(&redis.Options{Dialer: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		if cut.Load() {
+			return nil, errors.New("cut off")
+		}
+		return new(net.Dialer).DialContext(ctx, network, b.server.Addr())
+	}})
+	t.Cleanup(func() { client.Close() })
+	st := open(t, client)
+	cut.Store(true)
+	told := listen(&bench{TB: t, plain: b.plain, Store: st})
+	eventually(t, "it says that nothing is heard", func() bool { return st.WatchErr() != nil })
+	if told.has("") {
+		t.Error("deletes were missed although nothing was heard yet")
+	}
+	cut.Store(false)
+	eventually(t, "it is told that deletes were missed", func() bool { return told.has("") })
 }
 
 // Without the right to publish, nobody hears of a store's changes: it says so for as long.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 	"math/rand/v2"
-	"net"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,7 +21,7 @@ const (
 	patience = 10 * time.Second // for the server to confirm all topics of a new connection
 
 	// A store publishes an echo, a message to itself, once in echoInterval, and looks for it
-	// once in echoCheck. A connection without the echo at maxChecks in turn has failed.
+	// once in echoCheck. A connection that misses it maxChecks times in turn has failed.
 	echoInterval = 3 * time.Second
 	echoCheck    = time.Second
 	maxChecks    = 3
@@ -79,11 +78,11 @@ type session struct {
 	conn *redis.PubSub
 	sent map[topic]bool // on that connection
 
-	mu   sync.Mutex
-	err  error // why nothing is heard at present; set before settled is closed
-	echo *echo // of the newest connection
-
-	connected bool // a connection has been proven to hear
+	mu    sync.Mutex
+	err   error // why nothing is heard at present; set before settled is closed
+	echo  *echo // of the newest connection
+	good  bool  // the newest connection has been proven to hear
+	ended bool  // a connection has ended, or could not be made
 }
 
 // echo is the proof that a connection hears: the newest of its messages to itself.
@@ -322,15 +321,12 @@ func (s *session) settle(err error) {
 	}
 }
 
-// hears reports whether there was a connection and nothing was said of its end.
-func (s *session) hears() bool { return isClosed(s.settled) && s.trouble() == nil }
-
 // listen keeps listening, over one connection after another, until ctx ends.
 func (l *listener) listen(ctx context.Context, s *session) {
 	for failures := 0; ctx.Err() == nil; {
 		err := l.hear(ctx, s)
-		if failures++; s.hears() {
-			failures = 1 // the connection was a good one
+		if failures++; s.end() {
+			failures = 1
 		}
 		if ctx.Err() == nil {
 			l.transport.relearn()
@@ -353,42 +349,56 @@ func pauseAfter(failures int, denied bool) time.Duration {
 }
 
 // hear listens over one connection until it breaks. go-redis could reconnect by
-// itself, but hides why it has to, and cannot be interrupted while it does.
+// itself, but hides why it has to, and cannot be interrupted while it does. A read has no
+// deadline: after one that passed within a message, go-redis would take the rest for another.
 func (l *listener) hear(ctx context.Context, s *session) error {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
 	conn := l.transport.client.Subscribe(ctx)
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 
 	open, err := s.begin(ctx, conn, l)
-	defer s.end()
 	if err != nil {
 		return err
 	}
-	e := new(echo)
-	s.mu.Lock()
-	s.echo = e
-	s.mu.Unlock()
-	next := time.Now().Add(patience) // when all topics have to be confirmed; then of the next check
+	silent := time.AfterFunc(patience, func() { fail(errSilent) })
+	defer silent.Stop()
 	for {
-		message, err := conn.ReceiveTimeout(ctx, max(time.Until(next), time.Millisecond))
+		message, err := conn.Receive(ctx)
 		switch {
-		case err == nil:
-			l.take(s, message, open)
-			if open != nil && len(open) == 0 {
-				open, next = nil, time.Now()
-			}
-		case !isTimeout(err):
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil:
 			return err
-		case open != nil:
-			return errSilent
 		}
-		if now := time.Now(); open == nil && !now.Before(next) {
-			next = now.Add(echoCheck)
-			if err := l.check(ctx, s, e, now); err != nil {
-				return err
-			}
+		l.take(s, message, open)
+		if open != nil && len(open) == 0 {
+			open = nil
+			silent.Stop()
+			e := s.expect()
+			l.transport.tasks.start(func() { fail(l.checkEchoes(ctx, s, e)) })
 		}
 	}
+}
+
+// expect returns the echo of a new connection.
+func (s *session) expect() *echo {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.echo = new(echo)
+	return s.echo
+}
+
+// checkEchoes returns an error once the connection does not hear what it should.
+func (l *listener) checkEchoes(ctx context.Context, s *session, e *echo) error {
+	for ctx.Err() == nil {
+		if err := l.check(ctx, s, e, time.Now()); err != nil {
+			return err
+		}
+		sleep(ctx, echoCheck)
+	}
+	return nil
 }
 
 // check returns an error if an echo was published and is not heard, and begins another if it
@@ -433,7 +443,7 @@ func (l *listener) publish(ctx context.Context, s *session, e *echo, payload str
 func (l *listener) returned(s *session, payload string) {
 	s.mu.Lock()
 	e := s.echo
-	ours := payload == e.payload()
+	ours := e != nil && payload == e.payload()
 	if ours {
 		e.stage = echoIdle
 	}
@@ -444,15 +454,15 @@ func (l *listener) returned(s *session, payload string) {
 }
 
 // proven notes that a connection hears, or why that cannot be proven. Whatever was published
-// before the connection began is missed. Deletes before the first connection of a session are
-// not: a hint to read every record would have each keeper renew its leases once for nothing.
+// before the connection began is missed. Deletes are not if it is the first of a session: a
+// hint to read every record would have each keeper renew its leases once for nothing.
 func (l *listener) proven(s *session, e *echo, err error) {
 	s.mu.Lock()
 	current := s.echo == e
 	first := current && !e.begun
 	e.begun = true
-	again := s.connected
-	s.connected = s.connected || first
+	again := s.ended
+	s.good = s.good || current && err == nil
 	s.mu.Unlock()
 	if first {
 		l.changes.Missed()
@@ -494,13 +504,17 @@ func (s *session) begin(ctx context.Context, conn *redis.PubSub, l *listener) (m
 	return open, nil
 }
 
-func (s *session) end() {
+// end notes that a connection has ended, or could not be made, and reports whether it was
+// proven to hear.
+func (s *session) end() (good bool) {
 	s.wire.Lock()
 	s.conn, s.sent = nil, nil
 	s.wire.Unlock()
 	s.mu.Lock()
-	s.echo = nil
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	good = s.good
+	s.echo, s.good, s.ended = nil, false, true
+	return good
 }
 
 // take acts on a message from the connection.
@@ -548,11 +562,6 @@ func tokenOf(payload string) store.Token {
 	}
 	token, _ := strconv.ParseUint(digits, 10, 64) // zero for what is no number
 	return store.Token(token)
-}
-
-func isTimeout(err error) bool {
-	var network net.Error
-	return errors.As(err, &network) && network.Timeout()
 }
 
 func sleep(ctx context.Context, d time.Duration) {

@@ -2,23 +2,25 @@ package redisstore_test
 
 import (
 	"bytes"
-	"io"
 	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
 // proxy passes bytes between clients and a server, counts the commands of one
-// name, and loses the replies to them if told so.
+// name, and loses the replies to them if told so. It can hold up published messages.
 type proxy struct {
 	listener net.Listener
 	server   string
 	name     []byte // of the command, as it stands on the wire
 	count    atomic.Int64
 	lose     atomic.Bool // close both sides after the command went on
+	holdUp   atomic.Bool // pause within each published message
+	heldUp   atomic.Int64
 
 	mu    sync.Mutex
 	conns []net.Conn
@@ -68,7 +70,32 @@ func (p *proxy) accept() {
 		p.conns = append(p.conns, client, server)
 		p.mu.Unlock()
 		p.pumps.Go(func() { p.requests(server, client) })
-		p.pumps.Go(func() { io.Copy(client, server); client.Close() })
+		p.pumps.Go(func() { p.replies(client, server) })
+	}
+}
+
+// messagePause is longer than the time between two looks at a subscription.
+const messagePause = 1500 * time.Millisecond
+
+// replies passes on what the server sends.
+func (p *proxy) replies(client, server net.Conn) {
+	defer client.Close()
+	buffer := make([]byte, 1<<20)
+	for {
+		n, err := server.Read(buffer)
+		if err != nil {
+			return
+		}
+		rest := buffer[:n]
+		if at := bytes.Index(rest, []byte("\r\nmessage\r\n")); at >= 0 && p.holdUp.Load() {
+			client.Write(rest[:at+len("\r\nmes")])
+			rest = rest[at+len("\r\nmes"):]
+			time.Sleep(messagePause)
+			p.heldUp.Add(1)
+		}
+		if _, err := client.Write(rest); err != nil {
+			return
+		}
 	}
 }
 
