@@ -539,6 +539,47 @@ func TestACallerThatGivesUpDoesNotFailTheOthers(t *testing.T) {
 	both.Wait()
 }
 
+// A mark that ends between the read and the delete of a trim is kept.
+func TestATrimKeepsAMarkThatEndsMeanwhile(t *testing.T) {
+	t.Parallel()
+	b := start(t, etcdtest.Settings{})
+	old := claim("key", long)
+	grant := b.create(old)
+	want(t, "delete", b.Delete(t.Context(), old.Key, store.ByToken(grant.Token)))
+	p := new(interceptor)
+	trimmer := open(t, p.client(b.cluster))
+	trimmed := make(chan struct{})
+	var once sync.Once
+	p.setRule("Range", func(ctx context.Context, send func(context.Context) error) error {
+		err := send(ctx)
+		once.Do(func() {
+			if err := b.Delete(t.Context(), old.Key, store.ByNonce(old.Nonce)); err != nil {
+				t.Error(err)
+			}
+			close(trimmed)
+		})
+		return err
+	})
+	for read := false; !read || b.marks("key") > 40; {
+		c := claim("key", long)
+		grant, err := trimmer.Create(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want(t, "delete", trimmer.Delete(t.Context(), "key", store.ByToken(grant.Token)))
+		select {
+		case <-trimmed:
+			read = true
+		default:
+		}
+	}
+	if mark, _ := b.other.get(markOf(old)); string(mark) != "2" {
+		t.Errorf("the mark is %q", mark)
+	}
+	_, err := b.Create(t.Context(), old)
+	want(t, "late create", err, store.ErrEnded)
+}
+
 // markOf returns the name of the mark of a claim's nonce.
 func markOf(c store.Claim) string {
 	return fmt.Sprintf("leasehold:n:%03d:%s:%v", len(c.Key), c.Key, c.Nonce)

@@ -126,7 +126,8 @@ func (m *marker) dropMarksLease(lease clientv3.LeaseID) {
 	}
 }
 
-// trim drops the oldest used marks of a key. If it fails, a later create tries again.
+// trim drops the oldest used marks of a key, unless they end meanwhile. If it fails, a later
+// create tries again.
 func (m *marker) trim(ctx context.Context, key string) {
 	all, err := m.get(ctx, marksOf(key), clientv3.WithPrefix(),
 		clientv3.WithSort(clientv3.SortByCreateRevision, clientv3.SortAscend))
@@ -136,10 +137,12 @@ func (m *marker) trim(ctx context.Context, key string) {
 	var ops []clientv3.Op
 	for _, kv := range all.Kvs[:max(len(all.Kvs)-minMarks, 0)] {
 		if string(kv.Value) == used {
-			ops = append(ops, clientv3.OpDelete(string(kv.Key)))
+			mark := string(kv.Key)
+			ops = append(ops, clientv3.OpTxn([]clientv3.Cmp{clientv3.Compare(clientv3.Value(mark), "=", used)},
+				[]clientv3.Op{clientv3.OpDelete(mark)}, nil))
 		}
 	}
-	for some := range slices.Chunk(ops, int(m.ops.Load())) {
+	for some := range slices.Chunk(ops, m.guarded()) {
 		if _, _, err := m.commit(ctx, nil, some, nil); err != nil {
 			m.learnLimit(err)
 			return
