@@ -290,7 +290,7 @@ func TestReleaseIsBounded(t *testing.T) {
 			t.Error("the term goes on")
 		}
 		s.Heal()
-		s.want("release on a sound network", s.held.Release(ctx), nil)
+		s.eventually("a release on a sound network", func() bool { return s.held.Release(ctx) == nil })
 		if _, err := s.near.Get(t.Context(), ours); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("the record: %v", err)
 		}

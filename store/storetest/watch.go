@@ -175,7 +175,8 @@ var watchLaw = law{
 		// the end it must see the last one.
 		{name: "ASlowReader", run: func(c *trial) {
 			t := c.hold("key")
-			ctx, cancel := context.WithTimeout(c.Context(), 2*c.timeout())
+			ctx, cancel := context.WithCancel(c.Context())
+			late := time.AfterFunc(c.timeout(), cancel) // counted from the last update
 			asleep, wake, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
 			v := view{records: make(map[string]store.Record)}
 			go func() {
@@ -191,13 +192,14 @@ var watchLaw = law{
 					}
 				}
 			}()
-			finish := sync.OnceFunc(func() { close(wake); <-ended; cancel() })
+			finish := sync.OnceFunc(func() { close(wake); <-ended; late.Stop(); cancel() })
 			defer finish()
 			select {
 			case <-asleep:
 				for i := 1; i <= 300; i++ {
 					c.update(t.update(uint64(i), fmt.Sprint("value ", i)))
 					deleteLease(c, c.hold(fmt.Sprint("temporary ", i%50)))
+					late.Reset(c.timeout())
 				}
 			case <-ended:
 			}
