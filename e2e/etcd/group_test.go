@@ -92,6 +92,7 @@ func TestACallInAGroupWhoseContextEndsReportsItsEffect(t *testing.T) {
 }
 
 func TestConcurrentCreatesAndDeletesShareTransactions(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
 	p := new(interceptor)
@@ -224,6 +225,7 @@ func renewals(batch []store.Deletion, value string, seq uint64) (all []store.Ren
 
 // Law 11: only the items without an answer are in doubt.
 func TestARenewLeavesOnlyTheItemsOfAHungTransactionInDoubt(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
 	p := new(interceptor)

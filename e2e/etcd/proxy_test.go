@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/leasehold-go/leasehold/e2e/etcdtest"
+	"github.com/leasehold-go/leasehold/internal/full"
 	etcdstore "github.com/leasehold-go/leasehold/store/etcd"
 )
 
@@ -43,6 +44,7 @@ func proxy(t *testing.T, cluster *etcdtest.Cluster) string {
 // The proxy keeps an etcd lease alive by itself, at every third of its ttl, and answers the
 // client's keep-alives then.
 func TestEtcdsProxyIsRefused(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
 	addr := proxy(t, cluster)

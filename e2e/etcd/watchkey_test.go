@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/leasehold-go/leasehold/e2e/etcdtest"
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
 )
 
@@ -156,6 +157,7 @@ func TestALaterWatchOfAKeyBeginsWithTheRecordAsItIs(t *testing.T) {
 // A renew without a value makes no event. When the time left that the watches know of has
 // passed, they share one read of the key.
 func TestWatchesOfAKeyShareTheReadAtTheEndOfItsTime(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	const n, ttl = 50, brief
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
@@ -187,6 +189,7 @@ func TestWatchesOfAKeyShareTheReadAtTheEndOfItsTime(t *testing.T) {
 }
 
 func TestAWatchOfAKeyFollowsALossOfData(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	for i := range 50 {

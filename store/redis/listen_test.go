@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/internal/redistest"
 	"github.com/leasehold-go/leasehold/store"
 	redisstore "github.com/leasehold-go/leasehold/store/redis"
@@ -99,6 +100,7 @@ func TestStoresOfOneDatabaseHearEachOther(t *testing.T) {
 // The old master goes on for ever and answers, so only a message that the client publishes
 // through the new one can tell that nothing is heard.
 func TestASubscriptionLeavesTheOldMaster(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	sentinel := redistest.StartSentinel(t, 20*time.Second)
 	client := sentinel.Client()
@@ -129,6 +131,7 @@ func TestASubscriptionLeavesTheOldMaster(t *testing.T) {
 
 // A connection may pause within a message, as on a busy machine.
 func TestAMessageThatComesInTwoPartsIsHeard(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	b := start(t)
 	p := proxyTo(t, b.server.Addr(), "none")
@@ -150,6 +153,7 @@ func TestAMessageThatComesInTwoPartsIsHeard(t *testing.T) {
 
 // Deletes before the first connection of a session are missed if one could not be made before.
 func TestDeletesBeforeAFirstConnectionThatFailedAreTold(t *testing.T) {
+	full.Only(t)
 	t.Parallel()
 	b := start(t)
 	var cut atomic.Bool // no new connections: a subscription has one of its own

@@ -5,6 +5,7 @@ import (
 	"net"
 	"testing"
 
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
 )
 
@@ -57,6 +58,7 @@ func TestTokenFollowsItsPredecessor(t *testing.T) {
 // go on growing if the new master has the fence with the last one; else its own clock counts,
 // and they go back.
 func TestTokensAfterAFailoverToAClockThatIsBehind(t *testing.T) {
+	full.Only(t)
 	master, replica := start(t), start(t)
 	const ahead = store.Token(1_000_000_000_000)
 	hold := func(key string) store.Token {
