@@ -450,3 +450,37 @@ func TestALostQuorumIsReportedAndTheLeaseGoesOnAfterIt(t *testing.T) {
 		}
 	}
 }
+
+// What a caller is told while nothing can be reached.
+func TestACallWithoutAConnectionSaysSo(t *testing.T) {
+	t.Parallel()
+	b := start(t, etcdtest.Settings{})
+	grant := b.create(claim("key", long))
+	b.cluster.Stop()
+	for name, call := range map[string]func(context.Context) error{
+		"create": func(ctx context.Context) error { _, err := b.Create(ctx, claim("other", long)); return err },
+		"renew": func(ctx context.Context) error {
+			return b.Renew(ctx, []store.Renewal{{Key: "key", Token: grant.Token}})[0].Err
+		},
+		"update": func(ctx context.Context) error {
+			return b.Update(ctx, store.Update{Key: "key", Token: grant.Token, Seq: 1, Value: []byte("second")})
+		},
+		"get": func(ctx context.Context) error { _, err := b.Get(ctx, "key"); return err },
+		"delete": func(ctx context.Context) error {
+			return b.Delete(ctx, "key", store.ByToken(grant.Token))
+		},
+	} {
+		for late := time.Now().Add(time.Minute); ; { // the first call may find that a connection has ended
+			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			err := call(ctx)
+			cancel()
+			if strings.Contains(err.Error(), "no connection to an etcd server") && errors.Is(err, context.DeadlineExceeded) {
+				break
+			}
+			if time.Now().After(late) {
+				t.Errorf("%s: %v", name, err)
+				break
+			}
+		}
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/connectivity"
 
 	"github.com/leasehold-go/leasehold/store"
 )
@@ -18,6 +19,7 @@ import (
 // cluster makes single requests to the etcd servers, and knows their limits.
 type cluster struct {
 	client     *clientv3.Client
+	conn       *grpc.ClientConn // of the client
 	leases     pb.LeaseClient
 	idleStream chan keepAliveStream // holds at most one stream, while no call uses it
 	tasks      *tasks
@@ -28,12 +30,23 @@ type cluster struct {
 }
 
 func newCluster(client *clientv3.Client, conn *grpc.ClientConn) *cluster {
-	c := &cluster{client: client, leases: pb.NewLeaseClient(conn), idleStream: make(chan keepAliveStream, 1),
+	c := &cluster{client: client, conn: conn, leases: pb.NewLeaseClient(conn), idleStream: make(chan keepAliveStream, 1),
 		tasks: newTasks(), revision: newClusterRevision()}
 	c.ops.Store(maxOps)
 	c.bytes.Store(maxBytes)
 	return c
 }
+
+// cause is the cause of a call's end, and says so if there is no connection: the client does
+// not tell then what it waits for.
+func (c *cluster) cause(ctx context.Context, err error) error {
+	if err = cause(ctx, err); ctx.Err() != nil && c.conn.GetState() != connectivity.Ready {
+		return fmt.Errorf("%w: %w", errNoConnection, err)
+	}
+	return err
+}
+
+var errNoConnection = errors.New("there is no connection to an etcd server")
 
 // commit sends a transaction once. The client sends it again only if it certainly did not
 // arrive.
@@ -44,7 +57,7 @@ func (c *cluster) commit(ctx context.Context, guards []clientv3.Cmp, then, other
 	before, _ := c.revision.latest()
 	answer, err := c.client.Txn(ctx).If(guards...).Then(then...).Else(otherwise...).Commit()
 	if err != nil {
-		return nil, nil, cause(ctx, err)
+		return nil, nil, c.cause(ctx, err)
 	}
 	c.revision.observe(before, answer.Header.Revision)
 	return answer, wrap(answer.Responses), nil
@@ -73,7 +86,7 @@ func (c *cluster) grant(ctx context.Context, ttl int64) (clientv3.LeaseID, error
 	defer cancel()
 	answer, err := c.client.Grant(ctx, ttl)
 	if err != nil {
-		return 0, cause(ctx, err)
+		return 0, c.cause(ctx, err)
 	}
 	if answer.TTL <= ttl {
 		return answer.ID, nil

@@ -29,7 +29,7 @@ func (c *cluster) sendKeepAlive(ctx context.Context, id clientv3.LeaseID) (time.
 	}
 	l, err := c.openStream(ctx)
 	if err != nil {
-		return 0, cause(ctx, rpctypes.Error(err))
+		return 0, c.cause(ctx, rpctypes.Error(err))
 	}
 	return c.sendOn(ctx, l, id)
 }
@@ -59,7 +59,7 @@ func (c *cluster) sendOn(ctx context.Context, l keepAliveStream, id clientv3.Lea
 	}
 	switch {
 	case err != nil:
-		return 0, cause(ctx, rpctypes.Error(err))
+		return 0, c.cause(ctx, rpctypes.Error(err))
 	case answer.TTL <= 0:
 		return 0, rpctypes.ErrLeaseNotFound
 	}

@@ -127,7 +127,7 @@ func (c *cluster) timeLeft(ctx context.Context, id clientv3.LeaseID) (time.Durat
 		ctx, cancel := tryContext(ctx)
 		defer cancel()
 		answer, err := c.client.TimeToLive(ctx, id)
-		return answer, cause(ctx, err)
+		return answer, c.cause(ctx, err)
 	})
 	switch {
 	case err != nil:

@@ -106,7 +106,7 @@ func (c *cluster) getOnce(ctx context.Context, key string, opts ...clientv3.OpOp
 	before, _ := c.revision.latest()
 	answer, err := c.client.Get(ctx, key, opts...)
 	if err != nil {
-		return nil, cause(ctx, err)
+		return nil, c.cause(ctx, err)
 	}
 	c.revision.observe(before, answer.Header.Revision)
 	return answer, nil
