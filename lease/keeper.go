@@ -178,9 +178,6 @@ func (k *Keeper) drift(now time.Time) time.Duration {
 // lost drops a lease that has just been lost, and reports it.
 func (k *Keeper) lost(l *lease, reason error) {
 	k.schedule.forget(l)
-	if l.nonce != (store.Nonce{}) {
-		k.settle(l.key, l.nonce) // an earlier copy of the create may still be on its way
-	}
 	k.reportLoss(reason)
 }
 

@@ -217,28 +217,6 @@ func TestReleaseOfALeaseThatIsOverIsStillALoss(t *testing.T) {
 	})
 }
 
-// An earlier copy of a create that was repeated can come after a forced release, so the nonce
-// is deleted too.
-func TestALossEndsEveryCopyOfARepeatedCreate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := teststore.New()
-		k := keep(t, p)
-		p.Inject(teststore.Once(teststore.Drop), teststore.Create)
-		p.Inject(teststore.Once(teststore.Refuse), teststore.Delete)
-		held := acquire(t, k, "k")
-		if err := p.Store.Delete(t.Context(), "k", store.ByToken(held.Token())); err != nil {
-			t.Fatal(err)
-		}
-		<-held.Done()
-		time.Sleep(window)
-		synctest.Wait()
-		deletes := p.Sent(teststore.Delete)
-		if len(deletes) != 2 || deletes[1].Nonce != p.Sent(teststore.Create)[0].Nonce {
-			t.Errorf("deletes: %+v; want two with the nonce of the create", deletes)
-		}
-	})
-}
-
 // A copy of a create that was repeated can come after the release, so the delete names the nonce.
 func TestReleaseEndsEveryCopyOfARepeatedCreate(t *testing.T) {
 	for name, end := range map[string]func(*testing.T, *lease.Keeper, lease.Lease) error{

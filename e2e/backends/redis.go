@@ -3,8 +3,10 @@ package backends
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -171,11 +173,12 @@ func (r watched) place(t testing.TB) *Place {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var routed routedClients
 	connect := func(l *lines) redis.UniversalClient {
 		o := *options
 		o.Dialer = l.dial
 		if r.routed {
-			return redis.NewFailoverClusterClient(&o)
+			return routed.add(redis.NewFailoverClusterClient(&o))
 		}
 		return redis.NewFailoverClient(&o)
 	}
@@ -185,8 +188,51 @@ func (r watched) place(t testing.TB) *Place {
 	if r.routed {
 		url = ""
 	}
-	return onRedis(t, url, connect, other, flush, Faults{s.Failover, s.RestartEmpty, s.Pause, s.Resume})
+	restart := func() {
+		s.Failover()
+		routed.awaitMaster(t, s.Master().Addr())
+	}
+	return onRedis(t, url, connect, other, flush, Faults{restart, s.RestartEmpty, s.Pause, s.Resume})
 }
+
+// routedClients are clients of NewFailoverClusterClient. Unlike those of NewFailoverClient
+// they do not follow the sentinel: they look for the master again after a command was refused,
+// so that a store's first call after a failover can be unavailable.
+type routedClients struct {
+	mu  sync.Mutex
+	all []*redis.ClusterClient
+}
+
+func (c *routedClients) add(client *redis.ClusterClient) *redis.ClusterClient {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all = append(c.all, client)
+	return client
+}
+
+// awaitMaster returns once each client that is open knows the master.
+func (c *routedClients) awaitMaster(t testing.TB, addr string) {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	late := time.Now().Add(time.Minute)
+	for _, client := range c.all {
+		for {
+			client.ReloadState(context.Background())
+			master, err := client.MasterForKey(context.Background(), "any")
+			if errors.Is(err, redis.ErrClosed) || err == nil && port(master.Options().Addr) == port(addr) {
+				break
+			}
+			if time.Now().After(late) {
+				t.Fatalf("a client does not learn of the new master: %v, %v", master, err)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+}
+
+// port is that of an address. A client may know a server of this machine without its host.
+func port(addr string) string { return addr[strings.LastIndexByte(addr, ':'):] }
 
 // sharded is a Cluster, and the query of the URL by which a program is connected to it.
 type sharded struct {

@@ -40,10 +40,14 @@ func newCluster(client *clientv3.Client, conn *grpc.ClientConn) *cluster {
 // cause is the cause of a call's end, and says so if there is no connection: the client does
 // not tell then what it waits for.
 func (c *cluster) cause(ctx context.Context, err error) error {
-	if err = cause(ctx, err); ctx.Err() != nil && c.conn.GetState() != connectivity.Ready {
-		return fmt.Errorf("%w: %w", errNoConnection, err)
+	if err == nil || ctx.Err() == nil {
+		return err
 	}
-	return err
+	switch c.conn.GetState() {
+	case connectivity.Connecting, connectivity.TransientFailure:
+		return fmt.Errorf("%w: %w", errNoConnection, cause(ctx, err))
+	}
+	return cause(ctx, err)
 }
 
 var errNoConnection = errors.New("there is no connection to an etcd server")

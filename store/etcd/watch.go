@@ -109,7 +109,7 @@ func (w *watch) listen(ctx context.Context) {
 	defer w.store.watchErrs.clear(w)
 	for pause := firstPause; ctx.Err() == nil; pause = min(2*pause, maxPause) {
 		opened, err := w.watchOnce(ctx)
-		if opened || !w.deletes {
+		if !w.deletes {
 			w.missed()
 		}
 		if !opened && w.settle(err) && !w.deletes {
@@ -191,7 +191,7 @@ func (w *watch) watchOnce(ctx context.Context) (opened bool, err error) {
 	}
 	w.store.watchErrs.clear(w)
 	if !w.settle(nil) {
-		w.missed() // there may have been changes between the watches
+		w.missed() // there may have been changes between the watches, or since the first try
 	}
 	return true, w.relay(ctx, noteEvents, deleteEvents, reset)
 }

@@ -117,7 +117,8 @@ func TestNewLeavesNothingBehind(t *testing.T) {
 
 // commands are those that the package's doc names.
 var commands = strings.Fields("+info +evalsha +eval +time +get +getex +getrange +strlen +set +setrange " +
-	"+del +exists +pttl +pexpire +zadd +zrem +zscore +zrangebylex +publish +client|info +subscribe +psubscribe")
+	"+del +exists +pttl +pexpire +zadd +zrem +zscore +zrangebylex +publish +client|info " +
+	"+subscribe +unsubscribe +psubscribe +punsubscribe")
 
 // grant makes a user that may do what the package's doc asks for, and what else
 // rules say.
@@ -161,7 +162,7 @@ func TestRightsThatDoNot(t *testing.T) {
 	rules := []string{"resetkeys", "resetchannels"}
 	for _, command := range commands {
 		switch command {
-		case "+subscribe", "+psubscribe": // a watch does without
+		case "+subscribe", "+unsubscribe", "+psubscribe", "+punsubscribe": // a watch does without
 		default:
 			rules = append(rules, "-"+command[1:])
 		}

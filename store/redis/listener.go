@@ -407,6 +407,7 @@ func (l *listener) check(ctx context.Context, s *session, e *echo, now time.Time
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
+	case s.echo != e: // the connection has ended meanwhile
 	case e.stage == echoPublished:
 		if e.checks++; e.checks == maxChecks {
 			return errDeaf
