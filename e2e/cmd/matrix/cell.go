@@ -17,13 +17,13 @@ import (
 	"github.com/leasehold-go/leasehold/internal/redistest"
 )
 
-// suite is the compiled test program, and the directory in which it expects to run.
+// suite is the compiled test program, and its working directory.
 type suite struct {
 	program, dir string
-	programs     string // the directory of what it builds itself
+	programs     string // the directory of the programs that the tests run
 }
 
-// build compiles the tests, and what they run themselves, into a directory.
+// build compiles the tests, and the programs that they run, into a directory.
 func build(ctx context.Context, dir, run string) (*suite, error) {
 	b := &suite{program: filepath.Join(dir, "conformance.test"), programs: filepath.Join(dir, "programs")}
 	if err := os.Mkdir(b.programs, 0o700); err != nil {

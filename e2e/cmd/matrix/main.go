@@ -152,8 +152,8 @@ type server struct {
 	name    string // with the version, e.g. "Valkey 9.1.2"
 }
 
-// servers returns those that the flags name, else those of the environment, else those
-// in PATH and the etcd of this module.
+// servers returns the servers of the flags, else of the environment, else the programs in PATH
+// and the etcd of this module.
 func (s *settings) servers() (all []server) {
 	redis, etcd := s.redis, s.etcd
 	if len(redis)+len(etcd) == 0 {

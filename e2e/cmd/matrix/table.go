@@ -75,7 +75,7 @@ func (t *table) print(w io.Writer, markdown bool) {
 	}
 }
 
-// mark is what the table shows of a cell, with the numbers of its notes.
+// mark is the text of a cell in the table, with the numbers of its notes.
 func (c *cell) mark(notes *[]string) string {
 	text := "pass, " + c.took.Round(time.Second).String()
 	if c.result.failed {
