@@ -72,6 +72,7 @@ type subscribed struct {
 // connection after another.
 type session struct {
 	stop    context.CancelFunc
+	stopped <-chan struct{} // closed by stop
 	settled chan struct{} // closed once there is a connection, or will not be soon
 
 	wire sync.Mutex // orders what is sent on a connection
@@ -132,6 +133,8 @@ func (l *listener) await(ctx context.Context, s *session, sub *subscribed, t top
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	case <-s.stopped: // the store is closed
+		return store.ErrClosed
 	case <-s.settled:
 	}
 	if err := s.trouble(); err != nil && !isClosed(sub.confirmed) {
@@ -146,6 +149,8 @@ func (l *listener) await(ctx context.Context, s *session, sub *subscribed, t top
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	case <-s.stopped:
+		return store.ErrClosed
 	case <-sub.confirmed:
 	case <-timer.C: // the session notices that the connection is dead, and all is read again
 	}
@@ -161,7 +166,7 @@ func (l *listener) enter(t topic) (*session, *subscribed) {
 	}
 	if l.session == nil {
 		ctx, stop := context.WithCancel(context.Background())
-		s := &session{stop: stop, settled: make(chan struct{})}
+		s := &session{stop: stop, stopped: ctx.Done(), settled: make(chan struct{})}
 		if !l.transport.tasks.start(func() { l.listen(ctx, s) }) {
 			stop()
 			return nil, nil
