@@ -1,6 +1,6 @@
-// Package backends is the one table of stores that tests range over: each on real
-// servers, opened as its users open it, with a program beside it that knows nothing
-// of this library, and with the faults that its servers can have.
+// Package backends is the table of stores that tests range over. Each row has real servers, a
+// store opened as users open it, a program that does not use this library, and the faults that
+// a test can cause.
 //
 // A test package calls [built.Main] from its TestMain, for the servers that are
 // built first.
@@ -19,11 +19,11 @@ import (
 	"github.com/leasehold-go/leasehold/store/storetest"
 )
 
-// Variable names rows in the environment, with commas between: tests then range over
-// these, and without it over those that are not Extra.
+// Variable is the environment variable with the names of rows, separated by commas. Tests range
+// over these rows; without the variable, over the rows that are not Extra.
 const Variable = "LEASEHOLD_BACKENDS"
 
-// Row is a backend: servers, and the way in which a program is connected to them.
+// Row is a backend: servers and a kind of client.
 type Row struct {
 	Name    string
 	Servers string // "redis" or "etcd": whose program they run; empty for memory
@@ -93,16 +93,15 @@ func named(t testing.TB, name string) Row {
 	return rows[i]
 }
 
-// servers are those of a backend while they run.
+// servers are the running servers of a backend.
 type servers interface {
-	// place returns what a part of a test gets. It has t clean up after it, so
-	// that no data is left.
+	// place returns a place for a part of a test. The cleanup of t removes its data.
 	place(t testing.TB) *Place
 }
 
-// Each runs a test on every backend at the same time; with -short, on those of one
-// server. It does not use t.Parallel,
-// which lets as many run as there are processors: most of the time such a test waits.
+// Each runs a test on every backend at the same time; with -short, on backends of one server
+// alone. It does not use t.Parallel, because the number of processors limits that, and such a
+// test waits most of the time.
 func Each(t *testing.T, test func(*testing.T, *Group)) {
 	var all sync.WaitGroup
 	for _, b := range chosen(t) {
@@ -132,8 +131,8 @@ type Group struct {
 	idle []*running
 }
 
-// Place returns servers without data, which t has to itself until it ends. Those of a
-// test that failed are in no known state, and are stopped then.
+// Place returns servers without data, which t has to itself until it ends. After a
+// failed test their state is unknown: they are stopped.
 func (g *Group) Place(t testing.TB) *Place {
 	t.Helper()
 	s := g.take()
@@ -196,8 +195,8 @@ type Place struct {
 	*lines
 }
 
-// Faults are what can happen to the servers of a place; storetest.Fixture says what
-// each is. All are nil for memory.
+// Faults are the faults that a test can cause on the servers of a place; storetest.Fixture
+// describes each. All are nil for memory.
 type Faults struct {
 	// Restart has another server take over, where there is one that can: a
 	// replica, or a member that becomes the leader.
@@ -207,8 +206,8 @@ type Faults struct {
 	Pause, Resume func()
 }
 
-// For returns the same place for a part of the test, whose stores are closed at its
-// end.
+// For returns the same place for a part of the test. The stores that the part opens are closed
+// at its end.
 func (p *Place) For(t testing.TB) *Place {
 	part := *p
 	part.TB = t

@@ -32,7 +32,7 @@ type oneRedis struct {
 func caching(o *redis.Options)        { o.ClientSideCacheConfig = &redis.ClientSideCacheConfig{} }
 func contextTimeout(o *redis.Options) { o.ContextTimeoutEnabled = true }
 
-// hooked adds a hook that counts what it sees, as hooks for metrics and traces do.
+// hooked adds a hook that counts commands, as hooks for metrics and traces do.
 func hooked(c *redis.Client) { c.AddHook(new(counting)) }
 
 type counting struct{ commands, failed atomic.Int64 }
@@ -157,8 +157,8 @@ type watched struct {
 	failover
 }
 
-// startSentinel starts servers of which a silent one is not replaced within a test:
-// that is what Restart does.
+// startSentinel starts servers whose sentinel replaces no silent master within a test: only
+// Restart has a replica take over.
 func startSentinel(as failover) func(testing.TB) servers {
 	return func(t testing.TB) servers { return watched{redistest.StartSentinel(t, 20*time.Second), as} }
 }
@@ -195,9 +195,9 @@ func (r watched) place(t testing.TB) *Place {
 	return onRedis(t, url, connect, other, flush, Faults{restart, s.RestartEmpty, s.Pause, s.Resume})
 }
 
-// routedClients are clients of NewFailoverClusterClient. Unlike those of NewFailoverClient
-// they do not follow the sentinel: they look for the master again after a command was refused,
-// so that a store's first call after a failover can be unavailable.
+// routedClients are clients of NewFailoverClusterClient. Such a client does not follow the
+// sentinel. It looks for the master again after a refused command, so the first call of a store
+// after a failover can be unavailable.
 type routedClients struct {
 	mu  sync.Mutex
 	all []*redis.ClusterClient
@@ -234,7 +234,7 @@ func (c *routedClients) awaitMaster(t testing.TB, addr string) {
 // port is that of an address. A client may know a server of this machine without its host.
 func port(addr string) string { return addr[strings.LastIndexByte(addr, ':'):] }
 
-// sharded is a Cluster, and the query of the URL by which a program is connected to it.
+// sharded is a Cluster, with the query of the URL of its clients.
 type sharded struct {
 	*redistest.Cluster
 	query string
