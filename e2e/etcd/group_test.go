@@ -172,7 +172,7 @@ func TestATransactionThatHangsDoesNotDelayTheNext(t *testing.T) {
 	if _, err := st.Create(t.Context(), claim("first", long)); err != nil {
 		t.Fatal(err)
 	}
-	deliver := p.delay("Txn")
+	_, deliver := p.delay("Txn")
 	defer deliver()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -79,7 +79,10 @@ func TestACallerWithoutADeadlineDoesNotDelayTheCreatesOfOthers(t *testing.T) {
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
 	p := new(interceptor)
 	st := open(t, p.client(cluster))
-	deliver := p.delay("LeaseGrant")
+	if _, err := st.Create(t.Context(), claim("beside", 2*long)); err != nil { // has the etcd lease of marks granted
+		t.Fatal(err)
+	}
+	_, deliver := p.delay("LeaseGrant")
 	defer deliver()
 	result := make(chan error)
 	unbounded, giveUp := context.WithCancel(t.Context())

@@ -61,16 +61,17 @@ func (p *interceptor) setRule(method string, handle func(ctx context.Context, se
 // clearRule ends the rule.
 func (p *interceptor) clearRule() { p.rule.Store(nil) }
 
-// delay makes the next call end with its context. Then deliver sends its request, and ends the
-// rule.
-func (p *interceptor) delay(method string) (deliver func()) {
+// delay makes the next call end with its context; begun is closed once it is called. Then
+// deliver sends its request, and ends the rule.
+func (p *interceptor) delay(method string) (begun <-chan struct{}, deliver func()) {
 	var once atomic.Bool
 	var sent sync.WaitGroup
-	gate := make(chan struct{})
+	gate, called := make(chan struct{}), make(chan struct{})
 	p.setRule(method, func(ctx context.Context, send func(context.Context) error) error {
 		if !once.CompareAndSwap(false, true) {
 			return send(ctx)
 		}
+		close(called)
 		sent.Go(func() {
 			<-gate
 			send(context.WithoutCancel(ctx)) // the call has ended
@@ -78,7 +79,7 @@ func (p *interceptor) delay(method string) (deliver func()) {
 		<-ctx.Done()
 		return status.FromContextError(ctx.Err()).Err()
 	})
-	return func() {
+	return called, func() {
 		p.clearRule()
 		close(gate)
 		sent.Wait()

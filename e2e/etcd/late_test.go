@@ -49,9 +49,16 @@ func (b *bench) churn(key string) (last store.Claim) {
 // createInDoubt makes a create of st that ends in doubt. Then deliver sends its request.
 func createInDoubt(t *testing.T, p *interceptor, st *etcdstore.Store, c store.Claim) (deliver func()) {
 	t.Helper()
-	deliver = p.delay("Txn")
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	begun, deliver := p.delay("Txn")
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	go func() {
+		select {
+		case <-begun:
+		case <-time.After(time.Minute):
+		}
+		cancel()
+	}()
 	_, err := st.Create(ctx, c)
 	want(t, "create", err, store.ErrInDoubt)
 	return deliver

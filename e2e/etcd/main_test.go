@@ -20,7 +20,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	flag.Set("test.parallel", "8") // a test waits most of the time
+	flag.Set("test.parallel", "4") // a test waits most of the time
 	built.Main(m)
 }
 
