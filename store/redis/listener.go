@@ -73,7 +73,7 @@ type subscribed struct {
 type session struct {
 	stop    context.CancelFunc
 	stopped <-chan struct{} // closed by stop
-	settled chan struct{} // closed once there is a connection, or will not be soon
+	settled chan struct{}   // closed once there is a connection, or will not be soon
 
 	wire sync.Mutex // orders what is sent on a connection
 	conn *redis.PubSub
