@@ -82,7 +82,6 @@ type session struct {
 	mu    sync.Mutex
 	err   error // why nothing is heard at present; set before settled is closed
 	echo  *echo // of the newest connection
-	good  bool  // the newest connection has been proven to hear
 	ended bool  // a connection has ended, or could not be made
 }
 
@@ -93,6 +92,7 @@ type echo struct {
 	stage  echoStage
 	checks int  // at which it was published and not there
 	begun  bool // whether there was a first result
+	good   bool // whether it has come back, so that the connection hears
 }
 
 type echoStage int
@@ -466,9 +466,8 @@ func (l *listener) proven(s *session, e *echo, err error) {
 	s.mu.Lock()
 	current := s.echo == e
 	first := current && !e.begun
-	e.begun = true
+	e.begun, e.good = true, e.good || err == nil
 	again := s.ended
-	s.good = s.good || current && err == nil
 	s.mu.Unlock()
 	if first {
 		l.changes.Missed()
@@ -518,8 +517,8 @@ func (s *session) end() (good bool) {
 	s.wire.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	good = s.good
-	s.echo, s.good, s.ended = nil, false, true
+	good = s.echo != nil && s.echo.good
+	s.echo, s.ended = nil, true
 	return good
 }
 
