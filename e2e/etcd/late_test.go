@@ -50,14 +50,14 @@ func (b *bench) churn(key string) (last store.Claim) {
 func createInDoubt(t *testing.T, p *interceptor, st *etcdstore.Store, c store.Claim) (deliver func()) {
 	t.Helper()
 	begun, deliver := p.delay("Txn")
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	go func() {
 		select {
 		case <-begun:
-		case <-time.After(time.Minute):
+			cancel()
+		case <-ctx.Done():
 		}
-		cancel()
 	}()
 	_, err := st.Create(ctx, c)
 	want(t, "create", err, store.ErrInDoubt)
