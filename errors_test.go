@@ -198,7 +198,7 @@ func tellOfLosses(t *told) {
 		{"an operator deleted the record through leasehold", true, func(st *teststore.Store, held lease.Lease) {
 			st.Store.Delete(t.Context(), "job", store.ByToken(held.Token()))
 		}},
-		{"the record is gone", false, func(st *teststore.Store, held lease.Lease) { st.Evict("job") }},
+		{"an operator deleted the record, and the store does not report deletes", false, func(st *teststore.Store, held lease.Lease) { st.Evict("job") }},
 		{"another has the key", false, func(st *teststore.Store, held lease.Lease) {
 			st.Evict("job")
 			st.Store.Create(t.Context(), store.Claim{Key: "job", Value: []byte("w"), TTL: time.Hour, Nonce: store.NewNonce()})
