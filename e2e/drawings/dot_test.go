@@ -27,7 +27,7 @@ type area [4]float64
 
 func (a area) contains(b area) bool { return a[0] < b[0] && a[1] < b[1] && a[2] > b[2] && a[3] > b[3] }
 
-// area returns what the outline of a node or cluster takes up.
+// area returns the bounds of the outline of a node or cluster.
 func (g group) area() area {
 	a := area{1e9, 1e9, -1e9, -1e9}
 	for _, point := range regexp.MustCompile(`(-?[\d.]+),(-?[\d.]+)`).FindAllStringSubmatch(g.Path[len(g.Path)-1].D, -1) {

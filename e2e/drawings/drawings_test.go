@@ -1,5 +1,5 @@
-// Package drawings_test renders what package fsmdraw draws in a real Mermaid, which runs in
-// a real browser, and in a real dot, and reads the pictures.
+// Package drawings_test renders the drawings of package fsmdraw with a real Mermaid, in a real
+// browser, and with a real dot, and reads the names back from the pictures.
 package drawings_test
 
 import (

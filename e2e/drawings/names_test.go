@@ -19,7 +19,7 @@ var difficult = []string{
 	"שלום", "مرحبا بالعالم", "a שלום b (c)", "e\u0301", "\u0301", "a\u0308\u0323", "नमस्ते", "ไทย", "😀", "👩‍💻", "🇩🇪", "𝒜", "\u202ea", "a\u200bb", "ẞß", "ŁódźİI",
 }
 
-// long names would, as those of parents, stand out of the parents around in Mermaid.
+// long has names that Mermaid would draw beyond the borders, if parents had them.
 var long = []string{strings.Repeat("long ", 200) + "name", strings.Repeat("x", 1000), strings.Repeat("_&", 200)}
 
 // pieces make up random names.

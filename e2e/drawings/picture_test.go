@@ -12,7 +12,7 @@ import (
 	"github.com/leasehold-go/leasehold/fsm"
 )
 
-// picture is what a reader sees. Boxes are known by the names that the notation gives them,
+// picture holds the content of a rendered drawing. Boxes are known by the names that the notation gives them,
 // which are not visible: s and the place of the state in [fsm.Definition.States].
 type picture struct {
 	Boxes  map[string]box
@@ -33,17 +33,13 @@ type arrow struct {
 // roles is the number of names that machine needs.
 const roles = 22
 
-type (
-	moved  = fsm.Transition[string]
-	ruled  = fsm.Rule[string]
-	silent = fsm.NoArg
-)
+type moved = fsm.Transition[string]
 
-func pass(context.Context, moved) error           { return nil }
-func passed(context.Context, moved, silent) error { return nil }
+func pass(context.Context, moved) error              { return nil }
+func passed(context.Context, moved, fsm.NoArg) error { return nil }
 
-// machine defines a machine with four levels, in which every kind of name that is drawn is
-// one of names, and returns what its picture has to show with the state current marked.
+// machine defines a machine with four levels, whose states, events, guards and timeouts have
+// the given names. It returns the picture that a reader has to see if current is marked.
 func machine(names []string) (def *fsm.Definition[string], shows picture, current string, err error) {
 	// States; on contains inner, which contains core. Between them stand the other names, so
 	// that the roles of one kind are far apart.

@@ -36,7 +36,7 @@ type node struct {
 // arrow is an edge.
 type arrow struct {
 	from, to int
-	around   int      // the node in which both ends are drawn; none at the top or if there are two
+	around   int      // the node that both ends are drawn in; none at the top or if they differ
 	lines    []string // the label
 	self     bool     // does not leave its source: [fsm.Self]
 	taken    int
@@ -195,8 +195,8 @@ func (d *drawing) within(i, around int) bool {
 	return i != none
 }
 
-// deeper returns the indentation of what is drawn in a node. It stops growing at 16 levels, so
-// that the length of a drawing is linear in what it shows.
+// deeper returns the indentation of the lines within a node. It stops growing at 16 levels, so
+// that the length of a drawing is linear in the number of its lines.
 func deeper(indent, step string) string {
 	if len(indent) < 16*len(step) {
 		return indent + step

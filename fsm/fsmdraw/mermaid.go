@@ -84,8 +84,8 @@ func mermaidText(line string) string {
 		case r == ' ' && last == ' ':
 			b.WriteString("#160;") // a space that HTML does not join to the one before
 		case r == 'ﬂ' || r == '¶':
-			// Mermaid writes an entity as ﬂ°name¶ß while it works, and takes such
-			// a text for one. A word joiner, which is invisible, parts the pair.
+			// Mermaid itself writes entities as ﬂ°name¶ß, and decodes a name that
+			// has these characters. A word joiner, which is invisible, parts them.
 			fmt.Fprintf(&b, "#%d;#8288;", r)
 		case
 			unicode.IsLetter(r), strings.ContainsRune(" ./,()", r),
