@@ -498,6 +498,44 @@ func TestWaitingTimeoutsHaveNoGoroutine(t *testing.T) {
 	}
 }
 
+// Every caller gets its turn beside a circle that takes no time, and may end it.
+func TestCircleWithoutDurationLeavesTheTurnToCallers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		zero := func(context.Context, transition) time.Duration { return 0 }
+		table := fsm.Table[state]{idle: {starting, stopped}, starting: {idle, stopped}, stopped: {}}
+		m, _ := timed(t, fsm.MustDefine(idle, table,
+			fsm.TimeoutFunc(idle, "at once", zero, starting),
+			fsm.TimeoutFunc(starting, "at once too", zero, idle),
+			fsm.Internal(tick, fsm.From(idle, starting))))
+		done := make(chan error)
+		const callers = 20
+		for range callers {
+			go func() {
+				for range 50 {
+					if err := m.Fire(context.Background(), tick); err != nil {
+						done <- err
+						return
+					}
+				}
+				done <- nil
+			}()
+		}
+		for range callers {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+		if err := m.Transition(context.Background(), stopped); err != nil {
+			t.Error(err)
+		}
+		made := m.Snapshot().Number
+		synctest.Wait()
+		if m.State() != stopped || m.Snapshot().Number != made || made < callers {
+			t.Errorf("in %s after %d transitions", m.State(), made)
+		}
+	})
+}
+
 func TestDefineRefusesTimeouts(t *testing.T) {
 	tests := map[string]struct {
 		rules []stateRule
