@@ -97,7 +97,8 @@ func (t *timeout[S]) cause() string { return fmt.Sprintf("timeout after %s in %v
 //     children, an edge that both a state and a state around it list, a history state that
 //     has edges, lies in another state, or is of a leaf.
 //   - Timeouts: a duration that is not positive, a timeout without an edge or given twice,
-//     and a circle of states that only timeouts leave.
+//     a circle of states that only timeouts leave and no [TimeoutCycle] names, and a
+//     TimeoutCycle that names another state.
 //   - Ends, with a [Final] rule: a leaf without edges that the rule does not name, one with
 //     edges that it names, and one that leads to no final state.
 func Define[S comparable](initial S, table Table[S], rules ...Rule[S]) (*Definition[S], error) {

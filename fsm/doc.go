@@ -45,8 +45,8 @@
 //     [OnUnhandled] hears of events without a rule.
 //   - [Substates] puts states into a parent. [ShallowHistory] and [DeepHistory] go back to
 //     the state that was active in a parent. [Machine.In] asks about parents.
-//   - [Timeout] and [TimeoutFunc] limit the time in a state. [OnTimeoutError] hears of
-//     timeouts that were refused.
+//   - [Timeout] and [TimeoutFunc] limit the time in a state. [TimeoutCycle] permits them to
+//     go round without end. [OnTimeoutError] hears of timeouts that were refused.
 //   - [Guard] and [GuardEdge] may refuse a transition, and so may [Before]. [OnExit],
 //     [OnEdge], [OnEntry] and [After] run once the machine has moved, [Finally] whatever the
 //     result. [Self] and [Reenter] add edges from a state to itself. [Final] checks the ends.

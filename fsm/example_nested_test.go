@@ -72,6 +72,32 @@ func ExampleTimeout() {
 	// Output: timeout after 1ms in red
 }
 
+// A machine that polls every second, here a thousand times as fast.
+func ExampleTimeoutCycle() {
+	ctx := context.Background()
+	polls := make(chan int)
+	def, err := fsm.Define(Closed, fsm.Table[Door]{Closed: {}},
+		fsm.Reenter(Closed),
+		fsm.Timeout(Closed, time.Millisecond, Closed),
+		fsm.TimeoutCycle(Closed),
+		fsm.OnEntry(Closed, func(ctx context.Context, t fsm.Transition[Door]) error {
+			select {
+			case polls <- int(t.Number):
+			case <-ctx.Done(): // the machine is closed
+			}
+			return nil
+		}),
+	)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	m := fsm.New(def)
+	defer m.Close(ctx)
+	fmt.Println(<-polls, <-polls, <-polls)
+	// Output: 1 2 3
+}
+
 func ExampleRestore() {
 	ctx := context.Background()
 	m := fsm.New(door)
