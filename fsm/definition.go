@@ -95,7 +95,8 @@ func (t *timeout[S]) cause() string { return fmt.Sprintf("timeout after %s in %v
 //     nowhere.
 //   - Hierarchy: a state within itself, in two parents, or twice in one, a parent without
 //     children, an edge that both a state and a state around it list, a history state that
-//     has edges, lies in another state, or is of a leaf.
+//     has edges, lies in another state, or is of a leaf, and a [Local] rule for a target that
+//     is not within the state, or that the state does not list.
 //   - Timeouts: a duration that is not positive, a timeout without an edge or given twice,
 //     a circle of states that only timeouts leave and no [TimeoutCycle] names, and a
 //     TimeoutCycle that names another state.

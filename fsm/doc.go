@@ -43,7 +43,7 @@
 //   - [Event] and [Signal] are occurrences. [On], [Choose], [Internal] and [Ignore] are their
 //     rules. [If] and [Do] add code that gets the argument.
 //     [OnUnhandled] hears of events without a rule.
-//   - [Substates] puts states into a parent. [ShallowHistory] and [DeepHistory] go back to
+//   - [Substates] puts states into a parent. A [Local] transition stays in it. [ShallowHistory] and [DeepHistory] go back to
 //     the state that was active in a parent. [Machine.In] asks about parents.
 //   - [Timeout] and [TimeoutFunc] limit the time in a state. [TimeoutCycle] permits them to
 //     go round without end. [OnTimeoutError] hears of timeouts that were refused.

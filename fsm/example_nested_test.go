@@ -47,6 +47,37 @@ func ExampleSubstates() {
 	// open false
 }
 
+// Each call wakes the session up, which does not end it.
+func ExampleLocal() {
+	ctx := context.Background()
+	notice := func(line string) func(context.Context, fsm.Transition[string]) error {
+		return func(context.Context, fsm.Transition[string]) error { fmt.Println(line); return nil }
+	}
+	def := fsm.MustDefine("session", fsm.Table[string]{
+		"session": {"awake", "over"},
+		"awake":   {"asleep"},
+		"asleep":  {},
+		"over":    {},
+	},
+		fsm.Substates("session", "awake", "asleep"),
+		fsm.Local("session", "awake"),
+		fsm.Timeout("awake", time.Minute, "asleep"),
+		fsm.Timeout("session", time.Hour, "over"), // whatever it does
+		fsm.OnExit("session", notice("session left")),
+		fsm.OnEntry("awake", notice("awake")),
+	)
+	m := fsm.New(def)
+	defer m.Close(ctx)
+	_ = m.Transition(ctx, "awake") // for another minute
+	_ = m.Transition(ctx, "asleep")
+	_ = m.Transition(ctx, "awake")
+	_ = m.Transition(ctx, "over")
+	// Output:
+	// awake
+	// awake
+	// session left
+}
+
 func ExampleDeepHistory() {
 	ctx := context.Background()
 	m := fsm.New(door)

@@ -19,7 +19,8 @@ type hierarchy struct {
 	parent        map[int]int
 	children      map[int][]int
 	historyStates map[int]historyState
-	memory        map[int]int // by state that was exited: the leaf at that time
+	local         map[[2]int]bool // by source and target: the edges of Local rules
+	memory        map[int]int     // by state that was exited: the leaf at that time
 }
 
 type historyState struct {
@@ -60,7 +61,9 @@ func (in *interpreter) goal(to int) int {
 	}
 	leaf, remembered := in.memory[history.of]
 	within := in.order().Within
-	if source := in.source(to); within(in.state, history.of) && (source == history.of || !within(source, history.of)) {
+	source := in.source(to)
+	leaves := !within(source, history.of) || source == history.of && !in.local[[2]int{source, to}]
+	if within(in.state, history.of) && leaves {
 		leaf, remembered = in.state, true // the transition itself exits the remembered state
 	}
 	switch {
@@ -79,7 +82,8 @@ func (in *interpreter) exitsAndEntries(to int) (exits, entries []int) {
 		return nil, nil
 	}
 	source, goal := in.source(to), in.goal(to)
-	return in.order().Exits(in.state, source, goal), in.order().Entries(source, goal, in.initialLeaf(goal))
+	local := in.local[[2]int{source, to}]
+	return in.order().Exits(in.state, source, goal, local), in.order().Entries(source, goal, in.initialLeaf(goal), local)
 }
 
 // commit moves the machine, and updates memory, timeouts and path.
@@ -211,6 +215,18 @@ func (in *interpreter) drawHierarchy(rt *rapid.T, def **fsm.Definition[int]) {
 		}
 		if in.add(def, rule, "history") {
 			in.historyStates[s] = history
+		}
+	}
+}
+
+// drawLocal draws Local rules, most of which Define refuses.
+func (in *interpreter) drawLocal(rt *rapid.T, def **fsm.Definition[int]) {
+	in.local = make(map[[2]int]bool)
+	for from := range len(in.table) {
+		for _, to := range in.table[from] {
+			if rapid.Bool().Draw(rt, "local") && in.add(def, fsm.Local(from, to), "local") {
+				in.local[[2]int{from, to}] = true
+			}
 		}
 	}
 }

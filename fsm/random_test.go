@@ -37,6 +37,7 @@ func randomDefinition(rt *rapid.T, u *userCode, timed bool) (*fsm.Definition[int
 		u.add("finally " + outcomeOf(err))
 	}), fsm.OnTimeoutError(func(_ context.Context, err *fsm.TransitionError[int]) { u.add("timeout error " + outcomeOf(err)) }))
 	in.drawHierarchy(rt, &def)
+	in.drawLocal(rt, &def)
 	in.drawRules(rt, &def)
 	if timed {
 		in.drawTimeouts(rt, &def)
