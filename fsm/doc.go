@@ -40,8 +40,8 @@
 //     of machines. [Definition.With] adds rules. A definition describes itself:
 //     [Definition.Edges], [Definition.Reactions], [Definition.Path],
 //     [Definition.Reachable]. The package fsmdraw draws it.
-//   - [Event] and [Signal] are occurrences. [On], [Choose], [Internal] and [Ignore] are their
-//     rules. [If] and [Do] add code that gets the argument.
+//   - [Event] and [Signal] are occurrences. [On], [Choose], [Internal], [Ignore] and
+//     [OfferToParent] are their rules. [If] and [Do] add code that gets the argument.
 //     [OnUnhandled] hears of events without a rule.
 //   - [Substates] puts states into a parent. A [Local] transition stays in it. [ShallowHistory] and [DeepHistory] go back to
 //     the state that was active in a parent. [Machine.In] asks about parents.

@@ -78,6 +78,38 @@ func ExampleLocal() {
 	// session left
 }
 
+// The inner state knows one key. What it refuses the outer one may take.
+func ExampleOfferToParent() {
+	ctx := context.Background()
+	key := fsm.NewEvent[string]("key")
+	is := func(want string) fsm.RuleOption[Door, string] {
+		return fsm.If("is "+want, func(_ context.Context, _ fsm.Transition[Door], got string) error {
+			if got != want {
+				return fmt.Errorf("not %q", got)
+			}
+			return nil
+		})
+	}
+	def, err := door.With(
+		fsm.On(key, fsm.From(Locked), Closed, is("small")),
+		fsm.On(key, fsm.From(Shut), Open, is("master")),
+		fsm.OfferToParent(key, fsm.From(Locked)),
+	)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	m := fsm.New(def)
+	defer m.Close(ctx)
+	_ = m.Transition(ctx, Shut)
+	_ = m.Transition(ctx, Locked)
+	fmt.Println(fsm.Fire(ctx, m, key, "bent"), m.State())
+	fmt.Println(fsm.Fire(ctx, m, key, "master"), m.State())
+	// Output:
+	// event "key" in locked: vetoed: guard "is small": not "bent"; guard "is master": not "bent" locked
+	// <nil> open
+}
+
 func ExampleDeepHistory() {
 	ctx := context.Background()
 	m := fsm.New(door)

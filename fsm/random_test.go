@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -54,6 +55,7 @@ func randomDefinition(rt *rapid.T, u *userCode, timed bool) (*fsm.Definition[int
 	for i := range rapid.IntRange(0, 12).Draw(rt, "event rules") {
 		in.drawEventRule(rt, &def, events, i)
 	}
+	in.drawOffers(rt, &def, events)
 	return def, in, events
 }
 
@@ -139,6 +141,17 @@ func (in *interpreter) drawEventRule(rt *rapid.T, def **fsm.Definition[int], eve
 	}
 	if in.add(def, rule, b.kind) {
 		in.eventRules = append(in.eventRules, b)
+	}
+}
+
+// drawOffers draws OfferToParent rules, of which Define refuses those without effect.
+func (in *interpreter) drawOffers(rt *rapid.T, def **fsm.Definition[int], events map[string]textEvent) {
+	for _, name := range slices.Sorted(maps.Keys(events)) {
+		for s := range len(in.table) {
+			if rapid.Bool().Draw(rt, "offer") && in.add(def, fsm.OfferToParent(events[name], fsm.From(s)), "offer") {
+				in.eventRules = append(in.eventRules, eventRule{event: name, kind: "offer", from: []int{s}})
+			}
+		}
 	}
 }
 

@@ -20,7 +20,8 @@ import "slices"
 //     [GuardEdge] from the child to a target of the parent is asked for the child only.
 //     The table may not list a target for both.
 //   - Rules for events. The rules of a child replace all rules of its parent for the same
-//     event. If their guards refuse, the event is not offered to the parent.
+//     event. If their guards refuse, the event is not offered to the parent, unless
+//     [OfferToParent] says so.
 //   - Guards and hooks of edges. Those of the child run first.
 //   - Timeouts. A timeout of the parent runs from its entry to its exit, whatever happens
 //     between its children.
