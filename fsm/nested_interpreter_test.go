@@ -243,7 +243,15 @@ func (in *interpreter) drawTimeouts(rt *rapid.T, def **fsm.Definition[int]) {
 				return time.Duration(in.userCode.seconds(drawn.name)) * time.Second
 			}, drawn.to)
 		}
-		if in.add(def, rule, "timeout") {
+		// A circle that only timeouts leave is permitted if a rule names it.
+		with := func(cycle ...fsm.Rule[int]) bool {
+			derived, err := (*def).With(append(cycle, rule)...)
+			if err == nil {
+				*def = derived
+			}
+			return err == nil
+		}
+		if with() || with(fsm.TimeoutCycle(drawn.state)) || with(fsm.TimeoutCycle(drawn.state, drawn.to)) {
 			in.timeoutRules = append(in.timeoutRules, drawn)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -144,13 +143,24 @@ func (in *interpreter) drawEventRule(rt *rapid.T, def **fsm.Definition[int], eve
 	}
 }
 
-// drawOffers draws OfferToParent rules, of which Define refuses those without effect.
+// drawOffers draws OfferToParent rules, of which Define refuses those without effect. Before
+// each it draws a rule that may refuse its event in the state, and one for the state around.
 func (in *interpreter) drawOffers(rt *rapid.T, def **fsm.Definition[int], events map[string]textEvent) {
-	for _, name := range slices.Sorted(maps.Keys(events)) {
-		for s := range len(in.table) {
-			if rapid.Bool().Draw(rt, "offer") && in.add(def, fsm.OfferToParent(events[name], fsm.From(s)), "offer") {
-				in.eventRules = append(in.eventRules, eventRule{event: name, kind: "offer", from: []int{s}})
-			}
+	guarded := func(event string, s int, name string) {
+		in.code["if "+name] = true
+		own := fsm.If("own", in.typed(rt, event, "if "+name))
+		if in.add(def, fsm.Internal(events[event], fsm.From(s), own), "internal") {
+			in.eventRules = append(in.eventRules, eventRule{event: event, kind: "internal", from: []int{s}, name: name})
+		}
+	}
+	for i := range rapid.IntRange(0, 6).Draw(rt, "offers") {
+		event, s := fmt.Sprint("e", rapid.IntRange(0, 2).Draw(rt, "event")), drawState(rt, len(in.table))
+		guarded(event, s, fmt.Sprint("offered ", i))
+		if parent, ok := in.parent[s]; ok && rapid.Bool().Draw(rt, "parent too") {
+			guarded(event, parent, fmt.Sprint("outer ", i))
+		}
+		if in.add(def, fsm.OfferToParent(events[event], fsm.From(s)), "offer") {
+			in.eventRules = append(in.eventRules, eventRule{event: event, kind: "offer", from: []int{s}})
 		}
 	}
 }
