@@ -328,7 +328,10 @@ func (m *Machine[S]) fireTimer() {
 	m.turn.mu.Lock()
 	_ = m.turn.claim(context.Background()) // which does not end before
 	defer m.leave()
-	m.expireOne(time.Now())
+	m.extras.timers.armed = false
+	if !m.expireOne(time.Now()) {
+		m.armTimers()
+	}
 }
 
 // begin makes a new turn ready. It lets the timeouts go first that were due when the call got

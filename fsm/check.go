@@ -44,12 +44,44 @@ func (c *compiler[S]) checkFinal() {
 	}
 }
 
-// checkTimeouts reports circles of leaves that only timeouts leave. It repeatedly
-// removes leaves without a successor or predecessor among the rest; the remaining leaves lie
-// on circles or between them.
+// checkTimeouts compares the circles of leaves that only timeouts leave with the TimeoutCycle
+// rules.
 func (c *compiler[S]) checkTimeouts() {
+	circle := c.timeoutCircles()
+	var named []graph.ID
+	for _, r := range c.rules {
+		rule, ok := r.spec.(timeoutCycleRule[S])
+		if !ok {
+			continue
+		}
+		if len(rule.states) == 0 {
+			c.found.add("the timeout cycle rule names no state")
+		}
+		for _, s := range rule.states {
+			id, known := c.place("the timeout cycle rule", s)
+			if !known {
+				continue
+			}
+			named = append(named, id)
+			if !slices.ContainsFunc(circle, func(leaf graph.ID) bool { return c.graph.Within(leaf, id) }) {
+				c.found.add("the timeout cycle rule names %q, which is on no circle that only timeouts leave", label(s))
+			}
+		}
+	}
+	meant := func(leaf graph.ID) bool {
+		return slices.ContainsFunc(named, func(id graph.ID) bool { return c.graph.Within(leaf, id) })
+	}
+	if circle = slices.DeleteFunc(circle, meant); len(circle) > 0 {
+		c.found.add("nothing but timeouts leads from %s: they would go round for ever; if that is meant, add a TimeoutCycle rule", names(c.named(circle)))
+	}
+}
+
+// timeoutCircles returns the leaves on circles of leaves that only timeouts leave. It
+// repeatedly removes leaves without a successor or predecessor among the rest; the remaining
+// leaves lie on circles or between them.
+func (c *compiler[S]) timeoutCircles() (circle []graph.ID) {
 	if len(c.timeouts) == 0 {
-		return
+		return nil
 	}
 	leads := make(map[graph.ID][]graph.ID) // leaves that only timeouts leave, and where to
 	for i := range c.states {
@@ -71,15 +103,12 @@ func (c *compiler[S]) checkTimeouts() {
 			}
 		}
 	}
-	var circle []S
-	for i, s := range c.states {
+	for i := range c.states {
 		if leads[graph.ID(i)] != nil {
-			circle = append(circle, s)
+			circle = append(circle, graph.ID(i))
 		}
 	}
-	if len(circle) > 0 {
-		c.found.add("nothing but timeouts leads from %s: they would go round for ever", names(circle))
-	}
+	return circle
 }
 
 // onlyTimeouts returns where the timeouts of a leaf lead, or nil if it has an edge that no
@@ -95,7 +124,9 @@ func (c *compiler[S]) onlyTimeouts(leaf graph.ID) (to []graph.ID) {
 		if !slices.ContainsFunc(c.timeouts, takes) {
 			return nil
 		}
-		to = append(to, c.graph.Route(leaf, &edges[i], nil).Leaf)
+		if edges[i].Kind != graph.Self { // which does not start the timeout again
+			to = append(to, c.graph.Route(leaf, &edges[i], nil).Leaf)
+		}
 	}
 	return to
 }

@@ -158,6 +158,7 @@ func (c *compiler[S]) connect() {
 			c.found.add("%q has both a self and a reenter rule", label(rule.state))
 		}
 	}
+	c.connectLocally()
 	for _, twice := range c.graph.Inherit() {
 		c.found.add("%q leads to %q, and so does %q around it",
 			label(c.states[twice.State]), label(c.states[twice.Target]), label(c.states[twice.Outer]))
@@ -168,6 +169,37 @@ func (c *compiler[S]) connect() {
 			c.permitted[from] = append(c.permitted[from], c.states[e.Target])
 		}
 		c.permitted[from] = slices.Clip(c.permitted[from]) // errors share it: an append must copy
+	}
+}
+
+// connectLocally makes the edges of Local rules local.
+func (c *compiler[S]) connectLocally() {
+	for _, r := range c.rules {
+		rule, ok := r.spec.(localRule[S])
+		if !ok {
+			continue
+		}
+		from, known := c.place("the local rule", rule.from)
+		to, also := c.id("the local rule", rule.to)
+		if !known || !also {
+			continue
+		}
+		within := to
+		if c.graph.IsHistory(to) {
+			within = c.graph.Nodes[to].History.Of
+		}
+		edges := c.graph.Nodes[from].Edges
+		i := slices.IndexFunc(edges, func(e graph.Edge[hook[S]]) bool { return e.Target == to })
+		switch {
+		case from == to || !c.graph.Within(within, from):
+			c.found.add("the local rule is for %q -> %q, which does not lie within %q", label(rule.from), label(rule.to), label(rule.from))
+		case i < 0:
+			c.found.add("the local rule is for %q -> %q, which %q does not list in the table", label(rule.from), label(rule.to), label(rule.from))
+		case edges[i].Kind == graph.Local:
+			c.found.add("the local rule for %q -> %q is given more than once", label(rule.from), label(rule.to))
+		default:
+			edges[i].Kind = graph.Local
+		}
 	}
 }
 

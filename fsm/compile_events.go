@@ -27,19 +27,30 @@ func (c *compiler[S]) handleEvents() {
 		return
 	}
 	for i, e := range c.events {
-		rules := slices.DeleteFunc(slices.Clone(all), func(r *usedRule[S]) bool { return r.event != e })
+		var rules, offers []*usedRule[S]
+		for _, r := range all {
+			switch {
+			case r.event != e:
+			case r.kind == offered:
+				offers = append(offers, r)
+			default:
+				rules = append(rules, r)
+			}
+		}
+		offering := make(map[graph.ID]bool)
 		for s := range c.states {
-			if in, own := c.rulesIn(graph.ID(s), rules); len(in) > 0 {
+			if in, own := c.rulesIn(graph.ID(s), rules, offers, offering); len(in) > 0 {
 				c.handle(graph.ID(s), uint16(i+1), in, own)
 			}
 		}
+		c.checkOffers(offers, offering)
 	}
 	for _, r := range all {
 		composite := slices.ContainsFunc(r.source.states, func(s S) bool {
 			id, known := c.ids[s]
 			return known && c.graph.IsComposite(id)
 		})
-		if !r.used && (r.source.any || composite) {
+		if !r.used && (r.source.any || composite) && r.kind != offered {
 			c.found.add("%v%s applies nowhere", r.eventRule, r.targets())
 		}
 	}
@@ -110,30 +121,80 @@ func (c *compiler[S]) checkEventRule(r *eventRule[S]) bool {
 
 // rulesIn returns the rules for one event that hold in a state: those that name it; or else
 // those of the nearest state around it with rules for the event; or else the FromAny rules
-// that could lead from it. own reports whether they are the state's own.
-func (c *compiler[S]) rulesIn(s graph.ID, rules []*usedRule[S]) (in []*usedRule[S], own bool) {
+// that could lead from it. An OfferToParent rule of a state that has such rules adds those that
+// would hold without; the state is noted in offering. own reports whether the first of the
+// rules are the state's own.
+func (c *compiler[S]) rulesIn(s graph.ID, rules, offers []*usedRule[S], offering map[graph.ID]bool) (in []*usedRule[S], own bool) {
 	if c.graph.IsHistory(s) {
 		return nil, false
 	}
-	take := func(holds func(*usedRule[S]) bool) {
+	offerer := graph.None // the state whose rules are the last of in, and which offers the event
+	take := func(holds func(*usedRule[S]) bool) (found bool) {
 		for _, r := range rules {
 			if holds(r) {
-				in = append(in, r)
+				in, found = append(in, r), true
 				r.used = r.used || c.graph.IsLeaf(s)
 			}
 		}
+		if found && offerer != graph.None && c.graph.IsLeaf(s) {
+			offering[offerer] = true
+		}
+		return found
 	}
 	for around := range c.graph.Up(s, graph.None) {
-		take(func(r *usedRule[S]) bool { return slices.Contains(r.source.states, c.states[around]) })
-		if len(in) > 0 {
-			return in, around == s
+		first := len(in) == 0
+		if !take(func(r *usedRule[S]) bool { return slices.Contains(r.source.states, c.states[around]) }) {
+			continue
+		}
+		own = own || first && around == s
+		if offerer = around; !c.offers(s, around, in, offers) {
+			return in, own
 		}
 	}
+	own = own || len(in) == 0 && c.graph.IsLeaf(s)
 	take(func(r *usedRule[S]) bool {
 		leads := func(to S) bool { return c.edge(s, to) != nil }
 		return r.source.any && (r.kind == internal || r.kind == ignored || slices.ContainsFunc(r.to, leads))
 	})
-	return in, c.graph.IsLeaf(s)
+	return in, own
+}
+
+// offers reports whether an event is offered on if rules of a state around s, the last of in,
+// refuse it. A FromAny rule does so only if all of them may refuse.
+func (c *compiler[S]) offers(s, around graph.ID, in, offers []*usedRule[S]) bool {
+	mayRefuse := !slices.ContainsFunc(in, func(r *usedRule[S]) bool { return c.certain(s, r.eventRule) })
+	return slices.ContainsFunc(offers, func(r *usedRule[S]) bool {
+		return r.source.any && mayRefuse || slices.Contains(r.source.states, c.states[around])
+	})
+}
+
+// checkOffers reports OfferToParent rules without effect. offering has the states that offer
+// the event.
+func (c *compiler[S]) checkOffers(offers []*usedRule[S], offering map[graph.ID]bool) {
+	named := make(map[S]bool)
+	for _, r := range offers {
+		if r.source.any && len(offering) == 0 {
+			c.found.add("event %q is offered to the parent of no state: none has rules for it that may all refuse, and others after them", r.event.name)
+		}
+		for _, s := range r.source.states {
+			id, known := c.ids[s]
+			switch {
+			case named[s]:
+				c.found.add("event %q is offered to the parent of %q more than once", r.event.name, label(s))
+			case known && !c.graph.IsHistory(id) && !offering[id]:
+				c.found.add("event %q is offered to the parent of %q, which has no rule for it, or none follows", r.event.name, label(s))
+			}
+			named[s] = true
+		}
+	}
+}
+
+// certain reports whether a rule that holds in a state is taken whenever it is reached.
+func (c *compiler[S]) certain(s graph.ID, r *eventRule[S]) bool {
+	return len(r.guards) == 0 && !slices.ContainsFunc(r.to, func(to S) bool {
+		edge := c.edge(s, to)
+		return edge != nil && c.mayRefuse(s, edge)
+	})
 }
 
 // handle compiles the rules for one event in one state. Mistakes in rules of another state
@@ -159,7 +220,6 @@ func (c *compiler[S]) handle(s graph.ID, number uint16, rules []*usedRule[S], ow
 			report("event %q%s is never reached in %q: the rule before it has no guard", e.name, r.targets(), state)
 		}
 		cand := candidate[S]{kind: r.kind, among: r.to, choose: r.choose, guards: r.guards, acts: r.acts}
-		certain := len(r.guards) == 0
 		for _, to := range r.to {
 			edge := c.edge(s, to)
 			if _, known := c.ids[to]; edge == nil && known && !r.source.any {
@@ -167,10 +227,9 @@ func (c *compiler[S]) handle(s graph.ID, number uint16, rules []*usedRule[S], ow
 			}
 			if edge != nil && r.kind == leads {
 				cand.edge = edge
-				certain = certain && !c.mayRefuse(s, edge)
 			}
 		}
-		if certain && last == nil {
+		if last == nil && c.certain(s, r) {
 			last = r
 		}
 		h.candidates = append(h.candidates, cand)

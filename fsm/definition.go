@@ -91,13 +91,15 @@ func (t *timeout[S]) cause() string { return fmt.Sprintf("timeout after %s in %v
 //   - Events: an event without a name or with the name of another, a rule without a source,
 //     for an edge that the table does not have, that is given twice, or that is never
 //     reached because the rule before it has no guard (two [FromAny] rules included), an
-//     event that is both ignored and handled in a state, and a FromAny rule that applies
-//     nowhere.
+//     event that is both ignored and handled in a state, a FromAny rule that applies
+//     nowhere, and an [OfferToParent] rule without effect.
 //   - Hierarchy: a state within itself, in two parents, or twice in one, a parent without
 //     children, an edge that both a state and a state around it list, a history state that
-//     has edges, lies in another state, or is of a leaf.
+//     has edges, lies in another state, or is of a leaf, and a [Local] rule for a target that
+//     is not within the state, or that the state does not list.
 //   - Timeouts: a duration that is not positive, a timeout without an edge or given twice,
-//     and a circle of states that only timeouts leave.
+//     a circle of states that only timeouts leave and no [TimeoutCycle] names, and a
+//     TimeoutCycle that names another state.
 //   - Ends, with a [Final] rule: a leaf without edges that the rule does not name, one with
 //     edges that it names, and one that leads to no final state.
 func Define[S comparable](initial S, table Table[S], rules ...Rule[S]) (*Definition[S], error) {

@@ -34,12 +34,13 @@ const (
 	EdgeExternal EdgeKind = iota // leaves its source
 	EdgeSelf                     // from a state to itself, without leaving it: [Self]
 	EdgeReenter                  // from a state to itself, leaving it and entering it again: [Reenter]
+	EdgeLocal                    // from a state to one within it, without leaving the source: [Local]
 )
 
 // Edges returns all edges: by source in the order of [Definition.States], then in the order
 // of the table, inherited edges last.
 func (d *Definition[S]) Edges() []Edge[S] {
-	kinds := map[graph.Kind]EdgeKind{graph.External: EdgeExternal, graph.Self: EdgeSelf, graph.Reenter: EdgeReenter}
+	kinds := map[graph.Kind]EdgeKind{graph.External: EdgeExternal, graph.Self: EdgeSelf, graph.Reenter: EdgeReenter, graph.Local: EdgeLocal}
 	var all []Edge[S]
 	for i, from := range d.states {
 		id := graph.ID(i)

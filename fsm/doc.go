@@ -40,13 +40,13 @@
 //     of machines. [Definition.With] adds rules. A definition describes itself:
 //     [Definition.Edges], [Definition.Reactions], [Definition.Path],
 //     [Definition.Reachable]. The package fsmdraw draws it.
-//   - [Event] and [Signal] are occurrences. [On], [Choose], [Internal] and [Ignore] are their
-//     rules. [If] and [Do] add code that gets the argument.
+//   - [Event] and [Signal] are occurrences. [On], [Choose], [Internal], [Ignore] and
+//     [OfferToParent] are their rules. [If] and [Do] add code that gets the argument.
 //     [OnUnhandled] hears of events without a rule.
-//   - [Substates] puts states into a parent. [ShallowHistory] and [DeepHistory] go back to
+//   - [Substates] puts states into a parent. A [Local] transition stays in it. [ShallowHistory] and [DeepHistory] go back to
 //     the state that was active in a parent. [Machine.In] asks about parents.
-//   - [Timeout] and [TimeoutFunc] limit the time in a state. [OnTimeoutError] hears of
-//     timeouts that were refused.
+//   - [Timeout] and [TimeoutFunc] limit the time in a state. [TimeoutCycle] permits them to
+//     go round without end. [OnTimeoutError] hears of timeouts that were refused.
 //   - [Guard] and [GuardEdge] may refuse a transition, and so may [Before]. [OnExit],
 //     [OnEdge], [OnEntry] and [After] run once the machine has moved, [Finally] whatever the
 //     result. [Self] and [Reenter] add edges from a state to itself. [Final] checks the ends.

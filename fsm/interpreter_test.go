@@ -28,7 +28,7 @@ type interpreter struct {
 // eventRule is one rule for an event.
 type eventRule struct {
 	event string
-	kind  string // "on", "choose", "internal" or "ignore"
+	kind  string // "on", "choose", "internal", "ignore" or "offer"
 	from  []int  // nil for FromAny
 	to    []int
 	name  string // of its guards and hooks
@@ -158,7 +158,7 @@ func (in *interpreter) reset() {
 func (in *interpreter) fire(event string) string {
 	rules := in.rules(event)
 	if len(rules) == 0 {
-		if slices.ContainsFunc(in.eventRules, func(rule eventRule) bool { return rule.event == event }) {
+		if slices.ContainsFunc(in.eventRules, func(rule eventRule) bool { return rule.event == event && rule.kind != "offer" }) {
 			return in.finally("unhandled")
 		}
 		return in.finally("unknown")
@@ -194,15 +194,21 @@ func (in *interpreter) fire(event string) string {
 	return in.finally("vetoed")
 }
 
-// rules returns the rules for an event in the present state.
+// rules returns the rules for an event in the present state, and those that an offer to the
+// parent adds.
 func (in *interpreter) rules(event string) (rules []eventRule) {
 	for _, s := range in.order().Lineage(in.state) {
+		found, offered := false, false
 		for _, rule := range in.eventRules {
-			if rule.event == event && slices.Contains(rule.from, s) {
-				rules = append(rules, rule)
+			switch {
+			case rule.event != event || !slices.Contains(rule.from, s):
+			case rule.kind == "offer":
+				offered = true
+			default:
+				rules, found = append(rules, rule), true
 			}
 		}
-		if len(rules) > 0 {
+		if found && !offered {
 			return rules
 		}
 	}

@@ -37,6 +37,7 @@ func randomDefinition(rt *rapid.T, u *userCode, timed bool) (*fsm.Definition[int
 		u.add("finally " + outcomeOf(err))
 	}), fsm.OnTimeoutError(func(_ context.Context, err *fsm.TransitionError[int]) { u.add("timeout error " + outcomeOf(err)) }))
 	in.drawHierarchy(rt, &def)
+	in.drawLocal(rt, &def)
 	in.drawRules(rt, &def)
 	if timed {
 		in.drawTimeouts(rt, &def)
@@ -53,6 +54,7 @@ func randomDefinition(rt *rapid.T, u *userCode, timed bool) (*fsm.Definition[int
 	for i := range rapid.IntRange(0, 12).Draw(rt, "event rules") {
 		in.drawEventRule(rt, &def, events, i)
 	}
+	in.drawOffers(rt, &def, events)
 	return def, in, events
 }
 
@@ -138,6 +140,28 @@ func (in *interpreter) drawEventRule(rt *rapid.T, def **fsm.Definition[int], eve
 	}
 	if in.add(def, rule, b.kind) {
 		in.eventRules = append(in.eventRules, b)
+	}
+}
+
+// drawOffers draws OfferToParent rules, of which Define refuses those without effect. Before
+// each it draws a rule that may refuse its event in the state, and one for the state around.
+func (in *interpreter) drawOffers(rt *rapid.T, def **fsm.Definition[int], events map[string]textEvent) {
+	guarded := func(event string, s int, name string) {
+		in.code["if "+name] = true
+		own := fsm.If("own", in.typed(rt, event, "if "+name))
+		if in.add(def, fsm.Internal(events[event], fsm.From(s), own), "internal") {
+			in.eventRules = append(in.eventRules, eventRule{event: event, kind: "internal", from: []int{s}, name: name})
+		}
+	}
+	for i := range rapid.IntRange(0, 6).Draw(rt, "offers") {
+		event, s := fmt.Sprint("e", rapid.IntRange(0, 2).Draw(rt, "event")), drawState(rt, len(in.table))
+		guarded(event, s, fmt.Sprint("offered ", i))
+		if parent, ok := in.parent[s]; ok && rapid.Bool().Draw(rt, "parent too") {
+			guarded(event, parent, fmt.Sprint("outer ", i))
+		}
+		if in.add(def, fsm.OfferToParent(events[event], fsm.From(s)), "offer") {
+			in.eventRules = append(in.eventRules, eventRule{event: event, kind: "offer", from: []int{s}})
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 )
@@ -33,7 +34,8 @@ import (
 // guards, before hooks and write is part of it. It goes by the monotonic clock: steps of the wall clock have no effect, and the time stands still while the
 // computer is suspended. For a restored machine see [Restore].
 //
-// A definition refuses a circle of states that only timeouts leave.
+// A definition refuses a circle of states that only timeouts leave, unless [TimeoutCycle]
+// names them.
 func Timeout[S comparable](state S, after time.Duration, to S) Rule[S] {
 	return Rule[S]{timeoutRule[S]{state: state, to: to, name: trimmed(after), after: after}}
 }
@@ -44,6 +46,29 @@ func Timeout[S comparable](state S, after time.Duration, to S) Rule[S] {
 // and drawings. after must not change the machine.
 func TimeoutFunc[S comparable](state S, name string, after func(context.Context, Transition[S]) time.Duration, to S) Rule[S] {
 	return Rule[S]{timeoutRule[S]{state: state, to: to, name: name, variable: true, afterFunc: after}}
+}
+
+// TimeoutCycle permits circles of states that only timeouts leave, such as a poll every
+// second:
+//
+//	fsm.Reenter(Polling),
+//	fsm.Timeout(Polling, time.Second, Polling),
+//	fsm.TimeoutCycle(Polling),
+//
+// It names every leaf of the circles, or a state around it. A name without such a leaf is a
+// mistake.
+//
+// Each period counts from the At of the transition that began it, which is when that got its
+// turn: a period lasts at least its duration, and what one is late is not made up for by the
+// next. However many periods have passed while the machine was busy or the computer suspended,
+// or before a snapshot was restored, the timeout fires once, and the next period begins then. A
+// call that waits for its turn gets it after one more timeout at most, also in a circle of
+// durations of zero. Such a circle keeps a processor busy.
+//
+// A timeout that is refused is over, as every [Timeout], and with it the circle. A second,
+// longer timeout of the same state can lead out of it then.
+func TimeoutCycle[S comparable](states ...S) Rule[S] {
+	return Rule[S]{timeoutCycleRule[S]{slices.Clone(states)}}
 }
 
 // OnTimeoutError is told of timeouts that were refused, or that moved the machine while a
@@ -61,6 +86,8 @@ type timeoutRule[S comparable] struct {
 	variable  bool // from TimeoutFunc
 	afterFunc func(context.Context, Transition[S]) time.Duration
 }
+
+type timeoutCycleRule[S comparable] struct{ states []S }
 
 type timeoutErrorRule[S comparable] struct {
 	run func(context.Context, *TransitionError[S])

@@ -20,12 +20,14 @@ type timers struct {
 	pending []pendingTimeout // in the order of their start; replaced, never changed
 	timer   *time.Timer      // nil before the first timeout
 	fire    func()           // called by the timer
+	armed   bool             // fire is to come, or has not yet got its turn
 
 	firing    sync.WaitGroup          // counts calls of fire that are to come or have not ended
 	interrupt context.CancelCauseFunc // ends the context of the timeout that fires; nil if none does
 }
 
-// arm sets the timer for the next timeout.
+// arm sets the timer for the next timeout. If it has fired already, the call of fire that waits
+// for its turn sets it again: one such call is enough.
 func (t *timers) arm() {
 	t.disarm()
 	if len(t.pending) == 0 {
@@ -37,6 +39,10 @@ func (t *timers) arm() {
 			p.due = mono.Add(time.Duration(max(p.deadline, 0) - wall))
 		}
 	}
+	if t.armed {
+		return
+	}
+	t.armed = true
 	t.firing.Add(1)
 	left := time.Until(t.pending[t.next()].due)
 	if t.timer == nil {
@@ -49,6 +55,7 @@ func (t *timers) arm() {
 // disarm stops the timer. If it has called fire already, that finds nothing due.
 func (t *timers) disarm() {
 	if t.timer != nil && t.timer.Stop() {
+		t.armed = false
 		t.firing.Done()
 	}
 }

@@ -123,6 +123,9 @@ func newArrows[S comparable](d *drawing, edges []fsm.Edge[S], ids map[S]int) []a
 		if e.From == e.To && e.Kind == fsm.EdgeSelf {
 			label = append(label, "(not left)")
 		}
+		if e.Kind == fsm.EdgeLocal {
+			label = append(label, "(local)")
+		}
 		lines[[2]int{ids[e.From], ids[e.To]}] = label
 	}
 

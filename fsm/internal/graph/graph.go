@@ -70,6 +70,7 @@ const (
 	External Kind = iota // leaves its source
 	Self                 // from a state to itself, without leaving it
 	Reenter              // from a state to itself, leaving it and entering it again
+	Local                // from a state to one within it, without leaving the source
 )
 
 // Guard is a hook that may refuse, with its name.

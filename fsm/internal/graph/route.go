@@ -7,8 +7,7 @@ import (
 
 // Route is the way of one transition through the hierarchy. It leaves the states
 // from its source up to Domain, and enters those from Domain down to Leaf; Domain
-// itself is neither left nor entered. (UML and SCXML call it the domain of an
-// external transition.)
+// itself is neither left nor entered. (SCXML calls it the domain of a transition.)
 type Route struct {
 	Leaf   ID // the state in which the transition ends
 	Goal   ID // the target, resolved if it is a history state: Leaf or a state around it
@@ -26,7 +25,11 @@ func (g *Graph[H]) Route(from ID, e *Edge[H], memory []ID) Route {
 		return Route{Leaf: e.Target, Goal: e.Target, Domain: None}
 	}
 	goal := g.resolve(from, e, memory)
-	return Route{Leaf: g.InitialLeaf(goal), Goal: goal, Domain: g.CommonAncestor(e.Declared, goal)}
+	domain := e.Declared
+	if e.Kind != Local {
+		domain = g.CommonAncestor(e.Declared, goal)
+	}
+	return Route{Leaf: g.InitialLeaf(goal), Goal: goal, Domain: domain}
 }
 
 // resolve returns the target of an edge, or for a history state the child or leaf
@@ -37,7 +40,7 @@ func (g *Graph[H]) resolve(from ID, e *Edge[H], memory []ID) ID {
 		return e.Target
 	}
 	last := None
-	leaves := e.Declared == h.Of || !g.Within(e.Declared, h.Of) // this transition leaves the remembered state
+	leaves := e.Declared == h.Of && e.Kind != Local || !g.Within(e.Declared, h.Of) // this transition leaves the remembered state
 	switch {
 	case g.Within(from, h.Of) && leaves:
 		last = g.InitialLeaf(from) // from itself, unless a drawing asks about a composite state
