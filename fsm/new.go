@@ -30,7 +30,8 @@ func New[S comparable](def *Definition[S], opts ...Option) *Machine[S] {
 		h := m.newHookContext(context.Background())
 		defer h.over.Store(true)
 		m.startTimeouts(h, &first)
-		m.resume(def.graph.Forget(), first.pending)
+		m.extras.memory, m.extras.timers.pending = def.graph.Forget(), first.pending
+		m.resume()
 	}
 	return m
 }
@@ -55,10 +56,11 @@ func (m *Machine[S]) configure(c config) {
 	}
 }
 
-// resume sets a new machine's memory, and starts its timeouts.
-func (m *Machine[S]) resume(memory []graph.ID, pending []pendingTimeout) {
-	m.turn.mu.Lock()
-	defer m.turn.mu.Unlock()
-	m.extras.memory, m.extras.timers.pending = memory, pending
-	m.armTimers()
+// resume starts the timeouts of a new machine.
+func (m *Machine[S]) resume() {
+	if m.def.stateful {
+		m.turn.mu.Lock()
+		defer m.turn.mu.Unlock()
+		m.armTimers()
+	}
 }

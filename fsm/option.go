@@ -109,8 +109,8 @@ func WithQueue(limit int, failed func(context.Context, error)) Option {
 }
 
 // Accepts returns an *[OptionError] if [New] would refuse the options: data that the
-// definition [Requires] is missing, there is more than one writer, or both the writer and the
-// definition make the value.
+// definition [Requires] is missing, there is more than one writer, both the writer and the
+// definition make the value, or neither does and JSON does not tell all states apart.
 func (d *Definition[S]) Accepts(opts ...Option) error { return d.check(configured(opts)) }
 
 func (d *Definition[S]) check(c config) error {
@@ -123,8 +123,14 @@ func (d *Definition[S]) check(c config) error {
 	if c.writers > 1 {
 		found.add("%d writers, a machine has one", c.writers)
 	}
-	if _, encodes := c.writer.(SnapshotEncoder[S]); encodes && d.encode != nil {
+	_, encodes := c.writer.(SnapshotEncoder[S])
+	if encodes && d.encode != nil {
 		found.add("the writer makes the value itself, and the definition has an Encode rule")
+	}
+	if c.writer != nil && !encodes && d.encode == nil {
+		for _, alike := range d.jsonForms().alike {
+			found.add("%s: give them distinct JSON, or the definition an Encode rule", alike)
+		}
 	}
 	if len(found) > 0 {
 		return &OptionError{Problems: found}
