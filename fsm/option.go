@@ -42,6 +42,7 @@ type config struct {
 	data        *dataset
 	queue       int
 	queueFailed func(context.Context, error)
+	manual      bool
 }
 
 func configured(opts []Option) config {
@@ -69,6 +70,20 @@ func WithWriter(w Writer) Option {
 func WithData[D any](key Data[D], value D) Option {
 	return func(c config) config {
 		c.data = c.data.with(key.key, value)
+		return c
+	}
+}
+
+// WithManualStart has a machine wait for [Machine.Start]. Until then it can be read, snapshots,
+// [Machine.Wait] and [Machine.Subscribe] included, but no timeout runs and every change is
+// refused with [ErrNotStarted]; [Machine.Detach] and [Machine.Close] work.
+//
+// A new machine has not entered its initial state yet, which [Snapshot.Unstarted] tells. One that
+// is restored from such a snapshot waits for Start with or without this option. One that is
+// restored from any other snapshot has its timeouts wait.
+func WithManualStart() Option {
+	return func(c config) config {
+		c.manual = true
 		return c
 	}
 }

@@ -93,7 +93,8 @@ func (s *Snapshot[S]) checkVersion() string {
 // Restore returns a machine that continues where a snapshot was taken, in any process: in its
 // state, with its number and history (the newest, if [WithHistory] keeps fewer), with the
 // history states and the timeouts that ran. No guard or hook runs, and nothing is
-// written until the machine moves.
+// written until the machine moves. With [WithManualStart], and if the snapshot is of a machine
+// that was not started, it waits for [Machine.Start].
 //
 // Timeouts go by the wall clock across a restore. An overdue timeout fires at once, as any and
 // once, and before the first call of the machine; timeouts that had fired or were refused are
@@ -122,7 +123,14 @@ func Restore[S comparable](def *Definition[S], s Snapshot[S], opts ...Option) (*
 	if len(r.wrong) > 0 {
 		return nil, &SnapshotError{r.wrong}
 	}
-	m.resume()
+	switch {
+	case s.Unstarted:
+		m.awaitStart(notEntered)
+	case c.manual:
+		m.awaitStart(notResumed)
+	default:
+		m.resume()
+	}
 	return m, nil
 }
 
@@ -164,6 +172,9 @@ func (r *reader[Old, S]) machine(c config) *Machine[S] {
 	m.configure(c)
 	m.past = r.history(state, uint32(c.history))
 	m.state.Store(uint32(state))
+	if s := r.snapshot; s.Unstarted && (s.Number > 0 || len(s.History)+len(s.Timeouts)+len(s.HistoryStates) > 0 || state != r.start) {
+		r.wrong.add("unstarted: the machine has to be in %q, with number 0, and without history, timeouts and memory", label(r.states[r.start]))
+	}
 	pending, memory := r.timeouts(state), r.memory()
 	if r.stateful {
 		m.extras.memory, m.extras.timers.pending = memory, pending
@@ -231,11 +242,16 @@ func (r *reader[Old, S]) history(present graph.ID, limit uint32) history {
 func (r *reader[Old, S]) event(t Transition[Old]) uint16 {
 	i := slices.IndexFunc(r.events, func(e *event) bool { return e.name == t.Event })
 	switch {
-	case t.Forced && t.Event == "":
-		return forced
-	case t.Event == "":
+	case t.Start && (t.Number != 1 || !equal(t.From, t.To)):
+		r.wrong.add("history: transition %d, %q to %q, is no start", t.Number, label(t.From), label(t.To))
 		return 0
-	case i < 0 || t.Forced:
+	case t.Start && t.Event == "" && !t.Forced:
+		return entered
+	case t.Forced && t.Event == "" && !t.Start:
+		return forced
+	case t.Event == "" && !t.Forced && !t.Start:
+		return 0
+	case i < 0 || t.Forced || t.Start:
 		r.wrong.add("history: event %q is unknown", t.Event)
 		return 0
 	}
