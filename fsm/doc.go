@@ -57,7 +57,7 @@
 //   - [Machine.Transition] and [Fire] move the machine. [TransitionError] and [EventError]
 //     tell why it was refused.
 //   - [Machine.Snapshot] is a machine as JSON, [DecodeSnapshot] reads it, and [Restore] goes
-//     on from it in any process.
+//     on from it in any process. [Migrate] takes up the snapshot of an older definition.
 //   - [Machine.Wait] waits for a state. [Machine.Subscribe] follows all transitions.
 //   - The package fsmtest tests definitions of one's own.
 //

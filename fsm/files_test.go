@@ -16,7 +16,7 @@ import (
 // of its own layer and below; so a reader who goes down never has to come back up.
 var fileLayers = [][]string{
 	{"doc.go"},
-	{"call.go", "start.go", "new.go", "restore.go", "subscribe.go"},
+	{"call.go", "start.go", "new.go", "restore.go", "migrate.go", "subscribe.go"},
 	{"steps.go"},
 	{"value.go"},
 	{"machine.go", "option.go"},

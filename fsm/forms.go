@@ -10,7 +10,7 @@ import (
 // forms is the states of a definition in JSON. A definition computes it when a machine is
 // first written or restored.
 type forms struct {
-	ids   map[string]graph.ID // by JSON; the first state that has it
+	ids   map[string]graph.ID // by JSON, of the states that share it with no other
 	alike []string            // sentences about the states that JSON does not tell apart
 	// misread has, by the state that comes of decoding, another state whose JSON was decoded.
 	misread map[graph.ID]graph.ID
@@ -22,6 +22,7 @@ func (d *Definition[S]) jsonForms() *forms {
 		return f
 	}
 	f := &forms{ids: make(map[string]graph.ID, len(d.states)), misread: make(map[graph.ID]graph.ID)}
+	var shared []string
 	for i, s := range d.states {
 		data, err := json.Marshal(s)
 		if err != nil {
@@ -43,10 +44,14 @@ func (d *Definition[S]) jsonForms() *forms {
 		}
 		switch {
 		case taken:
+			shared = append(shared, string(data))
 			f.alike = append(f.alike, fmt.Sprintf("%q and %q are both %s in JSON", label(d.states[first]), label(s), data))
 		case wrong:
 			f.alike = append(f.alike, fmt.Sprintf("%q is %s in JSON, which is decoded as %q", label(s), data, label(d.states[other])))
 		}
+	}
+	for _, data := range shared {
+		delete(f.ids, data)
 	}
 	d.forms.Store(f)
 	return f

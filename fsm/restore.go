@@ -159,6 +159,12 @@ type reader[Old, S comparable] struct {
 	snapshot Snapshot[Old]
 	find     func(Old) (graph.ID, string) // the ID of a state, or a sentence that tells why there is none
 	wrong    problems
+
+	// Of a migration alone.
+	migrates bool // so all mistakes are collected
+	split    func(visit int) (id graph.ID, problem string, ok bool)
+	events   map[string]string
+	drop     func(PendingTimeout[Old]) bool
 }
 
 // machine reads all of the snapshot, with the newest entries of the history up to the limit.
@@ -167,7 +173,10 @@ func (r *reader[Old, S]) machine(c config) *Machine[S] {
 	if problem := r.snapshot.checkVersion(); problem != "" {
 		r.wrong.add("%s", problem)
 	}
-	state := r.leaf("state", r.snapshot.State)
+	state := r.start
+	if !r.migrates || !r.snapshot.Unstarted {
+		state = r.place("state", len(r.snapshot.History), r.snapshot.State)
+	}
 	m := &Machine[S]{def: r.Definition, since: r.time("since", r.snapshot.Since)}
 	m.configure(c)
 	m.past = r.history(state, uint32(c.history))
@@ -194,8 +203,31 @@ func (r *reader[Old, S]) id(what string, s Old) (id graph.ID, ok bool) {
 // leaf is the ID of a state that a machine can be in.
 func (r *reader[Old, S]) leaf(what string, s Old) graph.ID {
 	id, ok := r.id(what, s)
-	if ok && !r.graph.IsLeaf(id) {
+	if ok {
+		r.checkLeaf(what, id)
+	}
+	return id
+}
+
+func (r *reader[Old, S]) checkLeaf(what string, id graph.ID) {
+	if !r.graph.IsLeaf(id) {
 		r.wrong.add("%s: no machine can be in %q itself", what, label(r.states[id]))
+	}
+}
+
+// place is the leaf of one state in the history, or at its end of the present state.
+func (r *reader[Old, S]) place(what string, visit int, s Old) graph.ID {
+	if r.split == nil {
+		return r.leaf(what, s)
+	}
+	id, problem, ok := r.split(visit)
+	switch {
+	case !ok:
+		return r.leaf(what, s)
+	case problem != "":
+		r.wrong.add("%s: %s", what, problem)
+	default:
+		r.checkLeaf(what, id)
 	}
 	return id
 }
@@ -219,28 +251,36 @@ func (r *reader[Old, S]) history(present graph.ID, limit uint32) history {
 	before := len(r.wrong)
 	first := number - uint64(len(past)) + 1
 	read.count = first - 1
+	from := present
 	for i, t := range past {
+		if i == 0 {
+			from = r.place("history", 0, t.From)
+		}
 		next, to := r.snapshot.State, present
 		if i+1 < len(past) {
 			next = past[i+1].From
-			to, _ = r.find(next) // a mistake is found with the next entry
+			to = r.place("history", i+1, next)
 		}
-		e := entry{at: r.time("history", t.At), from: r.leaf("history", t.From), to: to, event: r.event(t)}
+		e := entry{at: r.time("history", t.At), from: from, to: to, event: r.event(t)}
 		if t.Number != first+uint64(i) || !equal(t.To, next) {
 			r.wrong.add("history: transition %d, %q to %q, does not lead to what follows", t.Number, label(t.From), label(t.To))
 		}
-		if len(r.wrong) > before {
+		if len(r.wrong) > before && !r.migrates {
 			return read
 		}
 		read.count++
 		read.add(e, t.Cause)
+		from = to
 	}
 	return read
 }
 
 // event is the number of a transition's event.
 func (r *reader[Old, S]) event(t Transition[Old]) uint16 {
-	i := slices.IndexFunc(r.events, func(e *event) bool { return e.name == t.Event })
+	if name, listed := r.events[t.Event]; listed && t.Event != "" {
+		t.Event = name
+	}
+	i := slices.IndexFunc(r.Definition.events, func(e *event) bool { return e.name == t.Event })
 	switch {
 	case t.Start && (t.Number != 1 || !equal(t.From, t.To)):
 		r.wrong.add("history: transition %d, %q to %q, is no start", t.Number, label(t.From), label(t.To))
@@ -260,39 +300,61 @@ func (r *reader[Old, S]) event(t Transition[Old]) uint16 {
 
 // timeouts reads the timeouts that run.
 func (r *reader[Old, S]) timeouts(present graph.ID) (all []pendingTimeout) {
-	before := len(r.wrong)
 	for _, p := range r.snapshot.Timeouts {
-		state, known := r.id("timeouts", p.State)
-		to, also := r.id("timeouts", p.To)
-		i := slices.IndexFunc(r.Definition.timeouts, func(t timeout[S]) bool { return t.id == state && t.to == r.states[to] })
+		i, problem := r.timeout(p, present)
 		switch {
-		case !known || !also:
-		case i < 0:
-			r.wrong.add("timeouts: there is none of %q to %q", label(p.State), label(p.To))
-		case !r.graph.Within(present, state):
-			r.wrong.add("timeouts: that of %q to %q cannot run in %q", label(p.State), label(p.To), label(r.snapshot.State))
-		case slices.ContainsFunc(all, func(o pendingTimeout) bool { return o.timeout == uint16(i) }):
-			r.wrong.add("timeouts: that of %q to %q is there more than once", label(p.State), label(p.To))
-		default:
-			all = append(all, pendingTimeout{timeout: uint16(i), deadline: r.time("timeouts", p.Due)})
+		case problem != "" && r.drop != nil && r.drop(p):
+			continue
+		case problem == "" && slices.ContainsFunc(all, func(o pendingTimeout) bool { return o.timeout == i }):
+			problem = fmt.Sprintf("that of %q to %q is there more than once", label(p.State), label(p.To))
 		}
-		if len(r.wrong) > before {
-			break
+		before := len(r.wrong)
+		if problem != "" {
+			r.wrong.add("timeouts: %s", problem)
+		}
+		all = append(all, pendingTimeout{timeout: i, deadline: r.time("timeouts", p.Due)})
+		if len(r.wrong) > before && !r.migrates {
+			return nil
 		}
 	}
 	return all
 }
 
+// timeout is the place of a timeout in the definition, or a sentence that tells why it cannot run.
+func (r *reader[Old, S]) timeout(p PendingTimeout[Old], present graph.ID) (place uint16, problem string) {
+	state := present
+	if r.split == nil || !equal(p.State, r.snapshot.State) {
+		if state, problem = r.find(p.State); problem != "" {
+			return 0, problem
+		}
+	}
+	to, problem := r.find(p.To)
+	if problem != "" {
+		return 0, problem
+	}
+	i := slices.IndexFunc(r.Definition.timeouts, func(t timeout[S]) bool { return t.id == state && t.to == r.states[to] })
+	switch {
+	case i < 0:
+		return 0, fmt.Sprintf("there is none of %q to %q", label(r.states[state]), label(r.states[to]))
+	case !r.graph.Within(present, state):
+		return 0, fmt.Sprintf("that of %q to %q cannot run in %q", label(r.states[state]), label(r.states[to]), label(r.states[present]))
+	}
+	return uint16(i), ""
+}
+
 // memory reads the history states.
 func (r *reader[Old, S]) memory() []graph.ID {
-	before, memory := len(r.wrong), r.graph.Forget()
+	memory := r.graph.Forget()
 	for _, h := range r.snapshot.HistoryStates {
-		state, _ := r.id("history states", h.Parent)
-		last := r.leaf("history states", h.Last)
+		before := len(r.wrong)
+		state, known := r.id("history states", h.Parent)
 		at := slices.Index(r.graph.Remembered, state)
+		if r.migrates && known && at < 0 {
+			continue // nothing leads back there
+		}
+		last := r.leaf("history states", h.Last)
 		switch {
 		case len(r.wrong) > before:
-			return nil
 		case at < 0:
 			r.wrong.add("history states: %q has none", label(h.Parent))
 		case !r.graph.Within(last, state):
@@ -301,6 +363,9 @@ func (r *reader[Old, S]) memory() []graph.ID {
 			r.wrong.add("history states: %q is there more than once", label(h.Parent))
 		default:
 			memory[at] = last
+		}
+		if len(r.wrong) > before && !r.migrates {
+			return nil
 		}
 	}
 	return memory
