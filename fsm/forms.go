@@ -12,7 +12,7 @@ import (
 type forms struct {
 	ids   map[string]graph.ID // by JSON, of the states that share it with no other
 	alike []string            // sentences about the states that JSON does not tell apart
-	// misread has, by the state that comes of decoding, another state whose JSON was decoded.
+	// misread maps a decoded state to another state with JSON that decodes to it.
 	misread map[graph.ID]graph.ID
 }
 

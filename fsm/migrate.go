@@ -29,8 +29,8 @@ type Migration[Old, S comparable] struct {
 // Migrate makes a snapshot of a definition from one of an older definition, for [Restore]. Old is the
 // type of the older states, or string if that type no longer knows them; see [DecodeSnapshot].
 //
-// States and Split do not apply to a snapshot whose Table is that of def, so that a program can
-// migrate every snapshot that it loads. The history keeps transitions along edges that are gone.
+// A program may migrate every snapshot that it loads: States and Split do not apply to a
+// snapshot with the Table of def. The history keeps transitions along edges that are gone.
 // The memory of a history state that is gone is dropped. A machine that has not been started is
 // in the initial state of def.
 //

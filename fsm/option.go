@@ -78,9 +78,9 @@ func WithData[D any](key Data[D], value D) Option {
 // [Machine.Wait] and [Machine.Subscribe] included, but no timeout runs and every change is
 // refused with [ErrNotStarted]; [Machine.Detach] and [Machine.Close] work.
 //
-// A new machine has not entered its initial state yet, which [Snapshot.Unstarted] tells. One that
-// is restored from such a snapshot waits for Start with or without this option. One that is
-// restored from any other snapshot has its timeouts wait.
+// A new machine has not entered its initial state yet: its snapshots have [Snapshot.Unstarted]
+// set, and a machine restored from them waits for Start with or without this option. With this
+// option, a machine restored from any other snapshot waits with its timeouts.
 func WithManualStart() Option {
 	return func(c config) config {
 		c.manual = true

@@ -18,10 +18,10 @@ const maxSnapshot = 1 << 20
 // DecodeSnapshot reads the JSON of a snapshot: the value that a machine with a writer has
 // stored. S may be the states' own type, or another type with the same JSON, such as string.
 //
-// It fails with a *[SnapshotError] for more than 1 MiB, for what is no single JSON object with
-// a state, a since and a number, and for a newer version than this package knows. An entry of
-// the history, the timeouts or the memory has to be complete as well. Other fields are skipped,
-// so a value may have more than the snapshot; of a field that is given twice the last counts.
+// It fails with a *[SnapshotError] for more than 1 MiB, for a newer version than this package
+// knows, and unless data is one JSON object with the fields state, since and number. Entries of
+// the history, the timeouts and the memory have to be complete as well. Other fields are
+// skipped: a value may hold more than the snapshot. If a field is given twice, the last counts.
 //
 // It does not know the table: [Restore] checks the states.
 func DecodeSnapshot[S comparable](data []byte) (Snapshot[S], error) {
@@ -157,7 +157,7 @@ func (d *Definition[S]) decoded(s S) (graph.ID, string) {
 type reader[Old, S comparable] struct {
 	*Definition[S]
 	snapshot Snapshot[Old]
-	find     func(Old) (graph.ID, string) // the ID of a state, or a sentence that tells why there is none
+	find     func(Old) (graph.ID, string) // the ID of a state, or why there is none
 	wrong    problems
 
 	// Of a migration alone.

@@ -16,8 +16,8 @@ import (
 // from then. If Start fails before the commit, the machine has not been started, and Start may
 // be called again.
 //
-// On a machine from [Restore] whose initial state was entered before, Start has the timeouts
-// run, those that are overdue at once, and does no more.
+// If the machine is from [Restore] and had entered its initial state, Start only starts the
+// timeouts. Overdue timeouts fire at once.
 //
 // It fails with a *[TransitionError], around [ErrStarted] if the machine is started already.
 func (m *Machine[S]) Start(ctx context.Context) error { return m.StartWithCause(ctx, "") }
