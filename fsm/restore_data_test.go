@@ -306,3 +306,21 @@ func FuzzRestoreAny(f *testing.F) {
 		}
 	})
 }
+
+// Define panics, as a map does, if a state in the value of an interface cannot be hashed.
+func TestDefinePanicsForAStateThatCannotBeHashed(t *testing.T) {
+	wrong := any([]int{1})
+	for name, define := range map[string]func() (*fsm.Definition[any], error){
+		"target": func() (*fsm.Definition[any], error) { return fsm.Define[any]("a", fsm.Table[any]{"a": {wrong}}) },
+		"rule":   func() (*fsm.Definition[any], error) { return anyStates.With(fsm.Self(wrong)) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: no panic", name)
+				}
+			}()
+			_, _ = define()
+		}()
+	}
+}
