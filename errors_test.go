@@ -256,6 +256,14 @@ func tellOfMachines(t *told) {
 	t.is("rules with faults", err)
 	t.panics("a machine without a definition", func() { fsm.New[State](nil) })
 	t.panics("an option that breaks a rule", func() { fsm.New(def, fsm.WithHistory(-1)) })
+	t.is("a second start", m.Start(ctx), fsm.ErrStarted)
+	t.is("a transition before Start", fsm.New(def, fsm.WithManualStart()).Transition(ctx, Starting), fsm.ErrNotStarted)
+	_, err = fsm.DecodeSnapshot[State]([]byte("{}"))
+	t.is("an object that is no snapshot", err)
+	_, err = fsm.Restore(def, fsm.Snapshot[State]{State: "nowhere", Since: time.Now()})
+	t.is("a snapshot with an unknown state", err)
+	_, err = fsm.Migrate(def, fsm.Snapshot[string]{State: "waiting", Since: time.Now()}, fsm.Migration[string, State]{States: map[string]State{"gone": "nowhere"}})
+	t.is("a migration with faults", err)
 	if err := m.Close(ctx); err != nil {
 		t.Error(err)
 	}

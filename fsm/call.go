@@ -146,6 +146,9 @@ func (m *Machine[S]) PermittedEvents(ctx context.Context) (names []string, err e
 	ask := func() error {
 		h := m.newHookContext(ctx)
 		defer h.over.Store(true)
+		if m.start != started {
+			return ErrNotStarted
+		}
 		if err := m.writerErr(); err != nil {
 			return err
 		}
@@ -178,7 +181,7 @@ func (m *Machine[S]) Detach(ctx context.Context) error {
 			return ErrAttached
 		}
 		m.extras.writer = nil
-		m.plain = m.def.plain && !m.closed
+		m.plain = m.def.plain && !m.closed && m.start == started
 		return nil
 	})
 	if err != nil {
@@ -355,7 +358,7 @@ func (m *Machine[S]) begin() {
 // expireOne carries out one timeout that is due, and the changes that its hooks have queued.
 // It has the turn and the mutex.
 func (m *Machine[S]) expireOne(now time.Time) bool {
-	if m.closed {
+	if m.closed || m.start != started {
 		return false
 	}
 	timers := &m.extras.timers

@@ -22,8 +22,8 @@ func (c *compiler[S]) handleEvents() {
 			all = append(all, &usedRule[S]{&rule, false})
 		}
 	}
-	if len(c.events) >= forced {
-		c.found.add("%d events, more than %d", len(c.events), forced-1)
+	if len(c.events) >= entered {
+		c.found.add("%d events, more than %d", len(c.events), entered-1)
 		return
 	}
 	for i, e := range c.events {

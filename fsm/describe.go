@@ -71,7 +71,7 @@ func (d *Definition[S]) Edges() []Edge[S] {
 // Guards returns the names of the guards of a transition from one state to another, as
 // [Edge] has them. It returns none if there is no such edge.
 func (d *Definition[S]) Guards(from, to S) []string {
-	id, known := d.ids[from]
+	id, known := d.find(from)
 	if !known {
 		return nil
 	}
@@ -114,7 +114,7 @@ func (d *Definition[S]) Reactions() []Reaction[S] {
 // ReactionsIn returns the rules for events in one state. For a parent these are the rules
 // that hold in all children without rules of their own.
 func (d *Definition[S]) ReactionsIn(state S) []Reaction[S] {
-	id, known := d.ids[state]
+	id, known := d.find(state)
 	if !known {
 		return nil
 	}

@@ -50,14 +50,14 @@
 //   - [Guard] and [GuardEdge] may refuse a transition, and so may [Before]. [OnExit],
 //     [OnEdge], [OnEntry] and [After] run once the machine has moved, [Finally] whatever the
 //     result. [Self] and [Reenter] add edges from a state to itself. [Final] checks the ends.
-//   - [New] makes a [Machine]. Its options are [WithWriter], [WithData], [WithHistory] and
-//     [WithQueue].
+//   - [New] makes a [Machine]. Its options are [WithWriter], [WithData], [WithHistory],
+//     [WithQueue] and [WithManualStart], after which [Machine.Start] enters the initial state.
 //   - [Writer] stores the machine's value: a lease, or anything that can save a value.
 //     [Encode] makes the value. [Data] gives guards and hooks the data of one machine.
 //   - [Machine.Transition] and [Fire] move the machine. [TransitionError] and [EventError]
 //     tell why it was refused.
 //   - [Machine.Snapshot] is a machine as JSON, [DecodeSnapshot] reads it, and [Restore] goes
-//     on from it in any process.
+//     on from it in any process. [Migrate] takes up the snapshot of an older definition.
 //   - [Machine.Wait] waits for a state. [Machine.Subscribe] follows all transitions.
 //   - The package fsmtest tests definitions of one's own.
 //

@@ -29,6 +29,11 @@ var (
 	ErrQueueFull = errors.New("queue is full")
 	// ErrSlowSubscriber: a subscriber did not keep up and its buffer was full.
 	ErrSlowSubscriber = errors.New("subscriber fell behind")
+	// ErrNotStarted: the machine waits for [Machine.Start].
+	ErrNotStarted = errors.New("machine not started: call Start")
+	// ErrStarted: [Machine.Start] was called before, or the machine was made without
+	// [WithManualStart].
+	ErrStarted = errors.New("machine started already")
 	// ErrClosed: the machine was closed.
 	ErrClosed = errors.New("machine closed")
 	// ErrAttached: the machine's writer still works, so the machine stays on it.

@@ -154,6 +154,30 @@ func (in *interpreter) reset() {
 	}
 }
 
+// start enters the initial state, and adds it to the path if it has a cause.
+func (in *interpreter) start(cause string) string {
+	in.running = nil
+	entries := slices.Clone(in.order().Lineage(in.state))
+	slices.Reverse(entries)
+	for _, s := range entries {
+		if err := in.run(fmt.Sprint("guard ", s)); err != nil {
+			return in.finally(panickedOr(err, "vetoed"))
+		}
+	}
+	if err := in.run("before"); err != nil {
+		return in.finally(panickedOr(err, "vetoed"))
+	}
+	var hooks []string
+	for _, s := range entries {
+		in.startTimeouts(s)
+		hooks = append(hooks, fmt.Sprint("enter ", s))
+	}
+	if cause != "" {
+		in.path = append(in.path, fmt.Sprint(in.state, ">", in.state, " "))
+	}
+	return in.finally(in.runHooks(append(hooks, "after")))
+}
+
 // fire fires an event and returns the outcome.
 func (in *interpreter) fire(event string) string {
 	rules := in.rules(event)

@@ -17,6 +17,7 @@ type Machine[S comparable] struct {
 	state  atomic.Uint32 // ID of the state; after construction written by commit alone
 	plain  bool          // the definition is plain, and there is no writer; false once closed
 	closed bool          // changed and read with turn.mu locked, as is the queue
+	start  startState    // changed and read as what follows turn
 	turn   turn
 	// The rest changes under both the turn and turn.mu, and may be read under either. (Close
 	// changes plain under turn.mu alone.)
@@ -36,6 +37,15 @@ type extras[S comparable] struct {
 	timers   timers
 	watchers watchers[S] // changed and read with turn.mu locked
 }
+
+// startState tells what a machine of [WithManualStart] waits for.
+type startState uint8
+
+const (
+	started    startState = iota
+	notEntered            // Start enters the initial state
+	notResumed            // Start has the timeouts run
+)
 
 // change is one call of a machine under way. It begins as a request; perform adds the edge
 // that it takes, the transition that it makes and the run-time state that it leaves.
@@ -68,13 +78,17 @@ const (
 	byTarget changeKind = iota // Transition, and a timeout
 	byEvent                    // Fire
 	byReset                    // Reset
+	byStart                    // Start of a machine that has not entered its initial state
 )
 
 // isSelf reports whether the transition is one of a Self rule.
 func (c *change[S]) isSelf() bool { return c.edge != nil && c.edge.Kind == graph.Self }
 
-// moves reports whether the change has a transition to commit.
-func (c *change[S]) moves() bool { return c.edge != nil || c.kind == byReset }
+// moves reports whether the change has something to commit.
+func (c *change[S]) moves() bool { return c.edge != nil || c.kind >= byReset }
+
+// counts reports whether the change is a transition in the history.
+func (c *change[S]) counts() bool { return c.kind != byStart || c.cause != "" }
 
 // queue holds the changes that user code has called for on its own machine; see
 // [WithQueue]. It is touched with the machine's mutex locked.

@@ -42,6 +42,7 @@ type config struct {
 	data        *dataset
 	queue       int
 	queueFailed func(context.Context, error)
+	manual      bool
 }
 
 func configured(opts []Option) config {
@@ -69,6 +70,20 @@ func WithWriter(w Writer) Option {
 func WithData[D any](key Data[D], value D) Option {
 	return func(c config) config {
 		c.data = c.data.with(key.key, value)
+		return c
+	}
+}
+
+// WithManualStart has a machine wait for [Machine.Start]. Until then it can be read, snapshots,
+// [Machine.Wait] and [Machine.Subscribe] included, but no timeout runs and every change is
+// refused with [ErrNotStarted]; [Machine.Detach] and [Machine.Close] work.
+//
+// A new machine has not entered its initial state yet: its snapshots have [Snapshot.Unstarted]
+// set, and a machine restored from them waits for Start with or without this option. With this
+// option, a machine restored from any other snapshot waits with its timeouts.
+func WithManualStart() Option {
+	return func(c config) config {
+		c.manual = true
 		return c
 	}
 }
@@ -109,8 +124,8 @@ func WithQueue(limit int, failed func(context.Context, error)) Option {
 }
 
 // Accepts returns an *[OptionError] if [New] would refuse the options: data that the
-// definition [Requires] is missing, there is more than one writer, or both the writer and the
-// definition make the value.
+// definition [Requires] is missing, there is more than one writer, both the writer and the
+// definition make the value, or neither does and JSON does not tell all states apart.
 func (d *Definition[S]) Accepts(opts ...Option) error { return d.check(configured(opts)) }
 
 func (d *Definition[S]) check(c config) error {
@@ -123,8 +138,14 @@ func (d *Definition[S]) check(c config) error {
 	if c.writers > 1 {
 		found.add("%d writers, a machine has one", c.writers)
 	}
-	if _, encodes := c.writer.(SnapshotEncoder[S]); encodes && d.encode != nil {
+	_, encodes := c.writer.(SnapshotEncoder[S])
+	if encodes && d.encode != nil {
 		found.add("the writer makes the value itself, and the definition has an Encode rule")
+	}
+	if c.writer != nil && !encodes && d.encode == nil {
+		for _, alike := range d.jsonForms().alike {
+			found.add("%s: give them distinct JSON, or the definition an Encode rule", alike)
+		}
 	}
 	if len(found) > 0 {
 		return &OptionError{Problems: found}

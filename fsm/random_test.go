@@ -221,8 +221,30 @@ func TestMachineAgreesWithInterpreter(t *testing.T) {
 			if rapid.Bool().Draw(rt, "lease") {
 				c.opts = append(c.opts, fsm.WithWriter(newLease()))
 			}
-			c.m = fsm.New(c.def, c.opts...)
+			manual := rapid.Bool().Draw(rt, "manual start")
+			if manual {
+				c.m = fsm.New(c.def, append(slices.Clone(c.opts), fsm.WithManualStart())...)
+			} else {
+				c.m = fsm.New(c.def, c.opts...)
+			}
 			defer func() { _ = c.m.Close(context.Background()) }()
+			for manual {
+				if rapid.Bool().Draw(rt, "restored before the start") {
+					c.restore()
+				}
+				u.begin(rapid.Int().Draw(rt, "seed"))
+				c.in.ran = nil
+				cause := rapid.SampledFrom([]string{"", "start"}).Draw(rt, "cause")
+				got, want := outcomeOfCall(func() error { return c.m.StartWithCause(context.Background(), cause) }), c.in.start(cause)
+				if diff := cmp.Diff(c.in.ran, u.lines()); diff != "" || got != want {
+					rt.Fatalf("start: got %s, want %s; ran (-want +got):\n%s", got, want, diff)
+				}
+				wantSamePath(rt, c.in, c.m)
+				wantSameTimeoutsAndMemory(rt, c.in, c.m)
+				if manual = c.m.Snapshot().Unstarted; manual && rapid.Bool().Draw(rt, "give up") {
+					return
+				}
+			}
 			for range rapid.IntRange(1, 30).Draw(rt, "calls") {
 				u.begin(rapid.Int().Draw(rt, "seed"))
 				c.in.ran = nil
@@ -289,7 +311,12 @@ func (c *comparison) restore() {
 	if err != nil {
 		c.rt.Fatal(err)
 	}
-	if c.m, err = fsm.Restore(c.def, s, c.opts...); err != nil {
+	if s.Unstarted || rapid.Bool().Draw(c.rt, "restored at once") {
+		c.m, err = fsm.Restore(c.def, s, c.opts...)
+	} else if c.m, err = fsm.Restore(c.def, s, append(slices.Clone(c.opts), fsm.WithManualStart())...); err == nil {
+		err = c.m.Start(context.Background())
+	}
+	if err != nil {
 		c.rt.Fatal(err)
 	}
 }

@@ -14,6 +14,11 @@ import (
 // mutex open.
 func (m *Machine[S]) perform(ctx *hookContext, c *change[S]) (err error) {
 	c.entry = entry{at: now(), from: m.id(), to: m.id()}
+	if m.start != started || c.kind == byStart {
+		if done, err := m.checkStart(c); done {
+			return err
+		}
+	}
 	if len(m.def.finally) == 0 || c.kind == byReset {
 		return m.steps(ctx, c)
 	}
@@ -31,6 +36,32 @@ func (m *Machine[S]) perform(ctx *hookContext, c *change[S]) (err error) {
 		}
 	}()
 	return m.steps(ctx, c)
+}
+
+// checkStart refuses a change of a machine that is not started, and a second start. It starts
+// the timeouts of a restored machine. It reports whether that was all.
+func (m *Machine[S]) checkStart(c *change[S]) (done bool, err error) {
+	switch {
+	case c.kind != byStart:
+		return true, m.refusal(c, PhaseTurn, ErrNotStarted)
+	case m.start == started:
+		return true, m.refusal(c, PhaseTurn, ErrStarted)
+	case m.start == notEntered:
+		return false, nil
+	}
+	if err := m.writerErr(); err != nil {
+		return true, m.refusal(c, PhaseEnded, err)
+	}
+	m.turn.mu.Lock()
+	defer m.turn.mu.Unlock()
+	m.begun()
+	m.armTimers()
+	return true, nil
+}
+
+// begun makes the machine a started one. It needs the turn and the mutex.
+func (m *Machine[S]) begun() {
+	m.start, m.plain = started, m.def.plain && m.extras.writer == nil && !m.closed
 }
 
 // steps makes a change: steps 2 to 9 of [Machine.Transition], in this order (9 is deferred).
@@ -56,7 +87,18 @@ func (m *Machine[S]) steps(ctx *hookContext, c *change[S]) error {
 			return err
 		}
 	case byReset:
-		m.leadToInitial(c)
+		m.leadToInitial(c, forced, m.past.count+1)
+	case byStart:
+		number := uint64(0)
+		if c.counts() {
+			number = m.past.count + 1
+		}
+		m.leadToInitial(c, entered, number)
+		for g := range m.def.graph.Guards(new(graph.Edge[hook[S]]), c.route) {
+			if err := g.Check(ctx, c.t); err != nil {
+				return m.refusal(c, PhaseGuard, &GuardError{Name: g.Name, Err: err})
+			}
+		}
 	}
 
 	// 5. The before hooks.
@@ -77,7 +119,7 @@ func (m *Machine[S]) steps(ctx *hookContext, c *change[S]) error {
 		if err != nil {
 			return m.refusal(c, PhaseWrite, fmt.Errorf("write: %w", err))
 		}
-		if watched {
+		if watched && c.counts() {
 			// 9. The watchers are told, also if a hook panics. A watcher that begins after
 			// the commit sees the new state anyway.
 			defer m.tell(c)
@@ -173,11 +215,11 @@ func (m *Machine[S]) lead(c *change[S], edge *graph.Edge[hook[S]]) {
 	m.describe(c, m.past.count+1)
 }
 
-// leadToInitial has a reset lead to the initial state, past everything.
-func (m *Machine[S]) leadToInitial(c *change[S]) {
+// leadToInitial has a reset or a start lead to the initial state, without an edge.
+func (m *Machine[S]) leadToInitial(c *change[S], event uint16, number uint64) {
 	c.route = graph.Route{Leaf: m.def.start, Goal: m.def.start, Domain: graph.None}
-	c.entry.event = forced
-	m.describe(c, m.past.count+1)
+	c.entry.event = event
+	m.describe(c, number)
 }
 
 // leadNowhere has a change lead nowhere.
@@ -198,7 +240,7 @@ func (m *Machine[S]) describe(c *change[S], number uint64) {
 // advance finds the memory and the timeouts after the transition.
 func (m *Machine[S]) advance(ctx *hookContext, c *change[S]) {
 	g := m.def.graph
-	if c.kind == byReset {
+	if c.kind >= byReset {
 		c.memory = g.Forget()
 	} else {
 		c.memory = g.Update(m.extras.memory, c.from, c.route.Domain)
@@ -249,7 +291,14 @@ func (m *Machine[S]) write(ctx *hookContext, c *change[S]) (watched bool, err er
 func (m *Machine[S]) publish(c *change[S]) (watched bool) {
 	m.turn.mu.Lock()
 	defer m.turn.mu.Unlock()
-	m.commit(c.entry, c.cause, c.isSelf())
+	if c.counts() {
+		m.commit(c.entry, c.cause, c.isSelf())
+	} else {
+		m.since = c.at
+	}
+	if c.kind == byStart {
+		m.begun()
+	}
 	if m.def.stateful {
 		m.extras.memory, m.extras.timers.pending = c.memory, c.pending
 		m.armTimers()
@@ -259,7 +308,7 @@ func (m *Machine[S]) publish(c *change[S]) (watched bool) {
 
 // armTimers sets the timer for the next timeout. The mutex is locked.
 func (m *Machine[S]) armTimers() {
-	if m.closed {
+	if m.closed || m.start != started {
 		m.extras.timers.disarm()
 	} else {
 		m.extras.timers.arm()
@@ -299,7 +348,7 @@ func (m *Machine[S]) runHooks(ctx *hookContext, c *change[S]) (first Phase, err 
 			note(PhaseEdge, act(ctx, c.t, c.arg))
 		}
 	}
-	if c.edge != nil {
+	if c.edge != nil || c.kind == byStart {
 		for s := range g.Down(c.route.Domain, c.route.Leaf) {
 			for _, run := range g.Nodes[s].Entry {
 				note(PhaseEntry, run(ctx, c.t))

@@ -31,7 +31,7 @@ func (m *Machine[S]) wait(ctx context.Context, states []S) (S, error) {
 	}
 	w := &waiter[S]{met: make(chan S, 1), over: make(chan error, 1)}
 	for _, s := range states {
-		id, known := m.def.ids[s]
+		id, known := m.def.find(s)
 		if !known || m.def.graph.IsHistory(id) {
 			return none, fmt.Errorf("%q: %w", label(s), ErrUnknownState)
 		}

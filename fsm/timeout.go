@@ -22,7 +22,8 @@ import (
 // has ended), the machine stays, [OnTimeoutError] is told, and the timeout is over until
 // the state is entered again. After the loss of a lease other timeouts run on; on a
 // detached machine they move it without writing. [Machine.Reset] ends all timeouts and
-// starts those of the initial state. [New] starts those as well.
+// starts those of the initial state. [New] starts those as well, or [Machine.Start]
+// for a machine of [WithManualStart].
 //
 // The context of its guards and hooks has no deadline and ends when [Machine.Close] is
 // called. They run on a goroutine that lasts as long as they do, or, for an overdue
@@ -41,8 +42,8 @@ func Timeout[S comparable](state S, after time.Duration, to S) Rule[S] {
 }
 
 // TimeoutFunc is a [Timeout] with a variable duration. after is called whenever the state
-// is about to be entered, after the before hooks; [New] and [Machine.Reset] call it as
-// well. A duration of zero or less is due at once. name stands for the duration in causes
+// is about to be entered, after the before hooks; [New], or [Machine.Start], and
+// [Machine.Reset] call it as well. A duration of zero or less is due at once. name stands for the duration in causes
 // and drawings. after must not change the machine.
 func TimeoutFunc[S comparable](state S, name string, after func(context.Context, Transition[S]) time.Duration, to S) Rule[S] {
 	return Rule[S]{timeoutRule[S]{state: state, to: to, name: name, variable: true, afterFunc: after}}

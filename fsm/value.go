@@ -28,6 +28,7 @@ func (m *Machine[S]) Snapshot() Snapshot[S] {
 		Number:  m.past.count,
 		History: m.transitions(),
 	}
+	s.Unstarted = m.start == notEntered
 	if m.extras != nil {
 		m.def.addRunTimeState(&s, m.extras.memory, m.extras.timers.pending)
 	}
@@ -36,13 +37,16 @@ func (m *Machine[S]) Snapshot() Snapshot[S] {
 
 // snapshotAfter returns the machine as it will be once c is committed. It needs the turn.
 func (m *Machine[S]) snapshotAfter(c *change[S]) Snapshot[S] {
-	past := append(m.transitions(), c.t)
+	past, number := m.transitions(), m.past.count
+	if c.counts() {
+		past, number = append(past, c.t), c.t.Number
+	}
 	s := Snapshot[S]{
 		Version: snapshotVersion,
 		Table:   m.def.fingerprint,
 		State:   c.t.To,
 		Since:   c.t.At,
-		Number:  c.t.Number,
+		Number:  number,
 		History: past[max(0, len(past)-int(m.past.limit)):],
 	}
 	if c.isSelf() {
@@ -98,8 +102,9 @@ func (d *Definition[S]) transition(e entry, number uint64, cause string) Transit
 		At:     moment(e.at),
 		Cause:  cause,
 		Forced: e.event == forced,
+		Start:  e.event == entered,
 	}
-	if e.event > 0 && !t.Forced {
+	if e.event > 0 && e.event < entered {
 		t.Event = d.events[e.event-1].name
 	}
 	return t

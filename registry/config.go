@@ -50,7 +50,7 @@ type Config[S comparable, P any] struct {
 	Reclaim Reclaim
 
 	// MachineOptions are options of the machine: [fsm.WithQueue], [fsm.WithHistory],
-	// [fsm.WithData]. [fsm.WithWriter] is refused, because the registry is the machine's writer.
+	// [fsm.WithData], [fsm.WithManualStart]. [fsm.WithWriter] is refused, because the registry is the machine's writer.
 	MachineOptions []fsm.Option
 	// LivenessOnly makes heartbeats renew the record without a value, for large fleets. Readers
 	// then derive [Record.Heartbeat] from the time left, and [Status.Heartbeat] does not advance.

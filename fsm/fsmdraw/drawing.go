@@ -80,7 +80,7 @@ func newDrawing[S comparable](def *fsm.Definition[S], marks []Mark[S]) *drawing 
 		for _, t := range m.taken {
 			from, known := ids[t.From]
 			to, also := ids[t.To]
-			if known && also && !t.Forced && !d.nodes[from].history && !d.nodes[to].history {
+			if known && also && !t.Forced && !t.Start && !d.nodes[from].history && !d.nodes[to].history {
 				d.take(from, to)
 			}
 		}
