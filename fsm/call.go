@@ -152,12 +152,9 @@ func (m *Machine[S]) PermittedEvents(ctx context.Context) (names []string, err e
 		names = m.permittedEvents(h)
 		return nil
 	}
-	m.turn.mu.Lock()
-	if m.turn.taken && m.turn.within(ctx) {
-		m.turn.mu.Unlock()
+	if m.turn.within(ctx) {
 		err = ask()
 	} else {
-		m.turn.mu.Unlock()
 		err = m.inTurn(ctx, func() error { return m.turn.open(ask) })
 	}
 	if err != nil {
@@ -203,7 +200,7 @@ func (m *Machine[S]) Close(ctx context.Context) error {
 			m.extras.timers.interrupt(ErrClosed)
 		}
 	}
-	if err := m.turn.claim(ctx); err != nil {
+	if err := m.claim(ctx); err != nil {
 		return wrapped("close", err)
 	}
 	x := m.extras
@@ -217,22 +214,19 @@ func (m *Machine[S]) Close(ctx context.Context) error {
 // call makes a change that may have to wait, be refused or take time: steps 1 and 11, and all
 // between by perform. The mutex is locked when call is called, and open when it returns.
 func (m *Machine[S]) call(ctx context.Context, c *change[S]) error {
-	// A call from user code of the change in progress is queued. (The mutex has been locked
-	// since the check, so that change cannot end before this one is queued.)
-	if m.turn.taken && m.turn.within(ctx) {
+	// 1. The turn. A call from user code of the change in progress is queued: the mutex is
+	// locked, so that change cannot end before this one is queued.
+	switch err := m.turn.claim(ctx); {
+	case err == ErrReentrant:
 		defer m.turn.mu.Unlock()
-		err := ErrReentrant
 		if m.extras.queue != nil {
 			err = m.extras.queue.add(ctx, c)
 		}
-		if err != nil {
-			return m.refusal(c, PhaseTurn, err)
+		if err == nil {
+			return nil
 		}
-		return nil
-	}
-
-	// 1. The turn.
-	if err := m.turn.claim(ctx); err != nil {
+		return m.refusal(c, PhaseTurn, err)
+	case err != nil:
 		return m.refusal(c, PhaseTurn, err)
 	}
 	defer m.leave()
@@ -253,13 +247,23 @@ func (m *Machine[S]) call(ctx context.Context, c *change[S]) error {
 	return err
 }
 
+// claim waits for the turn on behalf of a call that cannot be queued. The mutex is locked
+// when claim is called, and again when it succeeds.
+func (m *Machine[S]) claim(ctx context.Context) error {
+	err := m.turn.claim(ctx)
+	if err == ErrReentrant {
+		m.turn.mu.Unlock()
+	}
+	return err
+}
+
 // inTurn runs code that is no change in a turn of its own, with the mutex locked.
 func (m *Machine[S]) inTurn(ctx context.Context, run func() error) error {
 	if ctx.Err() != nil {
 		return ctxerr.Of(ctx)
 	}
 	m.turn.mu.Lock()
-	if err := m.turn.claim(ctx); err != nil {
+	if err := m.claim(ctx); err != nil {
 		return err
 	}
 	defer m.leave()
@@ -280,13 +284,20 @@ func (m *Machine[S]) leave() {
 	if m.extras == nil || m.extras.queue == nil || len(m.extras.queue.waiting) == 0 {
 		return
 	}
+	m.extras.queue.broken = true
+	defer func() { m.extras.queue.broken = false }()
+	m.drop()
+}
+
+// drop refuses the queued changes: user code of the change that they wait for did not return.
+func (m *Machine[S]) drop() {
 	q := m.extras.queue
-	q.broken = true
-	defer func() { q.broken, q.waiting = false, nil }() // also if failed does not return
-	for len(q.waiting) > 0 {
-		dropped := q.take()
-		m.settle(dropped, m.refusal(&dropped.change, PhaseTurn, ErrAborted))
+	if len(q.waiting) == 0 {
+		return
 	}
+	dropped := q.take()
+	defer m.drop() // also if the function for errors does not return
+	m.settle(dropped, m.refusal(&dropped.change, PhaseTurn, ErrAborted))
 }
 
 // drain runs the queued changes until the queue is empty; they may queue more. It has the
@@ -296,11 +307,8 @@ func (m *Machine[S]) drain() {
 	for q != nil && len(q.waiting) > 0 {
 		next := q.take()
 		var refused error
-		switch {
-		case m.closed:
+		if m.closed {
 			refused = m.refusal(&next.change, PhaseTurn, ErrClosed)
-		case next.ctx.Err() != nil:
-			refused = m.refusal(&next.change, PhaseTurn, ctxerr.Of(next.ctx))
 		}
 		m.settle(next, refused)
 	}
@@ -311,7 +319,11 @@ func (m *Machine[S]) settle(q queued[S], refused error) {
 	_ = m.turn.open(func() error {
 		h := m.newHookContext(q.ctx)
 		defer h.over.Store(true)
-		if refused == nil {
+		switch {
+		case refused != nil:
+		case q.ctx.Err() != nil:
+			refused = m.refusal(&q.change, PhaseTurn, ctxerr.Of(q.ctx))
+		default:
 			refused = m.perform(h, &q.change)
 		}
 		if refused != nil {

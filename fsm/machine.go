@@ -57,6 +57,9 @@ type change[S comparable] struct {
 	// ignored: the rule is one of Ignore, so nothing happens.
 	ignored bool
 
+	committed bool // the machine has moved
+	watched   bool // the machine had watchers then
+
 	// The memory and the timeouts after the transition, of a stateful machine.
 	memory  []graph.ID
 	pending []pendingTimeout

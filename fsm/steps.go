@@ -69,26 +69,31 @@ func (m *Machine[S]) steps(ctx *hookContext, c *change[S]) error {
 	}
 
 	// 6 and 7. The value is written and the transition committed.
+	var broken error // of a writer that breaks its contract
 	if c.moves() {
 		if m.def.stateful {
 			m.advance(ctx, c)
 		}
-		watched, err := m.write(ctx, c)
-		if err != nil {
+		// 9. The watchers are told, also if the writer or a hook panics. A watcher that begins
+		// after the commit sees the new state anyway.
+		defer m.tell(c)
+		if err := m.write(ctx, c); err != nil && !c.committed {
 			return m.refusal(c, PhaseWrite, fmt.Errorf("write: %w", err))
+		} else if err != nil {
+			broken = fmt.Errorf("write: %w: %w", errCommit, err)
 		}
-		if watched {
-			// 9. The watchers are told, also if a hook panics. A watcher that begins after
-			// the commit sees the new state anyway.
-			defer m.tell(c)
-		}
-	}
-	if c.kind == byReset {
-		return nil
 	}
 
 	// 8. The hooks run, all of them.
-	if phase, err := m.runHooks(ctx, c); err != nil {
+	var phase Phase
+	var err error
+	if c.kind != byReset {
+		phase, err = m.runHooks(ctx, c)
+	}
+	if broken != nil {
+		phase, err = PhaseWrite, errors.Join(broken, err)
+	}
+	if err != nil {
 		return m.failure(c, c.from, phase, err, c.moves())
 	}
 	return nil
@@ -221,32 +226,36 @@ func (m *Machine[S]) startTimeouts(ctx *hookContext, c *change[S]) {
 	}
 }
 
-// errNoCommit is the error of a writer that breaks its contract.
-var errNoCommit = errors.New("the writer returned no error and did not call commit")
+// The errors of a writer that breaks its contract.
+var (
+	errNoCommit = errors.New("the writer returned no error and did not call commit")
+	errCommit   = errors.New("the writer called commit and returned an error")
+)
 
-// write stores the value, if there is a writer, and commits the change. It reports whether
-// there were watchers then.
-func (m *Machine[S]) write(ctx *hookContext, c *change[S]) (watched bool, err error) {
+// write stores the value, if there is a writer, and commits the change.
+func (m *Machine[S]) write(ctx *hookContext, c *change[S]) error {
 	w := m.extras.writer
 	if w == nil {
-		return m.publish(c), nil
+		m.publish(c)
+		return nil
 	}
-	kept, committed, seen := *c, false, false // copies for the closures, or every change would be on the heap
-	err = w.Write(ctx,
+	kept := *c                                                               // a copy for the closures, or every change would be on the heap
+	defer func() { c.committed, c.watched = kept.committed, kept.watched }() // also if the writer does not return
+	err := w.Write(ctx,
 		func() ([]byte, error) { return m.encode(ctx, &kept) },
 		func() {
-			if !committed {
-				committed, seen = true, m.publish(&kept)
+			if !kept.committed {
+				m.publish(&kept)
 			}
 		})
-	if err == nil && !committed {
-		return false, errNoCommit
+	if err == nil && !kept.committed {
+		return errNoCommit
 	}
-	return seen, err
+	return err
 }
 
-// publish commits a change and starts its timeouts. It reports whether there are watchers.
-func (m *Machine[S]) publish(c *change[S]) (watched bool) {
+// publish commits a change and starts its timeouts.
+func (m *Machine[S]) publish(c *change[S]) {
 	m.turn.mu.Lock()
 	defer m.turn.mu.Unlock()
 	m.commit(c.entry, c.cause, c.isSelf())
@@ -254,7 +263,7 @@ func (m *Machine[S]) publish(c *change[S]) (watched bool) {
 		m.extras.memory, m.extras.timers.pending = c.memory, c.pending
 		m.armTimers()
 	}
-	return m.watched()
+	c.committed, c.watched = true, m.watched()
 }
 
 // armTimers sets the timer for the next timeout. The mutex is locked.
@@ -266,8 +275,11 @@ func (m *Machine[S]) armTimers() {
 	}
 }
 
-// tell notifies the watchers of a change after its hooks.
+// tell notifies the watchers of a change after its hooks, if it was committed.
 func (m *Machine[S]) tell(c *change[S]) {
+	if !c.watched {
+		return
+	}
 	m.turn.mu.Lock()
 	defer m.turn.mu.Unlock()
 	m.extras.watchers.tell(c.t)

@@ -22,16 +22,24 @@ type turn struct {
 }
 
 // claim waits for the turn. The mutex is locked when claim is called, and again when it
-// succeeds. It fails, with the mutex open, if ctx ends first, and at once if ctx is that of
-// user code within the turn. A free turn is taken even if ctx has ended.
+// succeeds. It fails, with the mutex open, if ctx ends first. It fails at once with
+// ErrReentrant, with the mutex locked, if ctx is that of user code within the turn. A free
+// turn is taken even if ctx has ended.
 func (t *turn) claim(ctx context.Context) error {
 	if !t.taken {
 		t.taken = true
 		return nil
 	}
-	if t.within(ctx) {
-		t.mu.Unlock()
+	// The methods of ctx may be user code, which can panic: the mutex is open meanwhile.
+	t.mu.Unlock()
+	inside, done := t.insider(ctx), ctx.Done()
+	t.mu.Lock()
+	switch {
+	case inside != nil && !inside.over.Load():
 		return ErrReentrant
+	case !t.taken:
+		t.taken = true
+		return nil
 	}
 	if t.waiting == nil {
 		t.waiting = list.New()
@@ -44,7 +52,7 @@ func (t *turn) claim(ctx context.Context) error {
 	case <-handed:
 		t.mu.Lock()
 		return nil
-	case <-ctx.Done():
+	case <-done:
 	}
 	t.mu.Lock()
 	select {
@@ -75,11 +83,18 @@ func (t *turn) open(run func() error) error {
 	return run()
 }
 
+// insider returns the context of the user code, in this turn or an earlier one, that ctx
+// belongs to, or nil. The mutex is open, because ctx may be user code.
+func (t *turn) insider(ctx context.Context) *hookContext {
+	h, _ := ctx.Value(t).(*hookContext)
+	return h
+}
+
 // within reports whether ctx belongs to user code that the present turn runs. A context that
-// outlived its turn does not count.
+// outlived its turn does not count. The mutex is open.
 func (t *turn) within(ctx context.Context) bool {
-	h, ok := ctx.Value(t).(*hookContext)
-	return ok && !h.over.Load()
+	h := t.insider(ctx)
+	return h != nil && !h.over.Load()
 }
 
 // hookContext is the context of guards, hooks and writes during one turn. Calls from inside
