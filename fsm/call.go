@@ -368,7 +368,7 @@ func (m *Machine[S]) expireOne(now time.Time) bool {
 		return false
 	}
 	timers := &m.extras.timers
-	i, due := timers.takeOverdue(now)
+	i, due := timers.overdue(now)
 	if !due {
 		return false
 	}
@@ -383,7 +383,7 @@ func (m *Machine[S]) expireOne(now time.Time) bool {
 		h := m.newHookContext(ctx)
 		defer h.over.Store(true)
 		t := &m.def.timeouts[i]
-		err := m.perform(h, &change[S]{to: t.to, cause: t.cause()})
+		err := m.perform(h, &change[S]{kind: byTimeout, to: t.to, cause: t.cause(), timeout: i})
 		if failed, ok := err.(*TransitionError[S]); ok {
 			for _, run := range m.def.onTimeoutError {
 				run(h, failed)

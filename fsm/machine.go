@@ -46,6 +46,8 @@ type change[S comparable] struct {
 	event *event // nil also for the zero Event
 	arg   argument
 	cause string
+	// timeout is the place of the timeout in the definition.
+	timeout uint16
 
 	// The transition. Until there is an edge it leads from the present state to itself.
 	entry
@@ -68,9 +70,10 @@ type change[S comparable] struct {
 type changeKind uint8
 
 const (
-	byTarget changeKind = iota // Transition, and a timeout
-	byEvent                    // Fire
-	byReset                    // Reset
+	byTarget  changeKind = iota // Transition
+	byTimeout                   // a timeout
+	byEvent                     // Fire
+	byReset                     // Reset
 )
 
 // isSelf reports whether the transition is one of a Self rule.

@@ -35,6 +35,10 @@ func (m *Machine[S]) perform(ctx *hookContext, c *change[S]) (err error) {
 
 // steps makes a change: steps 2 to 9 of [Machine.Transition], in this order (9 is deferred).
 func (m *Machine[S]) steps(ctx *hookContext, c *change[S]) error {
+	if c.kind == byTimeout {
+		defer m.endTimeout(c)
+	}
+
 	// 2. The writer has to be good.
 	if err := m.writerErr(); err != nil {
 		return m.refusal(c, PhaseEnded, err)
@@ -42,7 +46,7 @@ func (m *Machine[S]) steps(ctx *hookContext, c *change[S]) error {
 
 	// 3 and 4. The edge is found in the table, and the guards are asked.
 	switch c.kind {
-	case byTarget:
+	case byTarget, byTimeout:
 		edge := m.def.edge(c.from, c.to)
 		if edge == nil {
 			return m.refusal(c, PhaseTable, ErrInvalidTransition)
@@ -209,11 +213,23 @@ func (m *Machine[S]) advance(ctx *hookContext, c *change[S]) {
 		c.memory = g.Update(m.extras.memory, c.from, c.route.Domain)
 	}
 	for _, p := range m.extras.timers.pending {
-		if !g.Leaves(c.from, c.route.Domain, m.def.timeouts[p.timeout].id) {
+		fires := c.kind == byTimeout && p.timeout == c.timeout
+		if !fires && !g.Leaves(c.from, c.route.Domain, m.def.timeouts[p.timeout].id) {
 			c.pending = append(c.pending, p)
 		}
 	}
 	m.startTimeouts(ctx, c)
+}
+
+// endTimeout ends the timeout of a change that was refused. Until then it is pending, and so in
+// every snapshot; a change that is committed ends it by the commit. A timeout that Close has
+// interrupted was not refused, and stays in the snapshot of the closed machine.
+func (m *Machine[S]) endTimeout(c *change[S]) {
+	m.turn.mu.Lock()
+	defer m.turn.mu.Unlock()
+	if !c.committed && !m.closed {
+		m.extras.timers.end(c.timeout)
+	}
 }
 
 // startTimeouts adds the timeouts of the states that the change enters.
