@@ -2,6 +2,8 @@ package fsm
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/leasehold-go/leasehold/fsm/internal/graph"
@@ -143,9 +145,7 @@ func (m *Machine[S]) Reset(ctx context.Context, cause string) error {
 // the hook's context, it is part of that turn. It fails as a change does if ctx ends first, if
 // the machine is closed, or if its writer has ended.
 func (m *Machine[S]) PermittedEvents(ctx context.Context) (names []string, err error) {
-	ask := func() error {
-		h := m.newHookContext(ctx)
-		defer h.over.Store(true)
+	ask := func(h *hookContext) error {
 		if err := m.writerErr(); err != nil {
 			return err
 		}
@@ -153,9 +153,11 @@ func (m *Machine[S]) PermittedEvents(ctx context.Context) (names []string, err e
 		return nil
 	}
 	if m.turn.within(ctx) {
-		err = ask()
+		h := m.newHookContext(ctx)
+		defer h.over.Store(true)
+		err = ask(h)
 	} else {
-		err = m.inTurn(ctx, func() error { return m.turn.open(ask) })
+		err = m.inTurn(ctx, func() error { return m.open(ctx, &change[S]{kind: byNobody}, ask) })
 	}
 	if err != nil {
 		return nil, wrapped("permitted events", err)
@@ -171,7 +173,7 @@ func (m *Machine[S]) Detach(ctx context.Context) error {
 		if m.extras.writer == nil {
 			return nil
 		}
-		if m.turn.open(m.writerErr) == nil {
+		if m.open(ctx, &change[S]{kind: byNobody}, func(*hookContext) error { return m.writerErr() }) == nil {
 			return ErrAttached
 		}
 		m.extras.writer = nil
@@ -200,7 +202,7 @@ func (m *Machine[S]) Close(ctx context.Context) error {
 			m.extras.timers.interrupt(ErrClosed)
 		}
 	}
-	if err := m.claim(ctx); err != nil {
+	if err := m.claim(ctx); err != nil { // and not ErrReentrant, by the check above
 		return wrapped("close", err)
 	}
 	x := m.extras
@@ -216,7 +218,7 @@ func (m *Machine[S]) Close(ctx context.Context) error {
 func (m *Machine[S]) call(ctx context.Context, c *change[S]) error {
 	// 1. The turn. A call from user code of the change in progress is queued: the mutex is
 	// locked, so that change cannot end before this one is queued.
-	switch err := m.turn.claim(ctx); {
+	switch err := m.claim(ctx); {
 	case err == ErrReentrant:
 		defer m.turn.mu.Unlock()
 		if m.extras.queue != nil {
@@ -236,25 +238,59 @@ func (m *Machine[S]) call(ctx context.Context, c *change[S]) error {
 	}
 
 	// 2 to 10.
-	err := m.turn.open(func() error {
-		h := m.newHookContext(ctx)
-		defer h.over.Store(true)
-		return m.perform(h, c)
-	})
+	err := m.open(ctx, c, func(h *hookContext) error { return m.perform(h, c) })
 
 	// 11. The queue.
 	m.drain()
 	return err
 }
 
-// claim waits for the turn on behalf of a call that cannot be queued. The mutex is locked
-// when claim is called, and again when it succeeds.
+// claim waits for the turn on behalf of a call, as turn.claim does, and names the change that
+// has the turn for too long.
 func (m *Machine[S]) claim(ctx context.Context) error {
-	err := m.turn.claim(ctx)
-	if err == ErrReentrant {
-		m.turn.mu.Unlock()
+	err := m.turn.claim(ctx, turnLimit)
+	if err == nil || !errors.Is(err, ErrTurnTimeout) {
+		return err
 	}
-	return err
+	what, since := m.InProgress()
+	return fmt.Errorf("%w: %s since %s: its code is stuck, or it calls its own machine with another context than it was given", err, what, since.Format(time.RFC3339))
+}
+
+// InProgress returns the change that is under way and the time at which it got its turn; or
+// "", if there is none. The text names the transition or event and, in brackets, the point of
+// the order in [Machine.Transition] whose code runs: "idle -> starting (entry)". It does not
+// wait for the change. Calls of [Machine.PermittedEvents] and [Machine.Detach] count as changes.
+func (m *Machine[S]) InProgress() (change string, since time.Time) {
+	m.turn.mu.Lock()
+	defer m.turn.mu.Unlock()
+	h := m.turn.user
+	if h == nil {
+		return "", time.Time{}
+	}
+	r := &m.extras.request
+	switch r.kind {
+	case byTarget:
+		change = fmt.Sprintf("%v -> %v", m.def.states[r.from], r.to)
+	case byTimeout:
+		change = fmt.Sprintf("%v -> %v, %s", m.def.states[r.from], r.to, m.def.timeouts[r.timeout].cause())
+	case byEvent:
+		change = fmt.Sprintf("event %q in %v", r.event.text(), m.def.states[r.from])
+	case byReset:
+		change = fmt.Sprintf("reset of %v", m.def.states[r.from])
+	default:
+		change = fmt.Sprintf("a question in %v", m.def.states[r.from])
+	}
+	if p := Phase(h.phase.Load()); p > 0 {
+		change = fmt.Sprintf("%s (%s)", change, phases[p])
+	}
+	return change, moment(h.began)
+}
+
+// open runs user code of a change within the turn, with the mutex open meanwhile.
+func (m *Machine[S]) open(ctx context.Context, c *change[S], run func(*hookContext) error) error {
+	h := m.newHookContext(ctx)
+	m.extras.request = request[S]{kind: c.kind, from: m.id(), to: c.to, event: c.event, timeout: c.timeout}
+	return m.turn.open(h, func() error { return run(h) })
 }
 
 // inTurn runs code that is no change in a turn of its own, with the mutex locked.
@@ -263,7 +299,10 @@ func (m *Machine[S]) inTurn(ctx context.Context, run func() error) error {
 		return ctxerr.Of(ctx)
 	}
 	m.turn.mu.Lock()
-	if err := m.claim(ctx); err != nil {
+	if err := m.claim(ctx); err == ErrReentrant {
+		m.turn.mu.Unlock()
+		return err
+	} else if err != nil {
 		return err
 	}
 	defer m.leave()
@@ -316,9 +355,7 @@ func (m *Machine[S]) drain() {
 
 // settle runs a queued change, unless it is refused already, and reports its error.
 func (m *Machine[S]) settle(q queued[S], refused error) {
-	_ = m.turn.open(func() error {
-		h := m.newHookContext(q.ctx)
-		defer h.over.Store(true)
+	_ = m.open(q.ctx, &q.change, func(h *hookContext) error {
 		switch {
 		case refused != nil:
 		case q.ctx.Err() != nil:
@@ -338,7 +375,7 @@ func (m *Machine[S]) settle(q queued[S], refused error) {
 func (m *Machine[S]) fireTimer() {
 	defer m.extras.timers.firing.Done()
 	m.turn.mu.Lock()
-	_ = m.turn.claim(context.Background()) // which does not end before
+	_ = m.turn.claim(context.Background(), unlimited) // which does not end before
 	defer m.leave()
 	m.expireOne(time.Now())
 }
@@ -379,11 +416,10 @@ func (m *Machine[S]) expireOne(now time.Time) bool {
 		timers.interrupt = nil
 		m.armTimers()
 	}()
-	_ = m.turn.open(func() error {
-		h := m.newHookContext(ctx)
-		defer h.over.Store(true)
-		t := &m.def.timeouts[i]
-		err := m.perform(h, &change[S]{kind: byTimeout, to: t.to, cause: t.cause(), timeout: i})
+	t := &m.def.timeouts[i]
+	c := change[S]{kind: byTimeout, to: t.to, cause: t.cause(), timeout: i}
+	_ = m.open(ctx, &c, func(h *hookContext) error {
+		err := m.perform(h, &c)
 		if failed, ok := err.(*TransitionError[S]); ok {
 			for _, run := range m.def.onTimeoutError {
 				run(h, failed)
@@ -396,5 +432,5 @@ func (m *Machine[S]) expireOne(now time.Time) bool {
 }
 
 func (m *Machine[S]) newHookContext(ctx context.Context) *hookContext {
-	return &hookContext{Context: ctx, turn: &m.turn, data: m.extras.data}
+	return &hookContext{Context: ctx, turn: &m.turn, data: m.extras.data, began: now()}
 }

@@ -34,6 +34,7 @@ type extras[S comparable] struct {
 	queue    *queue[S]  // nil without WithQueue
 	memory   []graph.ID // memory of history states; see graph.Route
 	timers   timers
+	request  request[S]  // of the change that has the turn
 	watchers watchers[S] // changed and read with turn.mu locked
 }
 
@@ -41,13 +42,12 @@ type extras[S comparable] struct {
 // that it takes, the transition that it makes and the run-time state that it leaves.
 type change[S comparable] struct {
 	// The request.
-	kind  changeKind
-	to    S      // of a transition, and of a reset
-	event *event // nil also for the zero Event
-	arg   argument
-	cause string
-	// timeout is the place of the timeout in the definition.
-	timeout uint16
+	kind    changeKind
+	to      S      // of a transition, a timeout and a reset
+	event   *event // nil also for the zero Event
+	arg     argument
+	cause   string
+	timeout uint16 // the place of the timeout in the definition
 
 	// The transition. Until there is an edge it leads from the present state to itself.
 	entry
@@ -74,7 +74,17 @@ const (
 	byTimeout                   // a timeout
 	byEvent                     // Fire
 	byReset                     // Reset
+	byNobody                    // no change, but a call that takes a turn
 )
+
+// request is what a change was asked for, and in which state.
+type request[S comparable] struct {
+	kind    changeKind
+	timeout uint16
+	from    graph.ID
+	to      S
+	event   *event
+}
 
 // isSelf reports whether the transition is one of a Self rule.
 func (c *change[S]) isSelf() bool { return c.edge != nil && c.edge.Kind == graph.Self }

@@ -13,7 +13,7 @@ import (
 // perform makes a change: steps 2 to 10 of [Machine.Transition]. It has the turn, with the
 // mutex open.
 func (m *Machine[S]) perform(ctx *hookContext, c *change[S]) (err error) {
-	c.entry = entry{at: now(), from: m.id(), to: m.id()}
+	c.entry = entry{at: ctx.began, from: m.id(), to: m.id()}
 	if len(m.def.finally) == 0 || c.kind == byReset {
 		return m.steps(ctx, c)
 	}
@@ -26,6 +26,7 @@ func (m *Machine[S]) perform(ctx *hookContext, c *change[S]) (err error) {
 		if c.t.At.IsZero() {
 			m.leadNowhere(c)
 		}
+		ctx.enter(phaseFinally)
 		for _, run := range m.def.finally {
 			run(ctx, c.t, err)
 		}
@@ -66,6 +67,7 @@ func (m *Machine[S]) steps(ctx *hookContext, c *change[S]) error {
 	// 5. The before hooks.
 	if c.kind != byReset {
 		for _, run := range m.def.before {
+			ctx.enter(PhaseBefore)
 			if err := run(ctx, c.t); err != nil {
 				return m.refusal(c, PhaseBefore, fmt.Errorf("before hook: %w", err))
 			}
@@ -145,11 +147,13 @@ func (m *Machine[S]) try(ctx *hookContext, c *change[S]) (*GuardError, error) {
 		m.leadNowhere(c)
 	}
 	for _, g := range c.rule.guards {
+		ctx.enter(PhaseGuard)
 		if err := g.check(ctx, c.t, c.arg); err != nil {
 			return &GuardError{Name: g.name, Err: err}, nil
 		}
 	}
 	if c.rule.kind == chooses {
+		ctx.enter(PhaseGuard)
 		to, err := c.rule.choose(ctx, c.t, c.arg)
 		if err != nil {
 			return nil, fmt.Errorf("choice: %w", err)
@@ -169,6 +173,7 @@ func (m *Machine[S]) askGuards(ctx *hookContext, c *change[S]) *GuardError {
 		return nil
 	}
 	for g := range m.def.graph.Guards(c.edge, c.route) {
+		ctx.enter(PhaseGuard)
 		if err := g.Check(ctx, c.t); err != nil {
 			return &GuardError{Name: g.Name, Err: err}
 		}
@@ -255,6 +260,7 @@ func (m *Machine[S]) write(ctx *hookContext, c *change[S]) error {
 		m.publish(c)
 		return nil
 	}
+	ctx.enter(PhaseWrite)
 	kept := *c                                                               // a copy for the closures, or every change would be on the heap
 	defer func() { c.committed, c.watched = kept.committed, kept.watched }() // also if the writer does not return
 	err := w.Write(ctx,
@@ -315,26 +321,31 @@ func (m *Machine[S]) runHooks(ctx *hookContext, c *change[S]) (first Phase, err 
 	if c.edge != nil {
 		for s := range g.Up(c.from, c.route.Domain) {
 			for _, run := range g.Nodes[s].Exit {
+				ctx.enter(PhaseExit)
 				note(PhaseExit, run(ctx, c.t))
 			}
 		}
 		for _, run := range c.edge.Hooks {
+			ctx.enter(PhaseEdge)
 			note(PhaseEdge, run(ctx, c.t))
 		}
 	}
 	if c.rule != nil {
 		for _, act := range c.rule.acts {
+			ctx.enter(PhaseEdge)
 			note(PhaseEdge, act(ctx, c.t, c.arg))
 		}
 	}
 	if c.edge != nil {
 		for s := range g.Down(c.route.Domain, c.route.Leaf) {
 			for _, run := range g.Nodes[s].Entry {
+				ctx.enter(PhaseEntry)
 				note(PhaseEntry, run(ctx, c.t))
 			}
 		}
 	}
 	for _, run := range m.def.after {
+		ctx.enter(PhaseAfter)
 		note(PhaseAfter, run(ctx, c.t))
 	}
 	return first, errors.Join(failed...)
