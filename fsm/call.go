@@ -15,7 +15,10 @@ import (
 // for an event ([Fire]) as well:
 //
 //  1. The call waits for its turn. Timeouts that are overdue by then go first. It fails if ctx
-//     has ended, or ends first, or if the machine is closed.
+//     has ended, or ends first, or if the machine is closed; and with [ErrTurnTimeout] if ctx
+//     has no deadline and one change has been under way for a minute while the call waits. A
+//     hook that calls its own machine with another context than it was given waits for itself,
+//     and gets this error.
 //  2. The call fails if the machine's [Writer] has ended ([PhaseEnded]), as a lease has that was
 //     lost or released.
 //  3. The edge is looked up in the table: [ErrInvalidTransition]. For an event the rules for
@@ -36,7 +39,8 @@ import (
 //     that is its own target has neither exit nor entry.
 //  9. Waits and subscriptions are told.
 //  10. The finally hooks run.
-//  11. Changes that hooks have queued run: [WithQueue].
+//  11. Changes that hooks have queued run: [WithQueue]. The call that queued such a change has
+//     returned nil before the change ran; a refusal goes to the function of WithQueue.
 //
 // An event with an [Internal] rule skips 6, 7 and 9, and of 8 runs its Do and the after hooks.
 //
@@ -142,8 +146,8 @@ func (m *Machine[S]) Reset(ctx context.Context, cause string) error {
 // not listed.
 //
 // Guards are asked in turn with changes, so the call waits for its turn; inside a hook, with
-// the hook's context, it is part of that turn. It fails as a change does if ctx ends first, if
-// the machine is closed, or if its writer has ended.
+// the hook's context, it is part of that turn. It fails as a change does in
+// the steps 1 and 2 of [Machine.Transition].
 func (m *Machine[S]) PermittedEvents(ctx context.Context) (names []string, err error) {
 	ask := func(h *hookContext) error {
 		if err := m.writerErr(); err != nil {
@@ -167,7 +171,7 @@ func (m *Machine[S]) PermittedEvents(ctx context.Context) (names []string, err e
 
 // Detach takes the machine off a [Writer] that has ended, for an orderly shutdown: from then
 // on the machine moves in this process alone. It fails with [ErrAttached] while the writer is
-// good, and does nothing without one. It waits for its turn.
+// good, and does nothing without one. It waits for its turn, as [Machine.Transition] does.
 func (m *Machine[S]) Detach(ctx context.Context) error {
 	err := m.inTurn(ctx, func() error {
 		if m.extras.writer == nil {
@@ -189,7 +193,8 @@ func (m *Machine[S]) Detach(ctx context.Context) error {
 // Close makes every change from now on fail with [ErrClosed], also for callers that wait for
 // their turn, and returns when the change in progress has ended. Waits and subscriptions end
 // then, and timeouts end for good. If ctx ends first, its error is returned, and the machine is
-// closed all the same. Close may be called again. It does not release a lease. Reading goes on.
+// closed all the same; without a deadline Close waits as [Machine.Transition] does. Close may be
+// called again. It does not release a lease. Reading goes on.
 func (m *Machine[S]) Close(ctx context.Context) error {
 	if m.turn.within(ctx) {
 		return wrapped("close", ErrReentrant)

@@ -105,7 +105,9 @@
 //   - Hooks that queue changes without end keep their first caller for ever.
 //   - A timeout is tried once. If it is refused, the machine stays where it is. A refusal is
 //     not written.
-//   - A hook that changes its own machine with another context than its own waits for itself.
+//   - A hook that calls its own machine with another context than its own waits for itself: up
+//     to the deadline of that context, or for a minute ([ErrTurnTimeout]). Nothing ends a hook
+//     that does not return; [Machine.InProgress] names it.
 //   - Between a snapshot and its restoration timeouts go by the wall clock.
 //   - Times come from the wall clock, up to a second behind a step of it. Order transitions
 //     by their numbers.
