@@ -223,17 +223,11 @@ func (m *Machine[S]) Close(ctx context.Context) error {
 func (m *Machine[S]) call(ctx context.Context, c *change[S]) error {
 	// 1. The turn. A call from user code of the change in progress is queued: the mutex is
 	// locked, so that change cannot end before this one is queued.
-	switch err := m.claim(ctx); {
-	case err == ErrReentrant:
-		defer m.turn.mu.Unlock()
-		if m.extras.queue != nil {
-			err = m.extras.queue.add(ctx, c)
-		}
-		if err == nil {
-			return nil
-		}
-		return m.refusal(c, PhaseTurn, err)
-	case err != nil:
+	if !m.turn.taken {
+		m.turn.taken = true
+	} else if err := m.claim(ctx); err == ErrReentrant {
+		return m.enqueue(ctx, c)
+	} else if err != nil {
 		return m.refusal(c, PhaseTurn, err)
 	}
 	defer m.leave()
@@ -248,6 +242,19 @@ func (m *Machine[S]) call(ctx context.Context, c *change[S]) error {
 	// 11. The queue.
 	m.drain()
 	return err
+}
+
+// enqueue queues a call from user code of the change in progress, or refuses it.
+func (m *Machine[S]) enqueue(ctx context.Context, c *change[S]) error {
+	defer m.turn.mu.Unlock()
+	err := ErrReentrant
+	if m.extras.queue != nil {
+		err = m.extras.queue.add(ctx, c)
+	}
+	if err != nil {
+		return m.refusal(c, PhaseTurn, err)
+	}
+	return nil
 }
 
 // claim waits for the turn on behalf of a call, as turn.claim does, and names the change that
@@ -295,7 +302,9 @@ func (m *Machine[S]) InProgress() (change string, since time.Time) {
 func (m *Machine[S]) open(ctx context.Context, c *change[S], run func(*hookContext) error) error {
 	h := m.newHookContext(ctx)
 	m.extras.request = request[S]{kind: c.kind, from: m.id(), to: c.to, event: c.event, timeout: c.timeout}
-	return m.turn.open(h, func() error { return run(h) })
+	m.turn.open(h)
+	defer m.turn.shut(h)
+	return run(h)
 }
 
 // inTurn runs code that is no change in a turn of its own, with the mutex locked.

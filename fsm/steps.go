@@ -14,32 +14,30 @@ import (
 // mutex open.
 func (m *Machine[S]) perform(ctx *hookContext, c *change[S]) (err error) {
 	c.entry = entry{at: ctx.began, from: m.id(), to: m.id()}
-	if len(m.def.finally) == 0 || c.kind == byReset {
-		return m.steps(ctx, c)
+	if len(m.def.finally) > 0 && c.kind != byReset {
+		err = ErrAborted // stands if user code does not return
+		defer func() {
+			// 10. The finally hooks get the result.
+			if c.ignored {
+				return
+			}
+			if c.t.At.IsZero() {
+				m.leadNowhere(c)
+			}
+			ctx.enter(phaseFinally)
+			for _, run := range m.def.finally {
+				run(ctx, c.t, err)
+			}
+		}()
 	}
-	err = ErrAborted // stands if user code does not return
-	defer func() {
-		// 10. The finally hooks get the result.
-		if c.ignored {
-			return
-		}
-		if c.t.At.IsZero() {
-			m.leadNowhere(c)
-		}
-		ctx.enter(phaseFinally)
-		for _, run := range m.def.finally {
-			run(ctx, c.t, err)
-		}
-	}()
+	if c.kind == byTimeout {
+		defer m.endTimeout(c) // before the finally hooks
+	}
 	return m.steps(ctx, c)
 }
 
 // steps makes a change: steps 2 to 9 of [Machine.Transition], in this order (9 is deferred).
 func (m *Machine[S]) steps(ctx *hookContext, c *change[S]) error {
-	if c.kind == byTimeout {
-		defer m.endTimeout(c)
-	}
-
 	// 2. The writer has to be good.
 	if err := m.writerErr(); err != nil {
 		return m.refusal(c, PhaseEnded, err)

@@ -120,17 +120,18 @@ func (t *turn) give() {
 	t.mu.Unlock()
 }
 
-// open runs user code within the turn, with the mutex open meanwhile. Calls with the context h
-// are recognised until run ends, however it does.
-func (t *turn) open(h *hookContext, run func() error) error {
+// open opens the mutex for user code within the turn. Calls with the context h are recognised
+// until shut.
+func (t *turn) open(h *hookContext) {
 	t.user = h
 	t.mu.Unlock()
-	defer func() {
-		h.over.Store(true)
-		t.mu.Lock()
-		t.user = nil
-	}()
-	return run()
+}
+
+// shut locks the mutex again.
+func (t *turn) shut(h *hookContext) {
+	h.over.Store(true)
+	t.mu.Lock()
+	t.user = nil
 }
 
 // insider returns the context of the user code, in this turn or an earlier one, that ctx
