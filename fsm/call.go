@@ -157,9 +157,7 @@ func (m *Machine[S]) PermittedEvents(ctx context.Context) (names []string, err e
 		return nil
 	}
 	if m.turn.within(ctx) {
-		h := m.newHookContext(ctx)
-		defer h.over.Store(true)
-		err = ask(h)
+		err = ask(&hookContext{Context: ctx, data: m.extras.data}) // within the context of the hook
 	} else {
 		err = m.inTurn(ctx, func() error { return m.open(ctx, &change[S]{kind: byNobody}, ask) })
 	}
@@ -303,7 +301,7 @@ func (m *Machine[S]) open(ctx context.Context, c *change[S], run func(*hookConte
 	h := m.newHookContext(ctx)
 	m.extras.request = request[S]{kind: c.kind, from: m.id(), to: c.to, event: c.event, timeout: c.timeout}
 	m.turn.open(h)
-	defer m.turn.shut(h)
+	defer m.turn.shut()
 	return run(h)
 }
 

@@ -46,7 +46,7 @@ func (t *turn) claim(ctx context.Context, limit time.Duration) error {
 	}
 	t.mu.Lock()
 	switch {
-	case inside != nil && !inside.over.Load():
+	case inside != nil && inside == t.user:
 		return ErrReentrant
 	case !t.taken:
 		t.taken = true
@@ -121,15 +121,14 @@ func (t *turn) give() {
 }
 
 // open opens the mutex for user code within the turn. Calls with the context h are recognised
-// until shut.
+// until shut, and not afterwards.
 func (t *turn) open(h *hookContext) {
 	t.user = h
 	t.mu.Unlock()
 }
 
 // shut locks the mutex again.
-func (t *turn) shut(h *hookContext) {
-	h.over.Store(true)
+func (t *turn) shut() {
 	t.mu.Lock()
 	t.user = nil
 }
@@ -145,7 +144,9 @@ func (t *turn) insider(ctx context.Context) *hookContext {
 // outlived its turn does not count. The mutex is open.
 func (t *turn) within(ctx context.Context) bool {
 	h := t.insider(ctx)
-	return h != nil && !h.over.Load()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return h != nil && h == t.user
 }
 
 // hookContext is the context of guards, hooks and writes during one turn. Calls from inside
@@ -157,7 +158,6 @@ type hookContext struct {
 	data  *dataset
 	began int64         // when the change got its turn; nanoseconds since 1970
 	phase atomic.Uint32 // the Phase whose code runs
-	over  atomic.Bool   // the turn has ended
 }
 
 // enter notes that the code of a phase runs.
