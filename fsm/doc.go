@@ -55,7 +55,7 @@
 //   - [Writer] stores the machine's value: a lease, or anything that can save a value.
 //     [Encode] makes the value. [Data] gives guards and hooks the data of one machine.
 //   - [Machine.Transition] and [Fire] move the machine. [TransitionError] and [EventError]
-//     tell why it was refused.
+//     tell why it was refused. [Machine.InProgress] tells what the machine is doing.
 //   - [Machine.Snapshot] is a machine as JSON, [DecodeSnapshot] reads it, and [Restore] goes
 //     on from it in any process.
 //   - [Machine.Wait] waits for a state. [Machine.Subscribe] follows all transitions.
