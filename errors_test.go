@@ -312,7 +312,7 @@ func tellOfInstances(t *told) {
 	t.is("a transition without an answer", inst.Transition(ctx, Active), store.ErrInDoubt)
 	t.is("a leave while the store is away", inst.Leave(ctx), store.ErrUnavailable)
 	st.Inject(nil, teststore.Update, teststore.Delete)
-	t.is("a transition after that", inst.Transition(ctx, Stopping), lease.ErrReleased)
+	t.is("a transition after that", inst.Transition(ctx, Stopping), fsm.ErrClosed)
 	if _, err := st.Create(ctx, store.Claim{Key: "plain", Value: []byte("text"), TTL: time.Minute, Nonce: store.NewNonce()}); err != nil {
 		t.Error(err)
 	}

@@ -7,8 +7,9 @@
 #        "invalid auth token". etcd 3.7.3 answers it.
 set -euo pipefail
 dir=$(mktemp -d)
+(cd "$dir" && apt-get download -qq etcd-server=3.4.23* && dpkg -x etcd-server_*.deb .)
 url=http://127.0.0.1:${PORT:=23790}
-etcd --data-dir "$dir" --listen-client-urls "$url" --advertise-client-urls "$url" \
+"$dir/usr/bin/etcd" --data-dir "$dir/data" --listen-client-urls "$url" --advertise-client-urls "$url" \
 	--listen-peer-urls http://127.0.0.1:$((PORT + 1)) --initial-advertise-peer-urls http://127.0.0.1:$((PORT + 1)) \
 	--initial-cluster default=http://127.0.0.1:$((PORT + 1)) --auth-token-ttl 1 2>/dev/null &
 trap 'kill $!; rm -rf "$dir"' EXIT

@@ -55,7 +55,7 @@
 //   - [Writer] stores the machine's value: a lease, or anything that can save a value.
 //     [Encode] makes the value. [Data] gives guards and hooks the data of one machine.
 //   - [Machine.Transition] and [Fire] move the machine. [TransitionError] and [EventError]
-//     tell why it was refused.
+//     tell why it was refused. [Machine.InProgress] tells what the machine is doing.
 //   - [Machine.Snapshot] is a machine as JSON, [DecodeSnapshot] reads it, and [Restore] goes
 //     on from it in any process. [Migrate] takes up the snapshot of an older definition.
 //   - [Machine.Wait] waits for a state. [Machine.Subscribe] follows all transitions.
@@ -105,7 +105,9 @@
 //   - Hooks that queue changes without end keep their first caller for ever.
 //   - A timeout is tried once. If it is refused, the machine stays where it is. A refusal is
 //     not written.
-//   - A hook that changes its own machine with another context than its own waits for itself.
+//   - A hook that calls its own machine with another context than its own waits for itself: up
+//     to the deadline of that context, or for a minute ([ErrTurnTimeout]). Nothing ends a hook
+//     that does not return; [Machine.InProgress] names it.
 //   - Between a snapshot and its restoration timeouts go by the wall clock.
 //   - Times come from the wall clock, up to a second behind a step of it. Order transitions
 //     by their numbers.

@@ -35,6 +35,7 @@ type extras[S comparable] struct {
 	queue    *queue[S]  // nil without WithQueue
 	memory   []graph.ID // memory of history states; see graph.Route
 	timers   timers
+	request  request[S]  // of the change that has the turn
 	watchers watchers[S] // changed and read with turn.mu locked
 }
 
@@ -51,11 +52,12 @@ const (
 // that it takes, the transition that it makes and the run-time state that it leaves.
 type change[S comparable] struct {
 	// The request.
-	kind  changeKind
-	to    S      // of a transition, and of a reset
-	event *event // nil also for the zero Event
-	arg   argument
-	cause string
+	kind    changeKind
+	to      S      // of a transition, a timeout and a reset
+	event   *event // nil also for the zero Event
+	arg     argument
+	cause   string
+	timeout uint16 // the place of the timeout in the definition
 
 	// The transition. Until there is an edge it leads from the present state to itself.
 	entry
@@ -67,6 +69,9 @@ type change[S comparable] struct {
 	// ignored: the rule is one of Ignore, so nothing happens.
 	ignored bool
 
+	committed bool // the machine has moved
+	watched   bool // the machine had watchers then
+
 	// The memory and the timeouts after the transition, of a stateful machine.
 	memory  []graph.ID
 	pending []pendingTimeout
@@ -75,11 +80,22 @@ type change[S comparable] struct {
 type changeKind uint8
 
 const (
-	byTarget changeKind = iota // Transition, and a timeout
-	byEvent                    // Fire
-	byReset                    // Reset
-	byStart                    // Start of a machine that has not entered its initial state
+	byTarget  changeKind = iota // Transition
+	byTimeout                   // a timeout
+	byEvent                     // Fire
+	byReset                     // Reset
+	byStart                     // Start of a machine that has not entered its initial state
+	byNobody                    // no change, but a call that takes a turn
 )
+
+// request is what a change was asked for, and in which state.
+type request[S comparable] struct {
+	kind    changeKind
+	timeout uint16
+	from    graph.ID
+	to      S
+	event   *event
+}
 
 // isSelf reports whether the transition is one of a Self rule.
 func (c *change[S]) isSelf() bool { return c.edge != nil && c.edge.Kind == graph.Self }

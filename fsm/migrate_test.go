@@ -167,6 +167,7 @@ func TestMigratedMachineBehavesAsTheRenamedOne(t *testing.T) {
 			in := &interpreter{table: drawTable(rt), self: make(map[int]string), code: make(map[string]bool), userCode: &userCode{}}
 			first := fsm.MustDefine(0, in.table)
 			in.drawHierarchy(rt, &first)
+			in.drawLocal(rt, &first)
 			in.drawTimeouts(rt, &first)
 			names := rapid.Permutation(first.States()).Draw(rt, "names") // by the old one's place
 			renamed := make(map[int]int)
@@ -256,7 +257,13 @@ func renameDefinition(in *interpreter, renamed map[int]int) *fsm.Definition[int]
 			rules = append(rules, fsm.ShallowHistory(renamed[s], renamed[h.of]))
 		}
 	}
+	for edge := range in.local {
+		rules = append(rules, fsm.Local(renamed[edge[0]], renamed[edge[1]]))
+	}
 	for _, timeout := range in.timeoutRules {
+		if timeout.cycle != nil {
+			rules = append(rules, fsm.TimeoutCycle(all(timeout.cycle)...))
+		}
 		if timeout.name == "" {
 			rules = append(rules, fsm.Timeout(renamed[timeout.state], time.Duration(timeout.seconds)*time.Second, renamed[timeout.to]))
 		} else {

@@ -127,6 +127,7 @@ type timeoutRule struct {
 	state, to int
 	seconds   int    // if name is empty
 	name      string // of a TimeoutFunc
+	cycle     []int  // the states of the TimeoutCycle rule that permits it; nil without one
 }
 
 type runningTimeout struct {
@@ -244,15 +245,17 @@ func (in *interpreter) drawTimeouts(rt *rapid.T, def **fsm.Definition[int]) {
 			}, drawn.to)
 		}
 		// A circle that only timeouts leave is permitted if a rule names it.
-		with := func(cycle ...fsm.Rule[int]) bool {
-			derived, err := (*def).With(append(cycle, rule)...)
-			if err == nil {
-				*def = derived
+		for _, cycle := range [][]int{nil, {drawn.state}, {drawn.state, drawn.to}} {
+			rules := []fsm.Rule[int]{rule}
+			if cycle != nil {
+				rules = append(rules, fsm.TimeoutCycle(cycle...))
 			}
-			return err == nil
-		}
-		if with() || with(fsm.TimeoutCycle(drawn.state)) || with(fsm.TimeoutCycle(drawn.state, drawn.to)) {
-			in.timeoutRules = append(in.timeoutRules, drawn)
+			if derived, err := (*def).With(rules...); err == nil {
+				*def = derived
+				drawn.cycle = cycle
+				in.timeoutRules = append(in.timeoutRules, drawn)
+				break
+			}
 		}
 	}
 }

@@ -32,9 +32,7 @@ func New[S comparable](def *Definition[S], opts ...Option) *Machine[S] {
 		first := change[S]{entry: entry{at: m.since, from: def.start}}
 		first.route = graph.Route{Leaf: def.start, Goal: def.start, Domain: graph.None}
 		m.describe(&first, 0)
-		h := m.newHookContext(context.Background())
-		defer h.over.Store(true)
-		m.startTimeouts(h, &first)
+		m.startTimeouts(m.newHookContext(context.Background()), &first)
 		m.extras.memory, m.extras.timers.pending = def.graph.Forget(), first.pending
 		m.resume()
 	}

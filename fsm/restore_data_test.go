@@ -33,10 +33,10 @@ type written int
 
 func (written) MarshalText() ([]byte, error) { return []byte("w"), nil }
 
-// absent is a state that is null in JSON, as nil is.
-type absent struct{}
+// null is a state that is null in JSON, as nil is.
+type null struct{}
 
-func (absent) MarshalJSON() ([]byte, error) { return []byte("null"), nil }
+func (null) MarshalJSON() ([]byte, error) { return []byte("null"), nil }
 
 // ofStates returns a definition of a table from the first state to each other and back.
 func ofStates[S comparable](first S, others ...S) *fsm.Definition[S] {
@@ -146,7 +146,7 @@ func wantAlike[S comparable](t *testing.T, def *fsm.Definition[S], from S, state
 func TestStatesWithTheSameJSONAreRefusedWhereTheyAreStored(t *testing.T) {
 	wantAlike(t, ofStates(stage{1}, stage{0}), stage{0}, stage{0}, stage{1})
 	wantAlike(t, ofStates[folded]("A", "a"), "a", "a", "A")
-	wantAlike[any](t, ofStates[any]("idle", nil, absent{}), nil, nil, absent{})
+	wantAlike[any](t, ofStates[any]("idle", nil, null{}), nil, nil, null{})
 }
 
 // States that JSON does not read back may be written as long as it tells them apart, and

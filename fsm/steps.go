@@ -13,28 +13,31 @@ import (
 // perform makes a change: steps 2 to 10 of [Machine.Transition]. It has the turn, with the
 // mutex open.
 func (m *Machine[S]) perform(ctx *hookContext, c *change[S]) (err error) {
-	c.entry = entry{at: now(), from: m.id(), to: m.id()}
+	c.entry = entry{at: ctx.began, from: m.id(), to: m.id()}
 	if m.start != started || c.kind == byStart {
 		if done, err := m.checkStart(c); done {
 			return err
 		}
 	}
-	if len(m.def.finally) == 0 || c.kind == byReset {
-		return m.steps(ctx, c)
+	if len(m.def.finally) > 0 && c.kind != byReset {
+		err = ErrAborted // stands if user code does not return
+		defer func() {
+			// 10. The finally hooks get the result.
+			if c.ignored {
+				return
+			}
+			if c.t.At.IsZero() {
+				m.leadNowhere(c)
+			}
+			ctx.enter(phaseFinally)
+			for _, run := range m.def.finally {
+				run(ctx, c.t, err)
+			}
+		}()
 	}
-	err = ErrAborted // stands if user code does not return
-	defer func() {
-		// 10. The finally hooks get the result.
-		if c.ignored {
-			return
-		}
-		if c.t.At.IsZero() {
-			m.leadNowhere(c)
-		}
-		for _, run := range m.def.finally {
-			run(ctx, c.t, err)
-		}
-	}()
+	if c.kind == byTimeout {
+		defer m.endTimeout(c) // before the finally hooks
+	}
 	return m.steps(ctx, c)
 }
 
@@ -73,7 +76,7 @@ func (m *Machine[S]) steps(ctx *hookContext, c *change[S]) error {
 
 	// 3 and 4. The edge is found in the table, and the guards are asked.
 	switch c.kind {
-	case byTarget:
+	case byTarget, byTimeout:
 		edge := m.def.edge(c.from, c.to)
 		if edge == nil {
 			return m.refusal(c, PhaseTable, ErrInvalidTransition)
@@ -104,6 +107,7 @@ func (m *Machine[S]) steps(ctx *hookContext, c *change[S]) error {
 	// 5. The before hooks.
 	if c.kind != byReset {
 		for _, run := range m.def.before {
+			ctx.enter(PhaseBefore)
 			if err := run(ctx, c.t); err != nil {
 				return m.refusal(c, PhaseBefore, fmt.Errorf("before hook: %w", err))
 			}
@@ -111,26 +115,31 @@ func (m *Machine[S]) steps(ctx *hookContext, c *change[S]) error {
 	}
 
 	// 6 and 7. The value is written and the transition committed.
+	var broken error // of a writer that breaks its contract
 	if c.moves() {
 		if m.def.stateful {
 			m.advance(ctx, c)
 		}
-		watched, err := m.write(ctx, c)
-		if err != nil {
+		// 9. The watchers are told, also if the writer or a hook panics. A watcher that begins
+		// after the commit sees the new state anyway.
+		defer m.tell(c)
+		if err := m.write(ctx, c); err != nil && !c.committed {
 			return m.refusal(c, PhaseWrite, fmt.Errorf("write: %w", err))
+		} else if err != nil {
+			broken = fmt.Errorf("write: %w: %w", errCommit, err)
 		}
-		if watched && c.counts() {
-			// 9. The watchers are told, also if a hook panics. A watcher that begins after
-			// the commit sees the new state anyway.
-			defer m.tell(c)
-		}
-	}
-	if c.kind == byReset {
-		return nil
 	}
 
 	// 8. The hooks run, all of them.
-	if phase, err := m.runHooks(ctx, c); err != nil {
+	var phase Phase
+	var err error
+	if c.kind != byReset {
+		phase, err = m.runHooks(ctx, c)
+	}
+	if broken != nil {
+		phase, err = PhaseWrite, errors.Join(broken, err)
+	}
+	if err != nil {
 		return m.failure(c, c.from, phase, err, c.moves())
 	}
 	return nil
@@ -178,11 +187,13 @@ func (m *Machine[S]) try(ctx *hookContext, c *change[S]) (*GuardError, error) {
 		m.leadNowhere(c)
 	}
 	for _, g := range c.rule.guards {
+		ctx.enter(PhaseGuard)
 		if err := g.check(ctx, c.t, c.arg); err != nil {
 			return &GuardError{Name: g.name, Err: err}, nil
 		}
 	}
 	if c.rule.kind == chooses {
+		ctx.enter(PhaseGuard)
 		to, err := c.rule.choose(ctx, c.t, c.arg)
 		if err != nil {
 			return nil, fmt.Errorf("choice: %w", err)
@@ -202,6 +213,7 @@ func (m *Machine[S]) askGuards(ctx *hookContext, c *change[S]) *GuardError {
 		return nil
 	}
 	for g := range m.def.graph.Guards(c.edge, c.route) {
+		ctx.enter(PhaseGuard)
 		if err := g.Check(ctx, c.t); err != nil {
 			return &GuardError{Name: g.Name, Err: err}
 		}
@@ -246,11 +258,23 @@ func (m *Machine[S]) advance(ctx *hookContext, c *change[S]) {
 		c.memory = g.Update(m.extras.memory, c.from, c.route.Domain)
 	}
 	for _, p := range m.extras.timers.pending {
-		if !g.Leaves(c.from, c.route.Domain, m.def.timeouts[p.timeout].id) {
+		fires := c.kind == byTimeout && p.timeout == c.timeout
+		if !fires && !g.Leaves(c.from, c.route.Domain, m.def.timeouts[p.timeout].id) {
 			c.pending = append(c.pending, p)
 		}
 	}
 	m.startTimeouts(ctx, c)
+}
+
+// endTimeout ends the timeout of a change that was refused. Until then it is pending, and so in
+// every snapshot; a change that is committed ends it by the commit. A timeout that Close has
+// interrupted was not refused, and stays in the snapshot of the closed machine.
+func (m *Machine[S]) endTimeout(c *change[S]) {
+	m.turn.mu.Lock()
+	defer m.turn.mu.Unlock()
+	if !c.committed && !m.closed {
+		m.extras.timers.end(c.timeout)
+	}
 }
 
 // startTimeouts adds the timeouts of the states that the change enters.
@@ -263,32 +287,37 @@ func (m *Machine[S]) startTimeouts(ctx *hookContext, c *change[S]) {
 	}
 }
 
-// errNoCommit is the error of a writer that breaks its contract.
-var errNoCommit = errors.New("the writer returned no error and did not call commit")
+// The errors of a writer that breaks its contract.
+var (
+	errNoCommit = errors.New("the writer returned no error and did not call commit")
+	errCommit   = errors.New("the writer called commit and returned an error")
+)
 
-// write stores the value, if there is a writer, and commits the change. It reports whether
-// there were watchers then.
-func (m *Machine[S]) write(ctx *hookContext, c *change[S]) (watched bool, err error) {
+// write stores the value, if there is a writer, and commits the change.
+func (m *Machine[S]) write(ctx *hookContext, c *change[S]) error {
 	w := m.extras.writer
 	if w == nil {
-		return m.publish(c), nil
+		m.publish(c)
+		return nil
 	}
-	kept, committed, seen := *c, false, false // copies for the closures, or every change would be on the heap
-	err = w.Write(ctx,
+	ctx.enter(PhaseWrite)
+	kept := *c                                                               // a copy for the closures, or every change would be on the heap
+	defer func() { c.committed, c.watched = kept.committed, kept.watched }() // also if the writer does not return
+	err := w.Write(ctx,
 		func() ([]byte, error) { return m.encode(ctx, &kept) },
 		func() {
-			if !committed {
-				committed, seen = true, m.publish(&kept)
+			if !kept.committed {
+				m.publish(&kept)
 			}
 		})
-	if err == nil && !committed {
-		return false, errNoCommit
+	if err == nil && !kept.committed {
+		return errNoCommit
 	}
-	return seen, err
+	return err
 }
 
-// publish commits a change and starts its timeouts. It reports whether there are watchers.
-func (m *Machine[S]) publish(c *change[S]) (watched bool) {
+// publish commits a change and starts its timeouts.
+func (m *Machine[S]) publish(c *change[S]) {
 	m.turn.mu.Lock()
 	defer m.turn.mu.Unlock()
 	if c.counts() {
@@ -303,7 +332,7 @@ func (m *Machine[S]) publish(c *change[S]) (watched bool) {
 		m.extras.memory, m.extras.timers.pending = c.memory, c.pending
 		m.armTimers()
 	}
-	return m.watched()
+	c.committed, c.watched = true, m.watched() && c.counts()
 }
 
 // armTimers sets the timer for the next timeout. The mutex is locked.
@@ -315,8 +344,11 @@ func (m *Machine[S]) armTimers() {
 	}
 }
 
-// tell notifies the watchers of a change after its hooks.
+// tell notifies the watchers of a change after its hooks, if it was committed.
 func (m *Machine[S]) tell(c *change[S]) {
+	if !c.watched {
+		return
+	}
 	m.turn.mu.Lock()
 	defer m.turn.mu.Unlock()
 	m.extras.watchers.tell(c.t)
@@ -336,26 +368,31 @@ func (m *Machine[S]) runHooks(ctx *hookContext, c *change[S]) (first Phase, err 
 	if c.edge != nil {
 		for s := range g.Up(c.from, c.route.Domain) {
 			for _, run := range g.Nodes[s].Exit {
+				ctx.enter(PhaseExit)
 				note(PhaseExit, run(ctx, c.t))
 			}
 		}
 		for _, run := range c.edge.Hooks {
+			ctx.enter(PhaseEdge)
 			note(PhaseEdge, run(ctx, c.t))
 		}
 	}
 	if c.rule != nil {
 		for _, act := range c.rule.acts {
+			ctx.enter(PhaseEdge)
 			note(PhaseEdge, act(ctx, c.t, c.arg))
 		}
 	}
 	if c.edge != nil || c.kind == byStart {
 		for s := range g.Down(c.route.Domain, c.route.Leaf) {
 			for _, run := range g.Nodes[s].Entry {
+				ctx.enter(PhaseEntry)
 				note(PhaseEntry, run(ctx, c.t))
 			}
 		}
 	}
 	for _, run := range m.def.after {
+		ctx.enter(PhaseAfter)
 		note(PhaseAfter, run(ctx, c.t))
 	}
 	return first, errors.Join(failed...)

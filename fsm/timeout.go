@@ -20,7 +20,11 @@ import (
 //
 // A timeout fires once. If it is refused (by a guard, by the writer, or because the lease
 // has ended), the machine stays, [OnTimeoutError] is told, and the timeout is over until
-// the state is entered again. After the loss of a lease other timeouts run on; on a
+// the state is entered again. It stays in every [Snapshot], and in a stored value, until its
+// transition is committed or refused. A refusal writes nothing: the value that is stored has
+// the timeout until the next change is written, and a machine restored from that value tries
+// it again. So does one restored from the snapshot of a machine that was closed while the
+// timeout was carried out. After the loss of a lease other timeouts run on; on a
 // detached machine they move it without writing. [Machine.Reset] ends all timeouts and
 // starts those of the initial state. [New] starts those as well, or [Machine.Start]
 // for a machine of [WithManualStart].

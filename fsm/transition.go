@@ -48,13 +48,15 @@ const (
 	PhaseEdge                    // moved; an edge hook or a Do failed
 	PhaseEntry                   // moved; an entry hook failed
 	PhaseAfter                   // moved; an after hook failed
+
+	phaseFinally // finally hooks run; no error has it
 )
 
-var phases = [...]string{"invalid", "turn", "ended", "table", "guard", "before", "write", "exit", "edge", "entry", "after"}
+var phases = [...]string{"invalid", "turn", "ended", "table", "guard", "before", "write", "exit", "edge", "entry", "after", "finally"}
 
 // String returns the phase in lower case.
 func (p Phase) String() string {
-	if int(p) >= len(phases) {
+	if p >= phaseFinally {
 		return phases[0]
 	}
 	return phases[p]

@@ -54,6 +54,7 @@ type payload struct {
 	Count int                    `json:"count"`
 	Note  note                   `json:"note,omitempty"`
 	Seen  registry.Status[State] `json:"seen"`
+	Ends  chan struct{}          `json:"-"`
 }
 
 // note is a string that fails to marshal if it is unencodable.
