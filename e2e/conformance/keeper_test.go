@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leasehold-go/leasehold/e2e/internal/answered"
 	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
@@ -224,7 +225,7 @@ func foreignIsLeft(s *scene) {
 	s.Outsider.Put(s.key, []byte("mine"), store.Forever)
 	k := s.keep(long)
 	for _, opts := range [][]lease.Option{nil, {lease.WithWait()}} {
-		_, err := k.Acquire(s.Context(), s.key, []byte("ours"), opts...)
+		_, err := answered.Acquire(s.Context(), func() (lease.Lease, error) { return k.Acquire(s.Context(), s.key, []byte("ours"), opts...) })
 		if foreign, ok := errors.AsType[*store.ForeignError](err); !ok || string(foreign.Record.Value) != "mine" {
 			s.Errorf("got %v", err)
 		}
