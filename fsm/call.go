@@ -160,9 +160,9 @@ func (m *Machine[S]) PermittedEvents(ctx context.Context) (names []string, err e
 		return nil
 	}
 	if m.turn.within(ctx) {
-		err = ask(&hookContext{Context: ctx, data: m.extras.data}) // within the context of the hook
+		err = ask(&hookContext{ctx, &userCode{data: m.extras.code.data}}) // within the context of the hook
 	} else {
-		err = m.inTurn(ctx, func() error { return m.open(ctx, &change[S]{kind: byNobody}, ask) })
+		err = m.inTurn(ctx, func() error { return m.question(ctx, ask) })
 	}
 	if err != nil {
 		return nil, wrapped("permitted events", err)
@@ -178,7 +178,7 @@ func (m *Machine[S]) Detach(ctx context.Context) error {
 		if m.extras.writer == nil {
 			return nil
 		}
-		if m.open(ctx, &change[S]{kind: byNobody}, func(*hookContext) error { return m.writerErr() }) == nil {
+		if m.question(ctx, func(*hookContext) error { return m.writerErr() }) == nil {
 			return ErrAttached
 		}
 		m.extras.writer = nil
@@ -238,10 +238,12 @@ func (m *Machine[S]) call(ctx context.Context, c *change[S]) error {
 	}
 
 	// 2 to 10.
-	err := m.open(ctx, c, func(h *hookContext) error { return m.perform(h, c) })
+	err := m.perform(ctx, c)
 
 	// 11. The queue.
-	m.drain()
+	if m.extras.queue != nil {
+		m.drain()
+	}
 	return err
 }
 
@@ -295,19 +297,17 @@ func (m *Machine[S]) InProgress() (change string, since time.Time) {
 	default:
 		change = fmt.Sprintf("a question in %v", m.def.states[r.from])
 	}
-	if p := Phase(h.phase.Load()); p > 0 {
+	if p := Phase(h.code.phase.Load()); p > 0 {
 		change = fmt.Sprintf("%s (%s)", change, phases[p])
 	}
-	return change, moment(h.began)
+	return change, moment(h.code.began)
 }
 
-// open runs user code of a change within the turn, with the mutex open meanwhile.
-func (m *Machine[S]) open(ctx context.Context, c *change[S], run func(*hookContext) error) error {
-	h := m.newHookContext(ctx)
-	m.extras.request = request[S]{kind: c.kind, from: m.id(), to: c.to, event: c.event, timeout: c.timeout}
-	m.turn.open(h)
-	defer m.turn.shut()
-	return run(h)
+// question runs user code of a call that is no change, within the turn.
+func (m *Machine[S]) question(ctx context.Context, ask func(*hookContext) error) (err error) {
+	c := change[S]{kind: byNobody, ctx: ctx, entry: entry{at: now(), from: m.id()}}
+	m.runCode(&c, func() { err = ask(c.code) })
+	return err
 }
 
 // inTurn runs code that is no change in a turn of its own, with the mutex locked.
@@ -372,19 +372,21 @@ func (m *Machine[S]) drain() {
 
 // settle runs a queued change, unless it is refused already, and reports its error.
 func (m *Machine[S]) settle(q queued[S], refused error) {
-	_ = m.open(q.ctx, &q.change, func(h *hookContext) error {
-		switch {
-		case refused != nil:
-		case q.ctx.Err() != nil:
-			refused = m.refusal(&q.change, PhaseTurn, ctxerr.Of(q.ctx))
-		default:
-			refused = m.perform(h, &q.change)
-		}
-		if refused != nil {
-			m.extras.queue.failed(h, refused)
-		}
-		return nil
-	})
+	c := &q.change
+	c.ctx, c.at, c.from = q.ctx, now(), m.id()
+	if refused == nil {
+		m.runCode(c, func() {
+			if q.ctx.Err() != nil {
+				refused = m.refusal(c, PhaseTurn, ctxerr.Of(q.ctx))
+			}
+		})
+	}
+	if refused == nil {
+		refused = m.perform(q.ctx, c)
+	}
+	if refused != nil {
+		m.runCode(c, func() { m.extras.queue.failed(c.code, refused) })
+	}
 }
 
 // fireTimer is called by the timer. It takes a turn as a caller does. By then the timeout may
@@ -405,7 +407,7 @@ func (m *Machine[S]) fireTimer() {
 // among them, or a circle could hold up the call for ever. It has the turn and the mutex.
 func (m *Machine[S]) begin() {
 	if m.extras == nil {
-		m.extras = new(extras[S])
+		m.extras = m.newExtras()
 	}
 	if len(m.extras.timers.pending) == 0 {
 		return
@@ -438,19 +440,14 @@ func (m *Machine[S]) expireOne(now time.Time) bool {
 	}()
 	t := &m.def.timeouts[i]
 	c := change[S]{kind: byTimeout, to: t.to, cause: t.cause(), timeout: i}
-	_ = m.open(ctx, &c, func(h *hookContext) error {
-		err := m.perform(h, &c)
-		if failed, ok := err.(*TransitionError[S]); ok {
+	err := m.perform(ctx, &c)
+	if failed, ok := err.(*TransitionError[S]); ok && len(m.def.onTimeoutError) > 0 {
+		m.runCode(&c, func() {
 			for _, run := range m.def.onTimeoutError {
-				run(h, failed)
+				run(c.code, failed)
 			}
-		}
-		return nil
-	})
+		})
+	}
 	m.drain()
 	return true
-}
-
-func (m *Machine[S]) newHookContext(ctx context.Context) *hookContext {
-	return &hookContext{Context: ctx, turn: &m.turn, data: m.extras.data, began: now()}
 }

@@ -31,7 +31,7 @@ func compile[S comparable](initial S, table Table[S], rules []Rule[S]) (*Definit
 		c.checkReach()
 		c.checkFinal()
 		c.checkTimeouts()
-		c.plain, c.stateful = c.isPlain(), len(c.timeouts)+len(c.graph.Remembered) > 0
+		c.findCode()
 	} else {
 		c.found.add("%d states, more than %d", len(table), graph.Max)
 	}
@@ -380,17 +380,31 @@ func (c *compiler[S]) edgeOf(rule string, from, to S) *graph.Edge[hook[S]] {
 	return e
 }
 
-// isPlain reports whether a transition is an entry in the history and no more.
-func (c *compiler[S]) isPlain() bool {
-	code := len(c.before)+len(c.after)+len(c.finally)+len(c.onTimeoutError)+len(c.timeouts) > 0 || c.unhandled != nil
+// findCode notes where user code may run, and whether the definition is plain: a transition
+// is then an entry in the history and no more.
+func (c *compiler[S]) findCode() {
+	c.asks = len(c.before) > 0 || c.unhandled != nil
+	c.acts = len(c.after) > 0
 	for i := range c.graph.Nodes {
 		n := &c.graph.Nodes[i]
-		code = code || len(n.Guards)+len(n.Entry)+len(n.Exit) > 0
+		c.asks = c.asks || len(n.Guards) > 0
+		c.acts = c.acts || len(n.Entry)+len(n.Exit) > 0
 		for _, e := range n.Edges {
-			code = code || len(e.Guards)+len(e.Hooks) > 0
+			c.asks = c.asks || len(e.Guards) > 0
+			c.acts = c.acts || len(e.Hooks) > 0
 		}
 	}
-	return !code && !c.graph.Nested && len(c.read) == 0
+	for _, r := range c.rules {
+		switch rule := r.spec.(type) {
+		case eventRule[S]:
+			c.asks = c.asks || len(rule.guards) > 0 || rule.kind == chooses
+			c.acts = c.acts || len(rule.acts) > 0
+		case timeoutRule[S]:
+			c.asks = c.asks || rule.variable
+		}
+	}
+	c.stateful = len(c.timeouts)+len(c.graph.Remembered) > 0
+	c.plain = !c.asks && !c.acts && !c.graph.Nested && !c.stateful && len(c.finally)+len(c.onTimeoutError) == 0
 }
 
 // computeFingerprint hashes the states, their edges in the table and the hierarchy. It

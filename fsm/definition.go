@@ -47,6 +47,10 @@ type Definition[S comparable] struct {
 	fingerprint string
 	forms       atomic.Pointer[forms] // nil until they are needed
 
+	// asks: user code may run before a commit: guards, before hooks, choices, durations.
+	asks bool
+	// acts: hooks may run after a commit.
+	acts bool
 	// plain: no user code, hierarchy or timeouts, so that a transition is an entry in
 	// the history and no more.
 	plain bool

@@ -31,7 +31,7 @@ type Machine[S comparable] struct {
 // nil.
 type extras[S comparable] struct {
 	writer   Writer // nil without one, or once detached
-	data     *dataset
+	code     userCode
 	queue    *queue[S]  // nil without WithQueue
 	memory   []graph.ID // memory of history states; see graph.Route
 	timers   timers
@@ -61,13 +61,18 @@ type change[S comparable] struct {
 
 	// The transition. Until there is an edge it leads from the present state to itself.
 	entry
-	edge  *graph.Edge[hook[S]] // nil for a reset, and for a rule that is internal
-	route graph.Route
-	t     Transition[S] // as guards and hooks see it; zero until the first of them runs
-	rule  *candidate[S] // of an event: the rule that is tried, and then the one that is taken
-	taken bool          // the rule was taken: its guards have passed
+	number uint64               // of the transition; 0 if it leads nowhere
+	edge   *graph.Edge[hook[S]] // nil for a reset, and for a rule that is internal
+	route  graph.Route
+	led    bool          // the change has a target, or is known to have none
+	rule   *candidate[S] // of an event: the rule that is tried, and then the one that is taken
+	taken  bool          // the rule was taken: its guards have passed
 	// ignored: the rule is one of Ignore, so nothing happens.
 	ignored bool
+
+	t    Transition[S]   // as user code sees it; zero until some runs
+	ctx  context.Context // of the call
+	code *hookContext    // of user code; nil until the mutex was opened for some
 
 	committed bool // the machine has moved
 	watched   bool // the machine had watchers then
@@ -186,4 +191,25 @@ func (m *Machine[S]) writerErr() error {
 		return w.Err()
 	}
 	return nil
+}
+
+// newExtras returns run-time state for the machine.
+func (m *Machine[S]) newExtras() *extras[S] { return &extras[S]{code: userCode{turn: &m.turn}} }
+
+// open opens the mutex for user code of a change. Calls with the context c.code are recognised
+// until the turn is shut again.
+func (m *Machine[S]) open(c *change[S]) {
+	if c.code == nil {
+		c.code = &hookContext{c.ctx, &m.extras.code}
+	}
+	m.extras.code.began = c.at
+	m.extras.request = request[S]{kind: c.kind, from: c.from, to: c.to, event: c.event, timeout: c.timeout}
+	m.turn.open(c.code)
+}
+
+// runCode runs user code of a change, with the mutex open meanwhile.
+func (m *Machine[S]) runCode(c *change[S], run func()) {
+	m.open(c)
+	defer m.turn.shut()
+	run()
 }

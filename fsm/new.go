@@ -29,10 +29,9 @@ func New[S comparable](def *Definition[S], opts ...Option) *Machine[S] {
 	}
 	if def.stateful {
 		// The timeouts of the initial state start as if it had been entered.
-		first := change[S]{entry: entry{at: m.since, from: def.start}}
-		first.route = graph.Route{Leaf: def.start, Goal: def.start, Domain: graph.None}
-		m.describe(&first, 0)
-		m.startTimeouts(m.newHookContext(context.Background()), &first)
+		first := change[S]{entry: entry{at: m.since, from: def.start}, code: &hookContext{context.Background(), &m.extras.code}}
+		m.leadAlong(&first, nil, graph.Route{Leaf: def.start, Goal: def.start, Domain: graph.None}, 0)
+		m.startTimeouts(&first)
 		m.extras.memory, m.extras.timers.pending = def.graph.Forget(), first.pending
 		m.resume()
 	}
@@ -52,7 +51,8 @@ func (m *Machine[S]) configure(c config) {
 	if c.writer == nil && c.data == nil && c.queue == 0 && !m.def.stateful {
 		return
 	}
-	m.extras = &extras[S]{writer: c.writer, data: c.data}
+	m.extras = m.newExtras()
+	m.extras.writer, m.extras.code.data = c.writer, c.data
 	m.extras.timers.fire = m.fireTimer
 	if c.queue > 0 {
 		m.extras.queue = &queue[S]{limit: c.queue, failed: c.queueFailed}

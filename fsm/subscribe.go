@@ -199,7 +199,7 @@ func (s *subscription[S]) all(yield func(Transition[S], error) bool) {
 // watch adds a watcher. The mutex is locked.
 func (m *Machine[S]) watch(w watcher[S]) {
 	if m.extras == nil {
-		m.extras = new(extras[S])
+		m.extras = m.newExtras()
 	}
 	m.extras.watchers = append(m.extras.watchers, w)
 }

@@ -98,14 +98,6 @@ type timeoutErrorRule[S comparable] struct {
 	run func(context.Context, *TransitionError[S])
 }
 
-// duration is how long the timeout lasts for the transition that starts it.
-func (r *timeoutRule[S]) duration(ctx context.Context, t Transition[S]) time.Duration {
-	if r.variable {
-		return max(0, r.afterFunc(ctx, t))
-	}
-	return r.after
-}
-
 // trimmed prints a duration without trailing zero units: 2h, not 2h0m0s.
 func trimmed(d time.Duration) string {
 	s := d.String()

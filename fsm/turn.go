@@ -106,7 +106,7 @@ func (t *turn) underWay() time.Duration {
 	if t.user == nil {
 		return 0
 	}
-	return time.Duration(now() - t.user.began)
+	return time.Duration(now() - t.user.code.began)
 }
 
 // give hands the turn to the next caller that waits, or frees it, and unlocks the mutex. A
@@ -149,21 +149,27 @@ func (t *turn) within(ctx context.Context) bool {
 	return h != nil && h == t.user
 }
 
+// userCode is what the contexts of a machine's user code have in common.
+type userCode struct {
+	turn *turn
+	data *dataset
+	// Of the change whose code runs, or ran last:
+	began int64         // when it got its turn; nanoseconds since 1970
+	phase atomic.Uint32 // the Phase whose code runs
+}
+
 // hookContext is the context of guards, hooks and writes during one turn. Calls from inside
 // are recognised by it, whatever goroutine they are on. It also gives access to the data of
-// the machine.
+// the machine. A transition with a hook allocates this and no more.
 type hookContext struct {
 	context.Context
-	turn  *turn
-	data  *dataset
-	began int64         // when the change got its turn; nanoseconds since 1970
-	phase atomic.Uint32 // the Phase whose code runs
+	code *userCode
 }
 
 // enter notes that the code of a phase runs.
 func (h *hookContext) enter(p Phase) {
-	if h.phase.Load() != uint32(p) {
-		h.phase.Store(uint32(p))
+	if h.code.phase.Load() != uint32(p) {
+		h.code.phase.Store(uint32(p))
 	}
 }
 
@@ -172,11 +178,11 @@ func (h *hookContext) enter(p Phase) {
 func (h *hookContext) Value(key any) any {
 	switch key := key.(type) {
 	case *turn:
-		if key == h.turn {
+		if key == h.code.turn {
 			return h
 		}
 	case *dataKey:
-		value, _ := h.data.of(key)
+		value, _ := h.code.data.of(key)
 		return value
 	}
 	return h.Context.Value(key)

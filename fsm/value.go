@@ -94,18 +94,16 @@ func (m *Machine[S]) transitions() []Transition[S] {
 }
 
 // transition is an entry as a Transition.
-func (d *Definition[S]) transition(e entry, number uint64, cause string) Transition[S] {
-	t := Transition[S]{
-		Number: number,
-		From:   d.states[e.from],
-		To:     d.states[e.to],
-		At:     moment(e.at),
-		Cause:  cause,
-		Forced: e.event == forced,
-		Start:  e.event == entered,
-	}
+func (d *Definition[S]) transition(e entry, number uint64, cause string) (t Transition[S]) {
+	d.describe(&t, e, number, cause)
+	return t
+}
+
+// describe fills in a Transition.
+func (d *Definition[S]) describe(t *Transition[S], e entry, number uint64, cause string) {
+	t.Number, t.From, t.To, t.At, t.Cause = number, d.states[e.from], d.states[e.to], moment(e.at), cause
+	t.Event, t.Forced, t.Start = "", e.event == forced, e.event == entered
 	if e.event > 0 && e.event < entered {
 		t.Event = d.events[e.event-1].name
 	}
-	return t
 }

@@ -216,7 +216,11 @@ func (g *Graph[H]) Up(s, domain ID) iter.Seq[ID] {
 
 // Down yields the states of [Graph.Up] outermost first.
 func (g *Graph[H]) Down(domain, s ID) iter.Seq[ID] {
-	return func(yield func(ID) bool) { g.down(domain, s, yield) }
+	return func(yield func(ID) bool) {
+		if s != domain && (g.Nodes[s].Parent == domain || g.down(domain, g.Nodes[s].Parent, yield)) {
+			yield(s)
+		}
+	}
 }
 
 func (g *Graph[H]) down(domain, s ID, yield func(ID) bool) bool {
