@@ -144,6 +144,7 @@ func (c *compiler[S]) remember(rule historyRule[S]) {
 func (c *compiler[S]) connect() {
 	listed := make([]int, len(c.states)) // by target: the last state that listed it, from 1
 	for from, s := range c.states {
+		c.graph.Nodes[from].Edges = make([]graph.Edge[hook[S]], 0, len(c.table[s]))
 		for _, to := range c.table[s] {
 			if target, known := c.ids[to]; known && listed[target] != from+1 {
 				listed[target] = from + 1

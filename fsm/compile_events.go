@@ -219,7 +219,7 @@ func (c *compiler[S]) checkEventRule(r *eventRule[S]) bool {
 	if r.kind == chooses && len(r.to) == 0 {
 		c.found.add("%v: the choice has no targets", r)
 	}
-	var named []string
+	named := make([]string, 0, len(r.guards))
 	for _, g := range r.guards {
 		if g.name == "" {
 			c.found.add("%v: a guard has no name", r)
