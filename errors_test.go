@@ -198,7 +198,7 @@ func tellOfLosses(t *told) {
 		{"an operator deleted the record through leasehold", true, func(st *teststore.Store, held lease.Lease) {
 			st.Store.Delete(t.Context(), "job", store.ByToken(held.Token()))
 		}},
-		{"the record is gone", false, func(st *teststore.Store, held lease.Lease) { st.Evict("job") }},
+		{"an operator deleted the record, and the store does not report deletes", false, func(st *teststore.Store, held lease.Lease) { st.Evict("job") }},
 		{"another has the key", false, func(st *teststore.Store, held lease.Lease) {
 			st.Evict("job")
 			st.Store.Create(t.Context(), store.Claim{Key: "job", Value: []byte("w"), TTL: time.Hour, Nonce: store.NewNonce()})
@@ -256,6 +256,14 @@ func tellOfMachines(t *told) {
 	t.is("rules with faults", err)
 	t.panics("a machine without a definition", func() { fsm.New[State](nil) })
 	t.panics("an option that breaks a rule", func() { fsm.New(def, fsm.WithHistory(-1)) })
+	t.is("a second start", m.Start(ctx), fsm.ErrStarted)
+	t.is("a transition before Start", fsm.New(def, fsm.WithManualStart()).Transition(ctx, Starting), fsm.ErrNotStarted)
+	_, err = fsm.DecodeSnapshot[State]([]byte("{}"))
+	t.is("an object that is no snapshot", err)
+	_, err = fsm.Restore(def, fsm.Snapshot[State]{State: "nowhere", Since: time.Now()})
+	t.is("a snapshot with an unknown state", err)
+	_, err = fsm.Migrate(def, fsm.Snapshot[string]{State: "waiting", Since: time.Now()}, fsm.Migration[string, State]{States: map[string]State{"gone": "nowhere"}})
+	t.is("a migration with faults", err)
 	if err := m.Close(ctx); err != nil {
 		t.Error(err)
 	}
@@ -304,7 +312,7 @@ func tellOfInstances(t *told) {
 	t.is("a transition without an answer", inst.Transition(ctx, Active), store.ErrInDoubt)
 	t.is("a leave while the store is away", inst.Leave(ctx), store.ErrUnavailable)
 	st.Inject(nil, teststore.Update, teststore.Delete)
-	t.is("a transition after that", inst.Transition(ctx, Stopping), lease.ErrReleased)
+	t.is("a transition after that", inst.Transition(ctx, Stopping), fsm.ErrClosed)
 	if _, err := st.Create(ctx, store.Claim{Key: "plain", Value: []byte("text"), TTL: time.Minute, Nonce: store.NewNonce()}); err != nil {
 		t.Error(err)
 	}

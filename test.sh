@@ -37,13 +37,29 @@ matrix=yes
 case " $* " in *" -short "* | *" -run"*) matrix= ;; esac
 [ -z "$matrix" ] || need etcd etcd-server
 
+# The drawings are rendered by a real browser and a real dot, except with -short.
+case " $* " in
+*" -short "*) ;;
+*)
+	need chromium chromium
+	need dot graphviz
+	need npm npm
+	if [ e2e/drawings/package-lock.json -nt e2e/drawings/node_modules/.package-lock.json ]; then
+		npm ci --prefix e2e/drawings --ignore-scripts --silent || {
+			echo "test.sh: npm ci failed in e2e/drawings: see that npm reaches its registry" >&2
+			exit 1
+		}
+	fi
+	;;
+esac
+
 # Those of all modules of the workspace. The tools stand apart, so that importers never
 # see them.
 packages=github.com/leasehold-go/leasehold/...
 
 # Those without a test that -short leaves in are not linked for it.
 none='^$'
-case " $* " in *" -short "*) none='/e2e/(cluster|cmd|etcdtest|process)$' ;; esac
+case " $* " in *" -short "*) none='/e2e/(cluster|cmd|drawings|etcdtest|process)$' ;; esac
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

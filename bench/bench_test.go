@@ -67,6 +67,18 @@ func BenchmarkHook(b *testing.B) {
 	})
 }
 
+// A transition on three levels; see [Running].
+func BenchmarkNested(b *testing.B) {
+	for _, l := range libraries {
+		if l.nested != nil {
+			b.Run("lib="+l.name, func(b *testing.B) {
+				b.ReportAllocs()
+				seasoned(b, l.nested()).transitions(b)
+			})
+		}
+	}
+}
+
 func BenchmarkRejection(b *testing.B) {
 	each(b, func(b *testing.B, l library) { seasoned(b, l.create(nil)).rejections(b) })
 }

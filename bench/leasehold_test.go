@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"testing"
 
 	"github.com/leasehold-go/leasehold/fsm"
@@ -25,11 +26,19 @@ var signals, eventful = func() (signals [len(steps)]fsm.Signal, def *fsm.Definit
 	return signals, def
 }()
 
+// nested is the lifecycle with its hierarchy.
+var nested = func() *fsm.Definition[State] {
+	states := maps.Clone(table)
+	states[Running], states[Live] = nil, nil
+	return fsm.MustDefine(Idle, states, fsm.Substates(Running, Starting, Live), fsm.Substates(Live, Warming, Active))
+}()
+
 var leaseholdLibrary = library{
 	name:      "leasehold",
 	history:   50,
 	eventful:  func() machine { return leasehold{fsm.New(eventful)} },
 	create:    newLeasehold,
+	nested:    func() machine { return leasehold{fsm.New(nested)} },
 	creations: leaseholdCreations,
 }
 

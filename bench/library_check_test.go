@@ -49,6 +49,21 @@ func TestWalksTheRound(t *testing.T) {
 	})
 }
 
+func TestNestedMachinesWalkTheRound(t *testing.T) {
+	eachLibrary(t, func(t *testing.T, l library) {
+		if l.nested == nil {
+			return
+		}
+		m := l.nested()
+		for n := range 3 * len(round) {
+			to := round[n%len(round)]
+			if err := m.move(to); err != nil || m.present() != to {
+				t.Fatalf("step %d: in %q after a step to %q: %v", n, m.present(), to, err)
+			}
+		}
+	})
+}
+
 // Every pair of states: what is in the table is admitted, the rest is refused
 // and leaves the machine where it was.
 func TestAdmitsWhatTheTableAdmits(t *testing.T) {

@@ -14,6 +14,9 @@ type library struct {
 	// eventful returns a machine that tells events from targets, a firer. Where it
 	// is nil a transition is an event already.
 	eventful func() machine
+	// nested returns a machine whose states lie in running and live (see [Running]); nil if
+	// the library knows no hierarchy.
+	nested func() machine
 	// creations times create, without a hook.
 	creations func(*testing.B)
 }

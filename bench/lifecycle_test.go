@@ -23,6 +23,14 @@ var table = fsm.Table[State]{
 	Stopped:  {Idle},
 }
 
+// Running and Live are the states around others on a machine of three levels: Running holds
+// Starting and Live, which holds Warming and Active. The round then crosses one level or two
+// with every step but those from Stopping and Stopped.
+const (
+	Running State = "running"
+	Live    State = "live"
+)
+
 // steps is the table once more, by event: each state is entered by one event.
 // Taken one after the other they are the round that the benchmarks walk.
 var steps = [...]struct {

@@ -10,6 +10,7 @@ var statekitLibrary = library{
 	name:      "statekit",
 	mute:      true,
 	create:    newStatekit,
+	nested:    func() machine { return statekitMachine{startStatekit(nestedStatekit)} },
 	creations: statekitCreations,
 }
 
@@ -43,6 +44,31 @@ func buildStatekit(hook func()) *statekit.MachineConfig[struct{}] {
 	}
 	return config
 }
+
+var nestedStatekit = func() *statekit.MachineConfig[struct{}] {
+	builder := statekit.NewMachine[struct{}]("nested").WithInitial(statekit.StateID(Idle))
+	running := builder.State(statekit.StateID(Running)).WithInitial(statekit.StateID(Starting))
+	live := running.State(statekit.StateID(Live)).WithInitial(statekit.StateID(Warming))
+	for from, targets := range table {
+		var state *statekit.StateBuilder[struct{}]
+		switch from {
+		case Starting:
+			state = running.State(statekit.StateID(from))
+		case Warming, Active:
+			state = live.State(statekit.StateID(from))
+		default:
+			state = builder.State(statekit.StateID(from))
+		}
+		for _, to := range targets {
+			state.On(statekit.EventType(eventTo(to))).Target(statekit.StateID(to))
+		}
+	}
+	config, err := builder.Build()
+	if err != nil {
+		panic(err)
+	}
+	return config
+}()
 
 type statekitMachine struct {
 	*statekit.Interpreter[struct{}]

@@ -32,6 +32,7 @@ func statelessLibrary(name string, mode stateless.FiringMode) library {
 	return library{
 		name:      name,
 		create:    func(hook func()) machine { return newStateless(mode, hook) },
+		nested:    func() machine { return newNestedStateless(mode) },
 		creations: func(b *testing.B) { statelessCreations(b, mode) },
 	}
 }
@@ -43,6 +44,15 @@ func newStateless(mode stateless.FiringMode, hook func()) machine {
 	if hook != nil {
 		m.OnTransitioned(func(context.Context, stateless.Transition) { hook() })
 	}
+	return statelessMachine{m}
+}
+
+func newNestedStateless(mode stateless.FiringMode) machine {
+	m := configureStateless(mode)
+	m.Configure(Live).SubstateOf(Running)
+	m.Configure(statelessStates[Starting]).SubstateOf(Running)
+	m.Configure(statelessStates[Warming]).SubstateOf(Live)
+	m.Configure(statelessStates[Active]).SubstateOf(Live)
 	return statelessMachine{m}
 }
 

@@ -13,6 +13,8 @@
 //   - server: a difficult Redis
 //   - etcd, cluster: what is etcd's own, of one member and of several
 //   - etcdtest: etcd servers for tests
+//   - drawings: what fsm/fsmdraw draws, rendered by a real Mermaid in a browser and by a real
+//     dot, and read again
 //   - operations: the rights and sizes of docs/operations.md
 //   - cmd/matrix: the suites on any server, through each kind of client
 //   - cmd/devservers: a Redis and an etcd for whoever has neither

@@ -2,6 +2,8 @@ package fsm
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/leasehold-go/leasehold/fsm/internal/graph"
@@ -13,7 +15,10 @@ import (
 // for an event ([Fire]) as well:
 //
 //  1. The call waits for its turn. Timeouts that are overdue by then go first. It fails if ctx
-//     has ended, or ends first, or if the machine is closed.
+//     has ended, or ends first, or if the machine is closed; and with [ErrTurnTimeout] if ctx
+//     has no deadline and one change has been under way for a minute while the call waits. A
+//     hook that calls its own machine with another context than it was given waits for itself,
+//     and gets this error.
 //  2. The call fails if the machine's [Writer] has ended ([PhaseEnded]), as a lease has that was
 //     lost or released.
 //  3. The edge is looked up in the table: [ErrInvalidTransition]. For an event the rules for
@@ -34,7 +39,8 @@ import (
 //     that is its own target has neither exit nor entry.
 //  9. Waits and subscriptions are told.
 //  10. The finally hooks run.
-//  11. Changes that hooks have queued run: [WithQueue].
+//  11. Changes that hooks have queued run: [WithQueue]. The call that queued such a change has
+//     returned nil before the change ran; a refusal goes to the function of WithQueue.
 //
 // An event with an [Internal] rule skips 6, 7 and 9, and of 8 runs its Do and the after hooks.
 //
@@ -143,25 +149,23 @@ func (m *Machine[S]) Reset(ctx context.Context, cause string) error {
 // not listed.
 //
 // Guards are asked in turn with changes, so the call waits for its turn; inside a hook, with
-// the hook's context, it is part of that turn. It fails as a change does if ctx ends first, if
-// the machine is closed, or if its writer has ended.
+// the hook's context, it is part of that turn. It fails as a change does in
+// the steps 1 and 2 of [Machine.Transition].
 func (m *Machine[S]) PermittedEvents(ctx context.Context) (names []string, err error) {
-	ask := func() error {
-		h := m.newHookContext(ctx)
-		defer h.over.Store(true)
+	ask := func(h *hookContext) error {
+		if m.start != started {
+			return ErrNotStarted
+		}
 		if err := m.writerErr(); err != nil {
 			return err
 		}
 		names = m.permittedEvents(h)
 		return nil
 	}
-	m.turn.mu.Lock()
-	if m.turn.taken && m.turn.within(ctx) {
-		m.turn.mu.Unlock()
-		err = ask()
+	if m.turn.within(ctx) {
+		err = ask(&hookContext{ctx, &userCode{data: m.extras.code.data}}) // within the context of the hook
 	} else {
-		m.turn.mu.Unlock()
-		err = m.inTurn(ctx, func() error { return m.turn.open(ask) })
+		err = m.inTurn(ctx, func() error { return m.question(ctx, ask) })
 	}
 	if err != nil {
 		return nil, wrapped("permitted events", err)
@@ -171,17 +175,17 @@ func (m *Machine[S]) PermittedEvents(ctx context.Context) (names []string, err e
 
 // Detach takes the machine off a [Writer] that has ended, for an orderly shutdown: from then
 // on the machine moves in this process alone. It fails with [ErrAttached] while the writer is
-// good, and does nothing without one. It waits for its turn.
+// good, and does nothing without one. It waits for its turn, as [Machine.Transition] does.
 func (m *Machine[S]) Detach(ctx context.Context) error {
 	err := m.inTurn(ctx, func() error {
 		if m.extras.writer == nil {
 			return nil
 		}
-		if m.turn.open(m.writerErr) == nil {
+		if m.question(ctx, func(*hookContext) error { return m.writerErr() }) == nil {
 			return ErrAttached
 		}
 		m.extras.writer = nil
-		m.plain = m.def.plain && !m.closed
+		m.plain = m.def.plain && !m.closed && m.start == started
 		return nil
 	})
 	if err != nil {
@@ -193,7 +197,8 @@ func (m *Machine[S]) Detach(ctx context.Context) error {
 // Close makes every change from now on fail with [ErrClosed], also for callers that wait for
 // their turn, and returns when the change in progress has ended. Waits and subscriptions end
 // then, and timeouts end for good. If ctx ends first, its error is returned, and the machine is
-// closed all the same. Close may be called again. It does not release a lease. Reading goes on.
+// closed all the same; without a deadline Close waits as [Machine.Transition] does. Close may be
+// called again. It does not release a lease. Reading goes on.
 func (m *Machine[S]) Close(ctx context.Context) error {
 	if m.turn.within(ctx) {
 		return wrapped("close", ErrReentrant)
@@ -206,7 +211,7 @@ func (m *Machine[S]) Close(ctx context.Context) error {
 			m.extras.timers.interrupt(ErrClosed)
 		}
 	}
-	if err := m.turn.claim(ctx); err != nil {
+	if err := m.claim(ctx); err != nil { // and not ErrReentrant, by the check above
 		return wrapped("close", err)
 	}
 	x := m.extras
@@ -220,22 +225,13 @@ func (m *Machine[S]) Close(ctx context.Context) error {
 // call makes a change that may have to wait, be refused or take time: steps 1 and 11, and all
 // between by perform. The mutex is locked when call is called, and open when it returns.
 func (m *Machine[S]) call(ctx context.Context, c *change[S]) error {
-	// A call from user code of the change in progress is queued. (The mutex has been locked
-	// since the check, so that change cannot end before this one is queued.)
-	if m.turn.taken && m.turn.within(ctx) {
-		defer m.turn.mu.Unlock()
-		err := ErrReentrant
-		if m.extras.queue != nil {
-			err = m.extras.queue.add(ctx, c)
-		}
-		if err != nil {
-			return m.refusal(c, PhaseTurn, err)
-		}
-		return nil
-	}
-
-	// 1. The turn.
-	if err := m.turn.claim(ctx); err != nil {
+	// 1. The turn. A call from user code of the change in progress is queued: the mutex is
+	// locked, so that change cannot end before this one is queued.
+	if !m.turn.taken {
+		m.turn.taken = true
+	} else if err := m.claim(ctx); err == ErrReentrant {
+		return m.enqueue(ctx, c)
+	} else if err != nil {
 		return m.refusal(c, PhaseTurn, err)
 	}
 	defer m.leave()
@@ -245,14 +241,75 @@ func (m *Machine[S]) call(ctx context.Context, c *change[S]) error {
 	}
 
 	// 2 to 10.
-	err := m.turn.open(func() error {
-		h := m.newHookContext(ctx)
-		defer h.over.Store(true)
-		return m.perform(h, c)
-	})
+	err := m.perform(ctx, c)
 
 	// 11. The queue.
-	m.drain()
+	if m.extras.queue != nil {
+		m.drain()
+	}
+	return err
+}
+
+// enqueue queues a call from user code of the change in progress, or refuses it.
+func (m *Machine[S]) enqueue(ctx context.Context, c *change[S]) error {
+	defer m.turn.mu.Unlock()
+	err := ErrReentrant
+	if m.extras.queue != nil {
+		err = m.extras.queue.add(ctx, c)
+	}
+	if err != nil {
+		return m.refusal(c, PhaseTurn, err)
+	}
+	return nil
+}
+
+// claim waits for the turn on behalf of a call, as turn.claim does, and names the change that
+// has the turn for too long.
+func (m *Machine[S]) claim(ctx context.Context) error {
+	err := m.turn.claim(ctx, turnLimit)
+	if err == nil || !errors.Is(err, ErrTurnTimeout) {
+		return err
+	}
+	what, since := m.InProgress()
+	return fmt.Errorf("%w: %s since %s: its code is stuck, or it calls its own machine with another context than it was given", err, what, since.Format(time.RFC3339))
+}
+
+// InProgress returns the change that is under way and the time at which it got its turn; or
+// "", if there is none. The text names the transition, event, reset or start and, in brackets, the point of
+// the order in [Machine.Transition] whose code runs: "idle -> starting (entry)". It does not
+// wait for the change. Calls of [Machine.PermittedEvents] and [Machine.Detach] count as changes.
+func (m *Machine[S]) InProgress() (change string, since time.Time) {
+	m.turn.mu.Lock()
+	defer m.turn.mu.Unlock()
+	h := m.turn.user
+	if h == nil {
+		return "", time.Time{}
+	}
+	r := &m.extras.request
+	switch r.kind {
+	case byTarget:
+		change = fmt.Sprintf("%v -> %v", m.def.states[r.from], r.to)
+	case byTimeout:
+		change = fmt.Sprintf("%v -> %v, %s", m.def.states[r.from], r.to, m.def.timeouts[r.timeout].cause())
+	case byEvent:
+		change = fmt.Sprintf("event %q in %v", r.event.text(), m.def.states[r.from])
+	case byReset:
+		change = fmt.Sprintf("reset of %v", m.def.states[r.from])
+	case byStart:
+		change = fmt.Sprintf("start in %v", m.def.states[r.from])
+	default:
+		change = fmt.Sprintf("a question in %v", m.def.states[r.from])
+	}
+	if p := Phase(h.code.phase.Load()); p > 0 {
+		change = fmt.Sprintf("%s (%s)", change, phases[p])
+	}
+	return change, moment(h.code.began)
+}
+
+// question runs user code of a call that is no change, within the turn.
+func (m *Machine[S]) question(ctx context.Context, ask func(*hookContext) error) (err error) {
+	c := change[S]{kind: byNobody, ctx: ctx, entry: entry{at: now(), from: m.id()}}
+	m.runCode(&c, func() { err = ask(c.code) })
 	return err
 }
 
@@ -262,7 +319,10 @@ func (m *Machine[S]) inTurn(ctx context.Context, run func() error) error {
 		return ctxerr.Of(ctx)
 	}
 	m.turn.mu.Lock()
-	if err := m.turn.claim(ctx); err != nil {
+	if err := m.claim(ctx); err == ErrReentrant {
+		m.turn.mu.Unlock()
+		return err
+	} else if err != nil {
 		return err
 	}
 	defer m.leave()
@@ -283,13 +343,20 @@ func (m *Machine[S]) leave() {
 	if m.extras == nil || m.extras.queue == nil || len(m.extras.queue.waiting) == 0 {
 		return
 	}
+	m.extras.queue.broken = true
+	defer func() { m.extras.queue.broken = false }()
+	m.drop()
+}
+
+// drop refuses the queued changes: user code of the change that they wait for did not return.
+func (m *Machine[S]) drop() {
 	q := m.extras.queue
-	q.broken = true
-	defer func() { q.broken, q.waiting = false, nil }() // also if failed does not return
-	for len(q.waiting) > 0 {
-		dropped := q.take()
-		m.settle(dropped, m.refusal(&dropped.change, PhaseTurn, ErrAborted))
+	if len(q.waiting) == 0 {
+		return
 	}
+	dropped := q.take()
+	defer m.drop() // also if the function for errors does not return
+	m.settle(dropped, m.refusal(&dropped.change, PhaseTurn, ErrAborted))
 }
 
 // drain runs the queued changes until the queue is empty; they may queue more. It has the
@@ -299,11 +366,8 @@ func (m *Machine[S]) drain() {
 	for q != nil && len(q.waiting) > 0 {
 		next := q.take()
 		var refused error
-		switch {
-		case m.closed:
+		if m.closed {
 			refused = m.refusal(&next.change, PhaseTurn, ErrClosed)
-		case next.ctx.Err() != nil:
-			refused = m.refusal(&next.change, PhaseTurn, ctxerr.Of(next.ctx))
 		}
 		m.settle(next, refused)
 	}
@@ -311,17 +375,21 @@ func (m *Machine[S]) drain() {
 
 // settle runs a queued change, unless it is refused already, and reports its error.
 func (m *Machine[S]) settle(q queued[S], refused error) {
-	_ = m.turn.open(func() error {
-		h := m.newHookContext(q.ctx)
-		defer h.over.Store(true)
-		if refused == nil {
-			refused = m.perform(h, &q.change)
-		}
-		if refused != nil {
-			m.extras.queue.failed(h, refused)
-		}
-		return nil
-	})
+	c := &q.change
+	c.ctx, c.at, c.from = q.ctx, now(), m.id()
+	if refused == nil {
+		m.runCode(c, func() {
+			if q.ctx.Err() != nil {
+				refused = m.refusal(c, PhaseTurn, ctxerr.Of(q.ctx))
+			}
+		})
+	}
+	if refused == nil {
+		refused = m.perform(q.ctx, c)
+	}
+	if refused != nil {
+		m.runCode(c, func() { m.extras.queue.failed(c.code, refused) })
+	}
 }
 
 // fireTimer is called by the timer. It takes a turn as a caller does. By then the timeout may
@@ -329,9 +397,12 @@ func (m *Machine[S]) settle(q queued[S], refused error) {
 func (m *Machine[S]) fireTimer() {
 	defer m.extras.timers.firing.Done()
 	m.turn.mu.Lock()
-	_ = m.turn.claim(context.Background()) // which does not end before
+	_ = m.turn.claim(context.Background(), unlimited) // which does not end before
 	defer m.leave()
-	m.expireOne(time.Now())
+	m.extras.timers.armed = false
+	if !m.expireOne(time.Now()) {
+		m.armTimers()
+	}
 }
 
 // begin makes a new turn ready. It lets the timeouts go first that were due when the call got
@@ -339,7 +410,7 @@ func (m *Machine[S]) fireTimer() {
 // among them, or a circle could hold up the call for ever. It has the turn and the mutex.
 func (m *Machine[S]) begin() {
 	if m.extras == nil {
-		m.extras = new(extras[S])
+		m.extras = m.newExtras()
 	}
 	if len(m.extras.timers.pending) == 0 {
 		return
@@ -355,11 +426,11 @@ func (m *Machine[S]) begin() {
 // expireOne carries out one timeout that is due, and the changes that its hooks have queued.
 // It has the turn and the mutex.
 func (m *Machine[S]) expireOne(now time.Time) bool {
-	if m.closed {
+	if m.closed || m.start != started {
 		return false
 	}
 	timers := &m.extras.timers
-	i, due := timers.takeOverdue(now)
+	i, due := timers.overdue(now)
 	if !due {
 		return false
 	}
@@ -370,22 +441,16 @@ func (m *Machine[S]) expireOne(now time.Time) bool {
 		timers.interrupt = nil
 		m.armTimers()
 	}()
-	_ = m.turn.open(func() error {
-		h := m.newHookContext(ctx)
-		defer h.over.Store(true)
-		t := &m.def.timeouts[i]
-		err := m.perform(h, &change[S]{to: t.to, cause: t.cause()})
-		if failed, ok := err.(*TransitionError[S]); ok {
+	t := &m.def.timeouts[i]
+	c := change[S]{kind: byTimeout, to: t.to, cause: t.cause(), timeout: i}
+	err := m.perform(ctx, &c)
+	if failed, ok := err.(*TransitionError[S]); ok && len(m.def.onTimeoutError) > 0 {
+		m.runCode(&c, func() {
 			for _, run := range m.def.onTimeoutError {
-				run(h, failed)
+				run(c.code, failed)
 			}
-		}
-		return nil
-	})
+		})
+	}
 	m.drain()
 	return true
-}
-
-func (m *Machine[S]) newHookContext(ctx context.Context) *hookContext {
-	return &hookContext{Context: ctx, turn: &m.turn, data: m.extras.data}
 }

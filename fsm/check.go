@@ -125,7 +125,7 @@ func (c *compiler[S]) leadToFinal(final []bool) (leads []bool) {
 			for _, source := range from[s] {
 				mark(source)
 			}
-			if steps.Stays[s] {
+			if steps.Stays[s] || steps.Self[s] {
 				mark(s)
 			}
 		}
@@ -149,13 +149,60 @@ func backwards(to [][]graph.ID) (from [][]graph.ID) {
 	return from
 }
 
-// checkTimeouts reports circles of leaves that only timeouts leave. It repeatedly removes
-// leaves without a successor or predecessor among the rest; the remaining leaves lie on
-// circles or between them. A composite state stands for its edges: the leaves within lead to
-// it, and it leads to the state around and to where its own edges lead.
+// checkTimeouts compares the circles of leaves that only timeouts leave with the TimeoutCycle
+// rules.
 func (c *compiler[S]) checkTimeouts() {
+	circle := c.timeoutCircles()
+	before := make([]int, len(c.states)+1) // by place: leaves of circles before it
+	for i, s := range c.graph.Order {
+		before[i+1] = before[i]
+		if circle[s] {
+			before[i+1]++
+		}
+	}
+	meant := make([]bool, len(c.states))
+	for _, r := range c.rules {
+		rule, ok := r.spec.(timeoutCycleRule[S])
+		if !ok {
+			continue
+		}
+		if len(rule.states) == 0 {
+			c.found.add("the timeout cycle rule names no state")
+		}
+		for _, s := range rule.states {
+			id, known := c.place("the timeout cycle rule", s)
+			if !known {
+				continue
+			}
+			meant[id] = true
+			if n := &c.graph.Nodes[id]; before[n.First] == before[n.Last] {
+				c.found.add("the timeout cycle rule names %q, which is on no circle that only timeouts leave", c.labels[id])
+			}
+		}
+	}
+	for _, s := range c.graph.Order {
+		parent := c.graph.Nodes[s].Parent
+		meant[s] = meant[s] || parent != graph.None && meant[parent]
+	}
+	var left []S
+	for i, s := range c.states {
+		if circle[i] && !meant[i] {
+			left = append(left, s)
+		}
+	}
+	if len(left) > 0 {
+		c.found.add("nothing but timeouts leads from %s: they would go round for ever; if that is meant, add a TimeoutCycle rule", names(left))
+	}
+}
+
+// timeoutCircles returns, by ID, whether a state is a leaf on a circle of leaves that only
+// timeouts leave. It repeatedly removes leaves without a successor or predecessor among the
+// rest; the remaining leaves lie on circles or between them. A composite state stands for its
+// edges: the leaves within lead to it, and it leads to the state around and to where its own
+// edges lead. A Self edge does not start a timeout again, and is no part of a circle.
+func (c *compiler[S]) timeoutCircles() []bool {
 	if len(c.timeouts) == 0 {
-		return
+		return make([]bool, len(c.states))
 	}
 	rest := c.onlyTimeouts() // and composite states
 	steps := c.graph.Steps()
@@ -200,15 +247,10 @@ func (c *compiler[S]) checkTimeouts() {
 			}
 		}
 	}
-	var circle []S
-	for i, s := range c.states {
-		if rest[i] && c.graph.IsLeaf(graph.ID(i)) {
-			circle = append(circle, s)
-		}
+	for i := range c.states {
+		rest[i] = rest[i] && c.graph.IsLeaf(graph.ID(i))
 	}
-	if len(circle) > 0 {
-		c.found.add("nothing but timeouts leads from %s: they would go round for ever", names(circle))
-	}
+	return rest
 }
 
 // onlyTimeouts returns, by ID, whether a state is composite, or a leaf with edges that are

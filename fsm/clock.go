@@ -32,12 +32,23 @@ func now() int64 {
 			return a.wall + int64(d)
 		}
 	}
-	return refresh()
+	return refresh().wall
 }
 
-func refresh() int64 {
+// bothClocks is one moment by the monotonic clock and as now tells it.
+func bothClocks() (mono time.Time, wall int64) {
+	if a := anchored.Load(); a != nil {
+		if d := time.Since(a.read); uint64(d) < uint64(anchorLife) {
+			return a.read.Add(d), a.wall + int64(d)
+		}
+	}
+	a := refresh()
+	return a.read, a.wall
+}
+
+func refresh() *anchor {
 	t := time.Now()
 	a := &anchor{read: t, wall: t.UnixNano()}
 	anchored.Store(a)
-	return a.wall
+	return a
 }

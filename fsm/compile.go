@@ -43,7 +43,7 @@ func compile[S comparable](initial S, table Table[S], rules []Rule[S]) (*Definit
 		c.checkReach()
 		c.checkFinal()
 		c.checkTimeouts()
-		c.plain, c.stateful = c.isPlain(), len(c.timeouts)+len(c.graph.Remembered) > 0
+		c.findCode()
 	} else {
 		c.found.add("%d states, more than %d", len(table), graph.Max)
 	}
@@ -173,6 +173,7 @@ func (c *compiler[S]) connect() {
 			c.found.add("%q has both a self and a reenter rule", label(rule.state))
 		}
 	}
+	c.connectLocally()
 	for _, twice := range c.graph.Link() {
 		c.found.add("%q leads to %q, and so does %q around it", c.labels[twice.State], c.labels[twice.Target], c.labels[twice.Outer])
 	}
@@ -221,6 +222,37 @@ func (c *compiler[S]) inherit() {
 	}
 	if len(inherited) > 0 {
 		c.graph.Link()
+	}
+}
+
+// connectLocally makes the edges of Local rules local.
+func (c *compiler[S]) connectLocally() {
+	for _, r := range c.rules {
+		rule, ok := r.spec.(localRule[S])
+		if !ok {
+			continue
+		}
+		from, known := c.place("the local rule", rule.from)
+		to, also := c.id("the local rule", rule.to)
+		if !known || !also {
+			continue
+		}
+		within := to
+		if c.graph.IsHistory(to) {
+			within = c.graph.Nodes[to].History.Of
+		}
+		edges := c.graph.Nodes[from].Edges
+		i := slices.IndexFunc(edges, func(e graph.Edge[hook[S]]) bool { return e.Target == to })
+		switch {
+		case from == to || !c.graph.Within(within, from):
+			c.found.add("the local rule is for %q -> %q, which does not lie within %q", label(rule.from), label(rule.to), label(rule.from))
+		case i < 0:
+			c.found.add("the local rule is for %q -> %q, which %q does not list in the table", label(rule.from), label(rule.to), label(rule.from))
+		case edges[i].Kind == graph.Local:
+			c.found.add("the local rule for %q -> %q is given more than once", label(rule.from), label(rule.to))
+		default:
+			edges[i].Kind = graph.Local
+		}
 	}
 }
 
@@ -410,17 +442,31 @@ func (c *compiler[S]) edgeOf(rule string, from, to S) *graph.Edge[hook[S]] {
 	return e
 }
 
-// isPlain reports whether a transition is an entry in the history and no more.
-func (c *compiler[S]) isPlain() bool {
-	code := len(c.before)+len(c.after)+len(c.finally)+len(c.onTimeoutError)+len(c.timeouts) > 0 || c.unhandled != nil
+// findCode notes where user code may run, and whether the definition is plain: a transition
+// is then an entry in the history and no more.
+func (c *compiler[S]) findCode() {
+	c.asks = len(c.before) > 0 || c.unhandled != nil
+	c.acts = len(c.after) > 0
 	for i := range c.graph.Nodes {
 		n := &c.graph.Nodes[i]
-		code = code || len(n.Guards)+len(n.Entry)+len(n.Exit) > 0
+		c.asks = c.asks || len(n.Guards) > 0
+		c.acts = c.acts || len(n.Entry)+len(n.Exit) > 0
 		for _, e := range n.Edges {
-			code = code || len(e.Guards)+len(e.Hooks) > 0
+			c.asks = c.asks || len(e.Guards) > 0
+			c.acts = c.acts || len(e.Hooks) > 0
 		}
 	}
-	return !code && !c.graph.Nested && !slices.Contains(c.read, true)
+	for _, r := range c.rules {
+		switch rule := r.spec.(type) {
+		case eventRule[S]:
+			c.asks = c.asks || len(rule.guards) > 0 || rule.kind == chooses
+			c.acts = c.acts || len(rule.acts) > 0
+		case timeoutRule[S]:
+			c.asks = c.asks || rule.variable
+		}
+	}
+	c.stateful = len(c.timeouts)+len(c.graph.Remembered) > 0
+	c.plain = !c.asks && !c.acts && !c.graph.Nested && !c.stateful && len(c.finally)+len(c.onTimeoutError) == 0
 }
 
 // computeFingerprint hashes the states, their edges in the table and the hierarchy. It

@@ -32,8 +32,8 @@ func (c *compiler[S]) handleEvents() {
 			rules[number] = append(rules[number], &rule)
 		}
 	}
-	if len(c.events) >= forced {
-		c.found.add("%d events, more than %d", len(c.events), forced-1)
+	if len(c.events) >= entered {
+		c.found.add("%d events, more than %d", len(c.events), entered-1)
 		return
 	}
 	c.leaves = make([]int, len(c.states)+1)
@@ -43,8 +43,16 @@ func (c *compiler[S]) handleEvents() {
 			c.leaves[i+1]++
 		}
 	}
+	isOffer := func(r *eventRule[S]) bool { return r.kind == offered }
 	for number, all := range rules {
-		c.named = append(c.named, c.handleNamed(uint16(number), all))
+		var named []graph.ID
+		if slices.ContainsFunc(all, isOffer) {
+			c.handleOffered(uint16(number), all)
+			rules[number] = nil
+		} else {
+			named = c.handleNamed(uint16(number), all)
+		}
+		c.named = append(c.named, named)
 	}
 	c.inheritHandlers()
 	for number, all := range rules {
@@ -78,7 +86,7 @@ func (c *compiler[S]) handleNamed(number uint16, all []*eventRule[S]) (states []
 		}
 	}
 	for _, s := range states {
-		h := handler[S]{event: c.events[number-1], number: number, candidates: c.candidates(s, in[s])}
+		h := handler[S]{event: c.events[number-1], number: number, candidates: c.candidates(s, in[s], true)}
 		c.handlers[s] = append(c.handlers[s], h)
 		if h.candidates[0].kind != ignored {
 			c.handled[s] = append(c.handled[s], h.event.name)
@@ -140,8 +148,122 @@ func (c *compiler[S]) handleAny(number uint16, all []*eventRule[S]) {
 				rules = append(rules, r.eventRule)
 			}
 		}
-		c.candidates(s, rules)
+		c.candidates(s, rules, true)
 	}
+}
+
+// handleOffered compiles the rules for an event that is offered to parents, in every state: a
+// state then has all its candidates itself.
+func (c *compiler[S]) handleOffered(number uint16, all []*eventRule[S]) {
+	var rules, offers []*eventRule[S]
+	for _, r := range all {
+		if r.kind == offered {
+			offers = append(offers, r)
+		} else {
+			rules = append(rules, r)
+		}
+	}
+	used, offering := make(map[*eventRule[S]]bool), make(map[graph.ID]bool)
+	for i := range c.states {
+		s := graph.ID(i)
+		in, own := c.rulesWithOffers(s, rules, offers, used, offering)
+		if len(in) == 0 {
+			continue
+		}
+		h := handler[S]{event: c.events[number-1], number: number, candidates: c.candidates(s, in, own)}
+		c.handlers[s] = append(c.handlers[s], h)
+		if h.candidates[0].kind != ignored {
+			c.handled[s] = append(c.handled[s], h.event.name)
+		}
+	}
+	for _, r := range rules {
+		composite := slices.ContainsFunc(r.source.states, func(s S) bool {
+			id, known := c.ids[s]
+			return known && c.graph.IsComposite(id)
+		})
+		if !used[r] && (r.source.any || composite) {
+			c.found.add("%v%s applies nowhere", r, r.targets())
+		}
+	}
+	c.checkOffers(offers, offering)
+}
+
+// rulesWithOffers returns the rules for one event that hold in a state: those that name it; or
+// else those of the nearest state around it with rules for the event; or else the FromAny rules
+// that could lead from it. An OfferToParent rule of a state that has such rules adds those that
+// would hold without; the state is noted in offering. own reports whether the first of the
+// rules are the state's own.
+func (c *compiler[S]) rulesWithOffers(s graph.ID, rules, offers []*eventRule[S], used map[*eventRule[S]]bool, offering map[graph.ID]bool) (in []*eventRule[S], own bool) {
+	if c.graph.IsHistory(s) {
+		return nil, false
+	}
+	offerer := graph.None // the state whose rules are the last of in, and which offers the event
+	take := func(holds func(*eventRule[S]) bool) (found bool) {
+		for _, r := range rules {
+			if holds(r) {
+				in, found = append(in, r), true
+				used[r] = used[r] || c.graph.IsLeaf(s)
+			}
+		}
+		if found && offerer != graph.None && c.graph.IsLeaf(s) {
+			offering[offerer] = true
+		}
+		return found
+	}
+	for around := range c.graph.Up(s, graph.None) {
+		first := len(in) == 0
+		if !take(func(r *eventRule[S]) bool { return slices.Contains(r.source.states, c.states[around]) }) {
+			continue
+		}
+		own = own || first && around == s
+		if offerer = around; !c.offers(s, around, in, offers) {
+			return in, own
+		}
+	}
+	own = own || len(in) == 0 && c.graph.IsLeaf(s)
+	take(func(r *eventRule[S]) bool {
+		leads := func(to S) bool { return c.edge(s, to) != nil }
+		return r.source.any && (r.kind == internal || r.kind == ignored || slices.ContainsFunc(r.to, leads))
+	})
+	return in, own
+}
+
+// offers reports whether an event is offered on if rules of a state around s, the last of in,
+// refuse it. A FromAny rule does so only if all of them may refuse.
+func (c *compiler[S]) offers(s, around graph.ID, in, offers []*eventRule[S]) bool {
+	mayRefuse := !slices.ContainsFunc(in, func(r *eventRule[S]) bool { return c.certain(s, r) })
+	return slices.ContainsFunc(offers, func(r *eventRule[S]) bool {
+		return r.source.any && mayRefuse || slices.Contains(r.source.states, c.states[around])
+	})
+}
+
+// checkOffers reports OfferToParent rules without effect. offering has the states that offer
+// the event.
+func (c *compiler[S]) checkOffers(offers []*eventRule[S], offering map[graph.ID]bool) {
+	named := make(map[S]bool)
+	for _, r := range offers {
+		if r.source.any && len(offering) == 0 {
+			c.found.add("event %q is offered to the parent of no state: none has rules for it that may all refuse, and others after them", r.event.name)
+		}
+		for _, s := range r.source.states {
+			id, known := c.ids[s]
+			switch {
+			case named[s]:
+				c.found.add("event %q is offered to the parent of %q more than once", r.event.name, label(s))
+			case known && !c.graph.IsHistory(id) && !offering[id]:
+				c.found.add("event %q is offered to the parent of %q, which has no rule for it, or none follows", r.event.name, label(s))
+			}
+			named[s] = true
+		}
+	}
+}
+
+// certain reports whether a rule that holds in a state is taken whenever it is reached.
+func (c *compiler[S]) certain(s graph.ID, r *eventRule[S]) bool {
+	return len(r.guards) == 0 && !slices.ContainsFunc(r.to, func(to S) bool {
+		edge := c.edge(s, to)
+		return edge != nil && c.graph.MayRefuse(s, edge)
+	})
 }
 
 // appliesSomewhere reports whether a rule for any state, or for a composite one, holds in
@@ -264,22 +386,27 @@ func (c *compiler[S]) checkEventRule(r *eventRule[S]) bool {
 	return true
 }
 
-// candidates compiles the rules for one event in one state.
-func (c *compiler[S]) candidates(s graph.ID, rules []*eventRule[S]) []candidate[S] {
+// candidates compiles the rules for one event in one state. Without own, mistakes in them are
+// reported in another state.
+func (c *compiler[S]) candidates(s graph.ID, rules []*eventRule[S], own bool) []candidate[S] {
+	report := func(format string, args ...any) {
+		if own {
+			c.found.add(format, args...)
+		}
+	}
 	all := make([]candidate[S], 0, len(rules))
 	var last *eventRule[S] // the rule after which no other is tried
 	for _, r := range rules {
 		switch {
 		case last == nil:
 		case last.kind == ignored || r.kind == ignored:
-			c.found.add("event %q is ignored in %q, and has another rule there", r.event.name, c.labels[s])
+			report("event %q is ignored in %q, and has another rule there", r.event.name, c.labels[s])
 		case len(r.guards) == 0 && last.kind == r.kind && slices.Equal(last.to, r.to):
-			c.found.add("event %q%s is given more than once for %q", r.event.name, r.targets(), c.labels[s])
+			report("event %q%s is given more than once for %q", r.event.name, r.targets(), c.labels[s])
 		default:
-			c.found.add("event %q%s is never reached in %q: the rule before it has no guard", r.event.name, r.targets(), c.labels[s])
+			report("event %q%s is never reached in %q: the rule before it has no guard", r.event.name, r.targets(), c.labels[s])
 		}
 		cand := candidate[S]{eventRule: r}
-		certain := len(r.guards) == 0
 		for _, to := range r.to {
 			target, known := c.ids[to]
 			if !known {
@@ -287,14 +414,13 @@ func (c *compiler[S]) candidates(s graph.ID, rules []*eventRule[S]) []candidate[
 			}
 			edge := c.graph.Edge(s, target)
 			if edge == nil && !r.source.any {
-				c.found.add("event %q leads from %q to %q, which the table does not", r.event.name, c.labels[s], label(to))
+				report("event %q leads from %q to %q, which the table does not", r.event.name, c.labels[s], label(to))
 			}
 			if edge != nil && r.kind == leads {
 				cand.edge = edge
-				certain = certain && !c.graph.MayRefuse(s, edge)
 			}
 		}
-		if certain && last == nil {
+		if last == nil && c.certain(s, r) {
 			last = r
 		}
 		all = append(all, cand)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"sync/atomic"
 
 	"github.com/leasehold-go/leasehold/fsm/internal/graph"
 )
@@ -50,7 +51,12 @@ type Definition[S comparable] struct {
 	requires    []*dataKey
 	final       []S
 	fingerprint string
+	forms       atomic.Pointer[forms] // nil until they are needed
 
+	// asks: user code may run before a commit: guards, before hooks, choices, durations.
+	asks bool
+	// acts: hooks may run after a commit.
+	acts bool
 	// plain: no user code, hierarchy or timeouts, so that a transition is an entry in
 	// the history and no more.
 	plain bool
@@ -100,15 +106,20 @@ func (t *timeout[S]) cause() string { return fmt.Sprintf("timeout after %s in %v
 //   - Events: an event without a name or with the name of another, a rule without a source,
 //     for an edge that the table does not have, that is given twice, or that is never
 //     reached because the rule before it has no guard (two [FromAny] rules included), an
-//     event that is both ignored and handled in a state, and a FromAny rule that applies
-//     nowhere.
+//     event that is both ignored and handled in a state, a FromAny rule that applies
+//     nowhere, and an [OfferToParent] rule without effect.
 //   - Hierarchy: a state within itself, in two parents, or twice in one, a parent without
 //     children, an edge that both a state and a state around it list, a history state that
-//     has edges, lies in another state, or is of a leaf.
+//     has edges, lies in another state, or is of a leaf, and a [Local] rule for a target that
+//     is not within the state, or that the state does not list.
 //   - Timeouts: a duration that is not positive, a timeout without an edge or given twice,
-//     and a circle of states that only timeouts leave.
+//     a circle of states that only timeouts leave and no [TimeoutCycle] names, and a
+//     TimeoutCycle that names another state.
 //   - Ends, with a [Final] rule: a leaf without edges that the rule does not name, one with
 //     edges that it names, and one that leads to no final state.
+//
+// It panics if a target or a state of a rule cannot be hashed, as a map in an interface.
+// Elsewhere such a value is an unknown state.
 func Define[S comparable](initial S, table Table[S], rules ...Rule[S]) (*Definition[S], error) {
 	return compile(initial, table.clone(), slices.Clone(rules))
 }
@@ -130,6 +141,23 @@ func (d *Definition[S]) With(rules ...Rule[S]) (*Definition[S], error) {
 
 // few is how many states or events are compared: a hash costs as much.
 const few = 16
+
+// find returns the ID of a state. A value that cannot be hashed, as a map in an interface, is
+// no state.
+func (d *Definition[S]) find(s S) (graph.ID, bool) { return lookup(d.ids, s) }
+
+// lookup finds no value for a key that cannot be hashed.
+func lookup[K comparable, V any](m map[K]V, key K) (value V, ok bool) {
+	defer func() { _ = recover() }() // of the hash
+	value, ok = m[key]
+	return value, ok
+}
+
+// equal reports whether two values are equal. Values that cannot be compared are not.
+func equal[S comparable](a, b S) (same bool) {
+	defer func() { _ = recover() }() // of the comparison
+	return a == b
+}
 
 // edge finds the edge from one state to another, or returns nil. Comparing the few states
 // that are permitted costs less than hashing one.
@@ -322,7 +350,7 @@ func (d *Definition[S]) States() []S { return slices.Clone(d.states) }
 // Next returns the targets of a state in the order of the table, its own before inherited
 // ones. It returns none for a final or unknown state.
 func (d *Definition[S]) Next(from S) []S {
-	id, ok := d.ids[from]
+	id, ok := d.find(from)
 	if !ok {
 		return nil
 	}
@@ -331,20 +359,20 @@ func (d *Definition[S]) Next(from S) []S {
 
 // Can reports whether the table has an edge from one state to another. It asks no guard.
 func (d *Definition[S]) Can(from, to S) bool {
-	id, ok := d.ids[from]
+	id, ok := d.find(from)
 	return ok && d.edge(id, to) != nil
 }
 
 // In reports whether a state is another or lies within it, at any depth.
 func (d *Definition[S]) In(state, around S) bool {
-	s, known := d.ids[state]
-	outer, also := d.ids[around]
+	s, known := d.find(state)
+	outer, also := d.find(around)
 	return known && also && d.graph.Within(s, outer)
 }
 
 // Parent returns the state directly around another, if there is one.
 func (d *Definition[S]) Parent(state S) (parent S, ok bool) {
-	id, known := d.ids[state]
+	id, known := d.find(state)
 	if !known || d.graph.Nodes[id].Parent == graph.None {
 		return parent, false
 	}
@@ -354,7 +382,7 @@ func (d *Definition[S]) Parent(state S) (parent S, ok bool) {
 // Children returns the states directly within a state, the one that is entered with it
 // first.
 func (d *Definition[S]) Children(state S) []S {
-	id, known := d.ids[state]
+	id, known := d.find(state)
 	if !known {
 		return nil
 	}
@@ -363,7 +391,7 @@ func (d *Definition[S]) Children(state S) []S {
 
 // HistoryState returns the state that a history state stands for, and whether it is one.
 func (d *Definition[S]) HistoryState(state S) (of S, deep, ok bool) {
-	id, known := d.ids[state]
+	id, known := d.find(state)
 	if !known || !d.graph.IsHistory(id) {
 		return of, false, false
 	}
@@ -378,8 +406,8 @@ func (d *Definition[S]) HistoryState(state S) (of S, deep, ok bool) {
 // in from (or in the leaf that is entered with it), until it is in to. Some may be parents,
 // or history states, which are taken to remember nothing.
 func (d *Definition[S]) Path(from, to S) []S {
-	source, known := d.ids[from]
-	target, also := d.ids[to]
+	source, known := d.find(from)
+	target, also := d.find(to)
 	if !known || !also {
 		return nil
 	}
@@ -400,7 +428,7 @@ func (d *Definition[S]) Path(from, to S) []S {
 // transition, in the order of [Definition.States]. A parent counts with the states within
 // it; the state itself counts if a path leads back to it.
 func (d *Definition[S]) Reachable(from S) []S {
-	source, known := d.ids[from]
+	source, known := d.find(from)
 	if !known {
 		return nil
 	}

@@ -34,12 +34,13 @@ const (
 	EdgeExternal EdgeKind = iota // leaves its source
 	EdgeSelf                     // from a state to itself, without leaving it: [Self]
 	EdgeReenter                  // from a state to itself, leaving it and entering it again: [Reenter]
+	EdgeLocal                    // from a state to one within it, without leaving the source: [Local]
 )
 
 // Edges returns all edges: by source in the order of [Definition.States], then in the order
 // of the table, inherited edges last.
 func (d *Definition[S]) Edges() []Edge[S] {
-	kinds := map[graph.Kind]EdgeKind{graph.External: EdgeExternal, graph.Self: EdgeSelf, graph.Reenter: EdgeReenter}
+	kinds := map[graph.Kind]EdgeKind{graph.External: EdgeExternal, graph.Self: EdgeSelf, graph.Reenter: EdgeReenter, graph.Local: EdgeLocal}
 	var all []Edge[S]
 	for i, from := range d.states {
 		id := graph.ID(i)
@@ -82,7 +83,7 @@ func (d *Definition[S]) guardNames(from graph.ID, e *graph.Edge[hook[S]]) (names
 // Guards returns the names of the guards of a transition from one state to another, as
 // [Edge] has them. It returns none if there is no such edge.
 func (d *Definition[S]) Guards(from, to S) []string {
-	id, known := d.ids[from]
+	id, known := d.find(from)
 	if !known {
 		return nil
 	}
@@ -121,7 +122,7 @@ func (d *Definition[S]) Reactions() []Reaction[S] {
 // ReactionsIn returns the rules for events in one state. For a parent these are the rules
 // that hold in all children without rules of their own.
 func (d *Definition[S]) ReactionsIn(state S) []Reaction[S] {
-	id, known := d.ids[state]
+	id, known := d.find(state)
 	if !known {
 		return nil
 	}

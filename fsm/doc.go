@@ -40,24 +40,24 @@
 //     of machines. [Definition.With] adds rules. A definition describes itself:
 //     [Definition.Edges], [Definition.Reactions], [Definition.Path],
 //     [Definition.Reachable]. The package fsmdraw draws it.
-//   - [Event] and [Signal] are occurrences. [On], [Choose], [Internal] and [Ignore] are their
-//     rules. [If] and [Do] add code that gets the argument.
+//   - [Event] and [Signal] are occurrences. [On], [Choose], [Internal], [Ignore] and
+//     [OfferToParent] are their rules. [If] and [Do] add code that gets the argument.
 //     [OnUnhandled] hears of events without a rule.
-//   - [Substates] puts states into a parent. [ShallowHistory] and [DeepHistory] go back to
+//   - [Substates] puts states into a parent. A [Local] transition stays in it. [ShallowHistory] and [DeepHistory] go back to
 //     the state that was active in a parent. [Machine.In] asks about parents.
-//   - [Timeout] and [TimeoutFunc] limit the time in a state. [OnTimeoutError] hears of
-//     timeouts that were refused.
+//   - [Timeout] and [TimeoutFunc] limit the time in a state. [TimeoutCycle] permits them to
+//     go round without end. [OnTimeoutError] hears of timeouts that were refused.
 //   - [Guard] and [GuardEdge] may refuse a transition, and so may [Before]. [OnExit],
 //     [OnEdge], [OnEntry] and [After] run once the machine has moved, [Finally] whatever the
 //     result. [Self] and [Reenter] add edges from a state to itself. [Final] checks the ends.
-//   - [New] makes a [Machine]. Its options are [WithWriter], [WithData], [WithHistory] and
-//     [WithQueue].
+//   - [New] makes a [Machine]. Its options are [WithWriter], [WithData], [WithHistory],
+//     [WithQueue] and [WithManualStart], after which [Machine.Start] enters the initial state.
 //   - [Writer] stores the machine's value: a lease, or anything that can save a value.
 //     [Encode] makes the value. [Data] gives guards and hooks the data of one machine.
 //   - [Machine.Transition] and [Fire] move the machine. [TransitionError] and [EventError]
-//     tell why it was refused.
+//     tell why it was refused. [Machine.InProgress] tells what the machine is doing.
 //   - [Machine.Snapshot] is a machine as JSON, [DecodeSnapshot] reads it, and [Restore] goes
-//     on from it in any process.
+//     on from it in any process. [Migrate] takes up the snapshot of an older definition.
 //   - [Machine.Wait] waits for a state. [Machine.Subscribe] follows all transitions.
 //   - The package fsmtest tests definitions of one's own.
 //
@@ -105,7 +105,9 @@
 //   - Hooks that queue changes without end keep their first caller for ever.
 //   - A timeout is tried once. If it is refused, the machine stays where it is. A refusal is
 //     not written.
-//   - A hook that changes its own machine with another context than its own waits for itself.
+//   - A hook that calls its own machine with another context than its own waits for itself: up
+//     to the deadline of that context, or for a minute ([ErrTurnTimeout]). Nothing ends a hook
+//     that does not return; [Machine.InProgress] names it.
 //   - Between a snapshot and its restoration timeouts go by the wall clock.
 //   - Times come from the wall clock, up to a second behind a step of it. Order transitions
 //     by their numbers.

@@ -25,10 +25,18 @@ var (
 	ErrAborted = errors.New("user code did not return")
 	// ErrReentrant: a guard or hook called for a change of the machine that runs it.
 	ErrReentrant = errors.New("called from a guard or hook of the same machine")
+	// ErrTurnTimeout: a call without a deadline waited for its turn while one
+	// change was under way for a minute.
+	ErrTurnTimeout = errors.New("another change is under way for too long")
 	// ErrQueueFull: the queue of [WithQueue] has no room.
 	ErrQueueFull = errors.New("queue is full")
 	// ErrSlowSubscriber: a subscriber did not keep up and its buffer was full.
 	ErrSlowSubscriber = errors.New("subscriber fell behind")
+	// ErrNotStarted: the machine waits for [Machine.Start].
+	ErrNotStarted = errors.New("machine not started: call Start")
+	// ErrStarted: [Machine.Start] was called before, or the machine was made without
+	// [WithManualStart].
+	ErrStarted = errors.New("machine started already")
 	// ErrClosed: the machine was closed.
 	ErrClosed = errors.New("machine closed")
 	// ErrAttached: the machine's writer still works, so the machine stays on it.

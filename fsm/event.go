@@ -7,8 +7,8 @@ import (
 
 // Event is something that happens to a machine, with an argument of type A. It is
 // declared once, as a value, and compared by identity: two events with one name are
-// two events. Rules say what it does in which state: [On], [Choose], [Internal] and
-// [Ignore]. An event may serve any number of definitions. It comes from [NewEvent] or
+// two events. Rules say what it does in which state: [On], [Choose], [Internal],
+// [Ignore] and [OfferToParent]. An event may serve any number of definitions. It comes from [NewEvent] or
 // [NewSignal]; its zero value is of no use.
 type Event[A any] struct{ *event }
 
@@ -128,6 +128,23 @@ func Ignore[S comparable, A any](e Event[A], in Source[S]) Rule[S] {
 	return newEventRule[S, A](eventRule[S]{event: e.event, source: in, kind: ignored}, nil)
 }
 
+// OfferToParent offers an event that was refused to the state around. If the guards of all
+// rules for it in one of the states refuse, the rules are tried that would hold if the state had
+// none: those of its parent or, from the outermost state with rules on, the [FromAny] rules. UML
+// and SCXML do so always. The candidates of the state come first then, and its parent's follow;
+// if all refuse, the error names the guards in this order. An error of a [Choose] ends the event
+// as usual.
+//
+// Each state has to have rules for the event, all of them guarded, and another has to follow;
+// with FromAny the rule holds in every such state. To have a rule of a parent tried before those
+// of its children, name the children in it, and give it first:
+//
+//	fsm.On(Stop, fsm.From(Warming, Active), Stopped, fsm.If("power is out", powerIsOut)),
+//	fsm.Internal(Stop, fsm.From(Warming)), // unless the power is out
+func OfferToParent[S comparable, A any](e Event[A], in Source[S]) Rule[S] {
+	return newEventRule[S, A](eventRule[S]{event: e.event, source: in, kind: offered}, nil)
+}
+
 // eventRule is a rule for one event.
 type eventRule[S comparable] struct {
 	event  *event
@@ -147,6 +164,7 @@ const (
 	chooses
 	internal
 	ignored
+	offered // OfferToParent: no candidate, but where to look for more
 )
 
 // argumentHook is the code of an [If] or [Do].

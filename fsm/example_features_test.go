@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/leasehold-go/leasehold/fsm"
 )
@@ -255,6 +256,51 @@ func ExampleWithQueue() {
 	// queued: <nil> <nil>
 	// failed: done -> paused is not in the table; done is final
 	// <nil> done
+}
+
+// A machine that was started by hand enters its initial state: hooks run, and the history has
+// the cause.
+func ExampleMachine_StartWithCause() {
+	ctx := context.Background()
+	def, err := jobs.With(fsm.OnEntry(New, prints("enter new")))
+	if err != nil {
+		panic(err)
+	}
+	m := fsm.New(def, fsm.WithManualStart())
+	fmt.Println(m.State(), m.Transition(ctx, Failed))
+	fmt.Println(m.StartWithCause(ctx, "by order of ann"))
+	for _, t := range m.History() {
+		fmt.Println(t.Number, t.From, "->", t.To, t.Start, t.Cause)
+	}
+	// Output:
+	// new new -> failed: machine not started: call Start
+	// enter new
+	// <nil>
+	// 1 new -> new true by order of ann
+}
+
+// A machine that is loaded to be shown does not move, also if a timeout is overdue.
+func ExampleWithManualStart() {
+	def, err := jobs.With(fsm.Timeout(Running, time.Minute, Failed))
+	if err != nil {
+		panic(err)
+	}
+	due := time.Now().Add(-time.Hour)
+	stored := fsm.Snapshot[Job]{State: Running, Since: due, Timeouts: []fsm.PendingTimeout[Job]{{State: Running, To: Failed, Due: due}}}
+	m, err := fsm.Restore(def, stored, fsm.WithManualStart())
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println("shown:", m.State(), m.Next())
+
+	err = m.Start(context.Background()) // from now on timeouts move it
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(m.Wait(context.Background(), Failed))
+	// Output:
+	// shown: running [paused done failed]
+	// failed <nil>
 }
 
 func ExampleMachine_Wait() {

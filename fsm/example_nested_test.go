@@ -47,6 +47,69 @@ func ExampleSubstates() {
 	// open false
 }
 
+// Each call wakes the session up, which does not end it.
+func ExampleLocal() {
+	ctx := context.Background()
+	notice := func(line string) func(context.Context, fsm.Transition[string]) error {
+		return func(context.Context, fsm.Transition[string]) error { fmt.Println(line); return nil }
+	}
+	def := fsm.MustDefine("session", fsm.Table[string]{
+		"session": {"awake", "over"},
+		"awake":   {"asleep"},
+		"asleep":  {},
+		"over":    {},
+	},
+		fsm.Substates("session", "awake", "asleep"),
+		fsm.Local("session", "awake"),
+		fsm.Timeout("awake", time.Minute, "asleep"),
+		fsm.Timeout("session", time.Hour, "over"), // whatever it does
+		fsm.OnExit("session", notice("session left")),
+		fsm.OnEntry("awake", notice("awake")),
+	)
+	m := fsm.New(def)
+	defer m.Close(ctx)
+	_ = m.Transition(ctx, "awake") // for another minute
+	_ = m.Transition(ctx, "asleep")
+	_ = m.Transition(ctx, "awake")
+	_ = m.Transition(ctx, "over")
+	// Output:
+	// awake
+	// awake
+	// session left
+}
+
+// The inner state knows one key. What it refuses the outer one may take.
+func ExampleOfferToParent() {
+	ctx := context.Background()
+	key := fsm.NewEvent[string]("key")
+	is := func(want string) fsm.RuleOption[Door, string] {
+		return fsm.If("is "+want, func(_ context.Context, _ fsm.Transition[Door], got string) error {
+			if got != want {
+				return fmt.Errorf("not %q", got)
+			}
+			return nil
+		})
+	}
+	def, err := door.With(
+		fsm.On(key, fsm.From(Locked), Closed, is("small")),
+		fsm.On(key, fsm.From(Shut), Open, is("master")),
+		fsm.OfferToParent(key, fsm.From(Locked)),
+	)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	m := fsm.New(def)
+	defer m.Close(ctx)
+	_ = m.Transition(ctx, Shut)
+	_ = m.Transition(ctx, Locked)
+	fmt.Println(fsm.Fire(ctx, m, key, "bent"), m.State())
+	fmt.Println(fsm.Fire(ctx, m, key, "master"), m.State())
+	// Output:
+	// event "key" in locked: vetoed: guard "is small": not "bent"; guard "is master": not "bent" locked
+	// <nil> open
+}
+
 func ExampleDeepHistory() {
 	ctx := context.Background()
 	m := fsm.New(door)
@@ -70,6 +133,32 @@ func ExampleTimeout() {
 	_, _ = m.Wait(ctx, Green)
 	fmt.Println(m.History()[0].Cause)
 	// Output: timeout after 1ms in red
+}
+
+// A machine that polls every second, here a thousand times as fast.
+func ExampleTimeoutCycle() {
+	ctx := context.Background()
+	polls := make(chan int)
+	def, err := fsm.Define(Closed, fsm.Table[Door]{Closed: {}},
+		fsm.Reenter(Closed),
+		fsm.Timeout(Closed, time.Millisecond, Closed),
+		fsm.TimeoutCycle(Closed),
+		fsm.OnEntry(Closed, func(ctx context.Context, t fsm.Transition[Door]) error {
+			select {
+			case polls <- int(t.Number):
+			case <-ctx.Done(): // the machine is closed
+			}
+			return nil
+		}),
+	)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	m := fsm.New(def)
+	defer m.Close(ctx)
+	fmt.Println(<-polls, <-polls, <-polls)
+	// Output: 1 2 3
 }
 
 func ExampleRestore() {

@@ -16,12 +16,12 @@ import (
 // of its own layer and below; so a reader who goes down never has to come back up.
 var fileLayers = [][]string{
 	{"doc.go"},
-	{"call.go", "new.go", "restore.go", "subscribe.go"},
+	{"call.go", "start.go", "new.go", "restore.go", "migrate.go", "subscribe.go"},
 	{"steps.go"},
 	{"value.go"},
 	{"machine.go", "option.go"},
 	{"turn.go", "timers.go", "history.go", "watchers.go", "clock.go"},
-	{"definition.go", "compile.go", "compile_events.go", "check.go", "describe.go"},
+	{"definition.go", "compile.go", "compile_events.go", "check.go", "describe.go", "forms.go"},
 	{"rule.go", "event.go", "substates.go", "timeout.go", "data.go", "table.go"},
 	{"transition.go", "snapshot.go", "errors.go"},
 }

@@ -28,7 +28,7 @@ type interpreter struct {
 // eventRule is one rule for an event.
 type eventRule struct {
 	event string
-	kind  string // "on", "choose", "internal" or "ignore"
+	kind  string // "on", "choose", "internal", "ignore" or "offer"
 	from  []int  // nil for FromAny
 	to    []int
 	name  string // of its guards and hooks
@@ -154,11 +154,35 @@ func (in *interpreter) reset() {
 	}
 }
 
+// start enters the initial state, and adds it to the path if it has a cause.
+func (in *interpreter) start(cause string) string {
+	in.running = nil
+	entries := slices.Clone(in.order().Lineage(in.state))
+	slices.Reverse(entries)
+	for _, s := range entries {
+		if err := in.run(fmt.Sprint("guard ", s)); err != nil {
+			return in.finally(panickedOr(err, "vetoed"))
+		}
+	}
+	if err := in.run("before"); err != nil {
+		return in.finally(panickedOr(err, "vetoed"))
+	}
+	var hooks []string
+	for _, s := range entries {
+		in.startTimeouts(s)
+		hooks = append(hooks, fmt.Sprint("enter ", s))
+	}
+	if cause != "" {
+		in.path = append(in.path, fmt.Sprint(in.state, ">", in.state, " "))
+	}
+	return in.finally(in.runHooks(append(hooks, "after")))
+}
+
 // fire fires an event and returns the outcome.
 func (in *interpreter) fire(event string) string {
 	rules := in.rules(event)
 	if len(rules) == 0 {
-		if slices.ContainsFunc(in.eventRules, func(rule eventRule) bool { return rule.event == event }) {
+		if slices.ContainsFunc(in.eventRules, func(rule eventRule) bool { return rule.event == event && rule.kind != "offer" }) {
 			return in.finally("unhandled")
 		}
 		return in.finally("unknown")
@@ -194,15 +218,21 @@ func (in *interpreter) fire(event string) string {
 	return in.finally("vetoed")
 }
 
-// rules returns the rules for an event in the present state.
+// rules returns the rules for an event in the present state, and those that an offer to the
+// parent adds.
 func (in *interpreter) rules(event string) (rules []eventRule) {
 	for _, s := range in.order().Lineage(in.state) {
+		found, offered := false, false
 		for _, rule := range in.eventRules {
-			if rule.event == event && slices.Contains(rule.from, s) {
-				rules = append(rules, rule)
+			switch {
+			case rule.event != event || !slices.Contains(rule.from, s):
+			case rule.kind == "offer":
+				offered = true
+			default:
+				rules, found = append(rules, rule), true
 			}
 		}
-		if len(rules) > 0 {
+		if found && !offered {
 			return rules
 		}
 	}

@@ -17,6 +17,7 @@ type Machine[S comparable] struct {
 	state  atomic.Uint32 // ID of the state; after construction written by commit alone
 	plain  bool          // the definition is plain, and there is no writer; false once closed
 	closed bool          // changed and read with turn.mu locked, as is the queue
+	start  startState    // changed and read as what follows turn
 	turn   turn
 	// The rest changes under both the turn and turn.mu, and may be read under either. (Close
 	// changes plain under turn.mu alone.)
@@ -30,32 +31,51 @@ type Machine[S comparable] struct {
 // nil.
 type extras[S comparable] struct {
 	writer   Writer // nil without one, or once detached
-	data     *dataset
+	code     userCode
 	queue    *queue[S]  // nil without WithQueue
 	memory   []graph.ID // memory of history states; see graph.Route
 	timers   timers
+	request  request[S]  // of the change that has the turn
 	watchers watchers[S] // changed and read with turn.mu locked
 }
+
+// startState tells what a machine of [WithManualStart] waits for.
+type startState uint8
+
+const (
+	started    startState = iota
+	notEntered            // Start enters the initial state
+	notResumed            // Start has the timeouts run
+)
 
 // change is one call of a machine under way. It begins as a request; perform adds the edge
 // that it takes, the transition that it makes and the run-time state that it leaves.
 type change[S comparable] struct {
 	// The request.
-	kind  changeKind
-	to    S      // of a transition, and of a reset
-	event *event // nil also for the zero Event
-	arg   argument
-	cause string
+	kind    changeKind
+	to      S      // of a transition, a timeout and a reset
+	event   *event // nil also for the zero Event
+	arg     argument
+	cause   string
+	timeout uint16 // the place of the timeout in the definition
 
 	// The transition. Until there is an edge it leads from the present state to itself.
 	entry
-	edge  *graph.Edge[hook[S]] // nil for a reset, and for a rule that is internal
-	route graph.Route
-	t     Transition[S] // as guards and hooks see it; zero until the first of them runs
-	rule  *eventRule[S] // of an event: the rule that is tried, and then the one that is taken
-	taken bool          // the rule was taken: its guards have passed
+	number uint64               // of the transition; 0 if it leads nowhere
+	edge   *graph.Edge[hook[S]] // nil for a reset, and for a rule that is internal
+	route  graph.Route
+	led    bool          // the change has a target, or is known to have none
+	rule   *eventRule[S] // of an event: the rule that is tried, and then the one that is taken
+	taken  bool          // the rule was taken: its guards have passed
 	// ignored: the rule is one of Ignore, so nothing happens.
 	ignored bool
+
+	t    Transition[S]   // as user code sees it; zero until some runs
+	ctx  context.Context // of the call
+	code *hookContext    // of user code; nil until the mutex was opened for some
+
+	committed bool // the machine has moved
+	watched   bool // the machine had watchers then
 
 	// The memory and the timeouts after the transition, of a stateful machine.
 	memory  []graph.ID
@@ -65,16 +85,31 @@ type change[S comparable] struct {
 type changeKind uint8
 
 const (
-	byTarget changeKind = iota // Transition, and a timeout
-	byEvent                    // Fire
-	byReset                    // Reset
+	byTarget  changeKind = iota // Transition
+	byTimeout                   // a timeout
+	byEvent                     // Fire
+	byReset                     // Reset
+	byStart                     // Start of a machine that has not entered its initial state
+	byNobody                    // no change, but a call that takes a turn
 )
+
+// request is what a change was asked for, and in which state.
+type request[S comparable] struct {
+	kind    changeKind
+	timeout uint16
+	from    graph.ID
+	to      S
+	event   *event
+}
 
 // isSelf reports whether the transition is one of a Self rule.
 func (c *change[S]) isSelf() bool { return c.edge != nil && c.edge.Kind == graph.Self }
 
-// moves reports whether the change has a transition to commit.
-func (c *change[S]) moves() bool { return c.edge != nil || c.kind == byReset }
+// moves reports whether the change has something to commit.
+func (c *change[S]) moves() bool { return c.edge != nil || c.kind >= byReset }
+
+// counts reports whether the change is a transition in the history.
+func (c *change[S]) counts() bool { return c.kind != byStart || c.cause != "" }
 
 // queue holds the changes that user code has called for on its own machine; see
 // [WithQueue]. It is touched with the machine's mutex locked.
@@ -159,4 +194,25 @@ func (m *Machine[S]) writerErr() error {
 		return w.Err()
 	}
 	return nil
+}
+
+// newExtras returns run-time state for the machine.
+func (m *Machine[S]) newExtras() *extras[S] { return &extras[S]{code: userCode{turn: &m.turn}} }
+
+// open opens the mutex for user code of a change. Calls with the context c.code are recognised
+// until the turn is shut again.
+func (m *Machine[S]) open(c *change[S]) {
+	if c.code == nil {
+		c.code = &hookContext{c.ctx, &m.extras.code}
+	}
+	m.extras.code.began = c.at
+	m.extras.request = request[S]{kind: c.kind, from: c.from, to: c.to, event: c.event, timeout: c.timeout}
+	m.turn.open(c.code)
+}
+
+// runCode runs user code of a change, with the mutex open meanwhile.
+func (m *Machine[S]) runCode(c *change[S], run func()) {
+	m.open(c)
+	defer m.turn.shut()
+	run()
 }

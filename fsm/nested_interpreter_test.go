@@ -19,7 +19,8 @@ type hierarchy struct {
 	parent        map[int]int
 	children      map[int][]int
 	historyStates map[int]historyState
-	memory        map[int]int // by state that was exited: the leaf at that time
+	local         map[[2]int]bool // by source and target: the edges of Local rules
+	memory        map[int]int     // by state that was exited: the leaf at that time
 }
 
 type historyState struct {
@@ -60,7 +61,9 @@ func (in *interpreter) goal(to int) int {
 	}
 	leaf, remembered := in.memory[history.of]
 	within := in.order().Within
-	if source := in.source(to); within(in.state, history.of) && (source == history.of || !within(source, history.of)) {
+	source := in.source(to)
+	leaves := !within(source, history.of) || source == history.of && !in.local[[2]int{source, to}]
+	if within(in.state, history.of) && leaves {
 		leaf, remembered = in.state, true // the transition itself exits the remembered state
 	}
 	switch {
@@ -79,7 +82,8 @@ func (in *interpreter) exitsAndEntries(to int) (exits, entries []int) {
 		return nil, nil
 	}
 	source, goal := in.source(to), in.goal(to)
-	return in.order().Exits(in.state, source, goal), in.order().Entries(source, goal, in.initialLeaf(goal))
+	local := in.local[[2]int{source, to}]
+	return in.order().Exits(in.state, source, goal, local), in.order().Entries(source, goal, in.initialLeaf(goal), local)
 }
 
 // commit moves the machine, and updates memory, timeouts and path.
@@ -123,6 +127,7 @@ type timeoutRule struct {
 	state, to int
 	seconds   int    // if name is empty
 	name      string // of a TimeoutFunc
+	cycle     []int  // the states of the TimeoutCycle rule that permits it; nil without one
 }
 
 type runningTimeout struct {
@@ -215,6 +220,18 @@ func (in *interpreter) drawHierarchy(rt *rapid.T, def **fsm.Definition[int]) {
 	}
 }
 
+// drawLocal draws Local rules, most of which Define refuses.
+func (in *interpreter) drawLocal(rt *rapid.T, def **fsm.Definition[int]) {
+	in.local = make(map[[2]int]bool)
+	for from := range len(in.table) {
+		for _, to := range in.table[from] {
+			if rapid.Bool().Draw(rt, "local") && in.add(def, fsm.Local(from, to), "local") {
+				in.local[[2]int{from, to}] = true
+			}
+		}
+	}
+}
+
 // drawTimeouts draws timeouts.
 func (in *interpreter) drawTimeouts(rt *rapid.T, def **fsm.Definition[int]) {
 	states := len(in.table)
@@ -227,8 +244,18 @@ func (in *interpreter) drawTimeouts(rt *rapid.T, def **fsm.Definition[int]) {
 				return time.Duration(in.userCode.seconds(drawn.name)) * time.Second
 			}, drawn.to)
 		}
-		if in.add(def, rule, "timeout") {
-			in.timeoutRules = append(in.timeoutRules, drawn)
+		// A circle that only timeouts leave is permitted if a rule names it.
+		for _, cycle := range [][]int{nil, {drawn.state}, {drawn.state, drawn.to}} {
+			rules := []fsm.Rule[int]{rule}
+			if cycle != nil {
+				rules = append(rules, fsm.TimeoutCycle(cycle...))
+			}
+			if derived, err := (*def).With(rules...); err == nil {
+				*def = derived
+				drawn.cycle = cycle
+				in.timeoutRules = append(in.timeoutRules, drawn)
+				break
+			}
 		}
 	}
 }

@@ -7,8 +7,9 @@ import (
 	"github.com/leasehold-go/leasehold/fsm/internal/graph"
 )
 
-// New returns a machine in the definition's initial state. It writes nothing: the value that
-// its writer has is that of its caller. It panics if def was not made by [Define], and with
+// New returns a machine in the definition's initial state. It writes nothing and runs no hook:
+// the value that its writer has is that of its caller. With [WithManualStart] the initial state
+// is entered, and written, by [Machine.Start]. It panics if def was not made by [Define], and with
 // the error of [Definition.Accepts] if that refuses the options.
 func New[S comparable](def *Definition[S], opts ...Option) *Machine[S] {
 	mustBeDefined("New", def)
@@ -22,15 +23,17 @@ func New[S comparable](def *Definition[S], opts ...Option) *Machine[S] {
 	}
 	m.configure(c)
 	m.state.Store(uint32(def.start))
+	if c.manual {
+		m.awaitStart(notEntered)
+		return m
+	}
 	if def.stateful {
 		// The timeouts of the initial state start as if it had been entered.
-		first := change[S]{entry: entry{at: m.since, from: def.start}}
-		first.route = graph.Route{Leaf: def.start, Goal: def.start, Domain: graph.None}
-		m.describe(&first, 0)
-		h := m.newHookContext(context.Background())
-		defer h.over.Store(true)
-		m.startTimeouts(h, &first)
-		m.resume(def.graph.Forget(), first.pending)
+		first := change[S]{entry: entry{at: m.since, from: def.start}, code: &hookContext{context.Background(), &m.extras.code}}
+		m.leadAlong(&first, nil, graph.Route{Leaf: def.start, Goal: def.start, Domain: graph.None}, 0)
+		m.startTimeouts(&first)
+		m.extras.memory, m.extras.timers.pending = def.graph.Forget(), first.pending
+		m.resume()
 	}
 	return m
 }
@@ -48,17 +51,27 @@ func (m *Machine[S]) configure(c config) {
 	if c.writer == nil && c.data == nil && c.queue == 0 && !m.def.stateful {
 		return
 	}
-	m.extras = &extras[S]{writer: c.writer, data: c.data}
+	m.extras = m.newExtras()
+	m.extras.writer, m.extras.code.data = c.writer, c.data
 	m.extras.timers.fire = m.fireTimer
 	if c.queue > 0 {
 		m.extras.queue = &queue[S]{limit: c.queue, failed: c.queueFailed}
 	}
 }
 
-// resume sets a new machine's memory, and starts its timeouts.
-func (m *Machine[S]) resume(memory []graph.ID, pending []pendingTimeout) {
-	m.turn.mu.Lock()
-	defer m.turn.mu.Unlock()
-	m.extras.memory, m.extras.timers.pending = memory, pending
-	m.armTimers()
+// awaitStart has a new machine wait for Start.
+func (m *Machine[S]) awaitStart(s startState) {
+	m.start, m.plain = s, false
+	if s == notEntered && m.def.stateful {
+		m.extras.memory = m.def.graph.Forget()
+	}
+}
+
+// resume starts the timeouts of a new machine.
+func (m *Machine[S]) resume() {
+	if m.def.stateful {
+		m.turn.mu.Lock()
+		defer m.turn.mu.Unlock()
+		m.armTimers()
+	}
 }

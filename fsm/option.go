@@ -42,6 +42,7 @@ type config struct {
 	data        *dataset
 	queue       int
 	queueFailed func(context.Context, error)
+	manual      bool
 }
 
 func configured(opts []Option) config {
@@ -73,6 +74,20 @@ func WithData[D any](key Data[D], value D) Option {
 	}
 }
 
+// WithManualStart has a machine wait for [Machine.Start]. Until then it can be read, snapshots,
+// [Machine.Wait] and [Machine.Subscribe] included, but no timeout runs and every change is
+// refused with [ErrNotStarted]; [Machine.Detach] and [Machine.Close] work.
+//
+// A new machine has not entered its initial state yet: its snapshots have [Snapshot.Unstarted]
+// set, and a machine restored from them waits for Start with or without this option. With this
+// option, a machine restored from any other snapshot waits with its timeouts.
+func WithManualStart() Option {
+	return func(c config) config {
+		c.manual = true
+		return c
+	}
+}
+
 // WithHistory caps how many transitions a machine keeps, the newest. The default is 50; 0
 // keeps none. It panics if n is negative or has more than 32 bits.
 func WithHistory(n int) Option {
@@ -86,15 +101,16 @@ func WithHistory(n int) Option {
 }
 
 // WithQueue lets guards and hooks call for changes of their own machine. Without it such a
-// call fails with [ErrReentrant]. With it the call returns nil at once, or [ErrQueueFull] if
-// limit changes wait already; the change runs after the change in progress, however
+// call fails with [ErrReentrant]. With it the call returns at once: [ErrQueueFull] if limit
+// changes wait already, and otherwise nil, before the change has run. Nil does not mean that
+// the machine has moved or will move. The change runs after the change in progress, however
 // that ends, and before changes of other callers.
 //
-// No caller is left to get the error of a queued change, so failed gets it, with the context
-// of the call. failed runs like a hook and may queue more. The caller of the change in
-// progress gets the result of its own change, after all queued ones have run. A queued change
-// whose context has ended by then is refused. If user code panics or ends its goroutine, the
-// queue is dropped, and failed gets [ErrAborted] for each change in it.
+// No caller is left to get the error of a queued change, so failed is required and gets it,
+// with the context of the call. failed runs like a hook and may queue more. The caller of the
+// change in progress gets the result of its own change alone, after all queued ones have run. A
+// queued change whose context has ended by then is refused. If user code panics or ends its
+// goroutine, the queue is dropped, and failed gets [ErrAborted] for each change in it.
 //
 // It applies to [Machine.Transition], [Fire] and [Machine.Reset]; [Machine.Close] and
 // [Machine.Detach] still fail. It panics if limit is less than 1 or failed is nil.
@@ -109,8 +125,8 @@ func WithQueue(limit int, failed func(context.Context, error)) Option {
 }
 
 // Accepts returns an *[OptionError] if [New] would refuse the options: data that the
-// definition [Requires] is missing, there is more than one writer, or both the writer and the
-// definition make the value.
+// definition [Requires] is missing, there is more than one writer, both the writer and the
+// definition make the value, or neither does and JSON does not tell all states apart.
 func (d *Definition[S]) Accepts(opts ...Option) error { return d.check(configured(opts)) }
 
 func (d *Definition[S]) check(c config) error {
@@ -123,8 +139,14 @@ func (d *Definition[S]) check(c config) error {
 	if c.writers > 1 {
 		found.add("%d writers, a machine has one", c.writers)
 	}
-	if _, encodes := c.writer.(SnapshotEncoder[S]); encodes && d.encode != nil {
+	_, encodes := c.writer.(SnapshotEncoder[S])
+	if encodes && d.encode != nil {
 		found.add("the writer makes the value itself, and the definition has an Encode rule")
+	}
+	if c.writer != nil && !encodes && d.encode == nil {
+		for _, alike := range d.jsonForms().alike {
+			found.add("%s: give them distinct JSON, or the definition an Encode rule", alike)
+		}
 	}
 	if len(found) > 0 {
 		return &OptionError{Problems: found}

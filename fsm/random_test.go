@@ -37,6 +37,7 @@ func randomDefinition(rt *rapid.T, u *userCode, timed bool) (*fsm.Definition[int
 		u.add("finally " + outcomeOf(err))
 	}), fsm.OnTimeoutError(func(_ context.Context, err *fsm.TransitionError[int]) { u.add("timeout error " + outcomeOf(err)) }))
 	in.drawHierarchy(rt, &def)
+	in.drawLocal(rt, &def)
 	in.drawRules(rt, &def)
 	if timed {
 		in.drawTimeouts(rt, &def)
@@ -53,6 +54,7 @@ func randomDefinition(rt *rapid.T, u *userCode, timed bool) (*fsm.Definition[int
 	for i := range rapid.IntRange(0, 12).Draw(rt, "event rules") {
 		in.drawEventRule(rt, &def, events, i)
 	}
+	in.drawOffers(rt, &def, events)
 	return def, in, events
 }
 
@@ -141,6 +143,28 @@ func (in *interpreter) drawEventRule(rt *rapid.T, def **fsm.Definition[int], eve
 	}
 }
 
+// drawOffers draws OfferToParent rules, of which Define refuses those without effect. Before
+// each it draws a rule that may refuse its event in the state, and one for the state around.
+func (in *interpreter) drawOffers(rt *rapid.T, def **fsm.Definition[int], events map[string]textEvent) {
+	guarded := func(event string, s int, name string) {
+		in.code["if "+name] = true
+		own := fsm.If("own", in.typed(rt, event, "if "+name))
+		if in.add(def, fsm.Internal(events[event], fsm.From(s), own), "internal") {
+			in.eventRules = append(in.eventRules, eventRule{event: event, kind: "internal", from: []int{s}, name: name})
+		}
+	}
+	for i := range rapid.IntRange(0, 6).Draw(rt, "offers") {
+		event, s := fmt.Sprint("e", rapid.IntRange(0, 2).Draw(rt, "event")), drawState(rt, len(in.table))
+		guarded(event, s, fmt.Sprint("offered ", i))
+		if parent, ok := in.parent[s]; ok && rapid.Bool().Draw(rt, "parent too") {
+			guarded(event, parent, fmt.Sprint("outer ", i))
+		}
+		if in.add(def, fsm.OfferToParent(events[event], fsm.From(s)), "offer") {
+			in.eventRules = append(in.eventRules, eventRule{event: event, kind: "offer", from: []int{s}})
+		}
+	}
+}
+
 // typed returns a guard or hook of an event, which checks its argument.
 func (in *interpreter) typed(rt *rapid.T, event, name string) func(context.Context, intTransition, string) error {
 	return func(_ context.Context, t intTransition, arg string) error {
@@ -197,8 +221,30 @@ func TestMachineAgreesWithInterpreter(t *testing.T) {
 			if rapid.Bool().Draw(rt, "lease") {
 				c.opts = append(c.opts, fsm.WithWriter(newLease()))
 			}
-			c.m = fsm.New(c.def, c.opts...)
+			manual := rapid.Bool().Draw(rt, "manual start")
+			if manual {
+				c.m = fsm.New(c.def, append(slices.Clone(c.opts), fsm.WithManualStart())...)
+			} else {
+				c.m = fsm.New(c.def, c.opts...)
+			}
 			defer func() { _ = c.m.Close(context.Background()) }()
+			for manual {
+				if rapid.Bool().Draw(rt, "restored before the start") {
+					c.restore()
+				}
+				u.begin(rapid.Int().Draw(rt, "seed"))
+				c.in.ran = nil
+				cause := rapid.SampledFrom([]string{"", "start"}).Draw(rt, "cause")
+				got, want := outcomeOfCall(func() error { return c.m.StartWithCause(context.Background(), cause) }), c.in.start(cause)
+				if diff := cmp.Diff(c.in.ran, u.lines()); diff != "" || got != want {
+					rt.Fatalf("start: got %s, want %s; ran (-want +got):\n%s", got, want, diff)
+				}
+				wantSamePath(rt, c.in, c.m)
+				wantSameTimeoutsAndMemory(rt, c.in, c.m)
+				if manual = c.m.Snapshot().Unstarted; manual && rapid.Bool().Draw(rt, "give up") {
+					return
+				}
+			}
 			for range rapid.IntRange(1, 30).Draw(rt, "calls") {
 				u.begin(rapid.Int().Draw(rt, "seed"))
 				c.in.ran = nil
@@ -265,7 +311,12 @@ func (c *comparison) restore() {
 	if err != nil {
 		c.rt.Fatal(err)
 	}
-	if c.m, err = fsm.Restore(c.def, s, c.opts...); err != nil {
+	if s.Unstarted || rapid.Bool().Draw(c.rt, "restored at once") {
+		c.m, err = fsm.Restore(c.def, s, c.opts...)
+	} else if c.m, err = fsm.Restore(c.def, s, append(slices.Clone(c.opts), fsm.WithManualStart())...); err == nil {
+		err = c.m.Start(context.Background())
+	}
+	if err != nil {
 		c.rt.Fatal(err)
 	}
 }

@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -15,20 +16,71 @@ import (
 const maxSnapshot = 1 << 20
 
 // DecodeSnapshot reads the JSON of a snapshot: the value that a machine with a writer has
-// stored. S may be the states' own type, or another type with the same JSON, such as string. It fails with a *[SnapshotError] for more than 1 MiB, for other JSON, and for a newer
-// version than this package knows. It does not know the table: [Restore] checks the states.
+// stored. S may be the states' own type, or another type with the same JSON, such as string.
+//
+// It fails with a *[SnapshotError] for more than 1 MiB, for a newer version than this package
+// knows, and unless data is one JSON object with the fields state, since and number. Entries of
+// the history, the timeouts and the memory have to be complete as well. Other fields are
+// skipped: a value may hold more than the snapshot. If a field is given twice, the last counts.
+//
+// It does not know the table: [Restore] checks the states.
 func DecodeSnapshot[S comparable](data []byte) (Snapshot[S], error) {
 	if len(data) > maxSnapshot {
 		return Snapshot[S]{}, &SnapshotError{[]string{fmt.Sprintf("%d bytes, more than %d", len(data), maxSnapshot)}}
 	}
 	var s Snapshot[S]
-	if err := json.Unmarshal(data, &s); err != nil {
+	var all contents
+	if err := cmp.Or(json.Unmarshal(data, &s), json.Unmarshal(data, &all)); err != nil {
 		return Snapshot[S]{}, &SnapshotError{[]string{err.Error()}}
 	}
 	if problem := s.checkVersion(); problem != "" {
 		return Snapshot[S]{}, &SnapshotError{[]string{problem}}
 	}
+	null, err := json.Marshal(*new(S))
+	if wrong := all.missing(err == nil && string(null) == "null"); len(wrong) > 0 {
+		return Snapshot[S]{}, &SnapshotError{wrong}
+	}
 	return s, nil
+}
+
+// contents is the fields that the JSON of a snapshot has, whatever the type of its states.
+type contents struct {
+	State, Since, Number json.RawMessage
+	History              []struct{ Number, From, To, At json.RawMessage }
+	Timeouts             []struct{ State, To, Due json.RawMessage }
+	Memory               []struct{ State, Last json.RawMessage }
+}
+
+// missing returns a sentence for each field that is not there or null. nullable tells that null
+// is a state.
+func (c *contents) missing(nullable bool) (wrong problems) {
+	need := func(where, name string, value json.RawMessage, nullable bool) {
+		if value == nil || !nullable && string(value) == "null" {
+			wrong.add("%s%q is missing", where, name)
+		}
+	}
+	need("", "state", c.State, nullable)
+	need("", "since", c.Since, false)
+	need("", "number", c.Number, false)
+	for i, e := range c.History {
+		where := fmt.Sprintf("history, element %d: ", i)
+		need(where, "number", e.Number, false)
+		need(where, "from", e.From, nullable)
+		need(where, "to", e.To, nullable)
+		need(where, "at", e.At, false)
+	}
+	for i, e := range c.Timeouts {
+		where := fmt.Sprintf("timeouts, element %d: ", i)
+		need(where, "state", e.State, nullable)
+		need(where, "to", e.To, nullable)
+		need(where, "due", e.Due, false)
+	}
+	for i, e := range c.Memory {
+		where := fmt.Sprintf("memory, element %d: ", i)
+		need(where, "state", e.State, nullable)
+		need(where, "last", e.Last, nullable)
+	}
+	return wrong
 }
 
 func (s *Snapshot[S]) checkVersion() string {
@@ -41,7 +93,8 @@ func (s *Snapshot[S]) checkVersion() string {
 // Restore returns a machine that continues where a snapshot was taken, in any process: in its
 // state, with its number and history (the newest, if [WithHistory] keeps fewer), with the
 // history states and the timeouts that ran. No guard or hook runs, and nothing is
-// written until the machine moves.
+// written until the machine moves. With [WithManualStart], and if the snapshot is of a machine
+// that was not started, it waits for [Machine.Start].
 //
 // Timeouts go by the wall clock across a restore. An overdue timeout fires at once, as any and
 // once, and before the first call of the machine; timeouts that had fired or were refused are
@@ -51,10 +104,10 @@ func (s *Snapshot[S]) checkVersion() string {
 // next entered.
 //
 // It fails with a *[SnapshotError] that lists every mistake: an unknown state, event or
-// timeout, a state that is no leaf, a history that does
-// not lead to the state, another version, or the [Snapshot.Table] of another table. To restore
-// a snapshot of an older table, clear Table: its states must then be known, but its edges may
-// be gone. It fails with the error of [Definition.Accepts] if that refuses the options, and
+// timeout, a state that is no leaf, a state that is decoded from the JSON of another state as
+// well, a history that does
+// not lead to the state, another version, or the [Snapshot.Table] of another table. [Migrate]
+// takes up a snapshot of an older table. If only edges are gone, clearing Table is enough. It fails with the error of [Definition.Accepts] if that refuses the options, and
 // panics if def was not made by [Define].
 func Restore[S comparable](def *Definition[S], s Snapshot[S], opts ...Option) (*Machine[S], error) {
 	mustBeDefined("Restore", def)
@@ -62,55 +115,125 @@ func Restore[S comparable](def *Definition[S], s Snapshot[S], opts ...Option) (*
 	if err := def.check(c); err != nil {
 		return nil, err
 	}
-	r := reader[S]{Definition: def, snapshot: s}
-	if problem := s.checkVersion(); problem != "" {
-		r.wrong.add("%s", problem)
-	}
+	r := reader[S, S]{Definition: def, snapshot: s, find: def.decoded}
 	if s.Table != "" && s.Table != def.fingerprint {
 		r.wrong.add("it is of table %q, not of %q", s.Table, def.fingerprint)
 	}
-	state := r.leaf("state", s.State)
-	since, past := r.time("since", s.Since), r.history(uint32(c.history))
-	pending, memory := r.timeouts(state), r.memory()
+	m := r.machine(c)
 	if len(r.wrong) > 0 {
 		return nil, &SnapshotError{r.wrong}
 	}
-	m := &Machine[S]{def: def, since: since}
-	m.configure(c)
-	m.past = past
-	m.state.Store(uint32(state))
-	if def.stateful {
-		m.resume(memory, pending)
+	switch {
+	case s.Unstarted:
+		m.awaitStart(notEntered)
+	case c.manual:
+		m.awaitStart(notResumed)
+	default:
+		m.resume()
 	}
 	return m, nil
 }
 
-// reader translates a snapshot for a definition, and collects mistakes in it.
-type reader[S comparable] struct {
-	*Definition[S]
-	snapshot Snapshot[S]
-	wrong    problems
+// decoded returns the ID of a state that was decoded, or a sentence that tells why there is
+// none.
+func (d *Definition[S]) decoded(s S) (graph.ID, string) {
+	id, known := d.find(s)
+	if known {
+		if other, alike := d.jsonForms().misread[id]; alike {
+			return id, fmt.Sprintf("%q may have been %q, whose JSON is decoded as %[1]q too", label(s), label(d.states[other]))
+		}
+		return id, ""
+	}
+	for _, state := range d.states { // in an interface, JSON makes a float64 of every number
+		if got, want := fmt.Sprintf("%T", s), fmt.Sprintf("%T", state); label(state) == label(s) && got != want {
+			return 0, fmt.Sprintf("%q is not in the table as %s, but as %s", label(s), got, want)
+		}
+	}
+	return 0, fmt.Sprintf("%q is not in the table", label(s))
 }
 
-func (r *reader[S]) id(what string, s S) graph.ID {
-	id, known := r.ids[s]
-	if !known {
-		r.wrong.add("%s: %q is not in the table", what, label(s))
+// reader makes a machine of a snapshot, and collects mistakes in it: the first of each of its
+// fields. Old is S, and find is all there is to it, except in [Migrate].
+type reader[Old, S comparable] struct {
+	*Definition[S]
+	snapshot Snapshot[Old]
+	find     func(Old) (graph.ID, string) // the ID of a state, or why there is none
+	wrong    problems
+
+	// Of a migration alone.
+	migrates bool // so all mistakes are collected
+	split    func(visit int) (id graph.ID, problem string, ok bool)
+	events   map[string]string
+	drop     func(PendingTimeout[Old]) bool
+}
+
+// machine reads all of the snapshot, with the newest entries of the history up to the limit.
+// The timeouts do not run yet.
+func (r *reader[Old, S]) machine(c config) *Machine[S] {
+	if problem := r.snapshot.checkVersion(); problem != "" {
+		r.wrong.add("%s", problem)
+	}
+	state := r.start
+	if !r.migrates || !r.snapshot.Unstarted {
+		state = r.place("state", len(r.snapshot.History), r.snapshot.State)
+	}
+	m := &Machine[S]{def: r.Definition, since: r.time("since", r.snapshot.Since)}
+	m.configure(c)
+	m.past = r.history(state, uint32(c.history))
+	m.state.Store(uint32(state))
+	if s := r.snapshot; s.Unstarted && (s.Number > 0 || len(s.History)+len(s.Timeouts)+len(s.HistoryStates) > 0 || state != r.start) {
+		r.wrong.add("unstarted: the machine has to be in %q, with number 0, and without history, timeouts and memory", label(r.states[r.start]))
+	}
+	pending, memory := r.timeouts(state), r.memory()
+	if r.stateful {
+		m.extras.memory, m.extras.timers.pending = memory, pending
+	}
+	return m
+}
+
+// id is the ID of a state.
+func (r *reader[Old, S]) id(what string, s Old) (id graph.ID, ok bool) {
+	id, problem := r.find(s)
+	if problem != "" {
+		r.wrong.add("%s: %s", what, problem)
+	}
+	return id, problem == ""
+}
+
+// leaf is the ID of a state that a machine can be in.
+func (r *reader[Old, S]) leaf(what string, s Old) graph.ID {
+	id, ok := r.id(what, s)
+	if ok {
+		r.checkLeaf(what, id)
 	}
 	return id
 }
 
-// leaf is the ID of a state that a machine can be in.
-func (r *reader[S]) leaf(what string, s S) graph.ID {
-	id := r.id(what, s)
+func (r *reader[Old, S]) checkLeaf(what string, id graph.ID) {
 	if !r.graph.IsLeaf(id) {
-		r.wrong.add("%s: no machine can be in %q itself", what, label(s))
+		r.wrong.add("%s: no machine can be in %q itself", what, label(r.states[id]))
+	}
+}
+
+// place is the leaf of one state in the history, or at its end of the present state.
+func (r *reader[Old, S]) place(what string, visit int, s Old) graph.ID {
+	if r.split == nil {
+		return r.leaf(what, s)
+	}
+	id, problem, ok := r.split(visit)
+	switch {
+	case !ok:
+		return r.leaf(what, s)
+	case problem != "":
+		r.wrong.add("%s: %s", what, problem)
+	default:
+		r.checkLeaf(what, id)
 	}
 	return id
 }
 
 // time is a moment as machines keep it.
-func (r *reader[S]) time(what string, t time.Time) int64 {
+func (r *reader[Old, S]) time(what string, t time.Time) int64 {
 	n := t.UnixNano()
 	if !moment(n).Equal(t) {
 		r.wrong.add("%s: year %d is out of range", what, t.Year())
@@ -118,8 +241,8 @@ func (r *reader[S]) time(what string, t time.Time) int64 {
 	return n
 }
 
-// history reads the newest entries up to the limit. It stops at the first mistake.
-func (r *reader[S]) history(limit uint32) history {
+// history reads the newest entries up to the limit.
+func (r *reader[Old, S]) history(present graph.ID, limit uint32) history {
 	past, number, read := r.snapshot.History, r.snapshot.Number, history{limit: limit}
 	if uint64(len(past)) > number || number > math.MaxInt64 {
 		r.wrong.add("history: %d transitions, and number %d", len(past), number)
@@ -128,70 +251,110 @@ func (r *reader[S]) history(limit uint32) history {
 	before := len(r.wrong)
 	first := number - uint64(len(past)) + 1
 	read.count = first - 1
+	from := present
 	for i, t := range past {
-		next := r.snapshot.State
+		if i == 0 {
+			from = r.place("history", 0, t.From)
+		}
+		next, to := r.snapshot.State, present
 		if i+1 < len(past) {
 			next = past[i+1].From
+			to = r.place("history", i+1, next)
 		}
-		e := entry{at: r.time("history", t.At), from: r.leaf("history", t.From), to: r.leaf("history", t.To), event: r.event(t)}
-		if t.Number != first+uint64(i) || t.To != next {
+		e := entry{at: r.time("history", t.At), from: from, to: to, event: r.event(t)}
+		if t.Number != first+uint64(i) || !equal(t.To, next) {
 			r.wrong.add("history: transition %d, %q to %q, does not lead to what follows", t.Number, label(t.From), label(t.To))
 		}
-		if len(r.wrong) > before {
+		if len(r.wrong) > before && !r.migrates {
 			return read
 		}
 		read.count++
 		read.add(e, t.Cause)
+		from = to
 	}
 	return read
 }
 
 // event is the number of a transition's event.
-func (r *reader[S]) event(t Transition[S]) uint16 {
-	i := slices.IndexFunc(r.events, func(e *event) bool { return e.name == t.Event })
+func (r *reader[Old, S]) event(t Transition[Old]) uint16 {
+	if name, listed := r.events[t.Event]; listed && t.Event != "" {
+		t.Event = name
+	}
+	i := slices.IndexFunc(r.Definition.events, func(e *event) bool { return e.name == t.Event })
 	switch {
-	case t.Forced && t.Event == "":
-		return forced
-	case t.Event == "":
+	case t.Start && (t.Number != 1 || !equal(t.From, t.To)):
+		r.wrong.add("history: transition %d, %q to %q, is no start", t.Number, label(t.From), label(t.To))
 		return 0
-	case i < 0 || t.Forced:
+	case t.Start && t.Event == "" && !t.Forced:
+		return entered
+	case t.Forced && t.Event == "" && !t.Start:
+		return forced
+	case t.Event == "" && !t.Forced && !t.Start:
+		return 0
+	case i < 0 || t.Forced || t.Start:
 		r.wrong.add("history: event %q is unknown", t.Event)
 		return 0
 	}
 	return uint16(i + 1)
 }
 
-// timeouts reads the timeouts that run, up to the first mistake.
-func (r *reader[S]) timeouts(present graph.ID) (all []pendingTimeout) {
-	before := len(r.wrong)
+// timeouts reads the timeouts that run.
+func (r *reader[Old, S]) timeouts(present graph.ID) (all []pendingTimeout) {
 	for _, p := range r.snapshot.Timeouts {
-		i := slices.IndexFunc(r.Definition.timeouts, func(t timeout[S]) bool { return t.state == p.State && t.to == p.To })
+		i, problem := r.timeout(p, present)
 		switch {
-		case i < 0:
-			r.wrong.add("timeouts: there is none of %q to %q", label(p.State), label(p.To))
-		case !r.graph.Within(present, r.Definition.timeouts[i].id):
-			r.wrong.add("timeouts: that of %q to %q cannot run in %q", label(p.State), label(p.To), label(r.snapshot.State))
-		case slices.ContainsFunc(all, func(o pendingTimeout) bool { return o.timeout == uint16(i) }):
-			r.wrong.add("timeouts: that of %q to %q is there more than once", label(p.State), label(p.To))
-		default:
-			all = append(all, pendingTimeout{timeout: uint16(i), deadline: r.time("timeouts", p.Due)})
+		case problem != "" && r.drop != nil && r.drop(p):
+			continue
+		case problem == "" && slices.ContainsFunc(all, func(o pendingTimeout) bool { return o.timeout == i }):
+			problem = fmt.Sprintf("that of %q to %q is there more than once", label(p.State), label(p.To))
 		}
-		if len(r.wrong) > before {
-			break
+		before := len(r.wrong)
+		if problem != "" {
+			r.wrong.add("timeouts: %s", problem)
+		}
+		all = append(all, pendingTimeout{timeout: i, deadline: r.time("timeouts", p.Due)})
+		if len(r.wrong) > before && !r.migrates {
+			return nil
 		}
 	}
 	return all
 }
 
-// memory reads the history states, up to the first mistake.
-func (r *reader[S]) memory() []graph.ID {
-	before, memory := len(r.wrong), r.graph.Forget()
+// timeout is the place of a timeout in the definition, or a sentence that tells why it cannot run.
+func (r *reader[Old, S]) timeout(p PendingTimeout[Old], present graph.ID) (place uint16, problem string) {
+	state := present
+	if r.split == nil || !equal(p.State, r.snapshot.State) {
+		if state, problem = r.find(p.State); problem != "" {
+			return 0, problem
+		}
+	}
+	to, problem := r.find(p.To)
+	if problem != "" {
+		return 0, problem
+	}
+	i := slices.IndexFunc(r.Definition.timeouts, func(t timeout[S]) bool { return t.id == state && t.to == r.states[to] })
+	switch {
+	case i < 0:
+		return 0, fmt.Sprintf("there is none of %q to %q", label(r.states[state]), label(r.states[to]))
+	case !r.graph.Within(present, state):
+		return 0, fmt.Sprintf("that of %q to %q cannot run in %q", label(r.states[state]), label(r.states[to]), label(r.states[present]))
+	}
+	return uint16(i), ""
+}
+
+// memory reads the history states.
+func (r *reader[Old, S]) memory() []graph.ID {
+	memory := r.graph.Forget()
 	for _, h := range r.snapshot.HistoryStates {
-		state, last := r.id("history states", h.Parent), r.leaf("history states", h.Last)
+		before := len(r.wrong)
+		state, known := r.id("history states", h.Parent)
 		at := slices.Index(r.graph.Remembered, state)
+		if r.migrates && known && at < 0 {
+			continue // nothing leads back there
+		}
+		last := r.leaf("history states", h.Last)
 		switch {
 		case len(r.wrong) > before:
-			return nil
 		case at < 0:
 			r.wrong.add("history states: %q has none", label(h.Parent))
 		case !r.graph.Within(last, state):
@@ -200,6 +363,9 @@ func (r *reader[S]) memory() []graph.ID {
 			r.wrong.add("history states: %q is there more than once", label(h.Parent))
 		default:
 			memory[at] = last
+		}
+		if len(r.wrong) > before && !r.migrates {
+			return nil
 		}
 	}
 	return memory

@@ -219,14 +219,15 @@ func TestRestoreRefusesInvalidSnapshots(t *testing.T) {
 		"large number":      {func(s *snapshot) { s.Number = 1 << 63 }, "history: 2 transitions, and number 9223372036854775808"},
 		"shifted":           {func(s *snapshot) { s.Number = 3 }, `history: transition 1, "idle" to "paused", does not lead to what follows`},
 		"unknown source":    {func(s *snapshot) { s.History[0].From = "x" }, `history: "x" is not in the table`},
-		"unknown target":    {func(s *snapshot) { s.History[1].To = "x" }, `history: "x" is not in the table; history: transition 2, "paused" to "x", does not lead to what follows`},
+		"unknown target":    {func(s *snapshot) { s.History[1].To = "x" }, `history: transition 2, "paused" to "x", does not lead to what follows`},
 		"parent in history": {func(s *snapshot) { s.History[0].From = running }, `history: no machine can be in "running" itself`},
 		"broken":            {func(s *snapshot) { s.History[0].To = warming }, `history: transition 1, "idle" to "warming", does not lead to what follows`},
 		"elsewhere":         {func(s *snapshot) { s.History[1].To = warming }, `history: transition 2, "paused" to "warming", does not lead to what follows`},
 		"old entry":         {func(s *snapshot) { s.History[0].At = time.Time{} }, "history: year 1 is out of range"},
 		"unknown event":     {func(s *snapshot) { s.History[0].Event = "x" }, `history: event "x" is unknown`},
 		"forced event":      {func(s *snapshot) { s.History[0].Event, s.History[0].Forced = "boot", true }, `history: event "boot" is unknown`},
-		"unknown timeout":   {func(s *snapshot) { s.Timeouts[0].To = "x" }, `timeouts: there is none of "running" to "x"`},
+		"unknown timeout":   {func(s *snapshot) { s.Timeouts[0].To = "x" }, `timeouts: "x" is not in the table`},
+		"no timeout":        {func(s *snapshot) { s.Timeouts[0].To = paused }, `timeouts: there is none of "running" to "paused"`},
 		"timeout elsewhere": {func(s *snapshot) { s.Timeouts[0] = fsm.PendingTimeout[state]{State: paused, To: again} }, `timeouts: that of "paused" to "again" cannot run in "active"`},
 		"timeout twice":     {func(s *snapshot) { s.Timeouts[1] = s.Timeouts[0] }, `timeouts: that of "running" to "stopped" is there more than once`},
 		"timeout when":      {func(s *snapshot) { s.Timeouts[0].Due = time.Time{} }, "timeouts: year 1 is out of range"},
@@ -299,10 +300,21 @@ func TestFingerprintDependsOnStatesEdgesAndHierarchy(t *testing.T) {
 
 func TestDecodeSnapshotRefusesInvalidData(t *testing.T) {
 	for data, want := range map[string]string{
-		"":                          "bad snapshot: unexpected end of JSON input",
-		"[1]":                       "bad snapshot: json: cannot unmarshal array",
-		`{"version":2,"state":"a"}`: "bad snapshot: version 2, and not one up to 1",
-		`{"state":"` + strings.Repeat("a", 1<<20) + `"}`: "bad snapshot: 1048588 bytes, more than 1048576",
+		"":                           "bad snapshot: unexpected end of JSON input",
+		"[1]":                        "bad snapshot: json: cannot unmarshal array",
+		`{"version":2,"state":"a"}`:  "bad snapshot: version 2, and not one up to 1",
+		"null":                       `bad snapshot: "state" is missing; "since" is missing; "number" is missing`,
+		"{}":                         `bad snapshot: "state" is missing; "since" is missing; "number" is missing`,
+		"[]":                         "bad snapshot: json: cannot unmarshal array",
+		`"idle"`:                     "bad snapshot: json: cannot unmarshal string",
+		`{"name":"job","items":[1]}`: `bad snapshot: "state" is missing; "since" is missing; "number" is missing`,
+		`{"state":null,"since":"2026-01-01T00:00:00Z","number":1}`:                                              `bad snapshot: "state" is missing`,
+		`{"state":"idle","since":null,"number":1}`:                                                              `bad snapshot: "since" is missing`,
+		`{"state":"idle","since":"2026-01-01T00:00:00Z","number":0} {}`:                                         "bad snapshot: invalid character '{' after top-level value",
+		`{"state":"idle","since":"2026-01-01T00:00:00Z","number":1,"history":[{"number":1,"to":"idle"}]}`:       `bad snapshot: history, element 0: "from" is missing; history, element 0: "at" is missing`,
+		`{"state":"idle","since":"2026-01-01T00:00:00Z","number":0,"timeouts":[null]}`:                          `bad snapshot: timeouts, element 0: "state" is missing; timeouts, element 0: "to" is missing; timeouts, element 0: "due" is missing`,
+		`{"state":"idle","since":"2026-01-01T00:00:00Z","number":0,"memory":[{"state":"running","last":null}]}`: `bad snapshot: memory, element 0: "last" is missing`,
+		`{"state":"` + strings.Repeat("a", 1<<20) + `"}`:                                                        "bad snapshot: 1048588 bytes, more than 1048576",
 	} {
 		_, err := fsm.DecodeSnapshot[state]([]byte(data))
 		if bad := new(fsm.SnapshotError); !errors.As(err, &bad) || !strings.HasPrefix(err.Error(), want) {
@@ -386,6 +398,7 @@ func FuzzRestore(f *testing.F) {
 		walk(f, m, to)
 	}
 	_ = m.Close(context.Background())
+	f.Add([]byte(`{"state":"idle","since":"2026-01-01T00:00:00Z","number":0,"STATE":null,"state":"paused"}`))
 	f.Add([]byte(`{"state":"idle","since":"2026-01-01T00:00:00+02:00","number":18446744073709551615,"timeouts":[{}],"memory":[{"state":"running"}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := fsm.DecodeSnapshot[state](data)

@@ -17,6 +17,9 @@ type Snapshot[S comparable] struct {
 	Since time.Time `json:"since"`
 	// Number counts all committed transitions, including those no longer kept.
 	Number uint64 `json:"number"`
+	// Unstarted reports that the machine has not entered its initial state yet: see
+	// [WithManualStart].
+	Unstarted bool `json:"unstarted,omitempty"`
 	// History is that of [Machine.History].
 	History []Transition[S] `json:"history,omitempty"`
 	// Timeouts are the timeouts that run.

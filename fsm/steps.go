@@ -2,39 +2,116 @@ package fsm
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/leasehold-go/leasehold/fsm/internal/graph"
 )
 
-// perform makes a change: steps 2 to 10 of [Machine.Transition]. It has the turn, with the
-// mutex open.
-func (m *Machine[S]) perform(ctx *hookContext, c *change[S]) (err error) {
-	c.entry = entry{at: now(), from: m.id(), to: m.id()}
-	if len(m.def.finally) == 0 || c.kind == byReset {
-		return m.steps(ctx, c)
+// perform makes a change: steps 2 to 10 of [Machine.Transition]. It has the turn and the mutex,
+// which is open while user code runs, and only then.
+func (m *Machine[S]) perform(ctx context.Context, c *change[S]) (err error) {
+	c.ctx, c.entry = ctx, entry{at: now(), from: m.id(), to: m.id()}
+	if m.start != started || c.kind == byStart {
+		if done, err := m.checkStart(c); done {
+			return err
+		}
 	}
-	err = ErrAborted // stands if user code does not return
-	defer func() {
-		// 10. The finally hooks get the result.
-		if c.ignored {
-			return
-		}
-		if c.t.At.IsZero() {
-			m.leadNowhere(c)
-		}
-		for _, run := range m.def.finally {
-			run(ctx, c.t, err)
-		}
-	}()
-	return m.steps(ctx, c)
+	if len(m.def.finally) > 0 && c.kind != byReset {
+		err = ErrAborted // stands if user code does not return
+		defer func() {
+			// 10. The finally hooks get the result.
+			if c.ignored {
+				return
+			}
+			if !c.led {
+				m.leadNowhere(c)
+			}
+			m.runCode(c, func() {
+				c.code.enter(phaseFinally)
+				for _, run := range m.def.finally {
+					run(c.code, *m.shown(c), err)
+				}
+			})
+		}()
+	}
+	if c.kind == byTimeout {
+		defer m.endTimeout(c) // before the finally hooks
+	}
+	return m.steps(c)
+}
+
+// checkStart refuses a change of a machine that is not started, and a second start. It starts
+// the timeouts of a restored machine. It reports whether that was all.
+func (m *Machine[S]) checkStart(c *change[S]) (done bool, err error) {
+	switch {
+	case c.kind != byStart:
+		return true, m.refusal(c, PhaseTurn, ErrNotStarted)
+	case m.start == started:
+		return true, m.refusal(c, PhaseTurn, ErrStarted)
+	case m.start == notEntered:
+		return false, nil
+	}
+	if m.runCode(c, func() { err = m.writerErr() }); err != nil {
+		return true, m.refusal(c, PhaseEnded, err)
+	}
+	m.begun()
+	m.armTimers()
+	return true, nil
+}
+
+// begun makes the machine a started one. It needs the turn and the mutex.
+func (m *Machine[S]) begun() {
+	m.start, m.plain = started, m.def.plain && m.extras.writer == nil && !m.closed
 }
 
 // steps makes a change: steps 2 to 9 of [Machine.Transition], in this order (9 is deferred).
-func (m *Machine[S]) steps(ctx *hookContext, c *change[S]) error {
+func (m *Machine[S]) steps(c *change[S]) (err error) {
+	// 2 to 5. Whether the change may be made.
+	if m.def.asks || m.extras.writer != nil {
+		m.runCode(c, func() { err = m.decide(c) })
+	} else {
+		err = m.decide(c)
+	}
+	if err != nil || c.kind == byEvent && !c.taken {
+		return err
+	}
+
+	// 6 and 7. The value is written and the transition committed.
+	var broken error // of a writer that breaks its contract
+	if c.moves() {
+		// 9. The watchers are told, also if the writer or a hook panics. A watcher that begins
+		// after the commit sees the new state anyway.
+		defer m.tell(c)
+		if m.extras.writer == nil {
+			m.publish(c)
+		} else if err := m.write(c); err != nil && !c.committed {
+			return m.refusal(c, PhaseWrite, err)
+		} else {
+			broken = err
+		}
+	}
+
+	// 8. The hooks run, all of them.
+	var phase Phase
+	if c.kind != byReset && m.def.acts {
+		phase, err = m.runHooks(c)
+	}
+	if broken != nil {
+		phase, err = PhaseWrite, errors.Join(broken, err)
+	}
+	if err != nil {
+		return m.failure(c, c.from, phase, err, c.moves())
+	}
+	return nil
+}
+
+// decide makes steps 2 to 5 of a change, and finds the run-time state after it.
+func (m *Machine[S]) decide(c *change[S]) error {
 	// 2. The writer has to be good.
 	if err := m.writerErr(); err != nil {
 		return m.refusal(c, PhaseEnded, err)
@@ -42,61 +119,64 @@ func (m *Machine[S]) steps(ctx *hookContext, c *change[S]) error {
 
 	// 3 and 4. The edge is found in the table, and the guards are asked.
 	switch c.kind {
-	case byTarget:
+	case byTarget, byTimeout:
 		edge := m.def.edge(c.from, c.to)
 		if edge == nil {
 			return m.refusal(c, PhaseTable, ErrInvalidTransition)
 		}
 		m.lead(c, edge)
-		if refused := m.askGuards(ctx, c); refused != nil {
+		if refused := m.askGuards(c); refused != nil {
 			return m.refusal(c, PhaseGuard, refused)
 		}
 	case byEvent:
-		if err := m.resolve(ctx, c); err != nil || !c.taken {
+		if err := m.resolve(c); err != nil || !c.taken {
 			return err
 		}
 	case byReset:
-		m.leadToInitial(c)
+		m.leadToInitial(c, forced, m.past.count+1)
+	case byStart:
+		number := uint64(0)
+		if c.counts() {
+			number = m.past.count + 1
+		}
+		m.leadToInitial(c, entered, number)
+		for g := range m.def.graph.Guards(&graph.Edge[hook[S]]{Declared: graph.None}, c.route.Goal, c.route.Leaf) {
+			if err := g.Check(c.code, *m.shown(c)); err != nil {
+				return m.refusal(c, PhaseGuard, &GuardError{Name: g.Name, Err: err})
+			}
+		}
 	}
 
 	// 5. The before hooks.
 	if c.kind != byReset {
 		for _, run := range m.def.before {
-			if err := run(ctx, c.t); err != nil {
+			c.code.enter(PhaseBefore)
+			if err := run(c.code, *m.shown(c)); err != nil {
 				return m.refusal(c, PhaseBefore, fmt.Errorf("before hook: %w", err))
 			}
 		}
 	}
 
-	// 6 and 7. The value is written and the transition committed.
-	if c.moves() {
-		if m.def.stateful {
-			m.advance(ctx, c)
-		}
-		watched, err := m.write(ctx, c)
-		if err != nil {
-			return m.refusal(c, PhaseWrite, fmt.Errorf("write: %w", err))
-		}
-		if watched {
-			// 9. The watchers are told, also if a hook panics. A watcher that begins after
-			// the commit sees the new state anyway.
-			defer m.tell(c)
-		}
-	}
-	if c.kind == byReset {
-		return nil
-	}
-
-	// 8. The hooks run, all of them.
-	if phase, err := m.runHooks(ctx, c); err != nil {
-		return m.failure(c, c.from, phase, err, c.moves())
+	if c.moves() && m.def.stateful {
+		m.advance(c)
 	}
 	return nil
 }
 
+// shown returns the transition as user code sees it.
+func (m *Machine[S]) shown(c *change[S]) *Transition[S] {
+	if c.t.At.IsZero() {
+		m.def.describe(&c.t, c.entry, c.number, c.cause)
+		if c.kind == byEvent {
+			c.t.Event = c.event.text() // also of an event that the definition does not know
+		}
+	}
+	return &c.t
+}
+
 // resolve finds the rule that an event takes: steps 3 and 4 for an event. Without an error
 // the rule is taken, or nothing more is to be done.
-func (m *Machine[S]) resolve(ctx *hookContext, c *change[S]) error {
+func (m *Machine[S]) resolve(c *change[S]) error {
 	rules, number := m.def.rulesIn(c.from, c.event)
 	var vetoed refusals
 	for i := range rules {
@@ -109,7 +189,7 @@ func (m *Machine[S]) resolve(ctx *hookContext, c *change[S]) error {
 			c.ignored = true
 			return nil
 		}
-		refused, err := m.try(ctx, c, edge)
+		refused, err := m.try(c, edge)
 		switch {
 		case err != nil:
 			return m.eventError(c, c.from, err)
@@ -122,7 +202,7 @@ func (m *Machine[S]) resolve(ctx *hookContext, c *change[S]) error {
 	if c.rule == nil {
 		err := m.unhandled(c.event)
 		if m.def.unhandled != nil {
-			return m.def.unhandled(ctx, err)
+			return m.def.unhandled(c.code, err)
 		}
 		return err
 	}
@@ -132,19 +212,21 @@ func (m *Machine[S]) resolve(ctx *hookContext, c *change[S]) error {
 
 // try leads a change along a candidate, whose edge is nil unless it leads: it asks the
 // candidate's guards, has a Choose find the target, and asks the guards of edge and target.
-func (m *Machine[S]) try(ctx *hookContext, c *change[S], edge *graph.Edge[hook[S]]) (*GuardError, error) {
+func (m *Machine[S]) try(c *change[S], edge *graph.Edge[hook[S]]) (*GuardError, error) {
 	if edge != nil {
 		m.lead(c, edge)
 	} else {
 		m.leadNowhere(c)
 	}
 	for _, g := range c.rule.guards {
-		if err := g.check(ctx, c.t, c.arg); err != nil {
+		c.code.enter(PhaseGuard)
+		if err := g.check(c.code, *m.shown(c), c.arg); err != nil {
 			return &GuardError{Name: g.name, Err: err}, nil
 		}
 	}
 	if c.rule.kind == chooses {
-		to, err := c.rule.choose(ctx, c.t, c.arg)
+		c.code.enter(PhaseGuard)
+		to, err := c.rule.choose(c.code, *m.shown(c), c.arg)
 		if err != nil {
 			return nil, fmt.Errorf("choice: %w", err)
 		}
@@ -154,16 +236,17 @@ func (m *Machine[S]) try(ctx *hookContext, c *change[S], edge *graph.Edge[hook[S
 		}
 		m.lead(c, edge)
 	}
-	return m.askGuards(ctx, c), nil
+	return m.askGuards(c), nil
 }
 
 // askGuards asks the guards of the edge and of the states that would be entered.
-func (m *Machine[S]) askGuards(ctx *hookContext, c *change[S]) *GuardError {
-	if c.edge == nil {
+func (m *Machine[S]) askGuards(c *change[S]) *GuardError {
+	if c.edge == nil || !m.def.asks {
 		return nil
 	}
 	for g := range m.def.graph.Guards(c.edge, c.route.Goal, c.route.Leaf) {
-		if err := g.Check(ctx, c.t); err != nil {
+		c.code.enter(PhaseGuard)
+		if err := g.Check(c.code, *m.shown(c)); err != nil {
 			return &GuardError{Name: g.Name, Err: err}
 		}
 	}
@@ -172,113 +255,139 @@ func (m *Machine[S]) askGuards(ctx *hookContext, c *change[S]) *GuardError {
 
 // lead has a change take an edge.
 func (m *Machine[S]) lead(c *change[S], edge *graph.Edge[hook[S]]) {
-	c.edge, c.route = edge, m.def.graph.Route(c.from, edge, m.extras.memory)
-	m.describe(c, m.past.count+1)
+	m.leadAlong(c, edge, m.def.graph.Route(c.from, edge, m.extras.memory), m.past.count+1)
 }
 
-// leadToInitial has a reset lead to the initial state, past everything.
-func (m *Machine[S]) leadToInitial(c *change[S]) {
-	c.route = graph.Route{Leaf: m.def.start, Goal: m.def.start, Domain: graph.None}
-	c.entry.event = forced
-	m.describe(c, m.past.count+1)
+// leadToInitial has a reset or a start lead to the initial state, without an edge.
+func (m *Machine[S]) leadToInitial(c *change[S], event uint16, number uint64) {
+	c.entry.event = event
+	m.leadAlong(c, nil, graph.Route{Leaf: m.def.start, Goal: m.def.start, Domain: graph.None}, number)
 }
 
 // leadNowhere has a change lead nowhere.
 func (m *Machine[S]) leadNowhere(c *change[S]) {
-	c.edge, c.route = nil, graph.Route{Leaf: c.from, Goal: c.from, Domain: c.from}
-	m.describe(c, 0)
+	m.leadAlong(c, nil, graph.Route{Leaf: c.from, Goal: c.from, Domain: c.from}, 0)
 }
 
-// describe makes the transition that guards and hooks see.
-func (m *Machine[S]) describe(c *change[S], number uint64) {
-	c.entry.to = c.route.Leaf
-	c.t = m.def.transition(c.entry, number, c.cause)
-	if c.kind == byEvent {
-		c.t.Event = c.event.text() // also of an event that the definition does not know
-	}
+func (m *Machine[S]) leadAlong(c *change[S], edge *graph.Edge[hook[S]], route graph.Route, number uint64) {
+	c.edge, c.route, c.number, c.led = edge, route, number, true
+	c.entry.to = route.Leaf
+	c.t.At = time.Time{} // shown makes it anew
 }
 
 // advance finds the memory and the timeouts after the transition.
-func (m *Machine[S]) advance(ctx *hookContext, c *change[S]) {
+func (m *Machine[S]) advance(c *change[S]) {
 	g := m.def.graph
-	if c.kind == byReset {
+	if c.kind >= byReset {
 		c.memory = g.Forget()
 	} else {
 		c.memory = g.Update(m.extras.memory, c.from, c.route.Domain)
 	}
 	for _, p := range m.extras.timers.pending {
-		if !g.Leaves(c.from, c.route.Domain, m.def.timeouts[p.timeout].id) {
+		fires := c.kind == byTimeout && p.timeout == c.timeout
+		if !fires && !g.Leaves(c.from, c.route.Domain, m.def.timeouts[p.timeout].id) {
 			c.pending = append(c.pending, p)
 		}
 	}
-	m.startTimeouts(ctx, c)
+	m.startTimeouts(c)
+}
+
+// endTimeout ends the timeout of a change that was refused. Until then it is pending, and so in
+// every snapshot; a change that is committed ends it by the commit. A timeout that Close has
+// interrupted was not refused, and stays in the snapshot of the closed machine.
+func (m *Machine[S]) endTimeout(c *change[S]) {
+	if !c.committed && !m.closed {
+		m.extras.timers.end(c.timeout)
+	}
 }
 
 // startTimeouts adds the timeouts of the states that the change enters.
-func (m *Machine[S]) startTimeouts(ctx *hookContext, c *change[S]) {
+func (m *Machine[S]) startTimeouts(c *change[S]) {
 	for s := range m.def.graph.Down(c.route.Domain, c.route.Leaf) {
 		for _, i := range m.def.timeoutsOf[s] {
-			after := int64(m.def.timeouts[i].duration(ctx, c.t))
-			c.pending = append(c.pending, pendingTimeout{timeout: i, deadline: c.at + min(after, math.MaxInt64-c.at)})
+			t := &m.def.timeouts[i]
+			after := t.after
+			if t.variable {
+				after = max(0, t.afterFunc(c.code, *m.shown(c)))
+			}
+			c.pending = append(c.pending, pendingTimeout{timeout: i, deadline: c.at + min(int64(after), math.MaxInt64-c.at)})
 		}
 	}
 }
 
-// errNoCommit is the error of a writer that breaks its contract.
-var errNoCommit = errors.New("the writer returned no error and did not call commit")
+// The errors of a writer that breaks its contract.
+var (
+	errNoCommit = errors.New("the writer returned no error and did not call commit")
+	errCommit   = errors.New("the writer called commit and returned an error")
+)
 
-// write stores the value, if there is a writer, and commits the change. It reports whether
-// there were watchers then.
-func (m *Machine[S]) write(ctx *hookContext, c *change[S]) (watched bool, err error) {
-	w := m.extras.writer
-	if w == nil {
-		return m.publish(c), nil
-	}
-	kept, committed, seen := *c, false, false // copies for the closures, or every change would be on the heap
-	err = w.Write(ctx,
-		func() ([]byte, error) { return m.encode(ctx, &kept) },
+// write has the writer store the value and commit the change.
+func (m *Machine[S]) write(c *change[S]) error {
+	m.open(c)
+	defer m.turn.shut()
+	c.code.enter(PhaseWrite)
+	m.shown(c)
+	kept := *c                                                               // a copy for the closures, or every change would be on the heap
+	defer func() { c.committed, c.watched = kept.committed, kept.watched }() // also if the writer does not return
+	err := m.extras.writer.Write(kept.code,
+		func() ([]byte, error) { return m.encode(kept.code, &kept) },
 		func() {
-			if !committed {
-				committed, seen = true, m.publish(&kept)
+			m.turn.mu.Lock()
+			defer m.turn.mu.Unlock()
+			if !kept.committed {
+				m.publish(&kept)
 			}
 		})
-	if err == nil && !committed {
-		return false, errNoCommit
+	switch {
+	case err != nil && kept.committed:
+		return fmt.Errorf("write: %w: %w", errCommit, err)
+	case err != nil:
+		return fmt.Errorf("write: %w", err)
+	case !kept.committed:
+		return fmt.Errorf("write: %w", errNoCommit)
 	}
-	return seen, err
+	return nil
 }
 
-// publish commits a change and starts its timeouts. It reports whether there are watchers.
-func (m *Machine[S]) publish(c *change[S]) (watched bool) {
-	m.turn.mu.Lock()
-	defer m.turn.mu.Unlock()
-	m.commit(c.entry, c.cause, c.isSelf())
+// publish commits a change and starts its timeouts. The mutex is locked.
+func (m *Machine[S]) publish(c *change[S]) {
+	if c.counts() {
+		m.commit(c.entry, c.cause, c.isSelf())
+	} else {
+		m.since = c.at
+	}
+	if c.kind == byStart {
+		m.begun()
+	}
 	if m.def.stateful {
 		m.extras.memory, m.extras.timers.pending = c.memory, c.pending
 		m.armTimers()
 	}
-	return m.watched()
+	c.committed, c.watched = true, m.watched() && c.counts()
 }
 
 // armTimers sets the timer for the next timeout. The mutex is locked.
 func (m *Machine[S]) armTimers() {
-	if m.closed {
+	if m.closed || m.start != started {
 		m.extras.timers.disarm()
 	} else {
 		m.extras.timers.arm()
 	}
 }
 
-// tell notifies the watchers of a change after its hooks.
+// tell notifies the watchers of a change after its hooks, if it was committed.
 func (m *Machine[S]) tell(c *change[S]) {
-	m.turn.mu.Lock()
-	defer m.turn.mu.Unlock()
-	m.extras.watchers.tell(c.t)
+	if c.watched {
+		m.extras.watchers.tell(*m.shown(c))
+	}
 }
 
 // runHooks runs the hooks after the commit, and returns their errors with the phase of the
 // first.
-func (m *Machine[S]) runHooks(ctx *hookContext, c *change[S]) (first Phase, err error) {
+func (m *Machine[S]) runHooks(c *change[S]) (first Phase, err error) {
+	m.open(c)
+	defer m.turn.shut()
+	m.shown(c)
 	var failed []error
 	note := func(phase Phase, err error) {
 		if err != nil {
@@ -288,31 +397,39 @@ func (m *Machine[S]) runHooks(ctx *hookContext, c *change[S]) (first Phase, err 
 	}
 	g := m.def.graph
 	if c.edge != nil {
-		for s := range g.Up(c.from, c.route.Domain) {
+		for s := c.from; s != c.route.Domain; s = g.Nodes[s].Parent {
 			for _, run := range g.Nodes[s].Exit {
-				note(PhaseExit, run(ctx, c.t))
+				c.code.enter(PhaseExit)
+				note(PhaseExit, run(c.code, c.t))
 			}
 		}
 		for each := range c.edge.Code() {
 			for _, run := range each.Hooks {
-				note(PhaseEdge, run(ctx, c.t))
+				c.code.enter(PhaseEdge)
+				note(PhaseEdge, run(c.code, c.t))
 			}
 		}
 	}
 	if c.rule != nil {
 		for _, act := range c.rule.acts {
-			note(PhaseEdge, act(ctx, c.t, c.arg))
+			c.code.enter(PhaseEdge)
+			note(PhaseEdge, act(c.code, c.t, c.arg))
 		}
 	}
-	if c.edge != nil {
+	if c.edge != nil || c.kind == byStart {
 		for s := range g.Down(c.route.Domain, c.route.Leaf) {
 			for _, run := range g.Nodes[s].Entry {
-				note(PhaseEntry, run(ctx, c.t))
+				c.code.enter(PhaseEntry)
+				note(PhaseEntry, run(c.code, c.t))
 			}
 		}
 	}
 	for _, run := range m.def.after {
-		note(PhaseAfter, run(ctx, c.t))
+		c.code.enter(PhaseAfter)
+		note(PhaseAfter, run(c.code, c.t))
+	}
+	if failed == nil {
+		return 0, nil
 	}
 	return first, errors.Join(failed...)
 }
@@ -329,8 +446,8 @@ func (m *Machine[S]) failure(c *change[S], from graph.ID, phase Phase, err error
 		return m.eventError(c, from, err)
 	}
 	to := c.to
-	if !c.t.At.IsZero() {
-		to = c.t.To
+	if c.led {
+		to = m.def.states[c.entry.to]
 	}
 	err = m.transitionError(from, to, phase, err, moved)
 	if c.kind == byEvent {
@@ -377,9 +494,9 @@ func (m *Machine[S]) permittedEvents(ctx *hookContext) []string {
 			if e.signal == nil {
 				rule.guards = nil
 			}
-			c := change[S]{kind: byEvent, event: e, arg: e.signal, rule: &rule}
+			c := change[S]{kind: byEvent, event: e, arg: e.signal, rule: &rule, code: ctx}
 			c.entry = entry{at: now(), from: from, to: from, event: number}
-			refused, _ := m.try(ctx, &c, edge)
+			refused, _ := m.try(&c, edge)
 			return refused == nil
 		}
 		if i := slices.IndexFunc(rules, passes); i >= 0 && rules[i].kind != ignored {

@@ -31,7 +31,7 @@ func (m *Machine[S]) wait(ctx context.Context, states []S) (S, error) {
 	}
 	w := &waiter[S]{met: make(chan S, 1), over: make(chan error, 1)}
 	for _, s := range states {
-		id, known := m.def.ids[s]
+		id, known := m.def.find(s)
 		if !known || m.def.graph.IsHistory(id) {
 			return none, fmt.Errorf("%q: %w", label(s), ErrUnknownState)
 		}
@@ -62,6 +62,7 @@ func (m *Machine[S]) wait(ctx context.Context, states []S) (S, error) {
 
 // enlist begins a wait, unless it is done already.
 func (m *Machine[S]) enlist(ctx context.Context, w *waiter[S]) (s S, done bool, err error) {
+	inside := m.turn.insider(ctx)
 	m.turn.mu.Lock()
 	defer m.turn.mu.Unlock()
 	switch present := m.State(); {
@@ -71,7 +72,7 @@ func (m *Machine[S]) enlist(ctx context.Context, w *waiter[S]) (s S, done bool, 
 		return s, true, ctxerr.Of(ctx)
 	case m.closed:
 		return s, true, ErrClosed
-	case m.turn.taken && m.turn.within(ctx):
+	case inside != nil && inside == m.turn.user:
 		return s, true, ErrReentrant
 	}
 	m.watch(w)
@@ -119,8 +120,8 @@ func (m *Machine[S]) Subscribe(ctx context.Context, buffer int) iter.Seq2[Transi
 		s.end(ErrClosed)
 		return s.all
 	}
-	m.watch(s)
 	s.release = context.AfterFunc(ctx, func() { s.leave(ctxerr.Of(ctx)) })
+	m.watch(s)
 	return s.all
 }
 
@@ -198,7 +199,7 @@ func (s *subscription[S]) all(yield func(Transition[S], error) bool) {
 // watch adds a watcher. The mutex is locked.
 func (m *Machine[S]) watch(w watcher[S]) {
 	if m.extras == nil {
-		m.extras = new(extras[S])
+		m.extras = m.newExtras()
 	}
 	m.extras.watchers = append(m.extras.watchers, w)
 }

@@ -20,7 +20,8 @@ import "slices"
 //     [GuardEdge] from the child to a target of the parent is asked for the child only.
 //     The table may not list a target for both.
 //   - Rules for events. The rules of a child replace all rules of its parent for the same
-//     event. If their guards refuse, the event is not offered to the parent.
+//     event. If their guards refuse, the event is not offered to the parent, unless
+//     [OfferToParent] says so.
 //   - Guards and hooks of edges. Those of the child run first.
 //   - Timeouts. A timeout of the parent runs from its entry to its exit, whatever happens
 //     between its children.
@@ -32,11 +33,22 @@ import "slices"
 // Transitions are the external transitions of UML and SCXML: they leave all states up to
 // the innermost one that contains both source and target and is neither, and enter all
 // states from there down. The source is the state that declares the edge. Where Running
-// lists Active, that transition leaves Running and enters it again; where Warming lists
-// Active, it does not.
+// lists Active, that transition leaves Running and enters it again, unless [Local] says
+// otherwise; where Warming lists Active, it does not.
 func Substates[S comparable](parent S, children ...S) Rule[S] {
 	return Rule[S]{substatesRule[S]{parent, slices.Clone(children)}}
 }
+
+// Local makes the edge from a parent to a state within it a local transition of UML, which
+// SCXML calls internal: it leaves and enters the states within the parent, but not the parent.
+// Of the parent no guard and no hook runs, its timeouts go on, and its history states remember
+// what they did before. Where the machine is in the target already, that is left and entered
+// again. The table lists the edge like any other.
+//
+// The target lies within from at any depth, or is a history state of from or of a parent within
+// it. A transition from a child to its parent is always external; one that is not to leave the
+// parent leads to another child.
+func Local[S comparable](from, to S) Rule[S] { return Rule[S]{localRule[S]{from, to}} }
 
 // ShallowHistory makes state a history state of the parent of: as a target it stands for
 // the child of that parent that was active when the parent was last left, or for its
@@ -57,6 +69,8 @@ type substatesRule[S comparable] struct {
 	parent   S
 	children []S
 }
+
+type localRule[S comparable] struct{ from, to S }
 
 type historyRule[S comparable] struct {
 	state, of S

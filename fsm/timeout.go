@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 )
@@ -19,9 +20,14 @@ import (
 //
 // A timeout fires once. If it is refused (by a guard, by the writer, or because the lease
 // has ended), the machine stays, [OnTimeoutError] is told, and the timeout is over until
-// the state is entered again. After the loss of a lease other timeouts run on; on a
+// the state is entered again. It stays in every [Snapshot], and in a stored value, until its
+// transition is committed or refused. A refusal writes nothing: the value that is stored has
+// the timeout until the next change is written, and a machine restored from that value tries
+// it again. So does one restored from the snapshot of a machine that was closed while the
+// timeout was carried out. After the loss of a lease other timeouts run on; on a
 // detached machine they move it without writing. [Machine.Reset] ends all timeouts and
-// starts those of the initial state. [New] starts those as well.
+// starts those of the initial state. [New] starts those as well, or [Machine.Start]
+// for a machine of [WithManualStart].
 //
 // The context of its guards and hooks has no deadline and ends when [Machine.Close] is
 // called. They run on a goroutine that lasts as long as they do, or, for an overdue
@@ -33,17 +39,41 @@ import (
 // guards, before hooks and write is part of it. It goes by the monotonic clock: steps of the wall clock have no effect, and the time stands still while the
 // computer is suspended. For a restored machine see [Restore].
 //
-// A definition refuses a circle of states that only timeouts leave.
+// A definition refuses a circle of states that only timeouts leave, unless [TimeoutCycle]
+// names them.
 func Timeout[S comparable](state S, after time.Duration, to S) Rule[S] {
 	return Rule[S]{timeoutRule[S]{state: state, to: to, name: trimmed(after), after: after}}
 }
 
 // TimeoutFunc is a [Timeout] with a variable duration. after is called whenever the state
-// is about to be entered, after the before hooks; [New] and [Machine.Reset] call it as
-// well. A duration of zero or less is due at once. name stands for the duration in causes
+// is about to be entered, after the before hooks; [New], or [Machine.Start], and
+// [Machine.Reset] call it as well. A duration of zero or less is due at once. name stands for the duration in causes
 // and drawings. after must not change the machine.
 func TimeoutFunc[S comparable](state S, name string, after func(context.Context, Transition[S]) time.Duration, to S) Rule[S] {
 	return Rule[S]{timeoutRule[S]{state: state, to: to, name: name, variable: true, afterFunc: after}}
+}
+
+// TimeoutCycle permits circles of states that only timeouts leave, such as a poll every
+// second:
+//
+//	fsm.Reenter(Polling),
+//	fsm.Timeout(Polling, time.Second, Polling),
+//	fsm.TimeoutCycle(Polling),
+//
+// It names every leaf of the circles, or a state around it. A name without such a leaf is a
+// mistake.
+//
+// Each period counts from the At of the transition that began it, which is when that got its
+// turn: a period lasts at least its duration, and what one is late is not made up for by the
+// next. However many periods have passed while the machine was busy or the computer suspended,
+// or before a snapshot was restored, the timeout fires once, and the next period begins then. A
+// call that waits for its turn gets it after one more timeout at most, also in a circle of
+// durations of zero. Such a circle keeps a processor busy.
+//
+// A timeout that is refused is over, as every [Timeout], and with it the circle. A second,
+// longer timeout of the same state can lead out of it then.
+func TimeoutCycle[S comparable](states ...S) Rule[S] {
+	return Rule[S]{timeoutCycleRule[S]{slices.Clone(states)}}
 }
 
 // OnTimeoutError is told of timeouts that were refused, or that moved the machine while a
@@ -62,16 +92,10 @@ type timeoutRule[S comparable] struct {
 	afterFunc func(context.Context, Transition[S]) time.Duration
 }
 
+type timeoutCycleRule[S comparable] struct{ states []S }
+
 type timeoutErrorRule[S comparable] struct {
 	run func(context.Context, *TransitionError[S])
-}
-
-// duration is how long the timeout lasts for the transition that starts it.
-func (r *timeoutRule[S]) duration(ctx context.Context, t Transition[S]) time.Duration {
-	if r.variable {
-		return max(0, r.afterFunc(ctx, t))
-	}
-	return r.after
 }
 
 // trimmed prints a duration without trailing zero units: 2h, not 2h0m0s.

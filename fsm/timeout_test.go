@@ -498,6 +498,44 @@ func TestWaitingTimeoutsHaveNoGoroutine(t *testing.T) {
 	}
 }
 
+// Every caller gets its turn beside a circle that takes no time, and may end it.
+func TestCircleWithoutDurationLeavesTheTurnToCallers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		zero := func(context.Context, transition) time.Duration { return 0 }
+		table := fsm.Table[state]{idle: {starting, stopped}, starting: {idle, stopped}, stopped: {}}
+		m, _ := timed(t, fsm.MustDefine(idle, table,
+			fsm.TimeoutFunc(idle, "at once", zero, starting),
+			fsm.TimeoutFunc(starting, "at once too", zero, idle),
+			fsm.Internal(tick, fsm.From(idle, starting))))
+		done := make(chan error)
+		const callers = 20
+		for range callers {
+			go func() {
+				for range 50 {
+					if err := m.Fire(context.Background(), tick); err != nil {
+						done <- err
+						return
+					}
+				}
+				done <- nil
+			}()
+		}
+		for range callers {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+		if err := m.Transition(context.Background(), stopped); err != nil {
+			t.Error(err)
+		}
+		made := m.Snapshot().Number
+		synctest.Wait()
+		if m.State() != stopped || m.Snapshot().Number != made || made < callers {
+			t.Errorf("in %s after %d transitions", m.State(), made)
+		}
+	})
+}
+
 func TestDefineRefusesTimeouts(t *testing.T) {
 	tests := map[string]struct {
 		rules []stateRule
@@ -508,7 +546,7 @@ func TestDefineRefusesTimeouts(t *testing.T) {
 		"not an edge":  {[]stateRule{fsm.Timeout(idle, time.Second, active)}, []string{`the timeout after 1s leads from "idle" to "active", which the table does not`}},
 		"twice":        {[]stateRule{fsm.Timeout(warming, time.Second, idle), fsm.Timeout(warming, time.Minute, idle)}, []string{`"warming" has more than one timeout to "idle"`}},
 		"no func":      {[]stateRule{fsm.TimeoutFunc(warming, "", nil, idle), fsm.OnTimeoutError[state](nil)}, []string{`the timeout of "warming" to "idle" has no function`, `the timeout of "warming" to "idle" has no name`, "timeout error hook has no function"}},
-		"circle":       {[]stateRule{fsm.Timeout(active, 1, stopping), fsm.Timeout(stopping, 1, stopped), fsm.Timeout(stopped, 1, idle), fsm.Timeout(idle, 1, starting), fsm.Timeout(starting, 1, warming), fsm.Timeout(starting, 1, stopping), fsm.Timeout(starting, 1, idle)}, []string{"nothing but timeouts leads from idle, starting, stopping, stopped: they would go round for ever"}},
+		"circle":       {[]stateRule{fsm.Timeout(active, 1, stopping), fsm.Timeout(stopping, 1, stopped), fsm.Timeout(stopped, 1, idle), fsm.Timeout(idle, 1, starting), fsm.Timeout(starting, 1, warming), fsm.Timeout(starting, 1, stopping), fsm.Timeout(starting, 1, idle)}, []string{"nothing but timeouts leads from idle, starting, stopping, stopped: they would go round for ever; if that is meant, add a TimeoutCycle rule"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -529,10 +567,10 @@ func TestDefineRefusesCirclesOfTimeoutsAlone(t *testing.T) {
 	within := fsm.Substates("a", "a1", "a2")
 	rules := []fsm.Rule[string]{within, fsm.Timeout("a", time.Second, "b"), fsm.Timeout("a1", time.Second, "a2"), fsm.Timeout("b", time.Second, "a"), fsm.Timeout("c", time.Second, "a")}
 	def, err := fsm.Define("c", table, rules...)
-	wantProblems(t, def == nil, err, "nothing but timeouts leads from a1, a2, b: they would go round for ever")
+	wantProblems(t, def == nil, err, "nothing but timeouts leads from a1, a2, b: they would go round for ever; if that is meant, add a TimeoutCycle rule")
 	if _, err := fsm.Define("c", table, slices.Concat(rules[:3], rules[4:])...); err != nil {
 		t.Error(err)
 	}
 	_, err = fsm.Define("a", fsm.Table[string]{"a": {}}, fsm.Reenter("a"), fsm.Timeout("a", time.Second, "a"))
-	wantProblems(t, true, err, "nothing but timeouts leads from a: they would go round for ever")
+	wantProblems(t, true, err, "nothing but timeouts leads from a: they would go round for ever; if that is meant, add a TimeoutCycle rule")
 }

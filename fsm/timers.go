@@ -20,23 +20,42 @@ type timers struct {
 	pending []pendingTimeout // in the order of their start; replaced, never changed
 	timer   *time.Timer      // nil before the first timeout
 	fire    func()           // called by the timer
+	armed   bool             // fire is to come, or has not yet got its turn
 
 	firing    sync.WaitGroup          // counts calls of fire that are to come or have not ended
 	interrupt context.CancelCauseFunc // ends the context of the timeout that fires; nil if none does
 }
 
-// arm sets the timer for the next timeout.
+// arm sets the timer for the next timeout. If it has fired already, the call of fire that waits
+// for its turn sets it again: one such call is enough.
+//
+// Timeouts with one deadline are due at the same moment, also if they start at different times:
+// two readings of the clocks differ by some nanoseconds more or less, which must not decide
+// their order.
 func (t *timers) arm() {
 	t.disarm()
 	if len(t.pending) == 0 {
 		return
 	}
-	mono, wall := time.Now(), now() // one reading for all: what is due together stays together
+	mono, wall := bothClocks()
 	for i := range t.pending {
-		if p := &t.pending[i]; p.due.IsZero() {
-			p.due = mono.Add(time.Duration(max(p.deadline, 0) - wall))
+		p := &t.pending[i]
+		if !p.due.IsZero() {
+			continue
+		}
+		p.due = mono.Add(time.Duration(max(p.deadline, 0) - wall))
+		for _, o := range t.pending[:i] {
+			// Further apart, the wall clock was set between the two.
+			if o.deadline == p.deadline && o.due.Sub(p.due).Abs() < anchorLife {
+				p.due = o.due
+				break
+			}
 		}
 	}
+	if t.armed {
+		return
+	}
+	t.armed = true
 	t.firing.Add(1)
 	left := time.Until(t.pending[t.next()].due)
 	if t.timer == nil {
@@ -49,6 +68,7 @@ func (t *timers) arm() {
 // disarm stops the timer. If it has called fire already, that finds nothing due.
 func (t *timers) disarm() {
 	if t.timer != nil && t.timer.Stop() {
+		t.armed = false
 		t.firing.Done()
 	}
 }
@@ -63,16 +83,16 @@ func (t *timers) next() (first int) {
 	return first
 }
 
-// takeOverdue removes a timeout that is due and returns its place in the definition.
-func (t *timers) takeOverdue(now time.Time) (timeout uint16, ok bool) {
+// overdue returns the place in the definition of the next timeout, if it is due.
+func (t *timers) overdue(now time.Time) (timeout uint16, ok bool) {
 	if len(t.pending) == 0 {
 		return 0, false
 	}
-	i := t.next()
-	if now.Before(t.pending[i].due) {
-		return 0, false
-	}
-	timeout = t.pending[i].timeout
-	t.pending = slices.Delete(slices.Clone(t.pending), i, i+1)
-	return timeout, true
+	p := &t.pending[t.next()]
+	return p.timeout, !now.Before(p.due)
+}
+
+// end removes a timeout that was refused.
+func (t *timers) end(timeout uint16) {
+	t.pending = slices.DeleteFunc(slices.Clone(t.pending), func(p pendingTimeout) bool { return p.timeout == timeout })
 }

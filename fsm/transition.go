@@ -9,7 +9,7 @@ import (
 // way, for guards and hooks.
 type Transition[S comparable] struct {
 	// Number counts the committed transitions of a machine, from 1, without gaps.
-	// It is 0 for the hooks of an [Internal] rule, and for [Finally] hooks of a change
+	// It is 0 for the hooks of an [Internal] rule or of [Machine.Start], and for [Finally] hooks of a change
 	// that found no target. A change that was refused after it had found one has the
 	// number that it would have had.
 	Number uint64 `json:"number"`
@@ -27,6 +27,9 @@ type Transition[S comparable] struct {
 	Cause string    `json:"cause,omitempty"`
 	// Forced reports that the transition went around the table: [Machine.Reset].
 	Forced bool `json:"forced,omitempty"`
+	// Start reports that the machine entered its initial state: [Machine.Start]. From and
+	// To are that state.
+	Start bool `json:"start,omitempty"`
 }
 
 // Phase is a point in the order of a transition; see [Machine.Transition]. A failure
@@ -45,13 +48,15 @@ const (
 	PhaseEdge                    // moved; an edge hook or a Do failed
 	PhaseEntry                   // moved; an entry hook failed
 	PhaseAfter                   // moved; an after hook failed
+
+	phaseFinally // finally hooks run; no error has it
 )
 
-var phases = [...]string{"invalid", "turn", "ended", "table", "guard", "before", "write", "exit", "edge", "entry", "after"}
+var phases = [...]string{"invalid", "turn", "ended", "table", "guard", "before", "write", "exit", "edge", "entry", "after", "finally"}
 
 // String returns the phase in lower case.
 func (p Phase) String() string {
-	if int(p) >= len(phases) {
+	if p >= phaseFinally {
 		return phases[0]
 	}
 	return phases[p]
@@ -61,5 +66,8 @@ func (p Phase) String() string {
 // Encoded values so do not depend on the time zone of the process.
 func moment(nanoseconds int64) time.Time { return time.Unix(0, nanoseconds).UTC() }
 
-// forced is the event number of a reset.
-const forced = math.MaxUint16
+// Event numbers of what is no event.
+const (
+	forced  = math.MaxUint16     // a reset
+	entered = math.MaxUint16 - 1 // a start
+)

@@ -28,6 +28,7 @@ func (m *Machine[S]) Snapshot() Snapshot[S] {
 		Number:  m.past.count,
 		History: m.transitions(),
 	}
+	s.Unstarted = m.start == notEntered
 	if m.extras != nil {
 		m.def.addRunTimeState(&s, m.extras.memory, m.extras.timers.pending)
 	}
@@ -36,13 +37,16 @@ func (m *Machine[S]) Snapshot() Snapshot[S] {
 
 // snapshotAfter returns the machine as it will be once c is committed. It needs the turn.
 func (m *Machine[S]) snapshotAfter(c *change[S]) Snapshot[S] {
-	past := append(m.transitions(), c.t)
+	past, number := m.transitions(), m.past.count
+	if c.counts() {
+		past, number = append(past, c.t), c.t.Number
+	}
 	s := Snapshot[S]{
 		Version: snapshotVersion,
 		Table:   m.def.fingerprint,
 		State:   c.t.To,
 		Since:   c.t.At,
-		Number:  c.t.Number,
+		Number:  number,
 		History: past[max(0, len(past)-int(m.past.limit)):],
 	}
 	if c.isSelf() {
@@ -90,17 +94,16 @@ func (m *Machine[S]) transitions() []Transition[S] {
 }
 
 // transition is an entry as a Transition.
-func (d *Definition[S]) transition(e entry, number uint64, cause string) Transition[S] {
-	t := Transition[S]{
-		Number: number,
-		From:   d.states[e.from],
-		To:     d.states[e.to],
-		At:     moment(e.at),
-		Cause:  cause,
-		Forced: e.event == forced,
-	}
-	if e.event > 0 && !t.Forced {
+func (d *Definition[S]) transition(e entry, number uint64, cause string) (t Transition[S]) {
+	d.describe(&t, e, number, cause)
+	return t
+}
+
+// describe fills in a Transition.
+func (d *Definition[S]) describe(t *Transition[S], e entry, number uint64, cause string) {
+	t.Number, t.From, t.To, t.At, t.Cause = number, d.states[e.from], d.states[e.to], moment(e.at), cause
+	t.Event, t.Forced, t.Start = "", e.event == forced, e.event == entered
+	if e.event > 0 && e.event < entered {
 		t.Event = d.events[e.event-1].name
 	}
-	return t
 }

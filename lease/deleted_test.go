@@ -38,6 +38,9 @@ func TestAForcedReleaseIsKnown(t *testing.T) {
 				if after := ended(held, start); after > c.after || !errors.Is(held.Err(), store.ErrLost) {
 					t.Errorf("known after %v: %v", after, held.Err())
 				}
+				if lost := new(lease.LostError); !errors.As(held.Err(), &lost) || !lost.Deleted {
+					t.Errorf("%v does not say that the record was deleted", held.Err())
+				}
 				if !other.Valid() {
 					t.Errorf("another lease: %v", other.Err())
 				}

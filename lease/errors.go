@@ -52,8 +52,8 @@ type LostError struct {
 	// the answer of the store: [store.ErrLost] for a record that is gone or another's,
 	// *[store.ForeignError] for a record that another program overwrote.
 	Cause error
-	// Deleted says that the store reported a delete under the key, as a forced release is one,
-	// since the last confirmed renew.
+	// Deleted says that the store answered that a Delete ended this lease, as a forced release
+	// does. A store that does not remember that says that the record is gone.
 	Deleted bool
 }
 
@@ -62,13 +62,8 @@ func (e *LostError) Error() string {
 	if answer, ok := why.(*store.Error); ok && answer.Condition == store.ErrLost && answer.Err != nil {
 		why = answer.Err // the rest has been said
 	}
-	if e.Deleted {
-		why = errDeleted
-	}
 	return fmt.Sprintf("lease on %q (token %d) lost: %v", e.Key, e.Token, why)
 }
-
-var errDeleted = errors.New("its record was deleted")
 
 // Unwrap returns [store.ErrLost] and the cause.
 func (e *LostError) Unwrap() []error { return []error{store.ErrLost, e.Cause} }

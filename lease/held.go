@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/leasehold-go/leasehold/store"
@@ -31,8 +30,6 @@ type lease struct {
 	done     chan struct{}
 	contexts []*derived
 	deletion deletion
-
-	deleteReported atomic.Bool // the store has reported a delete under the key
 }
 
 // derived is one context made by [Lease.Context].
@@ -92,7 +89,7 @@ func (l *lease) lose(cause error) {
 	l.mu.Lock()
 	first := l.reason == nil
 	if first {
-		l.endLocked(&LostError{Key: l.key, Token: l.token, Cause: cause, Deleted: l.deleteReported.Load() && errors.Is(cause, store.ErrLost)})
+		l.endLocked(&LostError{Key: l.key, Token: l.token, Cause: cause, Deleted: errors.Is(cause, store.ErrDeleted)})
 	}
 	reason := l.reason
 	l.mu.Unlock()
@@ -126,7 +123,6 @@ func (l *lease) extend(until, now time.Time) {
 			l.window = w
 		}
 		l.renewErr = nil
-		l.deleteReported.Store(false)
 	}
 	l.mu.Unlock()
 	if first {

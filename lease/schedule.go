@@ -176,7 +176,6 @@ func (s *schedule) alert(key string, at moment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if l := s.byKey[key]; l != nil {
-		l.deleteReported.Store(true) // until a renew says that the record is there
 		s.alertLocked(l, at)
 	}
 	if key == "" {

@@ -39,8 +39,8 @@ type Config[S comparable, P any] struct {
 	// Host is the published name of the machine; [os.Hostname] if empty. Nothing depends on it.
 	Host string
 	// PublicIP finds the published address; [OutboundIP] if nil. It runs concurrently with the
-	// registration, for at most 3 s, and must return when its context ends, because
-	// [Instance.Deregister] waits for it.
+	// registration, for at most 3 s, and must return when its context ends:
+	// [Instance.Deregister] waits five seconds for it and then fails.
 	PublicIP func(context.Context) (netip.Addr, error)
 
 	// Wait makes Register wait while another instance holds the key.
@@ -50,7 +50,7 @@ type Config[S comparable, P any] struct {
 	Reclaim Reclaim
 
 	// MachineOptions are options of the machine: [fsm.WithQueue], [fsm.WithHistory],
-	// [fsm.WithData]. [fsm.WithWriter] is refused, because the registry is the machine's writer.
+	// [fsm.WithData], [fsm.WithManualStart]. [fsm.WithWriter] is refused, because the registry is the machine's writer.
 	MachineOptions []fsm.Option
 	// LivenessOnly makes heartbeats renew the record without a value, for large fleets. Readers
 	// then derive [Record.Heartbeat] from the time left, and [Status.Heartbeat] does not advance.

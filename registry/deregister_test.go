@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/leasehold-go/leasehold/fsm"
 	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/lease"
 )
@@ -71,8 +72,10 @@ func TestNothingIsWrittenAfterDeregister(t *testing.T) {
 			t.Fatal(err)
 		}
 		wrote := len(st.Sent(teststore.Create, teststore.Update, teststore.Renew))
+		if err := inst.Transition(t.Context(), Starting); !errors.Is(err, fsm.ErrClosed) {
+			t.Errorf("got %v, want %v", err, fsm.ErrClosed)
+		}
 		for _, err := range []error{
-			inst.Transition(t.Context(), Starting),
 			inst.Update(t.Context(), func(*payload) {}),
 			inst.RecordError(t.Context(), errBoom),
 		} {

@@ -15,6 +15,10 @@
 //     that the store confirmed last. A heartbeat never writes an older state or an older payload.
 //   - The error of a refused registration names the holder, its host and the time since it holds
 //     the key.
+//   - A guard or hook of the machine that has not returned for a minute becomes
+//     [Status.LastError] with the next heartbeat, unless [Config.LivenessOnly] is set. [Run],
+//     [Instance.Leave] and [Instance.Deregister] release the lease and end within the limits
+//     stated under Leaving, whatever a guard, a hook or a function of Config does.
 //   - After a loss, nothing is written and the key is not claimed again. The machine can still
 //     go through its leave path in this process.
 //
@@ -71,10 +75,16 @@
 // skips the current state and states without an edge from the current state. While the store is
 // unavailable, or its answer is lost, a transition is tried again, with its guards and before
 // hooks. A refused transition ends the path; an error of a hook after the commit does not. The
-// lease is released in every case, also if a hook panics.
+// lease is released in every case, also if a hook panics. Then the machine is closed: later
+// changes fail with [fsm.ErrClosed].
 //
 // Leave works after its context has been cancelled: the path has [Config.LeaveTimeout], and the
-// release has the time of [lease.Lease.Release]. If the lease is lost before or on the way, Leave
+// release has the time of [lease.Lease.Release]. After the release, Leave waits at most five
+// seconds for a change that is under way and for [Config.PublicIP]. Its error names what has
+// not returned by then, and the goroutine of that function is left behind. Run waits for serve
+// without a limit: serve has to return when its context ends.
+//
+// If the lease is lost before or on the way, Leave
 // detaches the machine, and the rest of the path runs in this process without writes.
 //
 // # Loss

@@ -154,7 +154,7 @@ func addressIgnoringContext(d time.Duration, over *bool) func(*config) {
 func TestDeregisterWaitsForTheAddressSearch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var over bool
-		inst := register(t, newKeeper(t, teststore.New()), addressIgnoringContext(time.Minute, &over))
+		inst := register(t, newKeeper(t, teststore.New()), addressIgnoringContext(4*time.Second, &over))
 		if err := inst.Deregister(t.Context()); err != nil || !over {
 			t.Errorf("returned %v; search ended: %v", err, over)
 		}

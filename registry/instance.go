@@ -2,7 +2,7 @@ package registry
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
@@ -19,11 +19,11 @@ type Instance[S comparable, P any] struct {
 	cfg     Config[S, P]
 	ttl     time.Duration
 	def     *fsm.Definition[S]
-	machine *fsm.Machine[S]
+	machine *fsm.Machine[S] // set under mu, because heartbeats read it during Register
 	lease   lease.Lease
 
 	stopSearch context.CancelFunc // ends the context of locate
-	search     sync.WaitGroup     // of the goroutine that runs locate
+	searched   chan struct{}      // closed when the goroutine of locate has ended
 
 	mu        sync.Mutex
 	ip        netip.Addr     // zero until locate finds it
@@ -37,7 +37,8 @@ type Instance[S comparable, P any] struct {
 // contents is the decoded value of an instance's record.
 type contents[S comparable, P any] struct {
 	status  Status[S]
-	payload P // before Fill
+	payload P         // before Fill
+	stuck   time.Time // when the change began that is the last error because it is stuck
 }
 
 // Machine returns the instance's machine.
@@ -94,19 +95,6 @@ func (i *Instance[S, P]) RecordError(ctx context.Context, err error) error {
 	})
 }
 
-// Deregister releases the lease in any state of the machine, closes a machine with timeouts,
-// and returns when every goroutine of the instance has ended. It may be called again, and works
-// after ctx has been cancelled; see [lease.Lease.Release].
-func (i *Instance[S, P]) Deregister(ctx context.Context) error {
-	i.stopSearch()
-	defer i.search.Wait() // last, so that a slow search does not delay the release
-	err := i.lease.Release(ctx)
-	if len(i.def.Timeouts()) > 0 { // a timeout would still move a detached machine
-		err = errors.Join(err, i.machine.Close(ctx))
-	}
-	return err
-}
-
 // write publishes the confirmed contents after change.
 func (i *Instance[S, P]) write(ctx context.Context, change func(*contents[S, P])) error {
 	return i.lease.Write(ctx, func() ([]byte, error) { return i.stage(change) }, i.commit)
@@ -127,6 +115,26 @@ func (i *Instance[S, P]) commit() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.confirmed = i.staged
+}
+
+// stuckAfter is how long a change of the machine may take before it becomes the last error.
+const stuckAfter = time.Minute
+
+// noteStuck makes a change that is stuck the last error, once.
+func (i *Instance[S, P]) noteStuck(c *contents[S, P]) {
+	i.mu.Lock()
+	m := i.machine
+	i.mu.Unlock()
+	if m == nil { // not registered yet
+		return
+	}
+	change, since := m.InProgress()
+	if change == "" || time.Since(since) < stuckAfter || since.Equal(c.stuck) {
+		return
+	}
+	c.stuck = since
+	c.status.LastErrorAt = time.Now().UTC()
+	c.status.LastError = fmt.Sprintf("%s is under way since %s: its guard or hook does not return", change, since.Format(time.RFC3339))
 }
 
 // connected reports whether a state is in [Config.Connected] or within a state there.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/leasehold-go/leasehold/fsm"
@@ -12,20 +13,136 @@ import (
 
 const defaultLeaveTimeout = 10 * time.Second
 
-// Leave moves the machine through [Config.LeavePath] and releases the lease, also after ctx has
-// been cancelled; its error joins the errors of both. The package documentation has the order
-// under Leaving.
-func (i *Instance[S, P]) Leave(ctx context.Context) (err error) {
+// endLimit limits what a call waits for after the release of the lease.
+const endLimit = 5 * time.Second
+
+// withEndLimit returns a context that ends with ctx if ctx has a deadline ahead, and otherwise
+// after the limit.
+func withEndLimit(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok && ctx.Err() == nil {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(context.WithoutCancel(ctx), endLimit)
+}
+
+// Deregister releases the lease in any state of the machine and closes the machine, so that
+// later changes fail with [fsm.ErrClosed]. It returns when every goroutine of the instance has
+// ended. It may be called again, and works after ctx has been cancelled.
+//
+// Deregister takes no longer than a release ([lease.Lease.Release]), and then than ctx lets it;
+// five seconds if ctx has no deadline or has ended. The error names a change that is still under
+// way then, because its guard or hook does not return; such a change goes on without a lease.
+// Inside a hook of the machine, with the hook's context, Deregister does not wait for the
+// change of that hook.
+func (i *Instance[S, P]) Deregister(ctx context.Context) error {
+	return errors.Join(i.deregister(ctx))
+}
+
+// deregister returns the errors of Deregister; closed is nil if no change is under way.
+func (i *Instance[S, P]) deregister(ctx context.Context) (released, closed, searched error) {
+	i.stopSearch()
+	released = i.lease.Release(ctx) // first: nothing delays it
+	limited, cancel := withEndLimit(ctx)
+	defer cancel()
+	closed = i.machine.Close(limited)
+	if errors.Is(closed, fsm.ErrReentrant) {
+		// A machine is closed also if there is no time to wait for the change of this hook.
+		ended, end := context.WithCancel(context.Background())
+		end()
+		_ = i.machine.Close(ended)
+		closed = nil
+	} else if closed != nil {
+		closed = fmt.Errorf("machine of %q: %w", i.cfg.Key, closed)
+		if change, since := i.machine.InProgress(); change != "" {
+			closed = fmt.Errorf("%w: %s is under way since %s", closed, change, since.Format(time.RFC3339))
+		}
+	}
+	return released, closed, i.awaitSearch(limited)
+}
+
+// awaitSearch waits until the search for the address has ended.
+func (i *Instance[S, P]) awaitSearch(ctx context.Context) error {
+	select {
+	case <-i.searched:
+		return nil
+	default:
+	}
+	select {
+	case <-i.searched:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("address of %q: the function PublicIP of Config does not return after its context has ended", i.cfg.Key)
+	}
+}
+
+// Leave moves the machine through [Config.LeavePath] and deregisters the instance, also after
+// ctx has been cancelled; its error joins the errors of both. The package documentation has the
+// order under Leaving.
+func (i *Instance[S, P]) Leave(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), i.cfg.LeaveTimeout)
 	defer cancel()
-	defer func() { err = errors.Join(err, i.Deregister(ctx)) }() // also if a hook panics
 
+	// The path has a goroutine of its own, because a guard or hook need not return in time.
+	ended, abandoned := make(chan pathEnd), make(chan struct{})
+	go func() {
+		var end pathEnd
+		defer func() {
+			if !end.returned {
+				end.panicked = recover() // nil after Goexit
+			}
+			select {
+			case ended <- end:
+			case <-abandoned:
+				if end.panicked != nil {
+					panic(end.panicked) // nobody else would see it
+				}
+			}
+		}()
+		end.err = i.followPath(ctx)
+		end.returned = true
+	}()
+	end, over := pathEnd{}, false
+	select {
+	case end = <-ended:
+		over = true
+	case <-ctx.Done():
+	}
+	released, closed, searched := i.deregister(ctx)
+	switch {
+	case over:
+	case closed == nil: // no change is under way, and the machine is closed: the path ends
+		end = <-ended
+	default:
+		close(abandoned)
+		end = pathEnd{err: fmt.Errorf("leaving: %w", context.DeadlineExceeded), returned: true}
+	}
+	switch {
+	case end.panicked != nil:
+		panic(end.panicked)
+	case !end.returned:
+		runtime.Goexit()
+	}
+	return errors.Join(end.err, released, closed, searched)
+}
+
+// pathEnd is how the leave path ended. If it did not return, it panicked or ended its goroutine.
+type pathEnd struct {
+	err      error
+	returned bool
+	panicked any
+}
+
+// followPath makes the transitions of the leave path.
+func (i *Instance[S, P]) followPath(ctx context.Context) error {
 	var failed []error
 	for _, to := range i.cfg.LeavePath {
 		err := i.step(ctx, to)
 		refused, isRefused := errors.AsType[*fsm.TransitionError[S]](err)
 		if err == nil || isRefused && refused.Phase == fsm.PhaseTable {
 			continue
+		}
+		if errors.Is(err, fsm.ErrClosed) {
+			break // the instance was deregistered meanwhile, or before
 		}
 		failed = append(failed, fmt.Errorf("leaving: %w", err))
 		if i.State() != to {

@@ -54,6 +54,7 @@ type payload struct {
 	Count int                    `json:"count"`
 	Note  note                   `json:"note,omitempty"`
 	Seen  registry.Status[State] `json:"seen"`
+	Ends  chan struct{}          `json:"-"`
 }
 
 // note is a string that fails to marshal if it is unencodable.
@@ -170,7 +171,7 @@ func disagreement(st store.Store, inst *instance) string {
 	}
 	for _, t := range e.History {
 		part.History = append(part.History, fsm.Transition[State]{
-			Number: t.Number, From: State(t.From), To: State(t.To), At: t.At, Cause: t.Cause, Forced: t.Forced,
+			Number: t.Number, From: State(t.From), To: State(t.To), At: t.At, Cause: t.Cause, Forced: t.Forced, Start: t.Start,
 		})
 	}
 	return diff(s, seen) + diff(s, part)

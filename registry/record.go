@@ -126,7 +126,7 @@ func (i *Instance[S, P]) encode(c contents[S, P]) ([]byte, error) {
 	for _, t := range s.History {
 		p.History = append(p.History, fsm.Transition[string]{
 			Number: t.Number, From: fmt.Sprint(t.From), To: fmt.Sprint(t.To),
-			Event: t.Event, At: t.At, Cause: t.Cause, Forced: t.Forced,
+			Event: t.Event, At: t.At, Cause: t.Cause, Forced: t.Forced, Start: t.Start,
 		})
 	}
 	appended, err := json.Marshal(p)

@@ -17,7 +17,7 @@ const addressLimit = 3 * time.Second // for Config.PublicIP
 // Register claims cfg.Key and returns the instance that holds it, in the initial state of def.
 // It fails with *[ConflictError] while another instance holds the key, unless cfg says to wait
 // or to reclaim; the package documentation has the other errors under Registration.
-func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fsm.Definition[S], cfg Config[S, P]) (*Instance[S, P], error) {
+func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fsm.Definition[S], cfg Config[S, P]) (_ *Instance[S, P], err error) {
 	// Check everything that can be checked without the store.
 	if k == nil {
 		return nil, &store.InvalidError{What: "keeper", Rule: "must not be nil"}
@@ -25,7 +25,7 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	if def == nil || len(def.States()) == 0 {
 		return nil, &store.InvalidError{What: "definition", Rule: "must be made by fsm.Define"}
 	}
-	cfg, err := cfg.complete(def)
+	cfg, err = cfg.complete(def)
 	if err != nil {
 		return nil, err
 	}
@@ -44,12 +44,17 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	// Look for the address at the same time, and stop if the key is not acquired.
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	registered := make(chan struct{}) // closed below once the instance is complete
-	i.stopSearch = stop
-	i.search.Go(func() { i.locate(life, registered) })
+	i.stopSearch, i.searched = stop, make(chan struct{})
+	go func() {
+		defer close(i.searched)
+		i.locate(life, registered)
+	}()
 	defer func() {
 		if i.lease == nil { // also if Fill panics
 			stop()
-			i.search.Wait()
+			limited, cancel := withEndLimit(ctx)
+			defer cancel()
+			err = errors.Join(err, i.awaitSearch(limited))
 		}
 	}()
 
@@ -67,7 +72,10 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	})}
 	if !cfg.LivenessOnly {
 		heartbeat := func(at time.Time) ([]byte, error) {
-			return i.stage(func(c *contents[S, P]) { c.status.Heartbeat = at.UTC() })
+			return i.stage(func(c *contents[S, P]) {
+				c.status.Heartbeat = at.UTC()
+				i.noteStuck(c)
+			})
 		}
 		opts = append(opts, lease.WithHeartbeatValue(heartbeat, i.commit))
 	}
@@ -93,7 +101,10 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	i.token = acquired.Token()
 	i.mu.Unlock()
 	i.lease = acquired
-	i.machine = fsm.New(def, machineOptions...)
+	machine := fsm.New(def, machineOptions...)
+	i.mu.Lock()
+	i.machine = machine
+	i.mu.Unlock()
 	close(registered)
 	return i, nil
 }

@@ -69,6 +69,10 @@ func Lost(op, key string, now Token) *Error {
 	return e
 }
 
+// ErrDeleted is the cause of an [ErrLost] for a lease that a Delete ended, on a store that
+// remembers it.
+var ErrDeleted = errors.New("its record was deleted")
+
 var errNoRecord = errors.New("there is no record: it was deleted, or expired")
 
 // HeldError reports that a key is held, with the live record and its time left. It

@@ -224,7 +224,7 @@ func foreignIsLeft(s *scene) {
 	s.Outsider.Put(s.key, []byte("mine"), store.Forever)
 	k := s.keep(long)
 	for _, opts := range [][]lease.Option{nil, {lease.WithWait()}} {
-		_, err := k.Acquire(s.Context(), s.key, []byte("ours"), opts...)
+		_, err := s.take(k, s.key, "ours", opts...)
 		if foreign, ok := errors.AsType[*store.ForeignError](err); !ok || string(foreign.Record.Value) != "mine" {
 			s.Errorf("got %v", err)
 		}

@@ -125,6 +125,44 @@ func TestNewSucceedsBesideAWatchWhoseTokenHasExpired(t *testing.T) {
 	open(t, client)
 }
 
+// Debian's etcd-server is 3.4. The client needs a new token each time one expires, and asks
+// for it with the old one.
+func TestServersThatDoNotRenewAnExpiredTokenAreRefused(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	for name, program := range map[string]string{"of this module": "", "of Debian": "etcd"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cluster := etcdtest.Start(t, etcdtest.Settings{Program: program})
+			open(t, cluster.Client()) // without a user there is no token
+			secure(t, cluster.Client(), "app/", "leasehold:")
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+cluster.Endpoints()[0]+"/v3/auth/authenticate",
+				strings.NewReader(`{"name": "app", "password": "secret"}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header.Set("Authorization", "expired.1")
+			answer, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer.Body.Close()
+			st, err := etcdstore.New(t.Context(), cluster.Client(asUser("app", "secret")))
+			if renews := answer.StatusCode == http.StatusOK; renews != (err == nil) {
+				t.Fatalf("status %d, new: %v", answer.StatusCode, err)
+			}
+			if err == nil {
+				st.Close()
+				return
+			}
+			refused := new(etcdstore.ServerError)
+			if !errors.As(err, &refused) || refused.What != "version" || errors.Is(err, store.ErrUnavailable) {
+				t.Errorf("%#v", err)
+			}
+		})
+	}
+}
+
 func TestAUserWithoutAllNotesAndMarksIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, rights := range map[string][]string{

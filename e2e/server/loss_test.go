@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
@@ -190,4 +192,34 @@ func TestEvictionEndsTermsAndTokensTell(t *testing.T) {
 		t.Error("the server is to have evicted some")
 	}
 	eventually(t, "all records are listed", func() bool { return len(listed(t, b.store, "job:")) == keys })
+}
+
+// A message about a delete can come late, when the holder has the key again.
+func TestALateMessageOfADeleteIsNotTheCauseOfALoss(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	a, b := s.party(time.Hour, time.Minute), s.party(time.Hour, time.Minute)
+	messages := s.client.PSubscribe(t.Context(), "leasehold:*:s:*")
+	defer messages.Close()
+	if _, err := messages.Receive(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	first := a.acquire("job", "a")
+	want(t, "delete", b.store.Delete(t.Context(), "job", store.ByToken(first.Token())), nil)
+	var message *redis.Message
+	for message == nil || message.Payload != "job" { // not of an echo
+		var err error
+		if message, err = messages.ReceiveMessage(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if fault := lost(t, first); !fault.Deleted {
+		t.Errorf("deleted through leasehold: %v", fault)
+	}
+	second := a.acquire("job", "a")
+	s.do("DEL", "job")
+	s.do("PUBLISH", message.Channel, message.Payload)
+	if fault := lost(t, second); fault.Deleted {
+		t.Errorf("deleted by another program: %v", fault)
+	}
 }

@@ -341,7 +341,7 @@ func TestErrorNamesABadFileAndKeepsIt(t *testing.T) {
 	for want, text := range map[string]string{
 		"unexpected end of JSON input":     good[:len(good)/2],
 		"invalid character":                "an order",
-		`"" is not in the table`:           "{}",
+		`"state" is missing`:               "{}",
 		"it is of table":                   string(foreign),
 		`"lost" is not in the table`:       strings.Replace(good, `"state":"placed"`, `"state":"lost"`, 1),
 		`no machine can be in "open"`:      strings.Replace(good, `"state":"placed"`, `"state":"open"`, 1),

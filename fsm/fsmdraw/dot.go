@@ -45,7 +45,7 @@ func (d *drawing) writeDOT(b *strings.Builder, around int, indent string) {
 		case n.initial != none:
 			fmt.Fprintf(b, "%ssubgraph cluster%d {\n%s\tlabel=%s; style=rounded; fontname=\"Helvetica\"\n", indent, i, indent, text)
 			fmt.Fprintf(b, "%s\t%s [shape=point, width=0.1]\n", indent, d.dotName(i))
-			d.writeDOT(b, i, indent+"\t")
+			d.writeDOT(b, i, deeper(indent, "\t"))
 			fmt.Fprintf(b, "%s\t%s\n%s}\n", indent, d.dotArrow(i, n.initial), indent)
 		default:
 			attributes := "label=" + text

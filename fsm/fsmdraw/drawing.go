@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/leasehold-go/leasehold/fsm"
 )
@@ -35,7 +36,7 @@ type node struct {
 // arrow is an edge.
 type arrow struct {
 	from, to int
-	around   int      // the innermost node that contains both ends; none at the top
+	around   int      // the node that both ends are drawn in; none at the top or if they differ
 	lines    []string // the label
 	self     bool     // does not leave its source: [fsm.Self]
 	taken    int
@@ -79,7 +80,7 @@ func newDrawing[S comparable](def *fsm.Definition[S], marks []Mark[S]) *drawing 
 		for _, t := range m.taken {
 			from, known := ids[t.From]
 			to, also := ids[t.To]
-			if known && also && !t.Forced && !d.nodes[from].history && !d.nodes[to].history {
+			if known && also && !t.Forced && !t.Start && !d.nodes[from].history && !d.nodes[to].history {
 				d.take(from, to)
 			}
 		}
@@ -122,6 +123,9 @@ func newArrows[S comparable](d *drawing, edges []fsm.Edge[S], ids map[S]int) []a
 		if e.From == e.To && e.Kind == fsm.EdgeSelf {
 			label = append(label, "(not left)")
 		}
+		if e.Kind == fsm.EdgeLocal {
+			label = append(label, "(local)")
+		}
 		lines[[2]int{ids[e.From], ids[e.To]}] = label
 	}
 
@@ -129,8 +133,8 @@ func newArrows[S comparable](d *drawing, edges []fsm.Edge[S], ids map[S]int) []a
 	for _, e := range edges {
 		from, to := ids[e.From], ids[e.To]
 		a := arrow{from: from, to: to, around: d.nodes[from].around, self: e.Kind == fsm.EdgeSelf}
-		for a.around != none && !d.within(d.nodes[to].around, a.around) {
-			a.around = d.nodes[a.around].around
+		if d.nodes[to].around != a.around {
+			a.around = none
 		}
 		inherited := e.Declared != e.From
 		a.lines = slices.Clone(lines[[2]int{from, to}])
@@ -194,6 +198,15 @@ func (d *drawing) within(i, around int) bool {
 	return i != none
 }
 
+// deeper returns the indentation of the lines within a node. It stops growing at 16 levels, so
+// that the length of a drawing is linear in the number of its lines.
+func deeper(indent, step string) string {
+	if len(indent) < 16*len(step) {
+		return indent + step
+	}
+	return indent
+}
+
 // without returns lines that are not among others. It overwrites lines.
 func without(lines, others []string) []string {
 	return slices.DeleteFunc(lines, func(line string) bool { return slices.Contains(others, line) })
@@ -211,11 +224,11 @@ func guarded(line string, guards []string) string {
 	return strings.TrimSpace(line + " [" + strings.Join(names, ", ") + "]")
 }
 
-// printable returns a name as it is if it is visible on one line, and otherwise as a Go string
-// literal.
+// printable returns a name as it is if all of it is visible on one line, and otherwise as a Go
+// string literal.
 func printable(name string) string {
 	invisible := func(r rune) bool { return !unicode.IsPrint(r) }
-	if strings.TrimSpace(name) == "" || strings.ContainsFunc(name, invisible) || strings.ToValidUTF8(name, "") != name {
+	if name == "" || strings.TrimSpace(name) != name || strings.ContainsFunc(name, invisible) || !utf8.ValidString(name) {
 		return strconv.Quote(name)
 	}
 	return name

@@ -21,16 +21,20 @@
 //   - The same definition with the same marks gives the same bytes, in every process. Nodes
 //     have the order of [fsm.Definition.States] and arrows that of [fsm.Definition.Edges], so
 //     a drawing can be kept under version control and compared in a test.
-//   - Every name is escaped. No name of a state, event, guard or timeout can end a string, a
-//     label or a statement, or be read as markup. A name that is empty or blank, or has
-//     characters that cannot be printed, is drawn as a Go string literal.
+//   - A picture shows every name of a state, event, guard and timeout as it is: no name can end
+//     a string, a label or a statement, or be read as markup. Tests compare pictures that
+//     Mermaid 12 and Graphviz made, with their default configuration, with the definition.
+//   - A name is drawn as a Go string literal, in quotes, if part of it would not be visible: if
+//     it is empty, begins or ends with a space, or has a character that [unicode.IsPrint]
+//     refuses, such as a line break, a control character or a zero-width joiner.
 //   - Drawing changes neither the definition nor a machine, and runs no user code except the
 //     methods by which package fmt prints a state.
 //
 // # Not guaranteed
 //
 //   - Layout is up to the tool that reads the text. Mermaid refuses texts over 50,000
-//     characters unless it is configured otherwise.
+//     characters unless it is configured otherwise, and lets a parent with a long name stand
+//     out of the parents around it.
 //   - A later version of this package may draw the same definition differently.
 //   - Different definitions can have equal drawings: see hooks above, and a name that looks
 //     like the string literal of another name.

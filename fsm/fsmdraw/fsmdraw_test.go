@@ -153,3 +153,25 @@ func TestTransitionCountsForOneEdge(t *testing.T) {
 		}
 	}
 }
+
+// A tower of parents doubles in length if its levels do.
+func TestLengthIsLinearInLevels(t *testing.T) {
+	tower := func(levels int) drawings {
+		table := fsm.Table[int]{0: {1}, levels: {}}
+		var rules []fsm.Rule[int]
+		for level := 1; level < levels; level++ {
+			table[level] = nil
+			rules = append(rules, fsm.Substates(level, level+1))
+		}
+		return draw(fsm.MustDefine(0, table, rules...))
+	}
+	half, whole := tower(50), tower(100)
+	for notation, lengths := range map[string][2]int{
+		"Mermaid": {len(half.mermaid), len(whole.mermaid)},
+		"DOT":     {len(half.dot), len(whole.dot)},
+	} {
+		if 10*lengths[1] > 23*lengths[0] {
+			t.Errorf("%s: %d bytes for 50 levels, %d for 100", notation, lengths[0], lengths[1])
+		}
+	}
+}

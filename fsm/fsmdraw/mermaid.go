@@ -2,6 +2,7 @@ package fsmdraw
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -32,7 +33,7 @@ func (d *drawing) writeMermaid(b *strings.Builder, around int, indent string) {
 			// The events are part of the title, because a description replaces it.
 			title := strings.Join(append([]string{n.name}, n.inPlace...), ", ")
 			fmt.Fprintf(b, "%sstate \"%s\" as s%d {\n", indent, mermaidText(title), i)
-			d.writeMermaid(b, i, indent+"    ")
+			d.writeMermaid(b, i, deeper(indent, "    "))
 			fmt.Fprintf(b, "%s}\n", indent)
 		default:
 			fmt.Fprintf(b, "%sstate \"%s\" as s%d\n", indent, mermaidText(n.name), i)
@@ -53,6 +54,7 @@ func (d *drawing) writeMermaid(b *strings.Builder, around int, indent string) {
 	}
 	fmt.Fprintf(b, "%s[*] --> s%d\n", indent, first)
 
+	// A state that an arrow mentions in a parent moves into that parent. At the top none moves.
 	for _, a := range d.arrows {
 		if a.around != around {
 			continue
@@ -72,15 +74,32 @@ func (d *drawing) writeMermaid(b *strings.Builder, around int, indent string) {
 	}
 }
 
-// mermaidText writes every character that could be Mermaid syntax as a numeric entity.
-func mermaidText(s string) string {
+// mermaidText escapes a line of a label. Mermaid looks for some statements anywhere in a text,
+// and reads labels as Markdown before it fills in the entities.
+func mermaidText(line string) string {
 	var b strings.Builder
-	for _, r := range s {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune(" -_./,()[]", r) {
+	var last rune
+	for _, r := range line {
+		switch {
+		case r == ' ' && last == ' ':
+			b.WriteString("#160;") // a space that HTML does not join to the one before
+		case r == 'ﬂ' || r == '¶':
+			// Mermaid itself writes entities as ﬂ°name¶ß, and decodes a name that
+			// has these characters. A word joiner, which is invisible, parts them.
+			fmt.Fprintf(&b, "#%d;#8288;", r)
+		case
+			unicode.IsLetter(r), strings.ContainsRune(" ./,()", r),
+			last != 0 && (unicode.IsDigit(r) || r == '-'), // at the start of a line: an item of a list
+			last != r && (r == '[' || r == ']'):           // as a pair: a kind of state
 			b.WriteRune(r)
-		} else {
+		default:
 			fmt.Fprintf(&b, "#%d;", r)
 		}
+		last = r
 	}
-	return b.String()
+	return direction.ReplaceAllString(b.String(), "$1#32;")
 }
+
+// direction matches the start of a statement of the layout's direction, which Mermaid finds in
+// the middle of a name as well.
+var direction = regexp.MustCompile("(?i)(direction) ")

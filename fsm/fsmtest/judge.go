@@ -215,7 +215,8 @@ func (r *result[S]) checkOrder() {
 			}
 			return lines
 		}
-		exits, entries := hierarchy.Exits(from, source, goal), hierarchy.Entries(source, goal, leaf)
+		local := r.isLocal(source, target)
+		exits, entries := hierarchy.Exits(from, source, goal, local), hierarchy.Entries(source, goal, leaf, local)
 		r.wantRan(slices.Concat(lines("guard", entries), []string{"before"}, lines("exit", exits), []string{edgeLine(from, target)},
 			lines("enter", entries), []string{"after", "finally"})...)
 	}
@@ -223,6 +224,13 @@ func (r *result[S]) checkOrder() {
 		failed, ok := errors.AsType[*fsm.TransitionError[S]](r.err)
 		r.want(ok && failed.Moved, "the error does not say that the machine moved")
 	}
+}
+
+// isLocal reports whether an edge is one of a Local rule.
+func (r *result[S]) isLocal(source, target S) bool {
+	return slices.ContainsFunc(r.def.Edges(), func(e fsm.Edge[S]) bool {
+		return e.From == source && e.To == target && e.Kind == fsm.EdgeLocal
+	})
 }
 
 // wantRan checks the lines of the trace.

@@ -41,7 +41,8 @@ func Arg[S comparable, A any](e fsm.Event[A], values *rapid.Generator[A]) Settin
 //	fsmtest.Options[State](fsm.WithData(conn, fake))
 //
 // All machines share the values of the options. [Check] sets the cap of the history
-// itself. It expects that a writer accepts every value and that no hook queues a change.
+// itself. It expects machines without [fsm.WithManualStart], a writer that accepts every value,
+// and hooks that queue no change.
 func Options[S comparable](options ...fsm.Option) Setting[S] {
 	return func(c *config[S]) { c.options = append(c.options, options...) }
 }

@@ -88,6 +88,9 @@ func (s *Store) check(ctx context.Context) error {
 	}
 	s.minTTL.Store(int64(max(seconds(shortest.TTL), store.MinTTL)))
 	s.client.Revoke(ctx, clientv3.LeaseID(shortest.ID))
+	if err := s.checkVersion(ctx); err != nil {
+		return err
+	}
 	lease, err := s.grant(ctx, max(shortest.TTL, int64(probeTTL/time.Second)))
 	if err != nil {
 		return s.unable("lease", err)
@@ -117,6 +120,29 @@ func (s *Store) connect(ctx context.Context) (*pb.LeaseGrantResponse, error) {
 		return nil, &connectError{first, err}
 	}
 	return nil, cause(ctx, rpctypes.Error(err))
+}
+
+// checkVersion refuses a server before 3.5 to a client with a password. Such a server refuses
+// the request for a new token too if that comes with a token that has expired, as the client's
+// does; the client then repeats it without a pause until its context ends. No request of this
+// connection can try that, because the client adds its token to each. A server that does not
+// say its version is accepted.
+func (s *Store) checkVersion(ctx context.Context) error {
+	if s.client.Username == "" || s.client.Token != "" {
+		return nil
+	}
+	ctx, cancel := tryContext(ctx)
+	defer cancel()
+	answer, err := pb.NewMaintenanceClient(s.conn).Status(ctx, &pb.StatusRequest{})
+	if err != nil {
+		return nil
+	}
+	var major, minor int
+	if n, _ := fmt.Sscanf(answer.Version, "%d.%d", &major, &minor); n != 2 || major > 3 || major == 3 && minor >= 5 {
+		return nil
+	}
+	return &ServerError{Server: strings.Join(s.client.Endpoints(), ","), What: "version", Got: answer.Version,
+		Rule: "must be 3.5 or later for a client with a password, whose token an older server does not renew once it has expired: upgrade, or give the user a client certificate"}
 }
 
 // connectError says why there is no connection to an etcd server.

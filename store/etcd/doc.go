@@ -1,5 +1,5 @@
 // Package etcdstore keeps leasehold's records in etcd, through go.etcd.io/etcd/client/v3:
-// one member or a cluster. The oldest server that it is tested with is 3.7.3.
+// one member or a cluster, from etcd 3.4 on; a client with a password needs etcd 3.5.
 //
 // In this text a lease is leasehold's: one holding of a key, from create to release, loss
 // or expiry. An etcd lease is etcd's own object.

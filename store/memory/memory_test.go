@@ -10,17 +10,17 @@ import (
 )
 
 func TestEndedCreatesAreForgottenOldestFirst(t *testing.T) {
-	n := newNonces()
+	n := newRecent[store.Nonce]()
 	nth := func(i int) store.Nonce { return store.Nonce{byte(i), byte(i >> 8), byte(i >> 16), 1} }
 	const more = 100
-	for i := range maxNonces + more {
+	for i := range maxRecent + more {
 		n.add(nth(i))
 		n.add(nth(i)) // adding twice has the effect of once
 	}
-	if len(n.set) != maxNonces || len(n.ring) != maxNonces {
-		t.Errorf("%d nonces in the set and %d in the ring, want %d", len(n.set), len(n.ring), maxNonces)
+	if len(n.set) != maxRecent || len(n.ring) != maxRecent {
+		t.Errorf("%d nonces in the set and %d in the ring, want %d", len(n.set), len(n.ring), maxRecent)
 	}
-	for i := range maxNonces + more {
+	for i := range maxRecent + more {
 		if n.has(nth(i)) != (i >= more) {
 			t.Fatalf("nonce %d: remembered is %v", i, n.has(nth(i)))
 		}

@@ -62,7 +62,11 @@ func (s *Store) held(op string, w store.Renewal) (*record, error) {
 	r := s.live(w.Key)
 	switch {
 	case r == nil:
-		return nil, store.Lost(op, w.Key, 0)
+		lost := store.Lost(op, w.Key, 0)
+		if s.deleted.has(w.Token) {
+			lost.Err = store.ErrDeleted
+		}
+		return nil, lost
 	case r.token != w.Token:
 		return nil, store.Lost(op, w.Key, r.token)
 	case len(w.Value) > 0 && w.Seq < r.seq:

@@ -42,7 +42,8 @@ type Store struct {
 	last    store.Token // the last granted token of any key
 	records map[string]*record
 	sweepAt int // number of records at which sweep drops expired records
-	ended   nonces
+	ended   recent[store.Nonce]
+	deleted recent[store.Token] // leases that Delete ended
 }
 
 // record is the value under a key with its lease. It may have expired; live checks that.
@@ -57,7 +58,7 @@ type record struct {
 
 // New returns an empty store.
 func New() *Store {
-	return &Store{records: make(map[string]*record), sweepAt: minSweep, ended: newNonces()}
+	return &Store{records: make(map[string]*record), sweepAt: minSweep, ended: newRecent[store.Nonce](), deleted: newRecent[store.Token]()}
 }
 
 // Close ends every watch and every later call with [store.ErrClosed].
@@ -165,6 +166,7 @@ func (s *Store) Delete(ctx context.Context, key string, ref store.LeaseRef) erro
 
 	if r := s.live(key); r != nil && (r.token == ref.Token || r.nonce == ref.Nonce) {
 		s.drop(key, r)
+		s.deleted.add(r.token)
 		s.hub.MarkDeleted(key, r.token)
 		s.deletes.MarkDeleted(key, r.token)
 	} else if ref.Nonce != (store.Nonce{}) {

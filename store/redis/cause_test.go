@@ -31,6 +31,7 @@ func writesAreUnavailable(t *testing.T, b *bench, token store.Token) {
 }
 
 func TestAScriptRefusedAtItsFirstCommandWroteNothing(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	b.Store = open(t, grant(t, b, "app", "allkeys"))
 	token := b.hold("key").Token
@@ -52,6 +53,7 @@ func (b *breaker) Allow() error {
 }
 
 func TestACallThatALimiterRefusesIsNotSent(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	limiter := new(breaker)
 	client := redis.NewClient(&redis.Options{Addr: b.server.Addr(), Limiter: limiter})
@@ -66,6 +68,7 @@ func TestACallThatALimiterRefusesIsNotSent(t *testing.T) {
 // New says which option of the client or the server to change, and not that the server must
 // answer, which it did.
 func TestNewNamesTheOptionToChange(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	for name, c := range map[string]struct {
 		client redis.UniversalClient

@@ -49,6 +49,7 @@ func connect(t *testing.T, server *redistest.Server, user, password string) *red
 }
 
 func TestNewChecksEviction(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t, "--maxmemory-policy", "allkeys-lru")
 	fault := refused(t, server.Client(), "maxmemory_policy", false)
 	if fault.Got != "allkeys-lru" {
@@ -58,6 +59,7 @@ func TestNewChecksEviction(t *testing.T) {
 }
 
 func TestNewChecksTheRole(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	if err := server.Client().Do(t.Context(), "REPLICAOF", "127.0.0.1", "1").Err(); err != nil {
 		t.Fatal(err)
@@ -66,6 +68,7 @@ func TestNewChecksTheRole(t *testing.T) {
 }
 
 func TestNewChecksTheKindOfClient(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t, "--cluster-enabled", "yes")
 	refused(t, server.Client(), "cluster_enabled", false)
 }
@@ -78,6 +81,7 @@ func TestNewUnreachable(t *testing.T) {
 }
 
 func TestNewReturnsWithItsContext(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	client := patient(t, server)
 	server.Pause()
@@ -95,6 +99,7 @@ func TestNewReturnsWithItsContext(t *testing.T) {
 }
 
 func TestNewChecksThePassword(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t, "--requirepass", "secret")
 	for name, client := range map[string]*redis.Client{
 		"wrong": connect(t, server, "", "guess"),
@@ -109,6 +114,7 @@ func TestNewChecksThePassword(t *testing.T) {
 }
 
 func TestNewLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	if n := b.do("DBSIZE"); n != int64(0) {
 		t.Errorf("%d keys: %v", n, b.do("KEYS", "*"))
@@ -133,6 +139,7 @@ func grant(t *testing.T, b *bench, name string, rules ...string) *redis.Client {
 }
 
 func TestRightsThatSuffice(t *testing.T) {
+	t.Parallel()
 	for name, rules := range map[string][]string{
 		"as documented":     nil,
 		"without subscribe": {"-subscribe", "-psubscribe"},
@@ -158,6 +165,7 @@ func TestRightsThatSuffice(t *testing.T) {
 
 // Each right that the verbs need is tried, so that none is found missing later.
 func TestRightsThatDoNot(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	rules := []string{"resetkeys", "resetchannels"}
 	for _, command := range commands {

@@ -15,6 +15,7 @@ import (
 )
 
 func TestCreateStoresTheValueRaw(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	c := claim("exchange:1:status")
 	c.Value = []byte("{\"a\":\x00\xff\n}")
@@ -39,6 +40,7 @@ func TestCreateStoresTheValueRaw(t *testing.T) {
 
 // Neither the ttl nor the clock comes in whole milliseconds.
 func TestUntilIsNotAfterTheExpiry(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	for i := range 100 {
 		c := claim(fmt.Sprintf("key:%d", i))
@@ -52,6 +54,7 @@ func TestUntilIsNotAfterTheExpiry(t *testing.T) {
 }
 
 func TestCreateHeld(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	grant := b.hold("key")
 	_, err := b.Create(t.Context(), claim("key"))
@@ -93,6 +96,7 @@ func TestCreateAgainHasTheAnswerOfOnce(t *testing.T) {
 }
 
 func TestCreateEnded(t *testing.T) {
+	t.Parallel()
 	for name, end := range map[string]func(*bench, store.Claim, store.Grant){
 		"by delete by token": func(b *bench, c store.Claim, g store.Grant) {
 			want(b, "delete", b.Delete(b.Context(), c.Key, store.ByToken(g.Token)), nil)
@@ -135,6 +139,7 @@ func TestCreateEnded(t *testing.T) {
 // A key that is taken and given back for years has a fence of one size, but for what has to
 // stay for a time.
 func TestFenceDoesNotGrow(t *testing.T) {
+	t.Parallel()
 	const head, mark, staying = 3, 8, 18
 	b := start(t)
 	cycle := func() {
@@ -174,6 +179,7 @@ func (b *bench) pass(key string) {
 // A create that was settled is refused however many leases of its key have ended since, for
 // as long as it can be under way.
 func TestSettledCreateDoesNotComeBack(t *testing.T) {
+	t.Parallel()
 	cases := []struct {
 		name   string
 		before func(*bench, store.Claim)
@@ -218,6 +224,7 @@ func TestSettledCreateDoesNotComeBack(t *testing.T) {
 
 // There is room for so many creates to settle at a time, and then a delete says so.
 func TestTooManySettledCreates(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	var err error
 	settled := 0
@@ -240,6 +247,7 @@ func TestTooManySettledCreates(t *testing.T) {
 
 // A create that is under way while its nonce is deleted may arrive afterwards.
 func TestCreateThatComesAfterItsDelete(t *testing.T) {
+	t.Parallel()
 	for name, before := range map[string]func(*bench){
 		"on a key that never was": func(*bench) {},
 		"while another holds it": func(b *bench) {
@@ -268,6 +276,7 @@ func TestCreateThatComesAfterItsDelete(t *testing.T) {
 }
 
 func TestCreateRaceHasOneWinner(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	other := open(t, b.server.Client())
 	for range 20 {

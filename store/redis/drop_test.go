@@ -10,6 +10,7 @@ import (
 
 // Between the look of a reader and its drop a key can be created.
 func TestDropLeavesKeysThatCameBack(t *testing.T) {
+	t.Parallel()
 	s, err := New(t.Context(), redistest.Start(t).Client())
 	if err != nil {
 		t.Fatal(err)

@@ -36,6 +36,7 @@ var foreign = map[string]struct {
 }
 
 func TestForeignValuesAreRefusedAndLeftAlone(t *testing.T) {
+	t.Parallel()
 	for name, c := range foreign {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -100,6 +101,7 @@ func checkForeign(t testing.TB, verb string, err error, left time.Duration, opaq
 // Another expiry of a live lease's own value is no other program's value: the lease goes on,
 // and its next renew restores both times to live.
 func TestAnotherExpiryEndsNoLease(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]func(*bench, string){
 		"SET EX of the same bytes": func(b *bench, value string) { b.do("SET", "key", value, "EX", 30) },
 		"EXPIRE to less":           func(b *bench, _ string) { b.do("EXPIRE", "key", 30) },
@@ -144,6 +146,7 @@ func TestAnotherExpiryEndsNoLease(t *testing.T) {
 
 // A value of another length or content is foreign also if its expiry is another.
 func TestAnotherExpiryIsNoProofOfOurs(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	mine := claim("key")
 	mine.Value = bytes.Repeat([]byte("v"), 1<<16)
@@ -167,6 +170,7 @@ func (b *bench) wantTimes(after string) {
 // A program puts our last value back just after it expired, so that the expiry is
 // within a second of the old deadline. Only the deadline tells.
 func TestForeignCopyAfterOurExpiry(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	var err error
 	eventually(t, "theirs lives until ours was refused", func() bool {
@@ -184,6 +188,7 @@ func TestForeignCopyAfterOurExpiry(t *testing.T) {
 
 // In the last second before the deadline no expiry looks like one that is near it.
 func TestOursWithoutItsExpiryIsForeignToTheEnd(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	var token store.Token
 	eventually(t, "it is done before the record expires", func() bool {
@@ -197,6 +202,7 @@ func TestOursWithoutItsExpiryIsForeignToTheEnd(t *testing.T) {
 
 // The same after a release, while the deadline would still lie ahead.
 func TestForeignCopyAfterOurRelease(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	token := b.hold("key").Token
 	expiry := b.plain.PExpireTime(t.Context(), "key").Val().Milliseconds()
@@ -211,6 +217,7 @@ func TestForeignCopyAfterOurRelease(t *testing.T) {
 
 // A lost fence is a lost term, never a second holder.
 func TestLostFence(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	token := b.hold("key").Token
 	b.do("DEL", b.fence("key"))

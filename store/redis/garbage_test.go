@@ -99,6 +99,7 @@ func entries(t testing.TB, nodes []*redis.Client) (n int64) {
 
 // The package's doc states what a used key costs until its fence expires, and an entry.
 func TestCostOfAUsedKey(t *testing.T) {
+	t.Parallel()
 	const records = 20_000
 	b := start(t)
 	b.holdMany(tenants("", 64), ttl) // so that buffers have their sizes

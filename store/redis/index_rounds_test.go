@@ -11,6 +11,7 @@ import (
 // The race detector finds two rounds at once. A full round comes at once, also while another
 // is under way.
 func TestRoundsOfHousekeepingDoNotOverlap(t *testing.T) {
+	t.Parallel()
 	s, err := New(t.Context(), redistest.Start(t).Client())
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 
 // What breaks a rule is refused before anything is sent: the server is not there.
 func TestBadInput(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	b.server.Stop()
 	ctx := t.Context()
@@ -70,6 +71,7 @@ func TestBadInput(t *testing.T) {
 }
 
 func TestBadOptions(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	for name, c := range map[string]struct {
 		client redis.UniversalClient
@@ -114,6 +116,7 @@ func ring(t *testing.T, b *bench) *redis.Ring {
 
 // No timeout of the store's own can end what a Cluster's client does.
 func TestClusterClientWithoutTimeouts(t *testing.T) {
+	t.Parallel()
 	for name, o := range map[string]redis.ClusterOptions{
 		"no read timeout": {ReadTimeout: -1}, "no write timeout": {WriteTimeout: -1}, "no deadlines": {ReadTimeout: -2},
 	} {
@@ -137,6 +140,7 @@ func wantInvalid(t *testing.T, err error, what string) {
 }
 
 func TestClosed(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	for range 2 {
 		want(t, "close", b.Close(), nil)

@@ -1,12 +1,14 @@
 package redisstore_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -203,4 +205,124 @@ func TestAStoreThatMayNotPublishAnyMoreSaysSo(t *testing.T) {
 			eventually(t, "it is heard again", func() bool { return b.WatchErr() == nil })
 		})
 	}
+}
+
+// The echo that proves that a connection hears needs the right to publish.
+func TestAStoreThatMayNotPublishLeavesADarkConnection(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	b := start(t)
+	grant(t, b, "app")
+	p := proxyTo(t, b.server.Addr(), "psubscribe") // which begins each connection
+	client := redis.NewClient(&redis.Options{Addr: p.listener.Addr().String(), Username: "app", Password: "secret"})
+	t.Cleanup(func() { client.Close() })
+	dark := &bench{TB: t, plain: b.plain, Store: open(t, client)}
+	w := watch(dark, "app:")
+	w.expect(t, synced, 0)
+	b.do("ACL", "SETUSER", "app", "-publish")
+	mayNot := func() bool {
+		err := dark.WatchErr()
+		return err != nil && strings.Contains(err.Error(), "+publish")
+	}
+	eventually(t, "it says that the right is missing", mayNot)
+	token := b.hold("app:1").Token
+	w.expect(t, put("app:1", token, "first"), 0)
+
+	p.darken.Store(true)
+	skip := w.count()
+	token = b.hold("app:2").Token
+	eventually(t, "the connection is left", func() bool { return p.count.Load() == 2 })
+	w.expect(t, resync, skip)
+	w.expect(t, put("app:2", token, "first"), skip)
+	eventually(t, "it says again that the right is missing", mayNot)
+	token = b.hold("app:3").Token
+	w.expect(t, put("app:3", token, "first"), skip)
+	if n := p.count.Load(); n != 2 {
+		t.Errorf("%d connections", n)
+	}
+}
+
+// A name service, for one, can hang while a connection is made.
+func TestCloseDoesNotWaitForARedialOfTheSubscription(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	var broken, stuck atomic.Bool
+	client := redis.NewClient(&redis.Options{DialTimeout: time.Hour, Dialer: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		if stuck.CompareAndSwap(true, false) {
+			<-ctx.Done()
+			return nil, context.Cause(ctx)
+		}
+		conn, err := new(net.Dialer).DialContext(ctx, network, b.server.Addr())
+		return brokenLine{conn, func(request []byte) bool {
+			breaks := bytes.Contains(request, []byte("\r\nsubscribe\r\n")) && broken.CompareAndSwap(true, false)
+			if breaks {
+				stuck.Store(true)
+			}
+			return breaks
+		}}, err
+	}})
+	t.Cleanup(func() { client.Close() })
+	st, err := redisstore.New(t.Context(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := watch(&bench{TB: t, plain: b.plain, Store: st}, "app:")
+	first.expect(t, synced, 0)
+	broken.Store(true)
+	var joining sync.WaitGroup
+	joining.Go(func() {
+		for range st.WatchKey(t.Context(), "key") {
+		}
+	})
+	eventually(t, "the subscription cannot be written to", func() bool { return !broken.Load() })
+	closed := make(chan error, 1)
+	go func() { closed <- st.Close() }()
+	select {
+	case err := <-closed:
+		want(t, "close", err, nil)
+	case <-time.After(time.Minute):
+		t.Fatal("close waits for the new connection")
+	}
+	joining.Wait()
+}
+
+// brokenLine is a connection on which some requests cannot be written.
+type brokenLine struct {
+	net.Conn
+	breaks func(request []byte) bool
+}
+
+func (b brokenLine) Write(request []byte) (int, error) {
+	if b.breaks(request) {
+		return 0, syscall.EPIPE
+	}
+	return b.Conn.Write(request)
+}
+
+// Each echo goes through one master, and most masters are well.
+func TestAMasterThatIsNotHeardIsSaidUntilItIs(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	cluster := redistest.StartCluster(t, 3)
+	client := cluster.Client()
+	b := &bench{TB: t, plain: client, Store: open(t, client)}
+	w := watch(b, "app:")
+	w.expect(t, synced, 0)
+	eventually(t, "all masters are heard", func() bool { return b.WatchErr() == nil })
+	var other *redistest.Server // than the one that the store listens to
+	for _, master := range cluster.Masters {
+		if !strings.Contains(master.Client().Do(t.Context(), "client", "list", "type", "pubsub").String(), "addr=") {
+			other = master
+		}
+	}
+	other.Pause()
+	defer other.Resume()
+	eventually(t, "a master is not heard", func() bool { return b.WatchErr() != nil })
+	for late := time.Now().Add(10 * time.Second); time.Now().Before(late); time.Sleep(5 * time.Millisecond) {
+		if b.WatchErr() == nil {
+			t.Fatal("all masters count as heard while one is paused")
+		}
+	}
+	other.Resume()
+	eventually(t, "all masters are heard again", func() bool { return b.WatchErr() == nil })
 }

@@ -42,7 +42,9 @@ var (
 //
 // A subscription can be on a server that answers and hears nothing, such as the old master
 // after a failover. So the listener publishes echoes by a script, through a master and with
-// the user's rights, as the verbs publish changes, and they must come back.
+// the user's rights, as the verbs publish changes, and they must come back. If an echo cannot
+// be published, the server must at least confirm the store's own channel once more, which takes
+// no other right than to listen.
 type listener struct {
 	layout    layout
 	transport *transport
@@ -79,10 +81,18 @@ type session struct {
 	conn *redis.PubSub
 	sent map[topic]bool // on that connection
 
-	mu    sync.Mutex
-	err   error // why nothing is heard at present; set before settled is closed
-	echo  *echo // of the newest connection
-	ended bool  // a connection has ended, or could not be made
+	mu      sync.Mutex
+	err     error // why nothing is heard at present; set before settled is closed
+	echo    *echo // of the newest connection
+	ended   bool  // a connection has ended, or could not be made
+	unheard map[*redis.Client]unheard
+}
+
+// unheard is the master of a slot, as it was, that could not publish the last echo sent
+// through it. Each later echo is sent through that slot too, until one is published.
+type unheard struct {
+	slot int
+	err  error
 }
 
 // echo is the proof that a connection hears: the newest of its messages to itself.
@@ -90,7 +100,7 @@ type echo struct {
 	number int       // 0 before the first
 	at     time.Time // when it was sent
 	stage  echoStage
-	checks int  // at which it was published and not there
+	checks int  // at which it was published and not there, or asked and not confirmed
 	begun  bool // whether there was a first result
 	good   bool // whether it has come back, so that the connection hears
 }
@@ -101,6 +111,7 @@ const (
 	echoIdle      echoStage = iota // it has come back, or could not be published
 	echoSent                       // a master was asked to publish it
 	echoPublished                  // the master has said that it did
+	echoAsked                      // it could not, and the server was asked to confirm a channel
 )
 
 // payload tells an echo from the name of a key, which does not begin so.
@@ -288,7 +299,6 @@ func (s *session) adjust(l *listener, t topic) {
 	if s.conn == nil {
 		return // all that is wanted is subscribed to once there is one
 	}
-	ctx := context.Background()
 	wants := l.wants(t)
 	if wants == s.sent[t] && (!wants || l.isConfirmed(t)) {
 		return
@@ -297,13 +307,13 @@ func (s *session) adjust(l *listener, t topic) {
 	// confirms it once more.
 	switch {
 	case wants && t.pattern:
-		s.conn.PSubscribe(ctx, t.name)
+		s.conn.PSubscribe(noRedial, t.name)
 	case wants:
-		s.conn.Subscribe(ctx, t.name)
+		s.conn.Subscribe(noRedial, t.name)
 	case t.pattern:
-		s.conn.PUnsubscribe(ctx, t.name)
+		s.conn.PUnsubscribe(noRedial, t.name)
 	default:
-		s.conn.Unsubscribe(ctx, t.name)
+		s.conn.Unsubscribe(noRedial, t.name)
 	}
 	if s.sent[t] = wants; !wants {
 		delete(s.sent, t)
@@ -353,9 +363,17 @@ func pauseAfter(failures int, denied bool) time.Duration {
 	return min(firstPause<<min(failures-1, 10), maxPause)
 }
 
-// hear listens over one connection until it breaks. go-redis could reconnect by
-// itself, but hides why it has to, and cannot be interrupted while it does. A read has no
-// deadline: after one that passed within a message, go-redis would take the rest for another.
+// noRedial is a context that has ended. go-redis reads and writes on a connection with it as
+// with any other, and makes no new one after an error. It would hold the lock of the PubSub
+// meanwhile, and so hold up its Close, and hide that messages were missed.
+var noRedial = func() context.Context {
+	ctx, end := context.WithCancel(context.Background())
+	end()
+	return ctx
+}()
+
+// hear listens over one connection until it breaks. A read has no deadline: after one that
+// passed within a message, go-redis would take the rest for another.
 func (l *listener) hear(ctx context.Context, s *session) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
@@ -370,7 +388,7 @@ func (l *listener) hear(ctx context.Context, s *session) error {
 	silent := time.AfterFunc(patience, func() { fail(errSilent) })
 	defer silent.Stop()
 	for {
-		message, err := conn.Receive(ctx)
+		message, err := conn.Receive(noRedial)
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
@@ -413,7 +431,7 @@ func (l *listener) check(ctx context.Context, s *session, e *echo, now time.Time
 	defer s.mu.Unlock()
 	switch {
 	case s.echo != e: // the connection has ended meanwhile
-	case e.stage == echoPublished:
+	case e.stage == echoPublished, e.stage == echoAsked:
 		if e.checks++; e.checks == maxChecks {
 			return errDeaf
 		}
@@ -423,25 +441,73 @@ func (l *listener) check(ctx context.Context, s *session, e *echo, now time.Time
 	case e.stage == echoIdle && now.Sub(e.at) >= echoInterval:
 		e.number, e.at, e.stage, e.checks = e.number+1, now, echoSent, 0
 		payload := e.payload()
-		l.transport.tasks.start(func() { l.publish(ctx, s, e, payload) })
+		slot := rand.N(slots)
+		l.transport.tasks.start(func() { l.publish(ctx, s, e, slot, payload) })
+		for _, u := range s.unheard {
+			l.transport.tasks.start(func() { l.publishVia(ctx, s, u.slot, payload) })
+		}
 	}
 	return nil
 }
 
-// publish has a master publish an echo, on a Cluster any master: its nodes pass messages on to
-// each other. A store that may not publish still hears of the changes of others.
-func (l *listener) publish(ctx context.Context, s *session, e *echo, payload string) {
-	err := l.transport.publish(ctx, rand.N(slots), l.ofStore().name, payload)
+// publish has the master of a slot publish an echo, on a Cluster any master: its nodes pass
+// messages on to each other. A store that may not publish still hears of the changes of others.
+func (l *listener) publish(ctx context.Context, s *session, e *echo, slot int, payload string) {
+	err := l.publishVia(ctx, s, slot, payload)
 	s.mu.Lock()
 	if e.stage == echoSent {
 		e.stage = echoPublished
 		if err != nil {
-			e.stage = echoIdle
+			e.stage = echoAsked
 		}
 	}
+	back := e.stage == echoIdle
 	s.mu.Unlock()
-	if err != nil && ctx.Err() == nil {
-		l.proven(s, e, unable(l.transport.address(), "publish", err))
+	switch {
+	case err == nil && back:
+		l.proven(s, e, nil) // the echo was faster than the master's answer
+	case err != nil && ctx.Err() == nil:
+		s.ask(l)
+		l.proven(s, e, err)
+	}
+}
+
+// publishVia publishes an echo through the master of a slot, and notes whether that succeeds.
+func (l *listener) publishVia(ctx context.Context, s *session, slot int, payload string) error {
+	master, _ := l.transport.masterOfSlot(ctx, slot)
+	err := l.transport.publish(ctx, slot, l.ofStore().name, payload)
+	if err != nil {
+		err = unable(l.transport.address(), "publish", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case err == nil:
+		maps.DeleteFunc(s.unheard, func(m *redis.Client, u unheard) bool { return m == master || u.slot == slot })
+	case ctx.Err() == nil:
+		if s.unheard == nil {
+			s.unheard = make(map[*redis.Client]unheard)
+		}
+		s.unheard[master] = unheard{slot, err}
+	}
+	return err
+}
+
+// ask has the server confirm the store's own channel once more.
+func (s *session) ask(l *listener) {
+	s.wire.Lock()
+	defer s.wire.Unlock()
+	if s.conn != nil {
+		s.conn.Subscribe(noRedial, l.ofStore().name)
+	}
+}
+
+// confirmed notes that the server has confirmed the store's own channel.
+func (s *session) confirmed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.echo; e != nil && e.stage == echoAsked {
+		e.stage, e.good = echoIdle, true
 	}
 }
 
@@ -459,15 +525,19 @@ func (l *listener) returned(s *session, payload string) {
 	}
 }
 
-// proven notes that a connection hears, or why that cannot be proven. Whatever was published
-// before the connection began is missed. Deletes are not if it is the first of a session: a
-// hint to read every record would have each keeper renew its leases once for nothing.
+// proven notes that a connection hears what all masters publish, or why that cannot be proven.
+// Whatever was published before the connection began is missed. Deletes are not if it is the
+// first of a session: a hint to read every record would have each keeper renew its leases once
+// for nothing.
 func (l *listener) proven(s *session, e *echo, err error) {
 	s.mu.Lock()
 	current := s.echo == e
 	first := current && !e.begun
 	e.begun, e.good = true, e.good || err == nil
 	again := s.ended
+	for _, u := range s.unheard {
+		err = u.err
+	}
 	s.mu.Unlock()
 	if first {
 		l.changes.Missed()
@@ -501,7 +571,7 @@ func (s *session) begin(ctx context.Context, conn *redis.PubSub, l *listener) (m
 		}
 	}
 	if len(patterns) > 0 {
-		if err := conn.PSubscribe(ctx, patterns...); err != nil {
+		if err := conn.PSubscribe(noRedial, patterns...); err != nil {
 			return nil, err
 		}
 	}
@@ -532,6 +602,9 @@ func (l *listener) take(s *session, message any, open map[topic]bool) {
 		}
 		delete(open, t)
 		l.confirm(t)
+		if t == l.ofStore() {
+			s.confirmed()
+		}
 	case *redis.Message:
 		if m.Channel == l.ofStore().name && strings.HasPrefix(m.Payload, store.Reserved) {
 			l.returned(s, m.Payload)

@@ -9,6 +9,7 @@ import (
 )
 
 func TestALossSaysWhatIsThere(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		happens func(b *bench, token store.Token)
 		says    func(b *bench) string

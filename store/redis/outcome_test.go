@@ -77,6 +77,7 @@ func TestUnreachableServer(t *testing.T) {
 }
 
 func TestContextEndedBefore(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	token := b.hold("key").Token
 	cause := errors.New("the cause")
@@ -97,6 +98,7 @@ func TestContextEndedBefore(t *testing.T) {
 // The server accepts and does not answer. go-redis alone would wait for its read
 // timeout, several times.
 func TestSilentServer(t *testing.T) {
+	t.Parallel()
 	for name, verb := range verbs {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -156,6 +158,7 @@ func TestWritesAreSentOnce(t *testing.T) {
 
 // A connection that broke is no trouble for who reads.
 func TestReadsSurviveACut(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	b.hold("key")
 	for _, name := range []string{"get", "list", "watch"} {
@@ -168,6 +171,7 @@ func TestReadsSurviveACut(t *testing.T) {
 }
 
 func TestCreateInDoubtIsSettledByItsRepeat(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	p := proxyTo(t, b.server.Addr(), "evalsha")
 	st := open(t, p.client(t))
@@ -185,6 +189,7 @@ func TestCreateInDoubtIsSettledByItsRepeat(t *testing.T) {
 }
 
 func TestNoFreeConnection(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	client := redis.NewClient(&redis.Options{Addr: b.server.Addr(), PoolSize: 1, PipelinePoolSize: 1, PoolTimeout: 10 * time.Millisecond})
 	t.Cleanup(func() { client.Close() })
@@ -213,6 +218,7 @@ func TestNoFreeConnection(t *testing.T) {
 
 // What a server says that did nothing leaves no doubt, and changes nothing.
 func TestRefusalsLeaveNoDoubt(t *testing.T) {
+	t.Parallel()
 	for name, refuse := range map[string]func(*bench){
 		"replica":       func(b *bench) { b.do("REPLICAOF", "127.0.0.1", "1") },
 		"out of memory": func(b *bench) { b.do("CONFIG", "SET", "maxmemory", "1") },
@@ -241,6 +247,7 @@ func TestRefusalsLeaveNoDoubt(t *testing.T) {
 
 // A script that breaks off in the middle has done something.
 func TestBrokenScriptIsInDoubt(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	token := b.hold("key").Token
 	b.do("ACL", "SETUSER", "default", "-set")
@@ -249,6 +256,7 @@ func TestBrokenScriptIsInDoubt(t *testing.T) {
 }
 
 func TestCloseWaitsForAbandonedCalls(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	b.server.Pause()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -270,6 +278,7 @@ func TestCloseWaitsForAbandonedCalls(t *testing.T) {
 }
 
 func TestScriptsAreLoadedAgain(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	for name, verb := range verbs {
 		token := b.hold("key").Token
@@ -283,6 +292,7 @@ func TestScriptsAreLoadedAgain(t *testing.T) {
 
 // Half of a pipeline finds its script, the other half does not.
 func TestScriptsAreLoadedWithinAPipeline(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	p := proxyTo(t, b.server.Addr(), "eval")
 	st := open(t, p.client(t))

@@ -12,6 +12,7 @@ import (
 // A pipeline carries hundreds of calls. A read timeout that is enough for one command must not
 // leave all of them in doubt.
 func TestAShortReadTimeoutIsNotThatOfAPipeline(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	client := redis.NewClient(&redis.Options{Addr: b.server.Addr(), ReadTimeout: 50 * time.Millisecond})
 	t.Cleanup(func() { client.Close() })

@@ -12,7 +12,8 @@ import (
 )
 
 // proxy passes bytes between clients and a server, counts the commands of one
-// name, and loses the replies to them if told so. It can hold up published messages.
+// name, and loses the replies to them if told so. It can hold up published messages, and
+// lose all that a server sends after one.
 type proxy struct {
 	listener net.Listener
 	server   string
@@ -21,6 +22,7 @@ type proxy struct {
 	lose     atomic.Bool // close both sides after the command went on
 	holdUp   atomic.Bool // pause within each published message
 	heldUp   atomic.Int64
+	darken   atomic.Bool // lose the next published message and all that comes after it on its connection
 
 	mu    sync.Mutex
 	conns []net.Conn
@@ -80,13 +82,17 @@ const messagePause = 1500 * time.Millisecond
 // replies passes on what the server sends.
 func (p *proxy) replies(client, server net.Conn) {
 	defer client.Close()
-	buffer := make([]byte, 1<<20)
+	buffer, dark := make([]byte, 1<<20), false
 	for {
 		n, err := server.Read(buffer)
 		if err != nil {
 			return
 		}
 		rest := buffer[:n]
+		dark = dark || bytes.Contains(rest, []byte("message\r\n")) && p.darken.CompareAndSwap(true, false)
+		if dark {
+			continue
+		}
 		if at := bytes.Index(rest, []byte("\r\nmessage\r\n")); at >= 0 && p.holdUp.Load() {
 			client.Write(rest[:at+len("\r\nmes")])
 			rest = rest[at+len("\r\nmes"):]

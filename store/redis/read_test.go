@@ -24,6 +24,7 @@ var hostile = []string{
 }
 
 func TestHostileKeys(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	throughAllVerbs(b, hostile)
 	for _, key := range hostile {
@@ -79,6 +80,7 @@ func throughAllVerbs(b *bench, keys []string) {
 }
 
 func TestGetNotFound(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	_, err := b.Get(t.Context(), "key")
 	want(t, "get", err, store.ErrNotFound)
@@ -87,6 +89,7 @@ func TestGetNotFound(t *testing.T) {
 // Keys from a small alphabet, so that prefixes meet. No byte of a prefix has a
 // meaning.
 func TestListByLiteralPrefix(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	word := rapid.StringOfN(rapid.SampledFrom([]rune("ab*?[({}-+\n é\x00\u07ff\uffff\U0010ffff")), 1, 4, -1)
 	rapid.Check(t, func(t *rapid.T) {
@@ -113,6 +116,7 @@ func TestListByLiteralPrefix(t *testing.T) {
 }
 
 func TestListBeyondOnePage(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	const records = 2345
 	for i := range records {
@@ -147,6 +151,7 @@ func TestListOfLargeValues(t *testing.T) {
 }
 
 func TestListDropsEntriesOfGoneRecords(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	b.hold("stays")
 	b.hold("gone")
@@ -164,6 +169,7 @@ func TestListDropsEntriesOfGoneRecords(t *testing.T) {
 
 // Whatever happened to the index, the next heartbeat mends it.
 func TestRenewMendsTheIndex(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	c := claim("key")
 	token := b.create(c).Token
@@ -180,6 +186,7 @@ func TestRenewMendsTheIndex(t *testing.T) {
 }
 
 func TestListEndsWithItsContext(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	for i := range 3000 {
 		b.hold(fmt.Sprintf("key:%d", i))
@@ -205,6 +212,7 @@ func TestListEndsWithItsContext(t *testing.T) {
 }
 
 func TestListCanBeLeft(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	for i := range 10 {
 		b.hold(fmt.Sprintf("key:%d", i))
@@ -215,6 +223,7 @@ func TestListCanBeLeft(t *testing.T) {
 }
 
 func TestLeftCountsDown(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	b.hold("key")
 	time.Sleep(20 * time.Millisecond)

@@ -58,6 +58,7 @@ func TestWithReplicaAck(t *testing.T) {
 
 // A server that refuses the WAIT has done the write nevertheless.
 func TestWaitRefused(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	b.Store = open(t, b.plain, redisstore.WithReplicaAck(1, 50*time.Millisecond))
 	b.do("ACL", "SETUSER", "default", "-wait")

@@ -125,15 +125,12 @@ func lost(op, key string, reply []any) error {
 	case now == 0 && state == "":
 		e.Err = errNoFence
 	case now == 0 && state != "l":
-		e.Err = errDeleted
+		e.Err = store.ErrDeleted
 	}
 	return e
 }
 
-var (
-	errNoFence = errors.New("there is neither a record nor its fence: both expired, or were flushed, evicted or never saved")
-	errDeleted = errors.New("its record was deleted")
-)
+var errNoFence = errors.New("there is neither a record nor its fence: both expired, or were flushed, evicted or never saved")
 
 // at returns the element at i, if there is one of that type.
 func at[T any](row []any, i int) (T, bool) {

@@ -15,6 +15,7 @@ import (
 // A server refuses a whole command if the user lacks a right to one of its keys. The calls
 // that shared it are then sent one by one, and only that one is refused.
 func TestOneCallOfARequestIsRefused(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	args := []any{"ACL", "SETUSER", "some", "reset", "on", ">secret", "~app:*", "~leasehold:*", "&leasehold:*", "+@all"}
 	b.do(args...)
@@ -62,6 +63,7 @@ func TestOneCallOfARequestIsRefused(t *testing.T) {
 // Calls of many callers share commands, and each caller has the answer to its own: those
 // whose key is held, foreign, or of another lease too.
 func TestCallersThatShareRequests(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	held := b.hold("held").Token
 	b.do("SET", "foreign", "theirs")

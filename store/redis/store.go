@@ -92,8 +92,8 @@ func (s *Store) Capabilities() store.Capabilities {
 	}
 }
 
-// WatchErr returns the error that keeps watches from hearing of changes at present. It is nil
-// while they hear, and while nobody watches. The store goes on trying to hear; until it does,
-// a watch learns of changes only from its next full read. An error that stays is that the
+// WatchErr returns the error that keeps watches from hearing of changes at present, of one
+// master of a Cluster too. It is nil while they hear, and while nobody watches. The store goes
+// on trying to hear; until it does, a watch learns of changes only from its next full read. An error that stays is that the
 // server's user has no right to the channel; see the package's doc.
 func (s *Store) WatchErr() error { return s.listener.trouble() }

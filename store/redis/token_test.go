@@ -10,6 +10,7 @@ import (
 )
 
 func TestTokensGrow(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	var last store.Token
 	next := func(after string) {
@@ -40,6 +41,7 @@ func TestTokensGrow(t *testing.T) {
 
 // The predecessor counts also where the clock has gone back.
 func TestTokenFollowsItsPredecessor(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	token := b.hold("key").Token
 	b.do("DEL", "key")
@@ -59,6 +61,7 @@ func TestTokenFollowsItsPredecessor(t *testing.T) {
 // and they go back.
 func TestTokensAfterAFailoverToAClockThatIsBehind(t *testing.T) {
 	full.Only(t)
+	t.Parallel()
 	master, replica := start(t), start(t)
 	const ahead = store.Token(1_000_000_000_000)
 	hold := func(key string) store.Token {
@@ -88,6 +91,7 @@ func TestTokensAfterAFailoverToAClockThatIsBehind(t *testing.T) {
 }
 
 func TestTokensEndBeforeTheyAreInexact(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	b.hold("key")
 	b.do("DEL", "key")

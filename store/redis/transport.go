@@ -113,6 +113,14 @@ func (t *transport) masterOf(ctx context.Context, c *call) *sender {
 	return t.to(master)
 }
 
+// masterOfSlot returns the client of the master that has a slot.
+func (t *transport) masterOfSlot(ctx context.Context, slot int) (*redis.Client, error) {
+	if t.single != nil {
+		return t.single, nil
+	}
+	return t.cluster.MasterForKey(ctx, tags()[slot])
+}
+
 // to returns the sender for a master.
 func (t *transport) to(master *redis.Client) *sender {
 	t.mu.RLock()

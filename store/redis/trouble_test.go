@@ -57,6 +57,7 @@ func TestAHungMasterCostsOnlyItsOwnKeys(t *testing.T) {
 // Another program's huge values are not read for the renewals that meet them, and not
 // shipped with refusals.
 func TestHugeForeignValues(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	var batch []store.Renewal
 	for i := range 40 {
@@ -84,6 +85,7 @@ func TestHugeForeignValues(t *testing.T) {
 // A foreign value of the length of ours is told apart at every write with a value, and
 // else within a ttl, however large it is.
 func TestLargeValuesAreComparedOnceInATTL(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	c := claim("key")
 	c.Value, c.TTL = []byte(strings.Repeat("a", 64<<10)), time.Second
@@ -106,6 +108,7 @@ func TestLargeValuesAreComparedOnceInATTL(t *testing.T) {
 
 // A layout that this version does not know is neither free nor foreign.
 func TestUnknownLayoutIsUnavailable(t *testing.T) {
+	t.Parallel()
 	for name, write := range map[string]func(*bench, string){
 		"of a later version": func(b *bench, fence string) { b.do("SET", fence, "3"+strings.Repeat("0", 200)) },
 		"an earlier string":  func(b *bench, fence string) { b.do("SET", fence, "1"+strings.Repeat("0", 200)) },
@@ -137,6 +140,7 @@ func TestUnknownLayoutIsUnavailable(t *testing.T) {
 
 // A replica's data may be behind, so what it says is no answer.
 func TestAReplicaGivesNoDefiniteAnswer(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	token := b.hold("key").Token
 	b.do("REPLICAOF", "127.0.0.1", "1")
@@ -153,6 +157,7 @@ func TestAReplicaGivesNoDefiniteAnswer(t *testing.T) {
 
 // A call that its caller was told did nothing is never sent, whenever its context ends.
 func TestWhatWasNotSentIsNeverSent(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	const callers, rounds = 32, 40
 	var mu sync.Mutex

@@ -137,6 +137,7 @@ func TestWatchTellsOfEachChange(t *testing.T) {
 }
 
 func TestWatchEndsWithItsContext(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	cause := errors.New("the cause")
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -151,6 +152,7 @@ func TestWatchEndsWithItsContext(t *testing.T) {
 }
 
 func TestWatchEndsWithTheStore(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	w := watch(b, "")
 	w.expect(t, synced, 0)
@@ -160,6 +162,7 @@ func TestWatchEndsWithTheStore(t *testing.T) {
 }
 
 func TestWatchesShareOneConnection(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	var all []*watcher
 	for range 10 {
@@ -203,6 +206,7 @@ func TestWatchResyncsAfterItsConnectionWasCut(t *testing.T) {
 }
 
 func TestWatchOutlivesTheServer(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	grant := b.hold("key")
 	w := watch(b, "")
@@ -269,6 +273,7 @@ func TestWatchTellsOfForeignValues(t *testing.T) {
 }
 
 func TestWatchAgreesWithListUnderLoad(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	watchers := []*watcher{watch(b, ""), watch(b, "key:1")}
 	var writers sync.WaitGroup
@@ -294,6 +299,7 @@ func TestWatchAgreesWithListUnderLoad(t *testing.T) {
 }
 
 func TestWatchReturnsWhileTheServerIsSilent(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	st := open(t, patient(t, b.server))
 	b.server.Pause()
@@ -310,6 +316,7 @@ func TestWatchReturnsWhileTheServerIsSilent(t *testing.T) {
 }
 
 func TestCloseEndsAWatchThatIsStillBeginning(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	b.server.Pause()
 	w := watch(b, "")
@@ -324,6 +331,7 @@ func TestCloseEndsAWatchThatIsStillBeginning(t *testing.T) {
 }
 
 func TestCloseDoesNotWaitForMessages(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	w := watch(b, "")
 	w.expect(t, synced, 0)
@@ -339,6 +347,7 @@ func TestCloseDoesNotWaitForMessages(t *testing.T) {
 // The topic is still subscribed when it is wanted again, and the server has to confirm it once
 // more.
 func TestAWatchOfAKeyBegunAgainAtOnceDoesNotWait(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	w := watch(b, "other") // keeps the connection
 	w.expect(t, synced, 0)

@@ -8,6 +8,7 @@ import (
 )
 
 func TestUpdateLeavesTheExpiryToTheMillisecond(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	grant := b.hold("key")
 	was := b.plain.PExpireTime(t.Context(), "key").Val()
@@ -28,6 +29,7 @@ func TestUpdateLeavesTheExpiryToTheMillisecond(t *testing.T) {
 const drift = 1100 * time.Millisecond
 
 func TestRenewRestartsTheTTL(t *testing.T) {
+	t.Parallel()
 	for name, w := range map[string]store.Renewal{
 		"without a value": {},
 		"with a value":    {Seq: 1, Value: []byte("second")},
@@ -66,6 +68,7 @@ func TestRenewRestartsTheTTL(t *testing.T) {
 
 // The fence has to outlive every message of the term that may be under way.
 func TestFenceOutlivesTheTerm(t *testing.T) {
+	t.Parallel()
 	for _, ttl := range []time.Duration{time.Minute, 72 * time.Hour} {
 		b := start(t)
 		c := claim("key")
@@ -89,6 +92,7 @@ func TestFenceOutlivesTheTerm(t *testing.T) {
 }
 
 func TestDeleteByUnknownNonceExtendsTheFence(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	b.do("SET", "key", "theirs")
 	want(t, "delete", b.Delete(t.Context(), "key", store.ByNonce(store.NewNonce())), nil)
@@ -104,6 +108,7 @@ func TestDeleteByUnknownNonceExtendsTheFence(t *testing.T) {
 }
 
 func TestOlderWritesAreStale(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		last, late uint64
 	}{
@@ -138,6 +143,7 @@ func TestOlderWritesAreStale(t *testing.T) {
 }
 
 func TestSequenceStartsAgainWithATerm(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	first := b.hold("key").Token
 	want(t, "update", b.Update(t.Context(), store.Update{Key: "key", Token: first, Seq: 7, Value: []byte("x")}), nil)
@@ -149,6 +155,7 @@ func TestSequenceStartsAgainWithATerm(t *testing.T) {
 // A write of a term that has no record may not make one, and one of a term that
 // another succeeded may not touch the other's.
 func TestWritesOfALostTerm(t *testing.T) {
+	t.Parallel()
 	for name, lose := range map[string]func(*bench){
 		"deleted": func(b *bench) { b.do("DEL", "key") },
 		"released": func(b *bench) {
@@ -183,6 +190,7 @@ func TestWritesOfALostTerm(t *testing.T) {
 }
 
 func TestRenewBatchAnswersEachItem(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	good, valued, lost, foreign := b.hold("good"), b.hold("valued"), b.hold("lost"), b.hold("foreign")
 	b.do("DEL", "lost")
@@ -216,6 +224,7 @@ func TestRenewBatchAnswersEachItem(t *testing.T) {
 }
 
 func TestDelete(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	c := claim("by nonce")
 	b.create(c)
@@ -239,6 +248,7 @@ func TestDelete(t *testing.T) {
 
 // It is ours to the end and then gone: never foreign in its last moment.
 func TestRecordGoesByItself(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	for range 5 {
 		c := claim("key")
@@ -260,6 +270,7 @@ func TestRecordGoesByItself(t *testing.T) {
 
 // What comes behind it in the batch keeps the answer to the first waiting.
 func TestUntilOfARenewIsNotAfterTheExpiry(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	batch := []store.Renewal{{Key: "first", Token: b.hold("first").Token}}
 	other := store.Renewal{Key: "other", Token: b.hold("other").Token}

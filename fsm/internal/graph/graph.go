@@ -86,6 +86,7 @@ const (
 	External Kind = iota // leaves its source
 	Self                 // from a state to itself, without leaving it
 	Reenter              // from a state to itself, leaving it and entering it again
+	Local                // from a state to one within it, without leaving the source
 )
 
 // Guard is a hook that may refuse, with its name.
@@ -334,7 +335,11 @@ func (g *Graph[H]) Up(s, domain ID) iter.Seq[ID] {
 
 // Down yields the states of [Graph.Up] outermost first.
 func (g *Graph[H]) Down(domain, s ID) iter.Seq[ID] {
-	return func(yield func(ID) bool) { g.down(domain, s, yield) }
+	return func(yield func(ID) bool) {
+		if s != domain && (g.Nodes[s].Parent == domain || g.down(domain, g.Nodes[s].Parent, yield)) {
+			yield(s)
+		}
+	}
 }
 
 func (g *Graph[H]) down(domain, s ID, yield func(ID) bool) bool {

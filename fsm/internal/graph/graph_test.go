@@ -156,6 +156,31 @@ func TestHistoryOfTheStateThatIsLeft(t *testing.T) {
 	}
 }
 
+func TestLocalRoutesStayInTheirSource(t *testing.T) {
+	tests := map[string]struct {
+		from, to id
+		memory   []id
+		want     graph.Route
+	}{
+		"from another child":    {active, starting, nil, graph.Route{Leaf: starting, Goal: starting, Domain: running}},
+		"to where it is":        {active, live, nil, graph.Route{Leaf: warming, Goal: live, Domain: running}},
+		"history of the source": {active, again, []id{starting}, graph.Route{Leaf: starting, Goal: starting, Domain: running}},
+		"history, never left":   {active, again, nil, graph.Route{Leaf: starting, Goal: starting, Domain: running}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			g := example()
+			e := graph.Edge[string]{Target: test.to, Declared: running, Kind: graph.Local}
+			if got := g.Route(test.from, &e, test.memory); got != test.want {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+			if g.Leaves(test.from, test.want.Domain, running) {
+				t.Error("the source is left")
+			}
+		})
+	}
+}
+
 func TestMemoryIsThatOfTheStatesThatAreLeft(t *testing.T) {
 	g := example()
 	fresh := g.Forget()

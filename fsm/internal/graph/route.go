@@ -8,8 +8,7 @@ import (
 
 // Route is the way of one transition through the hierarchy. It leaves the states
 // from its source up to Domain, and enters those from Domain down to Leaf; Domain
-// itself is neither left nor entered. (UML and SCXML call it the domain of an
-// external transition.)
+// itself is neither left nor entered. (SCXML calls it the domain of a transition.)
 type Route struct {
 	Leaf   ID // the state in which the transition ends
 	Goal   ID // the target, resolved if it is a history state: Leaf or a state around it
@@ -27,7 +26,11 @@ func (g *Graph[H]) Route(from ID, e *Edge[H], memory []ID) Route {
 		return Route{Leaf: e.Target, Goal: e.Target, Domain: None}
 	}
 	goal := g.resolve(from, e, memory)
-	return Route{Leaf: g.InitialLeaf(goal), Goal: goal, Domain: g.CommonAncestor(e.Declared, goal)}
+	domain := e.Declared
+	if e.Kind != Local {
+		domain = g.CommonAncestor(e.Declared, goal)
+	}
+	return Route{Leaf: g.InitialLeaf(goal), Goal: goal, Domain: domain}
 }
 
 // End returns where the route along an edge ends, if history states remember nothing. It
@@ -48,7 +51,7 @@ func (g *Graph[H]) resolve(from ID, e *Edge[H], memory []ID) ID {
 		return e.Target
 	}
 	last := None
-	leaves := e.Declared == h.Of || !g.Within(e.Declared, h.Of) // this transition leaves the remembered state
+	leaves := e.Declared == h.Of && e.Kind != Local || !g.Within(e.Declared, h.Of) // this transition leaves the remembered state
 	switch {
 	case g.Within(from, h.Of) && leaves:
 		last = g.InitialLeaf(from) // from itself, unless a drawing asks about a composite state
@@ -145,15 +148,18 @@ func (g *Graph[H]) Search(from ID) Search {
 }
 
 // returns lists the edges by which a composite state is left for a shallow history state
-// of its own.
+// of its own. A local edge of its own does not leave it.
 func (g *Graph[H]) returns(of ID) (edges []*Edge[H]) {
 	for _, h := range g.shallow[of] {
-		if e := g.Edge(of, h); e != nil {
+		if e := g.Edge(of, h); e != nil && !e.staysIn(of) {
 			edges = append(edges, e)
 		}
 	}
 	return edges
 }
+
+// staysIn reports whether the edge is a local one of s.
+func (e *Edge[H]) staysIn(s ID) bool { return e.Kind == Local && e.Declared == s }
 
 // place is the place of an edge in the table.
 func (g *Graph[H]) place(e *Edge[H]) int {
@@ -214,6 +220,8 @@ func (g *Graph[H]) enters(e *Edge[H], goal, s ID) bool {
 		return false
 	case e.Kind == Self:
 		return s == goal
+	case e.Kind == Local && s == e.Declared:
+		return false
 	}
 	return s == e.Declared || s == goal || !g.Within(e.Declared, s) || !g.Within(goal, s)
 }
@@ -240,18 +248,19 @@ func (g *Graph[H]) MayRefuse(from ID, e *Edge[H]) bool {
 // its own steps and those of the states around it.
 type Steps struct {
 	To    [][]ID // by ID: leaves
-	Stays []bool // by ID: a step from any leaf within leads back to that leaf
+	Stays []bool // by ID: a step from any leaf within leaves that leaf and leads back to it
+	Self  []bool // by ID: a step from any leaf within does not leave that leaf
 }
 
 // Steps follows all edges.
 func (g *Graph[H]) Steps() Steps {
-	steps := Steps{To: make([][]ID, len(g.Nodes)), Stays: make([]bool, len(g.Nodes))}
+	steps := Steps{To: make([][]ID, len(g.Nodes)), Stays: make([]bool, len(g.Nodes)), Self: make([]bool, len(g.Nodes))}
 	add := func(s, leaf ID) { steps.To[s] = append(steps.To[s], leaf) }
 	for i, n := range g.Nodes {
 		switch s, of := ID(i), n.History.Of; {
 		case of == None:
-			g.ownSteps(s, add, steps.Stays)
-		case g.Edge(of, s) == nil:
+			g.ownSteps(s, add, steps.Self)
+		case g.Edge(of, s) == nil || g.Edge(of, s).staysIn(of):
 		case n.History.Deep:
 			steps.Stays[of] = true
 		default:
@@ -263,6 +272,7 @@ func (g *Graph[H]) Steps() Steps {
 	for _, s := range g.Order {
 		if parent := g.Nodes[s].Parent; parent != None {
 			steps.Stays[s] = steps.Stays[s] || steps.Stays[parent]
+			steps.Self[s] = steps.Self[s] || steps.Self[parent]
 		}
 	}
 	return steps
@@ -270,14 +280,14 @@ func (g *Graph[H]) Steps() Steps {
 
 // ownSteps adds the steps by the edges of s. An edge to a history state of s or of a state
 // within has another effect inside that state: Steps adds it.
-func (g *Graph[H]) ownSteps(s ID, add func(s, leaf ID), stays []bool) {
+func (g *Graph[H]) ownSteps(s ID, add func(s, leaf ID), self []bool) {
 	own := g.Own(s)
 	for i := range own {
 		of := g.Nodes[own[i].Target].History.Of
 		switch {
 		case own[i].Kind == Self:
-			stays[s] = true
-		case of == None || !g.Within(of, s):
+			self[s] = true
+		case of == None || !g.Within(of, s) || of == s && own[i].Kind == Local:
 			_, leaf := g.End(s, &own[i])
 			add(s, leaf)
 		default:

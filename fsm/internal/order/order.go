@@ -8,8 +8,9 @@
 // is its target after history states are resolved. A state that contains both source and
 // goal, and is neither, stays active. The transition exits all other states around the
 // machine's leaf, innermost first, and enters all other states around the new leaf,
-// outermost first. (UML and SCXML call the innermost state that stays active the domain of
-// an external transition.)
+// outermost first. A local transition leads to a goal within its source, and the source stays
+// active as well. (SCXML calls the innermost state that stays active the domain of the
+// transition.)
 package order
 
 import "slices"
@@ -33,22 +34,22 @@ func (h Hierarchy[S]) Within(state, outer S) bool {
 
 // Exits returns the states that a transition exits, in order. The machine is in the leaf
 // from, which is the source or lies in it.
-func (h Hierarchy[S]) Exits(from, source, goal S) []S {
-	return slices.DeleteFunc(h.Lineage(from), h.staysActive(source, goal))
+func (h Hierarchy[S]) Exits(from, source, goal S, local bool) []S {
+	return slices.DeleteFunc(h.Lineage(from), h.staysActive(source, goal, local))
 }
 
 // Entries returns the states that a transition enters, in order. The machine ends in leaf,
 // which is the goal or lies in it.
-func (h Hierarchy[S]) Entries(source, goal, leaf S) []S {
-	entries := slices.DeleteFunc(h.Lineage(leaf), h.staysActive(source, goal))
+func (h Hierarchy[S]) Entries(source, goal, leaf S, local bool) []S {
+	entries := slices.DeleteFunc(h.Lineage(leaf), h.staysActive(source, goal, local))
 	slices.Reverse(entries)
 	return entries
 }
 
 // staysActive returns a function that reports whether a transition neither exits nor
 // enters a state.
-func (h Hierarchy[S]) staysActive(source, goal S) func(S) bool {
+func (h Hierarchy[S]) staysActive(source, goal S, local bool) func(S) bool {
 	return func(s S) bool {
-		return s != source && s != goal && h.Within(source, s) && h.Within(goal, s)
+		return (s != source || local) && s != goal && h.Within(source, s) && h.Within(goal, s)
 	}
 }

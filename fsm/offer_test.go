@@ -1,0 +1,131 @@
+package fsm_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/leasehold-go/leasehold/fsm"
+)
+
+// offering returns a nested definition in which active and live refuse stop, with more rules.
+// ask has the names of the guards in the order in which they are asked.
+func offering(t *testing.T, ask *trace, rules ...stateRule) *fsm.Definition[state] {
+	refusing := func(name string) fsm.RuleOption[state, fsm.NoArg] {
+		return fsm.If(name, func(context.Context, transition, fsm.NoArg) error { ask.add(name); return errBoom })
+	}
+	return nested(t, slices.Concat([]stateRule{
+		fsm.On(stop, fsm.From(running), stopped, fsm.If("running", func(context.Context, transition, fsm.NoArg) error { ask.add("running"); return nil })),
+		fsm.Internal(stop, fsm.From(live), refusing("live")),
+		fsm.On(stop, fsm.From(active), stopped, refusing("active")),
+		fsm.Internal(stop, fsm.From(active), refusing("active too")),
+	}, rules)...)
+}
+
+func TestRefusedEventIsOfferedToTheParent(t *testing.T) {
+	tests := map[string]struct {
+		rules []stateRule
+		asked []string
+		moved bool
+	}{
+		"not by itself":       {nil, []string{"active", "active too"}, false},
+		"to the next":         {[]stateRule{fsm.OfferToParent(stop, fsm.From(active))}, []string{"active", "active too", "live"}, false},
+		"to all":              {[]stateRule{fsm.OfferToParent(stop, fsm.From(active, live))}, []string{"active", "active too", "live", "running"}, true},
+		"from any state":      {[]stateRule{fsm.OfferToParent(stop, fsm.FromAny[state]())}, []string{"active", "active too", "live", "running"}, true},
+		"by a parent, unseen": {[]stateRule{fsm.OfferToParent(stop, fsm.From(live))}, []string{"active", "active too"}, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var ask trace
+			m := fsm.New(offering(t, &ask, test.rules...))
+			walk(t, m, active)
+			events, err := m.PermittedEvents(context.Background())
+			if err != nil || slices.Contains(events, "stop") != test.moved {
+				t.Errorf("permitted %q, %v", events, err)
+			}
+			ask.clear()
+			err = m.Fire(context.Background(), stop)
+			if diff := cmp.Diff(test.asked, ask.lines); diff != "" || (err == nil) != test.moved || m.In(stopped) != test.moved {
+				t.Errorf("in %s, error %v; asked (-want +got):\n%s", m.State(), err, diff)
+			}
+			if test.moved {
+				return
+			}
+			var guards []string // of the error
+			refused, _ := errors.AsType[*fsm.EventError[state]](err)
+			for _, each := range refused.Err.(interface{ Unwrap() []error }).Unwrap()[1:] {
+				guards = append(guards, each.(*fsm.GuardError).Name)
+			}
+			if diff := cmp.Diff(test.asked, guards); diff != "" || !errors.Is(err, fsm.ErrVetoed) {
+				t.Errorf("error %v (-want +got):\n%s", err, diff)
+			}
+		})
+	}
+}
+
+// Beyond the outermost state with rules are the FromAny rules. An event that the parent ignores
+// is done.
+func TestRefusedEventIsOfferedToFromAnyRulesLast(t *testing.T) {
+	never := fsm.If("never", func(context.Context, transition, fsm.NoArg) error { return errBoom })
+	m := fsm.New(nested(t,
+		fsm.Internal(stop, fsm.From(active), never), fsm.On(stop, fsm.FromAny[state](), stopped), fsm.OfferToParent(stop, fsm.From(active)),
+		fsm.Internal(tick, fsm.From(active), never), fsm.Ignore(tick, fsm.From(running)), fsm.OfferToParent(tick, fsm.From(active))))
+	walk(t, m, active)
+	if err := m.Fire(context.Background(), tick); err != nil {
+		t.Error(err)
+	}
+	if err := m.Fire(context.Background(), stop); err != nil || m.State() != stopped {
+		t.Errorf("in %s, %v", m.State(), err)
+	}
+}
+
+func TestReactionsListThoseOfTheParentLast(t *testing.T) {
+	var ask trace
+	var guards []string
+	for _, r := range offering(t, &ask, fsm.OfferToParent(stop, fsm.From(active, live))).ReactionsIn(active) {
+		guards = append(guards, r.Guards...)
+	}
+	if diff := cmp.Diff([]string{"active", "active too", "live", "running"}, guards); diff != "" {
+		t.Errorf("guards (-want +got):\n%s", diff)
+	}
+}
+
+// A rule that names the children and is given first comes before their own.
+func TestGuardedRuleForAllChildrenOverridesTheirOwn(t *testing.T) {
+	out := errBoom
+	m := fsm.New(nested(t,
+		fsm.On(stop, fsm.From(starting, warming), stopped, fsm.If("power is out", func(context.Context, transition, fsm.NoArg) error { return out })),
+		fsm.Internal(stop, fsm.From(starting, warming))))
+	walk(t, m, running)
+	for _, want := range []state{starting, stopped} {
+		if err := m.Fire(context.Background(), stop); err != nil || m.State() != want {
+			t.Errorf("in %s, %v, want %s", m.State(), err, want)
+		}
+		out = nil
+	}
+}
+
+func TestDefineRefusesOffers(t *testing.T) {
+	never := fsm.If("never", func(context.Context, transition, fsm.NoArg) error { return errBoom })
+	guarded := fsm.Internal(stop, fsm.From(active), never)
+	tests := map[string]struct {
+		rules []stateRule
+		want  []string
+	}{
+		"no rule":         {[]stateRule{fsm.Ignore(stop, fsm.From(running)), fsm.OfferToParent(stop, fsm.From(active))}, []string{`event "stop" is offered to the parent of "active", which has no rule for it, or none follows`}},
+		"nothing follows": {[]stateRule{guarded, fsm.OfferToParent(stop, fsm.From(active))}, []string{`event "stop" is offered to the parent of "active", which has no rule for it, or none follows`}},
+		"nowhere":         {[]stateRule{guarded, fsm.OfferToParent(stop, fsm.FromAny[state]())}, []string{`event "stop" is offered to the parent of no state: none has rules for it that may all refuse, and others after them`}},
+		"no guard":        {[]stateRule{fsm.Internal(stop, fsm.From(active)), fsm.On(stop, fsm.From(running), stopped), fsm.OfferToParent(stop, fsm.From(active))}, []string{`event "stop" to stopped is never reached in "active": the rule before it has no guard`}},
+		"twice":           {[]stateRule{guarded, fsm.On(stop, fsm.From(running), stopped), fsm.OfferToParent(stop, fsm.From(active)), fsm.OfferToParent(stop, fsm.From(active))}, []string{`event "stop" is offered to the parent of "active" more than once`}},
+		"unknown":         {[]stateRule{guarded, fsm.OfferToParent(stop, fsm.From[state]("x"))}, []string{`event "stop" from ["x"] names "x", which is not in the table`}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			def, err := fsm.Define(idle, nestedTable, slices.Concat(nesting, test.rules)...)
+			wantProblems(t, def == nil, err, test.want...)
+		})
+	}
+}
