@@ -111,20 +111,23 @@ func (m *Machine[S]) fire(ctx context.Context, e *event, arg argument, cause str
 		return m.call(ctx, &change[S]{kind: byEvent, event: e, arg: arg, cause: cause})
 	}
 	defer m.turn.mu.Unlock()
-	h := m.def.handler(m.id(), e)
-	if h == nil {
-		return m.unhandled(e)
-	}
-	edge := h.candidates[0].edge // without guards the first candidate is the only one
-	if edge == nil {
+	rules, number := m.def.rulesIn(m.id(), e)
+	for i := range rules { // without guards the first that applies is the only one
+		edge, ok := m.def.applies(m.id(), &rules[i])
+		if !ok {
+			continue
+		}
+		if edge == nil {
+			return nil
+		}
+		done := entry{at: now(), from: m.id(), to: edge.Target, event: number}
+		m.commit(done, cause, edge.Kind == graph.Self)
+		if m.watched() {
+			m.extras.watchers.tell(m.def.transition(done, m.past.count, cause))
+		}
 		return nil
 	}
-	done := entry{at: now(), from: m.id(), to: edge.Target, event: h.number}
-	m.commit(done, cause, edge.Kind == graph.Self)
-	if m.watched() {
-		m.extras.watchers.tell(m.def.transition(done, m.past.count, cause))
-	}
-	return nil
+	return m.unhandled(e)
 }
 
 // Reset returns the machine to its initial state from any state, for recovery. It is written

@@ -3,6 +3,7 @@ package fsm
 import (
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"slices"
 	"strings"
 
@@ -12,7 +13,18 @@ import (
 // compiler makes a definition. It goes on after a mistake, to report all of them.
 type compiler[S comparable] struct {
 	*Definition[S]
-	found problems
+	labels []string // by ID
+	guards map[namedGuard[S]]bool
+	into   [][]graph.ID // see sources
+	named  [][]graph.ID // by number of an event: the states that rules for it name
+	leaves []int        // by place in the order: how many leaves are before it
+	found  problems
+}
+
+// namedGuard is a name among the guards of one state or edge.
+type namedGuard[S comparable] struct {
+	of   *[]graph.Guard[hook[S]]
+	name string
 }
 
 // compile makes a definition, from top to bottom: states, hierarchy, edges, code,
@@ -26,7 +38,7 @@ func compile[S comparable](initial S, table Table[S], rules []Rule[S]) (*Definit
 		c.fingerprint = c.computeFingerprint()
 		c.attachCode()
 		c.attachTimeouts()
-		c.graph.PassDown()
+		c.graph.Seal()
 		c.handleEvents()
 		c.checkReach()
 		c.checkFinal()
@@ -45,18 +57,15 @@ func compile[S comparable](initial S, table Table[S], rules []Rule[S]) (*Definit
 // numberStates gives every state an ID, also one that cannot be reached, so that rules
 // about it raise no second complaint.
 func (c *compiler[S]) numberStates() {
-	c.table.check(c.initial, &c.found)
 	children := make(map[S][]S)
 	for _, r := range c.rules {
 		if sub, ok := r.spec.(substatesRule[S]); ok {
 			children[sub.parent] = append(children[sub.parent], sub.children...)
 		}
 	}
-	c.states = c.table.order(c.initial, children)
-	c.ids = make(map[S]graph.ID, len(c.states))
-	for i, s := range c.states {
-		c.ids[s] = graph.ID(i)
-	}
+	c.states, c.ids = c.table.order(c.initial, children)
+	c.labels = labels(c.states)
+	c.checkTable()
 	c.graph = graph.New[hook[S]](len(c.states))
 }
 
@@ -79,7 +88,7 @@ func (c *compiler[S]) nest() {
 			id, also := c.id("the substates rule", child)
 			switch {
 			case !known || !also:
-			case c.graph.Within(parent, id):
+			case c.graph.Circular(parent, id):
 				c.found.add("%q is within %q, which is within it", label(child), label(rule.parent))
 			case c.graph.Nodes[id].Parent == parent:
 				c.found.add("%q is said to be within %q more than once", label(child), label(rule.parent))
@@ -100,6 +109,7 @@ func (c *compiler[S]) nest() {
 			c.remember(rule)
 		}
 	}
+	c.graph.Arrange()
 	c.start = c.graph.InitialLeaf(0)
 }
 
@@ -129,12 +139,15 @@ func (c *compiler[S]) remember(rule historyRule[S]) {
 	}
 }
 
-// connect adds the edges of the table, then the edges from states to themselves, and lets
-// children inherit both.
+// connect adds the edges of the table, then the edges from states to themselves, and then
+// makes room for the code that states have for inherited edges.
 func (c *compiler[S]) connect() {
+	listed := make([]int, len(c.states)) // by target: the last state that listed it, from 1
 	for from, s := range c.states {
+		c.graph.Nodes[from].Edges = make([]graph.Edge[hook[S]], 0, len(c.table[s]))
 		for _, to := range c.table[s] {
-			if target, known := c.ids[to]; known {
+			if target, known := c.ids[to]; known && listed[target] != from+1 {
+				listed[target] = from + 1
 				c.graph.Connect(graph.ID(from), target, graph.External)
 			}
 		}
@@ -151,7 +164,9 @@ func (c *compiler[S]) connect() {
 		case !known:
 		case !given:
 			kinds[id] = rule.kind
-			c.graph.Connect(id, id, rule.kind)
+			if !slices.Contains(c.table[rule.state], rule.state) { // that is reported already
+				c.graph.Connect(id, id, rule.kind)
+			}
 		case kind == rule.kind:
 			c.found.add("the %s rule for %q is given more than once", name, label(rule.state))
 		default:
@@ -159,16 +174,54 @@ func (c *compiler[S]) connect() {
 		}
 	}
 	c.connectLocally()
-	for _, twice := range c.graph.Inherit() {
-		c.found.add("%q leads to %q, and so does %q around it",
-			label(c.states[twice.State]), label(c.states[twice.Target]), label(c.states[twice.Outer]))
+	for _, twice := range c.graph.Link() {
+		c.found.add("%q leads to %q, and so does %q around it", c.labels[twice.State], c.labels[twice.Target], c.labels[twice.Outer])
 	}
-	c.permitted = make([][]S, len(c.states))
+	if c.graph.Nested {
+		c.inherit()
+	}
+	c.targets = make([][]S, len(c.states))
 	for from := range c.graph.Nodes {
 		for _, e := range c.graph.Nodes[from].Edges {
-			c.permitted[from] = append(c.permitted[from], c.states[e.Target])
+			c.targets[from] = append(c.targets[from], c.states[e.Target])
 		}
-		c.permitted[from] = slices.Clip(c.permitted[from]) // errors share it: an append must copy
+		c.targets[from] = slices.Clip(c.targets[from]) // errors share it: an append must copy
+	}
+}
+
+// inherit gives states the edges that rules name with them, and that a state around declares.
+func (c *compiler[S]) inherit() {
+	inherited := make(map[[2]graph.ID]*graph.Edge[hook[S]])
+	for _, r := range c.rules {
+		var from, to S
+		switch rule := r.spec.(type) {
+		case guardRule[S]:
+			from, to = rule.from, rule.to
+			if !rule.ofEdge {
+				continue
+			}
+		case hookRule[S]:
+			from, to = rule.from, rule.to
+			if rule.phase != PhaseEdge {
+				continue
+			}
+		default:
+			continue
+		}
+		s, known := c.ids[from]
+		target, also := c.ids[to]
+		if !known || !also || c.graph.IsHistory(s) || inherited[[2]graph.ID{s, target}] != nil {
+			continue
+		}
+		if e := c.graph.Edge(s, target); e != nil && e.Declared != s {
+			inherited[[2]graph.ID{s, target}] = e
+		}
+	}
+	for _, at := range slices.SortedFunc(maps.Keys(inherited), func(a, b [2]graph.ID) int { return slices.Compare(a[:], b[:]) }) {
+		c.graph.Inherit(at[0], inherited[at])
+	}
+	if len(inherited) > 0 {
+		c.graph.Link()
 	}
 }
 
@@ -268,9 +321,14 @@ func (c *compiler[S]) attachGuard(rule guardRule[S]) {
 	if rule.name == "" {
 		c.found.add("a guard of %s has no name", where)
 	}
-	if slices.ContainsFunc(*guards, func(g graph.Guard[hook[S]]) bool { return g.Name == rule.name }) {
+	key := namedGuard[S]{guards, rule.name}
+	if c.guards[key] {
 		c.found.add("guard %q is given more than once for %s", rule.name, where)
 	}
+	if c.guards == nil {
+		c.guards = make(map[namedGuard[S]]bool)
+	}
+	c.guards[key] = true
 	if rule.check == nil {
 		c.found.add("%s has no function", what)
 	}
@@ -305,10 +363,11 @@ func (c *compiler[S]) attachHook(rule hookRule[S]) {
 
 func (c *compiler[S]) attachTimeouts() {
 	c.timeoutsOf = make([][]uint16, len(c.states))
+	given := make(map[[2]graph.ID]bool)
 	for _, r := range c.rules {
 		switch rule := r.spec.(type) {
 		case timeoutRule[S]:
-			c.attachTimeout(rule)
+			c.attachTimeout(rule, given)
 		case timeoutErrorRule[S]:
 			if rule.run == nil {
 				c.found.add("timeout error hook has no function")
@@ -321,7 +380,8 @@ func (c *compiler[S]) attachTimeouts() {
 	}
 }
 
-func (c *compiler[S]) attachTimeout(rule timeoutRule[S]) {
+// attachTimeout attaches a timeout. given has the states and targets of those before it.
+func (c *compiler[S]) attachTimeout(rule timeoutRule[S], given map[[2]graph.ID]bool) {
 	from, to := label(rule.state), label(rule.to)
 	switch {
 	case !rule.variable && rule.after <= 0:
@@ -334,15 +394,17 @@ func (c *compiler[S]) attachTimeout(rule timeoutRule[S]) {
 	}
 	what := "the timeout after " + rule.name
 	id, known := c.place(what, rule.state)
-	if _, target := c.id(what, rule.to); !known || !target {
+	target, also := c.id(what, rule.to)
+	if !known || !also {
 		return
 	}
-	if c.edge(id, rule.to) == nil {
+	if c.graph.Edge(id, target) == nil {
 		c.found.add("%s leads from %q to %q, which the table does not", what, from, to)
 	}
-	if slices.ContainsFunc(c.timeoutsOf[id], func(i uint16) bool { return c.timeouts[i].to == rule.to }) {
+	if given[[2]graph.ID{id, target}] {
 		c.found.add("%q has more than one timeout to %q", from, to)
 	}
+	given[[2]graph.ID{id, target}] = true
 	c.timeoutsOf[id] = append(c.timeoutsOf[id], uint16(len(c.timeouts)))
 	c.timeouts = append(c.timeouts, timeout[S]{rule, id})
 }
@@ -369,11 +431,11 @@ func (c *compiler[S]) place(rule string, s S) (graph.ID, bool) {
 // edgeOf is the edge that a rule names, or nil. An unknown edge is reported.
 func (c *compiler[S]) edgeOf(rule string, from, to S) *graph.Edge[hook[S]] {
 	source, known := c.place(rule, from)
-	_, also := c.id(rule, to)
+	target, also := c.id(rule, to)
 	if !known || !also {
 		return nil
 	}
-	e := c.edge(source, to)
+	e := c.graph.Edge(source, target)
 	if e == nil {
 		c.found.add("%s is for %q -> %q, which is not in the table", rule, label(from), label(to))
 	}

@@ -1,139 +1,208 @@
 package fsm
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
 	"github.com/leasehold-go/leasehold/fsm/internal/graph"
 )
 
-// usedRule is a rule for an event, and whether it applies to some leaf.
-type usedRule[S comparable] struct {
-	*eventRule[S]
-	used bool
-}
-
-// handleEvents compiles the rules for events, state by state.
+// handleEvents compiles the rules for events: those for named states by event and state,
+// then those for any state.
 func (c *compiler[S]) handleEvents() {
 	c.handlers, c.handled = make([][]handler[S], len(c.states)), make([][]string, len(c.states))
-	var all []*usedRule[S]
+	c.numbers, c.read = make(map[*event]uint16), []bool{false}
+	named := make(map[string]bool)
+	rules := [][]*eventRule[S]{nil} // by number
 	for _, r := range c.rules {
 		if rule, ok := r.spec.(eventRule[S]); ok && c.checkEventRule(&rule) {
-			all = append(all, &usedRule[S]{&rule, false})
+			number, known := c.numbers[rule.event]
+			if !known {
+				if named[rule.event.name] {
+					c.found.add("2 events are called %q", rule.event.name)
+				}
+				named[rule.event.name] = true
+				c.events = append(c.events, rule.event)
+				number = uint16(len(c.events))
+				c.numbers[rule.event] = number
+				c.read, rules = append(c.read, false), append(rules, nil)
+			}
+			c.read[number] = c.read[number] || len(rule.guards)+len(rule.acts) > 0 || rule.kind == chooses
+			rules[number] = append(rules[number], &rule)
 		}
 	}
 	if len(c.events) >= entered {
 		c.found.add("%d events, more than %d", len(c.events), entered-1)
 		return
 	}
-	for i, e := range c.events {
-		var rules, offers []*usedRule[S]
-		for _, r := range all {
-			switch {
-			case r.event != e:
-			case r.kind == offered:
-				offers = append(offers, r)
-			default:
-				rules = append(rules, r)
-			}
+	c.leaves = make([]int, len(c.states)+1)
+	for i, s := range c.graph.Order {
+		c.leaves[i+1] = c.leaves[i]
+		if c.graph.IsLeaf(s) {
+			c.leaves[i+1]++
 		}
-		offering := make(map[graph.ID]bool)
-		for s := range c.states {
-			if in, own := c.rulesIn(graph.ID(s), rules, offers, offering); len(in) > 0 {
-				c.handle(graph.ID(s), uint16(i+1), in, own)
-			}
-		}
-		c.checkOffers(offers, offering)
 	}
+	isOffer := func(r *eventRule[S]) bool { return r.kind == offered }
+	for number, all := range rules {
+		var named []graph.ID
+		if slices.ContainsFunc(all, isOffer) {
+			c.handleOffered(uint16(number), all)
+			rules[number] = nil
+		} else {
+			named = c.handleNamed(uint16(number), all)
+		}
+		c.named = append(c.named, named)
+	}
+	c.inheritHandlers()
+	for number, all := range rules {
+		c.handleAny(uint16(number), all)
+	}
+	for number, all := range rules {
+		for _, r := range all {
+			if !c.appliesSomewhere(uint16(number), r) {
+				c.found.add("%v%s applies nowhere", r, r.targets())
+			}
+		}
+	}
+}
+
+// handleNamed compiles the rules for one event that name states. It returns these states in
+// the order of the graph.
+func (c *compiler[S]) handleNamed(number uint16, all []*eventRule[S]) (states []graph.ID) {
+	in := make(map[graph.ID][]*eventRule[S])
 	for _, r := range all {
+		for _, s := range r.source.states {
+			id, known := c.ids[s]
+			if !known || c.graph.IsHistory(id) {
+				continue
+			}
+			if n := len(in[id]); n == 0 {
+				states = append(states, id)
+			} else if in[id][n-1] == r { // named twice
+				continue
+			}
+			in[id] = append(in[id], r)
+		}
+	}
+	for _, s := range states {
+		h := handler[S]{event: c.events[number-1], number: number, candidates: c.candidates(s, in[s], true)}
+		c.handlers[s] = append(c.handlers[s], h)
+		if h.candidates[0].kind != ignored {
+			c.handled[s] = append(c.handled[s], h.event.name)
+		}
+	}
+	slices.SortFunc(states, func(a, b graph.ID) int { return cmp.Compare(c.graph.Nodes[a].First, c.graph.Nodes[b].First) })
+	return states
+}
+
+// inheritHandlers makes handlers known to the states within.
+func (c *compiler[S]) inheritHandlers() {
+	most := 0
+	for _, own := range c.handlers {
+		most = max(most, len(own))
+	}
+	if !c.graph.Nested && most <= few {
+		return
+	}
+	c.inherited = graph.NewIndex(c.graph, len(c.events)+1, func(s graph.ID, add func(graph.ID, *handler[S])) {
+		for i := range c.handlers[s] {
+			h := &c.handlers[s][i]
+			add(graph.ID(h.number), h)
+		}
+	})
+}
+
+// handleAny compiles the FromAny rules for one event.
+func (c *compiler[S]) handleAny(number uint16, all []*eventRule[S]) {
+	certain := false // some rule but the last has no guard, so that another might not be reached
+	for _, r := range all {
+		if !r.source.any {
+			continue
+		}
+		if c.anywhere == nil {
+			c.anywhere, c.toward = make([][]candidate[S], len(c.events)+1), make(map[graph.ID][]anywhereRule)
+		}
+		rule := anywhereRule{number, int32(len(c.anywhere[number]))}
+		if rule.place > 0 {
+			certain = certain || len(c.anywhere[number][rule.place-1].guards) == 0
+		}
+		c.anywhere[number] = append(c.anywhere[number], candidate[S]{eventRule: r})
+		if r.kind == internal || r.kind == ignored {
+			c.toward[graph.None] = append(c.toward[graph.None], rule)
+		}
+		for _, to := range r.to {
+			if id, known := c.ids[to]; known {
+				c.toward[id] = append(c.toward[id], rule)
+			}
+		}
+	}
+	for i := 0; certain && i < len(c.states); i++ {
+		s := graph.ID(i)
+		if !c.graph.IsLeaf(s) || c.handler(s, number) != nil {
+			continue
+		}
+		var rules []*eventRule[S]
+		for _, r := range c.rulesFor(s, number) {
+			if _, ok := c.applies(s, &r); ok {
+				rules = append(rules, r.eventRule)
+			}
+		}
+		c.candidates(s, rules, true)
+	}
+}
+
+// handleOffered compiles the rules for an event that is offered to parents, in every state: a
+// state then has all its candidates itself.
+func (c *compiler[S]) handleOffered(number uint16, all []*eventRule[S]) {
+	var rules, offers []*eventRule[S]
+	for _, r := range all {
+		if r.kind == offered {
+			offers = append(offers, r)
+		} else {
+			rules = append(rules, r)
+		}
+	}
+	used, offering := make(map[*eventRule[S]]bool), make(map[graph.ID]bool)
+	for i := range c.states {
+		s := graph.ID(i)
+		in, own := c.rulesWithOffers(s, rules, offers, used, offering)
+		if len(in) == 0 {
+			continue
+		}
+		h := handler[S]{event: c.events[number-1], number: number, candidates: c.candidates(s, in, own)}
+		c.handlers[s] = append(c.handlers[s], h)
+		if h.candidates[0].kind != ignored {
+			c.handled[s] = append(c.handled[s], h.event.name)
+		}
+	}
+	for _, r := range rules {
 		composite := slices.ContainsFunc(r.source.states, func(s S) bool {
 			id, known := c.ids[s]
 			return known && c.graph.IsComposite(id)
 		})
-		if !r.used && (r.source.any || composite) && r.kind != offered {
-			c.found.add("%v%s applies nowhere", r.eventRule, r.targets())
+		if !used[r] && (r.source.any || composite) {
+			c.found.add("%v%s applies nowhere", r, r.targets())
 		}
 	}
+	c.checkOffers(offers, offering)
 }
 
-// checkEventRule reports the problems of a rule by itself and lists its event. It returns
-// false if the rule has no event.
-func (c *compiler[S]) checkEventRule(r *eventRule[S]) bool {
-	if !r.source.any && len(r.source.states) == 0 {
-		c.found.add("%v has no source", r)
-	}
-	if r.kind == chooses && r.choose == nil {
-		c.found.add("%v: the choice has no function", r)
-	}
-	if r.kind == chooses && len(r.to) == 0 {
-		c.found.add("%v: the choice has no targets", r)
-	}
-	for i, g := range r.guards {
-		switch {
-		case g.name == "":
-			c.found.add("%v: a guard has no name", r)
-		case slices.ContainsFunc(r.guards[:i], func(o argumentGuard[S]) bool { return o.name == g.name }):
-			c.found.add("%v: guard %q is given more than once", r, g.name)
-		}
-		if g.check == nil {
-			c.found.add("%v: guard %q has no function", r, g.name)
-		}
-	}
-	if slices.ContainsFunc(r.acts, func(act argumentHook[S]) bool { return act == nil }) {
-		c.found.add("%v: a Do has no function", r)
-	}
-	if r.event == nil {
-		c.found.add("an event is empty: events come from NewEvent")
-		return false
-	}
-	if r.event.name == "" {
-		c.found.add("an event has no name")
-	}
-	if !slices.Contains(c.events, r.event) {
-		if slices.ContainsFunc(c.events, func(e *event) bool { return e.name == r.event.name }) {
-			c.found.add("2 events are called %q", r.event.name)
-		}
-		c.events = append(c.events, r.event)
-	}
-	if len(r.guards)+len(r.acts) > 0 || r.kind == chooses {
-		c.read = append(c.read, r.event)
-	}
-	for i, s := range r.source.states {
-		if id, known := c.ids[s]; !known {
-			c.found.add("%v names %q, which is not in the table", r, label(s))
-		} else if c.graph.IsHistory(id) {
-			c.found.add("%v names %q, which is a history state", r, label(s))
-		}
-		if slices.Contains(r.source.states[:i], s) {
-			c.found.add("%v names %q more than once", r, label(s))
-		}
-	}
-	for i, s := range r.to {
-		if _, known := c.ids[s]; !known {
-			c.found.add("%v names %q, which is not in the table", r, label(s))
-		}
-		if slices.Contains(r.to[:i], s) {
-			c.found.add("%v may choose %q more than once", r, label(s))
-		}
-	}
-	return true
-}
-
-// rulesIn returns the rules for one event that hold in a state: those that name it; or else
-// those of the nearest state around it with rules for the event; or else the FromAny rules
+// rulesWithOffers returns the rules for one event that hold in a state: those that name it; or
+// else those of the nearest state around it with rules for the event; or else the FromAny rules
 // that could lead from it. An OfferToParent rule of a state that has such rules adds those that
 // would hold without; the state is noted in offering. own reports whether the first of the
 // rules are the state's own.
-func (c *compiler[S]) rulesIn(s graph.ID, rules, offers []*usedRule[S], offering map[graph.ID]bool) (in []*usedRule[S], own bool) {
+func (c *compiler[S]) rulesWithOffers(s graph.ID, rules, offers []*eventRule[S], used map[*eventRule[S]]bool, offering map[graph.ID]bool) (in []*eventRule[S], own bool) {
 	if c.graph.IsHistory(s) {
 		return nil, false
 	}
 	offerer := graph.None // the state whose rules are the last of in, and which offers the event
-	take := func(holds func(*usedRule[S]) bool) (found bool) {
+	take := func(holds func(*eventRule[S]) bool) (found bool) {
 		for _, r := range rules {
 			if holds(r) {
 				in, found = append(in, r), true
-				r.used = r.used || c.graph.IsLeaf(s)
+				used[r] = used[r] || c.graph.IsLeaf(s)
 			}
 		}
 		if found && offerer != graph.None && c.graph.IsLeaf(s) {
@@ -143,7 +212,7 @@ func (c *compiler[S]) rulesIn(s graph.ID, rules, offers []*usedRule[S], offering
 	}
 	for around := range c.graph.Up(s, graph.None) {
 		first := len(in) == 0
-		if !take(func(r *usedRule[S]) bool { return slices.Contains(r.source.states, c.states[around]) }) {
+		if !take(func(r *eventRule[S]) bool { return slices.Contains(r.source.states, c.states[around]) }) {
 			continue
 		}
 		own = own || first && around == s
@@ -152,7 +221,7 @@ func (c *compiler[S]) rulesIn(s graph.ID, rules, offers []*usedRule[S], offering
 		}
 	}
 	own = own || len(in) == 0 && c.graph.IsLeaf(s)
-	take(func(r *usedRule[S]) bool {
+	take(func(r *eventRule[S]) bool {
 		leads := func(to S) bool { return c.edge(s, to) != nil }
 		return r.source.any && (r.kind == internal || r.kind == ignored || slices.ContainsFunc(r.to, leads))
 	})
@@ -161,16 +230,16 @@ func (c *compiler[S]) rulesIn(s graph.ID, rules, offers []*usedRule[S], offering
 
 // offers reports whether an event is offered on if rules of a state around s, the last of in,
 // refuse it. A FromAny rule does so only if all of them may refuse.
-func (c *compiler[S]) offers(s, around graph.ID, in, offers []*usedRule[S]) bool {
-	mayRefuse := !slices.ContainsFunc(in, func(r *usedRule[S]) bool { return c.certain(s, r.eventRule) })
-	return slices.ContainsFunc(offers, func(r *usedRule[S]) bool {
+func (c *compiler[S]) offers(s, around graph.ID, in, offers []*eventRule[S]) bool {
+	mayRefuse := !slices.ContainsFunc(in, func(r *eventRule[S]) bool { return c.certain(s, r) })
+	return slices.ContainsFunc(offers, func(r *eventRule[S]) bool {
 		return r.source.any && mayRefuse || slices.Contains(r.source.states, c.states[around])
 	})
 }
 
 // checkOffers reports OfferToParent rules without effect. offering has the states that offer
 // the event.
-func (c *compiler[S]) checkOffers(offers []*usedRule[S], offering map[graph.ID]bool) {
+func (c *compiler[S]) checkOffers(offers []*eventRule[S], offering map[graph.ID]bool) {
 	named := make(map[S]bool)
 	for _, r := range offers {
 		if r.source.any && len(offering) == 0 {
@@ -193,37 +262,159 @@ func (c *compiler[S]) checkOffers(offers []*usedRule[S], offering map[graph.ID]b
 func (c *compiler[S]) certain(s graph.ID, r *eventRule[S]) bool {
 	return len(r.guards) == 0 && !slices.ContainsFunc(r.to, func(to S) bool {
 		edge := c.edge(s, to)
-		return edge != nil && c.mayRefuse(s, edge)
+		return edge != nil && c.graph.MayRefuse(s, edge)
 	})
 }
 
-// handle compiles the rules for one event in one state. Mistakes in rules of another state
-// are reported there.
-func (c *compiler[S]) handle(s graph.ID, number uint16, rules []*usedRule[S], own bool) {
-	state, e := label(c.states[s]), c.events[number-1]
+// appliesSomewhere reports whether a rule for any state, or for a composite one, holds in
+// some leaf.
+func (c *compiler[S]) appliesSomewhere(number uint16, r *eventRule[S]) bool {
+	if !r.source.any {
+		composite := false
+		for _, s := range r.source.states {
+			id, known := c.ids[s]
+			if !known {
+				continue
+			}
+			if c.graph.IsLeaf(id) || c.graph.IsComposite(id) && c.leavesTo(number, c.graph.Nodes[id].First+1, c.graph.Nodes[id].Last) {
+				return true
+			}
+			composite = composite || c.graph.IsComposite(id)
+		}
+		return !composite
+	}
+	if r.kind == internal || r.kind == ignored {
+		return c.leavesTo(number, 0, graph.ID(len(c.states)))
+	}
+	for _, to := range r.to {
+		target, known := c.ids[to]
+		if !known {
+			continue
+		}
+		for _, s := range c.sources()[target] {
+			if c.handler(s, number) == nil && c.leavesTo(number, c.graph.Nodes[s].First, c.graph.Nodes[s].Last) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// leavesTo reports whether there is a leaf, among the states at some places of the order, for
+// which no rule between them and it names the event.
+func (c *compiler[S]) leavesTo(number uint16, first, last graph.ID) bool {
+	free, named := c.leaves[last]-c.leaves[first], c.named[number]
+	for {
+		i, _ := slices.BinarySearchFunc(named, first, func(s, place graph.ID) int { return cmp.Compare(c.graph.Nodes[s].First, place) })
+		if i == len(named) || c.graph.Nodes[named[i]].First >= last {
+			return free > 0
+		}
+		named = named[i:]
+		n := &c.graph.Nodes[named[0]]
+		free -= c.leaves[n.Last] - c.leaves[n.First]
+		first = n.Last
+	}
+}
+
+// sources returns, by target, the states whose own edges lead there.
+func (c *compiler[S]) sources() [][]graph.ID {
+	if c.into == nil {
+		c.into = make([][]graph.ID, len(c.states))
+		for i := range c.states {
+			for _, e := range c.graph.Own(graph.ID(i)) {
+				c.into[e.Target] = append(c.into[e.Target], graph.ID(i))
+			}
+		}
+	}
+	return c.into
+}
+
+// checkEventRule reports the problems of a rule by itself and lists its event. It returns
+// false if the rule has no event.
+func (c *compiler[S]) checkEventRule(r *eventRule[S]) bool {
+	if !r.source.any && len(r.source.states) == 0 {
+		c.found.add("%v has no source", r)
+	}
+	if r.kind == chooses && r.choose == nil {
+		c.found.add("%v: the choice has no function", r)
+	}
+	if r.kind == chooses && len(r.to) == 0 {
+		c.found.add("%v: the choice has no targets", r)
+	}
+	named := make([]string, 0, len(r.guards))
+	for _, g := range r.guards {
+		if g.name == "" {
+			c.found.add("%v: a guard has no name", r)
+		} else {
+			named = append(named, g.name)
+		}
+		if g.check == nil {
+			c.found.add("%v: guard %q has no function", r, g.name)
+		}
+	}
+	for _, name := range repeated(named) {
+		c.found.add("%v: guard %q is given more than once", r, name)
+	}
+	if slices.ContainsFunc(r.acts, func(act argumentHook[S]) bool { return act == nil }) {
+		c.found.add("%v: a Do has no function", r)
+	}
+	if r.event == nil {
+		c.found.add("an event is empty: events come from NewEvent")
+		return false
+	}
+	if r.event.name == "" {
+		c.found.add("an event has no name")
+	}
+	for _, s := range r.source.states {
+		if id, known := c.ids[s]; !known {
+			c.found.add("%v names %q, which is not in the table", r, label(s))
+		} else if c.graph.IsHistory(id) {
+			c.found.add("%v names %q, which is a history state", r, label(s))
+		}
+	}
+	for _, s := range repeated(r.source.states) {
+		c.found.add("%v names %q more than once", r, label(s))
+	}
+	for _, s := range r.to {
+		if _, known := c.ids[s]; !known {
+			c.found.add("%v names %q, which is not in the table", r, label(s))
+		}
+	}
+	for _, s := range repeated(r.to) {
+		c.found.add("%v may choose %q more than once", r, label(s))
+	}
+	return true
+}
+
+// candidates compiles the rules for one event in one state. Without own, mistakes in them are
+// reported in another state.
+func (c *compiler[S]) candidates(s graph.ID, rules []*eventRule[S], own bool) []candidate[S] {
 	report := func(format string, args ...any) {
 		if own {
 			c.found.add(format, args...)
 		}
 	}
-	h := handler[S]{event: e, number: number}
+	all := make([]candidate[S], 0, len(rules))
 	var last *eventRule[S] // the rule after which no other is tried
-	for _, rule := range rules {
-		r := rule.eventRule
+	for _, r := range rules {
 		switch {
 		case last == nil:
 		case last.kind == ignored || r.kind == ignored:
-			report("event %q is ignored in %q, and has another rule there", e.name, state)
+			report("event %q is ignored in %q, and has another rule there", r.event.name, c.labels[s])
 		case len(r.guards) == 0 && last.kind == r.kind && slices.Equal(last.to, r.to):
-			report("event %q%s is given more than once for %q", e.name, r.targets(), state)
+			report("event %q%s is given more than once for %q", r.event.name, r.targets(), c.labels[s])
 		default:
-			report("event %q%s is never reached in %q: the rule before it has no guard", e.name, r.targets(), state)
+			report("event %q%s is never reached in %q: the rule before it has no guard", r.event.name, r.targets(), c.labels[s])
 		}
-		cand := candidate[S]{kind: r.kind, among: r.to, choose: r.choose, guards: r.guards, acts: r.acts}
+		cand := candidate[S]{eventRule: r}
 		for _, to := range r.to {
-			edge := c.edge(s, to)
-			if _, known := c.ids[to]; edge == nil && known && !r.source.any {
-				report("event %q leads from %q to %q, which the table does not", e.name, state, label(to))
+			target, known := c.ids[to]
+			if !known {
+				continue
+			}
+			edge := c.graph.Edge(s, target)
+			if edge == nil && !r.source.any {
+				report("event %q leads from %q to %q, which the table does not", r.event.name, c.labels[s], label(to))
 			}
 			if edge != nil && r.kind == leads {
 				cand.edge = edge
@@ -232,30 +423,24 @@ func (c *compiler[S]) handle(s graph.ID, number uint16, rules []*usedRule[S], ow
 		if last == nil && c.certain(s, r) {
 			last = r
 		}
-		h.candidates = append(h.candidates, cand)
+		all = append(all, cand)
 	}
-	c.handlers[s] = append(c.handlers[s], h)
-	if h.candidates[0].kind != ignored {
-		c.handled[s] = append(c.handled[s], e.name)
-	}
+	return all
 }
 
-// mayRefuse reports whether a guard of the edge or of a state that it enters could refuse.
-// For a history state that is any state that it could stand for.
-func (c *compiler[S]) mayRefuse(from graph.ID, e *graph.Edge[hook[S]]) bool {
-	if len(e.Guards) > 0 {
-		return true
+// repeated returns the elements of a list that were in it before.
+func repeated[T comparable](list []T) (again []T) {
+	if len(list) < 2 {
+		return nil
 	}
-	for range c.graph.Guards(e, c.graph.Route(from, e, nil)) {
-		return true
-	}
-	of := c.graph.Nodes[e.Target].History.Of
-	for i := range c.graph.Nodes {
-		if of != graph.None && c.graph.Within(graph.ID(i), of) && len(c.graph.Nodes[i].Guards) > 0 {
-			return true
+	seen := make(map[T]bool, len(list))
+	for _, e := range list {
+		if seen[e] {
+			again = append(again, e)
 		}
+		seen[e] = true
 	}
-	return false
+	return again
 }
 
 func (r *eventRule[S]) targets() string {

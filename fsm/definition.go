@@ -1,8 +1,10 @@
 package fsm
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"sync/atomic"
 
@@ -19,17 +21,21 @@ type Definition[S comparable] struct {
 	rules   []Rule[S]
 
 	// States by ID, which is their place in the order of States.
-	states    []S
-	ids       map[S]graph.ID
-	graph     *graph.Graph[hook[S]]
-	permitted [][]S    // by ID: the targets of the state's edges; for errors and for Next
-	start     graph.ID // the leaf in which a machine begins
+	states  []S
+	ids     map[S]graph.ID
+	graph   *graph.Graph[hook[S]]
+	targets [][]S    // by ID: those of the state's edges in the graph
+	start   graph.ID // the leaf in which a machine begins
 
-	// Rules for events. Events are in the order of their first rule.
+	// Rules for events. Events are in the order of their first rule, and numbered from 1.
 	events    []*event
-	read      []*event       // the events whose argument some rule reads
-	handlers  [][]handler[S] // by ID: one for each event that has rules in the state
-	handled   [][]string     // by ID: the names of the events that are not ignored
+	numbers   map[*event]uint16
+	read      []bool                      // by number: whether some rule reads the argument
+	handlers  [][]handler[S]              // by ID: one for each event for which rules name the state
+	inherited *graph.Index[*handler[S]]   // the handlers by number, for the states within; nil if scanning is as good
+	anywhere  [][]candidate[S]            // by number: the FromAny rules; nil without any
+	toward    map[graph.ID][]anywhereRule // by target: the FromAny rules that may lead there; with None those that need no edge
+	handled   [][]string                  // by ID: the names of the events of handlers that are not ignored
 	unhandled func(context.Context, *EventError[S]) error
 
 	// Hooks of every transition.
@@ -58,21 +64,24 @@ type Definition[S comparable] struct {
 	stateful bool
 }
 
-// handler holds the rules for one event in one state.
+// handler holds the rules for one event that name one state.
 type handler[S comparable] struct {
 	event      *event
-	number     uint16 // of the event in the definition, from 1
+	number     uint16
 	candidates []candidate[S]
 }
 
-// candidate is a rule for an event in one state.
+// candidate is a rule for an event in one state, or in any.
 type candidate[S comparable] struct {
-	kind   eventKind
-	edge   *graph.Edge[hook[S]] // of a rule that leads
-	among  []S                  // the declared targets
-	choose func(context.Context, Transition[S], argument) (S, error)
-	guards []argumentGuard[S]
-	acts   []argumentHook[S]
+	*eventRule[S]
+	edge *graph.Edge[hook[S]] // of a rule that leads from a named state
+}
+
+// anywhereRule is a FromAny rule: its place among those for the same event. They are in the
+// order of numbers, then places.
+type anywhereRule struct {
+	number uint16
+	place  int32
 }
 
 // timeout is a compiled timeoutRule.
@@ -130,6 +139,9 @@ func (d *Definition[S]) With(rules ...Rule[S]) (*Definition[S], error) {
 	return compile(d.initial, d.table, slices.Concat(d.rules, rules))
 }
 
+// few is how many states or events are compared: a hash costs as much.
+const few = 16
+
 // find returns the ID of a state. A value that cannot be hashed, as a map in an interface, is
 // no state.
 func (d *Definition[S]) find(s S) (graph.ID, bool) { return lookup(d.ids, s) }
@@ -150,23 +162,181 @@ func equal[S comparable](a, b S) (same bool) {
 // edge finds the edge from one state to another, or returns nil. Comparing the few states
 // that are permitted costs less than hashing one.
 func (d *Definition[S]) edge(from graph.ID, to S) *graph.Edge[hook[S]] {
-	for i, s := range d.permitted[from] {
-		if s == to {
-			return &d.graph.Nodes[from].Edges[i]
+	compared := 0
+	for s := from; s != graph.None; s = d.graph.Nodes[s].Parent {
+		targets := d.targets[s]
+		if compared += len(targets) + 1; compared > few+1 {
+			id, known := d.ids[to]
+			if !known {
+				return nil
+			}
+			return d.graph.Edge(from, id)
+		}
+		for i, target := range targets {
+			if target == to {
+				return &d.graph.Nodes[s].Edges[i]
+			}
 		}
 	}
 	return nil
 }
 
-// handler finds the rules for an event in a state, or returns nil.
-func (d *Definition[S]) handler(s graph.ID, e *event) *handler[S] {
-	handlers := d.handlers[s]
-	for i := range handlers {
-		if handlers[i].event == e {
-			return &handlers[i]
+// permitted returns the targets of a state's edges, for errors and for Next. A state that
+// lies in no other has them all; they are shared.
+func (d *Definition[S]) permitted(from graph.ID) []S {
+	if d.graph.Nodes[from].Parent == graph.None {
+		return d.targets[from]
+	}
+	var targets []S
+	for e := range d.graph.Edges(from) {
+		targets = append(targets, d.states[e.Target])
+	}
+	return targets
+}
+
+// number is the number of an event, or 0.
+func (d *Definition[S]) number(e *event) uint16 {
+	if len(d.events) <= few {
+		return uint16(slices.Index(d.events, e) + 1)
+	}
+	return d.numbers[e]
+}
+
+// rulesIn returns the rules for an event that could hold in a state: those that name it; or
+// else those of the nearest state around it with rules for the event; or else the FromAny
+// rules. Each of them holds if applies says so.
+func (d *Definition[S]) rulesIn(s graph.ID, e *event) (rules []candidate[S], number uint16) {
+	compared := 0
+	for around := s; around != graph.None; around = d.graph.Nodes[around].Parent {
+		own := d.handlers[around]
+		if compared += len(own) + 1; compared > few+1 {
+			break
+		}
+		for i := range own {
+			if own[i].event == e {
+				return own[i].candidates, own[i].number
+			}
+		}
+		if d.anywhere == nil && d.graph.Nodes[around].Parent == graph.None {
+			return nil, 0
+		}
+	}
+	number = d.number(e)
+	return d.rulesFor(s, number), number
+}
+
+// rulesFor is rulesIn by the number of the event.
+func (d *Definition[S]) rulesFor(s graph.ID, number uint16) []candidate[S] {
+	if h := d.handler(s, number); h != nil {
+		return h.candidates
+	}
+	if d.anywhere == nil {
+		return nil
+	}
+	all := d.anywhere[number]
+	if len(all) <= few {
+		return all
+	}
+	var places []int32 // those for the targets of s, which may be far fewer
+	pick := func(target graph.ID) {
+		toward := d.toward[target]
+		i, _ := slices.BinarySearchFunc(toward, number, func(r anywhereRule, n uint16) int { return cmp.Compare(r.number, n) })
+		for ; i < len(toward) && toward[i].number == number; i++ {
+			places = append(places, toward[i].place)
+		}
+	}
+	pick(graph.None)
+	for e := range d.graph.Edges(s) {
+		pick(e.Target)
+	}
+	slices.Sort(places)
+	var rules []candidate[S]
+	for _, place := range slices.Compact(places) {
+		rules = append(rules, all[place])
+	}
+	return rules
+}
+
+// towardTargets yields the FromAny rules that hold in a state unless others do.
+func (d *Definition[S]) towardTargets(s graph.ID) iter.Seq[anywhereRule] {
+	return func(yield func(anywhereRule) bool) {
+		for _, rule := range d.toward[graph.None] {
+			if !yield(rule) {
+				return
+			}
+		}
+		for e := range d.graph.Edges(s) {
+			for _, rule := range d.toward[e.Target] {
+				if !yield(rule) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// handler finds the handler of a state for an event, or of the nearest state around it that
+// has one.
+func (d *Definition[S]) handler(s graph.ID, number uint16) *handler[S] {
+	if d.inherited != nil {
+		h, _ := d.inherited.Find(d.graph.Nodes[s].First, graph.ID(number))
+		return h
+	}
+	for i := range d.handlers[s] {
+		if h := &d.handlers[s][i]; h.number == number {
+			return h
 		}
 	}
 	return nil
+}
+
+// applies reports whether a candidate holds in a state, and the edge that it leads along.
+func (d *Definition[S]) applies(s graph.ID, c *candidate[S]) (*graph.Edge[hook[S]], bool) {
+	switch {
+	case c.edge != nil && c.edge.Declared == s:
+		return c.edge, true
+	case c.kind == leads:
+		e := d.edge(s, c.to[0])
+		return e, e != nil
+	case c.kind == chooses && c.source.any:
+		return nil, slices.ContainsFunc(c.to, func(to S) bool { return d.edge(s, to) != nil })
+	}
+	return nil, true
+}
+
+// eventsIn returns the numbers of the events that have rules in a state, in their order.
+func (d *Definition[S]) eventsIn(s graph.ID) []uint16 {
+	if d.graph.IsHistory(s) {
+		return nil
+	}
+	var numbers []uint16
+	for around := range d.graph.Up(s, graph.None) {
+		for i := range d.handlers[around] {
+			numbers = append(numbers, d.handlers[around][i].number)
+		}
+	}
+	for rule := range d.towardTargets(s) {
+		numbers = append(numbers, rule.number)
+	}
+	slices.Sort(numbers)
+	return slices.Compact(numbers)
+}
+
+// handledIn returns the names of the events that a state does not ignore, for errors. A state
+// that lies in no other has them all, without FromAny rules; they are shared.
+func (d *Definition[S]) handledIn(s graph.ID) []string {
+	if d.anywhere == nil && d.graph.Nodes[s].Parent == graph.None {
+		return d.handled[s]
+	}
+	var names []string
+	for _, number := range d.eventsIn(s) {
+		rules := d.rulesFor(s, number)
+		first := slices.IndexFunc(rules, func(c candidate[S]) bool { _, ok := d.applies(s, &c); return ok })
+		if rules[first].kind != ignored {
+			names = append(names, d.events[number-1].name)
+		}
+	}
+	return names
 }
 
 // Initial returns the first state of a machine: the leaf that is entered with the initial
@@ -184,7 +354,7 @@ func (d *Definition[S]) Next(from S) []S {
 	if !ok {
 		return nil
 	}
-	return slices.Clone(d.permitted[id])
+	return slices.Clone(d.permitted(id))
 }
 
 // Can reports whether the table has an edge from one state to another. It asks no guard.
@@ -281,4 +451,4 @@ func (d *Definition[S]) named(ids []graph.ID) []S {
 }
 
 // reads reports whether a rule could read an event's argument.
-func (d *Definition[S]) reads(e *event) bool { return !d.plain && slices.Contains(d.read, e) }
+func (d *Definition[S]) reads(e *event) bool { return !d.plain && d.read[d.number(e)] }

@@ -44,28 +44,40 @@ func (d *Definition[S]) Edges() []Edge[S] {
 	var all []Edge[S]
 	for i, from := range d.states {
 		id := graph.ID(i)
-		for j := range d.graph.Nodes[id].Edges {
-			compiled := &d.graph.Nodes[id].Edges[j]
-			e := Edge[S]{From: from, To: d.states[compiled.Target], Declared: d.states[compiled.Declared], Kind: kinds[compiled.Kind]}
-			for _, h := range d.handlers[id] {
-				for _, c := range h.candidates {
-					if slices.Contains(c.among, e.To) {
-						e.Events = append(e.Events, EdgeEvent{h.event.name, c.guardNames()})
-					}
-				}
-			}
-			for g := range d.graph.Guards(compiled, d.graph.Route(id, compiled, nil)) {
-				e.Guards = append(e.Guards, g.Name)
-			}
-			for _, t := range d.timeoutsOf[id] {
-				if d.timeouts[t].to == e.To {
-					e.Timeouts = append(e.Timeouts, d.timeouts[t].name)
-				}
-			}
-			all = append(all, e)
+		events, timeouts := d.eventsOfEdges(id), make(map[S][]string)
+		for _, t := range d.timeoutsOf[id] {
+			timeouts[d.timeouts[t].to] = append(timeouts[d.timeouts[t].to], d.timeouts[t].name)
+		}
+		for e := range d.graph.Edges(id) {
+			to := d.states[e.Target]
+			all = append(all, Edge[S]{From: from, To: to, Declared: d.states[e.Declared], Kind: kinds[e.Kind],
+				Events: events[to], Guards: d.guardNames(id, e), Timeouts: timeouts[to]})
 		}
 	}
 	return all
+}
+
+// eventsOfEdges returns, by target, the events that can take the edges of a state.
+func (d *Definition[S]) eventsOfEdges(s graph.ID) map[S][]EdgeEvent {
+	events := make(map[S][]EdgeEvent)
+	for _, number := range d.eventsIn(s) {
+		for _, c := range d.rulesFor(s, number) {
+			for _, to := range c.to {
+				if d.edge(s, to) != nil {
+					events[to] = append(events[to], EdgeEvent{c.event.name, c.guardNames()})
+				}
+			}
+		}
+	}
+	return events
+}
+
+func (d *Definition[S]) guardNames(from graph.ID, e *graph.Edge[hook[S]]) (names []string) {
+	goal, leaf := d.graph.End(from, e)
+	for g := range d.graph.Guards(e, goal, leaf) {
+		names = append(names, g.Name)
+	}
+	return names
 }
 
 // Guards returns the names of the guards of a transition from one state to another, as
@@ -79,11 +91,7 @@ func (d *Definition[S]) Guards(from, to S) []string {
 	if e == nil {
 		return nil
 	}
-	var names []string
-	for g := range d.graph.Guards(e, d.graph.Route(id, e, nil)) {
-		names = append(names, g.Name)
-	}
-	return names
+	return d.guardNames(id, e)
 }
 
 // Reaction is a rule for an event in one state.
@@ -119,13 +127,16 @@ func (d *Definition[S]) ReactionsIn(state S) []Reaction[S] {
 		return nil
 	}
 	var all []Reaction[S]
-	for _, h := range d.handlers[id] {
-		for _, c := range h.candidates {
+	for _, number := range d.eventsIn(id) {
+		for _, c := range d.rulesFor(id, number) {
+			if _, ok := d.applies(id, &c); !ok {
+				continue
+			}
 			all = append(all, Reaction[S]{
-				Event: h.event.name,
+				Event: c.event.name,
 				From:  state,
 				// The targets of a FromAny rule count only where there is an edge.
-				To:       slices.DeleteFunc(slices.Clone(c.among), func(to S) bool { return d.edge(id, to) == nil }),
+				To:       slices.DeleteFunc(slices.Clone(c.to), func(to S) bool { return d.edge(id, to) == nil }),
 				Guards:   c.guardNames(),
 				Internal: c.kind == internal,
 				Ignored:  c.kind == ignored,

@@ -65,7 +65,7 @@ type change[S comparable] struct {
 	edge   *graph.Edge[hook[S]] // nil for a reset, and for a rule that is internal
 	route  graph.Route
 	led    bool          // the change has a target, or is known to have none
-	rule   *candidate[S] // of an event: the rule that is tried, and then the one that is taken
+	rule   *eventRule[S] // of an event: the rule that is tried, and then the one that is taken
 	taken  bool          // the rule was taken: its guards have passed
 	// ignored: the rule is one of Ignore, so nothing happens.
 	ignored bool
@@ -159,11 +159,14 @@ func (m *Machine[S]) id() graph.ID { return graph.ID(m.state.Load()) }
 // Can reports whether the table has an edge from the present state to another. It asks
 // neither guards nor the writer, and the machine may have moved by the time the answer is
 // used.
-func (m *Machine[S]) Can(to S) bool { return slices.Contains(m.def.permitted[m.id()], to) }
+func (m *Machine[S]) Can(to S) bool {
+	targets := m.def.targets[m.id()]
+	return len(targets) <= few && slices.Contains(targets, to) || m.def.edge(m.id(), to) != nil
+}
 
 // Next returns the targets of the present state, in the order of the table: none if the
 // state is final.
-func (m *Machine[S]) Next() []S { return slices.Clone(m.def.permitted[m.id()]) }
+func (m *Machine[S]) Next() []S { return slices.Clone(m.def.permitted(m.id())) }
 
 // In reports whether the machine is in a state or in one that lies within it.
 func (m *Machine[S]) In(s S) bool { return m.def.In(m.State(), s) }

@@ -140,7 +140,7 @@ func (m *Machine[S]) decide(c *change[S]) error {
 			number = m.past.count + 1
 		}
 		m.leadToInitial(c, entered, number)
-		for g := range m.def.graph.Guards(new(graph.Edge[hook[S]]), c.route) {
+		for g := range m.def.graph.Guards(&graph.Edge[hook[S]]{Declared: graph.None}, c.route.Goal, c.route.Leaf) {
 			if err := g.Check(c.code, *m.shown(c)); err != nil {
 				return m.refusal(c, PhaseGuard, &GuardError{Name: g.Name, Err: err})
 			}
@@ -177,23 +177,19 @@ func (m *Machine[S]) shown(c *change[S]) *Transition[S] {
 // resolve finds the rule that an event takes: steps 3 and 4 for an event. Without an error
 // the rule is taken, or nothing more is to be done.
 func (m *Machine[S]) resolve(c *change[S]) error {
-	h := m.def.handler(c.from, c.event)
-	if h == nil {
-		err := m.unhandled(c.event)
-		if m.def.unhandled != nil {
-			return m.def.unhandled(c.code, err)
-		}
-		return err
-	}
-	c.entry.event = h.number
+	rules, number := m.def.rulesIn(c.from, c.event)
 	var vetoed refusals
-	for i := range h.candidates {
-		c.rule = &h.candidates[i]
+	for i := range rules {
+		edge, ok := m.def.applies(c.from, &rules[i])
+		if !ok {
+			continue
+		}
+		c.rule, c.entry.event = rules[i].eventRule, number
 		if c.rule.kind == ignored {
 			c.ignored = true
 			return nil
 		}
-		refused, err := m.try(c)
+		refused, err := m.try(c, edge)
 		switch {
 		case err != nil:
 			return m.eventError(c, c.from, err)
@@ -203,15 +199,22 @@ func (m *Machine[S]) resolve(c *change[S]) error {
 		}
 		vetoed = append(vetoed, refused)
 	}
+	if c.rule == nil {
+		err := m.unhandled(c.event)
+		if m.def.unhandled != nil {
+			return m.def.unhandled(c.code, err)
+		}
+		return err
+	}
 	m.leadNowhere(c)
 	return m.eventError(c, c.from, vetoed)
 }
 
-// try leads a change along a candidate: it asks the candidate's guards, has a Choose find the
-// target, and asks the guards of edge and target.
-func (m *Machine[S]) try(c *change[S]) (*GuardError, error) {
-	if c.rule.edge != nil {
-		m.lead(c, c.rule.edge)
+// try leads a change along a candidate, whose edge is nil unless it leads: it asks the
+// candidate's guards, has a Choose find the target, and asks the guards of edge and target.
+func (m *Machine[S]) try(c *change[S], edge *graph.Edge[hook[S]]) (*GuardError, error) {
+	if edge != nil {
+		m.lead(c, edge)
 	} else {
 		m.leadNowhere(c)
 	}
@@ -228,7 +231,7 @@ func (m *Machine[S]) try(c *change[S]) (*GuardError, error) {
 			return nil, fmt.Errorf("choice: %w", err)
 		}
 		edge := m.def.edge(c.from, to)
-		if edge == nil || !slices.Contains(c.rule.among, to) {
+		if edge == nil || !slices.Contains(c.rule.to, to) {
 			return nil, fmt.Errorf("choice: %q is %w, or not declared", label(to), ErrInvalidTransition)
 		}
 		m.lead(c, edge)
@@ -241,7 +244,7 @@ func (m *Machine[S]) askGuards(c *change[S]) *GuardError {
 	if c.edge == nil || !m.def.asks {
 		return nil
 	}
-	for g := range m.def.graph.Guards(c.edge, c.route) {
+	for g := range m.def.graph.Guards(c.edge, c.route.Goal, c.route.Leaf) {
 		c.code.enter(PhaseGuard)
 		if err := g.Check(c.code, *m.shown(c)); err != nil {
 			return &GuardError{Name: g.Name, Err: err}
@@ -400,9 +403,11 @@ func (m *Machine[S]) runHooks(c *change[S]) (first Phase, err error) {
 				note(PhaseExit, run(c.code, c.t))
 			}
 		}
-		for _, run := range c.edge.Hooks {
-			c.code.enter(PhaseEdge)
-			note(PhaseEdge, run(c.code, c.t))
+		for each := range c.edge.Code() {
+			for _, run := range each.Hooks {
+				c.code.enter(PhaseEdge)
+				note(PhaseEdge, run(c.code, c.t))
+			}
 		}
 	}
 	if c.rule != nil {
@@ -452,20 +457,20 @@ func (m *Machine[S]) failure(c *change[S], from graph.ID, phase Phase, err error
 }
 
 func (m *Machine[S]) transitionError(from graph.ID, to S, phase Phase, err error, moved bool) error {
-	return &TransitionError[S]{From: m.def.states[from], To: to, Permitted: m.def.permitted[from], Phase: phase, Err: err, Moved: moved}
+	return &TransitionError[S]{From: m.def.states[from], To: to, Permitted: m.def.permitted(from), Phase: phase, Err: err, Moved: moved}
 }
 
 func (m *Machine[S]) eventError(c *change[S], from graph.ID, err error) error {
-	return &EventError[S]{Event: c.event.text(), State: m.def.states[from], Permitted: m.def.handled[from], Err: err}
+	return &EventError[S]{Event: c.event.text(), State: m.def.states[from], Permitted: m.def.handledIn(from), Err: err}
 }
 
 // unhandled is the error of an event that has no rule in the present state.
 func (m *Machine[S]) unhandled(e *event) *EventError[S] {
-	err := &EventError[S]{Event: e.text(), State: m.State(), Permitted: m.def.handled[m.id()], Err: ErrUnhandled}
+	err := &EventError[S]{Event: e.text(), State: m.State(), Permitted: m.def.handledIn(m.id()), Err: ErrUnhandled}
 	switch {
 	case e == nil:
 		err.Err = fmt.Errorf("%w: it was not made by NewEvent", ErrUnknownEvent)
-	case !slices.Contains(m.def.events, e):
+	case m.def.number(e) == 0:
 		err.Err = ErrUnknownEvent
 	}
 	return err
@@ -476,24 +481,26 @@ func (m *Machine[S]) unhandled(e *event) *EventError[S] {
 func (m *Machine[S]) permittedEvents(ctx *hookContext) []string {
 	var names []string
 	from := m.id()
-	for i := range m.def.handlers[from] {
-		h := &m.def.handlers[from][i]
-		passes := func(rule candidate[S]) bool {
-			if rule.kind == ignored {
-				return true
+	for _, number := range m.def.eventsIn(from) {
+		rules, e := m.def.rulesFor(from, number), m.def.events[number-1]
+		passes := func(candidate candidate[S]) bool {
+			edge, ok := m.def.applies(from, &candidate)
+			if !ok || candidate.kind == ignored {
+				return ok
 			}
 			// The choice of a Choose is not asked for, nor a guard that needs an argument.
+			rule := *candidate.eventRule
 			rule.choose, rule.kind = nil, internal
-			if h.event.signal == nil {
+			if e.signal == nil {
 				rule.guards = nil
 			}
-			c := change[S]{kind: byEvent, event: h.event, arg: h.event.signal, rule: &rule, code: ctx}
-			c.entry = entry{at: now(), from: from, to: from, event: h.number}
-			refused, _ := m.try(&c)
+			c := change[S]{kind: byEvent, event: e, arg: e.signal, rule: &rule, code: ctx}
+			c.entry = entry{at: now(), from: from, to: from, event: number}
+			refused, _ := m.try(&c, edge)
 			return refused == nil
 		}
-		if j := slices.IndexFunc(h.candidates, passes); j >= 0 && h.candidates[j].kind != ignored {
-			names = append(names, h.event.name)
+		if i := slices.IndexFunc(rules, passes); i >= 0 && rules[i].kind != ignored {
+			names = append(names, e.name)
 		}
 	}
 	return names

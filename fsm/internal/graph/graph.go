@@ -9,6 +9,7 @@
 package graph
 
 import (
+	"cmp"
 	"iter"
 	"math"
 	"slices"
@@ -24,15 +25,24 @@ const (
 	Max = math.MaxUint16
 )
 
-// Graph is a table with its hierarchy. It is built by the methods [Graph.Nest],
-// [Graph.Remember], [Graph.Connect] and [Graph.Inherit], in this order, and must
-// not be changed after that.
+// Graph is a table with its hierarchy. It is built by [Graph.Nest] and [Graph.Remember],
+// then [Graph.Arrange]; [Graph.Connect], then [Graph.Link]; [Graph.Inherit], then Link
+// again; and, with the guards of all states and edges, [Graph.Seal]. It must not be changed
+// after that. Each step takes time and memory in proportion to what is in the graph, also
+// in deep hierarchies: an edge is stored at the state that declares it, and found from the
+// states within.
 type Graph[H any] struct {
 	Nodes []Node[H] // by ID
 	// Remembered lists the composite states that some history state stands for.
 	// A memory of a machine has one element for each.
 	Remembered []ID
 	Nested     bool // whether any state lies within another
+	// Order has all states, each before the states within it, which follow directly.
+	Order []ID
+
+	edges   *Index[*Edge[H]] // by target; nil if scanning is as good
+	shallow map[ID][]ID      // the shallow history states of a composite state
+	guarded []ID             // by place in Order: how many states before it have guards; nil without history states
 }
 
 // Node is one state.
@@ -40,10 +50,15 @@ type Node[H any] struct {
 	Parent   ID   // None at the top
 	Children []ID // the initial one first; empty for a leaf
 	History  History
-	Edges    []Edge[H] // the node's own, then those it inherits, innermost parent first
+	Edges    []Edge[H] // the node's own, then those of Inherit
 	Guards   []Guard[H]
 	Entry    []H
 	Exit     []H
+
+	First, Last ID // the node and the states within it are Order[First:Last]
+	leaf        ID // the leaf that is entered together with the node
+	memory      ID // place in Remembered, or None
+	guarded     ID // the innermost of the node and the states around it that has guards, or None
 }
 
 // History makes a node a history state of Of, a composite state. Of is None for
@@ -53,14 +68,15 @@ type History struct {
 	Deep bool
 }
 
-// Edge is a permitted pair of states. A child has an edge of its own for each
-// edge that it inherits.
+// Edge is a permitted pair of states: one that the table declares, or what [Graph.Inherit]
+// adds to it for a state within.
 type Edge[H any] struct {
 	Target   ID
 	Declared ID // the source in the table: the state that has the edge, or one around it
 	Kind     Kind
 	Guards   []Guard[H]
 	Hooks    []H
+	outer    *Edge[H] // the edge to the same target of the nearest state around
 }
 
 // Kind tells how an edge treats its source.
@@ -95,14 +111,54 @@ func (g *Graph[H]) Nest(parent, child ID) {
 	g.Nested = true
 }
 
+// Circular reports whether parent is child or lies within it, so that child cannot be
+// nested in parent.
+func (g *Graph[H]) Circular(parent, child ID) bool {
+	for g.IsComposite(child) && parent != child && parent != None {
+		parent = g.Nodes[parent].Parent
+	}
+	return parent == child
+}
+
 // Remember makes s a history state.
-func (g *Graph[H]) Remember(s ID, h History) {
-	g.Nodes[s].History = h
-	g.Remembered = nil // in the order of the history states
-	for _, n := range g.Nodes {
-		if of := n.History.Of; of != None && !slices.Contains(g.Remembered, of) {
-			g.Remembered = append(g.Remembered, of)
+func (g *Graph[H]) Remember(s ID, h History) { g.Nodes[s].History = h }
+
+// Arrange puts the states in order.
+func (g *Graph[H]) Arrange() {
+	g.Order = make([]ID, 0, len(g.Nodes))
+	for s := range g.Nodes {
+		if g.Nodes[s].Parent == None {
+			g.arrange(ID(s))
 		}
+	}
+	for s := range g.Nodes {
+		h := g.Nodes[s].History
+		if h.Of == None {
+			continue
+		}
+		if of := &g.Nodes[h.Of]; of.memory == None {
+			of.memory = ID(len(g.Remembered))
+			g.Remembered = append(g.Remembered, h.Of)
+		}
+		if !h.Deep {
+			if g.shallow == nil {
+				g.shallow = make(map[ID][]ID)
+			}
+			g.shallow[h.Of] = append(g.shallow[h.Of], ID(s))
+		}
+	}
+}
+
+func (g *Graph[H]) arrange(s ID) {
+	n := &g.Nodes[s]
+	n.First, n.leaf, n.memory, n.guarded = ID(len(g.Order)), s, None, None
+	g.Order = append(g.Order, s)
+	for _, child := range n.Children {
+		g.arrange(child)
+	}
+	n.Last = ID(len(g.Order))
+	if g.IsComposite(s) {
+		n.leaf = g.Nodes[n.Children[0]].leaf
 	}
 }
 
@@ -112,69 +168,127 @@ func (g *Graph[H]) Connect(from, to ID, kind Kind) {
 	n.Edges = append(n.Edges, Edge[H]{Target: to, Declared: from, Kind: kind})
 }
 
+// Inherit gives a state an edge that a state around it declares, so that it can have guards
+// and hooks of its own. They come before those of the edge around.
+func (g *Graph[H]) Inherit(s ID, e *Edge[H]) {
+	n := &g.Nodes[s]
+	n.Edges = append(n.Edges, Edge[H]{Target: e.Target, Declared: e.Declared, Kind: e.Kind})
+}
+
 // Duplicate is an edge to Target that both State and the state Outer around it
 // declare.
 type Duplicate struct{ State, Outer, Target ID }
 
-// Inherit gives every state the edges of the states around it, and returns the
-// duplicates.
-func (g *Graph[H]) Inherit() (twice []Duplicate) {
-	declared := make([]int, len(g.Nodes)) // the number of edges that each state declares itself
+// Link makes the edges known to the states within, and returns the duplicates.
+func (g *Graph[H]) Link() (twice []Duplicate) {
+	most := 0
 	for i := range g.Nodes {
-		declared[i] = len(g.Nodes[i].Edges)
+		most = max(most, len(g.Nodes[i].Edges))
 	}
-	for i := range g.Nodes {
-		n := &g.Nodes[i]
-		for outer := n.Parent; outer != None; outer = g.Nodes[outer].Parent {
-			for _, e := range g.Nodes[outer].Edges[:declared[outer]] {
-				switch at := n.find(e.Target); {
-				case at < 0:
-					n.Edges = append(n.Edges, e)
-				case at < declared[i]:
-					twice = append(twice, Duplicate{ID(i), outer, e.Target})
-				}
-			}
+	if !g.Nested && most <= Few {
+		return nil
+	}
+	g.edges = NewIndex(g, len(g.Nodes), func(s ID, add func(ID, *Edge[H])) {
+		for i := range g.Nodes[s].Edges {
+			e := &g.Nodes[s].Edges[i]
+			add(e.Target, e)
+		}
+	})
+	for e, outer := range g.edges.pairs() {
+		e.outer = outer
+		for o := outer; o != nil && e.Declared != outer.Declared; o = o.outer {
+			twice = append(twice, Duplicate{e.Declared, o.Declared, e.Target})
 		}
 	}
 	return twice
 }
 
-func (n *Node[H]) find(target ID) int {
-	return slices.IndexFunc(n.Edges, func(e Edge[H]) bool { return e.Target == target })
+// Few is how many edges are scanned: looking one up in an index takes as long.
+const Few = 16
+
+// Edge finds the edge from a state to a target, or returns nil: an edge of the state, or of
+// the nearest state around it that has one.
+func (g *Graph[H]) Edge(s, target ID) *Edge[H] {
+	if g.edges != nil {
+		e, _ := g.edges.Find(g.Nodes[s].First, target)
+		return e
+	}
+	for i := range g.Nodes[s].Edges {
+		if e := &g.Nodes[s].Edges[i]; e.Target == target {
+			return e
+		}
+	}
+	return nil
 }
 
-// PassDown adds to each inherited edge the guards and hooks that its states have
-// between the inheriting one and the declaring one, the inner one's first.
-func (g *Graph[H]) PassDown() {
-	done := make([]bool, len(g.Nodes))
-	var pass func(s ID)
-	pass = func(s ID) {
-		n := &g.Nodes[s]
-		if done[s] || n.Parent == None {
-			return
-		}
-		done[s] = true
-		pass(n.Parent)
-		parent := &g.Nodes[n.Parent]
-		for i := range n.Edges {
-			if e := &n.Edges[i]; e.Declared != s {
-				outer := &parent.Edges[parent.find(e.Target)]
-				e.Guards = slices.Concat(e.Guards, outer.Guards)
-				e.Hooks = slices.Concat(e.Hooks, outer.Hooks)
+// Own returns the edges of a state that the table declares for it.
+func (g *Graph[H]) Own(s ID) []Edge[H] {
+	own := g.Nodes[s].Edges
+	for len(own) > 0 && own[len(own)-1].Declared != s {
+		own = own[:len(own)-1]
+	}
+	return own
+}
+
+// Edges yields all edges of a state: its own in the order of the table, then those of the
+// states around it, innermost first.
+func (g *Graph[H]) Edges(s ID) iter.Seq[*Edge[H]] {
+	return func(yield func(*Edge[H]) bool) {
+		for around := range g.Up(s, None) {
+			own := g.Own(around)
+			for i := range own {
+				e := &own[i]
+				if around != s {
+					if e = g.Edge(s, e.Target); e.Declared != around { // a duplicate
+						continue
+					}
+				}
+				if !yield(e) {
+					return
+				}
 			}
 		}
 	}
-	for i := range g.Nodes {
-		pass(ID(i))
+}
+
+// Code yields an edge, and those around it whose guards and hooks it has as well.
+func (e *Edge[H]) Code() iter.Seq[*Edge[H]] {
+	return func(yield func(*Edge[H]) bool) {
+		for each := e; each != nil && each.Declared == e.Declared && yield(each); each = each.outer {
+		}
+	}
+}
+
+// Seal prepares what guards are asked. All guards are there by then.
+func (g *Graph[H]) Seal() {
+	if len(g.Remembered) > 0 {
+		g.guarded = make([]ID, len(g.Nodes)+1)
+	}
+	for i, s := range g.Order {
+		n := &g.Nodes[s]
+		has := len(n.Guards) > 0
+		switch {
+		case has:
+			n.guarded = s
+		case n.Parent != None:
+			n.guarded = g.Nodes[n.Parent].guarded
+		}
+		if g.guarded != nil {
+			g.guarded[i+1] = g.guarded[i]
+			if has {
+				g.guarded[i+1]++
+			}
+		}
 	}
 }
 
 // Within reports whether s is a state or lies in it.
 func (g *Graph[H]) Within(s, around ID) bool {
-	for s != around && s != None {
-		s = g.Nodes[s].Parent
+	if s == None || around == None {
+		return false
 	}
-	return s == around && s != None
+	place, outer := g.Nodes[s].First, &g.Nodes[around]
+	return outer.First <= place && place < outer.Last
 }
 
 // IsComposite reports whether other states lie within s.
@@ -187,11 +301,16 @@ func (g *Graph[H]) IsHistory(s ID) bool { return g.Nodes[s].History.Of != None }
 func (g *Graph[H]) IsLeaf(s ID) bool { return !g.IsComposite(s) && !g.IsHistory(s) }
 
 // InitialLeaf is the leaf that is entered together with s.
-func (g *Graph[H]) InitialLeaf(s ID) ID {
-	for g.IsComposite(s) {
-		s = g.Nodes[s].Children[0]
+func (g *Graph[H]) InitialLeaf(s ID) ID { return g.Nodes[s].leaf }
+
+// child is the child of a composite state in which s lies, or which s is.
+func (g *Graph[H]) child(of, s ID) ID {
+	children := g.Nodes[of].Children
+	i, found := slices.BinarySearchFunc(children, g.Nodes[s].First, func(c, place ID) int { return cmp.Compare(g.Nodes[c].First, place) })
+	if !found {
+		i--
 	}
-	return s
+	return children[i]
 }
 
 // CommonAncestor is the innermost state that holds both a and b and is neither,

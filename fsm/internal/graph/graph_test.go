@@ -40,6 +40,7 @@ func example() *tree {
 	g.Nest(live, active)
 	g.Remember(resumed, graph.History{Of: running})
 	g.Remember(again, graph.History{Of: running, Deep: true})
+	g.Arrange()
 	g.Connect(idle, running, graph.External)
 	g.Connect(idle, active, graph.External)
 	g.Connect(running, paused, graph.External)
@@ -50,20 +51,19 @@ func example() *tree {
 	g.Connect(active, running, graph.External)
 	g.Connect(paused, resumed, graph.External)
 	g.Connect(paused, again, graph.External)
-	g.Inherit()
+	g.Link()
+	g.Seal()
 	return g
 }
 
 // edge returns the edge between two states, which has to be there.
 func edge(t *testing.T, g *tree, from, to id) *graph.Edge[string] {
 	t.Helper()
-	for i := range g.Nodes[from].Edges {
-		if e := &g.Nodes[from].Edges[i]; e.Target == to {
-			return e
-		}
+	e := g.Edge(from, to)
+	if e == nil {
+		t.Fatalf("no edge %d -> %d", from, to)
 	}
-	t.Fatalf("no edge %d -> %d", from, to)
-	return nil
+	return e
 }
 
 func TestChildrenInheritEdgesAfterTheirOwn(t *testing.T) {
@@ -80,7 +80,7 @@ func TestChildrenInheritEdgesAfterTheirOwn(t *testing.T) {
 	got := make(map[id][]listed)
 	g := example()
 	for i := range g.Nodes {
-		for _, e := range g.Nodes[i].Edges {
+		for e := range g.Edges(id(i)) {
 			got[id(i)] = append(got[id(i)], listed{e.Target, e.Declared})
 		}
 	}
@@ -89,16 +89,19 @@ func TestChildrenInheritEdgesAfterTheirOwn(t *testing.T) {
 	}
 }
 
-func TestInheritReportsEdgesThatAChildDeclaresAgain(t *testing.T) {
+func TestLinkReportsEdgesThatAChildDeclaresAgain(t *testing.T) {
 	g := graph.New[string](3)
 	g.Nest(0, 1)
+	g.Arrange()
 	g.Connect(0, 2, graph.External)
 	g.Connect(1, 2, graph.External)
-	if diff := cmp.Diff([]graph.Duplicate{{State: 1, Outer: 0, Target: 2}}, g.Inherit()); diff != "" {
+	if diff := cmp.Diff([]graph.Duplicate{{State: 1, Outer: 0, Target: 2}}, g.Link()); diff != "" {
 		t.Errorf("duplicates (-want +got):\n%s", diff)
 	}
-	if n := len(g.Nodes[1].Edges); n != 1 {
-		t.Errorf("the child has %d edges, want its own", n)
+	for e := range g.Edges(1) {
+		if e.Declared != 1 {
+			t.Errorf("the child has the edge of %d, want its own", e.Declared)
+		}
 	}
 }
 
@@ -139,9 +142,10 @@ func TestHistoryOfTheStateThatIsLeft(t *testing.T) {
 	g.Nest(0, 1)
 	g.Nest(0, 2)
 	g.Remember(3, graph.History{Of: 0, Deep: true})
+	g.Arrange()
 	g.Connect(0, 3, graph.External)
 	g.Connect(1, 3, graph.External)
-	g.Inherit()
+	g.Link()
 	memory := []id{1}
 	if got, want := g.Route(2, edge(t, g, 2, 3), memory), (graph.Route{Leaf: 2, Goal: 2, Domain: graph.None}); got != want {
 		t.Errorf("by the parent's edge: got %+v, want %+v", got, want)
@@ -198,6 +202,7 @@ func TestGuardsRunFromTheEdgeInwards(t *testing.T) {
 	guard := func(name string) []graph.Guard[string] { return []graph.Guard[string]{{Name: name}} }
 	g.Nodes[running].Guards, g.Nodes[live].Guards, g.Nodes[active].Guards = guard("running"), guard("live"), guard("active")
 	edge(t, g, idle, active).Guards = guard("edge")
+	g.Seal()
 	for name, test := range map[string]struct {
 		from, to id
 		want     []string
@@ -209,9 +214,16 @@ func TestGuardsRunFromTheEdgeInwards(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := edge(t, g, test.from, test.to)
+			goal, leaf := g.End(test.from, e)
 			var got []string
-			for guard := range g.Guards(e, g.Route(test.from, e, nil)) {
+			for guard := range g.Guards(e, goal, leaf) {
 				got = append(got, guard.Name)
+			}
+			if r := g.Route(test.from, e, nil); r.Goal != goal || r.Leaf != leaf {
+				t.Errorf("the edge ends in %d for %d, the route is %+v", leaf, goal, r)
+			}
+			if got := g.MayRefuse(test.from, e); got != (len(test.want) > 0) {
+				t.Errorf("may refuse: %v, but the guards are %v", got, test.want)
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("guards (-want +got):\n%s", diff)
@@ -220,29 +232,59 @@ func TestGuardsRunFromTheEdgeInwards(t *testing.T) {
 	}
 }
 
-func TestPassDownAddsTheCodeOfOuterEdges(t *testing.T) {
+func TestInheritedEdgesHaveTheCodeOfOuterEdges(t *testing.T) {
 	g := example()
-	hook := func(from id, name string) {
-		e := edge(t, g, from, paused)
-		e.Hooks, e.Guards = append(e.Hooks, name), append(e.Guards, graph.Guard[string]{Name: name})
+	for _, s := range []id{active, live} {
+		g.Inherit(s, edge(t, g, s, paused))
 	}
-	hook(running, "running")
-	hook(live, "live")
-	hook(active, "active")
-	g.PassDown()
+	g.Link()
+	for s, name := range map[id]string{running: "running", live: "live", active: "active"} {
+		e := edge(t, g, s, paused)
+		e.Hooks = append(e.Hooks, name)
+	}
 	for from, want := range map[id][]string{
 		running: {"running"}, starting: {"running"}, live: {"live", "running"},
 		warming: {"live", "running"}, active: {"active", "live", "running"},
 	} {
-		e := edge(t, g, from, paused)
-		var guards []string
-		for _, guard := range e.Guards {
-			guards = append(guards, guard.Name)
+		var got []string
+		for each := range edge(t, g, from, paused).Code() {
+			got = append(got, each.Hooks...)
 		}
-		if diff := cmp.Diff(want, e.Hooks); diff != "" || !slices.Equal(want, guards) {
-			t.Errorf("of %d: guards %v, hooks (-want +got):\n%s", from, guards, diff)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("of %d: hooks (-want +got):\n%s", from, diff)
 		}
 	}
+	var targets []id // an inherited edge stays in its place
+	for e := range g.Edges(active) {
+		targets = append(targets, e.Target)
+	}
+	if diff := cmp.Diff([]id{running, live, paused, starting}, targets); diff != "" {
+		t.Errorf("targets of the edges (-want +got):\n%s", diff)
+	}
+}
+
+// A list that is searched from one end says what an index does.
+func TestIndexFindsTheNearestStateAround(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		g, parents := forest(rt)
+		has := rapid.SliceOfN(rapid.IntRange(0, 3), len(parents), len(parents)).Draw(rt, "keys") // bits
+		x := graph.NewIndex(g, 2, func(s id, add func(id, id)) {
+			for key := range 2 {
+				if has[s]>>key&1 == 1 {
+					add(id(key), s)
+				}
+			}
+		})
+		for s := range parents {
+			for key := range 2 {
+				up := lineage(parents, id(s))
+				i := slices.IndexFunc(up, func(s id) bool { return has[s]>>key&1 == 1 })
+				if got, found := x.Find(g.Nodes[s].First, id(key)); found != (i >= 0) || found && got != up[i] {
+					rt.Fatalf("from %d under %d: %d %v; lineage %v, keys %v", s, key, got, found, up, has)
+				}
+			}
+		}
+	})
 }
 
 func TestSearchFindsShortestPaths(t *testing.T) {
@@ -270,6 +312,7 @@ func forest(rt *rapid.T) (*tree, []id) {
 			g.Nest(parents[s], id(s))
 		}
 	}
+	g.Arrange()
 	return g, parents
 }
 
@@ -326,15 +369,15 @@ func TestSearchIsTheClosureOfRoutes(t *testing.T) {
 				g.Connect(from, to, graph.External)
 			}
 		}
-		g.Inherit()
+		g.Link()
 		start := g.InitialLeaf(0)
 		reached := map[id]bool{}
 		for changed := true; changed; {
 			changed = false
 			for s := range parents {
 				if s := id(s); g.IsLeaf(s) && (s == start || reached[s]) {
-					for i := range g.Nodes[s].Edges {
-						leaf := g.Route(s, &g.Nodes[s].Edges[i], nil).Leaf
+					for e := range g.Edges(s) {
+						leaf := g.Route(s, e, nil).Leaf
 						changed = changed || !reached[leaf]
 						reached[leaf] = true
 					}
@@ -359,6 +402,7 @@ func TestRememberedStatesHaveTheOrderOfTheHistoryStates(t *testing.T) {
 	g.Nest(1, 3)
 	g.Remember(5, graph.History{Of: 0})
 	g.Remember(4, graph.History{Of: 1})
+	g.Arrange()
 	if want := []id{1, 0}; !slices.Equal(g.Remembered, want) {
 		t.Errorf("remembered %v, want %v", g.Remembered, want)
 	}

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"iter"
 	"slices"
 )
@@ -32,6 +33,16 @@ func (g *Graph[H]) Route(from ID, e *Edge[H], memory []ID) Route {
 	return Route{Leaf: g.InitialLeaf(goal), Goal: goal, Domain: domain}
 }
 
+// End returns where the route along an edge ends, if history states remember nothing. It
+// takes the same time in hierarchies of any depth.
+func (g *Graph[H]) End(from ID, e *Edge[H]) (goal, leaf ID) {
+	if e.Kind == Self {
+		return e.Target, from
+	}
+	goal = g.resolve(from, e, nil)
+	return goal, g.InitialLeaf(goal)
+}
+
 // resolve returns the target of an edge, or for a history state the child or leaf
 // that it remembers.
 func (g *Graph[H]) resolve(from ID, e *Edge[H], memory []ID) ID {
@@ -45,7 +56,7 @@ func (g *Graph[H]) resolve(from ID, e *Edge[H], memory []ID) ID {
 	case g.Within(from, h.Of) && leaves:
 		last = g.InitialLeaf(from) // from itself, unless a drawing asks about a composite state
 	case memory != nil:
-		last = memory[slices.Index(g.Remembered, h.Of)]
+		last = memory[g.Nodes[h.Of].memory]
 	}
 	switch {
 	case last == None:
@@ -53,10 +64,7 @@ func (g *Graph[H]) resolve(from ID, e *Edge[H], memory []ID) ID {
 	case h.Deep:
 		return last
 	}
-	for g.Nodes[last].Parent != h.Of {
-		last = g.Nodes[last].Parent
-	}
-	return last
+	return g.child(h.Of, last)
 }
 
 // Leaves reports whether a transition from one state to a domain leaves s.
@@ -95,23 +103,67 @@ type hop struct{ from, target ID }
 // remember nothing.
 func (g *Graph[H]) Search(from ID) Search {
 	found := Search{via: make([]hop, len(g.Nodes)), Met: make([]bool, len(g.Nodes))}
-	for queue := []ID{from}; len(queue) > 0; queue = queue[1:] {
-		source := &g.Nodes[queue[0]]
-		for i := range source.Edges {
-			e := &source.Edges[i]
-			leaf := g.Route(queue[0], e, nil).Leaf
-			if !found.Met[leaf] {
-				found.via[leaf] = hop{queue[0], e.Target}
-				found.Leaves = append(found.Leaves, leaf)
-				queue = append(queue, leaf)
+	queue := []ID{from}
+	follow := func(source ID, e *Edge[H]) {
+		_, leaf := g.End(source, e)
+		if !found.Met[leaf] {
+			found.via[leaf] = hop{source, e.Target}
+			found.Leaves = append(found.Leaves, leaf)
+			queue = append(queue, leaf)
+		}
+		for s := leaf; s != None && !found.Met[s]; s = g.Nodes[s].Parent {
+			found.Met[s] = true
+		}
+		found.Met[e.Target] = true
+	}
+	followed := make([]bool, len(g.Nodes)) // states whose own edges have been followed, with those of the states around
+	for ; len(queue) > 0; queue = queue[1:] {
+		source, s := queue[0], queue[0]
+		var returns []*Edge[H]
+		for ; s != None && !followed[s]; s = g.Nodes[s].Parent {
+			own := g.Own(s)
+			for i := range own {
+				follow(source, &own[i])
 			}
-			found.Met[e.Target] = true
-			for s := range g.Up(leaf, None) {
-				found.Met[s] = true
+			followed[s] = true
+			returns = append(returns, g.returns(s)...)
+		}
+		if s == None {
+			continue
+		}
+		// An edge of s or of a state around it leads elsewhere from here than it did before,
+		// if its target is a shallow history state of a state that this leaf lies in.
+		returns = slices.DeleteFunc(append(returns, g.returns(s)...), func(e *Edge[H]) bool { return !g.Within(s, e.Declared) })
+		slices.SortStableFunc(returns, func(a, b *Edge[H]) int {
+			if a.Declared == b.Declared {
+				return cmp.Compare(g.place(a), g.place(b))
 			}
+			return cmp.Compare(g.Nodes[b.Declared].First, g.Nodes[a.Declared].First)
+		})
+		for _, e := range returns {
+			follow(source, e)
 		}
 	}
 	return found
+}
+
+// returns lists the edges by which a composite state is left for a shallow history state
+// of its own. A local edge of its own does not leave it.
+func (g *Graph[H]) returns(of ID) (edges []*Edge[H]) {
+	for _, h := range g.shallow[of] {
+		if e := g.Edge(of, h); e != nil && !e.staysIn(of) {
+			edges = append(edges, e)
+		}
+	}
+	return edges
+}
+
+// staysIn reports whether the edge is a local one of s.
+func (e *Edge[H]) staysIn(s ID) bool { return e.Kind == Local && e.Declared == s }
+
+// place is the place of an edge in the table.
+func (g *Graph[H]) place(e *Edge[H]) int {
+	return slices.IndexFunc(g.Nodes[e.Declared].Edges, func(o Edge[H]) bool { return o.Target == e.Target })
 }
 
 // Path returns the targets to ask for, one after the other, to get from the
@@ -127,21 +179,123 @@ func (s Search) Path(start, leaf ID) []ID {
 
 // Guards yields the guards of a transition: those of the edge, then those of the states
 // that it enters, outermost first. A [Self] edge asks those of its target.
-func (g *Graph[H]) Guards(e *Edge[H], r Route) iter.Seq[*Guard[H]] {
+func (g *Graph[H]) Guards(e *Edge[H], goal, leaf ID) iter.Seq[*Guard[H]] {
 	return func(yield func(*Guard[H]) bool) {
-		for i := range e.Guards {
-			if !yield(&e.Guards[i]) {
-				return
+		for each := range e.Code() {
+			for i := range each.Guards {
+				if !yield(&each.Guards[i]) {
+					return
+				}
 			}
 		}
-		domain, leaf := r.Domain, r.Leaf
 		if e.Kind == Self {
-			domain, leaf = g.Nodes[r.Goal].Parent, r.Goal
+			leaf = goal
 		}
-		for s := range g.Down(domain, leaf) {
-			for i := range g.Nodes[s].Guards {
-				if !yield(&g.Nodes[s].Guards[i]) {
-					return
+		g.guards(e, goal, g.Nodes[leaf].guarded, yield)
+	}
+}
+
+// guards yields the guards of a state and of those around it, as far as they are entered.
+func (g *Graph[H]) guards(e *Edge[H], goal, s ID, yield func(*Guard[H]) bool) bool {
+	if !g.enters(e, goal, s) {
+		return true
+	}
+	if n := g.Nodes[s].Parent; n != None && !g.guards(e, goal, g.Nodes[n].guarded, yield) {
+		return false
+	}
+	for i := range g.Nodes[s].Guards {
+		if !yield(&g.Nodes[s].Guards[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// enters reports whether a transition along an edge enters s, which is the leaf in which it
+// ends or a state around it: s does not hold both source and goal. A [Self] edge counts as if
+// it entered its target.
+func (g *Graph[H]) enters(e *Edge[H], goal, s ID) bool {
+	switch {
+	case s == None:
+		return false
+	case e.Kind == Self:
+		return s == goal
+	case e.Kind == Local && s == e.Declared:
+		return false
+	}
+	return s == e.Declared || s == goal || !g.Within(e.Declared, s) || !g.Within(goal, s)
+}
+
+// MayRefuse reports whether a guard could refuse a transition along an edge. For a history
+// state that is a guard of any state that it could stand for.
+func (g *Graph[H]) MayRefuse(from ID, e *Edge[H]) bool {
+	for each := range e.Code() {
+		if len(each.Guards) > 0 {
+			return true
+		}
+	}
+	if of := g.Nodes[e.Target].History.Of; of != None && g.guarded[g.Nodes[of].Last] > g.guarded[g.Nodes[of].First] {
+		return true
+	}
+	goal, leaf := g.End(from, e)
+	if e.Kind == Self {
+		leaf = goal
+	}
+	return g.enters(e, goal, g.Nodes[leaf].guarded)
+}
+
+// Steps is what single transitions lead to, if history states remember nothing. A leaf has
+// its own steps and those of the states around it.
+type Steps struct {
+	To    [][]ID // by ID: leaves
+	Stays []bool // by ID: a step from any leaf within leaves that leaf and leads back to it
+	Self  []bool // by ID: a step from any leaf within does not leave that leaf
+}
+
+// Steps follows all edges.
+func (g *Graph[H]) Steps() Steps {
+	steps := Steps{To: make([][]ID, len(g.Nodes)), Stays: make([]bool, len(g.Nodes)), Self: make([]bool, len(g.Nodes))}
+	add := func(s, leaf ID) { steps.To[s] = append(steps.To[s], leaf) }
+	for i, n := range g.Nodes {
+		switch s, of := ID(i), n.History.Of; {
+		case of == None:
+			g.ownSteps(s, add, steps.Self)
+		case g.Edge(of, s) == nil || g.Edge(of, s).staysIn(of):
+		case n.History.Deep:
+			steps.Stays[of] = true
+		default:
+			for _, child := range g.Nodes[of].Children {
+				add(child, g.InitialLeaf(child))
+			}
+		}
+	}
+	for _, s := range g.Order {
+		if parent := g.Nodes[s].Parent; parent != None {
+			steps.Stays[s] = steps.Stays[s] || steps.Stays[parent]
+			steps.Self[s] = steps.Self[s] || steps.Self[parent]
+		}
+	}
+	return steps
+}
+
+// ownSteps adds the steps by the edges of s. An edge to a history state of s or of a state
+// within has another effect inside that state: Steps adds it.
+func (g *Graph[H]) ownSteps(s ID, add func(s, leaf ID), self []bool) {
+	own := g.Own(s)
+	for i := range own {
+		of := g.Nodes[own[i].Target].History.Of
+		switch {
+		case own[i].Kind == Self:
+			self[s] = true
+		case of == None || !g.Within(of, s) || of == s && own[i].Kind == Local:
+			_, leaf := g.End(s, &own[i])
+			add(s, leaf)
+		default:
+			for around := of; around != s; around = g.Nodes[around].Parent {
+				for _, beside := range g.Nodes[g.Nodes[around].Parent].Children {
+					if beside != around {
+						add(beside, g.InitialLeaf(of))
+					}
 				}
 			}
 		}
