@@ -403,7 +403,7 @@ func (m *Machine[S]) runHooks(c *change[S]) (first Phase, err error) {
 				note(PhaseExit, run(c.code, c.t))
 			}
 		}
-		for each := range c.edge.Code() {
+		for each := c.edge; each != nil; each = each.Around() {
 			for _, run := range each.Hooks {
 				c.code.enter(PhaseEdge)
 				note(PhaseEdge, run(c.code, c.t))

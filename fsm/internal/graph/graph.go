@@ -251,12 +251,12 @@ func (g *Graph[H]) Edges(s ID) iter.Seq[*Edge[H]] {
 	}
 }
 
-// Code yields an edge, and those around it whose guards and hooks it has as well.
-func (e *Edge[H]) Code() iter.Seq[*Edge[H]] {
-	return func(yield func(*Edge[H]) bool) {
-		for each := e; each != nil && each.Declared == e.Declared && yield(each); each = each.outer {
-		}
+// Around returns the edge around e whose guards and hooks e has as well, or nil.
+func (e *Edge[H]) Around() *Edge[H] {
+	if e.outer == nil || e.outer.Declared != e.Declared {
+		return nil
 	}
+	return e.outer
 }
 
 // Seal prepares what guards are asked. All guards are there by then.

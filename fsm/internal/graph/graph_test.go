@@ -247,7 +247,7 @@ func TestInheritedEdgesHaveTheCodeOfOuterEdges(t *testing.T) {
 		warming: {"live", "running"}, active: {"active", "live", "running"},
 	} {
 		var got []string
-		for each := range edge(t, g, from, paused).Code() {
+		for each := edge(t, g, from, paused); each != nil; each = each.Around() {
 			got = append(got, each.Hooks...)
 		}
 		if diff := cmp.Diff(want, got); diff != "" {

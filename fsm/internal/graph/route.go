@@ -181,7 +181,7 @@ func (s Search) Path(start, leaf ID) []ID {
 // that it enters, outermost first. A [Self] edge asks those of its target.
 func (g *Graph[H]) Guards(e *Edge[H], goal, leaf ID) iter.Seq[*Guard[H]] {
 	return func(yield func(*Guard[H]) bool) {
-		for each := range e.Code() {
+		for each := e; each != nil; each = each.Around() {
 			for i := range each.Guards {
 				if !yield(&each.Guards[i]) {
 					return
@@ -229,7 +229,7 @@ func (g *Graph[H]) enters(e *Edge[H], goal, s ID) bool {
 // MayRefuse reports whether a guard could refuse a transition along an edge. For a history
 // state that is a guard of any state that it could stand for.
 func (g *Graph[H]) MayRefuse(from ID, e *Edge[H]) bool {
-	for each := range e.Code() {
+	for each := e; each != nil; each = each.Around() {
 		if len(each.Guards) > 0 {
 			return true
 		}
