@@ -72,7 +72,7 @@ func (m *Machine[S]) enlist(ctx context.Context, w *waiter[S]) (s S, done bool, 
 		return s, true, ctxerr.Of(ctx)
 	case m.closed:
 		return s, true, ErrClosed
-	case inside != nil && inside == m.turn.user:
+	case m.turn.runs(inside):
 		return s, true, ErrReentrant
 	}
 	m.watch(w)

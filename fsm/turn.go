@@ -46,7 +46,7 @@ func (t *turn) claim(ctx context.Context, limit time.Duration) error {
 	}
 	t.mu.Lock()
 	switch {
-	case inside != nil && inside == t.user:
+	case t.runs(inside):
 		return ErrReentrant
 	case !t.taken:
 		t.taken = true
@@ -146,8 +146,12 @@ func (t *turn) within(ctx context.Context) bool {
 	h := t.insider(ctx)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return h != nil && h == t.user
+	return t.runs(h)
 }
+
+// runs reports whether h is the context of the user code that the turn runs. The mutex is
+// locked.
+func (t *turn) runs(h *hookContext) bool { return h != nil && h == t.user }
 
 // userCode is what the contexts of a machine's user code have in common.
 type userCode struct {
