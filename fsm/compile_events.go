@@ -86,14 +86,19 @@ func (c *compiler[S]) handleNamed(number uint16, all []*eventRule[S]) (states []
 		}
 	}
 	for _, s := range states {
-		h := handler[S]{event: c.events[number-1], number: number, candidates: c.candidates(s, in[s], true)}
-		c.handlers[s] = append(c.handlers[s], h)
-		if h.candidates[0].kind != ignored {
-			c.handled[s] = append(c.handled[s], h.event.name)
-		}
+		c.addHandler(s, number, c.candidates(s, in[s], true))
 	}
 	slices.SortFunc(states, func(a, b graph.ID) int { return cmp.Compare(c.graph.Nodes[a].First, c.graph.Nodes[b].First) })
 	return states
+}
+
+// addHandler gives a state its candidates for an event.
+func (c *compiler[S]) addHandler(s graph.ID, number uint16, candidates []candidate[S]) {
+	e := c.events[number-1]
+	c.handlers[s] = append(c.handlers[s], handler[S]{event: e, number: number, candidates: candidates})
+	if candidates[0].kind != ignored {
+		c.handled[s] = append(c.handled[s], e.name)
+	}
 }
 
 // inheritHandlers makes handlers known to the states within.
@@ -166,14 +171,8 @@ func (c *compiler[S]) handleOffered(number uint16, all []*eventRule[S]) {
 	used, offering := make(map[*eventRule[S]]bool), make(map[graph.ID]bool)
 	for i := range c.states {
 		s := graph.ID(i)
-		in, own := c.rulesWithOffers(s, rules, offers, used, offering)
-		if len(in) == 0 {
-			continue
-		}
-		h := handler[S]{event: c.events[number-1], number: number, candidates: c.candidates(s, in, own)}
-		c.handlers[s] = append(c.handlers[s], h)
-		if h.candidates[0].kind != ignored {
-			c.handled[s] = append(c.handled[s], h.event.name)
+		if in, own := c.rulesWithOffers(s, rules, offers, used, offering); len(in) > 0 {
+			c.addHandler(s, number, c.candidates(s, in, own))
 		}
 	}
 	for _, r := range rules {
