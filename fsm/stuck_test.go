@@ -141,3 +141,21 @@ func TestInProgressNamesTheChangeAndItsPhase(t *testing.T) {
 			"stopping -> stopped, timeout after 1m in stopping (after)", "stopping -> stopped, timeout after 1m in stopping (finally)")
 	})
 }
+
+// The phase of an earlier change is not that of the code which runs now.
+func TestInProgressNamesNoPhaseOfAnEarlierChange(t *testing.T) {
+	var m *fsm.Machine[state]
+	var seen string
+	m = fsm.New(with(t, fsm.On(stop, fsm.From(active), stopping), fsm.After(failsWith(nil)),
+		fsm.OnUnhandled(func(context.Context, *fsm.EventError[state]) error {
+			seen, _ = m.InProgress()
+			return nil
+		})))
+	walk(t, m, starting)
+	if err := m.Fire(t.Context(), stop); err != nil {
+		t.Fatal(err)
+	}
+	if want := `event "stop" in starting`; seen != want {
+		t.Errorf("got %q, want %q", seen, want)
+	}
+}
