@@ -163,7 +163,7 @@ func (m *Machine[S]) PermittedEvents(ctx context.Context) (names []string, err e
 		return nil
 	}
 	if m.turn.within(ctx) {
-		err = ask(&hookContext{ctx, &userCode{data: m.extras.code.data}}) // within the context of the hook
+		err = ask(&hookContext{Context: ctx, code: &userCode{data: m.extras.code.data}}) // within the context of the hook
 	} else {
 		err = m.inTurn(ctx, func() error { return m.question(ctx, ask) })
 	}
@@ -300,7 +300,7 @@ func (m *Machine[S]) InProgress() (change string, since time.Time) {
 	default:
 		change = fmt.Sprintf("a question in %v", m.def.states[r.from])
 	}
-	if p := Phase(h.code.phase.Load()); p > 0 {
+	if p := Phase(h.phase.Load()); p > 0 {
 		change = fmt.Sprintf("%s (%s)", change, phases[p])
 	}
 	return change, moment(h.code.began)

@@ -203,8 +203,7 @@ func (m *Machine[S]) newExtras() *extras[S] { return &extras[S]{code: userCode{t
 // until the turn is shut again.
 func (m *Machine[S]) open(c *change[S]) {
 	if c.code == nil {
-		c.code = &hookContext{c.ctx, &m.extras.code}
-		c.code.enter(0) // the phase of an earlier change is over
+		c.code = &hookContext{Context: c.ctx, code: &m.extras.code}
 	}
 	m.extras.code.began = c.at
 	m.extras.request = request[S]{kind: c.kind, from: c.from, to: c.to, event: c.event, timeout: c.timeout}

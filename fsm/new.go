@@ -29,7 +29,7 @@ func New[S comparable](def *Definition[S], opts ...Option) *Machine[S] {
 	}
 	if def.stateful {
 		// The timeouts of the initial state start as if it had been entered.
-		first := change[S]{entry: entry{at: m.since, from: def.start}, code: &hookContext{context.Background(), &m.extras.code}}
+		first := change[S]{entry: entry{at: m.since, from: def.start}, code: &hookContext{Context: context.Background(), code: &m.extras.code}}
 		m.leadAlong(&first, nil, graph.Route{Leaf: def.start, Goal: def.start, Domain: graph.None}, 0)
 		m.startTimeouts(&first)
 		m.extras.memory, m.extras.timers.pending = def.graph.Forget(), first.pending

@@ -155,11 +155,9 @@ func (t *turn) runs(h *hookContext) bool { return h != nil && h == t.user }
 
 // userCode is what the contexts of a machine's user code have in common.
 type userCode struct {
-	turn *turn
-	data *dataset
-	// Of the change whose code runs, or ran last:
-	began int64         // when it got its turn; nanoseconds since 1970
-	phase atomic.Uint32 // the Phase whose code runs
+	turn  *turn
+	data  *dataset
+	began int64 // when the change got its turn whose code runs, or ran last; nanoseconds since 1970
 }
 
 // hookContext is the context of guards, hooks and writes during one turn. Calls from inside
@@ -167,13 +165,14 @@ type userCode struct {
 // the machine. A transition with a hook allocates this and no more.
 type hookContext struct {
 	context.Context
-	code *userCode
+	code  *userCode
+	phase atomic.Uint32 // the Phase whose code runs
 }
 
 // enter notes that the code of a phase runs.
 func (h *hookContext) enter(p Phase) {
-	if h.code.phase.Load() != uint32(p) {
-		h.code.phase.Store(uint32(p))
+	if h.phase.Load() != uint32(p) {
+		h.phase.Store(uint32(p))
 	}
 }
 
