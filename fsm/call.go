@@ -444,10 +444,13 @@ func (m *Machine[S]) expireOne(now time.Time) bool {
 	t := &m.def.timeouts[i]
 	c := change[S]{kind: byTimeout, to: t.to, cause: t.cause(), timeout: i}
 	err := m.perform(ctx, &c)
-	if failed, ok := err.(*TransitionError[S]); ok && len(m.def.onTimeoutError) > 0 {
+	if failed, ok := err.(*TransitionError[S]); ok {
 		m.runCode(&c, func() {
 			for _, run := range m.def.onTimeoutError {
 				run(c.code, failed)
+			}
+			if w, ok := m.extras.writer.(TimeoutErrorHandler); ok {
+				w.HandleTimeoutError(c.code, failed)
 			}
 		})
 	}

@@ -52,8 +52,11 @@ func (e *endings) hook(place string) hook {
 // endingPlaces are the places of user code, in the order of a change.
 var endingPlaces = []string{
 	"err", "unhandled", "if", "choose", "edge guard", "guard", "before", "timeout func", "write", "encode", "committed",
-	"exit", "edge", "do", "enter", "after", "finally", "timeout error", "failed",
+	"exit", "edge", "do", "enter", "after", "finally", "timeout error", "writer told", "failed",
 }
+
+// timeoutPlaces are those that only a refused timeout reaches.
+var timeoutPlaces = []string{"timeout error", "writer told"}
 
 func newEndings(t *testing.T, place string, end func()) *endings {
 	e := &endings{place: place, end: end}
@@ -79,7 +82,7 @@ func newEndings(t *testing.T, place string, end func()) *endings {
 			if e.armed.Load() && e.place == "failed" {
 				_, _ = e.m.Transition(ctx, stopped), e.m.Transition(ctx, stopped) // both are refused
 			}
-			if e.armed.Load() && e.place == "timeout error" {
+			if e.armed.Load() && slices.Contains(timeoutPlaces, e.place) {
 				return errBoom
 			}
 			return e.at("enter")
@@ -98,6 +101,8 @@ func newEndings(t *testing.T, place string, end func()) *endings {
 
 // endingWriter stores one value.
 type endingWriter struct{ e *endings }
+
+func (w endingWriter) HandleTimeoutError(context.Context, error) { _ = w.e.at("writer told") }
 
 func (w endingWriter) Err() error { return w.e.at("err") }
 
@@ -150,7 +155,7 @@ func TestUserCodeThatDoesNotReturnLeavesTheMachineUsable(t *testing.T) {
 	}
 	events := []string{"unhandled", "if", "choose", "do"} // a timeout is no event
 	for _, place := range endingPlaces {
-		own, timeout := place != "timeout error", !slices.Contains(events, place)
+		own, timeout := !slices.Contains(timeoutPlaces, place), !slices.Contains(events, place)
 		if reached[place+"own"] != own || timeout && !(reached[place+"overdue"] && reached[place+"timer"]) {
 			t.Errorf("%s was reached: %v", place, slices.Sorted(maps.Keys(reached)))
 		}

@@ -13,7 +13,7 @@ import (
 // and the reason once it may not, for good: the writer has ended. The machine calls it at the
 // beginning of every change. A lease returns why it was lost or that it was released.
 //
-// A Writer may also be a [SnapshotEncoder].
+// A Writer may also be a [SnapshotEncoder] or a [TimeoutErrorHandler].
 type Writer interface {
 	// Write stores the value from encode. It calls encode once, or not at all if it fails
 	// before, and commit once after the value has been stored and before it returns nil. It
@@ -30,6 +30,14 @@ type Writer interface {
 type SnapshotEncoder[S comparable] interface {
 	// EncodeSnapshot returns the value for the machine as it will be.
 	EncodeSnapshot(context.Context, Snapshot[S]) ([]byte, error)
+}
+
+// TimeoutErrorHandler is an optional interface of a [Writer] that is told of refused timeouts,
+// which no caller hears of.
+type TimeoutErrorHandler interface {
+	// HandleTimeoutError is called after the [OnTimeoutError] hooks, and runs like one. err is
+	// the *[TransitionError] that they get.
+	HandleTimeoutError(ctx context.Context, err error)
 }
 
 // Option sets up a machine; see [New].

@@ -32,6 +32,14 @@ type Instance[S comparable, P any] struct {
 	// staged is the contents of the value that is being written. The lease serialises its
 	// writes from encode to commit, and so all access to staged.
 	staged contents[S, P]
+	// refused is the error of a timeout that no value has published yet, under mu.
+	refused lastError
+}
+
+// lastError is what [Status.LastError] and [Status.LastErrorAt] publish.
+type lastError struct {
+	text string
+	at   time.Time
 }
 
 // contents is the decoded value of an instance's record.
@@ -39,6 +47,7 @@ type contents[S comparable, P any] struct {
 	status  Status[S]
 	payload P         // before Fill
 	stuck   time.Time // when the change began that is the last error because it is stuck
+	refused lastError // of the instance when the value was made
 }
 
 // Machine returns the instance's machine.
@@ -105,6 +114,10 @@ func (i *Instance[S, P]) stage(change func(*contents[S, P])) ([]byte, error) {
 	i.mu.Lock()
 	i.staged = i.confirmed
 	i.staged.status.Token, i.staged.status.IP = i.token, i.ip
+	if i.refused.text != "" {
+		i.staged.status.LastError, i.staged.status.LastErrorAt = i.refused.text, i.refused.at
+	}
+	i.staged.refused = i.refused
 	i.mu.Unlock()
 	change(&i.staged)
 	return i.encode(i.staged)
@@ -115,6 +128,9 @@ func (i *Instance[S, P]) commit() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.confirmed = i.staged
+	if i.refused == i.staged.refused {
+		i.refused = lastError{}
+	}
 }
 
 // stuckAfter is how long a change of the machine may take before it becomes the last error.
@@ -142,7 +158,7 @@ func (i *Instance[S, P]) connected(state S) bool {
 	return slices.ContainsFunc(i.cfg.Connected, func(s S) bool { return i.def.In(state, s) })
 }
 
-// writer implements [fsm.Writer] and [fsm.SnapshotEncoder] for the machine of an instance. The
+// writer implements [fsm.Writer], [fsm.SnapshotEncoder] and [fsm.TimeoutErrorHandler] for the machine of an instance. The
 // value is the record of the instance, and machine and status are committed together.
 type writer[S comparable, P any] struct{ i *Instance[S, P] }
 
@@ -154,6 +170,13 @@ func (w writer[S, P]) Write(ctx context.Context, encode func() ([]byte, error), 
 }
 
 func (w writer[S, P]) Err() error { return w.i.lease.Err() }
+
+// HandleTimeoutError has the next value publish that a timeout was refused.
+func (w writer[S, P]) HandleTimeoutError(_ context.Context, err error) {
+	w.i.mu.Lock()
+	defer w.i.mu.Unlock()
+	w.i.refused = lastError{err.Error(), time.Now().UTC()}
+}
 
 func (w writer[S, P]) EncodeSnapshot(_ context.Context, m fsm.Snapshot[S]) ([]byte, error) {
 	return w.i.stage(func(c *contents[S, P]) { c.status.apply(m, w.i.connected) })

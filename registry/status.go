@@ -31,7 +31,7 @@ type Status[S comparable] struct {
 	Changed     time.Time // of the last change of State
 	Connected   time.Time // of the last entry into Config.Connected from outside
 	Heartbeat   time.Time // of the last published heartbeat, or else the registration
-	LastError   string    // of RecordError, or a guard or hook that has not returned for a minute
+	LastError   string    // of RecordError, of a timeout that was refused, or a guard or hook that has not returned for a minute
 	LastErrorAt time.Time
 	History     []fsm.Transition[S] // at most 10, oldest first
 }

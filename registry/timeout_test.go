@@ -2,6 +2,8 @@ package registry_test
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -92,6 +94,34 @@ func TestConnectedIncludesSubstates(t *testing.T) {
 		move(t, inst, Starting)
 		if s := inst.Status(); s.State != Starting || !s.Connected.Equal(entered) {
 			t.Errorf("in %s, connected at %v, want %v", s.State, s.Connected, entered)
+		}
+		wantAgreement(t, st, inst)
+	})
+}
+
+func TestRefusedTimeoutIsTheLastErrorOfTheNextValue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := teststore.New()
+		def := withTimeout(t, fsm.GuardEdge(Warming, Idle, "cold", func(context.Context, fsm.Transition[State]) error { return errors.New("still hot") }))
+		inst, err := registry.Register(t.Context(), newKeeper(t, st), def, configure())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer inst.Deregister(context.Background())
+		move(t, inst, Starting, Warming)
+		time.Sleep(30 * time.Second)
+		refused := time.Now().UTC()
+		time.Sleep(time.Minute) // heartbeats
+		s := inst.Status()
+		if !strings.Contains(s.LastError, "still hot") || !s.LastErrorAt.Equal(refused) || s.State != Warming {
+			t.Errorf("in %s, last error %q at %v, want that of %v", s.State, s.LastError, s.LastErrorAt, refused)
+		}
+		if err := inst.RecordError(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if s := inst.Status(); s.LastError != "" {
+			t.Errorf("the error came back: %q", s.LastError)
 		}
 		wantAgreement(t, st, inst)
 	})
