@@ -26,6 +26,10 @@ var (
 	ErrEnded = errors.New("lease of this create has ended")
 	// ErrStale: a newer write of the same lease has already arrived.
 	ErrStale = errors.New("a newer write of the lease has already arrived")
+	// ErrFull: as many requests wait for the key as may.
+	ErrFull = errors.New("too many requests are waiting")
+	// ErrExpired: the deadline of the request has passed without an answer.
+	ErrExpired = errors.New("the request has expired")
 	// ErrClosed: the store was closed; nothing happened.
 	ErrClosed = errors.New("store closed")
 	// ErrInvalid: an argument breaks a rule; see [InvalidError].
