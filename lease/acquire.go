@@ -31,6 +31,9 @@ func (k *Keeper) Acquire(ctx context.Context, key string, value []byte, opts ...
 		}
 		o = *given
 	}
+	if err := k.checkLog(key, o.log); err != nil {
+		return nil, err
+	}
 	if !k.enter() {
 		return nil, ErrClosed
 	}
@@ -126,7 +129,7 @@ func (k *Keeper) createOnce(ctx context.Context, claim store.Claim) (store.Grant
 
 // begin starts a lease, unless its window has already ended: the grant is then given back.
 func (k *Keeper) begin(claim store.Claim, grant store.Grant, repeated bool, o options) (*lease, error) {
-	l := newLease(k, claim, grant, o.heartbeat)
+	l := newLease(k, claim, grant, o)
 	if repeated {
 		l.nonce = claim.Nonce
 	}

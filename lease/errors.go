@@ -41,6 +41,7 @@ func sound(op, key string, err error) error {
 var conditions = []error{
 	store.ErrHeld, store.ErrLost, store.ErrForeign, store.ErrUnavailable, store.ErrInDoubt, store.ErrNotFound,
 	store.ErrEnded, store.ErrStale, store.ErrClosed, store.ErrInvalid,
+	store.ErrExpired, store.ErrFull,
 }
 
 // LostError is the reason for the end of a lease that was lost. It unwraps to [store.ErrLost]

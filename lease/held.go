@@ -22,6 +22,7 @@ type lease struct {
 	heartbeat *heartbeatValue // nil without [WithHeartbeatValue]
 	turn      writeTurn
 	schedule  scheduled
+	log       *activityLog // nil without [WithLog]
 
 	mu       sync.Mutex // never held while the keeper's schedule is being locked
 	window   trust
@@ -42,11 +43,14 @@ type derived struct {
 // closed is the channel of every lease that ended before Done was first called.
 var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
-func newLease(k *Keeper, claim store.Claim, grant store.Grant, heartbeat heartbeatValue) *lease {
+func newLease(k *Keeper, claim store.Claim, grant store.Grant, o options) *lease {
 	l := &lease{keeper: k, key: claim.Key, token: grant.Token, window: trustFor(grant.Until, claim.TTL)}
 	l.turn.confirmed = claim.Value
-	if heartbeat.encode != nil {
-		l.heartbeat = &heartbeatValue{heartbeat.encode, heartbeat.commit}
+	if o.heartbeat.encode != nil {
+		l.heartbeat = &heartbeatValue{o.heartbeat.encode, o.heartbeat.commit}
+	}
+	if o.log != nil {
+		l.log = &activityLog{lease: l, limits: o.log.limits, dropped: o.log.dropped, next: 1}
 	}
 	l.schedule.slot = unscheduled
 	return l

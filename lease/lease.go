@@ -2,9 +2,17 @@ package lease
 
 import (
 	"context"
+	"iter"
 
 	"github.com/leasehold-go/leasehold/store"
 )
+
+// Content is what [Lease.WriteContent] stores.
+type Content struct {
+	Value  []byte        // of the record; see [store.CheckValue]
+	Log    [][]byte      // entries of the activity log; dropped if the lease has none
+	Answer *store.Answer // nil for none; the store must be a [store.Requester]
+}
 
 // Lease is one uninterrupted holding of a key. Its methods may be
 // called from any number of goroutines.
@@ -40,6 +48,31 @@ type Lease interface {
 	// the last confirmed value again, before encode of the next write is called;
 	// while that cannot be done, Write fails with [store.ErrUnavailable].
 	Write(ctx context.Context, encode func() ([]byte, error), commit func()) error
+
+	// WriteContent is Write for a value with more that is stored in the same request, or not at
+	// all: entries of the activity log, and the answer to a request. It also fails with
+	// [store.ErrExpired], and writes nothing, if the deadline of that request has passed.
+	//
+	// An entry or an answer of a write in doubt may have been stored, and stays when the value is
+	// settled: correct it with a later entry, and with a final answer.
+	WriteContent(ctx context.Context, encode func() (Content, error), commit func()) error
+
+	// AppendLog queues entries for the activity log ([WithLog]) and does not wait. They are
+	// stored in the order of the calls and the writes. Those that cannot be stored are dropped
+	// and reported: see WithLog. It fails with *[store.InvalidError] for entries that break a
+	// rule or a lease without a log, and like Write once the lease has ended.
+	AppendLog(values ...[]byte) error
+	// FlushLog waits until nothing is queued for the log. It returns the error of ctx if that
+	// ends first.
+	FlushLog(ctx context.Context) error
+
+	// Requests yields the requests for the holder, as [store.Requester.Requests] does. A loss
+	// that it finds ends the lease. It fails with *[store.InvalidError] if the store is no
+	// [store.Requester].
+	Requests(ctx context.Context) iter.Seq2[store.Request, error]
+	// Answer answers a request, in turn with the writes: one in doubt is settled first. It fails
+	// like Write, and with [store.ErrExpired].
+	Answer(ctx context.Context, answer store.Answer) error
 
 	// Release ends the lease and deletes its record. It works after ctx has been cancelled,
 	// for five seconds at most, and may be called again. An error means that the record is

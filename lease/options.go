@@ -14,6 +14,7 @@ type options struct {
 	reclaim   func(store.Record) bool // nil for never
 	value     func() ([]byte, error)
 	heartbeat heartbeatValue
+	log       *activityLog // nil for none
 }
 
 // heartbeatValue holds the arguments of [WithHeartbeatValue]. Without that option
@@ -69,4 +70,15 @@ func WithValueFunc(encode func() ([]byte, error)) Option {
 // heartbeats go on without values.
 func WithHeartbeatValue(encode func(at time.Time) ([]byte, error), commit func()) Option {
 	return func(o *options) { o.heartbeat = heartbeatValue{encode, commit} }
+}
+
+// WithLog gives the lease an activity log with limits, beside the record in the store. dropped,
+// if not nil, is called with the number of entries that could not be stored, and the reason; it
+// must return soon. An entry is dropped if the store refuses it, if it stays unavailable for
+// several tries, or if 1,024 wait already. Nothing else suffers from that.
+//
+// Acquire fails with *[store.InvalidError] if the limits break a rule or the store is no
+// [store.Logger].
+func WithLog(limits store.LogLimits, dropped func(entries int, err error)) Option {
+	return func(o *options) { o.log = &activityLog{limits: limits, dropped: dropped} }
 }

@@ -107,7 +107,7 @@ func TestConfirmedRenewNeverShortensTheWindow(t *testing.T) {
 			const ttl = 10 * time.Second
 			k := &Keeper{cfg: Config{TTL: ttl, Heartbeat: ttl / 3}}
 			k.schedule = newSchedule(k)
-			held := newLease(k, store.Claim{Key: "k", TTL: ttl}, store.Grant{Token: 1, Until: time.Now().Add(ttl)}, heartbeatValue{})
+			held := newLease(k, store.Claim{Key: "k", TTL: ttl}, store.Grant{Token: 1, Until: time.Now().Add(ttl)}, options{})
 			for range rapid.IntRange(1, 20).Draw(t, "renewals") {
 				time.Sleep(time.Duration(rapid.Int64Range(0, int64(ttl/4)).Draw(t, "pause")))
 				before := held.window.left(time.Now())
@@ -125,7 +125,7 @@ func TestConfirmationAfterTheEndDoesNotRevive(t *testing.T) {
 		const ttl = 10 * time.Second
 		k := &Keeper{cfg: Config{TTL: ttl, Heartbeat: ttl / 3}}
 		k.schedule = newSchedule(k)
-		held := newLease(k, store.Claim{Key: "k", TTL: ttl}, store.Grant{Token: 1, Until: time.Now().Add(ttl)}, heartbeatValue{})
+		held := newLease(k, store.Claim{Key: "k", TTL: ttl}, store.Grant{Token: 1, Until: time.Now().Add(ttl)}, options{})
 		time.Sleep(ttl - margin(ttl)) // and nobody looks
 		held.extend(time.Now().Add(ttl), time.Now())
 		if held.Valid() || held.Err() == nil {
@@ -139,7 +139,7 @@ func TestErrEndsTheLeaseWithoutAKeeper(t *testing.T) {
 		const ttl = 10 * time.Second
 		k := &Keeper{cfg: Config{TTL: ttl, Heartbeat: ttl / 3}, store: memstore.New()}
 		k.schedule = newSchedule(k) // with no goroutine that looks after it
-		held := newLease(k, store.Claim{Key: "k", TTL: ttl}, store.Grant{Token: 1, Until: time.Now().Add(ttl)}, heartbeatValue{})
+		held := newLease(k, store.Claim{Key: "k", TTL: ttl}, store.Grant{Token: 1, Until: time.Now().Add(ttl)}, options{})
 		ctx, cancel := held.Context(t.Context())
 		defer cancel()
 		time.Sleep(ttl - margin(ttl) - 1)

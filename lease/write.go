@@ -16,8 +16,40 @@ func (l *lease) Update(ctx context.Context, value []byte) error {
 
 func (l *lease) Write(ctx context.Context, encode func() ([]byte, error), commit func()) error {
 	if encode == nil {
-		return &store.InvalidError{Key: l.key, What: "encode function", Rule: "must not be nil"}
+		return l.noEncode()
 	}
+	return l.WriteContent(ctx, func() (Content, error) {
+		value, err := encode()
+		return Content{Value: value}, err
+	}, commit)
+}
+
+func (l *lease) WriteContent(ctx context.Context, encode func() (Content, error), commit func()) error {
+	if encode == nil {
+		return l.noEncode()
+	}
+	return l.inTurn(ctx, func(ctx context.Context) error {
+		content, err := encode()
+		if err != nil {
+			return err
+		}
+		if err := l.put(ctx, content); err != nil {
+			return err
+		}
+		if commit != nil {
+			commit()
+		}
+		return nil
+	})
+}
+
+func (l *lease) noEncode() error {
+	return &store.InvalidError{Key: l.key, What: "encode function", Rule: "must not be nil"}
+}
+
+// inTurn calls write when it is its turn, with a context that ends with the lease. A write in
+// doubt is settled before.
+func (l *lease) inTurn(ctx context.Context, write func(context.Context) error) error {
 	ctx, cancel := l.Context(ctx)
 	defer cancel()
 	if !l.turn.take(ctx) {
@@ -29,7 +61,7 @@ func (l *lease) Write(ctx context.Context, encode func() ([]byte, error), commit
 	}
 	// A write in doubt is settled by writing the last confirmed value again.
 	if l.turn.inDoubt {
-		if err := l.put(ctx, l.turn.confirmed); err != nil {
+		if err := l.put(ctx, Content{Value: l.turn.confirmed}); err != nil {
 			if ended := l.Err(); ended != nil {
 				return ended
 			}
@@ -39,17 +71,7 @@ func (l *lease) Write(ctx context.Context, encode func() ([]byte, error), commit
 			}
 		}
 	}
-	value, err := encode()
-	if err != nil {
-		return err
-	}
-	if err := l.put(ctx, value); err != nil {
-		return err
-	}
-	if commit != nil {
-		commit()
-	}
-	return nil
+	return write(ctx)
 }
 
 // withoutTurn is the error of a write that was not prepared.
@@ -62,15 +84,15 @@ func (l *lease) withoutTurn(ctx context.Context) error {
 
 // put sends a value, unless the lease ended while the value was made. The turn is the
 // caller's.
-func (l *lease) put(ctx context.Context, value []byte) error {
+func (l *lease) put(ctx context.Context, c Content) error {
 	if err := l.Err(); err != nil {
 		return err
 	}
-	update := store.Update{Key: l.key, Token: l.token, Seq: l.turn.number(), Value: value}
-	err := sound("update", l.key, l.keeper.store.Update(ctx, update))
+	update := store.Update{Key: l.key, Token: l.token, Seq: l.turn.number(), Value: c.Value}
+	err := sound("update", l.key, l.send(ctx, update, c))
 	switch {
 	case err == nil:
-		l.turn.confirm(value)
+		l.turn.confirm(c.Value)
 	case notOurs(err):
 		l.lose(err)
 		return l.Err()
