@@ -49,6 +49,13 @@ type Config[S comparable, P any] struct {
 	// While Register waits, it decides again each time a record outlives its time left.
 	Reclaim Reclaim
 
+	// Log, if not nil, has the store keep an activity log under the key: registrations,
+	// transitions, requests with their outcome, errors and leaves. An entry of a transition is
+	// stored with it. A log that cannot be written neither fails nor delays anything.
+	Log *Log
+	// Requests, if not nil, has the instance carry out requests; see [Request].
+	Requests *Requests[S]
+
 	// MachineOptions are options of the machine: [fsm.WithQueue], [fsm.WithHistory],
 	// [fsm.WithData], [fsm.WithManualStart]. [fsm.WithWriter] is refused, because the registry is the machine's writer.
 	MachineOptions []fsm.Option
@@ -69,6 +76,9 @@ func (c Config[S, P]) complete(def *fsm.Definition[S]) (Config[S, P], error) {
 	}
 	if c.Reclaim > ReclaimName {
 		return c, &store.InvalidError{What: "reclaim policy", Got: fmt.Sprint(uint8(c.Reclaim)), Rule: "must be ReclaimNever, ReclaimDead or ReclaimName"}
+	}
+	if err := c.Requests.check(def); err != nil {
+		return c, err
 	}
 	if c.LeaveTimeout < 0 {
 		return c, &store.InvalidError{What: "leave timeout", Got: c.LeaveTimeout.String(), Rule: "must not be negative"}

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/leasehold-go/leasehold/fsm"
@@ -22,8 +23,10 @@ type Instance[S comparable, P any] struct {
 	machine *fsm.Machine[S] // set under mu, because heartbeats read it during Register
 	lease   lease.Lease
 
-	stopSearch context.CancelFunc // ends the context of locate
+	stop       context.CancelFunc // ends the contexts of locate and serveRequests
 	searched   chan struct{}      // closed when the goroutine of locate has ended
+	served     chan struct{}      // closed when that of serveRequests has ended
+	logDropped atomic.Int64
 
 	mu        sync.Mutex
 	ip        netip.Addr     // zero until locate finds it
@@ -48,6 +51,8 @@ type contents[S comparable, P any] struct {
 	payload P         // before Fill
 	stuck   time.Time // when the change began that is the last error because it is stuck
 	refused lastError // of the instance when the value was made
+	moved   *LogEntry // of the transition that made the value, if one did
+	number  uint64    // of the last transition
 }
 
 // Machine returns the instance's machine.
@@ -96,12 +101,15 @@ func (i *Instance[S, P]) Update(ctx context.Context, change func(*P)) error {
 // RecordError publishes the text of err as the last error, with the time. A nil err removes
 // the last error.
 func (i *Instance[S, P]) RecordError(ctx context.Context, err error) error {
-	return i.write(ctx, func(c *contents[S, P]) {
-		c.status.LastError, c.status.LastErrorAt = "", time.Time{}
-		if err != nil {
-			c.status.LastError, c.status.LastErrorAt = err.Error(), time.Now().UTC()
-		}
-	})
+	var now lastError
+	if err != nil {
+		now = lastError{err.Error(), time.Now().UTC()}
+	}
+	failed := i.write(ctx, func(c *contents[S, P]) { c.status.LastError, c.status.LastErrorAt = now.text, now.at })
+	if failed == nil && err != nil {
+		i.log(LogEntry{At: now.at, Kind: LogError, Text: now.text})
+	}
+	return failed
 }
 
 // write publishes the confirmed contents after change.
@@ -117,7 +125,7 @@ func (i *Instance[S, P]) stage(change func(*contents[S, P])) ([]byte, error) {
 	if i.refused.text != "" {
 		i.staged.status.LastError, i.staged.status.LastErrorAt = i.refused.text, i.refused.at
 	}
-	i.staged.refused = i.refused
+	i.staged.refused, i.staged.moved = i.refused, nil
 	i.mu.Unlock()
 	change(&i.staged)
 	return i.encode(i.staged)
@@ -162,10 +170,30 @@ func (i *Instance[S, P]) connected(state S) bool {
 // value is the record of the instance, and machine and status are committed together.
 type writer[S comparable, P any] struct{ i *Instance[S, P] }
 
+// With a transition go its entry of the log, and the answer to the request that asked for it.
+// The answer is not final, because the hooks are still to come.
 func (w writer[S, P]) Write(ctx context.Context, encode func() ([]byte, error), commit func()) error {
-	return w.i.lease.Write(ctx, encode, func() {
+	i := w.i
+	return i.lease.WriteContent(ctx, func() (lease.Content, error) {
+		value, err := encode()
+		if err != nil {
+			return lease.Content{}, err
+		}
+		content := lease.Content{Value: value}
+		if i.cfg.Log != nil && i.staged.moved != nil {
+			content.Log = [][]byte{i.staged.moved.encode()}
+		}
+		if r := i.askedOf(ctx); r != nil && !r.carried {
+			r.carried, r.answered = true, true
+			content.Answer = r.answer(Reply{
+				Outcome: OutcomeDoneWithErrors, State: fmt.Sprint(i.staged.status.State),
+				Error: "the instance ended before its hooks had", At: time.Now().UTC(),
+			}, false)
+		}
+		return content, nil
+	}, func() {
 		commit()
-		w.i.commit()
+		i.commit()
 	})
 }
 
@@ -173,11 +201,18 @@ func (w writer[S, P]) Err() error { return w.i.lease.Err() }
 
 // HandleTimeoutError has the next value publish that a timeout was refused.
 func (w writer[S, P]) HandleTimeoutError(_ context.Context, err error) {
+	refused := lastError{err.Error(), time.Now().UTC()}
 	w.i.mu.Lock()
-	defer w.i.mu.Unlock()
-	w.i.refused = lastError{err.Error(), time.Now().UTC()}
+	w.i.refused = refused
+	w.i.mu.Unlock()
+	w.i.log(LogEntry{At: refused.at, Kind: LogError, Text: refused.text})
 }
 
 func (w writer[S, P]) EncodeSnapshot(_ context.Context, m fsm.Snapshot[S]) ([]byte, error) {
-	return w.i.stage(func(c *contents[S, P]) { c.status.apply(m, w.i.connected) })
+	return w.i.stage(func(c *contents[S, P]) {
+		if m.Number != c.number {
+			c.moved, c.number = transitionEntry(m, c.status.State), m.Number
+		}
+		c.status.apply(m, w.i.connected)
+	})
 }

@@ -13,6 +13,9 @@ import (
 
 const defaultLeaveTimeout = 10 * time.Second
 
+// finishLimit limits what a call waits for before the release of the lease.
+const finishLimit = time.Second
+
 // endLimit limits what a call waits for after the release of the lease.
 const endLimit = 5 * time.Second
 
@@ -29,7 +32,8 @@ func withEndLimit(ctx context.Context) (context.Context, context.CancelFunc) {
 // later changes fail with [fsm.ErrClosed]. It returns when every goroutine of the instance has
 // ended. It may be called again, and works after ctx has been cancelled.
 //
-// Deregister takes no longer than a release ([lease.Lease.Release]), and then than ctx lets it;
+// Deregister waits at most a second for the answer to a request that is being carried out and for
+// the activity log; it takes no longer than a release ([lease.Lease.Release]), and then than ctx lets it;
 // five seconds if ctx has no deadline or has ended. The error names a change that is still under
 // way then, because its guard or hook does not return; such a change goes on without a lease.
 // Inside a hook of the machine, with the hook's context, Deregister does not wait for the
@@ -40,8 +44,9 @@ func (i *Instance[S, P]) Deregister(ctx context.Context) error {
 
 // deregister returns the errors of Deregister; closed is nil if no change is under way.
 func (i *Instance[S, P]) deregister(ctx context.Context) (released, closed, searched error) {
-	i.stopSearch()
-	released = i.lease.Release(ctx) // first: nothing delays it
+	i.stop()
+	i.finish(ctx)
+	released = i.lease.Release(ctx) // nothing delays it further
 	limited, cancel := withEndLimit(ctx)
 	defer cancel()
 	closed = i.machine.Close(limited)
@@ -57,7 +62,34 @@ func (i *Instance[S, P]) deregister(ctx context.Context) (released, closed, sear
 			closed = fmt.Errorf("%w: %s is under way since %s", closed, change, since.Format(time.RFC3339))
 		}
 	}
-	return released, closed, i.awaitSearch(limited)
+	return released, closed, errors.Join(i.awaitSearch(limited), i.awaitServed(ctx, limited))
+}
+
+// finish waits a moment until a request that is being carried out has its answer, and the
+// activity log all its entries: neither can be written without the lease.
+func (i *Instance[S, P]) finish(ctx context.Context) {
+	if !i.lease.Valid() {
+		return
+	}
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishLimit)
+	defer cancel()
+	_ = i.awaitServed(ctx, limited)
+	i.log(LogEntry{At: time.Now().UTC(), Kind: LogLeft})
+	_ = i.lease.FlushLog(limited)
+}
+
+// awaitServed waits until no request is being carried out. A request whose own hook has called
+// is not waited for.
+func (i *Instance[S, P]) awaitServed(caller, limited context.Context) error {
+	if i.askedOf(caller) != nil {
+		return nil
+	}
+	select {
+	case <-i.served:
+		return nil
+	case <-limited.Done():
+		return fmt.Errorf("requests of %q: the one that is being carried out does not end", i.cfg.Key)
+	}
 }
 
 // awaitSearch waits until the search for the address has ended.

@@ -27,6 +27,9 @@ type Record[P any] struct {
 	Heartbeat time.Time                // of the last renew, by the reader's clock
 	History   []fsm.Transition[string] // at most 10, oldest first
 
+	// Requests reports whether the instance takes requests.
+	Requests bool
+
 	// Published reports whether the value has the registry's part.
 	Published bool
 	// Err is the error of decoding Payload, or nil.
@@ -47,7 +50,7 @@ func newRecord[P any](s store.Record) Record[P] {
 		return r
 	}
 	r.Published = true
-	r.Identity, r.State, r.Changed, r.History = p.identity(), p.State, p.Changed, p.History
+	r.Identity, r.State, r.Changed, r.History, r.Requests = p.identity(), p.State, p.Changed, p.History, p.Requests
 	if ttl := time.Duration(p.TTL) * time.Millisecond; s.Left <= ttl {
 		r.Heartbeat = time.Now().Add(s.Left - ttl).UTC()
 	}
@@ -72,6 +75,7 @@ type part struct {
 	State      string                   `json:"state"`
 	Changed    time.Time                `json:"changed"`
 	History    []fsm.Transition[string] `json:"history,omitempty"`
+	Requests   bool                     `json:"requests,omitempty"` // whether the instance takes any
 }
 
 // identity returns the identity of the instance that wrote the part.
@@ -122,12 +126,10 @@ func (i *Instance[S, P]) encode(c contents[S, P]) ([]byte, error) {
 		TTL:        (i.ttl + time.Millisecond - 1).Milliseconds(), // rounded up: no record has more time left
 		State:      fmt.Sprint(s.State),
 		Changed:    s.Changed,
+		Requests:   i.cfg.Requests != nil,
 	}
 	for _, t := range s.History {
-		p.History = append(p.History, fsm.Transition[string]{
-			Number: t.Number, From: fmt.Sprint(t.From), To: fmt.Sprint(t.To),
-			Event: t.Event, At: t.At, Cause: t.Cause, Forced: t.Forced, Start: t.Start,
-		})
+		p.History = append(p.History, publishedTransition(t))
 	}
 	appended, err := json.Marshal(p)
 	if err != nil {
@@ -138,4 +140,12 @@ func (i *Instance[S, P]) encode(c contents[S, P]) ([]byte, error) {
 		body = append(body, ',')
 	}
 	return fmt.Appendf(body, "%q:%s}", field, appended), nil
+}
+
+// publishedTransition is a transition with the texts of its states.
+func publishedTransition[S comparable](t fsm.Transition[S]) fsm.Transition[string] {
+	return fsm.Transition[string]{
+		Number: t.Number, From: fmt.Sprint(t.From), To: fmt.Sprint(t.To),
+		Event: t.Event, At: t.At, Cause: t.Cause, Forced: t.Forced, Start: t.Start,
+	}
 }

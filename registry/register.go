@@ -44,7 +44,7 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	// Look for the address at the same time, and stop if the key is not acquired.
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	registered := make(chan struct{}) // closed below once the instance is complete
-	i.stopSearch, i.searched = stop, make(chan struct{})
+	i.stop, i.searched, i.served = stop, make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(i.searched)
 		i.locate(life, registered)
@@ -85,6 +85,7 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	if cfg.Wait {
 		opts = append(opts, lease.WithWait())
 	}
+	opts = append(opts, i.logOptions()...)
 	acquired, err := k.Acquire(ctx, cfg.Key, nil, opts...)
 	if wait := new(lease.WaitError); errors.As(err, &wait) {
 		return nil, &WaitError{newConflictError(wait.Held.Record, wait.Held), wait}
@@ -106,6 +107,13 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	i.machine = machine
 	i.mu.Unlock()
 	close(registered)
+	i.log(LogEntry{At: i.confirmed.status.Registered, Kind: LogRegistered, Identity: &self})
+	go func() {
+		defer close(i.served)
+		if cfg.Requests != nil {
+			i.serveRequests(life)
+		}
+	}()
 	return i, nil
 }
 

@@ -1,0 +1,216 @@
+package registry
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+const (
+	// DefaultRequestTimeout is for how long a request waits to be carried out.
+	DefaultRequestTimeout = 30 * time.Second
+	// AnswerKept is for how long after its deadline the store keeps the answer to a request, and
+	// so recognises its id.
+	AnswerKept = 5 * time.Minute
+)
+
+// ErrNoRequests is the condition of a request to an instance that takes none.
+var ErrNoRequests = errors.New("takes no requests")
+
+// Outcome says what became of a request.
+type Outcome string
+
+// The outcomes.
+const (
+	OutcomeDone           Outcome = "done"
+	OutcomeDoneWithErrors Outcome = "done with errors" // carried out, but a hook failed afterwards
+	OutcomeRejected       Outcome = "rejected"         // not permitted: by the table, a guard, or the instance's list
+	OutcomeFailed         Outcome = "failed"           // the store or the instance failed; it was not carried out, unless the error says otherwise
+	OutcomeExpired        Outcome = "expired"          // the deadline passed; it is not and will not be carried out
+)
+
+// Reply is the answer to a request.
+type Reply struct {
+	ID        string    `json:"-"` // of the request
+	Outcome   Outcome   `json:"outcome"`
+	State     string    `json:"state,omitempty"`     // of the instance then
+	Permitted []string  `json:"permitted,omitempty"` // if rejected: what may be asked for in that state, states or events
+	Error     string    `json:"error,omitempty"`     // unless done
+	At        time.Time `json:"at,omitzero"`         // by the clock of the instance
+}
+
+// RequestError is a request that was not done, or done with errors.
+type RequestError struct {
+	Key   string
+	What  string // that was asked for, e.g. `state "active"`
+	Reply Reply
+}
+
+func (e *RequestError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "request for %s of %q: %s", e.What, e.Key, e.Reply.Outcome)
+	if e.Reply.Error != "" {
+		fmt.Fprintf(&b, ": %s", e.Reply.Error)
+	}
+	if len(e.Reply.Permitted) > 0 {
+		fmt.Fprintf(&b, "; permitted: %s", strings.Join(e.Reply.Permitted, ", "))
+	}
+	return b.String()
+}
+
+// Requested is what a request asks for: [ForState] or [ForEvent].
+type Requested struct {
+	state, event string
+	argument     any
+}
+
+// ForState asks for a transition to a state, by its text.
+func ForState(state string) Requested { return Requested{state: state} }
+
+// ForEvent asks for an event, by its name, with an argument that marshals to JSON; nil for a
+// signal.
+func ForEvent(event string, argument any) Requested {
+	return Requested{event: event, argument: argument}
+}
+
+func (r Requested) String() string {
+	if r.event != "" {
+		return fmt.Sprintf("event %q", r.event)
+	}
+	return fmt.Sprintf("state %q", r.state)
+}
+
+// message is the body of a request.
+type message struct {
+	State    string          `json:"state,omitempty"`
+	Event    string          `json:"event,omitempty"`
+	Argument json.RawMessage `json:"argument,omitempty"`
+	Sender   string          `json:"sender,omitempty"`
+	Cause    string          `json:"cause,omitempty"`
+}
+
+// RequestOption changes a request.
+type RequestOption func(*request)
+
+type request struct {
+	id, sender, cause string
+	token             store.Token
+	timeout           time.Duration
+}
+
+// WithRequestID gives the request an id, of 1 to 64 bytes. Ask again with the same id after a lost
+// answer: the request is carried out once. Without it, the id is random.
+func WithRequestID(id string) RequestOption { return func(r *request) { r.id = id } }
+
+// WithRequestTimeout sets for how long the request may wait; [DefaultRequestTimeout] otherwise,
+// and no longer than the context of the call has. After it, the request is not carried out.
+func WithRequestTimeout(d time.Duration) RequestOption { return func(r *request) { r.timeout = d } }
+
+// WithSender says who asks, for the log and for [Requests.Allow]. Nothing proves it.
+func WithSender(name string) RequestOption { return func(r *request) { r.sender = name } }
+
+// WithRequestCause gives the cause for the history; "request" with the sender otherwise.
+func WithRequestCause(cause string) RequestOption { return func(r *request) { r.cause = cause } }
+
+// WithRequestToken has only the instance that holds this lease carry the request out.
+func WithRequestToken(token store.Token) RequestOption { return func(r *request) { r.token = token } }
+
+// Request asks the instance that holds a key to make a transition or to fire an event, and waits
+// for the reply. It needs no lease, only the rights on the store. The error is nil if the
+// request is done. It is a *[RequestError] for every other reply, and without a reply
+//
+//   - [store.ErrNotFound] if nobody holds the key, and [ErrNoRequests] if the holder takes no
+//     requests, both at once;
+//   - [store.ErrLost] if another instance holds the key than the one named by
+//     [WithRequestToken];
+//   - [store.ErrFull] if too many requests wait;
+//   - *[store.InvalidError] for an argument that breaks a rule, or a store that is no
+//     [store.Requester];
+//   - the error of ctx, or [store.ErrUnavailable]: the request may still be carried out until
+//     its deadline. Ask again with the same id to learn of it.
+func Request(ctx context.Context, st store.Store, key string, what Requested, opts ...RequestOption) (Reply, error) {
+	r := request{timeout: DefaultRequestTimeout}
+	for _, set := range opts {
+		set(&r)
+	}
+	id := cmp.Or(r.id, store.NewNonce().String())
+	reply, err := send(ctx, st, key, what, r, id)
+	reply.ID = id
+	switch {
+	case err != nil:
+		return reply, err
+	case reply.Outcome != OutcomeDone:
+		return reply, &RequestError{Key: key, What: what.String(), Reply: reply}
+	}
+	return reply, nil
+}
+
+func send(ctx context.Context, st store.Store, key string, what Requested, r request, id string) (Reply, error) {
+	// Make the request, and see that somebody is there to take it.
+	requester, ok := st.(store.Requester)
+	if !ok {
+		return Reply{}, &store.InvalidError{Key: key, What: "store", Rule: "must pass requests, as a store.Requester does"}
+	}
+	m := message{State: what.state, Event: what.event, Sender: r.sender, Cause: r.cause}
+	if (what.state == "") == (what.event == "") {
+		return Reply{}, &store.InvalidError{Key: key, What: "request", Rule: "must name a state or an event"}
+	}
+	if what.argument != nil {
+		argument, err := json.Marshal(what.argument)
+		if err != nil {
+			return Reply{}, &store.InvalidError{Key: key, What: "argument of " + what.String(), Rule: err.Error()}
+		}
+		m.Argument = argument
+	}
+	body, err := json.Marshal(m)
+	if err != nil {
+		return Reply{}, &store.InvalidError{Key: key, What: "request", Rule: err.Error()}
+	}
+	if at, limited := ctx.Deadline(); limited {
+		r.timeout = min(r.timeout, max(time.Until(at), store.MinRequestTTL))
+	}
+	message := store.Request{Key: key, ID: id, Token: r.token, Body: body, TTL: r.timeout}
+	if err := message.Check(); err != nil {
+		return Reply{}, err
+	}
+	record, err := st.Get(ctx, key)
+	if err != nil {
+		return Reply{}, err
+	}
+	if p, _ := decodePart(record.Value); !p.Requests {
+		return Reply{}, fmt.Errorf("the holder of %q %w", key, ErrNoRequests)
+	}
+
+	// Ask, again with the same id while the store is unavailable or its answer is lost.
+	deadline := time.Now().Add(r.timeout)
+	for pause := shortestPause; ; pause = min(2*pause, longestPause) {
+		answer, err := requester.Ask(ctx, message)
+		switch {
+		case err == nil:
+			var reply Reply
+			if err := json.Unmarshal(answer.Body, &reply); err != nil || reply.Outcome == "" {
+				return Reply{}, fmt.Errorf("the answer of %q to request %q cannot be read: %.100q", key, id, answer.Body)
+			}
+			return reply, nil
+		case errors.Is(err, store.ErrExpired):
+			return Reply{Outcome: OutcomeExpired, Error: fmt.Sprintf("no answer within %v", r.timeout)}, nil
+		case !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrInDoubt):
+			return Reply{}, err
+		case time.Until(deadline) < store.MinRequestTTL || ctx.Err() != nil:
+			return Reply{}, err
+		}
+		message.TTL = time.Until(deadline)
+		select {
+		case <-ctx.Done():
+			return Reply{}, err
+		case <-time.After(pause/2 + rand.N(pause/2)):
+		}
+	}
+}

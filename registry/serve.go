@@ -1,0 +1,289 @@
+package registry
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// Requests says which requests an instance carries out. Whatever is not listed is rejected. The
+// rights on the store decide who can ask: nothing proves who the sender is.
+//
+// A request goes through the machine like a call of [Instance.Transition] or [fsm.Fire], with
+// guards, hooks and the write. Requests are carried out one at a time, in the order in which the
+// store got them, each at most once, also across restarts and takeovers, and none after its
+// deadline: the answer is written with the transition. A transition whose write is in doubt is
+// answered once it is settled.
+type Requests[S comparable] struct {
+	// States lists the targets that may be asked for.
+	States []S
+	// Events lists the events that may be asked for: [Requestable].
+	Events []RequestableEvent[S]
+	// Allow, if set, is asked of each request that the lists admit. Its error rejects the
+	// request, and its text goes to the sender. It must return when its context ends.
+	Allow func(ctx context.Context, r AskedFor) error
+}
+
+// AskedFor is a request as [Requests.Allow] sees it.
+type AskedFor struct {
+	ID       string
+	Sender   string // as it calls itself
+	Cause    string
+	State    string          // or empty
+	Event    string          // or empty
+	Argument json.RawMessage // of the event
+}
+
+// RequestableEvent is an event that may be asked for.
+type RequestableEvent[S comparable] struct {
+	name string
+	fire func(ctx context.Context, m *fsm.Machine[S], argument json.RawMessage, cause string) error
+}
+
+// Requestable makes an event one that may be asked for. Its argument comes as JSON, and a request
+// whose argument does not decode into the event's type, has an unknown field or is missing is
+// rejected. A signal has no argument.
+func Requestable[S comparable, A any](e fsm.Event[A]) RequestableEvent[S] {
+	return RequestableEvent[S]{e.Name(), func(ctx context.Context, m *fsm.Machine[S], argument json.RawMessage, cause string) error {
+		var arg A
+		if err := decodeArgument(argument, &arg); err != nil {
+			return &argumentError{e.Name(), err}
+		}
+		return fsm.FireWithCause(ctx, m, e, arg, cause)
+	}}
+}
+
+// argumentError is an argument of the wrong shape.
+type argumentError struct {
+	event string
+	err   error
+}
+
+func (e *argumentError) Error() string {
+	return fmt.Sprintf("argument of event %q: %v", e.event, e.err)
+}
+
+func decodeArgument(argument json.RawMessage, into any) error {
+	if _, signal := into.(*fsm.NoArg); signal {
+		if len(argument) > 0 && string(argument) != "null" && string(argument) != "{}" {
+			return fmt.Errorf("it has none, and got %.100s", argument)
+		}
+		return nil
+	}
+	if len(argument) == 0 {
+		return fmt.Errorf("it is missing, and must be JSON for %T", into)
+	}
+	d := json.NewDecoder(bytes.NewReader(argument))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("there is more after it")
+	}
+	return nil
+}
+
+// check refuses requests that do not fit the definition.
+func (r *Requests[S]) check(def *fsm.Definition[S]) error {
+	if r == nil {
+		return nil
+	}
+	for _, s := range r.States {
+		if !slices.Contains(def.States(), s) {
+			return &store.InvalidError{What: "state of Requests", Got: fmt.Sprintf("%q", fmt.Sprint(s)), Rule: "is not in the definition"}
+		}
+	}
+	names := make(map[string]bool)
+	for _, e := range r.Events {
+		if e.fire == nil || e.name == "" || names[e.name] {
+			return &store.InvalidError{What: "event of Requests", Got: fmt.Sprintf("%q", e.name), Rule: "must be made by Requestable, of an event with a name of its own"}
+		}
+		names[e.name] = true
+	}
+	return nil
+}
+
+// asked is a request that is being carried out, in the context of its change.
+type asked struct {
+	store.Request
+	message
+	deadline time.Time
+	begun    time.Time
+	answered bool // an answer has been stored, or may have been
+	carried  bool // a write has carried one
+}
+
+// askedKey finds the request in the context of its change. An instance has one of its own: a
+// hook may move another instance.
+type askedKey[S comparable, P any] struct{ i *Instance[S, P] }
+
+// askedOf returns the request that a context belongs to, or nil.
+func (i *Instance[S, P]) askedOf(ctx context.Context) *asked {
+	r, _ := ctx.Value(askedKey[S, P]{i}).(*asked)
+	return r
+}
+
+// answer returns an answer to store.
+func (r *asked) answer(reply Reply, final bool) *store.Answer {
+	body, err := json.Marshal(reply)
+	if err != nil || len(body) > store.MaxRequest {
+		reply.Error = fmt.Sprintf("%.1000s", reply.Error)
+		reply.Permitted = nil
+		body, _ = json.Marshal(reply)
+	}
+	left := max(time.Until(r.deadline), 0)
+	return &store.Answer{ID: r.ID, Body: body, TTL: min(left+AnswerKept, store.MaxRequestTTL), Final: final}
+}
+
+func (r *asked) what() Requested { return Requested{state: r.State, event: r.Event} }
+
+// serveRequests carries requests out until ctx or the lease ends. The end of ctx does not end
+// the one that is being carried out.
+func (i *Instance[S, P]) serveRequests(taking context.Context) {
+	ctx, cancel := i.lease.Context(context.WithoutCancel(taking))
+	defer cancel()
+	for r, err := range i.lease.Requests(taking) {
+		if err != nil {
+			return // of the context, or of the lease
+		}
+		begun := time.Now()
+		a := &asked{Request: r, begun: begun, deadline: begun.Add(r.TTL)}
+		served := make(chan struct{})
+		go func() { // of its own, because a hook may end it
+			defer close(served)
+			i.serve(ctx, a)
+		}()
+		<-served
+	}
+}
+
+// serve carries a request out, and answers it.
+func (i *Instance[S, P]) serve(ctx context.Context, r *asked) {
+	limited, cancel := context.WithDeadline(ctx, r.deadline)
+	defer cancel()
+	reply := Reply{Outcome: OutcomeFailed, Error: "a guard or a hook ended its goroutine"}
+	defer func() {
+		if p := recover(); p != nil {
+			slog.Error("leasehold: a guard or a hook panicked in a request", "key", i.cfg.Key, "request", r.ID, "panic", p, "stack", string(debug.Stack()))
+			reply.Error = fmt.Sprintf("a guard or a hook panicked: %v", p)
+		}
+		reply.State, reply.At = fmt.Sprint(i.State()), time.Now().UTC()
+		i.reply(ctx, r, reply)
+	}()
+	reply = i.carryOut(limited, r)
+}
+
+// carryOut does what a request asks for.
+func (i *Instance[S, P]) carryOut(ctx context.Context, r *asked) Reply {
+	reject := func(err error) Reply {
+		return Reply{Outcome: OutcomeRejected, Error: err.Error(), Permitted: i.permitted(ctx, r)}
+	}
+	d := json.NewDecoder(bytes.NewReader(r.Body))
+	if err := d.Decode(&r.message); err != nil || (r.State == "") == (r.Event == "") {
+		return reject(errors.New("the request must be a JSON object with a state or an event"))
+	}
+	allowed := i.cfg.Requests
+	state := slices.IndexFunc(allowed.States, func(s S) bool { return fmt.Sprint(s) == r.State })
+	event := slices.IndexFunc(allowed.Events, func(e RequestableEvent[S]) bool { return e.name == r.Event })
+	if state < 0 && event < 0 {
+		known := slices.ContainsFunc(i.def.States(), func(s S) bool { return fmt.Sprint(s) == r.State })
+		if known {
+			return reject(fmt.Errorf("%s may not be asked for", r.what()))
+		}
+		return reject(fmt.Errorf("%s is unknown, or may not be asked for", r.what()))
+	}
+	if allowed.Allow != nil {
+		err := allowed.Allow(ctx, AskedFor{ID: r.ID, Sender: r.Sender, Cause: r.Cause, State: r.State, Event: r.Event, Argument: r.Argument})
+		if err != nil {
+			return reject(err)
+		}
+	}
+	cause := cmp.Or(r.Cause, "request")
+	if r.Sender != "" && r.Cause == "" {
+		cause = "request of " + r.Sender
+	}
+	asking := context.WithValue(ctx, askedKey[S, P]{i}, r)
+	var err error
+	if r.Event != "" {
+		// An event need not move the machine, so its id is stored before.
+		err = i.lease.Answer(ctx, *r.answer(Reply{Outcome: OutcomeFailed, Error: "the instance ended while it carried the request out"}, false))
+		if err == nil {
+			r.answered = true
+			err = allowed.Events[event].fire(asking, i.machine, r.Argument, cause)
+		}
+	} else {
+		err = i.machine.TransitionWithCause(asking, allowed.States[state], cause)
+	}
+	return i.judge(ctx, r, err, reject)
+}
+
+// judge says what the error of a change means for its request.
+func (i *Instance[S, P]) judge(ctx context.Context, r *asked, err error, reject func(error) Reply) Reply {
+	moved, refused := errors.AsType[*fsm.TransitionError[S]](err)
+	argument := new(argumentError)
+	switch {
+	case err == nil:
+		return Reply{Outcome: OutcomeDone}
+	case refused && moved.Moved:
+		return Reply{Outcome: OutcomeDoneWithErrors, Error: err.Error()}
+	case errors.Is(err, store.ErrExpired):
+		return Reply{Outcome: OutcomeExpired, Error: "its deadline passed before it was carried out"}
+	case errors.Is(err, store.ErrInDoubt):
+		return Reply{Outcome: OutcomeFailed, Error: "the write was in doubt and has been undone: " + err.Error()}
+	case errors.Is(err, fsm.ErrInvalidTransition), errors.Is(err, fsm.ErrVetoed), errors.Is(err, fsm.ErrUnhandled),
+		errors.Is(err, fsm.ErrUnknownEvent), errors.As(err, &argument):
+		return reject(err)
+	}
+	return Reply{Outcome: OutcomeFailed, Error: err.Error()}
+}
+
+// permitted lists what may be asked for now: states for a request of a state, else events.
+func (i *Instance[S, P]) permitted(ctx context.Context, r *asked) (names []string) {
+	if r.Event == "" {
+		for _, s := range i.machine.Next() {
+			if slices.Contains(i.cfg.Requests.States, s) {
+				names = append(names, fmt.Sprint(s))
+			}
+		}
+		return names
+	}
+	events, _ := i.machine.PermittedEvents(ctx)
+	return slices.DeleteFunc(events, func(name string) bool {
+		return !slices.ContainsFunc(i.cfg.Requests.Events, func(e RequestableEvent[S]) bool { return e.name == name })
+	})
+}
+
+// reply stores the final answer, and logs the request. It tries while the store is unavailable,
+// until the deadline has passed; an answer that was stored with the transition stands then.
+func (i *Instance[S, P]) reply(ctx context.Context, r *asked, reply Reply) {
+	i.log(LogEntry{At: reply.At, Kind: LogRequest, Request: &LoggedRequest{
+		ID: r.ID, Sender: r.Sender, What: r.what().String(), Outcome: reply.Outcome, Error: fmt.Sprintf("%.2000s", reply.Error), Duration: time.Since(r.begun).Round(time.Microsecond).String(),
+	}})
+	if reply.Outcome == OutcomeExpired && !r.answered {
+		return
+	}
+	for pause := shortestPause; ; pause = min(2*pause, longestPause) {
+		err := i.lease.Answer(ctx, *r.answer(reply, true))
+		passing := errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrInDoubt)
+		if !passing || time.Now().After(r.deadline) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
+}
