@@ -18,8 +18,10 @@ type Requester interface {
 	// It fails at once with [ErrNotFound] if there is no live record, with [ErrLost] if the
 	// request names the token of another lease, and with [ErrFull] if [MaxRequests] wait
 	// already. Without a final answer by the deadline it returns the answer that is not final,
-	// if there is one, or else fails with [ErrExpired]. An id that was asked before is not
-	// queued again: the call waits for that answer, or gets it if the store still has it.
+	// if there is one, or else fails with [ErrExpired]. If its context ends before, it fails
+	// with [ErrInDoubt]: the request stays in the queue. An id that the store knows, of a
+	// request that waits or of an answer, is not queued again, whether or not there is a live
+	// record: the call waits for that answer, or returns it.
 	Ask(ctx context.Context, request Request) (Answer, error)
 	// Requests yields the requests that wait for the holder of a key, in the order in which they
 	// came, and then each new one as it comes, until the loop is left, the context ends or the
@@ -50,7 +52,9 @@ type Request struct {
 type Answer struct {
 	ID   string        // of the request
 	Body []byte        // 1 byte to MaxRequest
-	TTL  time.Duration // for which the store keeps the answer and the id, from now; as that of a request
+	// TTL is how long the store keeps the answer and the id from now, and at least until the
+	// deadline of the request; bounded as that of a request. From Ask it is zero.
+	TTL time.Duration
 	// Final is false for an answer that was written before the work had ended, and which stands if
 	// the holder ends before it writes another. Ask waits on.
 	Final bool

@@ -17,6 +17,7 @@ package memstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"iter"
 	"strings"
@@ -30,12 +31,14 @@ import (
 var (
 	_ store.Store          = (*Store)(nil)
 	_ store.DeleteNotifier = (*Store)(nil)
+	_ store.Requester      = (*Store)(nil)
 )
 
 // Store is a [store.Store] in memory. Use [New] to make one.
 type Store struct {
 	hub     feed.Hub
 	deletes feed.Hub // marked by Delete alone
+	mail    feed.Hub // marked for the callers of Requests and Ask
 
 	mu      sync.Mutex
 	closed  bool
@@ -44,6 +47,9 @@ type Store struct {
 	sweepAt int // number of records at which sweep drops expired records
 	ended   recent[store.Nonce]
 	deleted recent[store.Token] // leases that Delete ended
+
+	messages map[string][]*message // by key, in the order in which the requests came
+	asked    uint64                // number of the last request
 }
 
 // record is the value under a key with its lease. It may have expired; live checks that.
@@ -58,16 +64,24 @@ type record struct {
 
 // New returns an empty store.
 func New() *Store {
-	return &Store{records: make(map[string]*record), sweepAt: minSweep, ended: newRecent[store.Nonce](), deleted: newRecent[store.Token]()}
+	return &Store{records: make(map[string]*record), messages: make(map[string][]*message), sweepAt: minSweep,
+		ended: newRecent[store.Nonce](), deleted: newRecent[store.Token]()}
 }
 
-// Close ends every watch and every later call with [store.ErrClosed].
+// Close ends every watch, every call that waits and every later call with [store.ErrClosed].
 func (s *Store) Close() error {
 	s.mu.Lock()
 	s.closed = true
+	for _, all := range s.messages {
+		for _, m := range all {
+			m.forget.Stop()
+		}
+	}
+	s.messages = nil
 	s.mu.Unlock()
 	s.hub.Close()
 	s.deletes.Close()
+	s.mail.Close()
 	return nil
 }
 
@@ -137,7 +151,12 @@ func (s *Store) renew(ctx context.Context, w store.Renewal) (time.Time, error) {
 
 // Update implements [store.Store].
 func (s *Store) Update(ctx context.Context, u store.Update) error {
-	if err := u.Check(); err != nil {
+	return s.UpdateWith(ctx, u, store.Addition{})
+}
+
+// UpdateWith implements [store.Requester].
+func (s *Store) UpdateWith(ctx context.Context, u store.Update, with store.Addition) error {
+	if err := cmp.Or(u.Check(), with.Check(), withoutLog(u.Key, with)); err != nil {
 		return err
 	}
 	w := store.Renewal(u)
@@ -150,8 +169,21 @@ func (s *Store) Update(ctx context.Context, u store.Update) error {
 	if err != nil {
 		return err
 	}
+	if with.Answer != nil && w.Seq != r.seq { // else it is the same write, repeated
+		if err := s.answer("update", w.Key, *with.Answer); err != nil {
+			return err
+		}
+	}
 	s.put(r, w)
 	return nil
+}
+
+// withoutLog refuses an addition to a log.
+func withoutLog(key string, with store.Addition) error {
+	if len(with.Log.Values) == 0 {
+		return nil
+	}
+	return &store.InvalidError{Key: key, What: "log entries", Rule: "this store keeps no log"}
 }
 
 // Delete implements [store.Store].

@@ -181,7 +181,7 @@ func (c *trial) want(what string, err, condition error) {
 
 var conditions = []error{
 	store.ErrHeld, store.ErrLost, store.ErrForeign, store.ErrUnavailable, store.ErrInDoubt,
-	store.ErrNotFound, store.ErrEnded, store.ErrStale, store.ErrClosed, store.ErrInvalid,
+	store.ErrNotFound, store.ErrEnded, store.ErrStale, store.ErrFull, store.ErrExpired, store.ErrClosed, store.ErrInvalid,
 }
 
 // conditionOf returns a fault of err as an error of package store, or "", and the
