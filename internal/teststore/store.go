@@ -22,6 +22,7 @@ const (
 	Update Verb = "update"
 	Delete Verb = "delete"
 	Watch  Verb = "watch"
+	Answer Verb = "answer"
 )
 
 // Request is a recorded request.
@@ -47,8 +48,8 @@ func (r Request) Values() (values [][]byte) {
 // Store is a memory store with faults. Its methods may be called from any number of
 // goroutines. It comes from [New].
 type Store struct {
-	store.Store // the memory store
-	Start       time.Time
+	*memstore.Store
+	Start time.Time
 
 	mu      sync.Mutex
 	faults  map[Verb]Fault
@@ -142,6 +143,20 @@ func (s *Store) Update(ctx context.Context, w store.Update) error {
 	r := Request{Verb: Update, Key: w.Key, Token: w.Token, Writes: []store.Renewal{store.Renewal(w)}}
 	err := s.do(ctx, r, func(ctx context.Context) error { return s.Store.Update(ctx, w) })
 	return named(err, Update, w.Key)
+}
+
+// UpdateWith implements [store.Logger] and [store.Requester]. Its requests and faults are those
+// of [Update].
+func (s *Store) UpdateWith(ctx context.Context, w store.Update, with store.Addition) error {
+	r := Request{Verb: Update, Key: w.Key, Token: w.Token, Writes: []store.Renewal{store.Renewal(w)}}
+	err := s.do(ctx, r, func(ctx context.Context) error { return s.Store.UpdateWith(ctx, w, with) })
+	return named(err, Update, w.Key)
+}
+
+// Answer implements [store.Requester].
+func (s *Store) Answer(ctx context.Context, key string, token store.Token, a store.Answer) error {
+	err := s.do(ctx, Request{Verb: Answer, Key: key, Token: token}, func(ctx context.Context) error { return s.Store.Answer(ctx, key, token, a) })
+	return named(err, Answer, key)
 }
 
 // Delete implements [store.Store].
