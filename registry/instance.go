@@ -173,7 +173,7 @@ type writer[S comparable, P any] struct{ i *Instance[S, P] }
 // With a transition go its entry of the log, and the answer to the request that asked for it.
 // The answer is not final, because the hooks are still to come.
 func (w writer[S, P]) Write(ctx context.Context, encode func() ([]byte, error), commit func()) error {
-	i := w.i
+	i, r := w.i, w.i.askedOf(ctx)
 	return i.lease.WriteContent(ctx, func() (lease.Content, error) {
 		value, err := encode()
 		if err != nil {
@@ -183,7 +183,7 @@ func (w writer[S, P]) Write(ctx context.Context, encode func() ([]byte, error), 
 		if i.cfg.Log != nil && i.staged.moved != nil {
 			content.Log = [][]byte{i.staged.moved.encode()}
 		}
-		if r := i.askedOf(ctx); r != nil && !r.carried {
+		if r != nil && !r.carried {
 			r.carried, r.answered = true, true
 			content.Answer = r.answer(Reply{
 				Outcome: OutcomeDoneWithErrors, State: fmt.Sprint(i.staged.status.State),
@@ -194,6 +194,9 @@ func (w writer[S, P]) Write(ctx context.Context, encode func() ([]byte, error), 
 	}, func() {
 		commit()
 		i.commit()
+		if r != nil {
+			r.moved = true
+		}
 	})
 }
 

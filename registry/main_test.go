@@ -171,7 +171,7 @@ func disagreement(st store.Store, inst *instance) string {
 	}
 	for _, t := range e.History {
 		part.History = append(part.History, fsm.Transition[State]{
-			Number: t.Number, From: State(t.From), To: State(t.To), At: t.At, Cause: t.Cause, Forced: t.Forced, Start: t.Start,
+			Number: t.Number, From: State(t.From), To: State(t.To), Event: t.Event, At: t.At, Cause: t.Cause, Forced: t.Forced, Start: t.Start,
 		})
 	}
 	return diff(s, seen) + diff(s, part)

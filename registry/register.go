@@ -29,6 +29,9 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	if err != nil {
 		return nil, err
 	}
+	if _, ok := k.Store().(store.Requester); !ok && cfg.Requests != nil {
+		return nil, &store.InvalidError{Key: cfg.Key, What: "Requests", Rule: "needs a store that passes requests, a store.Requester"}
+	}
 	self := Identity{Instance: cfg.Instance, Host: cfg.Host, Process: thisProcess()}
 	i := &Instance[S, P]{cfg: cfg, ttl: k.TTL(), def: def}
 	i.confirmed.payload = cfg.Payload

@@ -123,6 +123,7 @@ type asked struct {
 	begun    time.Time
 	answered bool // an answer has been stored, or may have been
 	carried  bool // a write has carried one
+	moved    bool // and it was committed
 }
 
 // askedKey finds the request in the context of its change. An instance has one of its own: a
@@ -178,6 +179,9 @@ func (i *Instance[S, P]) serve(ctx context.Context, r *asked) {
 		if p := recover(); p != nil {
 			slog.Error("leasehold: a guard or a hook panicked in a request", "key", i.cfg.Key, "request", r.ID, "panic", p, "stack", string(debug.Stack()))
 			reply.Error = fmt.Sprintf("a guard or a hook panicked: %v", p)
+		}
+		if r.moved && reply.Outcome == OutcomeFailed {
+			reply.Outcome = OutcomeDoneWithErrors
 		}
 		reply.State, reply.At = fmt.Sprint(i.State()), time.Now().UTC()
 		i.reply(ctx, r, reply)
