@@ -50,8 +50,8 @@ type Request struct {
 
 // Answer is the answer to a request.
 type Answer struct {
-	ID   string        // of the request
-	Body []byte        // 1 byte to MaxRequest
+	ID   string // of the request
+	Body []byte // 1 byte to MaxRequest
 	// TTL is how long the store keeps the answer and the id from now, and at least until the
 	// deadline of the request; bounded as that of a request. From Ask it is zero.
 	TTL time.Duration

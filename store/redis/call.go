@@ -13,6 +13,7 @@ type call struct {
 	script *script // nil for a command on an index
 	keys   []any   // of the script; for a command its name and the index
 	args   []any
+	reads  bool // whether the script is sent as one that only reads, which takes fewer rights
 	shares bool // its request with others of the same script or index
 	slot   int  // of the keys, if it shares
 	kind   kind

@@ -83,6 +83,29 @@ func (l layout) bySlot(all []names) {
 func (l layout) ofKey(key string) string        { return l.channels + "k:" + key }
 func (l layout) ofStore(instance string) string { return l.channels + "s:" + instance }
 
+// mail are the names of what lies beside the record of a key for its requests; see mail.lua.
+type mail struct {
+	names
+	queue           string
+	beforeID, after string // of the names of requests and answers
+	asked, answered string // the channels that are told of a request, and of a final answer
+}
+
+func (l layout) mailOf(key string) mail {
+	n := l.of(key)
+	place := l.root + "{" + tags()[n.slot] + "}:"
+	return mail{names: n, queue: place + "q:" + key, beforeID: place, after: ":" + key, asked: l.channels + "q:" + key, answered: l.channels + "a:" + key}
+}
+
+// request and answer name the request and the answer of an id. The length of the id keeps names
+// of different keys apart.
+func (m mail) request(id string) string {
+	return m.beforeID + "r:" + strconv.Itoa(len(id)) + ":" + id + m.after
+}
+func (m mail) answer(id string) string {
+	return m.beforeID + "a:" + strconv.Itoa(len(id)) + ":" + id + m.after
+}
+
 // indices returns every index that can have names which begin with prefix. Neighbouring slots
 // lie on one server and do not stand together here: a read in this order has all servers at
 // work.

@@ -51,6 +51,7 @@ type listener struct {
 	instance  string
 	changes   feed.Hub // marked with the keys whose channels had a message
 	deletes   feed.Hub // marked with the keys on the store's own channel
+	mail      feed.Hub // marked with the channels of requests, and with waiters for answers
 
 	mu       sync.Mutex
 	topics   map[topic]*subscribed
@@ -222,6 +223,7 @@ func (l *listener) leave(t topic) {
 func (l *listener) close() {
 	l.changes.Close()
 	l.deletes.Close()
+	l.mail.Close()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.shutdown = true
@@ -541,6 +543,7 @@ func (l *listener) proven(s *session, e *echo, err error) {
 	s.mu.Unlock()
 	if first {
 		l.changes.Missed()
+		l.mail.Missed()
 	}
 	if first && again {
 		l.deletes.Missed()
@@ -623,14 +626,24 @@ func (l *listener) heard(channel, payload string) {
 	if key, ok := strings.CutPrefix(name, "k:"); ok && payload != "" {
 		if token := tokenOf(payload); token != 0 {
 			l.changes.MarkDeleted(key, token)
+			l.mail.Mark(l.layout.channels+"q:"+key, store.CauseDeleted)
 		} else {
 			l.changes.Mark(key, store.CauseUnknown)
 		}
+	}
+	switch {
+	case strings.HasPrefix(name, "q:"):
+		l.mail.Mark(channel, store.CauseUnknown)
+	case strings.HasPrefix(name, "a:"):
+		l.mail.Mark(waiter(channel, payload), store.CauseUnknown)
 	}
 	if name == "s:"+l.instance && payload != "" {
 		l.deletes.Mark(payload, store.CauseDeleted)
 	}
 }
+
+// waiter names those who wait for the answer to a request, by the channel of the answers.
+func waiter(channel, id string) string { return channel + "\x00" + id }
 
 // tokenOf reads the token in a message of a delete, or returns zero for another.
 func tokenOf(payload string) store.Token {

@@ -46,6 +46,12 @@ func refusal(op, key string, reply []any) error {
 		return lost(op, key, reply)
 	case "stale":
 		return &store.Error{Op: op, Key: key, Condition: store.ErrStale}
+	case "none":
+		return &store.Error{Op: op, Key: key, Condition: store.ErrNotFound}
+	case "full":
+		return &store.Error{Op: op, Key: key, Condition: store.ErrFull}
+	case "expired":
+		return &store.Error{Op: op, Key: key, Condition: store.ErrExpired}
 	case "ended":
 		return &store.Error{Op: op, Key: key, Condition: store.ErrEnded}
 	case "error":

@@ -51,9 +51,14 @@ func (r *request) write(l layout) {
 		return
 	}
 	args := make([]any, 0, 4+len(r.calls)*(len(first.keys)+len(first.args)))
-	if first.text {
+	switch {
+	case first.text && first.reads:
+		args = append(args, "eval_ro", first.script.text, 0)
+	case first.text:
 		args = append(args, "eval", first.script.text, 0)
-	} else {
+	case first.reads:
+		args = append(args, "evalsha_ro", first.script.hash, 0)
+	default:
 		args = append(args, "evalsha", first.script.hash, 0)
 	}
 	for _, c := range r.calls {

@@ -19,6 +19,12 @@ var (
 	getScript    = newScript("record", "get")
 	dropScript   = newScript("drop")
 
+	askScript          = newScript("record", "ask")
+	requestsScript     = newScript("record", "requests")
+	pruneScript        = newScript("prune")
+	answerScript       = newScript("record", "mail", "answer")
+	updateAnswerScript = newScript("record", "mail", "update_answer")
+
 	publishScript = newScript("publish")
 )
 

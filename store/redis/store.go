@@ -22,6 +22,7 @@ type Store struct {
 	listener  listener
 
 	lastExpiries atomic.Pointer[expiries]
+	readsRecords atomic.Bool // whether Ask looks at the record by itself; see ask
 }
 
 var (
@@ -29,6 +30,7 @@ var (
 	_ store.Describer      = (*Store)(nil)
 	_ store.DeleteNotifier = (*Store)(nil)
 	_ store.BatchDeleter   = (*Store)(nil)
+	_ store.Requester      = (*Store)(nil)
 	_ feed.Source          = source{}
 )
 

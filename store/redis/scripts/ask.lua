@@ -1,0 +1,36 @@
+-- ask queues a request for the holder of a key, unless its id is known.
+--
+-- KEYS  queue, request, answer; then key, fence, unless the caller has looked at the record
+-- ARGV  channel, id, token or '' for any lease, text of the request, ttl in ms, how many
+--       requests may wait
+--
+-- Answers {'answer', text} if there is a final answer, or one that is not final and the
+-- deadline of the request has passed; {'wait', left in ms} if the request waits now or has an
+-- answer that is not final; {'none'} if there is no record; {'lost', ...} (see refusal) or
+-- {'foreign', ...} (see row); or {'full', ids}.
+
+local queue, request, answer, key, fence = unpack(KEYS)
+local channel, id, token, text, ttl, most = unpack(ARGV)
+
+local given, left = call('GET', answer), call('PTTL', request)
+if given and (left <= 0 or sub(given, 1, 1) == 'f') then return refuse(request, {'answer', given}) end
+if left > 0 then return refuse(request, {'wait', left}) end
+
+if key then
+  local f = fields(read_fence(fence, WHOLE - 1))
+  local there, ours = inspect(f, key, fence, false)
+  if not there then return refuse(request, {'none'}) end
+  local refused = refusal(f, key, fence, there, ours, token == '' and f and f.token or token)
+  if refused then return refused end
+end
+local ids = call('ZRANGE', queue, 0, -1, 'WITHSCORES')
+if #ids / 2 >= tonumber(most) then return refuse(request, {'full', ids}) end
+
+local time = call('TIME')
+local place = math.max(time[1] * 1000000 + time[2], (tonumber(ids[#ids]) or 0) + 1)
+local longest = math.max(call('PTTL', queue), tonumber(ttl))
+call('ZADD', queue, string.format('%.0f', place), id)
+call('SET', request, text, 'PX', ttl)
+call('PEXPIRE', queue, string.format('%d', longest))
+publish(channel, id)
+return {'wait', tonumber(ttl)}

@@ -1,0 +1,31 @@
+-- A key has beside its record, in the same slot:
+--
+--   queue    a sorted set of the ids of requests that wait for the holder, in the order in
+--            which they came; it lives as long as the longest of them
+--   request  a string for each request: 16 digits of the token of the lease that it is for,
+--            zero for any, and the body; it lives until the deadline of the request, or until
+--            it has its final answer
+--   answer   a string for each answer: 'f' if it is final or 'n', and the body
+--
+-- An id in the queue whose request has expired is dead; see prune.lua.
+
+-- answerable returns 'stands' if a request has its final answer, 'expired' if the store knows
+-- neither the request nor an answer, or the ms for which an answer must be kept at least.
+local function answerable(request, answer)
+  local state = call('GETRANGE', answer, 0, 0)
+  if state == 'f' then return 'stands' end
+  local left = math.max(call('PTTL', request), call('PTTL', answer))
+  if left <= 0 then return 'expired' end
+  return left
+end
+
+-- store_answer stores an answer and takes its request out of the queue. It tells the senders
+-- once the answer is final.
+local function store_answer(queue, request, answer, least, channel, id, ttl, text)
+  call('ZREM', queue, id)
+  call('SET', answer, text, 'PX', string.format('%d', math.max(least, ttl)))
+  if sub(text, 1, 1) == 'f' then
+    call('DEL', request)
+    publish(channel, id)
+  end
+end

@@ -1,0 +1,18 @@
+-- requests reads the queue of a lease, and one request of it.
+--
+-- KEYS  key, fence, queue; then a request, if one is wanted
+-- ARGV  token
+--
+-- Answers {left, ids, text}: the time left of the record in ms, the ids of the queue in their
+-- order, each followed by its place, and the text of the request, '' if there is none, with its
+-- time left in ms; or {'lost', ...} (see refusal) or {'foreign', ...} (see row).
+
+local key, fence, queue, request = unpack(KEYS)
+local f = fields(read_fence(fence, WHOLE - 1))
+local there, ours = inspect(f, key, fence, false)
+local refused = refusal(f, key, fence, there, ours, ARGV[1])
+if refused then return refused end
+local ids = call('ZRANGE', queue, 0, -1, 'WITHSCORES')
+if not request then return {there, ids, '', 0} end
+local left = call('PTTL', request)
+return {there, ids, left > 0 and call('GET', request) or '', left}

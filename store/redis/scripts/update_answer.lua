@@ -1,0 +1,24 @@
+-- update_answer replaces the value of a lease and stores the answer to a request, or neither.
+--
+-- KEYS  key, fence, queue, request, answer
+-- ARGV  as of answer; then channel of the key, the fence's fields from seq to sum, value
+--
+-- Answers as update and answer do. The same number again is the same write come twice.
+
+local key, fence, queue, request, answer = unpack(KEYS)
+local channel, id, token, ttl, text, changes, written, value = unpack(ARGV)
+local f = fields(read_fence(fence, WHOLE - 1))
+local left, ours = inspect(f, key, fence, true)
+local refused = refusal(f, key, fence, left, ours, token)
+if refused then return refused end
+local seq = sub(written, 1, 20)
+if seq < f.seq then return refuse(fence, {'stale'}) end
+if seq == f.seq then return 1 end
+local least = answerable(request, answer)
+if least == 'expired' then return refuse(fence, {'expired'}) end
+
+if least ~= 'stands' then store_answer(queue, request, answer, least, channel, id, tonumber(ttl), text) end
+call('SETRANGE', fence, 71, written)
+call('SET', key, value, 'XX', 'KEEPTTL')
+publish(changes, '+')
+return 1
