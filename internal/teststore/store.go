@@ -23,6 +23,7 @@ const (
 	Delete Verb = "delete"
 	Watch  Verb = "watch"
 	Answer Verb = "answer"
+	Append Verb = "append log"
 )
 
 // Request is a recorded request.
@@ -157,6 +158,12 @@ func (s *Store) UpdateWith(ctx context.Context, w store.Update, with store.Addit
 func (s *Store) Answer(ctx context.Context, key string, token store.Token, a store.Answer) error {
 	err := s.do(ctx, Request{Verb: Answer, Key: key, Token: token}, func(ctx context.Context) error { return s.Store.Answer(ctx, key, token, a) })
 	return named(err, Answer, key)
+}
+
+// AppendLog implements [store.Logger].
+func (s *Store) AppendLog(ctx context.Context, key string, token store.Token, e store.LogEntries) error {
+	err := s.do(ctx, Request{Verb: Append, Key: key, Token: token}, func(ctx context.Context) error { return s.Store.AppendLog(ctx, key, token, e) })
+	return named(err, Append, key)
 }
 
 // Delete implements [store.Store].

@@ -3,6 +3,7 @@ package memstore
 import (
 	"bytes"
 	"context"
+	"maps"
 	"time"
 
 	"github.com/leasehold-go/leasehold/internal/ctxerr"
@@ -46,16 +47,18 @@ func (s *Store) drop(key string, r *record) {
 	s.mail.Mark(key, store.CauseUnknown)
 }
 
-// sweep drops expired records once the number of records has doubled since the last
-// sweep, so that records which no call reads again do not accumulate.
+// sweep drops expired records and logs once the number of either has doubled since the last
+// sweep, so that those which no call reads again do not accumulate.
 func (s *Store) sweep() {
-	if len(s.records) < s.sweepAt {
+	if max(len(s.records), len(s.logs)) < s.sweepAt {
 		return
 	}
 	for key := range s.records {
 		s.live(key)
 	}
-	s.sweepAt = max(2*len(s.records), minSweep)
+	now := time.Now()
+	maps.DeleteFunc(s.logs, func(_ string, log []logged) bool { return !now.Before(log[len(log)-1].deadline) })
+	s.sweepAt = max(2*max(len(s.records), len(s.logs)), minSweep)
 }
 
 // held returns the live record that w may write to, or the error of the write.

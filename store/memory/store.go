@@ -31,6 +31,7 @@ import (
 var (
 	_ store.Store          = (*Store)(nil)
 	_ store.DeleteNotifier = (*Store)(nil)
+	_ store.Logger         = (*Store)(nil)
 	_ store.Requester      = (*Store)(nil)
 )
 
@@ -39,6 +40,7 @@ type Store struct {
 	hub     feed.Hub
 	deletes feed.Hub // marked by Delete alone
 	mail    feed.Hub // marked for the callers of Requests and Ask
+	news    feed.Hub // marked for the callers of FollowLog
 
 	mu      sync.Mutex
 	closed  bool
@@ -50,6 +52,7 @@ type Store struct {
 
 	messages map[string][]*message // by key, in the order in which the requests came
 	asked    uint64                // number of the last request
+	logs     map[string][]logged   // by key, oldest first
 }
 
 // record is the value under a key with its lease. It may have expired; live checks that.
@@ -64,7 +67,7 @@ type record struct {
 
 // New returns an empty store.
 func New() *Store {
-	return &Store{records: make(map[string]*record), messages: make(map[string][]*message), sweepAt: minSweep,
+	return &Store{records: make(map[string]*record), messages: make(map[string][]*message), logs: make(map[string][]logged), sweepAt: minSweep,
 		ended: newRecent[store.Nonce](), deleted: newRecent[store.Token]()}
 }
 
@@ -82,6 +85,7 @@ func (s *Store) Close() error {
 	s.hub.Close()
 	s.deletes.Close()
 	s.mail.Close()
+	s.news.Close()
 	return nil
 }
 
@@ -154,9 +158,9 @@ func (s *Store) Update(ctx context.Context, u store.Update) error {
 	return s.UpdateWith(ctx, u, store.Addition{})
 }
 
-// UpdateWith implements [store.Requester].
+// UpdateWith implements [store.Logger] and [store.Requester].
 func (s *Store) UpdateWith(ctx context.Context, u store.Update, with store.Addition) error {
-	if err := cmp.Or(u.Check(), with.Check(), withoutLog(u.Key, with)); err != nil {
+	if err := cmp.Or(u.Check(), with.Check()); err != nil {
 		return err
 	}
 	w := store.Renewal(u)
@@ -175,15 +179,10 @@ func (s *Store) UpdateWith(ctx context.Context, u store.Update, with store.Addit
 		}
 	}
 	s.put(r, w)
-	return nil
-}
-
-// withoutLog refuses an addition to a log.
-func withoutLog(key string, with store.Addition) error {
-	if len(with.Log.Values) == 0 {
-		return nil
+	if len(with.Log.Values) > 0 {
+		s.appendLog(u.Key, u.Token, with.Log)
 	}
-	return &store.InvalidError{Key: key, What: "log entries", Rule: "this store keeps no log"}
+	return nil
 }
 
 // Delete implements [store.Store].

@@ -1,0 +1,264 @@
+package registry_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/internal/teststore"
+	"github.com/leasehold-go/leasehold/registry"
+	"github.com/leasehold-go/leasehold/store"
+	memstore "github.com/leasehold-go/leasehold/store/memory"
+)
+
+// withLog has an instance keep an activity log.
+func withLog(c *config) { c.Log = new(registry.Log) }
+
+// logOf returns the log of the key, one text for each entry.
+func logOf(t testing.TB, st store.Store, query store.LogQuery) (texts []string) {
+	t.Helper()
+	for e, err := range registry.ReadLog(context.Background(), st, key, query) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, textOf(e))
+	}
+	return texts
+}
+
+func textOf(e registry.LogEntry) string {
+	switch e.Kind {
+	case registry.LogRegistered:
+		return fmt.Sprintf("%s by %s", e.Kind, e.Identity.Host)
+	case registry.LogTransition:
+		return fmt.Sprintf("%s -> %s", e.Transition.From, e.Transition.To)
+	case registry.LogRequest:
+		return fmt.Sprintf("%s for %s by %s: %s", e.Kind, e.Request.What, e.Request.Sender, e.Request.Outcome)
+	case registry.LogError:
+		return fmt.Sprintf("%s: %s", e.Kind, e.Text)
+	}
+	return string(e.Kind)
+}
+
+func wantLog(t testing.TB, st store.Store, want ...string) {
+	t.Helper()
+	if d := diff(want, logOf(t, st, store.LogQuery{})); d != "" {
+		t.Errorf("log (-want +got):\n%s", d)
+	}
+}
+
+func TestLogTellsWhatHappened(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := teststore.New()
+		inst := served(t, st, nil, withLog)
+		if _, err := ask(st, registry.ForState("starting"), registry.WithSender("ops")); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = ask(st, registry.ForState("active"), registry.WithSender("ops"))
+		if err := inst.RecordError(t.Context(), errBoom); err != nil {
+			t.Fatal(err)
+		}
+		if err := inst.RecordError(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := inst.Leave(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		second := register(t, newKeeper(t, st), withLog, func(c *config) { c.Host = "host-b" })
+		move(t, second, Starting)
+		synctest.Wait()
+		st.Evict(key) // it cannot log that
+		<-second.Lease().Done()
+		if err := second.Deregister(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		third := register(t, newKeeper(t, st), withLog, func(c *config) { c.Host = "host-c" })
+		synctest.Wait()
+		want := []string{
+			"registered by host-a",
+			"idle -> starting", `request for state "starting" by ops: done`,
+			`request for state "active" by ops: rejected`,
+			"error: boom",
+			"starting -> stopping", "stopping -> stopped", "left",
+			"registered by host-b", "idle -> starting", "lost",
+			"registered by host-c",
+		}
+		wantLog(t, st, want...)
+		slices.Reverse(want)
+		if d := diff(want, logOf(t, st, store.LogQuery{Backward: true})); d != "" {
+			t.Errorf("backward (-want +got):\n%s", d)
+		}
+		if d := diff(want[:3], logOf(t, st, store.LogQuery{Backward: true, Limit: 2})); d != "" {
+			t.Errorf("the newest two (-want +got):\n%s", d)
+		}
+		if n := inst.LogDropped() + second.LogDropped(); n != 0 {
+			t.Errorf("%d entries dropped", n)
+		}
+		// Seven days later it is gone, as by default.
+		if err := third.Deregister(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(7*24*time.Hour + time.Second)
+		wantLog(t, st)
+	})
+}
+
+func TestFollowLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := teststore.New()
+		ctx, cancel := context.WithCancel(t.Context())
+		var texts []string
+		var last error
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			for e, err := range registry.FollowLog(ctx, st, key, store.LogPosition{}) {
+				if last = err; err == nil {
+					texts = append(texts, textOf(e))
+				}
+			}
+		}()
+		inst := register(t, newKeeper(t, st), withLog)
+		move(t, inst, Starting, Warming)
+		if err := inst.Leave(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		cancel()
+		<-ended
+		want := []string{"registered by host-a", "idle -> starting", "starting -> warming", "warming -> stopping", "stopping -> stopped", "left"}
+		if d := diff(want, texts); d != "" || !errors.Is(last, context.Canceled) {
+			t.Errorf("(-want +got)\n%s\nended with %v", d, last)
+		}
+	})
+}
+
+// Trouble with the log costs its entries, and nothing else.
+func TestLogThatFailsHoldsUpNothing(t *testing.T) {
+	for name, fault := range map[string]teststore.Fault{"refused": teststore.Refuse, "silent": teststore.Silence} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				st := teststore.New()
+				var told int
+				st.Inject(fault, teststore.Append)
+				inst := register(t, newKeeper(t, st), func(c *config) {
+					c.Log = &registry.Log{Dropped: func(n int, _ error) { told += n }}
+				})
+				begun := time.Now()
+				move(t, inst, Starting, Warming) // they wait behind the first entry, and for good
+				if d := time.Since(begun); d > 0 {
+					t.Errorf("two transitions took %v", d)
+				}
+				time.Sleep(time.Hour)
+				st.Inject(nil, teststore.Append)
+				move(t, inst, Active)
+				synctest.Wait()
+				if n := inst.LogDropped(); n == 0 || n != int64(told) {
+					t.Errorf("%d entries dropped, %d told", n, told)
+				}
+				wantLog(t, st, "warming -> active")
+				var at store.LogPosition
+				for e := range registry.ReadLog(t.Context(), st, key, store.LogQuery{}) {
+					at = e.LogPosition
+				}
+				if at != (store.LogPosition{Token: inst.Lease().Token(), Number: 4}) {
+					t.Errorf("the entry is at %v, which hides that three are missing", at)
+				}
+				// A leave does not wait for long either.
+				st.Inject(fault, teststore.Append)
+				begun = time.Now()
+				if err := inst.Leave(t.Context()); err != nil {
+					t.Error(err)
+				}
+				if d := time.Since(begun); d > time.Second {
+					t.Errorf("leaving took %v", d)
+				}
+			})
+		})
+	}
+}
+
+// An entry is stored only if its transition is, and once.
+func TestLogHasEachTransitionOnce(t *testing.T) {
+	for name, fault := range map[string]teststore.Fault{"refused": teststore.Refuse, "lost": teststore.Drop, "reply lost": teststore.DropReply} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				st := teststore.New()
+				inst := register(t, newKeeper(t, st), withLog)
+				synctest.Wait()
+				st.Inject(once(fault), teststore.Update)
+				if err := inst.Transition(t.Context(), Starting); err == nil {
+					t.Fatal("the fault did not show")
+				}
+				move(t, inst, Starting, Warming)
+				synctest.Wait()
+				want := []string{"registered by host-a", "idle -> starting", "starting -> warming"}
+				if name == "reply lost" { // it was written, and then undone
+					want = slices.Insert(want, 2, "idle -> starting")
+				}
+				wantLog(t, st, want...)
+				wantAgreement(t, st, inst)
+			})
+		})
+	}
+}
+
+func TestLogBounds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := teststore.New()
+		inst := register(t, newKeeper(t, st), func(c *config) { c.Log = &registry.Log{Entries: 3, Age: time.Hour} })
+		if err := inst.RecordError(t.Context(), errors.New(strings.Repeat("long ", 10_000))); err != nil {
+			t.Fatal(err)
+		}
+		move(t, inst, Starting, Idle, Starting, Idle)
+		synctest.Wait()
+		wantLog(t, st, "starting -> idle", "idle -> starting", "starting -> idle")
+		time.Sleep(59 * time.Minute)
+		move(t, inst, Starting)
+		time.Sleep(2 * time.Minute)
+		wantLog(t, st, "idle -> starting")
+		if n := inst.LogDropped(); n != 0 {
+			t.Errorf("%d entries dropped", n)
+		}
+	})
+}
+
+func TestLogNeedsAStoreThatKeepsIt(t *testing.T) {
+	bare := struct{ store.Store }{memstore.New()}
+	k := newKeeper(t, bare)
+	for name, cfg := range map[string]config{
+		"store": configure(withLog),
+		"age":   configure(func(c *config) { c.Log = &registry.Log{Age: time.Millisecond} }),
+		"many":  configure(func(c *config) { c.Log = &registry.Log{Entries: store.MaxLogLength + 1} }),
+	} {
+		keeper := k
+		if name != "store" {
+			keeper = newKeeper(t, memstore.New())
+		}
+		if _, err := registry.Register(t.Context(), keeper, lifecycle, cfg); !errors.Is(err, store.ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, err := range registry.ReadLog(t.Context(), bare, key, store.LogQuery{}) {
+		if !errors.Is(err, store.ErrInvalid) {
+			t.Error(err)
+		}
+	}
+}
+
+// A machine without a history has a log all the same.
+func TestLogWithoutHistory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := teststore.New()
+		inst := register(t, newKeeper(t, st), withLog, func(c *config) { c.MachineOptions = []fsm.Option{fsm.WithHistory(0)} })
+		move(t, inst, Starting, Warming)
+		synctest.Wait()
+		wantLog(t, st, "registered by host-a", "idle -> starting", "starting -> warming")
+	})
+}
