@@ -110,7 +110,8 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	i.machine = machine
 	i.mu.Unlock()
 	close(registered)
-	i.log(LogEntry{At: i.confirmed.status.Registered, Kind: LogRegistered, Identity: &self})
+	self = i.Status().Identity
+	i.log(LogEntry{At: self.Registered, Kind: LogRegistered, Identity: &self})
 	go func() {
 		defer close(i.served)
 		if cfg.Requests != nil {
