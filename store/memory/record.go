@@ -43,7 +43,7 @@ func (s *Store) live(key string) *record {
 func (s *Store) drop(key string, r *record) {
 	delete(s.records, key)
 	s.ended.add(r.nonce)
-	s.mail.Mark(key, store.CauseUnknown)
+	s.mail.Send(key, "")
 }
 
 // sweep drops expired records once the number of records has doubled since the last

@@ -37,8 +37,8 @@ var (
 // Store is a [store.Store] in memory. Use [New] to make one.
 type Store struct {
 	hub     feed.Hub
-	deletes feed.Hub // marked by Delete alone
-	mail    feed.Hub // marked for the callers of Requests and Ask
+	deletes feed.Hub      // marked by Delete alone
+	mail    feed.Messages // to the callers of Requests and Ask
 
 	mu      sync.Mutex
 	closed  bool
