@@ -52,7 +52,7 @@ func (s *Store) appendLog(key string, token store.Token, entries store.LogEntrie
 		log = slices.Delete(log, 0, extra)
 	}
 	s.logs[key] = log
-	s.news.Mark(key, store.CauseUnknown)
+	s.news.Send(key, "")
 }
 
 // ReadLog implements [store.Logger]. It yields the entries as they were at one instant.
@@ -99,8 +99,8 @@ func (s *Store) readLog(ctx context.Context, key string, query store.LogQuery) (
 // FollowLog implements [store.Logger].
 func (s *Store) FollowLog(ctx context.Context, key string, after store.LogPosition) iter.Seq2[store.LogEntry, error] {
 	return func(yield func(store.LogEntry, error) bool) {
-		marked, closed, leave := s.news.Listen(key)
-		defer leave()
+		r := s.news.Join(key)
+		defer s.news.Leave(r)
 		for {
 			found, err := s.readLog(ctx, key, store.LogQuery{After: after})
 			if err != nil {
@@ -114,10 +114,11 @@ func (s *Store) FollowLog(ctx context.Context, key string, after store.LogPositi
 				after = e.LogPosition
 			}
 			select {
-			case <-marked:
-			case <-closed:
-				yield(store.LogEntry{}, fail("follow log", key, store.ErrClosed))
-				return
+			case _, open := <-r.C:
+				if !open {
+					yield(store.LogEntry{}, fail("follow log", key, store.ErrClosed))
+					return
+				}
 			case <-ctx.Done():
 				yield(store.LogEntry{}, ctxerr.Of(ctx))
 				return

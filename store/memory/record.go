@@ -44,7 +44,7 @@ func (s *Store) live(key string) *record {
 func (s *Store) drop(key string, r *record) {
 	delete(s.records, key)
 	s.ended.add(r.nonce)
-	s.mail.Mark(key, store.CauseUnknown)
+	s.mail.Send(key, "")
 }
 
 // sweep drops expired records and logs once the number of either has doubled since the last

@@ -22,7 +22,7 @@ type message struct {
 	forget   *time.Timer  // runs at expiry
 }
 
-// askers names the callers of Ask that wait for an answer, in the marks of Store.mail.
+// askers names the callers of Ask that wait for an answer, among the names of Store.mail.
 func askers(key, id string) string { return key + "\x00" + id }
 
 // Ask implements [store.Requester].
@@ -30,8 +30,8 @@ func (s *Store) Ask(ctx context.Context, q store.Request) (store.Answer, error) 
 	if err := q.Check(); err != nil {
 		return store.Answer{}, err
 	}
-	marked, closed, leave := s.mail.Listen(askers(q.Key, q.ID))
-	defer leave()
+	told := s.mail.Join(askers(q.Key, q.ID))
+	defer s.mail.Leave(told)
 	if err := s.enter(ctx, "ask", q.Key); err != nil {
 		return store.Answer{}, err
 	}
@@ -54,11 +54,12 @@ func (s *Store) Ask(ctx context.Context, q store.Request) (store.Answer, error) 
 			return store.Answer{}, fail("ask", q.Key, store.ErrExpired)
 		}
 		select {
-		case <-marked:
+		case _, open := <-told.C:
+			if !open {
+				return store.Answer{}, fail("ask", q.Key, store.ErrClosed)
+			}
 		case <-deadline.C:
 			passed = true
-		case <-closed:
-			return store.Answer{}, fail("ask", q.Key, store.ErrClosed)
 		case <-ctx.Done(): // the holder may still do what was asked
 			return store.Answer{}, &store.Error{Op: "ask", Key: q.Key, Condition: store.ErrInDoubt, Err: ctxerr.Of(ctx)}
 		}
@@ -89,7 +90,7 @@ func (s *Store) queue(q store.Request) (*message, error) {
 	m := &message{request: q, number: s.asked, deadline: time.Now().Add(q.TTL)}
 	s.messages[q.Key] = append(s.messages[q.Key], m)
 	s.keep(m, m.deadline)
-	s.mail.Mark(q.Key, store.CauseUnknown)
+	s.mail.Send(q.Key, "")
 	return m, nil
 }
 
@@ -136,8 +137,8 @@ func (s *Store) Requests(ctx context.Context, key string, token store.Token) ite
 			yield(store.Request{}, err)
 			return
 		}
-		marked, closed, leave := s.mail.Listen(key)
-		defer leave()
+		told := s.mail.Join(key)
+		defer s.mail.Leave(told)
 		for last := uint64(0); ; {
 			q, number, until, err := s.next(ctx, key, token, last)
 			if ctx.Err() != nil {
@@ -155,9 +156,8 @@ func (s *Store) Requests(ctx context.Context, key string, token store.Token) ite
 			}
 			expiry := time.NewTimer(time.Until(until))
 			select {
-			case <-marked:
+			case <-told.C:
 			case <-expiry.C:
-			case <-closed:
 			case <-ctx.Done():
 			}
 			expiry.Stop()
@@ -221,6 +221,6 @@ func (s *Store) answer(op, key string, a store.Answer) error {
 	if until := time.Now().Add(a.TTL); until.After(m.expiry) {
 		s.keep(m, until)
 	}
-	s.mail.Mark(askers(key, a.ID), store.CauseUnknown)
+	s.mail.Send(askers(key, a.ID), "")
 	return nil
 }

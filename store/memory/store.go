@@ -38,9 +38,9 @@ var (
 // Store is a [store.Store] in memory. Use [New] to make one.
 type Store struct {
 	hub     feed.Hub
-	deletes feed.Hub // marked by Delete alone
-	mail    feed.Hub // marked for the callers of Requests and Ask
-	news    feed.Hub // marked for the callers of FollowLog
+	deletes feed.Hub      // marked by Delete alone
+	mail    feed.Messages // to the callers of Requests and Ask
+	news    feed.Messages // to the callers of FollowLog
 
 	mu      sync.Mutex
 	closed  bool

@@ -29,6 +29,8 @@ const (
 	firstPause  = 100 * time.Millisecond // between connections, doubling
 	maxPause    = 5 * time.Second
 	deniedPause = time.Minute // when there is no right to a channel
+
+	lingerFor = 10 * time.Second // for the answers to further requests
 )
 
 var (
@@ -49,9 +51,9 @@ type listener struct {
 	layout    layout
 	transport *transport
 	instance  string
-	changes   feed.Hub // marked with the keys whose channels had a message
-	deletes   feed.Hub // marked with the keys on the store's own channel
-	mail      feed.Hub // marked with the channels of requests, and with waiters for answers
+	changes   feed.Hub      // marked with the keys whose channels had a message
+	deletes   feed.Hub      // marked with the keys on the store's own channel
+	mail      feed.Messages // of the channels of requests, and to waiters for answers
 
 	mu       sync.Mutex
 	topics   map[topic]*subscribed
@@ -68,6 +70,7 @@ type topic struct {
 // subscribed is a topic that somebody listens to.
 type subscribed struct {
 	listeners int
+	lingers   bool          // one of them is linger's
 	confirmed chan struct{} // closed once the server has said so, on any connection
 }
 
@@ -132,6 +135,9 @@ func (l *listener) join(ctx context.Context, t topic) error {
 	s, sub := l.enter(t)
 	if s == nil {
 		return store.ErrClosed
+	}
+	if isClosed(sub.confirmed) { // by another's join; a new connection subscribes to it again
+		return nil
 	}
 	err := l.await(ctx, s, sub, t)
 	if err != nil {
@@ -217,6 +223,26 @@ func (l *listener) leave(t topic) {
 	} else {
 		l.adjust(s, t)
 	}
+}
+
+// linger is leave for a topic that is likely to be listened to again soon: the subscription, and
+// with it the connection, stays for a while.
+func (l *listener) linger(t topic) {
+	l.mu.Lock()
+	sub := l.topics[t]
+	first := !sub.lingers
+	sub.lingers = true
+	l.mu.Unlock()
+	if !first {
+		l.leave(t)
+		return
+	}
+	time.AfterFunc(lingerFor, func() {
+		l.mu.Lock()
+		sub.lingers = false
+		l.mu.Unlock()
+		l.leave(t)
+	})
 }
 
 // close stops listening for good.
@@ -626,16 +652,17 @@ func (l *listener) heard(channel, payload string) {
 	if key, ok := strings.CutPrefix(name, "k:"); ok && payload != "" {
 		if token := tokenOf(payload); token != 0 {
 			l.changes.MarkDeleted(key, token)
-			l.mail.Mark(l.layout.channels+"q:"+key, store.CauseDeleted)
+			l.mail.Send(l.layout.channels+"q:"+key, "")
 		} else {
 			l.changes.Mark(key, store.CauseUnknown)
 		}
 	}
 	switch {
 	case strings.HasPrefix(name, "q:"):
-		l.mail.Mark(channel, store.CauseUnknown)
+		l.mail.Send(channel, payload)
 	case strings.HasPrefix(name, "a:"):
-		l.mail.Mark(waiter(channel, payload), store.CauseUnknown)
+		id, text := cutAnswer(payload)
+		l.mail.Send(waiter(channel, id), text)
 	}
 	if name == "s:"+l.instance && payload != "" {
 		l.deletes.Mark(payload, store.CauseDeleted)
@@ -644,6 +671,17 @@ func (l *listener) heard(channel, payload string) {
 
 // waiter names those who wait for the answer to a request, by the channel of the answers.
 func waiter(channel, id string) string { return channel + "\x00" + id }
+
+// cutAnswer reads a message of an answer: the id with its length before it, and the answer's
+// text if that is short.
+func cutAnswer(payload string) (id, text string) {
+	length, rest, _ := strings.Cut(payload, ":")
+	n, err := strconv.Atoi(length)
+	if err != nil || n < 0 || n > len(rest) {
+		return "", ""
+	}
+	return rest[:n], rest[n:]
+}
 
 // tokenOf reads the token in a message of a delete, or returns zero for another.
 func tokenOf(payload string) store.Token {

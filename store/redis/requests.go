@@ -9,6 +9,7 @@ import (
 
 	"github.com/leasehold-go/leasehold/internal/ctxerr"
 	"github.com/leasehold-go/leasehold/store"
+	"github.com/leasehold-go/leasehold/store/internal/feed"
 )
 
 const (
@@ -30,7 +31,7 @@ func (s *Store) Ask(ctx context.Context, q store.Request) (store.Answer, error) 
 		return store.Answer{}, err
 	}
 	m := s.layout.mailOf(q.Key)
-	h, err := s.listener.hearing(ctx, waiter(m.answered, q.ID), topic{name: m.answered})
+	h, err := s.listener.hearing(ctx, waiter(m.answered, q.ID), s.listener.linger, topic{name: m.answered})
 	if err != nil {
 		return store.Answer{}, failed("ask", q.Key, reads, err)
 	}
@@ -46,7 +47,7 @@ func (s *Store) Ask(ctx context.Context, q store.Request) (store.Answer, error) 
 		case err == nil:
 			queued, doubt, tries = true, true, 0
 			end = time.Now().Add(left)
-			left = min(left+time.Millisecond, h.patience())
+			left += time.Millisecond
 		case !unanswered(err), !doubt && !errors.Is(err, store.ErrInDoubt):
 			return store.Answer{}, err
 		case time.Now().After(end):
@@ -56,8 +57,12 @@ func (s *Store) Ask(ctx context.Context, q store.Request) (store.Answer, error) 
 			left = min(firstRetry<<min(tries, 10), maxRetry)
 			tries++
 		}
-		if err := h.wait(ctx, left); err != nil { // the holder may still do what was asked
+		text, err := h.wait(ctx, left)
+		if err != nil { // the holder may still do what was asked
 			return store.Answer{}, inDoubt("ask", q.Key, err)
+		}
+		if answer, ok := answerOf(q.ID, text); ok {
+			return answer, nil
 		}
 	}
 }
@@ -106,10 +111,11 @@ func (s *Store) ask(ctx context.Context, m mail, q store.Request, queue bool) (s
 			return store.Answer{}, timeLeft(left), nil
 		case word == "answer":
 			text, _ := at[string](row, 1)
-			if len(text) < 2 {
+			answer, ok := answerOf(q.ID, text)
+			if !ok {
 				return store.Answer{}, 0, failed("ask", q.Key, writes, odd(reply))
 			}
-			return store.Answer{ID: q.ID, Body: []byte(text[1:]), Final: text[0] == 'f'}, 0, nil
+			return answer, 0, nil
 		case word == "full" && !queue:
 			return store.Answer{}, 0, &store.Error{Op: "ask", Key: q.Key, Condition: store.ErrExpired}
 		case word == "full" && refused != nil:
@@ -123,6 +129,14 @@ func (s *Store) ask(ctx context.Context, m mail, q store.Request, queue bool) (s
 			return store.Answer{}, 0, refusal("ask", q.Key, row)
 		}
 	}
+}
+
+// answerOf reads the text of an answer; see mail.lua.
+func answerOf(id, text string) (a store.Answer, ok bool) {
+	if len(text) < 2 {
+		return a, false
+	}
+	return store.Answer{ID: id, Body: []byte(text[1:]), Final: text[0] == 'f'}, true
 }
 
 // mayAskFor returns why a request cannot be queued, with rights to read the record alone.
@@ -188,7 +202,7 @@ func (s *Store) Requests(ctx context.Context, key string, token store.Token) ite
 		var h *hearing
 		var err error
 		for tries := 0; h == nil; tries++ {
-			h, err = s.listener.hearing(ctx, m.asked, topic{name: m.asked}, s.listener.ofKey(key))
+			h, err = s.listener.hearing(ctx, m.asked, s.listener.leave, topic{name: m.asked}, s.listener.ofKey(key))
 			switch {
 			case ctx.Err() != nil:
 				yield(store.Request{}, context.Cause(ctx))
@@ -218,56 +232,50 @@ func (s *Store) serve(ctx context.Context, m mail, token store.Token, h *hearing
 	seen := make(map[place]bool) // of the queue, and need not be yielded
 	next := ""                   // id of the request to read with the queue
 	for tries := 0; ; {
-		queue, err := s.readQueue(ctx, m, token, next)
+		read, err := s.readQueue(ctx, m, token, next)
+		until := time.Now().Add(read.left + time.Millisecond)
 		switch {
 		case ctx.Err() != nil:
-			return context.Cause(ctx)
+			return ctx.Err()
 		case err != nil && (!unanswered(err) || denied(err)):
 			return err
 		case err != nil:
-			wait := min(firstRetry<<min(tries, 10), maxRetry)
+			until = time.Now().Add(min(firstRetry<<min(tries, 10), maxRetry))
 			tries++
-			if err := h.wait(ctx, wait); err != nil {
-				return failed("requests", m.key, reads, err)
+		default:
+			tries = 0
+			var unseen []place
+			still := make(map[place]bool, len(seen))
+			for _, p := range read.places {
+				if seen[p] {
+					still[p] = true
+				} else {
+					unseen = append(unseen, p)
+				}
 			}
-			continue
-		}
-		tries = 0
-		var unseen []place
-		still := make(map[place]bool, len(seen))
-		for _, p := range queue.places {
-			if seen[p] {
-				still[p] = true
-			} else {
-				unseen = append(unseen, p)
+			seen = still
+			if len(unseen) > 0 && unseen[0].id == next {
+				switch q := read.request; {
+				case q.TTL <= 0: // it has expired, as others may have
+					ids := make([]string, len(unseen))
+					for i, p := range unseen {
+						ids[i] = p.id
+					}
+					s.prune(ctx, m, ids)
+				case q.Token != 0 && q.Token != token:
+				case !yield(q, nil):
+					return errStop
+				}
+				seen[unseen[0]] = true
+				unseen = unseen[1:]
+			}
+			if len(unseen) > 0 {
+				next = unseen[0].id
+				continue
 			}
 		}
-		seen = still
-		switch {
-		case len(unseen) == 0:
-			next = ""
-			if err := h.wait(ctx, min(queue.left+time.Millisecond, h.patience())); err != nil {
-				return failed("requests", m.key, reads, err)
-			}
-			continue
-		case unseen[0].id != next:
-			next = unseen[0].id
-			continue
-		}
-		seen[unseen[0]] = true
-		if next = ""; len(unseen) > 1 {
-			next = unseen[1].id
-		}
-		switch q := queue.request; {
-		case q.TTL <= 0: // it has expired, as others may have
-			ids := make([]string, len(unseen))
-			for i, p := range unseen {
-				ids[i] = p.id
-			}
-			s.prune(ctx, m, ids)
-		case q.Token != 0 && q.Token != token:
-		case !yield(q, nil):
-			return errStop
+		if next, err = h.wait(ctx, time.Until(until)); err != nil {
+			return failed("requests", m.key, reads, err)
 		}
 	}
 }
@@ -344,15 +352,16 @@ func (s *Store) sendAnswer(ctx context.Context, op string, sc *script, key strin
 
 // hearing is a call that waits for messages.
 type hearing struct {
-	listener       *listener
-	marked, closed <-chan struct{}
-	leave          func()
+	listener *listener
+	reader   *feed.Reader
+	leave    func()
 }
 
-// hearing begins to listen to topics, for marks of one name.
-func (l *listener) hearing(ctx context.Context, name string, topics ...topic) (*hearing, error) {
-	h := &hearing{listener: l}
-	h.marked, h.closed, h.leave = l.mail.Listen(name)
+// hearing begins to listen to topics, for messages to one name. Its end leaves the topics by the
+// given method.
+func (l *listener) hearing(ctx context.Context, name string, leaveTopic func(topic), topics ...topic) (*hearing, error) {
+	r := l.mail.Join(name)
+	h := &hearing{listener: l, reader: r, leave: func() { l.mail.Leave(r) }}
 	for _, t := range topics {
 		if err := l.join(ctx, t); err != nil {
 			h.leave()
@@ -362,32 +371,30 @@ func (l *listener) hearing(ctx context.Context, name string, topics ...topic) (*
 			return nil, err
 		}
 		leave := h.leave
-		h.leave = func() { l.leave(t); leave() }
+		h.leave = func() { leaveTopic(t); leave() }
 	}
 	return h, nil
 }
 
-// patience is how long to wait for a message before the next read.
-func (h *hearing) patience() time.Duration {
+// wait returns a message, or nothing when it is time to read the store.
+func (h *hearing) wait(ctx context.Context, d time.Duration) (string, error) {
+	most := rereadAfter
 	if h.listener.trouble() != nil {
-		return unheardAfter
+		most = unheardAfter
 	}
-	return rereadAfter
-}
-
-// wait returns nil at a message, or when the time has passed.
-func (h *hearing) wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
+	timer := time.NewTimer(min(d, most))
 	defer timer.Stop()
 	select {
-	case <-h.marked:
+	case message, open := <-h.reader.C:
+		if !open {
+			return "", store.ErrClosed
+		}
+		return message, nil
 	case <-timer.C:
-	case <-h.closed:
-		return store.ErrClosed
+		return "", nil
 	case <-ctx.Done():
-		return ctxerr.Of(ctx)
+		return "", ctxerr.Of(ctx)
 	}
-	return nil
 }
 
 // unanswered reports whether an error says that the store gave no answer.

@@ -153,14 +153,6 @@ func (h *Hub) Keys(ctx context.Context) iter.Seq[string] {
 	}
 }
 
-// Listen returns a channel that gets an element when a key is marked or marks may have been
-// lost, and a channel that is closed when the hub is. leave must be called at the end.
-func (h *Hub) Listen(key string) (marked, closed <-chan struct{}, leave func()) {
-	m := newMarks(scope{name: key, exact: true})
-	h.join(m)
-	return m.signal, m.closed, func() { h.leave(m) }
-}
-
 func (h *Hub) join(m *marks) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

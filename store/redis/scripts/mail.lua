@@ -20,12 +20,12 @@ local function answerable(request, answer)
 end
 
 -- store_answer stores an answer and takes its request out of the queue. It tells the senders
--- once the answer is final.
+-- once the answer is final, with the answer if that is short.
 local function store_answer(queue, request, answer, least, channel, id, ttl, text)
   call('ZREM', queue, id)
   call('SET', answer, text, 'PX', string.format('%d', math.max(least, ttl)))
   if sub(text, 1, 1) == 'f' then
     call('DEL', request)
-    publish(channel, id)
+    publish(channel, #id .. ':' .. id .. (#text <= SMALL and text or ''))
   end
 end

@@ -1,0 +1,87 @@
+package feed
+
+import "sync"
+
+// Messages brings messages to those who wait for one. A message may be lost: a reader looks at
+// the store too. The zero value is ready for use, and no method blocks.
+type Messages struct {
+	mu      sync.Mutex
+	readers map[string]map[*Reader]struct{} // by the name that they listen to
+	closed  bool
+}
+
+// Reader listens to the messages to one name.
+type Reader struct {
+	// C has the first message since the last one was taken; an empty one says that messages may
+	// have been lost. It is closed with the Messages.
+	C    chan string
+	name string
+}
+
+// Join begins to listen to a name.
+func (m *Messages) Join(name string) *Reader {
+	r := &Reader{C: make(chan string, 1), name: name}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		close(r.C)
+		return r
+	}
+	if m.readers == nil {
+		m.readers = make(map[string]map[*Reader]struct{})
+	}
+	if m.readers[name] == nil {
+		m.readers[name] = make(map[*Reader]struct{})
+	}
+	m.readers[name][r] = struct{}{}
+	return r
+}
+
+// Leave ends what Join began.
+func (m *Messages) Leave(r *Reader) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if delete(m.readers[r.name], r); len(m.readers[r.name]) == 0 {
+		delete(m.readers, r.name)
+	}
+}
+
+// Send brings a message to the readers of a name.
+func (m *Messages) Send(name, message string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for r := range m.readers[name] {
+		r.put(message)
+	}
+}
+
+// Missed tells every reader that messages may have been lost.
+func (m *Messages) Missed() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, all := range m.readers {
+		for r := range all {
+			r.put("")
+		}
+	}
+}
+
+func (r *Reader) put(message string) {
+	select {
+	case r.C <- message:
+	default: // the reader has one to take, and looks at the store after it
+	}
+}
+
+// Close ends every reader, present or future.
+func (m *Messages) Close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = true
+	for _, all := range m.readers {
+		for r := range all {
+			close(r.C)
+		}
+	}
+	m.readers = nil
+}
