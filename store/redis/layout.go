@@ -91,6 +91,11 @@ type mail struct {
 	asked, answered string // the channels that are told of a request, and of a final answer
 }
 
+// log returns the name of the log of a record's key, and ofLog the channel that is told of an
+// entry.
+func (l layout) log(n names) string      { return l.root + "{" + tags()[n.slot] + "}:l:" + n.key }
+func (l layout) ofLog(key string) string { return l.channels + "l:" + key }
+
 func (l layout) mailOf(key string) mail {
 	n := l.of(key)
 	place := l.root + "{" + tags()[n.slot] + "}:"

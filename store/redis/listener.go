@@ -658,7 +658,7 @@ func (l *listener) heard(channel, payload string) {
 		}
 	}
 	switch {
-	case strings.HasPrefix(name, "q:"):
+	case strings.HasPrefix(name, "q:"), strings.HasPrefix(name, "l:"):
 		l.mail.Send(channel, payload)
 	case strings.HasPrefix(name, "a:"):
 		id, text := cutAnswer(payload)

@@ -72,11 +72,11 @@ func (s *Store) exercise(ctx context.Context, key string) (step string, err erro
 			return "renew", answer.Err
 		}
 	}
-	if err := s.update(ctx, second); err != nil {
+	if err := s.updateWith(ctx, second, store.Addition{}); err != nil {
 		return "update", err
 	}
 	second.Token++ // of no lease
-	if err := s.update(ctx, second); !errors.Is(err, store.ErrLost) {
+	if err := s.updateWith(ctx, second, store.Addition{}); !errors.Is(err, store.ErrLost) {
 		return "refused update", cmp.Or(err, errDiffers)
 	}
 	if err := s.shows(ctx, key, second.Value, grant.Token); err != nil {

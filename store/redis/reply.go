@@ -52,6 +52,8 @@ func refusal(op, key string, reply []any) error {
 		return &store.Error{Op: op, Key: key, Condition: store.ErrFull}
 	case "expired":
 		return &store.Error{Op: op, Key: key, Condition: store.ErrExpired}
+	case "unwritten":
+		return &store.Error{Op: op, Key: key, Condition: store.ErrStale}
 	case "ended":
 		return &store.Error{Op: op, Key: key, Condition: store.ErrEnded}
 	case "error":

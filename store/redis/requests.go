@@ -329,25 +329,21 @@ func (s *Store) Answer(ctx context.Context, key string, token store.Token, a sto
 	if err := a.Check(); err != nil {
 		return err
 	}
-	return s.sendAnswer(ctx, "answer", answerScript, key, token, a)
+	c := s.newAnswer(answerScript, key, token, a)
+	s.transport.do(ctx, c)
+	_, err := c.number("answer", key)
+	return err
 }
 
-func (s *Store) updateWithAnswer(ctx context.Context, u store.Update, a store.Answer) error {
-	return s.sendAnswer(ctx, "update", updateAnswerScript, u.Key, u.Token, a,
-		s.layout.ofKey(u.Key), written(u.Seq, u.Value), own(u.Value))
-}
-
-func (s *Store) sendAnswer(ctx context.Context, op string, sc *script, key string, token store.Token, a store.Answer, more ...any) error {
+// newAnswer makes a call of a script that stores an answer.
+func (s *Store) newAnswer(sc *script, key string, token store.Token, a store.Answer, more ...any) *call {
 	m := s.layout.mailOf(key)
 	state := "n"
 	if a.Final {
 		state = "f"
 	}
 	args := append([]any{m.answered, a.ID, digits(token), a.TTL.Milliseconds(), state + string(a.Body)}, more...)
-	c := newScriptCall(sc, len(a.Body)+maxRefusal, []any{m.key, m.fence, m.queue, m.request(a.ID), m.answer(a.ID)}, args...)
-	s.transport.do(ctx, c)
-	_, err := c.number(op, key)
-	return err
+	return newScriptCall(sc, len(a.Body)+maxRefusal, []any{m.key, m.fence, m.queue, m.request(a.ID), m.answer(a.ID)}, args...)
 }
 
 // hearing is a call that waits for messages.

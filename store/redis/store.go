@@ -30,6 +30,7 @@ var (
 	_ store.Describer      = (*Store)(nil)
 	_ store.DeleteNotifier = (*Store)(nil)
 	_ store.BatchDeleter   = (*Store)(nil)
+	_ store.Logger         = (*Store)(nil)
 	_ store.Requester      = (*Store)(nil)
 	_ feed.Source          = source{}
 )

@@ -3,6 +3,8 @@ package redisstore
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/leasehold-go/leasehold/store"
 )
@@ -12,29 +14,37 @@ func (s *Store) Update(ctx context.Context, update store.Update) error {
 	return s.UpdateWith(ctx, update, store.Addition{})
 }
 
-// UpdateWith implements [store.Requester].
+// UpdateWith implements [store.Logger] and [store.Requester]. The entries are the next command of
+// the same pipeline.
 func (s *Store) UpdateWith(ctx context.Context, update store.Update, with store.Addition) error {
-	if err := cmp.Or(update.Check(), with.Check(), withoutLog(update.Key, with)); err != nil {
+	if err := cmp.Or(update.Check(), with.Check()); err != nil {
 		return err
 	}
-	if with.Answer != nil {
-		return s.updateWithAnswer(ctx, update, *with.Answer)
-	}
-	return s.update(ctx, update)
+	return s.updateWith(ctx, update, with)
 }
 
-// withoutLog refuses an addition to a log.
-func withoutLog(key string, with store.Addition) error {
+func (s *Store) updateWith(ctx context.Context, update store.Update, with store.Addition) error {
+	c := s.newUpdate(update, with.Answer)
 	if len(with.Log.Values) == 0 {
-		return nil
+		s.transport.do(ctx, c)
+		_, err := c.number("update", update.Key)
+		return err
 	}
-	return &store.InvalidError{Key: key, What: "log entries", Rule: "this store keeps no log"}
+	entries := s.newAppend(update.Key, update.Token, fmt.Sprintf("%020d", update.Seq), with.Log)
+	s.transport.do(ctx, c, entries)
+	_, err := c.number("update", update.Key)
+	if err == nil && with.Log.Failed != nil {
+		if _, dropped := entries.number("append log", update.Key); dropped != nil && !errors.Is(dropped, store.ErrInDoubt) {
+			with.Log.Failed(dropped)
+		}
+	}
+	return err
 }
 
-func (s *Store) update(ctx context.Context, u store.Update) error {
-	c := new(call).ready(updateScript, plainCall, s.layout.of(u.Key), len(u.Value),
+func (s *Store) newUpdate(u store.Update, a *store.Answer) *call {
+	if a != nil {
+		return s.newAnswer(updateAnswerScript, u.Key, u.Token, *a, s.layout.ofKey(u.Key), written(u.Seq, u.Value), own(u.Value))
+	}
+	return new(call).ready(updateScript, plainCall, s.layout.of(u.Key), len(u.Value),
 		digits(u.Token), written(u.Seq, u.Value), own(u.Value))
-	s.transport.do(ctx, c)
-	_, err := c.number("update", u.Key)
-	return err
 }

@@ -1,0 +1,186 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strconv"
+	"strings"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// logPage is how many entries are read at once: of the longest, a mebibyte.
+const logPage = store.MaxValue / store.MaxLogValue
+
+// AppendLog implements [store.Logger].
+func (s *Store) AppendLog(ctx context.Context, key string, token store.Token, entries store.LogEntries) error {
+	if err := (store.Renewal{Key: key, Token: token}).Check(); err != nil {
+		return err
+	}
+	if err := entries.Check(); err != nil {
+		return err
+	}
+	c := s.newAppend(key, token, "", entries)
+	s.transport.do(ctx, c)
+	_, err := c.number("append log", key)
+	return err
+}
+
+// newAppend makes the call that appends entries, behind the update with a seq if that is not
+// empty.
+func (s *Store) newAppend(key string, token store.Token, seq string, entries store.LogEntries) *call {
+	n := s.layout.of(key)
+	args := []any{
+		s.layout.ofLog(key), digits(token), seq, strconv.FormatUint(uint64(token), 10), entries.First,
+		entries.Limits.Entries, entries.Limits.Age.Milliseconds(),
+	}
+	cost := maxRefusal
+	for _, v := range entries.Values {
+		args = append(args, v)
+		cost += len(v)
+	}
+	return newScriptCall(logScript, cost, []any{n.key, n.fence, s.layout.log(n)}, args...)
+}
+
+// ReadLog implements [store.Logger]. It reads page by page.
+func (s *Store) ReadLog(ctx context.Context, key string, query store.LogQuery) iter.Seq2[store.LogEntry, error] {
+	return func(yield func(store.LogEntry, error) bool) {
+		if err := store.CheckKey(key); err != nil {
+			yield(store.LogEntry{}, err)
+			return
+		}
+		for left := query.Limit; ; {
+			page, last, err := s.readLog(ctx, key, query, left)
+			if err != nil {
+				yield(store.LogEntry{}, err)
+				return
+			}
+			for _, e := range page {
+				if !yield(e, nil) {
+					return
+				}
+			}
+			left -= len(page)
+			if last == (store.LogPosition{}) || query.Limit > 0 && left <= 0 {
+				return
+			}
+			if query.Backward {
+				query.Before = last
+			} else {
+				query.After = last
+			}
+		}
+	}
+}
+
+// readLog reads one page, and returns the position to go on from; zero after the last.
+func (s *Store) readLog(ctx context.Context, key string, query store.LogQuery, most int) (page []store.LogEntry, last store.LogPosition, err error) {
+	if most <= 0 || most > logPage {
+		most = logPage
+	}
+	command, from, to := "XRANGE", "-", "+"
+	if query.After != (store.LogPosition{}) {
+		from = "(" + streamID(query.After)
+	}
+	if query.Before != (store.LogPosition{}) {
+		to = "(" + streamID(query.Before)
+	}
+	if query.Backward {
+		command, from, to = "XREVRANGE", to, from
+	}
+	c := newScriptCall(logReadScript, store.MaxValue, []any{s.layout.log(s.layout.of(key))}, command, from, to, most)
+	c.reads = true
+	s.transport.do(ctx, c)
+	reply, err := c.reply()
+	if err != nil {
+		return nil, last, failed("read log", key, reads, err)
+	}
+	row, _ := reply.([]any)
+	now, ok1 := at[int64](row, 0)
+	entries, ok2 := at[[]any](row, 1)
+	if !ok1 || !ok2 {
+		return nil, last, failed("read log", key, reads, odd(reply))
+	}
+	for _, each := range entries {
+		e, expiry, ok := logEntryOf(each)
+		if !ok {
+			return nil, last, failed("read log", key, reads, odd(each))
+		}
+		if last = e.LogPosition; expiry > now {
+			page = append(page, e)
+		}
+	}
+	if len(entries) < most {
+		last = store.LogPosition{}
+	}
+	return page, last, nil
+}
+
+// logEntryOf reads an entry and the time at which it expires.
+func logEntryOf(reply any) (e store.LogEntry, expiry int64, ok bool) {
+	row, _ := reply.([]any)
+	id, ok1 := at[string](row, 0)
+	fields, ok2 := at[[]any](row, 1)
+	expires, ok3 := at[string](fields, 1)
+	value, ok4 := at[string](fields, 3)
+	token, number, ok5 := strings.Cut(id, "-")
+	t, err1 := strconv.ParseUint(token, 10, 64)
+	n, err2 := strconv.ParseUint(number, 10, 64)
+	expiry, err3 := strconv.ParseInt(expires, 10, 64)
+	e = store.LogEntry{LogPosition: store.LogPosition{Token: store.Token(t), Number: n}, Value: []byte(value)}
+	return e, expiry, ok1 && ok2 && ok3 && ok4 && ok5 && err1 == nil && err2 == nil && err3 == nil
+}
+
+// streamID is the id of an entry in its stream.
+func streamID(p store.LogPosition) string { return fmt.Sprintf("%d-%d", p.Token, p.Number) }
+
+// FollowLog implements [store.Logger].
+func (s *Store) FollowLog(ctx context.Context, key string, after store.LogPosition) iter.Seq2[store.LogEntry, error] {
+	return func(yield func(store.LogEntry, error) bool) {
+		if err := store.CheckKey(key); err != nil {
+			yield(store.LogEntry{}, err)
+			return
+		}
+		channel := s.layout.ofLog(key)
+		h, err := s.listener.hearing(ctx, channel, s.listener.leave, topic{name: channel})
+		if err != nil {
+			if ctx.Err() != nil {
+				yield(store.LogEntry{}, context.Cause(ctx))
+			} else {
+				yield(store.LogEntry{}, failed("follow log", key, reads, err))
+			}
+			return
+		}
+		defer h.leave()
+		for tries := 0; ; {
+			pause := rereadAfter
+			for e, err := range s.ReadLog(ctx, key, store.LogQuery{After: after}) {
+				switch {
+				case ctx.Err() != nil:
+					yield(store.LogEntry{}, context.Cause(ctx))
+					return
+				case err != nil && (!unanswered(err) || denied(err)):
+					yield(store.LogEntry{}, err)
+					return
+				case err != nil:
+					pause = min(firstRetry<<min(tries, 10), maxRetry)
+					tries++
+				case !yield(e, nil):
+					return
+				default:
+					after, tries = e.LogPosition, 0
+				}
+			}
+			if _, err := h.wait(ctx, pause); err != nil {
+				if ctx.Err() != nil {
+					err = context.Cause(ctx)
+				} else {
+					err = failed("follow log", key, reads, err)
+				}
+				yield(store.LogEntry{}, err)
+				return
+			}
+		}
+	}
+}
