@@ -11,13 +11,15 @@ import (
 // chart is a random state machine. definition and translate make one of fsm and one of XState
 // from it. Its states are the indices of nodes.
 type chart struct {
-	nodes    []node
-	initial  int
-	edges    []edge
-	rules    []rule
-	timeouts []timeout
-	final    bool // with a Final rule
-	bare     bool // without hooks
+	nodes     []node
+	initial   int
+	edges     []edge
+	inherited []edge // guards and hooks of inherited edges, for the state from and the states within it
+	rules     []rule
+	timeouts  []timeout
+	cycles    []int // the states of TimeoutCycle rules
+	final     bool  // with a Final rule
+	bare      bool  // without hooks
 }
 
 // root is the parent of the outermost states.
@@ -28,11 +30,11 @@ type node struct {
 	children []int // without history states
 	history  string
 	guards   []int // bits
-	raises   map[string]raised
+
+	raisesOnEntry, raisesOnExit raised
 }
 
-// edge is an edge of the table, or a Self or Reenter rule. Guards and hooks of edges stand for
-// the state that declares the edge.
+// edge is an edge of the table, or a Self or Reenter rule.
 type edge struct {
 	from, to int
 	kind     fsm.EdgeKind
@@ -44,8 +46,8 @@ type rule struct {
 	event  string
 	from   []int // empty for FromAny
 	to     []int
-	guards []int // bits
-	raises *raised
+	guards []int  // bits
+	raises raised // on and choose and internal have a hook for it
 }
 
 type timeout struct {
@@ -53,7 +55,7 @@ type timeout struct {
 	bit                int // of a TimeoutFunc: one second more if the bit is set
 }
 
-// raised is an event that a hook fires.
+// raised is an event that a hook fires. Without a name there is none.
 type raised struct {
 	Event string `json:"type"`
 	Arg   uint   `json:"arg"`
@@ -119,6 +121,9 @@ func drawChart(rt *rapid.T, counts *counts) *chart {
 	if _, err := c.definition(new(recorder)); err != nil {
 		rt.Fatalf("the table is not valid: %v", err)
 	}
+	for range draw(rt, 4, "inherited edges") {
+		c.drawInherited(rt)
+	}
 	for range draw(rt, 5, "timeouts") {
 		c.drawTimeout(rt, counts)
 	}
@@ -151,17 +156,12 @@ func (c *chart) drawNodes(rt *rapid.T) {
 			c.nodes[parent].children = append(c.nodes[parent].children, i)
 		}
 	}
-	// Only states that are entered with an outermost one can be initial in XState.
+	// In XState, the initial state is entered with an outermost one.
 	entered := slices.DeleteFunc(c.states(), func(s int) bool {
-		return c.nodes[s].parent != root && c.nodes[c.nodes[s].parent].children[0] != s
-	})
-	entered = slices.DeleteFunc(entered, func(s int) bool {
-		for at := c.nodes[s].parent; at != root; at = c.nodes[at].parent {
-			if !slices.Contains(entered, at) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(c.up(s, root), func(s int) bool {
+			parent := c.nodes[s].parent
+			return parent != root && c.nodes[parent].children[0] != s
+		})
 	})
 	c.initial = rapid.SampledFrom(entered).Draw(rt, "initial")
 	for _, s := range c.states() {
@@ -175,7 +175,7 @@ func (c *chart) drawNodes(rt *rapid.T) {
 	}
 	for _, s := range c.states() {
 		if !c.hasHistory(c.nodes[s].parent) && chance(rt, 4, "state guard") {
-			c.nodes[s].guards = drawGuards(rt)
+			c.nodes[s].guards = []int{draw(rt, never, "bit")}
 		}
 	}
 }
@@ -230,6 +230,16 @@ func (c *chart) drawEdges(rt *rapid.T, counts *counts) {
 	}
 }
 
+// drawInherited draws a guard and a hook for an edge that a state inherits.
+func (c *chart) drawInherited(rt *rapid.T) {
+	e := rapid.SampledFrom(c.edges).Draw(rt, "inherited")
+	s := rapid.SampledFrom(c.statesWithin(e.from)).Draw(rt, "child")
+	twice := slices.ContainsFunc(c.inherited, func(x edge) bool { return x.from == s && x.to == e.to })
+	if s != e.from && !twice && c.expressible(s, e.to) == nil {
+		c.inherited = append(c.inherited, edge{from: s, to: e.to, guards: drawGuards(rt)})
+	}
+}
+
 func (c *chart) drawTimeout(rt *rapid.T, counts *counts) {
 	e := rapid.SampledFrom(c.edges).Draw(rt, "timeout along")
 	t := timeout{state: e.from, to: e.to, seconds: 1 + draw(rt, 4, "seconds")}
@@ -240,14 +250,20 @@ func (c *chart) drawTimeout(rt *rapid.T, counts *counts) {
 		t.bit = 1 + draw(rt, 5, "bit")
 	}
 	c.timeouts = append(c.timeouts, t)
+	kind, cycles := "timeout", c.cycles
 	_, failed := c.definition(new(recorder))
-	if failed == nil && !c.expressible(t.state, t.to) {
-		failed = errSource
+	if failed != nil {
+		around := c.up(t.state, root)
+		kind, c.cycles = "timeout in a circle", append(slices.Clone(cycles), around[len(around)-1])
+		_, failed = c.definition(new(recorder))
+	}
+	if failed == nil {
+		failed = c.expressible(t.state, t.to)
 	}
 	if failed != nil {
-		c.timeouts = c.timeouts[:len(c.timeouts)-1]
+		c.timeouts, c.cycles = c.timeouts[:len(c.timeouts)-1], cycles
 	}
-	counts.add("timeout", failed)
+	counts.add(kind, failed)
 }
 
 func (c *chart) drawRule(rt *rapid.T, counts *counts) {
@@ -304,10 +320,16 @@ func (c *chart) drawOffer(rt *rapid.T, counts *counts) {
 func (c *chart) addRule(r rule, counts *counts) {
 	c.rules = append(c.rules, r)
 	_, failed := c.definition(new(recorder))
-	for _, from := range r.from {
-		for _, to := range r.to {
-			if failed == nil && !c.expressible(from, to) {
-				failed = errSource
+	for _, to := range r.to {
+		from := r.from
+		for _, e := range c.edges {
+			if len(r.from) == 0 && e.to == to {
+				from = append(from, e.from)
+			}
+		}
+		for _, s := range from {
+			if failed == nil {
+				failed = c.expressible(s, to)
 			}
 		}
 	}
@@ -328,26 +350,17 @@ func (c *chart) addRule(r rule, counts *counts) {
 
 // drawRaises draws events that hooks fire.
 func (c *chart) drawRaises(rt *rapid.T) {
-	raise := func() raised {
+	raise := func(in int) raised {
+		if !chance(rt, in, "raises") {
+			return raised{}
+		}
 		return raised{rapid.SampledFrom(events).Draw(rt, "raised"), drawArg(rt)}
 	}
 	for _, s := range c.states() {
-		for _, hook := range []string{"enter", "exit"} {
-			if chance(rt, 8, "raises") {
-				if c.nodes[s].raises == nil {
-					c.nodes[s].raises = make(map[string]raised)
-				}
-				c.nodes[s].raises[hook] = raise()
-			}
-		}
+		c.nodes[s].raisesOnEntry, c.nodes[s].raisesOnExit = raise(8), raise(8)
 	}
 	for i := range c.rules {
-		if r := &c.rules[i]; len(r.to) > 0 || r.kind == "internal" {
-			if chance(rt, 6, "raises") {
-				event := raise()
-				r.raises = &event
-			}
-		}
+		c.rules[i].raises = raise(6)
 	}
 }
 

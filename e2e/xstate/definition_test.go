@@ -53,11 +53,11 @@ func passes(guards []int, arg uint) error {
 }
 
 // note returns a hook that writes a line, and fires an event if there is one.
-func (r *recorder) note(line string, event *raised) hook {
+func (r *recorder) note(line string, event raised) hook {
 	return func(ctx context.Context, _ fsm.Transition[int]) error {
 		r.add(line)
 		now := r.now.Load()
-		if event == nil || now.budget == 0 {
+		if event.Event == "" || now.budget == 0 {
 			return nil
 		}
 		now.budget--
@@ -94,14 +94,8 @@ func (c *chart) definition(r *recorder) (*fsm.Definition[int], error) {
 		if len(n.guards) > 0 {
 			add(fsm.Guard(s, "state", guard(n.guards)))
 		}
-		event := func(name string) *raised {
-			if event, ok := n.raises[name]; ok {
-				return &event
-			}
-			return nil
-		}
-		hooks(fsm.OnEntry(s, r.note("enter "+name(s), event("enter"))))
-		hooks(fsm.OnExit(s, r.note("exit "+name(s), event("exit"))))
+		hooks(fsm.OnEntry(s, r.note("enter "+name(s), n.raisesOnEntry)))
+		hooks(fsm.OnExit(s, r.note("exit "+name(s), n.raisesOnExit)))
 	}
 	for _, e := range c.edges {
 		switch e.kind {
@@ -115,10 +109,15 @@ func (c *chart) definition(r *recorder) (*fsm.Definition[int], error) {
 		default:
 			table[e.from] = append(table[e.from], e.to)
 		}
+	}
+	for _, e := range slices.Concat(c.edges, c.inherited) {
 		if len(e.guards) > 0 {
 			add(fsm.GuardEdge(e.from, e.to, "edge", guard(e.guards)))
 		}
-		hooks(fsm.OnEdge(e.from, e.to, r.note(edgeName(e), nil)))
+		hooks(fsm.OnEdge(e.from, e.to, r.note(edgeName(e), raised{})))
+	}
+	if len(c.cycles) > 0 {
+		add(fsm.TimeoutCycle(c.cycles...))
 	}
 	for _, t := range c.timeouts {
 		if t.bit == 0 {

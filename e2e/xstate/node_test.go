@@ -17,15 +17,14 @@ type result struct {
 	Done  bool     `json:"done"`  // XState has ended the machine
 }
 
-// interpreter is a node process that runs charts with XState.
-type interpreter struct {
+// xstate is a node process that runs charts with XState.
+type xstate struct {
 	charts  *json.Encoder
 	results *json.Decoder
-	said    *bytes.Buffer // on standard error
 }
 
-// newInterpreter starts a node process, which ends with the test.
-func newInterpreter(t *testing.T) *interpreter {
+// newXState starts a node process, which ends with the test.
+func newXState(t *testing.T) *xstate {
 	if _, err := os.Stat("node_modules/xstate"); err != nil {
 		t.Fatalf("XState is not installed: run npm ci in e2e/xstate, or ./test.sh: %v", err)
 	}
@@ -49,13 +48,13 @@ func newInterpreter(t *testing.T) *interpreter {
 			t.Errorf("node: %v\n%s", err, said)
 		}
 	})
-	return &interpreter{json.NewEncoder(in), json.NewDecoder(out), said}
+	return &xstate{json.NewEncoder(in), json.NewDecoder(out)}
 }
 
 // run returns the results of a machine's steps.
-func (i *interpreter) run(m *machine) (results []result, err error) {
-	if err = i.charts.Encode(m); err == nil {
-		err = i.results.Decode(&results)
+func (x *xstate) run(m *machine) (results []result, err error) {
+	if err = x.charts.Encode(m); err == nil {
+		err = x.results.Decode(&results)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("node does not answer: %w", err)

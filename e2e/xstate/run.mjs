@@ -35,7 +35,7 @@ class Clock {
 
 function run({ machine, delays, steps }) {
 	let trace, arg, budget, microsteps; // of the step
-	const all = (bits, value) => bits.every((bit) => (value >> bit) & 1);
+	const all = (bits = [], value) => bits.every((bit) => (value >> bit) & 1);
 	const logic = setup({
 		actions: {
 			note: (_, line) => void trace.push(line),

@@ -51,10 +51,10 @@ type guard struct {
 
 // params are the condition of a guard.
 type params struct {
-	Own    []int `json:"own"`    // bits of the event's argument
-	Step   []int `json:"step"`   // bits of the step's argument
-	Chosen int   `json:"chosen"` // the choice, unless Of is 0
-	Of     int   `json:"of"`     // how many choices there are
+	Own    []int `json:"own,omitempty"`  // bits of the event's argument
+	Step   []int `json:"step,omitempty"` // bits of the step's argument
+	Chosen int   `json:"chosen"`         // the choice, unless Of is 0
+	Of     int   `json:"of"`             // how many choices there are
 }
 
 type action struct {
@@ -88,9 +88,9 @@ func (c *chart) translate(counts *counts) *machine {
 		if c.ended(s) {
 			x.Type = "final"
 		}
-		x.Entry, x.Exit = c.hooks("enter "+name(s), n.raises, "enter"), c.hooks("exit "+name(s), n.raises, "exit")
+		x.Entry, x.Exit = c.hook("enter "+name(s), n.raisesOnEntry), c.hook("exit "+name(s), n.raisesOnExit)
 	}
-	for s, n := range c.nodes { // parents come before their children, but for history states
+	for s, n := range c.nodes {
 		around := nodes[n.parent]
 		if around.States == nil {
 			around.States = make(map[string]*stateNode)
@@ -104,11 +104,13 @@ func (c *chart) translate(counts *counts) *machine {
 		x.On = make(map[string][]transition)
 		for i := range c.edges {
 			if e := &c.edges[i]; e.from == s {
-				t := c.transition(e, counts)
-				x.On[transitionTo(e.to)] = []transition{t}
-				if t.Guard != nil {
-					x.On[transitionTo(e.to)] = append(x.On[transitionTo(e.to)], refusal)
-				}
+				x.On[transitionTo(e.to)] = []transition{c.transition(s, e, counts), refusal}
+			}
+		}
+		for _, e := range c.inherited {
+			if e.from == s {
+				x.On[transitionTo(e.to)] = []transition{c.transition(s, c.edge(s, e.to), counts), refusal}
+				counts.translated[ofChild]++
 			}
 		}
 		for _, event := range events {
@@ -123,7 +125,7 @@ func (c *chart) translate(counts *counts) *machine {
 			x.After = make(map[string][]transition)
 		}
 		refused := transition{Actions: []action{noted("timeout refused")}}
-		x.After[key] = []transition{c.transition(c.edge(t.state, t.to), counts), refused}
+		x.After[key] = []transition{c.transition(t.state, c.edge(t.state, t.to), counts), refused}
 		m.Delays[key] = delay{t.seconds, t.bit}
 		for _, o := range c.timeouts[:i] {
 			if o.state == t.state && o.seconds == t.seconds {
@@ -134,19 +136,19 @@ func (c *chart) translate(counts *counts) *machine {
 	return m
 }
 
-// hooks returns the actions for hooks that write a line and fire an event.
-func (c *chart) hooks(line string, raises map[string]raised, name string) (actions []action) {
-	if !c.bare {
-		actions = append(actions, noted(line))
-		if event, ok := raises[name]; ok {
-			actions = append(actions, action{"raise", event})
-		}
+// hook returns the actions for a hook that writes a line and fires an event, if there is one.
+func (c *chart) hook(line string, event raised) []action {
+	switch {
+	case c.bare:
+		return nil
+	case event.Event == "":
+		return []action{noted(line)}
 	}
-	return actions
+	return []action{noted(line), {"raise", event}}
 }
 
-// transition returns the transition along an edge.
-func (c *chart) transition(e *edge, counts *counts) transition {
+// transition returns the transition of a state along an edge.
+func (c *chart) transition(source int, e *edge, counts *counts) transition {
 	t := transition{Target: "#" + name(e.to), Reenter: e.kind == fsm.EdgeExternal || e.kind == fsm.EdgeReenter}
 	switch {
 	case e.kind == fsm.EdgeSelf && !c.isLeaf(e.from):
@@ -155,16 +157,19 @@ func (c *chart) transition(e *edge, counts *counts) transition {
 	case t.Reenter && c.within(e.to, e.from):
 		counts.translated[intoSource]++
 	}
-	guards := slices.Clone(e.guards)
+	var guards []int
+	for _, s := range c.up(source, root) { // those of children come first
+		for _, each := range slices.Concat(c.inherited, c.edges) {
+			if each.from == s && each.to == e.to {
+				guards = append(guards, each.guards...)
+				t.Actions = append(t.Actions, c.hook(edgeName(each), raised{})...)
+			}
+		}
+	}
 	for _, s := range c.entered(e) {
 		guards = append(guards, c.nodes[s].guards...)
 	}
-	if len(guards) > 0 {
-		t.Guard = &guard{"passes", params{Step: guards, Own: []int{}}}
-	}
-	if !c.bare {
-		t.Actions = []action{noted(edgeName(*e))}
-	}
+	t.Guard = &guard{"passes", params{Step: guards}}
 	return t
 }
 
@@ -204,40 +209,25 @@ func (c *chart) on(s int, event string, counts *counts) (on []transition) {
 		if len(r.from) == 0 {
 			counts.translated[fromAny]++
 		}
-		var rest transition // without the target
-		own := params{Own: append([]int{}, r.guards...), Step: []int{}}
-		if r.kind != "ignore" && !c.bare {
-			rest.Actions = append(rest.Actions, noted(fmt.Sprint("do ", p.rule)))
-			if r.raises != nil {
-				rest.Actions = append(rest.Actions, action{"raise", *r.raises})
-			}
-		}
-		to := r.to
-		if len(to) == 0 {
-			if rest.Guard = nil; len(r.guards) > 0 {
-				rest.Guard = &guard{"passes", own}
-			}
-			on = append(on, rest)
-		}
-		if len(r.from) == 0 && s != root {
-			to = r.to[:1]
-		}
-		if r.kind == "choose" {
+		do := c.hook(fmt.Sprint("do ", p.rule), r.raises)
+		own := params{Own: r.guards}
+		switch r.kind {
+		case "internal":
+			on = append(on, transition{Guard: &guard{"passes", own}, Actions: do})
+		case "ignore":
+			on = append(on, transition{})
+		case "choose":
 			counts.translated[choose]++
-			own.Of = len(to) + 1
+			own.Of = len(r.to) + 1
 		}
-		for i, target := range to {
-			t := c.transition(c.edge(s, target), counts)
-			t.Actions = append(t.Actions, rest.Actions...)
-			own.Chosen, own.Step = i, []int{}
-			if t.Guard != nil {
-				own.Step = t.Guard.Params.Step
-			}
-			t.Guard = &guard{"passes", own}
+		for i, to := range r.to {
+			t := c.transition(s, c.edge(s, to), counts)
+			own.Chosen, own.Step = i, t.Guard.Params.Step
+			t.Guard.Params, t.Actions = own, append(t.Actions, do...)
 			on = append(on, t)
 		}
-		if r.kind == "choose" { // no choice
-			own.Chosen, own.Step = len(to), []int{}
+		if r.kind == "choose" { // the choice fails
+			own.Chosen, own.Step = len(r.to), nil
 			on = append(on, transition{Guard: &guard{"passes", own}, Actions: refusal.Actions})
 		}
 	}
@@ -252,22 +242,29 @@ func (c *chart) on(s int, event string, counts *counts) (on []transition) {
 
 // The reasons why XState cannot express a piece of a chart: see the package comment.
 var (
+	errChild       = errors.New("an edge with guards or hooks of a child")
 	errSource      = errors.New("an edge into the state around the source that declares it")
 	errOrder       = errors.New("a rule of a state around comes first")
 	errEntersAgain = errors.New("a deep history state of a state around the source")
 )
 
-// expressible reports whether a transition of XState from a state leaves and enters the same
-// states as one of fsm along the edge that the state or one around it declares.
-func (c *chart) expressible(from, to int) bool {
-	e := c.edge(from, to)
-	if e.from == from || e.kind == fsm.EdgeSelf || e.from == to {
-		return true
+// expressible returns an error unless a transition of XState from a state does the same as one of fsm
+// along the edge that the state or one around it declares.
+func (c *chart) expressible(from, to int) error {
+	for _, each := range c.inherited {
+		if each.to == to && each.from != from && c.within(each.from, from) {
+			return errChild
+		}
 	}
-	if of := c.nodes[to].parent; c.nodes[to].history != "" {
-		return !c.within(of, e.from) && !c.within(e.from, of)
+	e, of := c.edge(from, to), c.nodes[to].parent
+	into := c.within(to, e.from) && to != e.from
+	if c.nodes[to].history != "" { // the remembered state lies within of
+		into = c.within(of, e.from) || c.within(e.from, of)
 	}
-	return !c.within(to, e.from)
+	if into && e.from != from {
+		return errSource
+	}
+	return nil
 }
 
 // entersAgain reports whether XState could enter a state that it has not left, along an edge to a
