@@ -32,34 +32,34 @@ command -v go >/dev/null || {
 need gcc build-essential # for the race detector
 need redis-server redis-server
 
-# The matrix takes a minute or two, so only a run of everything includes it.
-matrix=yes
-case " $* " in *" -short "* | *" -run"*) matrix= ;; esac
+# The matrix takes a minute or two, so only a run of everything includes it. Packages without
+# a test that -short leaves in are not linked for it.
+short= matrix=yes none='^$'
+case " $* " in
+*" -short "*) short=yes matrix= none='/e2e/(cluster|cmd|drawings|etcdtest|process|xstate)$' ;;
+*" -run"*) matrix= ;;
+esac
 [ -z "$matrix" ] || need etcd etcd-server
 
-# The drawings are rendered by a real browser and a real dot, except with -short.
-case " $* " in
-*" -short "*) ;;
-*)
+# Except with -short, e2e/drawings runs a browser and dot, and e2e/xstate runs XState in node.
+if [ -z "$short" ]; then
 	need chromium chromium
 	need dot graphviz
+	need node nodejs
 	need npm npm
-	if [ e2e/drawings/package-lock.json -nt e2e/drawings/node_modules/.package-lock.json ]; then
-		npm ci --prefix e2e/drawings --ignore-scripts --silent || {
-			echo "test.sh: npm ci failed in e2e/drawings: see that npm reaches its registry" >&2
+	for lock in e2e/*/package-lock.json; do
+		dir=${lock%/*}
+		[ "$lock" -nt "$dir/node_modules/.package-lock.json" ] || continue
+		npm ci --prefix "$dir" --ignore-scripts --silent || {
+			echo "test.sh: npm ci failed in $dir: see that npm reaches its registry" >&2
 			exit 1
 		}
-	fi
-	;;
-esac
+	done
+fi
 
 # Those of all modules of the workspace. The tools stand apart, so that importers never
 # see them.
 packages=github.com/leasehold-go/leasehold/...
-
-# Those without a test that -short leaves in are not linked for it.
-none='^$'
-case " $* " in *" -short "*) none='/e2e/(cluster|cmd|drawings|etcdtest|process)$' ;; esac
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

@@ -15,6 +15,7 @@
 //   - etcdtest: etcd servers for tests
 //   - drawings: what fsm/fsmdraw draws, rendered by a real Mermaid in a browser and by a real
 //     dot, and read again
+//   - xstate: random state machines of fsm beside a real XState, step by step
 //   - operations: the rights and sizes of docs/operations.md
 //   - cmd/matrix: the suites on any server, through each kind of client
 //   - cmd/devservers: a Redis and an etcd for whoever has neither
