@@ -109,7 +109,7 @@ func (k *Keeper) giveUp(claim store.Claim, err, doubt error) error {
 	case doubt == nil:
 		return err
 	}
-	k.settle(claim)
+	k.settler.settle(claim.Key, claim.Nonce)
 	if errors.Is(err, store.ErrUnavailable) {
 		err = doubt
 	}
@@ -136,7 +136,7 @@ func (k *Keeper) begin(claim store.Claim, grant store.Grant, repeated bool, o op
 	if l.left(time.Now()) > 0 && k.schedule.add(l) {
 		return l, nil
 	}
-	k.settle(claim)
+	k.settler.settle(claim.Key, claim.Nonce)
 	if k.open.Err() != nil {
 		return nil, ErrClosed
 	}
@@ -144,16 +144,6 @@ func (k *Keeper) begin(claim store.Claim, grant store.Grant, repeated bool, o op
 		Op: "create", Key: claim.Key, Condition: store.ErrUnavailable,
 		Err: errors.New("the answer came after the trust window had ended"),
 	}
-}
-
-// settle deletes, in the background, the record that a create may have made. It gives up after the
-// TTL: the record, if it was made, has expired then.
-func (k *Keeper) settle(claim store.Claim) {
-	k.calls.start(func() {
-		ctx, cancel := context.WithTimeout(k.life, claim.TTL)
-		defer cancel()
-		_ = k.remove(ctx, claim.Key, store.ByNonce(claim.Nonce), false) // no caller is left to tell
-	})
 }
 
 // until derives a context from ctx that also ends when end does, with its cause.

@@ -102,11 +102,12 @@ type PanicError struct {
 
 func (e *PanicError) Error() string { return fmt.Sprintf("panic in %s: %v", e.Callback, e.Value) }
 
-// CloseError counts the leases, callbacks and panics that [Keeper.Close] has to report. It
-// unwraps to its examples.
+// CloseError counts the leases, creates, callbacks and panics that [Keeper.Close] has to report.
+// It unwraps to its examples.
 type CloseError struct {
 	Leases    int // released by Close
 	Failed    int // of them: their records are left to their TTL
+	Unsettled int // creates in doubt: the records that they made, if any, are left to their TTL
 	Callbacks int // that had not returned
 	Panics    int // of OnRenew and OnLoss in the keeper's life; each has been logged
 	// Examples has the errors of some deletes, at least one of each condition.
@@ -118,6 +119,11 @@ const maxExamples = 3
 // fail counts a record that was not deleted.
 func (e *CloseError) fail(err error) {
 	e.Failed++
+	e.example(err)
+}
+
+// example keeps an error if it is one of the first, or of another condition than they.
+func (e *CloseError) example(err error) {
 	if len(e.Examples) < maxExamples {
 		e.Examples = append(e.Examples, err)
 		return
@@ -133,11 +139,15 @@ func (e *CloseError) fail(err error) {
 func (e *CloseError) Error() string {
 	var parts []string
 	if e.Failed > 0 {
-		s := fmt.Sprintf("%d of %d leases not released, their records are left to expire", e.Failed, e.Leases)
+		parts = append(parts, fmt.Sprintf("%d of %d leases not released, their records are left to expire", e.Failed, e.Leases))
+	}
+	if e.Unsettled > 0 {
+		parts = append(parts, fmt.Sprintf("%d creates in doubt not settled, their records are left to expire", e.Unsettled))
+	}
+	if len(parts) > 0 {
 		for i, example := range e.Examples {
-			s += []string{": ", "; "}[min(i, 1)] + example.Error()
+			parts[len(parts)-1] += []string{": ", "; "}[min(i, 1)] + example.Error()
 		}
-		parts = append(parts, s)
 	}
 	if e.Callbacks > 0 {
 		parts = append(parts, fmt.Sprintf("callbacks still running: %d", e.Callbacks))

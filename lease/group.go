@@ -19,10 +19,13 @@ func (g *group) add() {
 	g.mu.Unlock()
 }
 
-func (g *group) done() {
+func (g *group) done() { g.doneWith(1) }
+
+// doneWith counts so many out at once.
+func (g *group) doneWith(n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.n--; g.n == 0 && g.empty != nil {
+	if g.n -= n; g.n == 0 && g.empty != nil {
 		close(g.empty)
 		g.empty = nil
 	}

@@ -76,8 +76,9 @@ type Keeper struct {
 	runs sync.WaitGroup // goroutines that return when life ends
 
 	mu      sync.Mutex // orders the first of calls against Close
-	calls   group      // of Acquire, and creates that they left to be settled
+	calls   group      // of Acquire
 	cancels cancels    // of the creates under way
+	settler settler    // of the creates that are in doubt
 
 	callbacks group // goroutines in a callback
 	panics    atomic.Int64
@@ -107,6 +108,7 @@ func NewKeeper(st store.Store, cfg Config) (*Keeper, error) {
 		k.losses = &observer[*LostError]{keeper: k, name: "OnLoss", call: cfg.OnLoss}
 	}
 	k.schedule = newSchedule(k)
+	k.settler = settler{keeper: k, pauses: newBackoff(min(cfg.Heartbeat, maxTry))}
 	k.runs.Go(k.keep)
 	if st, ok := st.(store.DeleteNotifier); ok {
 		k.runs.Go(func() {
@@ -178,11 +180,15 @@ func (k *Keeper) drift(now time.Time) time.Duration {
 // lost drops a lease that has just been lost, and reports it.
 func (k *Keeper) lost(l *lease, reason error) {
 	k.schedule.forget(l)
-	k.reportLoss(reason)
+	k.reportLoss(l, reason)
 }
 
-// reportLoss tells OnLoss.
-func (k *Keeper) reportLoss(reason error) {
+// reportLoss tells OnLoss. An earlier copy of a create that was repeated can still be on its way
+// to the store, and must not create a record that nobody holds.
+func (k *Keeper) reportLoss(l *lease, reason error) {
+	if l.nonce != (store.Nonce{}) {
+		k.settler.settle(l.key, l.nonce)
+	}
 	if lost, ok := reason.(*LostError); ok && k.losses != nil {
 		k.losses.add(lost)
 	}

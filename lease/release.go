@@ -161,6 +161,7 @@ func (k *Keeper) Close(ctx context.Context) error {
 	k.mu.Unlock()
 	k.cancels.close()
 	k.progress.Store(&progress)
+	k.settler.retry()
 	result := k.releaseAll(ctx, progress)
 	progress()
 
@@ -168,13 +169,16 @@ func (k *Keeper) Close(ctx context.Context) error {
 	if n := k.calls.wait(ctx); n > 0 {
 		result.Callbacks += n // of Acquire: everything else in it ends with the keeper's life
 	}
+	k.settler.open.wait(ctx)
 	k.kill()
+	k.settler.stop()
 	k.runs.Wait()
+	k.settler.giveUp(result)
 	if !insideCallback() {
 		result.Callbacks += k.callbacks.wait(ctx)
 	}
 	result.Panics = int(k.panics.Load())
-	if result.Failed == 0 && result.Callbacks == 0 && result.Panics == 0 {
+	if result.Failed == 0 && result.Unsettled == 0 && result.Callbacks == 0 && result.Panics == 0 {
 		return nil
 	}
 	return result

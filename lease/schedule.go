@@ -263,7 +263,7 @@ func (s *schedule) look(l *lease, now time.Time, at moment) {
 	switch reason, first := l.check(now); {
 	case first:
 		s.forgetLocked(l)
-		s.keeper.reportLoss(reason)
+		s.keeper.reportLoss(l, reason)
 	case reason != nil: // whoever ended it drops it
 		s.agenda.move(l, never)
 	default:
@@ -372,7 +372,7 @@ func (s *schedule) take(b *batch, l *lease, now time.Time) int {
 	if reason, first := l.check(now); reason != nil {
 		if first {
 			s.forgetLocked(l)
-			s.keeper.reportLoss(reason)
+			s.keeper.reportLoss(l, reason)
 		}
 		return 0
 	}

@@ -3,6 +3,8 @@ package redisstore
 import (
 	"sync"
 	"sync/atomic"
+
+	"github.com/leasehold-go/leasehold/store"
 )
 
 // call is one piece of work for a server and has its own answer: a script for one record,
@@ -74,7 +76,7 @@ func (c *call) ready(sc *script, k kind, n names, bytes int, args ...any) *call 
 }
 
 // newScriptCall makes a call of a script for several keys of one slot. cost is the number
-// of bytes of the arguments and of the longest reply that is likely.
+// of bytes of the values among the arguments, or of the longest reply.
 func newScriptCall(sc *script, cost int, keys []any, args ...any) *call {
 	return &call{script: sc, cost: cost, keys: keys, args: args}
 }
@@ -99,8 +101,7 @@ func (c *call) readyEntry(index, key any, slot int) *call {
 // because a list on a Cluster reads all indices there are, and most are empty: to begin a
 // script costs the server as much as twenty such reads.
 func newRange(index, from, end string, most int) *call {
-	const likely = 1 << 10
-	return newCommand(likely, "zrangebylex", index, from, end, "limit", 0, most)
+	return newCommand(most*store.MaxKey, "zrangebylex", index, from, end, "limit", 0, most)
 }
 
 // entry reports whether the call is one of readyEntry.

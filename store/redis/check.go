@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -138,8 +140,8 @@ func (c connection) servers(ctx context.Context) ([]server, error) {
 	return all, err
 }
 
-// ask reads INFO and not CONFIG, which managed servers forbid. It asks for the database, because
-// the options do not tell: any client can select one in OnConnect, and go-redis's failover
+// ask reads INFO, and the limits of CONFIG if the server lets it, which managed servers do not. It
+// asks for the database, because the options do not tell: any client can select one in OnConnect, and go-redis's failover
 // client of the Cluster kind does.
 func ask(ctx context.Context, master *redis.Client) (server, error) {
 	address := master.Options().Addr
@@ -162,10 +164,13 @@ func ask(ctx context.Context, master *redis.Client) (server, error) {
 			facts[name] = value
 		}
 	}
+	if limits, err := master.ConfigGet(ctx, "*client*").Result(); err == nil {
+		maps.Copy(facts, limits)
+	} // else the user may not read them
 	return server{address, facts, database}, nil
 }
 
-// check refuses a server that is not as it has to be. The names are those of INFO.
+// check refuses a server that is not as it has to be. The names are those of INFO and CONFIG.
 func (s server) check(clusterClient, allowEviction bool) error {
 	for _, must := range []struct {
 		ok         bool
@@ -182,6 +187,50 @@ func (s server) check(clusterClient, allowEviction bool) error {
 	} {
 		if !must.ok {
 			return &ServerError{Server: s.address, What: must.what, Got: s.facts[must.what], Rule: must.rule}
+		}
+	}
+	return s.checkLimits()
+}
+
+// The least limits of a server with which every call goes through, if they are known. A pipeline
+// has at most one value of store.MaxValue, or as many bytes of smaller ones, on its way there, and
+// as many on its way back.
+const (
+	minClients      = maxPipelines + maxSlow + 2 // with the subscription and what New asks
+	minQueryBuffer  = 2 * store.MaxValue
+	minOutputBuffer = 2 * store.MaxValue
+	minClientMemory = 8 * store.MaxValue
+)
+
+// checkLimits refuses a server that would close connections in the middle of a call.
+func (s server) checkLimits() error {
+	normal := strings.Fields(s.facts["client-output-buffer-limit"]) // class, hard, soft, seconds; class ...
+	if at := slices.Index(normal, "normal"); at >= 0 {
+		normal = normal[at:]
+	}
+	output := "0"
+	if len(normal) > 1 {
+		output = normal[1]
+	}
+	memory := s.facts["maxmemory-clients"]
+	if percent, ok := strings.CutSuffix(memory, "%"); ok {
+		part, _ := strconv.ParseFloat(percent, 64)
+		all, _ := strconv.ParseFloat(s.facts["maxmemory"], 64)
+		memory = strconv.FormatFloat(part*all/100, 'f', 0, 64)
+	}
+	for _, limit := range []struct {
+		what, got string
+		least     int64
+	}{
+		{"maxclients", s.facts["maxclients"], minClients},
+		{"client-query-buffer-limit", s.facts["client-query-buffer-limit"], minQueryBuffer},
+		{"client-output-buffer-limit normal", output, minOutputBuffer},
+		{"maxmemory-clients", memory, minClientMemory},
+	} {
+		got, err := strconv.ParseInt(limit.got, 10, 64)
+		if err == nil && got > 0 && got < limit.least { // 0 is no limit
+			return &ServerError{Server: s.address, What: limit.what, Got: limit.got,
+				Rule: fmt.Sprintf("must be at least %d: with less, the server refuses or closes connections that the store needs", limit.least)}
 		}
 	}
 	return nil

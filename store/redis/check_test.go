@@ -124,7 +124,7 @@ func TestNewLeavesNothingBehind(t *testing.T) {
 // commands are those that the package's doc names.
 var commands = strings.Fields("+info +evalsha +eval +time +get +getex +getrange +strlen +set +setrange " +
 	"+del +exists +pttl +pexpire +zadd +zrem +zscore +zrangebylex +publish +client|info " +
-	"+subscribe +unsubscribe +psubscribe +punsubscribe")
+	"+subscribe +unsubscribe +psubscribe +punsubscribe +config|get")
 
 // grant makes a user that may do what the package's doc asks for, and what else
 // rules say.
@@ -143,6 +143,7 @@ func TestRightsThatSuffice(t *testing.T) {
 	for name, rules := range map[string][]string{
 		"as documented":     nil,
 		"without subscribe": {"-subscribe", "-psubscribe"},
+		"without config":    {"-config"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := start(t)
@@ -170,7 +171,7 @@ func TestRightsThatDoNot(t *testing.T) {
 	rules := []string{"resetkeys", "resetchannels"}
 	for _, command := range commands {
 		switch command {
-		case "+subscribe", "+unsubscribe", "+psubscribe", "+punsubscribe": // a watch does without
+		case "+subscribe", "+unsubscribe", "+psubscribe", "+punsubscribe", "+config|get": // the store does without
 		default:
 			rules = append(rules, "-"+command[1:])
 		}

@@ -74,10 +74,12 @@
 // them can starve its renewals.
 //
 // A pipeline has as long as the client's ReadTimeout says, but at least a second and at most
-// three. A value of a mebibyte needs a server with room for it: client-query-buffer-limit and
-// maxmemory-clients above two mebibytes, and a client-output-buffer-limit for normal clients of
-// none or above four, which is also what a List needs. The defaults have that; with less, the
-// server closes the connection in the middle of the call.
+// three. It carries one value of a mebibyte, or smaller ones of a mebibyte together, and its
+// answers are no longer. So a server needs a client-query-buffer-limit of two mebibytes, a
+// client-output-buffer-limit for normal clients of none or two, and maxmemory-clients of none or
+// eight for each process, which the defaults have. [New] refuses less if the user may read it
+// (config|get). If not, calls with large values fail, because the server closes their
+// connections; other calls succeed.
 //
 // # Servers and clients that do not fit
 //
@@ -153,5 +155,5 @@
 // info, client|info, evalsha, eval, time, get, getex, getrange, strlen, set, setrange, del,
 // exists, pttl, pexpire, zadd, zrem, zscore, zrangebylex, publish, subscribe, unsubscribe,
 // psubscribe and punsubscribe (for [WithReplicaAck] also wait; on a Cluster also
-// cluster|slots and asking).
+// cluster|slots and asking). With config|get, [New] also checks the server's limits.
 package redisstore

@@ -7,9 +7,10 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// How much is read at once: so many keys in a call, so many calls in a round trip, and no
-// further key in a call once its values are past so many bytes. A value that another
-// program put there is not shipped if it is longer than a value of ours can be.
+// How much is read at once: so many keys in a call, so many calls in a round trip, and values
+// of so many bytes in a call. A larger value is read by a call of its own, which has a pipeline
+// to itself, so that no answer is much longer than a value can be. A value that another
+// program put there is not read if it is longer than a value of ours can be.
 const (
 	maxCallKeys  = 100
 	maxWave      = 128
@@ -60,44 +61,60 @@ func (s *Store) fetch(ctx context.Context, wanted []names) iter.Seq2[found, erro
 	}
 }
 
+// run is names that are read by one call.
+type run struct {
+	names []names
+	large bool // one name, whose value is longer than maxCallBytes
+}
+
 // fetchWave makes one round trip. It returns the answers, and the names that have to be asked
-// for again because a call stopped at its limit.
-func (s *Store) fetchWave(ctx context.Context, wave [][]names) (all []found, rest [][]names, err error) {
+// for again because a call stopped at its limit, or a value is larger than that.
+func (s *Store) fetchWave(ctx context.Context, wave []run) (all []found, rest []run, err error) {
 	calls := make([]*call, len(wave))
-	for i, run := range wave {
-		keys := make([]any, 0, 2*len(run))
-		for _, n := range run {
+	for i, r := range wave {
+		keys := make([]any, 0, 2*len(r.names))
+		for _, n := range r.names {
 			keys = append(keys, n.key, n.fence)
 		}
-		calls[i] = newScriptCall(getScript, maxCallBytes, keys, maxCallBytes, store.MaxValue)
+		most := maxCallBytes
+		if r.large {
+			most = store.MaxValue
+		}
+		calls[i] = newScriptCall(getScript, most, keys, most)
 	}
 	s.transport.do(ctx, calls...)
-	for i, run := range wave {
-		some, err := decodeRows(run, calls[i])
+	for i, r := range wave {
+		some, err := decodeRows(r.names, calls[i])
 		if err != nil {
 			return nil, nil, err
 		}
-		all = append(all, some...)
-		if len(some) < len(run) {
-			rest = append(rest, run[len(some):])
+		for _, f := range some {
+			if f.live && f.record.Value == nil && !r.large {
+				rest = append(rest, run{[]names{f.names}, true})
+			} else {
+				all = append(all, f)
+			}
+		}
+		if len(some) < len(r.names) {
+			rest = append(rest, run{names: r.names[len(some):]})
 		}
 	}
 	return all, rest, nil
 }
 
 // decodeRows reads the rows of a call: one for each name, or for the first few.
-func decodeRows(run []names, c *call) ([]found, error) {
+func decodeRows(asked []names, c *call) ([]found, error) {
 	reply, err := c.reply()
 	if err != nil {
 		return nil, err
 	}
 	rows, ok := reply.([]any)
-	if !ok || len(rows) == 0 || len(rows) > len(run) {
+	if !ok || len(rows) == 0 || len(rows) > len(asked) {
 		return nil, odd(reply)
 	}
 	all := make([]found, len(rows))
 	for i, row := range rows {
-		if all[i], err = decodeRow(run[i], row); err != nil {
+		if all[i], err = decodeRow(asked[i], row); err != nil {
 			return nil, err
 		}
 	}
@@ -105,14 +122,14 @@ func decodeRows(run []names, c *call) ([]found, error) {
 }
 
 // runs splits names into runs that may share a call and are not too long.
-func (l layout) runs(wanted []names) [][]names {
-	var runs [][]names
+func (l layout) runs(wanted []names) []run {
+	var runs []run
 	for start := 0; start < len(wanted); {
 		end := start + 1
 		for end < len(wanted) && end-start < maxCallKeys && l.together(wanted[end], wanted[start]) {
 			end++
 		}
-		runs = append(runs, wanted[start:end])
+		runs = append(runs, run{names: wanted[start:end]})
 		start = end
 	}
 	return runs

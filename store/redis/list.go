@@ -9,7 +9,7 @@ import (
 
 const (
 	maxPage  = 1000    // names that are read from an index at once
-	maxNames = 1 << 20 // and from all indices in a round trip
+	maxNames = 1 << 17 // and from all indices in a round trip
 )
 
 // List implements [store.Store]. It reads the index and yields the records and foreign values

@@ -78,6 +78,20 @@ type unsentError struct{ cause error }
 func (e *unsentError) Error() string { return "not sent: " + e.cause.Error() }
 func (e *unsentError) Unwrap() error { return e.cause }
 
+// largeError is the error of a call that got no answer, of so many bytes that a limit of the server
+// can be the reason.
+type largeError struct {
+	bytes int
+	cause error
+}
+
+func (e *largeError) Error() string {
+	return fmt.Sprintf("%v (for a request or answer of up to %d bytes; a server closes the connection if that is beyond "+
+		"client-query-buffer-limit, client-output-buffer-limit or maxmemory-clients)", e.cause, e.bytes)
+}
+
+func (e *largeError) Unwrap() error { return e.cause }
+
 // limiter is the limiter of a client's options, with an error that says that a call which it
 // refuses is not sent.
 type limiter struct{ redis.Limiter }

@@ -19,6 +19,7 @@ type proxy struct {
 	server   string
 	name     []byte // of the command, as it stands on the wire
 	count    atomic.Int64
+	carriers atomic.Int64 // connections with one such command or more
 	lose     atomic.Bool // close both sides after the command went on
 	holdUp   atomic.Bool // pause within each published message
 	heldUp   atomic.Int64
@@ -109,7 +110,7 @@ func (p *proxy) replies(client, server net.Conn) {
 // come in one piece.
 func (p *proxy) requests(server, client net.Conn) {
 	defer server.Close()
-	buffer := make([]byte, 1<<20)
+	buffer, carrier := make([]byte, 1<<20), false
 	for {
 		n, err := client.Read(buffer)
 		if err != nil {
@@ -117,6 +118,10 @@ func (p *proxy) requests(server, client net.Conn) {
 		}
 		seen := bytes.Count(buffer[:n], p.name)
 		p.count.Add(int64(seen))
+		if seen > 0 && !carrier {
+			carrier = true
+			p.carriers.Add(1)
+		}
 		lose := seen > 0 && p.lose.Load()
 		if lose {
 			client.Close()

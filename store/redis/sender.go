@@ -18,7 +18,7 @@ const (
 	minPipeline  = time.Second            // for one pipeline, if the client has a shorter one
 
 	maxCalls      = 512       // in a pipeline
-	maxBytes      = 1 << 20   // in a pipeline, requests and likely replies, but for its first call
+	maxBytes      = 1 << 20   // in a pipeline, values and longest replies, but for its first call
 	alone         = 64 << 10  // a call of more bytes has a pipeline to itself
 	maxQueued     = 1 << 16   // calls that wait for a pipeline
 	maxQueueBytes = 128 << 20 // and their bytes; then callers wait for room

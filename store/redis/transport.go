@@ -197,6 +197,9 @@ func (t *transport) answer(from *sender, requests []*request, acks bool, unsafe 
 			repeat(r, func(c *call) { c.alone = true })
 			continue
 		}
+		if first.cost > alone && isNoReply(err) {
+			err = &largeError{first.cost, err}
+		}
 		r.fail(err)
 	}
 	if relearn {
