@@ -3,6 +3,7 @@ package etcdstore
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -55,11 +56,11 @@ func textOf(a store.Answer) string {
 }
 
 // parseAnswer reads the value of an answer.
-func parseAnswer(id string, kv *mvccpb.KeyValue) (a store.Answer, ok bool) {
-	if kv == nil || len(kv.Value) < 2 {
+func parseAnswer(id string, value []byte) (a store.Answer, ok bool) {
+	if len(value) < 2 {
 		return a, false
 	}
-	return store.Answer{ID: id, Body: kv.Value[1:], Final: kv.Value[0] == 'f'}, true
+	return store.Answer{ID: id, Body: value[1:], Final: value[0] == 'f'}, true
 }
 
 // mailLeases are the etcd leases of requests and answers. The servers end about a thousand etcd
@@ -88,7 +89,7 @@ func (m *mailLeases) find(ttl time.Duration) clientv3.LeaseID {
 	alive := m.leases[:0]
 	for _, l := range m.leases {
 		left := l.until.Sub(now)
-		if left >= ttl && left <= ttl+slackOf(ttl) {
+		if left >= ttl && left <= ttl+slackOf(ttl)+time.Second { // which mailLease rounds up
 			fits = l.id
 		}
 		if left > 0 {
@@ -138,11 +139,45 @@ func (s *Store) mailLease(ctx context.Context, ttl time.Duration) (clientv3.Leas
 	return id, nil
 }
 
+// shown are the requests that this store has yielded: their answers need not read them first.
+type shown struct {
+	mu       sync.Mutex
+	requests map[string]shownRequest // by name
+	sweepAt  int                     // number of requests at which those that have expired are dropped
+}
+
+type shownRequest struct {
+	ttl   time.Duration
+	until time.Time // when the request has expired
+}
+
+const minSweep = 256
+
+func (s *shown) add(name string, ttl, left time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.requests) >= max(s.sweepAt, minSweep) {
+		maps.DeleteFunc(s.requests, func(_ string, r shownRequest) bool { return time.Now().After(r.until) })
+		s.sweepAt = 2 * len(s.requests)
+	}
+	if s.requests == nil {
+		s.requests = make(map[string]shownRequest)
+	}
+	s.requests[name] = shownRequest{ttl, time.Now().Add(left)}
+}
+
+// take forgets a request, and returns its ttl, or zero if it was not shown.
+func (s *shown) take(name string) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer delete(s.requests, name)
+	return s.requests[name].ttl
+}
+
 // reply is an answer that a guarded operation stores, or leaves alone if a final one stands.
 type reply struct {
 	key, id string
 	text    string
-	final   bool
 	on      clientv3.LeaseID
 
 	known    bool          // whether the store knows the request or an answer
@@ -162,7 +197,7 @@ func (r *reply) learn(found []response) {
 	r.known = request != nil || answer != nil
 	r.stands, r.revision, r.ttl = false, 0, 0
 	if answer != nil {
-		a, _ := parseAnswer(r.id, answer)
+		a, _ := parseAnswer(r.id, answer.Value)
 		r.stands, r.revision = a.Final, answer.ModRevision
 	} else if request != nil {
 		l, _, _ := parseLetter(request)

@@ -41,51 +41,66 @@ func (s *Store) Ask(ctx context.Context, q store.Request) (store.Answer, error) 
 	a := &asking{Store: s, request: q, name: requestOf(q.Key, q.ID), answer: answerOf(q.Key, q.ID),
 		letter: letter{token: q.Token, ttl: q.TTL, asker: store.NewNonce(), body: string(q.Body)}}
 
-	var queuedAt int64 // the revision at which the store had the request; zero while it may not have it
-	doubt := false
+	w, err := s.joinAnswers(ctx, q.Key)
+	if err != nil {
+		return store.Answer{}, failed("ask", q.Key, reads, err)
+	}
+	defer s.leaveAnswers(q.Key, w)
+	told := s.answerWatches.messages.Join(a.answer)
+	defer s.answerWatches.messages.Leave(told)
+
+	queued, doubt := false, false // whether the store has the request, and whether it may have it
 	a.end = time.Now().Add(q.TTL)
-	for pause := firstPause; ; pause = min(2*pause, maxPause) {
-		var answer store.Answer
-		if queuedAt == 0 {
-			answer, queuedAt, err = a.put(ctx)
-		} else {
-			answer, queuedAt, err = a.look(ctx)
+	for pause := firstPause; ; {
+		try := a.look
+		if !queued {
+			try = a.put
 		}
-		if err == nil && answer.ID == "" {
-			pause, doubt = firstPause, true
-			answer, err = a.wait(ctx, queuedAt)
-		}
+		answer, err := try(ctx)
+		wait := min(time.Until(a.end)+time.Millisecond, rereadAfter)
 		switch {
 		case err == nil && answer.ID != "":
 			return answer, nil
-		case err == nil: // it is time to look again
-			continue
+		case err == nil:
+			queued, doubt, pause = true, true, firstPause
 		case !isUnanswered(err), !doubt && !errors.Is(err, store.ErrInDoubt):
 			return store.Answer{}, err
+		case time.Now().After(a.end.Add(memberTimeout)):
+			return store.Answer{}, failed("ask", q.Key, writes, bare(err))
+		default:
+			doubt, wait = true, pause
+			pause = min(2*pause, maxPause)
 		}
-		doubt = true
-		if sleep(ctx, pause); ctx.Err() != nil || time.Now().After(a.end.Add(memberTimeout)) {
-			return store.Answer{}, failed("ask", q.Key, writes, cause(ctx, bare(err)))
+		timer := time.NewTimer(wait)
+		select {
+		case text := <-told.C:
+			if given, ok := parseAnswer(q.ID, []byte(text)); ok && given.Final {
+				return given, nil
+			}
+		case <-timer.C:
+		case <-ctx.Done(): // the holder may still do what was asked
+			return store.Answer{}, failed("ask", q.Key, writes, context.Cause(ctx))
 		}
+		timer.Stop()
 	}
 }
 
-// put queues the request, unless the store knows its id, and returns the revision at which it
-// is queued. It returns an answer instead if that is final.
-func (a *asking) put(ctx context.Context) (answer store.Answer, queuedAt int64, err error) {
+// put queues the request, unless the store knows its id. It returns the answer if there is one
+// that Ask is to return.
+func (a *asking) put(ctx context.Context) (answer store.Answer, err error) {
 	for range maxTries {
-		if answer, queuedAt, err = a.tryPut(ctx); !errors.Is(err, errAgain) {
+		if answer, err = a.tryPut(ctx); !errors.Is(err, errAgain) {
 			break
 		}
 	}
-	return answer, queuedAt, err
+	return answer, err
 }
 
-func (a *asking) tryPut(ctx context.Context) (store.Answer, int64, error) {
+func (a *asking) tryPut(ctx context.Context) (store.Answer, error) {
 	q := a.request
 	on, err := a.mailLease(ctx, q.TTL)
 	if err != nil {
-		return store.Answer{}, 0, failed("ask", q.Key, reads, err)
+		return store.Answer{}, failed("ask", q.Key, reads, err)
 	}
 	guards := []clientv3.Cmp{absent(a.name), absent(a.answer), clientv3.Compare(clientv3.CreateRevision(q.Key), ">", 0)}
 	if q.Token != 0 {
@@ -99,30 +114,30 @@ func (a *asking) tryPut(ctx context.Context) (store.Answer, int64, error) {
 	switch {
 	case isGone(err):
 		a.mailLeases.drop(on)
-		return store.Answer{}, 0, failed("ask", q.Key, reads, errAgain)
+		return store.Answer{}, failed("ask", q.Key, reads, errAgain)
 	case err != nil:
-		return store.Answer{}, 0, failed("ask", q.Key, writes, err)
+		return store.Answer{}, failed("ask", q.Key, writes, err)
 	}
-	f, revision := decode(q.Key, found), answer.Header.Revision
+	f := decode(q.Key, found)
 	if !answer.Succeeded {
 		if found[2].first() != nil || found[3].first() != nil {
-			return a.known(ctx, found[2].first(), found[3].first(), revision)
+			return a.known(ctx, found[2].first(), found[3].first())
 		}
-		return store.Answer{}, 0, a.refusal(ctx, f)
+		return store.Answer{}, a.refusal(ctx, f)
 	}
-	a.revision, a.end = revision, sent.Add(q.TTL)
+	a.revision, a.end = answer.Header.Revision, sent.Add(q.TTL)
 	if f.ours && found[3].GetResponseRange().GetCount() <= store.MaxRequests {
-		return store.Answer{}, revision, nil
+		return store.Answer{}, nil
 	}
 	// It is not to stay. If the holder was faster, its answer counts.
 	if done, answer, err := a.withdraw(ctx); err != nil || !done {
-		return answer, revision, err
+		return answer, err
 	}
 	a.revision = 0
 	if f.ours {
-		return store.Answer{}, 0, &store.Error{Op: "ask", Key: q.Key, Condition: store.ErrFull}
+		return store.Answer{}, &store.Error{Op: "ask", Key: q.Key, Condition: store.ErrFull}
 	}
-	return store.Answer{}, 0, a.refusal(ctx, f)
+	return store.Answer{}, a.refusal(ctx, f)
 }
 
 // refusal returns why a request cannot be queued, from what is under its key.
@@ -145,42 +160,42 @@ func (a *asking) refusal(ctx context.Context, f found) error {
 
 // known handles the state of an id that the store knows. Another call may have put the request:
 // its etcd lease says how long it stays at most.
-func (a *asking) known(ctx context.Context, request, answer *mvccpb.KeyValue, revision int64) (store.Answer, int64, error) {
-	given, ok := parseAnswer(a.request.ID, answer)
+func (a *asking) known(ctx context.Context, request, answer *mvccpb.KeyValue) (store.Answer, error) {
+	given, ok := parseAnswer(a.request.ID, answer.GetValue())
 	switch {
 	case ok && (given.Final || time.Now().After(a.end)):
-		return given, revision, nil
+		return given, nil
 	case ok:
-		return store.Answer{}, revision, nil
+		return store.Answer{}, nil
 	case request == nil:
-		return store.Answer{}, 0, &store.Error{Op: "ask", Key: a.request.Key, Condition: store.ErrExpired}
+		return store.Answer{}, &store.Error{Op: "ask", Key: a.request.Key, Condition: store.ErrExpired}
 	}
 	if _, asker, _ := parseLetter(request); asker == a.letter.asker.String() {
 		a.revision = request.ModRevision
-		return store.Answer{}, revision, nil
+		return store.Answer{}, nil
 	}
 	left, err := a.timeLeft(ctx, clientv3.LeaseID(request.Lease))
 	if err != nil {
-		return store.Answer{}, 0, failed("ask", a.request.Key, reads, err)
+		return store.Answer{}, failed("ask", a.request.Key, reads, err)
 	}
 	a.end = time.Now().Add(max(left, firstPause))
-	return store.Answer{}, revision, nil
+	return store.Answer{}, nil
 }
 
 // look reads the state of the id. At the deadline it ends the request that this call has put.
-func (a *asking) look(ctx context.Context) (store.Answer, int64, error) {
+func (a *asking) look(ctx context.Context) (store.Answer, error) {
 	if a.revision != 0 && time.Now().After(a.end) {
 		done, answer, err := a.withdraw(ctx)
 		if done {
 			err = &store.Error{Op: "ask", Key: a.request.Key, Condition: store.ErrExpired}
 		}
-		return answer, a.revision, err
+		return answer, err
 	}
-	answer, found, err := a.commit(ctx, nil, []clientv3.Op{clientv3.OpGet(a.name), clientv3.OpGet(a.answer)}, nil)
+	_, found, err := a.commit(ctx, nil, []clientv3.Op{clientv3.OpGet(a.name), clientv3.OpGet(a.answer)}, nil)
 	if err != nil {
-		return store.Answer{}, a.revision, failed("ask", a.request.Key, reads, err)
+		return store.Answer{}, failed("ask", a.request.Key, reads, err)
 	}
-	return a.known(ctx, found[0].first(), found[1].first(), answer.Header.Revision)
+	return a.known(ctx, found[0].first(), found[1].first())
 }
 
 // withdraw deletes the request that this call has put, and reports whether it did. If there is
@@ -194,40 +209,10 @@ func (a *asking) withdraw(ctx context.Context) (done bool, answer store.Answer, 
 	case r.Succeeded:
 		return true, answer, nil
 	}
-	if answer, ok := parseAnswer(a.request.ID, found[0].first()); ok {
+	if answer, ok := parseAnswer(a.request.ID, found[0].first().GetValue()); ok {
 		return false, answer, nil
 	}
 	return true, answer, nil // its etcd lease has ended it
-}
-
-// wait returns a final answer, or none when it is time to look again. It waits for the events
-// after a revision.
-func (a *asking) wait(ctx context.Context, after int64) (store.Answer, error) {
-	f, err := a.follow(ctx, func(ctx context.Context) []clientv3.WatchChan {
-		return []clientv3.WatchChan{a.client.Watch(ctx, a.answer, clientv3.WithRev(after+1), clientv3.WithFilterDelete(), clientv3.WithCreatedNotify())}
-	})
-	if err != nil {
-		return store.Answer{}, failed("ask", a.request.Key, reads, err)
-	}
-	defer f.close()
-	timer := time.NewTimer(min(time.Until(a.end)+time.Millisecond, rereadAfter))
-	defer timer.Stop()
-	for {
-		events, err := f.next(ctx, timer.C)
-		switch {
-		case err != nil && ctx.Err() == nil:
-			return store.Answer{}, nil // look, and watch again
-		case err != nil:
-			return store.Answer{}, failed("ask", a.request.Key, writes, err)
-		case events == nil:
-			return store.Answer{}, nil
-		}
-		for _, e := range events {
-			if given, ok := parseAnswer(a.request.ID, e.Kv); ok && given.Final {
-				return given, nil
-			}
-		}
-	}
 }
 
 // Requests implements [store.Requester].
@@ -372,6 +357,7 @@ func (r *reading) show(ctx context.Context, kv *mvccpb.KeyValue) error {
 		}
 		left = min(left, l.ttl)
 	}
+	r.shown.add(name, l.ttl, left)
 	if left > 0 && !r.yield(store.Request{Key: r.key, ID: name[len(mailOf(requests, r.key)):], Token: l.token, Body: []byte(l.body), TTL: left}, nil) {
 		return errStop
 	}
@@ -395,24 +381,28 @@ func (s *Store) Answer(ctx context.Context, key string, token store.Token, a sto
 	return s.answerWith(ctx, writeOf("answer", w), a)
 }
 
-// answerWith executes an operation with an answer. It reads the request first: the answer lives
-// at least as long.
+// answerWith executes an operation with an answer. It reads the request first, unless this store
+// has yielded it: the answer lives at least as long.
 func (s *Store) answerWith(ctx context.Context, d *guardedOp, a store.Answer) error {
-	r := &reply{key: d.key, id: a.ID, text: textOf(a), final: a.Final}
-	_, found, err := s.commit(ctx, nil, r.reads(), nil)
-	if err != nil {
-		return failed(d.op, d.key, reads, err)
-	}
-	if r.learn(found); !r.known {
-		return s.answerNobody(ctx, d)
+	r := &reply{key: d.key, id: a.ID, text: textOf(a)}
+	if r.ttl = s.shown.take(requestOf(d.key, a.ID)); r.ttl == 0 {
+		_, found, err := s.commit(ctx, nil, r.reads(), nil)
+		if err != nil {
+			return failed(d.op, d.key, reads, err)
+		}
+		if r.learn(found); !r.known {
+			return s.answerNobody(ctx, d)
+		}
 	}
 	for tries := 0; ; tries++ {
 		try := *d
 		try.reply = r
 		if !r.stands {
-			if r.on, err = s.mailLease(ctx, max(a.TTL, r.ttl)); err != nil {
+			on, err := s.mailLease(ctx, max(a.TTL, r.ttl))
+			if err != nil {
 				return failed(d.op, d.key, reads, err)
 			}
+			r.on = on
 		}
 		err := s.write(ctx, &try)
 		if !isGone(err) || errors.Is(err, store.ErrLost) || tries == maxTries {

@@ -22,6 +22,9 @@ type Store struct {
 	keyWatches keyWatches
 	watchErrs  watchErrors
 	mailLeases mailLeases
+	shown      shown
+
+	answerWatches answerWatches
 }
 
 var (
@@ -52,7 +55,7 @@ func New(ctx context.Context, client *clientv3.Client) (*Store, error) {
 	w := newWriter(newCluster(client, conn))
 	m, r := &marker{writer: w}, newRecords()
 	s := &Store{writer: w, marker: m, records: r, pool: newPool(w, m, r), keyWatches: keyWatches{byKey: make(map[string]*keyWatch)},
-		mailLeases: mailLeases{granting: make(chan struct{}, 1)}}
+		mailLeases: mailLeases{granting: make(chan struct{}, 1)}, answerWatches: answerWatches{byKey: make(map[string]*answerWatch)}}
 	if err := s.check(ctx); err != nil {
 		s.Close()
 		return nil, err
