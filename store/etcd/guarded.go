@@ -30,6 +30,7 @@ type guardedOp struct {
 	from   clientv3.LeaseID // delete only a record on this etcd lease, if not zero
 	value  []byte           // empty for a check
 	seq    uint64
+	reply  *reply // an answer to store with the value, or by itself; may be nil
 
 	revision int64 // of record and note; zero while unknown
 	note     note
@@ -68,7 +69,7 @@ func (d *guardedOp) learn(f found) {
 		d.revision, d.note, d.lease = f.value.ModRevision, f.note, f.lease()
 		if d.onto != 0 && d.onto == d.lease {
 			d.done = true
-		} else if d.full != nil && (d.writes() || d.onto != 0) {
+		} else if d.full != nil && d.puts() {
 			d.fail(&store.Error{Op: d.op, Key: d.key, Condition: store.ErrUnavailable, Err: named(d.full)})
 		}
 	}
@@ -97,6 +98,11 @@ func (d *guardedOp) writes() bool {
 	return !d.remove && len(d.value) > 0 && d.seq > d.note.seq
 }
 
+// replies reports whether the operation has an answer to put.
+func (d *guardedOp) replies() bool {
+	return d.reply != nil && !d.reply.stands && (len(d.value) == 0 || d.writes())
+}
+
 // written returns the note of the record with the operation's value.
 func (d *guardedOp) written() note {
 	n := d.note
@@ -120,13 +126,17 @@ func (d *guardedOp) operation() clientv3.Op {
 			clientv3.OpPut(d.key, "", clientv3.WithIgnoreValue(), on),
 			clientv3.OpPut(beside, "", clientv3.WithIgnoreValue(), on),
 		}, readOps(d.key))
-	case d.writes():
-		return clientv3.OpTxn(untouched(d.key, d.revision), []clientv3.Op{
-			clientv3.OpPut(d.key, string(d.value), clientv3.WithIgnoreLease()),
-			clientv3.OpPut(beside, d.written().String(), clientv3.WithIgnoreLease()),
-		}, readOps(d.key))
 	}
-	return clientv3.OpTxn(untouched(d.key, d.revision), nil, readOps(d.key))
+	guards, otherwise := untouched(d.key, d.revision), readOps(d.key)
+	var puts []clientv3.Op
+	if d.writes() {
+		puts = append(puts, clientv3.OpPut(d.key, string(d.value), clientv3.WithIgnoreLease()),
+			clientv3.OpPut(noteOf(d.key), d.written().String(), clientv3.WithIgnoreLease()))
+	}
+	if d.replies() {
+		guards, puts, otherwise = append(guards, d.reply.guards()...), append(puts, d.reply.puts()...), append(otherwise, d.reply.reads()...)
+	}
+	return clientv3.OpTxn(guards, puts, otherwise)
 }
 
 // writer makes guarded writes: those of one call, and those of concurrent calls together.
@@ -242,16 +252,20 @@ func chunksOf(open []*guardedOp, most, bytes int) (chunks [][]*guardedOp) {
 	return chunks
 }
 
-// puts reports whether the operation puts a value or an etcd lease. A check or a delete does
+// puts reports whether the operation puts a value, an answer or an etcd lease. A check or a delete does
 // not, and can be sent again.
-func (d *guardedOp) puts() bool { return d.onto != 0 || d.writes() }
+func (d *guardedOp) puts() bool { return d.onto != 0 || d.writes() || d.replies() }
 
 // weight returns the weight of the operation.
 func (d *guardedOp) weight() int {
-	if !d.writes() {
-		return weight(d.key, nil)
+	w := weight(d.key, nil)
+	if d.writes() {
+		w = weight(d.key, d.value)
 	}
-	return weight(d.key, d.value)
+	if d.replies() {
+		w += weight(d.key, []byte(d.reply.text))
+	}
+	return w
 }
 
 // send sends the operations of a chunk in one transaction. A delete that is alone in its
@@ -297,7 +311,13 @@ func (w *writer) send(ctx context.Context, chunk []*guardedOp) {
 func (d *guardedOp) answered(answer outcome) {
 	switch err := answer.err; {
 	case err == nil && !answer.ok:
-		d.learn(decode(d.key, answer.answers))
+		replied := d.replies()
+		if d.learn(decode(d.key, answer.answers)); replied && !d.done {
+			d.reply.learn(answer.answers[2:])
+			if d.replies() && !d.reply.known {
+				d.fail(&store.Error{Op: d.op, Key: d.key, Condition: store.ErrExpired})
+			}
+		}
 	case err == nil:
 		d.done = true
 		if d.onto != 0 {
@@ -305,7 +325,7 @@ func (d *guardedOp) answered(answer outcome) {
 		} else if d.writes() {
 			d.revision, d.note = answer.revision, d.written()
 		}
-	case isFull(err) && d.full == nil:
+	case isFull(err) && d.full == nil && (len(d.value) > 0 || !d.replies()):
 		d.full, d.revision = err, 0 // read the record: the write that fills the database is applied
 	case d.writes() && isRequestTooLarge(err, len(d.value)):
 		d.fail(valueTooLarge(d.value, err))

@@ -21,6 +21,10 @@ type Store struct {
 	pool       *pool
 	keyWatches keyWatches
 	watchErrs  watchErrors
+	mailLeases mailLeases
+	shown      shown
+
+	answerWatches answerWatches
 }
 
 var (
@@ -28,6 +32,7 @@ var (
 	_ store.Describer      = (*Store)(nil)
 	_ store.DeleteNotifier = (*Store)(nil)
 	_ store.BatchDeleter   = (*Store)(nil)
+	_ store.Requester      = (*Store)(nil)
 	_ feed.Source          = source{}
 )
 
@@ -49,7 +54,8 @@ func New(ctx context.Context, client *clientv3.Client) (*Store, error) {
 	}
 	w := newWriter(newCluster(client, conn))
 	m, r := &marker{writer: w}, newRecords()
-	s := &Store{writer: w, marker: m, records: r, pool: newPool(w, m, r), keyWatches: keyWatches{byKey: make(map[string]*keyWatch)}}
+	s := &Store{writer: w, marker: m, records: r, pool: newPool(w, m, r), keyWatches: keyWatches{byKey: make(map[string]*keyWatch)},
+		mailLeases: mailLeases{granting: make(chan struct{}, 1)}, answerWatches: answerWatches{byKey: make(map[string]*answerWatch)}}
 	if err := s.check(ctx); err != nil {
 		s.Close()
 		return nil, err

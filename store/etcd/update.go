@@ -1,6 +1,7 @@
 package etcdstore
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/leasehold-go/leasehold/store"
@@ -8,7 +9,12 @@ import (
 
 // Update implements [store.Store]. The put leaves the record's etcd lease as it is.
 func (s *Store) Update(ctx context.Context, update store.Update) error {
-	if err := update.Check(); err != nil {
+	return s.UpdateWith(ctx, update, store.Addition{})
+}
+
+// UpdateWith implements [store.Requester]. The value and the answer are one transaction.
+func (s *Store) UpdateWith(ctx context.Context, update store.Update, with store.Addition) error {
+	if err := cmp.Or(update.Check(), with.Check(), withoutLog(update.Key, with)); err != nil {
 		return err
 	}
 	ctx, leave, err := s.tasks.enter(ctx)
@@ -17,9 +23,25 @@ func (s *Store) Update(ctx context.Context, update store.Update) error {
 	}
 	defer leave()
 	d := writeOf("update", store.Renewal(update))
+	if with.Answer != nil {
+		return s.answerWith(ctx, d, *with.Answer)
+	}
+	return s.write(ctx, d)
+}
+
+// write executes an operation that puts a value, an answer, or both.
+func (s *Store) write(ctx context.Context, d *guardedOp) error {
 	m, _ := s.records.fillKnown(d)
 	s.execute(ctx, []*guardedOp{d})
 	s.records.update(m, d)
 	s.explain(ctx, []*guardedOp{d}, nil)
 	return d.err
+}
+
+// withoutLog refuses an addition to a log.
+func withoutLog(key string, with store.Addition) error {
+	if len(with.Log.Values) == 0 {
+		return nil
+	}
+	return &store.InvalidError{Key: key, What: "log entries", Rule: "this store keeps no log"}
 }

@@ -1,0 +1,320 @@
+package etcd_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/leasehold-go/leasehold/e2e/etcdtest"
+	"github.com/leasehold-go/leasehold/internal/full"
+	"github.com/leasehold-go/leasehold/store"
+	etcdstore "github.com/leasehold-go/leasehold/store/etcd"
+)
+
+func request(id string, ttl time.Duration) store.Request {
+	return store.Request{Key: "key", ID: id, Body: []byte("body"), TTL: ttl}
+}
+
+func answerTo(id string) store.Answer {
+	return store.Answer{ID: id, Body: []byte("done"), TTL: long, Final: true}
+}
+
+// asked is the result of an Ask in a goroutine.
+type asked struct {
+	answer store.Answer
+	err    error
+}
+
+func ask(ctx context.Context, st *etcdstore.Store, q store.Request) <-chan asked {
+	result := make(chan asked, 1)
+	go func() {
+		a, err := st.Ask(ctx, q)
+		result <- asked{a, err}
+	}()
+	return result
+}
+
+func wantDone(t *testing.T, what string, result <-chan asked) {
+	t.Helper()
+	select {
+	case got := <-result:
+		if got.err != nil || string(got.answer.Body) != "done" || !got.answer.Final {
+			t.Errorf("%s: %+v, %v", what, got.answer, got.err)
+		}
+	case <-time.After(time.Minute):
+		t.Fatalf("%s: no answer", what)
+	}
+}
+
+// readRequests reads the requests of a lease until it has so many, and returns their ids.
+func readRequests(t *testing.T, st *etcdstore.Store, token store.Token, n int) (ids []string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for q, err := range st.Requests(ctx, "key", token) {
+		if err != nil {
+			t.Fatalf("requests: %v after %d of %d", err, len(ids), n)
+		}
+		if ids = append(ids, q.ID); len(ids) == n {
+			break
+		}
+	}
+	return ids
+}
+
+func holdKey(t *testing.T, st *etcdstore.Store) store.Token {
+	t.Helper()
+	grant, err := st.Create(t.Context(), claim("key", long))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return grant.Token
+}
+
+func TestARequestWhoseReplyIsLostIsQueuedOnce(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Settings{})
+	p := new(interceptor)
+	sender, holder := open(t, p.client(cluster)), open(t, cluster.Client())
+	token := holdKey(t, holder)
+	p.lose("Txn")
+	result := ask(t.Context(), sender, request("1", long))
+	if ids := readRequests(t, holder, token, 1); ids[0] != "1" {
+		t.Fatalf("the holder got %q", ids)
+	}
+	p.clearRule()
+	if err := holder.Answer(t.Context(), "key", token, answerTo("1")); err != nil {
+		t.Fatal(err)
+	}
+	wantDone(t, "after a lost reply", result)
+	second := ask(t.Context(), sender, request("2", long))
+	if ids := readRequests(t, holder, token, 1); ids[0] != "2" {
+		t.Errorf("after the answer the holder got %q, want only the next request", ids)
+	}
+	holder.Answer(t.Context(), "key", token, answerTo("2"))
+	wantDone(t, "the next request", second)
+}
+
+func TestAnAnswerWhoseReplyIsLostCanBeRepeated(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	for name, send := range map[string]func(*testing.T, *etcdstore.Store, store.Token) error{
+		"answer": func(t *testing.T, st *etcdstore.Store, token store.Token) error {
+			return st.Answer(t.Context(), "key", token, answerTo("1"))
+		},
+		"update": func(t *testing.T, st *etcdstore.Store, token store.Token) error {
+			a := answerTo("1")
+			return st.UpdateWith(t.Context(), store.Update{Key: "key", Token: token, Seq: 1, Value: []byte("second")}, store.Addition{Answer: &a})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cluster := etcdtest.Start(t, etcdtest.Settings{})
+			p := new(interceptor)
+			sender, holder := open(t, cluster.Client()), open(t, p.client(cluster))
+			token := holdKey(t, holder)
+			result := ask(t.Context(), sender, request("1", long))
+			readRequests(t, holder, token, 1)
+			p.lose("Txn")
+			want(t, "without a reply", send(t, holder, token), store.ErrInDoubt)
+			p.clearRule()
+			if err := send(t, holder, token); err != nil {
+				t.Errorf("the repeat: %v", err)
+			}
+			wantDone(t, "with a repeated "+name, result)
+			if r, err := holder.Get(t.Context(), "key"); err != nil || name == "update" && string(r.Value) != "second" {
+				t.Errorf("the record has %q, %v", r.Value, err)
+			}
+		})
+	}
+}
+
+// A sender that leaves ends its request no more; the etcd lease of the request does.
+func TestRequestsAndAnswersLeaveNothing(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Settings{})
+	st := open(t, cluster.Client())
+	token := holdKey(t, st)
+	ctx, cancel := context.WithCancel(t.Context())
+	left := ask(ctx, st, request("of a sender that leaves", 2*time.Second))
+	answered := ask(t.Context(), st, request("answered", 2*time.Second))
+	readRequests(t, st, token, 2)
+	cancel()
+	want(t, "a sender that leaves", (<-left).err, store.ErrInDoubt)
+	a := answerTo("answered")
+	a.TTL = 2 * time.Second
+	if err := st.Answer(t.Context(), "key", token, a); err != nil {
+		t.Fatal(err)
+	}
+	wantDone(t, "before all is gone", answered)
+	client := cluster.Client()
+	for late := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		var names []string
+		for _, prefix := range []string{"leasehold:q:", "leasehold:a:"} {
+			got, err := client.Get(t.Context(), prefix, clientv3.WithPrefix(), clientv3.WithKeysOnly())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, kv := range got.Kvs {
+				names = append(names, string(kv.Key))
+			}
+		}
+		if len(names) == 0 {
+			return
+		}
+		if time.Now().After(late) {
+			t.Fatalf("there are still %q", names)
+		}
+	}
+}
+
+// The servers end about a thousand etcd leases a second.
+func TestRequestsShareEtcdLeases(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Settings{})
+	p := new(interceptor)
+	sender, holder := open(t, p.client(cluster)), open(t, cluster.Client())
+	token := holdKey(t, holder)
+	before := p.seen("LeaseGrant")
+	for i := range 50 {
+		result := ask(t.Context(), sender, request(fmt.Sprint(i), 10*time.Minute+time.Millisecond))
+		readRequests(t, holder, token, 1)
+		if err := holder.Answer(t.Context(), "key", token, answerTo(fmt.Sprint(i))); err != nil {
+			t.Fatal(err)
+		}
+		wantDone(t, "one of fifty", result)
+	}
+	if grants := p.seen("LeaseGrant") - before; grants != 1 {
+		t.Errorf("50 requests within an eighth of their ttl took %d etcd leases, want 1", grants)
+	}
+}
+
+// An etcd member that hangs keeps its connections and its watches open.
+func TestRequestsAndAskNoticeAMemberThatHangs(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Settings{})
+	d, e := new(hangSwitch), new(hangSwitch)
+	sender, holder := open(t, d.client(cluster)), open(t, e.client(cluster))
+	token := holdKey(t, holder)
+	got := make(chan string, 3)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		defer close(got)
+		for q := range holder.Requests(ctx, "key", token) {
+			if q.ID == "" {
+				return
+			}
+			got <- q.ID
+		}
+	}()
+	result := ask(t.Context(), sender, request("1", long))
+	if id := <-got; id != "1" {
+		t.Fatalf("the holder got %q", id)
+	}
+	time.Sleep(200 * time.Millisecond) // until both wait on their watches, or soon will
+	d.hangs.Add(1)
+	e.hangs.Add(1)
+	second := ask(t.Context(), sender, request("2", long))
+	if id := <-got; id != "2" {
+		t.Fatalf("after its watch hung the holder got %q", id)
+	}
+	for _, id := range []string{"1", "2"} {
+		if err := holder.Answer(t.Context(), "key", token, answerTo(id)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantDone(t, "of a sender whose watch hung", result)
+	wantDone(t, "of a later request", second)
+}
+
+func TestRequestsSurviveACompaction(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Settings{})
+	c := new(connections)
+	st, other := open(t, c.client(cluster)), cluster.Client()
+	token := holdKey(t, st)
+	result := ask(t.Context(), st, request("1", long))
+	readRequests(t, st, token, 1)
+	for i := range 20 {
+		c.closeAll()
+		put, err := other.Put(t.Context(), "other", fmt.Sprint(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := other.Compact(t.Context(), put.Header.Revision, clientv3.WithCompactPhysical()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for late := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		err := st.Answer(t.Context(), "key", token, answerTo("1"))
+		if err == nil {
+			break
+		}
+		if time.Now().After(late) {
+			t.Fatal(err)
+		}
+	}
+	wantDone(t, "across compactions", result)
+}
+
+// BenchmarkRequest compares the way of a request to its answer with two puts and watches by
+// hand, by turns. Each metric is one contender's microseconds, or the ratio of ours to the other.
+func BenchmarkRequest(b *testing.B) {
+	s := start(b, etcdtest.Settings{})
+	holder, there, back := open(b, s.cluster.Client()), s.cluster.Client(), s.other.client
+	grant, err := holder.Create(b.Context(), claim("key", long))
+	if err != nil {
+		b.Fatal(err)
+	}
+	go func() {
+		for q := range holder.Requests(b.Context(), "key", grant.Token) {
+			holder.Answer(b.Context(), "key", grant.Token, store.Answer{ID: q.ID, Body: q.Body, TTL: time.Minute, Final: true})
+		}
+	}()
+	asked, answered := there.Watch(b.Context(), "asked"), back.Watch(b.Context(), "answered")
+	go func() {
+		for range asked {
+			there.Put(b.Context(), "answered", "body")
+		}
+	}()
+	number := 0
+	ours := func(ctx context.Context) error {
+		number++
+		_, err := s.Ask(ctx, store.Request{Key: "key", ID: fmt.Sprint(number), Body: []byte("body"), TTL: time.Minute})
+		return err
+	}
+	raw := func(ctx context.Context) error {
+		if _, err := back.Put(ctx, "asked", "body"); err != nil {
+			return err
+		}
+		<-answered
+		return nil
+	}
+	var spent [2]time.Duration
+	trips := 0
+	for b.Loop() {
+		for i, trip := range []func(context.Context) error{ours, raw} {
+			began := time.Now()
+			for range turn {
+				if err := trip(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+			}
+			spent[i] += time.Since(began)
+		}
+		trips += turn
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(spent[0].Microseconds())/float64(trips), "leasehold-µs")
+	b.ReportMetric(float64(spent[1].Microseconds())/float64(trips), "raw-µs")
+	b.ReportMetric(float64(spent[0])/float64(spent[1]), "ours/raw")
+}

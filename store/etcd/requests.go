@@ -1,0 +1,513 @@
+package etcdstore
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// rereadAfter is how long a call waits for events before it reads again.
+const rereadAfter = time.Minute
+
+// asking is one call of Ask.
+type asking struct {
+	*Store
+	request store.Request
+	letter  letter
+	name    string // of the request
+	answer  string // its name
+
+	revision int64     // of the request, if this call has put it
+	end      time.Time // of the wait; this call ends its own request then
+}
+
+// Ask implements [store.Requester]. The request is one transaction, and so is its end at the
+// deadline. A transaction in doubt is sent again.
+func (s *Store) Ask(ctx context.Context, q store.Request) (store.Answer, error) {
+	if err := q.Check(); err != nil {
+		return store.Answer{}, err
+	}
+	ctx, leave, err := s.tasks.enter(ctx)
+	if err != nil {
+		return store.Answer{}, failed("ask", q.Key, reads, err)
+	}
+	defer leave()
+	a := &asking{Store: s, request: q, name: requestOf(q.Key, q.ID), answer: answerOf(q.Key, q.ID),
+		letter: letter{token: q.Token, ttl: q.TTL, asker: store.NewNonce(), body: string(q.Body)}}
+
+	w, err := s.joinAnswers(ctx, q.Key)
+	if err != nil {
+		return store.Answer{}, failed("ask", q.Key, reads, err)
+	}
+	defer s.leaveAnswers(q.Key, w)
+	told := s.answerWatches.messages.Join(a.answer)
+	defer s.answerWatches.messages.Leave(told)
+
+	queued, doubt := false, false // whether the store has the request, and whether it may have it
+	a.end = time.Now().Add(q.TTL)
+	for pause := firstPause; ; {
+		try := a.look
+		if !queued {
+			try = a.put
+		}
+		answer, err := try(ctx)
+		wait := min(time.Until(a.end)+time.Millisecond, rereadAfter)
+		switch {
+		case err == nil && answer.ID != "":
+			return answer, nil
+		case err == nil:
+			queued, doubt, pause = true, true, firstPause
+		case !isUnanswered(err), !doubt && !errors.Is(err, store.ErrInDoubt):
+			return store.Answer{}, err
+		case time.Now().After(a.end.Add(memberTimeout)):
+			return store.Answer{}, failed("ask", q.Key, writes, bare(err))
+		default:
+			doubt, wait = true, pause
+			pause = min(2*pause, maxPause)
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case text := <-told.C:
+			if given, ok := parseAnswer(q.ID, []byte(text)); ok && given.Final {
+				return given, nil
+			}
+		case <-timer.C:
+		case <-ctx.Done(): // the holder may still do what was asked
+			return store.Answer{}, failed("ask", q.Key, writes, context.Cause(ctx))
+		}
+		timer.Stop()
+	}
+}
+
+// put queues the request, unless the store knows its id. It returns the answer if there is one
+// that Ask is to return.
+func (a *asking) put(ctx context.Context) (answer store.Answer, err error) {
+	for range maxTries {
+		if answer, err = a.tryPut(ctx); !errors.Is(err, errAgain) {
+			break
+		}
+	}
+	return answer, err
+}
+
+func (a *asking) tryPut(ctx context.Context) (store.Answer, error) {
+	q := a.request
+	on, err := a.mailLease(ctx, q.TTL)
+	if err != nil {
+		return store.Answer{}, failed("ask", q.Key, reads, err)
+	}
+	guards := []clientv3.Cmp{absent(a.name), absent(a.answer), clientv3.Compare(clientv3.CreateRevision(q.Key), ">", 0)}
+	if q.Token != 0 {
+		guards[2] = clientv3.Compare(clientv3.CreateRevision(q.Key), "=", int64(q.Token))
+	}
+	state := append(readOps(q.Key, withoutValue...), clientv3.OpGet(a.name), clientv3.OpGet(a.answer))
+	then := append(readOps(q.Key, withoutValue...), clientv3.OpPut(a.name, a.letter.String(), clientv3.WithLease(on)),
+		clientv3.OpGet(mailOf(requests, q.Key), clientv3.WithPrefix(), clientv3.WithCountOnly()))
+	sent := time.Now()
+	answer, found, err := a.commit(ctx, guards, then, state)
+	switch {
+	case isGone(err):
+		a.mailLeases.drop(on)
+		return store.Answer{}, failed("ask", q.Key, reads, errAgain)
+	case err != nil:
+		return store.Answer{}, failed("ask", q.Key, writes, err)
+	}
+	f := decode(q.Key, found)
+	if !answer.Succeeded {
+		if found[2].first() != nil || found[3].first() != nil {
+			return a.known(ctx, found[2].first(), found[3].first())
+		}
+		return store.Answer{}, a.refusal(ctx, f)
+	}
+	a.revision, a.end = answer.Header.Revision, sent.Add(q.TTL)
+	if f.ours && found[3].GetResponseRange().GetCount() <= store.MaxRequests {
+		return store.Answer{}, nil
+	}
+	// It is not to stay. If the holder was faster, its answer counts.
+	if done, answer, err := a.withdraw(ctx); err != nil || !done {
+		return answer, err
+	}
+	a.revision = 0
+	if f.ours {
+		return store.Answer{}, &store.Error{Op: "ask", Key: q.Key, Condition: store.ErrFull}
+	}
+	return store.Answer{}, a.refusal(ctx, f)
+}
+
+// refusal returns why a request cannot be queued, from what is under its key.
+func (a *asking) refusal(ctx context.Context, f found) error {
+	switch key := a.request.Key; {
+	case f.ours && a.request.Token != 0 && a.request.Token != f.token():
+		return store.Lost("ask", key, f.token())
+	case f.ours: // the guards failed for a reason that is gone
+		return failed("ask", key, reads, errAgain)
+	case f.value == nil:
+		return &store.Error{Op: "ask", Key: key, Condition: store.ErrNotFound}
+	default:
+		left, err := a.timeLeft(ctx, f.lease())
+		if err != nil {
+			return failed("ask", key, reads, err)
+		}
+		return &store.ForeignError{Record: store.Record{Key: key, Left: left}}
+	}
+}
+
+// known handles the state of an id that the store knows. Another call may have put the request:
+// its etcd lease says how long it stays at most.
+func (a *asking) known(ctx context.Context, request, answer *mvccpb.KeyValue) (store.Answer, error) {
+	given, ok := parseAnswer(a.request.ID, answer.GetValue())
+	switch {
+	case ok && (given.Final || time.Now().After(a.end)):
+		return given, nil
+	case ok:
+		return store.Answer{}, nil
+	case request == nil:
+		return store.Answer{}, &store.Error{Op: "ask", Key: a.request.Key, Condition: store.ErrExpired}
+	}
+	if _, asker, _ := parseLetter(request); asker == a.letter.asker.String() {
+		a.revision = request.ModRevision
+		return store.Answer{}, nil
+	}
+	left, err := a.timeLeft(ctx, clientv3.LeaseID(request.Lease))
+	if err != nil {
+		return store.Answer{}, failed("ask", a.request.Key, reads, err)
+	}
+	a.end = time.Now().Add(max(left, firstPause))
+	return store.Answer{}, nil
+}
+
+// look reads the state of the id. At the deadline it ends the request that this call has put.
+func (a *asking) look(ctx context.Context) (store.Answer, error) {
+	if a.revision != 0 && time.Now().After(a.end) {
+		done, answer, err := a.withdraw(ctx)
+		if done {
+			err = &store.Error{Op: "ask", Key: a.request.Key, Condition: store.ErrExpired}
+		}
+		return answer, err
+	}
+	_, found, err := a.commit(ctx, nil, []clientv3.Op{clientv3.OpGet(a.name), clientv3.OpGet(a.answer)}, nil)
+	if err != nil {
+		return store.Answer{}, failed("ask", a.request.Key, reads, err)
+	}
+	return a.known(ctx, found[0].first(), found[1].first())
+}
+
+// withdraw deletes the request that this call has put, and reports whether it did. If there is
+// an answer it returns that.
+func (a *asking) withdraw(ctx context.Context) (done bool, answer store.Answer, err error) {
+	r, found, err := a.commit(ctx, []clientv3.Cmp{clientv3.Compare(clientv3.ModRevision(a.name), "=", a.revision)},
+		[]clientv3.Op{clientv3.OpDelete(a.name)}, []clientv3.Op{clientv3.OpGet(a.answer)})
+	switch {
+	case err != nil:
+		return false, answer, failed("ask", a.request.Key, writes, err)
+	case r.Succeeded:
+		return true, answer, nil
+	}
+	if answer, ok := parseAnswer(a.request.ID, found[0].first().GetValue()); ok {
+		return false, answer, nil
+	}
+	return true, answer, nil // its etcd lease has ended it
+}
+
+// Requests implements [store.Requester].
+func (s *Store) Requests(ctx context.Context, key string, token store.Token) iter.Seq2[store.Request, error] {
+	return func(yield func(store.Request, error) bool) {
+		if err := (store.Renewal{Key: key, Token: token}).Check(); err != nil {
+			yield(store.Request{}, err)
+			return
+		}
+		inner, cancel := context.WithCancelCause(clientv3.WithRequireLeader(ctx))
+		defer cancel(nil)
+		defer context.AfterFunc(s.tasks.life, func() { cancel(errClosing) })()
+		r := &reading{Store: s, key: key, token: token, seen: make(map[string]int64), yield: yield}
+		for pause := firstPause; ; pause = min(2*pause, maxPause) {
+			err := r.run(inner)
+			switch {
+			case err == errStop:
+				return
+			case ctx.Err() != nil:
+				err = context.Cause(ctx)
+			case inner.Err() != nil:
+				err = failed("requests", key, reads, errClosing)
+			case err == nil:
+				pause = firstPause
+				continue
+			case isUnanswered(err) && !errors.Is(err, ErrDenied):
+				sleep(inner, pause)
+				continue
+			}
+			yield(store.Request{}, err)
+			return
+		}
+	}
+}
+
+// errStop is the error of a loop that its body has left.
+var errStop = errors.New("the loop was left")
+
+// reading is one call of Requests.
+type reading struct {
+	*Store
+	key   string
+	token store.Token
+	seen  map[string]int64 // the requests that were yielded, with their revisions
+	yield func(store.Request, error) bool
+}
+
+// run yields the requests that are there, and then those that come, until it is time to read
+// again.
+func (r *reading) run(ctx context.Context) error {
+	prefix := mailOf(requests, r.key)
+	ops := append(readOps(r.key, withoutValue...), clientv3.OpGet(prefix, clientv3.WithPrefix(), clientv3.WithKeysOnly(),
+		clientv3.WithSort(clientv3.SortByCreateRevision, clientv3.SortAscend)))
+	answer, found, err := r.commit(ctx, nil, ops, nil)
+	if err != nil {
+		return failed("requests", r.key, reads, err)
+	}
+	if err := r.check(decode(r.key, found)); err != nil {
+		return err
+	}
+	still := make(map[string]int64)
+	waiting := found[2].GetResponseRange().GetKvs()
+	for _, kv := range waiting {
+		if revision, ok := r.seen[string(kv.Key)]; ok && revision == kv.ModRevision {
+			still[string(kv.Key)] = revision
+		}
+	}
+	r.seen = still
+	for _, kv := range waiting {
+		if err := r.show(ctx, kv); err != nil {
+			return err
+		}
+	}
+	after := clientv3.WithRev(answer.Header.Revision + 1)
+	f, err := r.follow(ctx, func(ctx context.Context) []clientv3.WatchChan {
+		return []clientv3.WatchChan{
+			r.client.Watch(ctx, prefix, clientv3.WithPrefix(), after, clientv3.WithFilterDelete(), clientv3.WithCreatedNotify()),
+			r.client.Watch(ctx, noteOf(r.key), after, clientv3.WithFilterPut(), clientv3.WithCreatedNotify()),
+		}
+	})
+	if err != nil {
+		return failed("requests", r.key, reads, err)
+	}
+	defer f.close()
+	timer := time.NewTimer(rereadAfter)
+	defer timer.Stop()
+	for {
+		events, err := f.next(ctx, timer.C)
+		switch {
+		case err != nil:
+			return failed("requests", r.key, reads, err)
+		case events == nil:
+			return nil
+		}
+		for _, e := range events {
+			if e.Type == clientv3.EventTypeDelete {
+				return nil // of the record
+			}
+			if err := r.show(ctx, e.Kv); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// check returns an error unless the record is that of the lease.
+func (r *reading) check(f found) error {
+	switch {
+	case f.ours && f.token() == r.token:
+		return nil
+	case f.ours:
+		return store.Lost("requests", r.key, f.token())
+	case f.value != nil:
+		return &store.ForeignError{Record: store.Record{Key: r.key, Left: store.Forever}}
+	}
+	return store.Lost("requests", r.key, 0)
+}
+
+// show yields a request, unless it was yielded before, is for another lease, or has ended
+// meanwhile.
+func (r *reading) show(ctx context.Context, kv *mvccpb.KeyValue) error {
+	name := string(kv.Key)
+	if r.seen[name] == kv.ModRevision {
+		return nil
+	}
+	got, err := r.get(ctx, name)
+	if err != nil {
+		return failed("requests", r.key, reads, err)
+	}
+	if len(got.Kvs) == 0 || got.Kvs[0].ModRevision != kv.ModRevision {
+		return nil
+	}
+	l, _, ok := parseLetter(got.Kvs[0])
+	r.seen[name] = kv.ModRevision
+	if !ok || l.token != 0 && l.token != r.token {
+		return nil
+	}
+	left := l.ttl
+	if len(kv.Value) == 0 { // it was there before the watch
+		if left, err = r.timeLeft(ctx, clientv3.LeaseID(got.Kvs[0].Lease)); err != nil {
+			return failed("requests", r.key, reads, err)
+		}
+		left = min(left, l.ttl)
+	}
+	r.shown.add(name, l.ttl, left)
+	if left > 0 && !r.yield(store.Request{Key: r.key, ID: name[len(mailOf(requests, r.key)):], Token: l.token, Body: []byte(l.body), TTL: left}, nil) {
+		return errStop
+	}
+	return nil
+}
+
+// Answer implements [store.Requester].
+func (s *Store) Answer(ctx context.Context, key string, token store.Token, a store.Answer) error {
+	w := store.Renewal{Key: key, Token: token}
+	if err := w.Check(); err != nil {
+		return err
+	}
+	if err := a.Check(); err != nil {
+		return err
+	}
+	ctx, leave, err := s.tasks.enter(ctx)
+	if err != nil {
+		return failed("answer", key, reads, err)
+	}
+	defer leave()
+	return s.answerWith(ctx, writeOf("answer", w), a)
+}
+
+// answerWith executes an operation with an answer. It reads the request first, unless this store
+// has yielded it: the answer lives at least as long.
+func (s *Store) answerWith(ctx context.Context, d *guardedOp, a store.Answer) error {
+	r := &reply{key: d.key, id: a.ID, text: textOf(a)}
+	if r.ttl = s.shown.take(requestOf(d.key, a.ID)); r.ttl == 0 {
+		_, found, err := s.commit(ctx, nil, r.reads(), nil)
+		if err != nil {
+			return failed(d.op, d.key, reads, err)
+		}
+		if r.learn(found); !r.known {
+			return s.answerNobody(ctx, d)
+		}
+	}
+	for tries := 0; ; tries++ {
+		try := *d
+		try.reply = r
+		if !r.stands {
+			on, err := s.mailLease(ctx, max(a.TTL, r.ttl))
+			if err != nil {
+				return failed(d.op, d.key, reads, err)
+			}
+			r.on = on
+		}
+		err := s.write(ctx, &try)
+		if !isGone(err) || errors.Is(err, store.ErrLost) || tries == maxTries {
+			return err
+		}
+		s.mailLeases.drop(r.on)
+	}
+}
+
+// answerNobody returns the error of an operation whose answer has no request, without a change.
+func (s *Store) answerNobody(ctx context.Context, d *guardedOp) error {
+	check := *d
+	check.value = nil
+	if err := s.write(ctx, &check); err != nil {
+		return err
+	}
+	switch {
+	case len(d.value) > 0 && d.seq < check.note.seq:
+		return &store.Error{Op: d.op, Key: d.key, Condition: store.ErrStale}
+	case len(d.value) > 0 && d.seq == check.note.seq: // the same write, repeated
+		return nil
+	}
+	return &store.Error{Op: d.op, Key: d.key, Condition: store.ErrExpired}
+}
+
+func isUnanswered(err error) bool {
+	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrInDoubt)
+}
+
+// followed is etcd watches of one caller.
+type followed struct {
+	store    *Store
+	ctx      context.Context // of the watches
+	stop     func()
+	events   []clientv3.WatchChan // one or two
+	reset    <-chan struct{}      // closed once the cluster's revision has gone back
+	ticker   *time.Ticker
+	answered bool // whether the member has answered since the last tick
+}
+
+// follow opens etcd watches.
+func (s *Store) follow(ctx context.Context, open func(context.Context) []clientv3.WatchChan) (*followed, error) {
+	f := &followed{store: s, answered: true}
+	_, f.reset = s.revision.latest()
+	var err error
+	f.ctx, f.stop, err = openWatch(ctx, func(ctx context.Context) error {
+		f.events = open(ctx)
+		for _, c := range f.events {
+			if err := awaitOpen(ctx, c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		f.stop()
+		return nil, err
+	}
+	f.ticker = time.NewTicker(memberTimeout)
+	return f, nil
+}
+
+func (f *followed) close() {
+	f.ticker.Stop()
+	f.stop()
+}
+
+// next returns events, or none once late has an element. An error says that a watch has ended,
+// or that its member has not answered for memberTimeout.
+func (f *followed) next(ctx context.Context, late <-chan time.Time) ([]*clientv3.Event, error) {
+	var second clientv3.WatchChan
+	if len(f.events) > 1 {
+		second = f.events[1]
+	}
+	for {
+		var r clientv3.WatchResponse
+		var open bool
+		select {
+		case r, open = <-f.events[0]:
+		case r, open = <-second:
+		case <-late:
+			return nil, nil
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-f.reset:
+			return nil, errRevisionReset
+		case now := <-f.ticker.C:
+			if !f.answered {
+				return nil, errHung
+			}
+			f.answered = false
+			request, cancel := context.WithTimeout(f.ctx, memberTimeout)
+			f.store.client.RequestProgress(request) // if it fails there is no sign of life
+			cancel()
+			if f.store.revision.due(now) {
+				f.store.peek(ctx)
+			}
+			continue
+		}
+		f.answered = true
+		if !open || r.Err() != nil {
+			return nil, endOf(r)
+		}
+		if len(r.Events) > 0 {
+			return r.Events, nil
+		}
+	}
+}
