@@ -31,6 +31,8 @@ type guardedOp struct {
 	value  []byte           // empty for a check
 	seq    uint64
 	reply  *reply // an answer to store with the value, or by itself; may be nil
+	// entries are entries of the log to store with the value, or by themselves; may be nil.
+	entries *entryPuts
 
 	revision int64 // of record and note; zero while unknown
 	note     note
@@ -103,6 +105,11 @@ func (d *guardedOp) replies() bool {
 	return d.reply != nil && !d.reply.stands && (len(d.value) == 0 || d.writes())
 }
 
+// appends reports whether the operation has entries to put.
+func (d *guardedOp) appends() bool {
+	return d.entries != nil && (len(d.value) == 0 || d.writes())
+}
+
 // written returns the note of the record with the operation's value.
 func (d *guardedOp) written() note {
 	n := d.note
@@ -135,6 +142,9 @@ func (d *guardedOp) operation() clientv3.Op {
 	}
 	if d.replies() {
 		guards, puts, otherwise = append(guards, d.reply.guards()...), append(puts, d.reply.puts()...), append(otherwise, d.reply.reads()...)
+	}
+	if d.appends() {
+		puts = append(puts, d.entries.ops...)
 	}
 	return clientv3.OpTxn(guards, puts, otherwise)
 }
@@ -252,9 +262,9 @@ func chunksOf(open []*guardedOp, most, bytes int) (chunks [][]*guardedOp) {
 	return chunks
 }
 
-// puts reports whether the operation puts a value, an answer or an etcd lease. A check or a delete does
-// not, and can be sent again.
-func (d *guardedOp) puts() bool { return d.onto != 0 || d.writes() || d.replies() }
+// puts reports whether the operation puts a value, an answer, entries or an etcd lease. A check
+// or a delete does not, and can be sent again.
+func (d *guardedOp) puts() bool { return d.onto != 0 || d.writes() || d.replies() || d.appends() }
 
 // weight returns the weight of the operation.
 func (d *guardedOp) weight() int {
@@ -264,6 +274,9 @@ func (d *guardedOp) weight() int {
 	}
 	if d.replies() {
 		w += weight(d.key, []byte(d.reply.text))
+	}
+	if d.appends() {
+		w += d.entries.bytes
 	}
 	return w
 }

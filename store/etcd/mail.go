@@ -63,7 +63,7 @@ func parseAnswer(id string, value []byte) (a store.Answer, ok bool) {
 	return store.Answer{ID: id, Body: value[1:], Final: value[0] == 'f'}, true
 }
 
-// mailLeases are the etcd leases of requests and answers. The servers end about a thousand etcd
+// mailLeases are the etcd leases of requests, answers and log entries. The servers end about a thousand etcd
 // leases a second, so that one for each request would make those of records late. An etcd lease
 // takes whatever is to live as long as it still has, or up to a slack less.
 type mailLeases struct {
@@ -77,9 +77,13 @@ type mailLeases struct {
 type mailLease struct {
 	id    clientv3.LeaseID
 	until time.Time
+	uses  int
 }
 
-func slackOf(ttl time.Duration) time.Duration { return max(time.Second, ttl/8) }
+func slackOf(ttl time.Duration) time.Duration { return min(max(time.Second, ttl/8), 23*time.Hour) }
+
+// maxOnLease is how many keys are put on one etcd lease: its end deletes them in one go.
+const maxOnLease = 10_000
 
 // find returns an etcd lease for a ttl, or zero.
 func (m *mailLeases) find(ttl time.Duration) clientv3.LeaseID {
@@ -89,7 +93,8 @@ func (m *mailLeases) find(ttl time.Duration) clientv3.LeaseID {
 	alive := m.leases[:0]
 	for _, l := range m.leases {
 		left := l.until.Sub(now)
-		if left >= ttl && left <= ttl+slackOf(ttl)+time.Second { // which mailLease rounds up
+		if fits == 0 && l.uses < maxOnLease && left >= ttl && left <= ttl+slackOf(ttl)+time.Second { // which mailLease rounds up
+			l.uses++
 			fits = l.id
 		}
 		if left > 0 {
@@ -135,7 +140,7 @@ func (s *Store) mailLease(ctx context.Context, ttl time.Duration) (clientv3.Leas
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.leases = append(m.leases, mailLease{id, began.Add(seconds(life))})
+	m.leases = append(m.leases, mailLease{id: id, until: began.Add(seconds(life)), uses: 1})
 	return id, nil
 }
 

@@ -23,6 +23,7 @@ type Store struct {
 	watchErrs  watchErrors
 	mailLeases mailLeases
 	shown      shown
+	log        logState
 
 	answerWatches answerWatches
 }
@@ -32,6 +33,7 @@ var (
 	_ store.Describer      = (*Store)(nil)
 	_ store.DeleteNotifier = (*Store)(nil)
 	_ store.BatchDeleter   = (*Store)(nil)
+	_ store.Logger         = (*Store)(nil)
 	_ store.Requester      = (*Store)(nil)
 	_ feed.Source          = source{}
 )

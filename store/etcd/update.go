@@ -12,9 +12,10 @@ func (s *Store) Update(ctx context.Context, update store.Update) error {
 	return s.UpdateWith(ctx, update, store.Addition{})
 }
 
-// UpdateWith implements [store.Requester]. The value and the answer are one transaction.
+// UpdateWith implements [store.Logger] and [store.Requester]. The value, the entries and the
+// answer are one transaction.
 func (s *Store) UpdateWith(ctx context.Context, update store.Update, with store.Addition) error {
-	if err := cmp.Or(update.Check(), with.Check(), withoutLog(update.Key, with)); err != nil {
+	if err := cmp.Or(update.Check(), with.Check()); err != nil {
 		return err
 	}
 	ctx, leave, err := s.tasks.enter(ctx)
@@ -22,6 +23,9 @@ func (s *Store) UpdateWith(ctx context.Context, update store.Update, with store.
 		return failed("update", update.Key, reads, err)
 	}
 	defer leave()
+	if len(with.Log.Values) > 0 {
+		return s.updateWithLog(ctx, update, with)
+	}
 	d := writeOf("update", store.Renewal(update))
 	if with.Answer != nil {
 		return s.answerWith(ctx, d, *with.Answer)
@@ -36,12 +40,4 @@ func (s *Store) write(ctx context.Context, d *guardedOp) error {
 	s.records.update(m, d)
 	s.explain(ctx, []*guardedOp{d}, nil)
 	return d.err
-}
-
-// withoutLog refuses an addition to a log.
-func withoutLog(key string, with store.Addition) error {
-	if len(with.Log.Values) == 0 {
-		return nil
-	}
-	return &store.InvalidError{Key: key, What: "log entries", Rule: "this store keeps no log"}
 }

@@ -79,8 +79,8 @@ var logLaw = law{
 			t := c.hold("key")
 			c.append(t, 1, "a", "b")
 			c.append(t, 1, "a", "b")
-			c.append(t, 2, "x", "c") // the first of them is a repeat
-			c.append(t, 1, "x")
+			c.append(t, 2, "b", "c") // the first of them is a repeat
+			c.append(t, 1, "a")
 			c.wantLog("repeated entries", c.Store, "key", store.LogQuery{}, "a", "b", "c")
 		}},
 		{name: "AStaleTokenAppendsNothing", needs: []need{logger}, run: func(c *trial) {

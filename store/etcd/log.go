@@ -1,0 +1,359 @@
+package etcdstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/leasehold-go/leasehold/store"
+)
+
+const (
+	// logs is the prefix of the names of log entries. A name has the key's length, as that of a
+	// mark has, then the token and the number.
+	logs = store.Reserved + "l:"
+
+	logPage       = store.MaxValue / store.MaxLogValue // entries that are read at once
+	logBytes      = 64 << 10                           // of entries in the transaction of an update
+	logDenial     = time.Minute                        // for which updates carry no entries after a refusal
+	trimmedAtOnce = 1000                               // entries
+)
+
+func logOf(key string) string { return mailOf(logs, key) }
+
+func entryOf(key string, p store.LogPosition) string {
+	return fmt.Sprintf("%s%016x:%016x", logOf(key), uint64(p.Token), p.Number)
+}
+
+// logEntryOf reads an entry of the log of a key.
+func logEntryOf(key string, kv *mvccpb.KeyValue) (e store.LogEntry, ok bool) {
+	token, number, _ := strings.Cut(strings.TrimPrefix(string(kv.Key), logOf(key)), ":")
+	t, err1 := strconv.ParseUint(token, 16, 64)
+	n, err2 := strconv.ParseUint(number, 16, 64)
+	e = store.LogEntry{LogPosition: store.LogPosition{Token: store.Token(t), Number: n}, Value: kv.Value}
+	return e, err1 == nil && err2 == nil
+}
+
+// logState is what a store notes of its logs.
+type logState struct {
+	refused atomic.Int64 // when the servers last refused an update because of its entries, ns since 1970
+}
+
+// entryPuts are entries that a guarded operation stores.
+type entryPuts struct {
+	ops   []clientv3.Op
+	bytes int
+}
+
+func newEntryPuts(key string, token store.Token, e store.LogEntries, on clientv3.LeaseID) *entryPuts {
+	p := new(entryPuts)
+	for i, v := range e.Values {
+		name := entryOf(key, store.LogPosition{Token: token, Number: e.First + uint64(i)})
+		p.ops = append(p.ops, clientv3.OpPut(name, string(v), clientv3.WithLease(on)))
+		p.bytes += weight(name, v)
+	}
+	return p
+}
+
+// AppendLog implements [store.Logger].
+func (s *Store) AppendLog(ctx context.Context, key string, token store.Token, e store.LogEntries) error {
+	w := store.Renewal{Key: key, Token: token}
+	if err := w.Check(); err != nil {
+		return err
+	}
+	if err := e.Check(); err != nil {
+		return err
+	}
+	ctx, leave, err := s.tasks.enter(ctx)
+	if err != nil {
+		return failed("append log", key, reads, err)
+	}
+	defer leave()
+	if err := s.appendLog(ctx, w, e); err != nil {
+		return err
+	}
+	if trims(e) {
+		return s.trim(ctx, key, e.Limits.Entries)
+	}
+	return nil
+}
+
+// appendLog stores entries, in several transactions if they do not fit into one.
+func (s *Store) appendLog(ctx context.Context, w store.Renewal, e store.LogEntries) error {
+	for part := range slices.Chunk(e.Values, max(1, s.guarded()/2)) {
+		some := e
+		some.Values = part
+		for tries := 1; ; tries++ {
+			on, err := s.mailLease(ctx, e.Limits.Age)
+			if err != nil {
+				return failed("append log", w.Key, reads, err)
+			}
+			d := writeOf("append log", w)
+			d.entries = newEntryPuts(w.Key, w.Token, some, on)
+			if err = s.write(ctx, d); err == nil {
+				break
+			}
+			if !isGone(err) || errors.Is(err, store.ErrLost) || tries == maxTries {
+				return err
+			}
+			s.mailLeases.drop(on)
+		}
+		e.First += uint64(len(part))
+	}
+	return nil
+}
+
+// updateWithLog makes an update that carries entries. Entries that it cannot carry, or that the
+// servers refuse, are appended after it.
+func (s *Store) updateWithLog(ctx context.Context, u store.Update, with store.Addition) error {
+	update := func(entries *entryPuts) error {
+		d := writeOf("update", store.Renewal(u))
+		d.entries = entries
+		if with.Answer != nil {
+			return s.answerWith(ctx, d, *with.Answer)
+		}
+		return s.write(ctx, d)
+	}
+	e := with.Log
+	on := s.mailLeases.find(e.Limits.Age)
+	var carried *entryPuts
+	if on != 0 && time.Since(time.Unix(0, s.log.refused.Load())) > logDenial {
+		carried = newEntryPuts(u.Key, u.Token, e, on)
+		if len(carried.ops) > s.guarded()/2 || carried.bytes > logBytes {
+			carried = nil
+		}
+	}
+	err := update(carried)
+	if carried != nil && err != nil && errors.Is(err, store.ErrUnavailable) && (isGone(err) || isForbidden(err)) {
+		if isGone(err) {
+			s.mailLeases.drop(on)
+		} else {
+			s.log.refused.Store(time.Now().UnixNano())
+		}
+		carried = nil
+		err = update(nil)
+	}
+	if err != nil {
+		return err
+	}
+	after := func(ctx context.Context) {
+		var failed error
+		if carried == nil {
+			failed = s.appendLog(ctx, store.Renewal{Key: u.Key, Token: u.Token}, e)
+		}
+		if failed == nil && trims(e) {
+			failed = s.trim(ctx, u.Key, e.Limits.Entries)
+		}
+		if failed != nil && !errors.Is(failed, store.ErrInDoubt) && e.Failed != nil {
+			e.Failed(failed)
+		}
+	}
+	switch {
+	case carried == nil: // in turn, so that no later entry comes before
+		after(ctx)
+	case trims(e):
+		s.tasks.start(after)
+	}
+	return nil
+}
+
+// trims reports whether the log is to be cut to its length: when it may be a tenth longer.
+func trims(e store.LogEntries) bool {
+	step := uint64(max(1, e.Limits.Entries/10))
+	last := e.First + uint64(len(e.Values)) - 1
+	return last/step != (e.First-1)/step
+}
+
+// trim deletes the oldest entries beyond a number.
+func (s *Store) trim(ctx context.Context, key string, most int) error {
+	prefix := logOf(key)
+	for {
+		_, found, err := s.commit(ctx, nil, []clientv3.Op{clientv3.OpGet(prefix, clientv3.WithPrefix(), clientv3.WithCountOnly())}, nil)
+		if err != nil {
+			return failed("append log", key, reads, err)
+		}
+		extra := found[0].GetResponseRange().GetCount() - int64(most)
+		if extra <= 0 {
+			return nil
+		}
+		_, found, err = s.commit(ctx, nil, []clientv3.Op{clientv3.OpGet(prefix, clientv3.WithPrefix(), clientv3.WithKeysOnly(), clientv3.WithLimit(min(extra, trimmedAtOnce)))}, nil)
+		if err != nil {
+			return failed("append log", key, reads, err)
+		}
+		kvs := found[0].GetResponseRange().GetKvs()
+		if len(kvs) == 0 {
+			return nil
+		}
+		end := string(kvs[len(kvs)-1].Key) + "\x00"
+		if _, _, err := s.commit(ctx, nil, []clientv3.Op{clientv3.OpDelete(prefix, clientv3.WithRange(end))}, nil); err != nil {
+			return failed("append log", key, reads, err)
+		}
+	}
+}
+
+// ReadLog implements [store.Logger]. It reads page by page.
+func (s *Store) ReadLog(ctx context.Context, key string, query store.LogQuery) iter.Seq2[store.LogEntry, error] {
+	return func(yield func(store.LogEntry, error) bool) {
+		if err := store.CheckKey(key); err != nil {
+			yield(store.LogEntry{}, err)
+			return
+		}
+		inner, leave, err := s.tasks.enter(ctx)
+		if err != nil {
+			yield(store.LogEntry{}, failed("read log", key, reads, err))
+			return
+		}
+		defer leave()
+		for left := query.Limit; ; {
+			page, _, err := s.readLog(inner, key, query, left)
+			if err != nil {
+				yield(store.LogEntry{}, err)
+				return
+			}
+			for _, e := range page {
+				if !yield(e, nil) {
+					return
+				}
+			}
+			left -= len(page)
+			if len(page) == 0 || query.Limit > 0 && left <= 0 {
+				return
+			}
+			if last := page[len(page)-1].LogPosition; query.Backward {
+				query.Before = last
+			} else {
+				query.After = last
+			}
+		}
+	}
+}
+
+// readLog reads one page, and returns its revision.
+func (s *Store) readLog(ctx context.Context, key string, query store.LogQuery, most int) (page []store.LogEntry, revision int64, err error) {
+	if most <= 0 || most > logPage {
+		most = logPage
+	}
+	from, to := logOf(key), clientv3.GetPrefixRangeEnd(logOf(key))
+	if query.After != (store.LogPosition{}) {
+		from = entryOf(key, query.After) + "\x00"
+	}
+	if query.Before != (store.LogPosition{}) {
+		to = entryOf(key, query.Before)
+	}
+	if from >= to {
+		return nil, 0, nil
+	}
+	order := clientv3.SortAscend
+	if query.Backward {
+		order = clientv3.SortDescend
+	}
+	answer, found, err := s.commit(ctx, nil, []clientv3.Op{clientv3.OpGet(from, clientv3.WithRange(to), clientv3.WithLimit(int64(most)), clientv3.WithSort(clientv3.SortByKey, order))}, nil)
+	if err != nil {
+		return nil, 0, failed("read log", key, reads, err)
+	}
+	for _, kv := range found[0].GetResponseRange().GetKvs() {
+		e, ok := logEntryOf(key, kv)
+		if !ok {
+			return nil, 0, failed("read log", key, reads, fmt.Errorf("an entry has the name %q", kv.Key))
+		}
+		page = append(page, e)
+	}
+	return page, answer.Header.Revision, nil
+}
+
+// FollowLog implements [store.Logger].
+func (s *Store) FollowLog(ctx context.Context, key string, after store.LogPosition) iter.Seq2[store.LogEntry, error] {
+	return func(yield func(store.LogEntry, error) bool) {
+		if err := store.CheckKey(key); err != nil {
+			yield(store.LogEntry{}, err)
+			return
+		}
+		inner, cancel := context.WithCancelCause(clientv3.WithRequireLeader(ctx))
+		defer cancel(nil)
+		defer context.AfterFunc(s.tasks.life, func() { cancel(errClosing) })()
+		show := func(e store.LogEntry) error {
+			if e.Compare(after) <= 0 {
+				return nil
+			}
+			after = e.LogPosition
+			if !yield(e, nil) {
+				return errStop
+			}
+			return nil
+		}
+		for pause := firstPause; ; pause = min(2*pause, maxPause) {
+			err := s.followLog(inner, key, &after, show)
+			switch {
+			case err == errStop:
+				return
+			case ctx.Err() != nil:
+				err = context.Cause(ctx)
+			case inner.Err() != nil:
+				err = failed("follow log", key, reads, errClosing)
+			case err == nil:
+				pause = firstPause
+				continue
+			case isUnanswered(err) && !errors.Is(err, ErrDenied):
+				sleep(inner, pause)
+				continue
+			}
+			yield(store.LogEntry{}, err)
+			return
+		}
+	}
+}
+
+// followLog shows the entries that are there after a position, and then those that come, until
+// it is time to read again.
+func (s *Store) followLog(ctx context.Context, key string, after *store.LogPosition, show func(store.LogEntry) error) error {
+	revision := int64(0)
+	for {
+		page, at, err := s.readLog(ctx, key, store.LogQuery{After: *after}, 0)
+		if err != nil {
+			return err
+		}
+		for _, e := range page {
+			if err := show(e); err != nil {
+				return err
+			}
+		}
+		if len(page) == 0 {
+			revision = at
+			break
+		}
+	}
+	f, err := s.follow(ctx, func(ctx context.Context) []clientv3.WatchChan {
+		return []clientv3.WatchChan{s.client.Watch(ctx, logOf(key), clientv3.WithPrefix(), clientv3.WithRev(revision+1), clientv3.WithFilterDelete(), clientv3.WithCreatedNotify())}
+	})
+	if err != nil {
+		return failed("follow log", key, reads, err)
+	}
+	defer f.close()
+	timer := time.NewTimer(rereadAfter)
+	defer timer.Stop()
+	for {
+		events, err := f.next(ctx, timer.C)
+		switch {
+		case err != nil:
+			return failed("follow log", key, reads, err)
+		case events == nil:
+			return nil
+		}
+		for _, event := range events {
+			if e, ok := logEntryOf(key, event.Kv); ok {
+				if err := show(e); err != nil {
+					return err
+				}
+			}
+		}
+	}
+}
