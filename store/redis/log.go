@@ -40,7 +40,9 @@ func (s *Store) newAppend(key string, token store.Token, seq string, entries sto
 		args = append(args, v)
 		cost += len(v)
 	}
-	return newScriptCall(logScript, cost, []any{n.key, n.fence, s.layout.log(n)}, args...)
+	c := newScriptCall(logScript, cost, []any{n.key, n.fence, s.layout.log(n)}, args...)
+	c.slot = n.slot // so that it stays behind its update
+	return c
 }
 
 // ReadLog implements [store.Logger]. It reads page by page.

@@ -343,7 +343,9 @@ func (s *Store) newAnswer(sc *script, key string, token store.Token, a store.Ans
 		state = "f"
 	}
 	args := append([]any{m.answered, a.ID, digits(token), a.TTL.Milliseconds(), state + string(a.Body)}, more...)
-	return newScriptCall(sc, len(a.Body)+maxRefusal, []any{m.key, m.fence, m.queue, m.request(a.ID), m.answer(a.ID)}, args...)
+	c := newScriptCall(sc, len(a.Body)+maxRefusal, []any{m.key, m.fence, m.queue, m.request(a.ID), m.answer(a.ID)}, args...)
+	c.slot = m.slot
+	return c
 }
 
 // hearing is a call that waits for messages.

@@ -33,12 +33,19 @@ func (s *Store) updateWith(ctx context.Context, update store.Update, with store.
 	entries := s.newAppend(update.Key, update.Token, fmt.Sprintf("%020d", update.Seq), with.Log)
 	s.transport.do(ctx, c, entries)
 	_, err := c.number("update", update.Key)
-	if err == nil && with.Log.Failed != nil {
-		if _, dropped := entries.number("append log", update.Key); dropped != nil && !errors.Is(dropped, store.ErrInDoubt) {
-			with.Log.Failed(dropped)
-		}
+	if err != nil {
+		return err
 	}
-	return err
+	_, dropped := entries.number("append log", update.Key)
+	if errors.Is(dropped, store.ErrStale) { // a pipeline of its own was faster than that of the update
+		entries = s.newAppend(update.Key, update.Token, "", with.Log)
+		s.transport.do(ctx, entries)
+		_, dropped = entries.number("append log", update.Key)
+	}
+	if dropped != nil && !errors.Is(dropped, store.ErrInDoubt) && with.Log.Failed != nil {
+		with.Log.Failed(dropped)
+	}
+	return nil
 }
 
 func (s *Store) newUpdate(u store.Update, a *store.Answer) *call {
