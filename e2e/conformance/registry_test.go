@@ -62,6 +62,7 @@ func TestRegistry(t *testing.T) {
 		"RunReturnsALoss":                    runReturnsLoss,
 		"AnInstanceTakesItsOwnKeyBackByName": reclaimByName,
 		"AnInstanceWaitsForTheKey":           instanceWaits,
+		"RequestsAreCarriedOutAndLogged":     requestsLogged,
 	}.hold(t)
 }
 
