@@ -152,6 +152,6 @@
 // channels leasehold:* to tell others of its changes and to watch promptly, and the commands
 // info, client|info, evalsha, eval, time, get, getex, getrange, strlen, set, setrange, del,
 // exists, pttl, pexpire, zadd, zrem, zscore, zrangebylex, publish, subscribe, unsubscribe,
-// psubscribe and punsubscribe (for [WithReplicaAck] also wait; on a Cluster also
+// psubscribe and punsubscribe (for requests also zrange; for [WithReplicaAck] also wait; on a Cluster also
 // cluster|slots and asking).
 package redisstore
