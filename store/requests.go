@@ -11,6 +11,9 @@ import (
 // Requester is implemented by a [Store] that passes requests to the holder of a key, and answers
 // back. Requests and answers lie beside the record and are in no list or watch of records.
 // Whoever has the rights on the store can ask and answer: nothing here identifies a sender.
+//
+// A key that holds another program's value has no live record: the methods may fail with a
+// *[ForeignError] where they would with [ErrNotFound] or [ErrLost].
 type Requester interface {
 	// Ask queues a request for the holder of a key and waits for the final answer, at most until
 	// the request's deadline, which is the store's: its TTL from when the request arrived there.
@@ -28,7 +31,8 @@ type Requester interface {
 	// lease does. It does not remove them: it yields one once, and another call yields it again
 	// until it has been answered or its deadline has passed. Like a watch it never ends
 	// silently: its last item is an error, [ErrLost] once the live record carries another token
-	// or there is none; another failure of the store only delays it.
+	// or there is none; another failure of the store only delays it, but for a right that the
+	// user lacks.
 	Requests(ctx context.Context, key string, token Token) iter.Seq2[Request, error]
 	// Answer stores the answer to a request and removes the request from the queue. It fails with
 	// [ErrLost] unless the live record carries the token, and with [ErrExpired] if the request's

@@ -25,13 +25,16 @@ func page(t testing.TB) string {
 	return string(text)
 }
 
-// RedisRights returns the rights of a user as docs/operations.md prints them, for
+// RedisRights returns the rights of the worker as docs/operations.md prints them, for
 // ACL SETUSER.
-func RedisRights(t testing.TB) []string {
+func RedisRights(t testing.TB) []string { return RedisRightsOf(t, "worker") }
+
+// RedisRightsOf returns the rights of a user of that page.
+func RedisRightsOf(t testing.TB, user string) []string {
 	t.Helper()
-	line := regexp.MustCompile(`(?m)^ACL SETUSER worker on >secret (.*)$`).FindStringSubmatch(strings.ReplaceAll(page(t), "\\\n", ""))
+	line := regexp.MustCompile(`(?m)^ACL SETUSER ` + user + ` on >secret (.*)$`).FindStringSubmatch(strings.ReplaceAll(page(t), "\\\n", ""))
 	if line == nil {
-		t.Fatal("docs/operations.md has no ACL SETUSER worker")
+		t.Fatalf("docs/operations.md has no ACL SETUSER %s", user)
 	}
 	return strings.Fields(line[1])
 }
@@ -42,10 +45,13 @@ type EtcdRight struct {
 	Type   clientv3.PermissionType
 }
 
-// EtcdRights returns the rights of a role as docs/operations.md prints them.
-func EtcdRights(t testing.TB) (rights []EtcdRight) {
+// EtcdRights returns the rights of the worker's role as docs/operations.md prints them.
+func EtcdRights(t testing.TB) []EtcdRight { return EtcdRightsOf(t, "worker") }
+
+// EtcdRightsOf returns the rights of a role of that page.
+func EtcdRightsOf(t testing.TB, role string) (rights []EtcdRight) {
 	t.Helper()
-	for _, line := range regexp.MustCompile(`(?m)^etcdctl role grant-permission worker --prefix=true (\S+) (\S+)$`).FindAllStringSubmatch(page(t), -1) {
+	for _, line := range regexp.MustCompile(`(?m)^etcdctl role grant-permission `+role+` --prefix=true (\S+) (\S+)$`).FindAllStringSubmatch(page(t), -1) {
 		kind, err := clientv3.StrToPermissionType(line[1])
 		if err != nil {
 			t.Fatal(err)
@@ -53,7 +59,7 @@ func EtcdRights(t testing.TB) (rights []EtcdRight) {
 		rights = append(rights, EtcdRight{line[2], clientv3.PermissionType(kind)})
 	}
 	if len(rights) == 0 {
-		t.Fatal("docs/operations.md has no etcdctl role grant-permission")
+		t.Fatalf("docs/operations.md has no etcdctl role grant-permission %s", role)
 	}
 	return rights
 }

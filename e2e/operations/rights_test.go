@@ -63,6 +63,9 @@ func live(ctx context.Context, st interface {
 	if err := <-told; err != nil {
 		return err
 	}
+	if err := exchange(ctx, st.(store.Requester), st.(store.Requester), held.Token()); err != nil {
+		return err
+	}
 	if err := held.Release(ctx); err != nil {
 		return err
 	}
@@ -70,6 +73,27 @@ func live(ctx context.Context, st interface {
 		return fmt.Errorf("get after the release: %w", err)
 	}
 	return st.WatchErr()
+}
+
+// exchange has a sender ask the holder of a key, and the holder answer.
+func exchange(ctx context.Context, sender, holder store.Requester, token store.Token) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	served := make(chan error, 1)
+	go func() {
+		for q, err := range holder.Requests(ctx, "app:job", token) {
+			if err == nil {
+				err = holder.Answer(ctx, "app:job", token, store.Answer{ID: q.ID, Body: q.Body, TTL: patience, Final: true})
+			}
+			served <- err
+			return
+		}
+	}()
+	_, err := sender.Ask(ctx, store.Request{Key: "app:job", ID: "1", Body: []byte("body"), TTL: patience})
+	if err != nil {
+		cancel()
+	}
+	return errors.Join(err, <-served)
 }
 
 // watched returns once watches of a prefix and of a key have told of a record.
@@ -248,4 +272,119 @@ func TestEachRightOfTheEtcdRoleIsNeeded(t *testing.T) {
 			}
 		}
 	}
+}
+
+// asker is what a store of a user who may only ask is tried for.
+type asker interface {
+	store.Store
+	store.Requester
+	WatchErr() error
+}
+
+// wantAsker checks that a user can ask the holder of a key, and cannot write its record.
+func wantAsker(t *testing.T, sender, holder asker) {
+	t.Helper()
+	claim := store.Claim{Key: "app:job", Value: []byte("value"), TTL: time.Hour, Nonce: store.NewNonce()}
+	grant, err := holder.Create(t.Context(), claim)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := exchange(t.Context(), sender, holder, grant.Token); err != nil {
+		t.Errorf("a request: %v", err)
+	}
+	if err := sender.WatchErr(); err != nil {
+		t.Errorf("the sender hears nothing: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	other := store.Request{Key: "app:nobody", ID: "1", Body: []byte("body"), TTL: patience}
+	if _, err := sender.Ask(ctx, other); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a request to nobody: %v", err)
+	}
+	other = store.Request{Key: "app:job", ID: "2", Token: grant.Token + 1, Body: []byte("body"), TTL: patience}
+	if _, err := sender.Ask(ctx, other); !errors.Is(err, store.ErrLost) {
+		t.Errorf("a request to another lease: %v", err)
+	}
+	waits := make(chan error, 1)
+	go func() {
+		_, err := sender.Ask(ctx, store.Request{Key: "app:job", ID: "3", Body: []byte("body"), TTL: patience})
+		waits <- err
+	}()
+	for q, err := range holder.Requests(ctx, "app:job", grant.Token) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if q.ID == "3" {
+			break
+		}
+	}
+	for verb, err := range map[string]error{
+		"update": sender.Update(ctx, store.Update{Key: "app:job", Token: grant.Token, Seq: 9, Value: []byte("forged")}),
+		"renew":  sender.Renew(ctx, []store.Renewal{{Key: "app:job", Token: grant.Token}})[0].Err,
+		"delete": sender.Delete(ctx, "app:job", store.ByToken(grant.Token)),
+		"answer": sender.Answer(ctx, "app:job", grant.Token, store.Answer{ID: "3", Body: []byte("forged"), TTL: patience, Final: true}),
+	} {
+		if !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("%s by a user who may only ask: %v", verb, err)
+		}
+	}
+	cancel()
+	if err := <-waits; !errors.Is(err, store.ErrInDoubt) {
+		t.Errorf("a request without an answer: %v", err)
+	}
+	ctx, cancel = context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	claim.Key, claim.Nonce = "app:new", store.NewNonce()
+	if _, err := sender.Create(ctx, claim); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("create by a user who may only ask: %v", err)
+	}
+	if r, err := holder.Get(ctx, "app:job"); err != nil || string(r.Value) != "value" {
+		t.Errorf("the record has %q, %v", r.Value, err)
+	}
+}
+
+func TestARedisUserWhoMayOnlyAsk(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	server := redistest.Start(t)
+	open := func(options *redis.Options) asker {
+		client := redis.NewClient(options)
+		t.Cleanup(func() { client.Close() })
+		st, err := redisstore.New(t.Context(), client)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { st.Close() })
+		return st
+	}
+	args := []any{"ACL", "SETUSER", "asker", "on", ">secret"}
+	for _, right := range backends.RedisRightsOf(t, "asker") {
+		args = append(args, right)
+	}
+	if err := server.Client().Do(t.Context(), args...).Err(); err != nil {
+		t.Fatal(err)
+	}
+	wantAsker(t, open(&redis.Options{Addr: server.Addr(), Username: "asker", Password: "secret"}), open(&redis.Options{Addr: server.Addr()}))
+}
+
+func TestAnEtcdUserWhoMayOnlyAsk(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	cluster := withUsers(t)
+	admin := cluster.Client(as("root"))
+	addUser(t.Context(), t, admin, "asker")
+	for _, r := range backends.EtcdRightsOf(t, "asker") {
+		if _, err := admin.RoleGrantPermission(t.Context(), "asker", r.Prefix, clientv3.GetPrefixRangeEnd(r.Prefix), r.Type); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open := func(user string) asker {
+		st, err := etcdstore.New(t.Context(), cluster.Client(as(user)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { st.Close() })
+		return st
+	}
+	wantAsker(t, open("asker"), open("root"))
 }

@@ -87,7 +87,7 @@ func (c *console) execute(ctx context.Context, quit func(), line string) error {
 		case c.held() == nil:
 			c.failed(errors.New("waiting for the key already"))
 		default: // an operator may have moved the instance back to idle
-			return c.to(ctx, Starting)
+			c.to(ctx, Starting)
 		}
 	case "stop":
 		if c.connector == nil {
@@ -97,7 +97,7 @@ func (c *console) execute(ctx context.Context, quit func(), line string) error {
 	case "status":
 		c.status(limited)
 	case "to":
-		return c.to(limited, State(argument))
+		c.to(limited, State(argument))
 	case "error":
 		c.failed(c.publishError(limited, argument))
 	case "symbols":
@@ -132,17 +132,16 @@ func (c *console) status(ctx context.Context) {
 	}
 }
 
-// to makes a transition. Once the state is Stopped it also stops the connector, which
-// releases the key.
-func (c *console) to(ctx context.Context, state State) error {
+// to makes a transition, as a request of an operator in another process does.
+func (c *console) to(ctx context.Context, state State) {
 	if state == "" {
 		c.failed(errors.New("to needs a state: to STATE"))
-		return nil
+		return
 	}
 	i := c.held()
 	if i == nil {
 		c.out.rejected(0, &fsm.TransitionError[State]{From: Idle, To: state, Err: errNothingClaimed})
-		return nil
+		return
 	}
 	err := i.Transition(ctx, state)
 	refused := new(fsm.TransitionError[State])
@@ -151,10 +150,7 @@ func (c *console) to(ctx context.Context, state State) error {
 		c.out.rejected(i.Lease().Token(), refused)
 	case err != nil:
 		c.failed(err)
-	case state == Stopped:
-		return c.stop()
 	}
-	return nil
 }
 
 // publishError makes a text the last error of the record.

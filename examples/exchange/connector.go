@@ -86,6 +86,8 @@ func (c *connector) run(ctx context.Context) error {
 		Instance:       s.instance,
 		Wait:           s.wait,
 		Reclaim:        s.reclaim,
+		Log:            new(registry.Log),
+		Requests:       &registry.Requests[State]{States: lifecycle.States()},
 		MachineOptions: []fsm.Option{fsm.WithData(connectorData, c)},
 	}, c.work)
 

@@ -16,6 +16,7 @@ const usage = `usage: go run ./examples/exchange [flags]
 
 One connector of one exchange, with its lifecycle held under a lease.
 Commands on standard input, one a line: ` + commands + `
+With -request or -log: what an operator asks of the connector that runs elsewhere.
 
 `
 
@@ -35,6 +36,16 @@ type settings struct {
 	hostname       string
 	instance       string
 	reclaim        registry.Reclaim
+	request        string // a state to ask the running connector for; empty to run one
+	log            bool   // whether to show the activity log instead
+}
+
+// sender is the name that a request has in the activity log.
+func (s settings) sender() string {
+	if s.adminName != "" {
+		return s.adminName
+	}
+	return "operator"
 }
 
 // key returns the key that the connector claims.
@@ -61,6 +72,8 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	fs.StringVar(&s.hostname, "hostname", "", "published host name (default the machine's); decides nothing")
 	fs.StringVar(&s.instance, "instance", "", "name of this instance (default random)")
 	fs.TextVar(&s.reclaim, "reclaim", registry.ReclaimDead, "`when` to take the key from its holder: never, dead (its process has ended, on this machine), or name (it has the same -instance)")
+	fs.StringVar(&s.request, "request", "", "ask the running connector for a `state`, print its reply, and exit")
+	fs.BoolVar(&s.log, "log", false, "print the activity log of the connectors of -exchange, and exit")
 	if err := program.ParseFlags(fs, usage, args, stderr); err != nil {
 		return s, err
 	}
@@ -84,6 +97,8 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 		return s, program.UsageErrorf("-heartbeat %v: must be positive and at most half of -ttl %v", s.heartbeat, s.ttl)
 	case s.warm < 0:
 		return s, program.UsageErrorf("-warm %d: must not be negative", s.warm)
+	case s.log && s.request != "":
+		return s, program.UsageErrorf("-log and -request: give one of them")
 	case s.runFor < 0:
 		return s, program.UsageErrorf("-for %v: must not be negative", s.runFor)
 	}

@@ -10,8 +10,11 @@
 // Standard output is one JSON object a line (see output.go), standard input is one command a
 // line (see commands.go), and standard error is text for people.
 //
+// With -request STATE it asks the connector that runs elsewhere to move, and with -log it prints
+// what connectors did (see operator.go).
+//
 // Exit codes: 0 orderly end; 1 the store cannot be reached or refuses; 2 bad flags or feed; 3
-// another process holds the key; 4 the lease was lost.
+// another process holds the key; 4 the lease was lost; 5 a request was not done.
 package main
 
 import (
@@ -28,6 +31,7 @@ const (
 	exitStore    = program.ExitFailure // the store cannot be reached, or refuses
 	exitConflict = 3                   // another process holds the key
 	exitLost     = 4                   // the lease was lost
+	exitRefused  = 5                   // a request was not done
 )
 
 var example = program.Command{
@@ -35,6 +39,8 @@ var example = program.Command{
 	Run:  run,
 	Failure: func(err error) int {
 		switch {
+		case isRefused(err):
+			return exitRefused
 		case errors.Is(err, store.ErrLost):
 			return exitLost
 		case isConflict(err):
@@ -72,6 +78,12 @@ func run(ctx context.Context, args []string, std program.Streams) (err error) {
 	defer func() { err = errors.Join(err, closeStore()) }()
 
 	out := newOutput(std.Out, set.key())
+	switch {
+	case set.request != "":
+		return requestState(ctx, st, set, out)
+	case set.log:
+		return showLog(ctx, st, set, out)
+	}
 	keeper, err := lease.NewKeeper(st, lease.Config{
 		TTL: set.ttl, Heartbeat: set.heartbeat,
 		OnRenew: out.heartbeat, OnLoss: out.lost,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/leasehold-go/leasehold/fsm"
 	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
 )
 
@@ -72,6 +73,27 @@ func (o output) failed(token store.Token, err error, args ...any) {
 func (o output) conflict(h holder, err error) {
 	o.log.Warn("conflict", "hostname", h.Hostname, "ipAddress", h.IPAddress, "since", h.RegisteredAt,
 		"secondsLeft", seconds(h.left), "token", h.token, "foreign", h.foreign, "error", err.Error())
+}
+
+// reply writes the reply to a request.
+func (o output) reply(state string, r registry.Reply) {
+	o.log.Info("reply", "requested", state, "outcome", r.Outcome, "state", r.State, "permitted", r.Permitted, "error", r.Error)
+}
+
+// entry writes an entry of the activity log.
+func (o output) entry(e registry.LogEntry) {
+	args := []any{"token", e.Token, "number", e.Number, "at", e.At, "kind", e.Kind}
+	switch e.Kind {
+	case registry.LogRegistered:
+		args = append(args, "hostname", e.Identity.Host, "instance", e.Identity.Instance)
+	case registry.LogTransition:
+		args = append(args, "from", e.Transition.From, "to", e.Transition.To, "cause", e.Transition.Cause)
+	case registry.LogRequest:
+		args = append(args, "requested", e.Request.What, "sender", e.Request.Sender, "outcome", e.Request.Outcome, "error", e.Request.Error)
+	case registry.LogError:
+		args = append(args, "error", e.Text)
+	}
+	o.log.Info("log", args...)
 }
 
 // lost writes the loss of the lease, once: a process loses one lease at most, because it ends

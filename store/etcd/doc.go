@@ -167,6 +167,17 @@
 // seconds is opened again. Any other write takes as long as its context allows. A client that pings
 // notices sooner: see DialKeepAliveTime in clientv3.Config.
 //
+// # Requests
+//
+// A request is a key under "leasehold:q:", an answer one under "leasehold:a:"; an answer deletes its
+// request in the same transaction. Requests are ordered by their create revisions. Both are on
+// etcd leases that are shared by what is to live equally long. The sender ends its request at the
+// deadline, to the round trip, and says [store.ErrExpired] only once the request is gone. If the sender is
+// gone, the etcd lease ends the request an eighth of its ttl later, or a second if that is more, in whole seconds
+// rounded up, plus the servers' own delay; so it ends an answer. Senders of one store share a watch of
+// a key's answers, which stays open for ten seconds after the last request. A request
+// is a transaction of the sender, and a read and a transaction of the holder.
+//
 // # Rights
 //
 // A user needs to read and write its own keys and everything under "leasehold:". If the

@@ -148,12 +148,26 @@
 // the store subscribes anew and reads everything again. Changes that were published in between
 // reach its watches then, six seconds late at most.
 //
+// # Requests
+//
+// A request is a string of its own, whose expiry is its deadline by the server's clock, and an id
+// in the sorted set of its key; an answer is a string too. All lie in the slot of the key, under
+// "leasehold:". Ask and Answer are one script each. A holder listens on
+// "leasehold:<database>:q:<key>" and reads each request before it is yielded; senders listen on
+// "leasehold:<database>:a:<key>", for ten seconds after the last request too. An answer of at
+// most 4 KiB is in its message. Watches of a prefix hear these messages as well, and ignore
+// them. Whoever waits reads again once a minute, and once a second while [Store.WatchErr] is not nil.
+//
+// A store with the rights of a user who may not write records looks at the record first, by
+// EVALSHA_RO: Redis takes every key of EVALSHA for one that is written. Its request costs two
+// round trips.
+//
 // # Rights
 //
 // A user with an access control list needs its own keys and leasehold:*, the
 // channels leasehold:* to tell others of its changes and to watch promptly, and the commands
 // info, client|info, evalsha, eval, time, get, getex, getrange, strlen, set, setrange, del,
 // exists, pttl, pexpire, zadd, zrem, zscore, zrangebylex, publish, subscribe, unsubscribe,
-// psubscribe and punsubscribe (for [WithReplicaAck] also wait; on a Cluster also
-// cluster|slots and asking). With config|get, [New] also checks the server's limits.
+// psubscribe and punsubscribe (for requests also zrange; for [WithReplicaAck] also wait; on a
+// Cluster also cluster|slots and asking). With config|get, [New] also checks the server's limits.
 package redisstore

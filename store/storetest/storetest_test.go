@@ -3,6 +3,7 @@ package storetest_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"os"
 	"os/exec"
@@ -35,6 +36,28 @@ var broken = map[string]struct {
 	"ignores the prefix of a list":         {func(st store.Store) store.Store { return listless{st} }, "ListIsComplete/OnlyThePrefix"},
 	"ends a watch without an error":        {func(st store.Store) store.Store { return silent{st} }, "ContextsAreObeyed/WatchEnds"},
 	"ignores contexts":                     {func(st store.Store) store.Store { return deaf{st} }, "ContextsAreObeyed/EndedBeforeTheCall"},
+	"queues an id again": {func(st store.Store) store.Store {
+		n := 0
+		return asker{Store: st.(*memstore.Store), ask: func(st *memstore.Store, ctx context.Context, q store.Request) (store.Answer, error) {
+			n++
+			q.ID = fmt.Sprint(q.ID, n)
+			return st.Ask(ctx, q)
+		}}
+	}, "RequestsReachTheLiveLease/TheSameIDAgain"},
+	"queues for a lease that has ended": {func(st store.Store) store.Store {
+		return asker{Store: st.(*memstore.Store), ask: func(st *memstore.Store, ctx context.Context, q store.Request) (store.Answer, error) {
+			q.Token = 0
+			return st.Ask(ctx, q)
+		}}
+	}, "RequestsReachTheLiveLease/ForAnotherLease"},
+	"writes a value without its answer": {func(st store.Store) store.Store {
+		return asker{Store: st.(*memstore.Store), update: func(st *memstore.Store, ctx context.Context, u store.Update, with store.Addition) error {
+			if err := st.Update(ctx, u); err != nil || with.Answer == nil {
+				return err
+			}
+			return st.Answer(ctx, u.Key, u.Token, *with.Answer)
+		}}
+	}, "RequestsReachTheLiveLease/AnExpiredRequest"},
 }
 
 const which = "STORETEST_BROKEN"
@@ -140,4 +163,25 @@ type deaf struct{ store.Store }
 
 func (s deaf) Update(ctx context.Context, w store.Update) error {
 	return s.Store.Update(context.WithoutCancel(ctx), w)
+}
+
+// asker is a store whose requests are not those of its memory store.
+type asker struct {
+	*memstore.Store
+	ask    func(*memstore.Store, context.Context, store.Request) (store.Answer, error)
+	update func(*memstore.Store, context.Context, store.Update, store.Addition) error
+}
+
+func (s asker) Ask(ctx context.Context, q store.Request) (store.Answer, error) {
+	if s.ask == nil {
+		return s.Store.Ask(ctx, q)
+	}
+	return s.ask(s.Store, ctx, q)
+}
+
+func (s asker) UpdateWith(ctx context.Context, u store.Update, with store.Addition) error {
+	if s.update == nil {
+		return s.Store.UpdateWith(ctx, u, with)
+	}
+	return s.update(s.Store, ctx, u, with)
 }
