@@ -1,13 +1,17 @@
 package etcd_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/leasehold-go/leasehold/e2e/etcdtest"
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
 	etcdstore "github.com/leasehold-go/leasehold/store/etcd"
 )
@@ -20,6 +24,46 @@ func TestServersWithTooFewOperationsInATransactionAreRefused(t *testing.T) {
 			t.Errorf("%d operations: %v", ops, err)
 		}
 	}
+}
+
+// A watch takes one stream for as long as it lasts, and then there is none for requests.
+func TestServersWithTooFewStreamsAreRefused(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	_, err := etcdstore.New(t.Context(), etcdtest.Start(t, etcdtest.Settings{Streams: 1}).Client())
+	if refused := new(etcdstore.ServerError); !errors.As(err, &refused) || !errors.Is(err, store.ErrUnavailable) || !strings.Contains(refused.Rule, "--max-concurrent-streams") {
+		t.Errorf("one stream: %v", err)
+	}
+}
+
+// The store has a stream for each watched key, and one for keep-alives.
+func TestAllCallsSucceedWithTwentyStreamsMoreThanWatchedKeys(t *testing.T) {
+	t.Parallel()
+	const watched = 20
+	b := start(t, etcdtest.Settings{Streams: watched + 20})
+	ctx, leave := context.WithCancel(t.Context())
+	var watches sync.WaitGroup
+	synced := make(chan error, watched)
+	for i := range watched {
+		watches.Go(func() {
+			for e, err := range b.WatchKey(ctx, fmt.Sprint("watched ", i)) {
+				if err != nil || e.Kind == store.EventSynced {
+					synced <- err
+				}
+			}
+		})
+	}
+	for range watched {
+		want(t, "watch", <-synced)
+	}
+	batch := b.createMany("key", 40)
+	b.allRenewed(batch, "", 0)
+	b.allRenewed(batch, "second", 1)
+	for i, err := range b.DeleteBatch(t.Context(), batch) {
+		want(t, "delete of "+batch[i].Key, err)
+	}
+	leave()
+	watches.Wait()
 }
 
 func TestAllCallsSucceedWithFourOperationsInATransaction(t *testing.T) {

@@ -42,6 +42,9 @@ type Settings struct {
 	// RequestBytes is the size of the largest request that a member takes; 1.5 MiB if
 	// zero.
 	RequestBytes int
+	// Streams is how many requests and watches a member takes at once on a connection; no
+	// limit if zero. An etcd program needs version 3.5.
+	Streams int
 	// TokenTTL is the life of an unused authentication token, in whole seconds; 5
 	// minutes if zero.
 	TokenTTL time.Duration
@@ -192,7 +195,7 @@ func (c *Instances) launch(m *instance) (err error) {
 		"-name", m.name, "-dir", filepath.Join(m.dir, "data"), "-client", m.clientURL(), "-peer", m.peerURL(),
 		"-serving", serving, "-cluster", strings.Join(all, ","), "-state", m.state, "-quota", fmt.Sprint(c.Quota), "-operations", fmt.Sprint(c.Operations),
 		"-request-bytes", fmt.Sprint(c.RequestBytes), "-token-ttl", fmt.Sprint(int(c.TokenTTL.Seconds())),
-		"-certificate", c.Certificate, "-key", c.Key,
+		"-streams", fmt.Sprint(c.Streams), "-certificate", c.Certificate, "-key", c.Key,
 		"-heartbeat", fmt.Sprint(c.Election.Milliseconds()/10), "-election", fmt.Sprint(c.Election.Milliseconds()))...)
 	return err
 }
@@ -209,6 +212,9 @@ func (c *Instances) programCommand(m *instance, cluster string) ([]string, error
 		"--max-request-bytes", fmt.Sprint(c.RequestBytes), "--auth-token-ttl", fmt.Sprint(int(c.TokenTTL.Seconds())),
 		"--bcrypt-cost", "4", // the least: a password is checked for each client of a test
 		"--heartbeat-interval", fmt.Sprint(c.Election.Milliseconds() / 10), "--election-timeout", fmt.Sprint(c.Election.Milliseconds()),
+	}
+	if c.Streams != 0 {
+		command = append(command, "--max-concurrent-streams", fmt.Sprint(c.Streams))
 	}
 	if c.Certificate != "" {
 		command = append(command, "--cert-file", c.Certificate, "--key-file", c.Key)

@@ -172,6 +172,8 @@ func remedy(err error) string {
 		return fmt.Sprintf("must be allowed to the client's user: grant it to read and write all keys under %q", store.Reserved)
 	case errors.Is(err, rpctypes.ErrTooManyOps):
 		return fmt.Sprintf("must take at least %d operations in a transaction: raise --max-txn-ops", minOps)
+	case errors.Is(err, errHung):
+		return "must answer; if it has --max-concurrent-streams, that must be above the number of watched keys by 20 or more"
 	case errors.Is(err, errProxy):
 		return "must answer each at once: connect to the etcd members, not to an etcd grpc-proxy"
 	case !errors.As(err, &none):

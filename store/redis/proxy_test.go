@@ -20,8 +20,8 @@ type proxy struct {
 	name     []byte // of the command, as it stands on the wire
 	count    atomic.Int64
 	carriers atomic.Int64 // connections with one such command or more
-	lose     atomic.Bool // close both sides after the command went on
-	holdUp   atomic.Bool // pause within each published message
+	lose     atomic.Bool  // close both sides after the command went on
+	holdUp   atomic.Bool  // pause within each published message
 	heldUp   atomic.Int64
 	darken   atomic.Bool // lose the next published message and all that comes after it on its connection
 

@@ -62,12 +62,16 @@ func parse(args []string) (cfg *embed.Config, serving string, err error) {
 	flags.UintVar(&cfg.ElectionMs, "election", cfg.ElectionMs, "time to a new election, in milliseconds")
 	flags.UintVar(&cfg.MaxTxnOps, "operations", cfg.MaxTxnOps, "how many operations it takes in one transaction")
 	flags.UintVar(&cfg.MaxRequestBytes, "request-bytes", cfg.MaxRequestBytes, "size of the largest request")
+	streams := flags.Uint("streams", 0, "requests and watches at once on a connection; no limit if zero")
 	flags.UintVar(&cfg.AuthTokenTTL, "token-ttl", cfg.AuthTokenTTL, "life of an unused authentication token, in seconds")
 	flags.StringVar(&cfg.ClientTLSInfo.CertFile, "certificate", "", "file of the certificate to serve clients with")
 	flags.StringVar(&cfg.ClientTLSInfo.KeyFile, "key", "", "file of the certificate's private key")
 	flags.Int64Var(&cfg.QuotaBackendBytes, "quota", 0, "size of the database at which it takes no more, in bytes; 2 GiB if zero")
 	if err := flags.Parse(args); err != nil {
 		return nil, "", err
+	}
+	if *streams > 0 {
+		cfg.MaxConcurrentStreams = uint32(*streams)
 	}
 	clientURL, err1 := url.Parse(client)
 	peerURL, err2 := url.Parse(peer)
