@@ -623,15 +623,21 @@ func (in *interpreter) expire(now int) bool {
 	}
 	rule := in.running[first].rule
 	ctx := new(callContext)
-	outcome := in.perform(ctx, request{kind: "timeout", to: rule.to, timeout: rule, cause: rule.cause()})
-	if outcome != "ok" {
-		in.note("timeout error " + outcome)
-		_ = in.run("timeout error")
-		if in.store != nil {
-			_ = in.run("writer told")
+	returned := returns(func() {
+		outcome := in.perform(ctx, request{kind: "timeout", to: rule.to, timeout: rule, cause: rule.cause()})
+		if outcome != "ok" {
+			in.ctx = ctx
+			in.note("timeout error " + outcome)
+			_ = in.run("timeout error")
+			if in.store != nil {
+				_ = in.run("writer told")
+			}
 		}
+		in.drain()
+	})
+	if ctx.why = "canceled"; !returned { // the context of a timeout ends with it
+		panic(errPanicked)
 	}
-	in.drain()
 	return true
 }
 

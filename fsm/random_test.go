@@ -440,7 +440,7 @@ func (c *comparison) wait() {
 
 func (c *comparison) fail(format string, args ...any) {
 	c.rt.Helper()
-	c.rt.Fatalf("%s\nran (-want +got):\n%s", fmt.Sprintf(format, args...), cmp.Diff(c.in.ran, c.u.lines()))
+	c.rt.Fatalf("%s\nran, as the interpreter has it: %q\n(-want +got):\n%s", fmt.Sprintf(format, args...), c.in.ran, cmp.Diff(c.in.ran, c.u.lines()))
 }
 
 // compare compares what the two did and what they are now.
@@ -567,7 +567,8 @@ func (c *comparison) restore() {
 	r.limit = c.in.limit
 	r.trim()
 	c.in.record, c.in.closed, c.in.paused = r, false, false
-	if rapid.IntRange(0, 2).Draw(c.rt, "manual start") == 0 {
+	manual := rapid.IntRange(0, 2).Draw(c.rt, "manual start") == 0
+	if first := c.in.first(); manual || first >= 0 && c.in.running[first].due <= c.in.now { // and nothing happens before the subscription
 		opts, c.in.paused = append(opts, fsm.WithManualStart()), !r.unstarted
 	}
 	m, err := fsm.Restore(c.def, s, opts...)

@@ -228,6 +228,7 @@ func TestRestoredMachineEncodesToTheSameBytes(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		inBubble(t, rt, func() {
 			c := newComparison(rt)
+			defer func() { _ = c.m.Close(context.Background()) }()
 			for range rapid.IntRange(0, 20).Draw(rt, "steps") {
 				c.step()
 			}
