@@ -144,7 +144,7 @@ func ExampleRequest() {
 		case err != nil:
 			panic(err)
 		case e.Kind == registry.LogTransition:
-			fmt.Println(e.Kind, e.Transition.From, "->", e.Transition.To, e.Transition.Cause)
+			fmt.Println(e.Kind, e.Transition.From, "->", e.Transition.To)
 		case e.Kind == registry.LogRequest:
 			fmt.Println(e.Kind, "for", e.Request.What, "by", e.Request.Sender, e.Request.Outcome)
 		default:
@@ -156,7 +156,7 @@ func ExampleRequest() {
 	// request for state "active" of "exchange:1:status": rejected: starting -> active is not in the table; from starting: warming, stopping, idle
 	// <nil>
 	// registered
-	// transition idle -> starting request of ops
+	// transition idle -> starting
 	// request for state "starting" by ops done
 	// request for state "active" by ops rejected
 	// transition starting -> stopping
