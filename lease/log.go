@@ -94,7 +94,7 @@ func (l *lease) FlushLog(ctx context.Context) error {
 	}
 }
 
-// send sends an update with what else is to be stored. Entries that the store would not take
+// send sends an update with the entries and the answer of a content. Entries that break a rule
 // are dropped.
 func (l *lease) send(ctx context.Context, u store.Update, c Content) error {
 	var requester store.Requester

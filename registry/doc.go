@@ -83,7 +83,7 @@
 //     whose instance dies meanwhile has the answer failed although it may have had its effect.
 //   - No request is carried out after its deadline, which the store's clock decides.
 //   - A transition whose write is in doubt is undone first and answered as failed then.
-//   - Nothing proves who the sender is. docs/operations.md has the rights for asking and for
+//   - The name of a sender is not proved. docs/operations.md has the rights for asking and for
 //     answering.
 //
 // A request that waits when its instance leaves is carried out by the next instance, unless it

@@ -36,7 +36,7 @@ func (l Log) limits() store.LogLimits {
 	return store.LogLimits{Entries: cmp.Or(l.Entries, defaultLogEntries), Age: cmp.Or(l.Age, defaultLogAge)}
 }
 
-// LogKind says what an entry of the activity log tells.
+// LogKind is the kind of an entry of the activity log.
 type LogKind string
 
 // The kinds of entries.
@@ -179,7 +179,7 @@ func (i *Instance[S, P]) logOptions() []lease.Option {
 	})}
 }
 
-// log queues an entry for the activity log, if there is one. What cannot be stored is counted.
+// log queues an entry for the activity log, if there is one.
 func (i *Instance[S, P]) log(e LogEntry) {
 	if i.cfg.Log != nil {
 		_ = i.lease.AppendLog(e.encode()) // fails once the lease has ended

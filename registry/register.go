@@ -61,35 +61,8 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 		}
 	}()
 
-	// Claim the key. No heartbeat is prepared before the create has succeeded, so the first
-	// value counts as confirmed when it is made.
-	opts := []lease.Option{lease.WithValueFunc(func() ([]byte, error) {
-		defer i.commit()
-		return i.stage(func(c *contents[S, P]) {
-			now := time.Now().UTC()
-			c.status.Registered, c.status.Changed, c.status.Heartbeat = now, now, now
-			if i.connected(c.status.State) {
-				c.status.Connected = now
-			}
-		})
-	})}
-	if !cfg.LivenessOnly {
-		heartbeat := func(at time.Time) ([]byte, error) {
-			return i.stage(func(c *contents[S, P]) {
-				c.status.Heartbeat = at.UTC()
-				i.noteStuck(c)
-			})
-		}
-		opts = append(opts, lease.WithHeartbeatValue(heartbeat, i.commit))
-	}
-	if cfg.Reclaim != ReclaimNever {
-		opts = append(opts, lease.WithReclaim(func(r store.Record) bool { return cfg.Reclaim.allows(self, r) }))
-	}
-	if cfg.Wait {
-		opts = append(opts, lease.WithWait())
-	}
-	opts = append(opts, i.logOptions()...)
-	acquired, err := k.Acquire(ctx, cfg.Key, nil, opts...)
+	// Claim the key.
+	acquired, err := k.Acquire(ctx, cfg.Key, nil, i.acquireOptions(self)...)
 	if wait := new(lease.WaitError); errors.As(err, &wait) {
 		return nil, &WaitError{newConflictError(wait.Held.Record, wait.Held), wait}
 	}
@@ -119,6 +92,36 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 		}
 	}()
 	return i, nil
+}
+
+// acquireOptions returns the options of the lease. No heartbeat is prepared before the create has
+// succeeded, so the first value counts as confirmed when it is made.
+func (i *Instance[S, P]) acquireOptions(self Identity) []lease.Option {
+	opts := append(i.logOptions(), lease.WithValueFunc(func() ([]byte, error) {
+		defer i.commit()
+		return i.stage(func(c *contents[S, P]) {
+			now := time.Now().UTC()
+			c.status.Registered, c.status.Changed, c.status.Heartbeat = now, now, now
+			if i.connected(c.status.State) {
+				c.status.Connected = now
+			}
+		})
+	}))
+	if !i.cfg.LivenessOnly {
+		opts = append(opts, lease.WithHeartbeatValue(func(at time.Time) ([]byte, error) {
+			return i.stage(func(c *contents[S, P]) {
+				c.status.Heartbeat = at.UTC()
+				i.noteStuck(c)
+			})
+		}, i.commit))
+	}
+	if i.cfg.Reclaim != ReclaimNever {
+		opts = append(opts, lease.WithReclaim(func(r store.Record) bool { return i.cfg.Reclaim.allows(self, r) }))
+	}
+	if i.cfg.Wait {
+		opts = append(opts, lease.WithWait())
+	}
+	return opts
 }
 
 // locate finds the address of the instance and publishes it once the instance is registered,

@@ -24,7 +24,7 @@ const (
 // ErrNoRequests is the condition of a request to an instance that takes none.
 var ErrNoRequests = errors.New("takes no requests")
 
-// Outcome says what became of a request.
+// Outcome is the end of a request.
 type Outcome string
 
 // The outcomes.
@@ -65,7 +65,7 @@ func (e *RequestError) Error() string {
 	return b.String()
 }
 
-// Requested is what a request asks for: [ForState] or [ForEvent].
+// Requested is the state or the event of a request: [ForState] or [ForEvent].
 type Requested struct {
 	state, event string
 	argument     any
@@ -113,7 +113,7 @@ func WithRequestID(id string) RequestOption { return func(r *request) { r.id = i
 // and no longer than the context of the call has. After it, the request is not carried out.
 func WithRequestTimeout(d time.Duration) RequestOption { return func(r *request) { r.timeout = d } }
 
-// WithSender says who asks, for the log and for [Requests.Allow]. Nothing proves it.
+// WithSender names the sender, for the log and for [Requests.Allow]. The name is not proved.
 func WithSender(name string) RequestOption { return func(r *request) { r.sender = name } }
 
 // WithRequestCause gives the cause for the history; "request" with the sender otherwise.

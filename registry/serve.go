@@ -17,8 +17,8 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// Requests says which requests an instance carries out. Whatever is not listed is rejected. The
-// rights on the store decide who can ask: nothing proves who the sender is.
+// Requests says which requests an instance carries out. Whatever is not listed is rejected. Every
+// user with the rights on the store can ask: the name of a sender is not proved.
 //
 // A request goes through the machine like a call of [Instance.Transition] or [fsm.Fire], with
 // guards, hooks and the write. Requests are carried out one at a time, in the order in which the
@@ -189,7 +189,7 @@ func (i *Instance[S, P]) serve(ctx context.Context, r *asked) {
 	reply = i.carryOut(limited, r)
 }
 
-// carryOut does what a request asks for.
+// carryOut makes the transition, or fires the event, of a request.
 func (i *Instance[S, P]) carryOut(ctx context.Context, r *asked) Reply {
 	reject := func(err error) Reply {
 		return Reply{Outcome: OutcomeRejected, Error: err.Error(), Permitted: i.permitted(ctx, r)}
@@ -233,7 +233,7 @@ func (i *Instance[S, P]) carryOut(ctx context.Context, r *asked) Reply {
 	return i.judge(ctx, r, err, reject)
 }
 
-// judge says what the error of a change means for its request.
+// judge returns the reply for the error of a change.
 func (i *Instance[S, P]) judge(ctx context.Context, r *asked, err error, reject func(error) Reply) Reply {
 	moved, refused := errors.AsType[*fsm.TransitionError[S]](err)
 	argument := new(argumentError)

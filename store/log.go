@@ -26,7 +26,7 @@ type Logger interface {
 	// dropped. Like a watch it never ends silently: its last item is an error, which is the
 	// context's own if the context has ended; a failure of the store meanwhile only delays it.
 	FollowLog(ctx context.Context, key string, after LogPosition) iter.Seq2[LogEntry, error]
-	// UpdateWith does what Update does and what the addition says; see [Addition].
+	// UpdateWith is Update with an addition, which is stored in the same request.
 	UpdateWith(ctx context.Context, update Update, with Addition) error
 }
 

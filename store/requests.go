@@ -39,7 +39,7 @@ type Requester interface {
 	// deadline has passed before it had any answer. A final answer stands: a later one changes
 	// nothing.
 	Answer(ctx context.Context, key string, token Token, answer Answer) error
-	// UpdateWith does what Update does and what the addition says; see [Addition].
+	// UpdateWith is Update with an addition, which is stored in the same request.
 	UpdateWith(ctx context.Context, update Update, with Addition) error
 }
 

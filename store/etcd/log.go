@@ -43,7 +43,7 @@ func logEntryOf(key string, kv *mvccpb.KeyValue) (e store.LogEntry, ok bool) {
 	return e, err1 == nil && err2 == nil
 }
 
-// logState is what a store notes of its logs.
+// logState is the state of a store's logs.
 type logState struct {
 	refused atomic.Int64 // when the servers last refused an update because of its entries, ns since 1970
 }
