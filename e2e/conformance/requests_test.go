@@ -56,10 +56,10 @@ func requestsLogged(s *scene) {
 	second := s.register(s.keep(long), takes)
 	before := second.Machine().Snapshot().Number
 	var senders sync.WaitGroup
-	outcomes := make(chan registry.Outcome, 100)
+	outcomes := make(chan registry.Outcome, 40)
 	for i := range 20 {
 		senders.Go(func() {
-			for n := range 5 {
+			for n := range 2 {
 				outcomes <- ask([]State{Starting, Idle}[(i+n)%2])
 			}
 		})
@@ -71,7 +71,7 @@ func requestsLogged(s *scene) {
 		counts[o]++
 	}
 	moved := int(second.Machine().Snapshot().Number - before)
-	if counts["done"] != moved || counts["done"]+counts["rejected"] != 100 {
+	if counts["done"] != moved || counts["done"]+counts["rejected"] != 40 {
 		s.Errorf("%v, and %d transitions", fmt.Sprint(counts), moved)
 	}
 }
