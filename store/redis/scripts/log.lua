@@ -23,7 +23,7 @@ end
 
 -- there reports whether an entry with this number, or a later one, is in the log.
 local function there(number)
-  local last = call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+  local last = redis.pcall('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
   if not last then return false end
   local t, n = string.match(last[1], '^(%d+)-(%d+)$')
   t, n = tonumber(t), tonumber(n)
@@ -38,7 +38,9 @@ for i = 8, #ARGV do
   local number = first + i - 8
   local id = string.format('%s-%.0f', lease, number)
   local added = redis.pcall('XADD', log, 'MAXLEN', exactly, most, id, 'e', expiry, 'v', ARGV[i])
-  if type(added) == 'table' and added.err and not there(number) then error(added.err, 0) end
+  if type(added) == 'table' and added.err and not there(number) then
+    error((i == 8 and 'leasehold: XADD: ' or '') .. added.err, 0) -- so that the caller knows that nothing is written
+  end
 end
 call('PEXPIRE', log, age)
 
