@@ -166,7 +166,7 @@ func (d *Definition[S]) edge(from graph.ID, to S) *graph.Edge[hook[S]] {
 	for s := from; s != graph.None; s = d.graph.Nodes[s].Parent {
 		targets := d.targets[s]
 		if compared += len(targets) + 1; compared > few+1 {
-			id, known := d.ids[to]
+			id, known := d.find(to)
 			if !known {
 				return nil
 			}

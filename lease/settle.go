@@ -97,7 +97,15 @@ func (s *settler) sendBatch(batch []unsettled) {
 func (s *settler) retry() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.waiting, s.failed = append(s.waiting, s.failed...), nil
+	now := time.Now()
+	for _, u := range s.failed {
+		if now.Before(u.until) {
+			s.waiting = append(s.waiting, u)
+		} else {
+			s.open.done()
+		}
+	}
+	s.failed = nil
 	s.send()
 }
 

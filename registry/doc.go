@@ -69,6 +69,41 @@
 //   - A process that is checkpointed and restored, as with CRIU, does not exist in between, and
 //     has another start time afterwards.
 //
+// # Requests
+//
+// An instance with [Config.Requests] carries out requests that anybody with rights on the store
+// sends by [Request]: a transition to a state, or an event with an argument. Requests go through
+// the machine as calls of the instance's own process do, one at a time, in the order in which
+// the store got them. The answer says done, done with errors (a hook failed after the commit),
+// rejected (with what is permitted), failed or expired.
+//
+//   - A request has an id and is carried out once for it, until [AnswerKept] after its deadline:
+//     also if a reply was lost, or the instance was restarted or taken over. An answer is stored
+//     in the same write as the transition. Only an event that does not move the machine and
+//     whose instance dies meanwhile has the answer failed although it may have had its effect.
+//   - No request is carried out after its deadline, which the store's clock decides.
+//   - A transition whose write is in doubt is undone first and answered as failed then.
+//   - Nothing proves who the sender is. docs/operations.md has the rights for asking and for
+//     answering.
+//
+// A request that waits when its instance leaves is carried out by the next instance, unless it
+// names the token of a lease. Before its lease is released, a leaving instance waits for the
+// request that it is carrying out, for a second at most.
+//
+// # Activity log
+//
+// An instance with [Config.Log] has the store keep a log under its key: registrations,
+// transitions, requests and their outcome, errors and leaves. It outlives the instance.
+// [ReadLog] reads it forward or backward, [FollowLog] also as it grows.
+//
+//   - The entry of a transition is stored with it: after a transition that failed there is none.
+//     A transition whose reply was lost may leave an entry although it was undone; the next
+//     entry of a transition has the same number then.
+//   - Entries are ordered by the token of the lease, then by number. A missing number is an
+//     entry that could not be stored; [Instance.LogDropped] counts them.
+//   - A log that cannot be written neither fails nor delays a transition.
+//   - An instance that lost its lease cannot log that. Readers derive it: [LogLost].
+//
 // # Leaving
 //
 // [Instance.Leave] moves the machine through [Config.LeavePath] and then releases the lease. It

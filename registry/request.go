@@ -181,7 +181,10 @@ func send(ctx context.Context, st store.Store, key string, what Requested, r req
 		return Reply{}, err
 	}
 	record, err := st.Get(ctx, key)
-	if err != nil {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return Reply{}, fmt.Errorf("nobody holds the key: %w", err)
+	case err != nil:
 		return Reply{}, err
 	}
 	if p, _ := decodePart(record.Value); !p.Requests {

@@ -93,7 +93,7 @@ type LogEntries struct {
 // LogLimits bound the log of a key. They are the writer's: each append applies its own.
 type LogLimits struct {
 	Entries int           // the newest are kept, and up to a tenth more; 1 to MaxLogLength
-	Age     time.Duration // an entry goes after it: by twice that at the latest, or a day later; MinLogAge to MaxLogAge
+	Age     time.Duration // an entry goes after it: by twice that at the latest; MinLogAge to MaxLogAge
 }
 
 // Limits of every log.

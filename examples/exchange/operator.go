@@ -29,8 +29,8 @@ func showLog(ctx context.Context, st store.Store, set settings, out output) erro
 	return nil
 }
 
-// isRefused reports whether err is a request that was not done.
+// isRefused reports whether err is a request that was not done, or that nobody was there for.
 func isRefused(err error) bool {
 	refused := new(registry.RequestError)
-	return errors.As(err, &refused)
+	return errors.As(err, &refused) || errors.Is(err, store.ErrNotFound) || errors.Is(err, registry.ErrNoRequests)
 }

@@ -159,7 +159,7 @@ func (s *session) attach(stdout io.Reader) {
 
 // read parses standard output. Each line has to be a JSON object of a known kind.
 func (s *session) read(stdout io.Reader) {
-	kinds := []string{"registered", "transition", "rejected", "heartbeat", "error", "conflict", "lost", "deregistered", "status"}
+	kinds := []string{"registered", "transition", "rejected", "heartbeat", "error", "conflict", "lost", "deregistered", "status", "reply", "log"}
 	for scanner := bufio.NewScanner(stdout); scanner.Scan(); {
 		s.mu.Lock()
 		s.seen = append(s.seen, scanner.Text())

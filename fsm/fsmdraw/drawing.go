@@ -71,16 +71,17 @@ func newDrawing[S comparable](def *fsm.Definition[S], marks []Mark[S]) *drawing 
 	}
 	d.arrows = newArrows(d, def.Edges(), ids)
 
+	// A state lies in itself, unless it is unknown: ids panics for one that cannot be hashed.
+	known := func(s S) bool { return def.In(s, s) }
 	for _, m := range marks {
-		if m.current != nil {
-			if i, known := ids[*m.current]; known {
-				d.nodes[i].current = true
-			}
+		if m.current != nil && known(*m.current) {
+			d.nodes[ids[*m.current]].current = true
 		}
 		for _, t := range m.taken {
-			from, known := ids[t.From]
-			to, also := ids[t.To]
-			if known && also && !t.Forced && !t.Start && !d.nodes[from].history && !d.nodes[to].history {
+			if t.Forced || t.Start || !known(t.From) || !known(t.To) {
+				continue
+			}
+			if from, to := ids[t.From], ids[t.To]; !d.nodes[from].history && !d.nodes[to].history {
 				d.take(from, to)
 			}
 		}

@@ -49,8 +49,10 @@ func (r Request) Values() (values [][]byte) {
 // Store is a memory store with faults. Its methods may be called from any number of
 // goroutines. It comes from [New].
 type Store struct {
-	*memstore.Store
-	Start time.Time
+	store.Store // the memory store
+	Start       time.Time
+
+	memory *memstore.Store // the same, for what lies beside the records
 
 	mu      sync.Mutex
 	faults  map[Verb]Fault
@@ -60,7 +62,8 @@ type Store struct {
 
 // New returns an empty store without faults.
 func New() *Store {
-	return &Store{Store: memstore.New(), Start: time.Now(), faults: make(map[Verb]Fault)}
+	m := memstore.New()
+	return &Store{Store: m, memory: m, Start: time.Now(), faults: make(map[Verb]Fault)}
 }
 
 // Inject applies f to every request of the verbs from now on. A nil f removes the fault.
@@ -150,19 +153,39 @@ func (s *Store) Update(ctx context.Context, w store.Update) error {
 // of [Update].
 func (s *Store) UpdateWith(ctx context.Context, w store.Update, with store.Addition) error {
 	r := Request{Verb: Update, Key: w.Key, Token: w.Token, Writes: []store.Renewal{store.Renewal(w)}}
-	err := s.do(ctx, r, func(ctx context.Context) error { return s.Store.UpdateWith(ctx, w, with) })
+	err := s.do(ctx, r, func(ctx context.Context) error { return s.memory.UpdateWith(ctx, w, with) })
 	return named(err, Update, w.Key)
 }
 
 // Answer implements [store.Requester].
 func (s *Store) Answer(ctx context.Context, key string, token store.Token, a store.Answer) error {
-	err := s.do(ctx, Request{Verb: Answer, Key: key, Token: token}, func(ctx context.Context) error { return s.Store.Answer(ctx, key, token, a) })
+	err := s.do(ctx, Request{Verb: Answer, Key: key, Token: token}, func(ctx context.Context) error { return s.memory.Answer(ctx, key, token, a) })
 	return named(err, Answer, key)
+}
+
+// Ask implements [store.Requester]. It has no faults, and so have the readers below.
+func (s *Store) Ask(ctx context.Context, r store.Request) (store.Answer, error) {
+	return s.memory.Ask(ctx, r)
+}
+
+// Requests implements [store.Requester].
+func (s *Store) Requests(ctx context.Context, key string, token store.Token) iter.Seq2[store.Request, error] {
+	return s.memory.Requests(ctx, key, token)
+}
+
+// ReadLog implements [store.Logger].
+func (s *Store) ReadLog(ctx context.Context, key string, query store.LogQuery) iter.Seq2[store.LogEntry, error] {
+	return s.memory.ReadLog(ctx, key, query)
+}
+
+// FollowLog implements [store.Logger].
+func (s *Store) FollowLog(ctx context.Context, key string, after store.LogPosition) iter.Seq2[store.LogEntry, error] {
+	return s.memory.FollowLog(ctx, key, after)
 }
 
 // AppendLog implements [store.Logger].
 func (s *Store) AppendLog(ctx context.Context, key string, token store.Token, e store.LogEntries) error {
-	err := s.do(ctx, Request{Verb: Append, Key: key, Token: token}, func(ctx context.Context) error { return s.Store.AppendLog(ctx, key, token, e) })
+	err := s.do(ctx, Request{Verb: Append, Key: key, Token: token}, func(ctx context.Context) error { return s.memory.AppendLog(ctx, key, token, e) })
 	return named(err, Append, key)
 }
 

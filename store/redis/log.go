@@ -10,8 +10,8 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// logPage is how many entries are read at once: of the longest, a mebibyte.
-const logPage = store.MaxValue / store.MaxLogValue
+// logPage is how many entries are read at once: of the longest, less than two mebibytes.
+const logPage = 100
 
 // AppendLog implements [store.Logger].
 func (s *Store) AppendLog(ctx context.Context, key string, token store.Token, entries store.LogEntries) error {
@@ -21,6 +21,10 @@ func (s *Store) AppendLog(ctx context.Context, key string, token store.Token, en
 	if err := entries.Check(); err != nil {
 		return err
 	}
+	return s.appendLog(ctx, key, token, entries)
+}
+
+func (s *Store) appendLog(ctx context.Context, key string, token store.Token, entries store.LogEntries) error {
 	c := s.newAppend(key, token, "", entries)
 	s.transport.do(ctx, c)
 	_, err := c.number("append log", key)
@@ -30,17 +34,20 @@ func (s *Store) AppendLog(ctx context.Context, key string, token store.Token, en
 // newAppend makes the call that appends entries, behind the update with a seq if that is not
 // empty.
 func (s *Store) newAppend(key string, token store.Token, seq string, entries store.LogEntries) *call {
+	return s.newLogCall(logScript, key, token, entries, seq)
+}
+
+// newLogCall makes a call of a script with entries.
+func (s *Store) newLogCall(sc *script, key string, token store.Token, entries store.LogEntries, own ...any) *call {
 	n := s.layout.of(key)
-	args := []any{
-		s.layout.ofLog(key), digits(token), seq, strconv.FormatUint(uint64(token), 10), entries.First,
-		entries.Limits.Entries, entries.Limits.Age.Milliseconds(),
-	}
+	args := append([]any{s.layout.ofLog(key), digits(token)}, own...)
+	args = append(args, strconv.FormatUint(uint64(token), 10), entries.First, entries.Limits.Entries, entries.Limits.Age.Milliseconds())
 	cost := maxRefusal
 	for _, v := range entries.Values {
 		args = append(args, v)
 		cost += len(v)
 	}
-	c := newScriptCall(logScript, cost, []any{n.key, n.fence, s.layout.log(n)}, args...)
+	c := newScriptCall(sc, cost, []any{n.key, n.fence, s.layout.log(n)}, args...)
 	c.slot = n.slot // so that it stays behind its update
 	return c
 }
@@ -81,7 +88,7 @@ func (s *Store) readLog(ctx context.Context, key string, query store.LogQuery, m
 	if most <= 0 || most > logPage {
 		most = logPage
 	}
-	command, from, to := "XRANGE", "-", "+"
+	command, from, to := "xrange", "-", "+"
 	if query.After != (store.LogPosition{}) {
 		from = "(" + streamID(query.After)
 	}
@@ -89,29 +96,25 @@ func (s *Store) readLog(ctx context.Context, key string, query store.LogQuery, m
 		to = "(" + streamID(query.Before)
 	}
 	if query.Backward {
-		command, from, to = "XREVRANGE", to, from
+		command, from, to = "xrevrange", to, from
 	}
-	c := newScriptCall(logReadScript, store.MaxValue, []any{s.layout.log(s.layout.of(key))}, command, from, to, most)
-	c.reads = true
+	c := newCommand(most*maxRefusal, command, s.layout.log(s.layout.of(key)), from, to, "count", most)
 	s.transport.do(ctx, c)
 	reply, err := c.reply()
 	if err != nil {
 		return nil, last, failed("read log", key, reads, err)
 	}
-	row, _ := reply.([]any)
-	now, ok1 := at[int64](row, 0)
-	entries, ok2 := at[[]any](row, 1)
-	if !ok1 || !ok2 {
+	entries, ok := reply.([]any)
+	if !ok {
 		return nil, last, failed("read log", key, reads, odd(reply))
 	}
 	for _, each := range entries {
-		e, expiry, ok := logEntryOf(each)
+		e, ok := logEntryOf(each)
 		if !ok {
 			return nil, last, failed("read log", key, reads, odd(each))
 		}
-		if last = e.LogPosition; expiry > now {
-			page = append(page, e)
-		}
+		last = e.LogPosition
+		page = append(page, e)
 	}
 	if len(entries) < most {
 		last = store.LogPosition{}
@@ -119,19 +122,17 @@ func (s *Store) readLog(ctx context.Context, key string, query store.LogQuery, m
 	return page, last, nil
 }
 
-// logEntryOf reads an entry and the time at which it expires.
-func logEntryOf(reply any) (e store.LogEntry, expiry int64, ok bool) {
+// logEntryOf reads an entry.
+func logEntryOf(reply any) (e store.LogEntry, ok bool) {
 	row, _ := reply.([]any)
 	id, ok1 := at[string](row, 0)
 	fields, ok2 := at[[]any](row, 1)
-	expires, ok3 := at[string](fields, 1)
-	value, ok4 := at[string](fields, 3)
-	token, number, ok5 := strings.Cut(id, "-")
+	value, ok3 := at[string](fields, 3)
+	token, number, ok4 := strings.Cut(id, "-")
 	t, err1 := strconv.ParseUint(token, 10, 64)
 	n, err2 := strconv.ParseUint(number, 10, 64)
-	expiry, err3 := strconv.ParseInt(expires, 10, 64)
 	e = store.LogEntry{LogPosition: store.LogPosition{Token: store.Token(t), Number: n}, Value: []byte(value)}
-	return e, expiry, ok1 && ok2 && ok3 && ok4 && ok5 && err1 == nil && err2 == nil && err3 == nil
+	return e, ok1 && ok2 && ok3 && ok4 && err1 == nil && err2 == nil
 }
 
 // streamID is the id of an entry in its stream.

@@ -23,8 +23,8 @@ var (
 	requestsScript     = newScript("record", "requests")
 	pruneScript        = newScript("prune")
 	answerScript       = newScript("record", "mail", "answer")
-	logScript          = newScript("record", "log")
-	logReadScript      = newScript("log_read")
+	logScript          = newScript("record", "stream", "log")
+	updateLogScript    = newScript("record", "stream", "update_log")
 	updateAnswerScript = newScript("record", "mail", "update_answer")
 
 	publishScript = newScript("publish")

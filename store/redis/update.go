@@ -23,29 +23,48 @@ func (s *Store) UpdateWith(ctx context.Context, update store.Update, with store.
 	return s.updateWith(ctx, update, with)
 }
 
-func (s *Store) updateWith(ctx context.Context, update store.Update, with store.Addition) error {
-	c := s.newUpdate(update, with.Answer)
+func (s *Store) updateWith(ctx context.Context, u store.Update, with store.Addition) error {
 	if len(with.Log.Values) == 0 {
+		c := s.newUpdate(u, with.Answer)
 		s.transport.do(ctx, c)
-		_, err := c.number("update", update.Key)
+		_, err := c.number("update", u.Key)
 		return err
 	}
-	entries := s.newAppend(update.Key, update.Token, fmt.Sprintf("%020d", update.Seq), with.Log)
-	s.transport.do(ctx, c, entries)
-	_, err := c.number("update", update.Key)
-	if err != nil {
-		return err
-	}
-	_, dropped := entries.number("append log", update.Key)
-	if errors.Is(dropped, store.ErrStale) { // a pipeline of its own was faster than that of the update
-		entries = s.newAppend(update.Key, update.Token, "", with.Log)
-		s.transport.do(ctx, entries)
-		_, dropped = entries.number("append log", update.Key)
-	}
-	if dropped != nil && !errors.Is(dropped, store.ErrInDoubt) && with.Log.Failed != nil {
+	dropped, err := s.updateWithLog(ctx, u, with)
+	if err == nil && dropped != nil && !errors.Is(dropped, store.ErrInDoubt) && with.Log.Failed != nil {
 		with.Log.Failed(dropped)
 	}
-	return nil
+	return err
+}
+
+// updateWithLog writes a value, and the entries with it. It returns why the entries were not
+// stored, and why the value was not.
+func (s *Store) updateWithLog(ctx context.Context, u store.Update, with store.Addition) (dropped, err error) {
+	if with.Answer != nil {
+		c, entries := s.newUpdate(u, with.Answer), s.newAppend(u.Key, u.Token, fmt.Sprintf("%020d", u.Seq), with.Log)
+		s.transport.do(ctx, c, entries)
+		if _, err := c.number("update", u.Key); err != nil {
+			return nil, err
+		}
+		_, dropped = entries.number("append log", u.Key)
+		if errors.Is(dropped, store.ErrStale) { // a pipeline of its own was faster than that of the update
+			dropped = s.appendLog(ctx, u.Key, u.Token, with.Log)
+		}
+		return dropped, nil
+	}
+	c := s.newLogCall(updateLogScript, u.Key, u.Token, with.Log, s.layout.ofKey(u.Key), written(u.Seq, u.Value), own(u.Value))
+	c.cost += len(u.Value)
+	s.transport.do(ctx, c)
+	reply, err := c.reply()
+	if row, _ := reply.([]any); err == nil && reason(row) == "dropped" {
+		text, _ := at[string](row, 1)
+		return failed("append log", u.Key, reads, scriptError(text)), nil // it is no doubt
+	}
+	if err != nil && denied(err) { // perhaps the right to the log is missing, and nothing was written
+		return failed("append log", u.Key, reads, err), s.updateWith(ctx, u, store.Addition{})
+	}
+	_, err = c.number("update", u.Key)
+	return nil, err
 }
 
 func (s *Store) newUpdate(u store.Update, a *store.Answer) *call {
