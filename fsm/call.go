@@ -444,7 +444,7 @@ func (m *Machine[S]) expireOne(now time.Time) bool {
 	t := &m.def.timeouts[i]
 	c := change[S]{kind: byTimeout, to: t.to, cause: t.cause(), timeout: i}
 	err := m.perform(ctx, &c)
-	if failed, ok := err.(*TransitionError[S]); ok {
+	if failed, ok := err.(*TransitionError[S]); ok && (failed.Moved || !m.closed) { // Close interrupts a timeout, and does not refuse it
 		m.runCode(&c, func() {
 			for _, run := range m.def.onTimeoutError {
 				run(c.code, failed)

@@ -164,7 +164,8 @@ func TestMigratedMachineBehavesAsTheRenamedOne(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		inBubble(t, rt, func() {
 			ctx := context.Background()
-			in := &interpreter{table: drawTable(rt), self: make(map[int]string), code: make(map[string]bool), userCode: &userCode{}}
+			in := &interpreter{table: drawTable(rt), self: make(map[int]string), code: make(map[string]bool)}
+			u := &userCode{script: script{states: len(in.table), simple: true, runs: make(map[string]int)}}
 			first := fsm.MustDefine(0, in.table)
 			in.drawHierarchy(rt, &first)
 			in.drawLocal(rt, &first)
@@ -186,7 +187,7 @@ func TestMigratedMachineBehavesAsTheRenamedOne(t *testing.T) {
 				}
 				break
 			}
-			old := fsm.New(first)
+			old := fsm.New(first, fsm.WithData(codeOf, u))
 			defer func() { _ = old.Close(ctx) }()
 			step := func(other *fsm.Machine[int]) {
 				switch rapid.IntRange(0, 3).Draw(rt, "step") {
@@ -219,7 +220,7 @@ func TestMigratedMachineBehavesAsTheRenamedOne(t *testing.T) {
 			if err != nil {
 				rt.Fatal(err)
 			}
-			on, err := fsm.Restore(second, s)
+			on, err := fsm.Restore(second, s, fsm.WithData(codeOf, u))
 			if err != nil {
 				rt.Fatal(err)
 			}
@@ -261,16 +262,9 @@ func renameDefinition(in *interpreter, renamed map[int]int) *fsm.Definition[int]
 		rules = append(rules, fsm.Local(renamed[edge[0]], renamed[edge[1]]))
 	}
 	for _, timeout := range in.timeoutRules {
-		if timeout.cycle != nil {
-			rules = append(rules, fsm.TimeoutCycle(all(timeout.cycle)...))
-		}
-		if timeout.name == "" {
-			rules = append(rules, fsm.Timeout(renamed[timeout.state], time.Duration(timeout.seconds)*time.Second, renamed[timeout.to]))
-		} else {
-			rules = append(rules, fsm.TimeoutFunc(renamed[timeout.state], timeout.name, func(context.Context, intTransition) time.Duration {
-				return time.Duration(in.userCode.seconds(timeout.name)) * time.Second
-			}, renamed[timeout.to]))
-		}
+		other := *timeout
+		other.state, other.to, other.cycle = renamed[timeout.state], renamed[timeout.to], all(timeout.cycle)
+		rules = append(rules, other.rules()...)
 	}
 	return fsm.MustDefine(renamed[0], table, rules...)
 }

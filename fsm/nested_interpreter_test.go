@@ -13,14 +13,12 @@ import (
 	"github.com/leasehold-go/leasehold/fsm/internal/order"
 )
 
-// hierarchy is the hierarchy of the interpreter, with its history states and the memory
-// of one machine.
+// hierarchy is the hierarchy of the interpreter, with its history states.
 type hierarchy struct {
 	parent        map[int]int
 	children      map[int][]int
 	historyStates map[int]historyState
 	local         map[[2]int]bool // by source and target: the edges of Local rules
-	memory        map[int]int     // by state that was exited: the leaf at that time
 }
 
 type historyState struct {
@@ -86,98 +84,38 @@ func (in *interpreter) exitsAndEntries(to int) (exits, entries []int) {
 	return in.order().Exits(in.state, source, goal, local), in.order().Entries(source, goal, in.initialLeaf(goal), local)
 }
 
-// commit moves the machine, and updates memory, timeouts and path.
-func (in *interpreter) commit(event string, exits, entries []int) {
-	from := in.state
-	for _, s := range exits {
-		if in.memory == nil {
-			in.memory = make(map[int]int)
-		}
-		in.memory[s] = from
-		in.running = slices.DeleteFunc(in.running, func(r runningTimeout) bool { return in.timeoutRules[r.rule].state == s })
-	}
-	if len(entries) > 0 {
-		in.state = entries[len(entries)-1]
-	}
-	for _, s := range entries {
-		in.startTimeouts(s)
-	}
-	in.path = append(in.path, fmt.Sprint(from, ">", in.state, " ", event))
-}
-
-// remembered returns the part of the memory that history states use.
-func (in *interpreter) remembered() map[int]int {
-	kept := make(map[int]int)
-	for _, history := range in.historyStates {
-		if leaf, ok := in.memory[history.of]; ok {
-			kept[history.of] = leaf
-		}
-	}
-	return kept
-}
-
-// timeouts is the clock of the interpreter, in seconds, with its timeouts.
-type timeouts struct {
-	timeoutRules []timeoutRule
-	now          int
-	running      []runningTimeout // in the order in which they started
-}
-
+// timeoutRule is a timeout of a state.
 type timeoutRule struct {
 	state, to int
 	seconds   int    // if name is empty
 	name      string // of a TimeoutFunc
 	cycle     []int  // the states of the TimeoutCycle rule that permits it; nil without one
+	place     int    // in interpreter.given
 }
 
-type runningTimeout struct {
-	rule int // an index of timeoutRules
-	due  int
-}
-
-// startTimeouts starts the timeouts of a state that is entered.
-func (in *interpreter) startTimeouts(s int) {
-	for i, rule := range in.timeoutRules {
-		if rule.state == s {
-			seconds := rule.seconds
-			if rule.name != "" {
-				seconds = in.userCode.seconds(rule.name)
-			}
-			in.running = append(in.running, runningTimeout{i, in.now + seconds})
-		}
+// rules are the timeout and the rule that permits it.
+func (t *timeoutRule) rules() []fsm.Rule[int] {
+	rule := fsm.Timeout(t.state, time.Duration(t.seconds)*time.Second, t.to)
+	if t.name != "" {
+		rule = fsm.TimeoutFunc(t.state, t.name, func(ctx context.Context, _ intTransition) (d time.Duration) {
+			u := codeOf.Of(ctx)
+			_ = u.run(ctx, t.name)
+			u.scripted(func(s *script) { d = time.Duration(s.seconds(t.name)) * time.Second })
+			return d
+		}, t.to)
 	}
+	if t.cycle != nil {
+		return []fsm.Rule[int]{rule, fsm.TimeoutCycle(t.cycle...)}
+	}
+	return []fsm.Rule[int]{rule}
 }
 
-// sleep lets time pass and carries out the timeouts that are due meanwhile.
-func (in *interpreter) sleep(seconds int) {
-	until := in.now + seconds
-	for {
-		first := -1
-		for i, r := range in.running {
-			if r.due <= until && (first < 0 || r.due < in.running[first].due) {
-				first = i
-			}
-		}
-		if first < 0 {
-			in.now = until
-			return
-		}
-		r := in.running[first]
-		in.running = slices.Delete(in.running, first, first+1)
-		in.now = r.due
-		if outcome := in.transition(in.timeoutRules[r.rule].to); outcome != "ok" {
-			in.ran = append(in.ran, "timeout error "+outcome)
-		}
+func (t *timeoutRule) cause() string {
+	name := t.name
+	if name == "" {
+		name = (time.Duration(t.seconds) * time.Second).String()
 	}
-}
-
-// pendingTimeouts returns the running timeouts with the time until they are due.
-func (in *interpreter) pendingTimeouts() (all []string) {
-	for _, r := range in.running {
-		rule := in.timeoutRules[r.rule]
-		all = append(all, fmt.Sprint(rule.state, ">", rule.to, " in ", time.Duration(r.due-in.now)*time.Second))
-	}
-	return all
+	return fmt.Sprintf("timeout after %s in %d", name, t.state)
 }
 
 // drawHierarchy draws parents, children and history states.
@@ -197,7 +135,7 @@ func (in *interpreter) drawHierarchy(rt *rapid.T, def **fsm.Definition[int]) {
 			continue
 		}
 		children := rapid.SliceOfNDistinct(rapid.SampledFrom(candidates), 1, min(3, len(candidates)), rapid.ID[int]).Draw(rt, "children")
-		if in.add(def, fsm.Substates(parent, children...), "substates") {
+		if in.add(def, fsm.Substates(parent, children...)) {
 			in.children[parent] = children
 			for _, child := range children {
 				in.parent[child] = parent
@@ -214,7 +152,7 @@ func (in *interpreter) drawHierarchy(rt *rapid.T, def **fsm.Definition[int]) {
 		if history.deep {
 			rule = fsm.DeepHistory(s, history.of)
 		}
-		if in.add(def, rule, "history") {
+		if in.add(def, rule) {
 			in.historyStates[s] = history
 		}
 	}
@@ -225,7 +163,7 @@ func (in *interpreter) drawLocal(rt *rapid.T, def **fsm.Definition[int]) {
 	in.local = make(map[[2]int]bool)
 	for from := range len(in.table) {
 		for _, to := range in.table[from] {
-			if rapid.Bool().Draw(rt, "local") && in.add(def, fsm.Local(from, to), "local") {
+			if rapid.Bool().Draw(rt, "local") && in.add(def, fsm.Local(from, to)) {
 				in.local[[2]int{from, to}] = true
 			}
 		}
@@ -237,23 +175,16 @@ func (in *interpreter) drawTimeouts(rt *rapid.T, def **fsm.Definition[int]) {
 	states := len(in.table)
 	for i := range rapid.IntRange(0, 8).Draw(rt, "timeouts") {
 		drawn := timeoutRule{state: drawState(rt, states), to: drawState(rt, states), seconds: rapid.IntRange(1, 8).Draw(rt, "seconds")}
-		rule := fsm.Timeout(drawn.state, time.Duration(drawn.seconds)*time.Second, drawn.to)
 		if rapid.IntRange(0, 3).Draw(rt, "func") == 0 {
 			drawn.name = fmt.Sprint("timeout func ", i)
-			rule = fsm.TimeoutFunc(drawn.state, drawn.name, func(context.Context, intTransition) time.Duration {
-				return time.Duration(in.userCode.seconds(drawn.name)) * time.Second
-			}, drawn.to)
 		}
 		// A circle that only timeouts leave is permitted if a rule names it.
 		for _, cycle := range [][]int{nil, {drawn.state}, {drawn.state, drawn.to}} {
-			rules := []fsm.Rule[int]{rule}
-			if cycle != nil {
-				rules = append(rules, fsm.TimeoutCycle(cycle...))
-			}
-			if derived, err := (*def).With(rules...); err == nil {
-				*def = derived
-				drawn.cycle = cycle
-				in.timeoutRules = append(in.timeoutRules, drawn)
+			drawn.cycle = cycle
+			if in.add(def, drawn.rules()...) {
+				drawn.place = len(in.given) - 1
+				in.timeoutRules = append(in.timeoutRules, &drawn)
+				in.code[drawn.name] = drawn.name != ""
 				break
 			}
 		}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -228,14 +227,10 @@ func TestDecodeSnapshotSkipsOtherFields(t *testing.T) {
 func TestRestoredMachineEncodesToTheSameBytes(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		inBubble(t, rt, func() {
-			u := &userCode{seed: rapid.Int().Draw(rt, "first seed")}
-			c := &comparison{rt: rt, opts: []fsm.Option{fsm.WithHistory(rapid.IntRange(0, 20).Draw(rt, "history"))}}
-			c.def, c.in, c.events = randomDefinition(rt, u, true)
-			c.m = fsm.New(c.def, c.opts...)
-			for range rapid.IntRange(0, 20).Draw(rt, "calls") {
-				u.begin(rapid.Int().Draw(rt, "seed"))
-				c.call()
-				synctest.Wait()
+			c := newComparison(rt)
+			defer func() { _ = c.m.Close(context.Background()) }()
+			for range rapid.IntRange(0, 20).Draw(rt, "steps") {
+				c.step()
 			}
 			if err := c.m.Close(context.Background()); err != nil {
 				rt.Fatal(err)
@@ -248,7 +243,7 @@ func TestRestoredMachineEncodesToTheSameBytes(t *testing.T) {
 			if err != nil {
 				rt.Fatal(err)
 			}
-			on, err := fsm.Restore(c.def, s, c.opts...)
+			on, err := fsm.Restore(c.def, s, fsm.WithHistory(c.in.limit), fsm.WithData(codeOf, c.u))
 			if err != nil {
 				rt.Fatal(err)
 			}

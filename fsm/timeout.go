@@ -79,7 +79,8 @@ func TimeoutCycle[S comparable](states ...S) Rule[S] {
 // OnTimeoutError is told of timeouts that were refused, or that moved the machine while a
 // hook failed: the error that a caller would get. ([Finally] hooks run for timeouts too,
 // and before it.) It runs like a hook, in the same turn, and may queue a change on a machine
-// with [WithQueue]. It does not run for a timeout of a machine that was closed meanwhile.
+// with [WithQueue]. It does not run for a timeout that
+// [Machine.Close] has ended before it moved the machine.
 func OnTimeoutError[S comparable](run func(context.Context, *TransitionError[S])) Rule[S] {
 	return Rule[S]{timeoutErrorRule[S]{run}}
 }

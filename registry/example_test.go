@@ -7,6 +7,7 @@ import (
 
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/registry"
+	"github.com/leasehold-go/leasehold/store"
 	memstore "github.com/leasehold-go/leasehold/store/memory"
 )
 
@@ -111,4 +112,54 @@ func ExampleList() {
 	}
 	// Output:
 	// exchange:1:status on host-a is idle and says {coinbase idle 0}
+}
+
+// An operator asks an instance to move, is refused a step that the table does not have, and
+// reads what happened after the instance has left.
+func ExampleRequest() {
+	ctx := context.Background()
+	st := memstore.New() // in a second process: another store on the same servers
+	keeper, err := lease.NewKeeper(st, lease.Config{})
+	if err != nil {
+		panic(err)
+	}
+	defer keeper.Close(ctx)
+
+	cfg := coinbase
+	cfg.Log = new(registry.Log)
+	cfg.Requests = &registry.Requests[State]{States: []State{Starting, Active}}
+	inst, err := registry.Register(ctx, keeper, lifecycle, cfg)
+	if err != nil {
+		panic(err)
+	}
+
+	reply, err := registry.Request(ctx, st, "exchange:1:status", registry.ForState("starting"), registry.WithSender("ops"))
+	fmt.Println(reply.Outcome, reply.State, err)
+	_, err = registry.Request(ctx, st, "exchange:1:status", registry.ForState("active"), registry.WithSender("ops"))
+	fmt.Println(err)
+	fmt.Println(inst.Leave(ctx))
+
+	for e, err := range registry.ReadLog(ctx, st, "exchange:1:status", store.LogQuery{}) {
+		switch {
+		case err != nil:
+			panic(err)
+		case e.Kind == registry.LogTransition:
+			fmt.Println(e.Kind, e.Transition.From, "->", e.Transition.To)
+		case e.Kind == registry.LogRequest:
+			fmt.Println(e.Kind, "for", e.Request.What, "by", e.Request.Sender, e.Request.Outcome)
+		default:
+			fmt.Println(e.Kind)
+		}
+	}
+	// Output:
+	// done starting <nil>
+	// request for state "active" of "exchange:1:status": rejected: starting -> active is not in the table; from starting: warming, stopping, idle
+	// <nil>
+	// registered
+	// transition idle -> starting
+	// request for state "starting" by ops done
+	// request for state "active" by ops rejected
+	// transition starting -> stopping
+	// transition stopping -> stopped
+	// left
 }

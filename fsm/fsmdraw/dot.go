@@ -38,10 +38,10 @@ func DOT[S comparable](def *fsm.Definition[S], marks ...Mark[S]) string {
 // writeDOT writes the nodes that are drawn directly in a node, or at the top. A parent is a
 // cluster. It contains a point with an arrow to the initial child.
 func (d *drawing) writeDOT(b *strings.Builder, around int, indent string) {
-	for i, n := range d.nodes {
+	for _, i := range d.inside[around] {
+		n := d.nodes[i]
 		text := dotText(append([]string{n.name}, n.inPlace...))
 		switch {
-		case n.around != around:
 		case n.initial != none:
 			fmt.Fprintf(b, "%ssubgraph cluster%d {\n%s\tlabel=%s; style=rounded; fontname=\"Helvetica\"\n", indent, i, indent, text)
 			fmt.Fprintf(b, "%s\t%s [shape=point, width=0.1]\n", indent, d.dotName(i))
@@ -91,10 +91,11 @@ func (d *drawing) dotName(i int) string {
 // dotText returns lines as a quoted string. DOT reads a backslash in it as the start of an
 // escape and an ampersand as the start of an entity.
 func dotText(lines []string) string {
-	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`, `&`, `&amp;`)
 	escaped := make([]string, len(lines))
 	for i, line := range lines {
-		escaped[i] = escape.Replace(line)
+		escaped[i] = dotEscapes.Replace(line)
 	}
 	return `"` + strings.Join(escaped, `\n`) + `"`
 }
+
+var dotEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, `&`, `&amp;`)

@@ -17,6 +17,10 @@ type drawing struct {
 	nodes  []node  // in the order of [fsm.Definition.States]
 	arrows []arrow // in the order of [fsm.Definition.Edges]
 	nested bool    // some node is drawn in another
+
+	// The nodes drawn directly in a node, the arrows between them, and the arrows that leave it,
+	// in their order; those of none are at the top.
+	inside, between, leaving map[int][]int
 }
 
 // none stands where there is no node.
@@ -70,6 +74,14 @@ func newDrawing[S comparable](def *fsm.Definition[S], marks []Mark[S]) *drawing 
 		d.nodes = append(d.nodes, n)
 	}
 	d.arrows = newArrows(d, def.Edges(), ids)
+	d.inside, d.between, d.leaving = make(map[int][]int), make(map[int][]int), make(map[int][]int)
+	for i, n := range d.nodes {
+		d.inside[n.around] = append(d.inside[n.around], i)
+	}
+	for i, a := range d.arrows {
+		d.between[a.around] = append(d.between[a.around], i)
+		d.leaving[a.from] = append(d.leaving[a.from], i)
+	}
 
 	// A state lies in itself, unless it is unknown: ids panics for one that cannot be hashed.
 	known := func(s S) bool { return def.In(s, s) }
@@ -155,40 +167,36 @@ func newArrows[S comparable](d *drawing, edges []fsm.Edge[S], ids map[S]int) []a
 	return arrows
 }
 
-// take counts a transition between two leaves for the arrow that [Taken] describes.
+// take counts a transition between two leaves for the arrow that [Taken] describes: of the
+// innermost source, and there rather one to the leaf itself.
 func (d *drawing) take(from, to int) {
-	var best *arrow
-	closest := none
-	for i := range d.arrows {
-		a := &d.arrows[i]
-		target := a.to
-		for d.nodes[target].initial != none {
-			target = d.nodes[target].initial
+	for source := from; source != none; source = d.nodes[source].around {
+		var best *arrow
+		for _, i := range d.leaving[source] {
+			if a := &d.arrows[i]; d.leads(a, from, to) && (best == nil || a.to == to && best.to != to) {
+				best = a
+			}
 		}
-		fits := target == to
-		switch {
-		case a.self:
-			fits = from == to
-		case d.nodes[a.to].history: // may enter any leaf of its parent
-			fits = d.within(to, d.nodes[a.to].around)
-		}
-		if !fits || !d.within(from, a.from) {
-			continue
-		}
-		near := 0 // two for each node around the source, and one for the leaf as target
-		for n := d.nodes[a.from].around; n != none; n = d.nodes[n].around {
-			near += 2
-		}
-		if a.to == to {
-			near++
-		}
-		if near > closest {
-			best, closest = a, near
+		if best != nil {
+			best.taken++
+			return
 		}
 	}
-	if best != nil {
-		best.taken++
+}
+
+// leads reports whether an arrow of a node around from can lead to the leaf to.
+func (d *drawing) leads(a *arrow, from, to int) bool {
+	if a.self {
+		return from == to
 	}
+	if d.nodes[a.to].history { // may enter any leaf of its parent
+		return d.within(to, d.nodes[a.to].around)
+	}
+	target := a.to
+	for d.nodes[target].initial != none {
+		target = d.nodes[target].initial
+	}
+	return target == to
 }
 
 // within reports whether node i is a node or is drawn in it, at any depth.
@@ -210,7 +218,14 @@ func deeper(indent, step string) string {
 
 // without returns lines that are not among others. It overwrites lines.
 func without(lines, others []string) []string {
-	return slices.DeleteFunc(lines, func(line string) bool { return slices.Contains(others, line) })
+	if len(lines) == 0 || len(others) == 0 {
+		return lines
+	}
+	among := make(map[string]bool, len(others))
+	for _, line := range others {
+		among[line] = true
+	}
+	return slices.DeleteFunc(lines, func(line string) bool { return among[line] })
 }
 
 // guarded adds guards to a line, in the notation of UML.

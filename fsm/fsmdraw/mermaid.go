@@ -26,9 +26,9 @@ func Mermaid[S comparable](def *fsm.Definition[S], marks ...Mark[S]) string {
 // writeMermaid writes the nodes that are drawn directly in a node, or at the top, and the
 // arrows between them.
 func (d *drawing) writeMermaid(b *strings.Builder, around int, indent string) {
-	for i, n := range d.nodes {
+	for _, i := range d.inside[around] {
+		n := d.nodes[i]
 		switch {
-		case n.around != around:
 		case n.initial != none:
 			// The events are part of the title, because a description replaces it.
 			title := strings.Join(append([]string{n.name}, n.inPlace...), ", ")
@@ -55,10 +55,8 @@ func (d *drawing) writeMermaid(b *strings.Builder, around int, indent string) {
 	fmt.Fprintf(b, "%s[*] --> s%d\n", indent, first)
 
 	// A state that an arrow mentions in a parent moves into that parent. At the top none moves.
-	for _, a := range d.arrows {
-		if a.around != around {
-			continue
-		}
+	for _, i := range d.between[around] {
+		a := d.arrows[i]
 		fmt.Fprintf(b, "%ss%d --> s%d", indent, a.from, a.to)
 		separator := " : "
 		for _, line := range a.lines {
@@ -67,8 +65,8 @@ func (d *drawing) writeMermaid(b *strings.Builder, around int, indent string) {
 		}
 		b.WriteByte('\n')
 	}
-	for i, n := range d.nodes {
-		if n.final && n.around == around {
+	for _, i := range d.inside[around] {
+		if d.nodes[i].final {
 			fmt.Fprintf(b, "%ss%d --> [*]\n", indent, i)
 		}
 	}
