@@ -66,6 +66,9 @@ func live(ctx context.Context, st interface {
 	if err := exchange(ctx, st.(store.Requester), st.(store.Requester), held.Token()); err != nil {
 		return err
 	}
+	if err := logged(ctx, st.(store.Logger), held.Token()); err != nil {
+		return err
+	}
 	if err := held.Release(ctx); err != nil {
 		return err
 	}
@@ -94,6 +97,32 @@ func exchange(ctx context.Context, sender, holder store.Requester, token store.T
 		cancel()
 	}
 	return errors.Join(err, <-served)
+}
+
+// logged appends to the log of a key, also what is there already and after an entry that has
+// expired, and reads it both ways.
+func logged(ctx context.Context, st store.Logger, token store.Token) error {
+	limits := store.LogLimits{Entries: 10, Age: store.MinLogAge}
+	for _, e := range []store.LogEntries{
+		{First: 1, Values: [][]byte{[]byte("1")}, Limits: limits},
+		{First: 1, Values: [][]byte{[]byte("1"), []byte("2")}, Limits: store.LogLimits{Entries: 10, Age: time.Hour}},
+		{First: 3, Values: [][]byte{[]byte("3")}, Limits: store.LogLimits{Entries: 10, Age: time.Hour}},
+	} {
+		if e.First == 3 {
+			time.Sleep(limits.Age + 100*time.Millisecond)
+		}
+		if err := st.AppendLog(ctx, "app:job", token, e); err != nil {
+			return err
+		}
+	}
+	for _, backward := range []bool{false, true} {
+		for _, err := range st.ReadLog(ctx, "app:job", store.LogQuery{Backward: backward}) {
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // watched returns once watches of a prefix and of a key have told of a record.

@@ -70,6 +70,27 @@ func beat(t *testing.T, st store.Store, tokens []store.Token) {
 	}
 }
 
+const (
+	logs   = 20
+	perLog = 1000 // entries
+)
+
+// log appends entries of 200 bytes to the logs of some records.
+func log(t *testing.T, st store.Logger, tokens []store.Token) {
+	t.Helper()
+	e := store.LogEntries{Limits: store.LogLimits{Entries: perLog, Age: 7 * 24 * time.Hour}}
+	for range 50 {
+		e.Values = append(e.Values, []byte(strings.Repeat("v", 200)))
+	}
+	for i := range logs {
+		for e.First = 1; e.First < perLog; e.First += 50 {
+			if err := st.AppendLog(t.Context(), keyOf(i), tokens[i], e); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
 // equals compares a measured number with the line of the page's table that begins with the
 // given words. Versions and allocators differ by up to a quarter.
 func equals(t *testing.T, what string, measured float64) {
@@ -141,6 +162,10 @@ func TestSizesOnRedisAreThoseOfThePage(t *testing.T) {
 		}
 	}
 	equals(t, "Redis: bytes that a used key leaves", (memory()-before)/leases)
+	tokens = create(t, st)
+	before = memory()
+	log(t, st, tokens)
+	equals(t, "Redis: bytes of memory a log entry", (memory()-before)/(logs*perLog))
 }
 
 func TestSizesOnEtcdAreThoseOfThePage(t *testing.T) {
@@ -182,4 +207,8 @@ func TestSizesOnEtcdAreThoseOfThePage(t *testing.T) {
 		}
 	}
 	equals(t, "etcd: bytes that a create leaves", (size()-before)/leases)
+	tokens = create(t, st)
+	before = size()
+	log(t, st, tokens)
+	equals(t, "etcd: bytes of database a log entry", (size()-before)/(logs*perLog))
 }

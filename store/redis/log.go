@@ -163,7 +163,7 @@ func (s *Store) FollowLog(ctx context.Context, key string, after store.LogPositi
 				case ctx.Err() != nil:
 					yield(store.LogEntry{}, context.Cause(ctx))
 					return
-				case err != nil && (!unanswered(err) || denied(err)):
+				case err != nil && (!unanswered(err) || denied(err) || strings.Contains(err.Error(), "WRONGTYPE")):
 					yield(store.LogEntry{}, err)
 					return
 				case err != nil:

@@ -58,7 +58,7 @@ func (s *Store) updateWithLog(ctx context.Context, u store.Update, with store.Ad
 	reply, err := c.reply()
 	if row, _ := reply.([]any); err == nil && reason(row) == "dropped" {
 		text, _ := at[string](row, 1)
-		return failed("append log", u.Key, writes, scriptError(text)), nil
+		return failed("append log", u.Key, reads, scriptError(text)), nil // it is no doubt
 	}
 	if err != nil && denied(err) { // perhaps the right to the log is missing, and nothing was written
 		return failed("append log", u.Key, reads, err), s.updateWith(ctx, u, store.Addition{})

@@ -19,7 +19,9 @@ local function append_log(log, channel, place)
       local last = redis.pcall('XREVRANGE', log, '+', '-', 'COUNT', 1)
       local t, n = string.match(not last.err and last[1] and last[1][1] or '', '^(%d+)-(%d+)$')
       t, n = tonumber(t), tonumber(n)
-      if not t or t < tonumber(lease) or t == tonumber(lease) and n < number then error(added.err, 0) end
+      if not t or t < tonumber(lease) or t == tonumber(lease) and n < number then
+        error((i == place and 'leasehold: XADD: ' or '') .. added.err, 0) -- at the first, nothing is written
+      end
     end
   end
   call('PEXPIRE', log, age)

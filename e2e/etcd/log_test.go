@@ -1,0 +1,256 @@
+package etcd_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/leasehold-go/leasehold/e2e/etcdtest"
+	"github.com/leasehold-go/leasehold/internal/full"
+	"github.com/leasehold-go/leasehold/store"
+	etcdstore "github.com/leasehold-go/leasehold/store/etcd"
+)
+
+// entry has one value to append.
+func entry(n uint64) store.LogEntries {
+	return store.LogEntries{First: n, Values: [][]byte{fmt.Append(nil, n)}, Limits: store.LogLimits{Entries: 1000, Age: time.Hour}}
+}
+
+// updateLogged makes an update with one entry, and returns its error and that of the entry.
+func updateLogged(ctx context.Context, st *etcdstore.Store, token store.Token, n uint64) (err, dropped error) {
+	with := store.Addition{Log: entry(n)}
+	with.Log.Failed = func(err error) { dropped = err }
+	err = st.UpdateWith(ctx, store.Update{Key: "key", Token: token, Seq: n, Value: fmt.Append(nil, "value ", n)}, with)
+	return err, dropped
+}
+
+// wantLog checks that a log has the entries with the given numbers.
+func wantLog(t *testing.T, what string, st *etcdstore.Store, numbers ...uint64) {
+	t.Helper()
+	var got []uint64
+	for e, err := range st.ReadLog(t.Context(), "key", store.LogQuery{}) {
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		got = append(got, e.Number)
+	}
+	if !slices.Equal(got, numbers) {
+		t.Errorf("%s the log has %v, want %v", what, got, numbers)
+	}
+}
+
+func TestALogThatIsDeniedDoesNotFailAnUpdate(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Settings{})
+	secure(t, cluster.Client(), "key", "leasehold:")
+	root := cluster.Client(asUser("root", "secret"))
+	st := open(t, cluster.Client(asUser("app", "secret")))
+	token := holdKey(t, st)
+	for n := range uint64(2) { // the second carries its entry
+		if err, dropped := updateLogged(t.Context(), st, token, n+1); err != nil || dropped != nil {
+			t.Fatalf("%v, %v", err, dropped)
+		}
+	}
+	wantLog(t, "before", st, 1, 2)
+	for _, prefix := range []string{"leasehold:n", "leasehold:m", "leasehold:o", "leasehold:p"} {
+		if _, err := root.RoleGrantPermission(t.Context(), "app", prefix, clientv3.GetPrefixRangeEnd(prefix), clientv3.PermissionType(clientv3.PermReadWrite)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := root.RoleRevokePermission(t.Context(), "app", "leasehold:", clientv3.GetPrefixRangeEnd("leasehold:")); err != nil {
+		t.Fatal(err)
+	}
+	for n := uint64(3); n < 6; n++ {
+		err, dropped := updateLogged(t.Context(), st, token, n)
+		if err != nil {
+			t.Errorf("update %d: %v", n, err)
+		}
+		want(t, "its entry", dropped, store.ErrUnavailable, etcdstore.ErrDenied)
+	}
+	if r, err := st.Get(t.Context(), "key"); err != nil || string(r.Value) != "value 5" {
+		t.Errorf("the record has %q, %v", r.Value, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var err error
+	for _, err = range st.FollowLog(ctx, "key", store.LogPosition{}) {
+	}
+	want(t, "follow", err, etcdstore.ErrDenied)
+}
+
+// An operator revokes the etcd lease of the entries: they go, and later ones are on another.
+func TestAnEtcdLeaseOfALogThatIsRevokedIsGrantedAgain(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Settings{})
+	st, client := open(t, cluster.Client()), cluster.Client()
+	token := holdKey(t, st)
+	for n := range uint64(4) {
+		if err, dropped := updateLogged(t.Context(), st, token, n+1); err != nil || dropped != nil {
+			t.Fatalf("update %d: %v, %v", n+1, err, dropped)
+		}
+		if n != 1 {
+			continue
+		}
+		found, err := client.Get(t.Context(), "leasehold:l:", clientv3.WithPrefix(), clientv3.WithLimit(1))
+		if err != nil || len(found.Kvs) == 0 {
+			t.Fatalf("%v, %v", found, err)
+		}
+		if _, err := client.Revoke(t.Context(), clientv3.LeaseID(found.Kvs[0].Lease)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantLog(t, "after the revoke", st, 3, 4)
+}
+
+// Entries do not cost an etcd lease each.
+func TestLogEntriesShareEtcdLeases(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Settings{})
+	p := new(interceptor)
+	st := open(t, p.client(cluster))
+	token := holdKey(t, st)
+	before := p.seen("LeaseGrant")
+	var numbers []uint64
+	for n := range uint64(100) {
+		if err, dropped := updateLogged(t.Context(), st, token, n+1); err != nil || dropped != nil {
+			t.Fatalf("update %d: %v, %v", n+1, err, dropped)
+		}
+		numbers = append(numbers, n+1)
+	}
+	if grants := p.seen("LeaseGrant") - before; grants != 1 {
+		t.Errorf("100 entries took %d etcd leases, want 1", grants)
+	}
+	wantLog(t, "afterwards", st, numbers...)
+}
+
+func TestAFollowedLogSurvivesCompactionsAndClosedConnections(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Settings{})
+	c := new(connections)
+	follower, st, other := open(t, c.client(cluster)), open(t, cluster.Client()), cluster.Client()
+	token := holdKey(t, st)
+	ctx, cancel := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer cancel()
+	got := make(chan uint64, 100)
+	all.Go(func() {
+		defer close(got)
+		for e, err := range follower.FollowLog(ctx, "key", store.LogPosition{}) {
+			if err == nil {
+				got <- e.Number
+			} else if ctx.Err() == nil {
+				t.Errorf("the reader ended: %v", err)
+			}
+		}
+	})
+	for n := uint64(1); n <= 20; n++ {
+		c.closeAll()
+		if err, dropped := updateLogged(t.Context(), st, token, n); err != nil || dropped != nil {
+			t.Fatalf("update %d: %v, %v", n, err, dropped)
+		}
+		put, err := other.Put(t.Context(), "other", strings.Repeat("x", 10))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := other.Compact(t.Context(), put.Header.Revision, clientv3.WithCompactPhysical()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := uint64(1); n <= 20; n++ {
+		select {
+		case number := <-got:
+			if number != n {
+				t.Fatalf("the reader got entry %d, want %d", number, n)
+			}
+		case <-time.After(time.Minute):
+			t.Fatalf("the reader has not got entry %d", n)
+		}
+	}
+}
+
+// BenchmarkUpdateWithLog compares an update that carries an entry of 200 bytes with one that
+// carries none, and BenchmarkReadLog the newest 100 entries with a bare range, by turns.
+func BenchmarkUpdateWithLog(b *testing.B) {
+	s := start(b, etcdtest.Settings{})
+	grant, err := s.Create(b.Context(), claim("key", long))
+	if err != nil {
+		b.Fatal(err)
+	}
+	u := store.Update{Key: "key", Token: grant.Token, Value: make([]byte, 200)}
+	e := entry(0)
+	e.Values[0] = make([]byte, 200)
+	byTurns(b, "logged", "plain", [2]func() error{
+		func() error {
+			u.Seq++
+			e.First++
+			return s.UpdateWith(b.Context(), u, store.Addition{Log: e})
+		},
+		func() error {
+			u.Seq++
+			return s.Update(b.Context(), u)
+		},
+	})
+}
+
+func BenchmarkReadLog(b *testing.B) {
+	s := start(b, etcdtest.Settings{})
+	grant, err := s.Create(b.Context(), claim("key", long))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for n := uint64(1); n <= 300; n++ {
+		e := entry(n)
+		e.Values[0] = make([]byte, 200)
+		if err := s.AppendLog(b.Context(), "key", grant.Token, e); err != nil {
+			b.Fatal(err)
+		}
+	}
+	byTurns(b, "leasehold", "raw", [2]func() error{
+		func() error {
+			for _, err := range s.ReadLog(b.Context(), "key", store.LogQuery{Backward: true, Limit: 100}) {
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		func() error {
+			_, err := s.other.client.Get(b.Context(), "leasehold:l:", clientv3.WithPrefix(), clientv3.WithLimit(100), clientv3.WithSort(clientv3.SortByKey, clientv3.SortDescend))
+			return err
+		},
+	})
+}
+
+// byTurns measures two contenders. Its metrics are the microseconds of each, and how many times
+// as long the first takes.
+func byTurns(b *testing.B, first, second string, do [2]func() error) {
+	var spent [2]time.Duration
+	calls := 0
+	for b.Loop() {
+		for i, one := range do {
+			began := time.Now()
+			for range turn {
+				if err := one(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			spent[i] += time.Since(began)
+		}
+		calls += turn
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(spent[0].Microseconds())/float64(calls), first+"-µs")
+	b.ReportMetric(float64(spent[1].Microseconds())/float64(calls), second+"-µs")
+	b.ReportMetric(float64(spent[0])/float64(spent[1]), first+"/"+second)
+}
