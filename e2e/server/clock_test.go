@@ -26,6 +26,9 @@ type clocked struct {
 	file *os.File // with the offset in nanoseconds; see testdata/clock.c
 }
 
+// realServer is looked for before a test has its own redis-server first in PATH.
+var realServer, errServer = exec.LookPath("redis-server")
+
 func startClocked(t *testing.T) clocked {
 	t.Helper()
 	dir := t.TempDir()
@@ -43,11 +46,10 @@ func startClocked(t *testing.T) clocked {
 	c.set(t, 0)
 
 	// A redis-server that comes first in PATH gives the clock to the server alone.
-	real, err := exec.LookPath("redis-server")
-	if err != nil {
+	if errServer != nil {
 		t.Fatal("redis-server not found: install the Debian package redis-server")
 	}
-	script := fmt.Sprintf("#!/bin/sh\nCLOCK_OFFSET='%s' LD_PRELOAD='%s' exec '%s' \"$@\"\n", offset, library, real)
+	script := fmt.Sprintf("#!/bin/sh\nCLOCK_OFFSET='%s' LD_PRELOAD='%s' exec '%s' \"$@\"\n", offset, library, realServer)
 	if err := os.WriteFile(filepath.Join(dir, "redis-server"), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
