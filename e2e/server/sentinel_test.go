@@ -11,7 +11,7 @@ import (
 func TestATermOutlivesAFailoverThatSentinelMakes(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
-	s := redistest.StartSentinel(t, time.Second)
+	s := startSentinel(t)
 	master, replica := of(t, s.Master()), of(t, s.Replica())
 	const ttl = 5 * time.Minute
 	a, b := master.partyOf(s.Client(), ttl, time.Second), master.partyOf(s.Client(), ttl, time.Second)
@@ -30,4 +30,11 @@ func TestATermOutlivesAFailoverThatSentinelMakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	later(t, waiting.taken(), held)
+}
+
+func startSentinel(t *testing.T) *redistest.Sentinel {
+	t.Helper()
+	starting.Lock()
+	defer starting.Unlock()
+	return redistest.StartSentinel(t, time.Second)
 }
