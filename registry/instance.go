@@ -173,7 +173,7 @@ type writer[S comparable, P any] struct{ i *Instance[S, P] }
 // With a transition go its entry of the log, and the answer to the request that asked for it.
 // The answer is not final, because the hooks are still to come.
 func (w writer[S, P]) Write(ctx context.Context, encode func() ([]byte, error), commit func()) error {
-	i, r := w.i, w.i.askedOf(ctx)
+	i, r, carries := w.i, w.i.askedOf(ctx), false
 	return i.lease.WriteContent(ctx, func() (lease.Content, error) {
 		value, err := encode()
 		if err != nil {
@@ -183,8 +183,9 @@ func (w writer[S, P]) Write(ctx context.Context, encode func() ([]byte, error), 
 		if i.cfg.Log != nil && i.staged.moved != nil {
 			content.Log = [][]byte{i.staged.moved.encode()}
 		}
-		if r != nil && !r.carried {
-			r.carried, r.answered = true, true
+		if r != nil && r.carried.CompareAndSwap(false, true) {
+			carries = true
+			r.answered.Store(true)
 			content.Answer = r.answer(Reply{
 				Outcome: OutcomeDoneWithErrors, State: fmt.Sprint(i.staged.status.State),
 				Error: "the instance ended before its hooks had", At: time.Now().UTC(),
@@ -194,8 +195,8 @@ func (w writer[S, P]) Write(ctx context.Context, encode func() ([]byte, error), 
 	}, func() {
 		commit()
 		i.commit()
-		if r != nil {
-			r.moved = true
+		if carries {
+			r.moved.Store(true)
 		}
 	})
 }

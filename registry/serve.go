@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/leasehold-go/leasehold/fsm"
@@ -121,9 +122,11 @@ type asked struct {
 	message
 	deadline time.Time
 	begun    time.Time
-	answered bool // an answer has been stored, or may have been
-	carried  bool // a write has carried one
-	moved    bool // and it was committed
+
+	// A hook can use the context on another goroutine.
+	answered atomic.Bool // an answer has been stored, or may have been
+	carried  atomic.Bool // a write has carried one
+	moved    atomic.Bool // and it was committed
 }
 
 // askedKey finds the request in the context of its change. An instance has one of its own: a
@@ -180,7 +183,7 @@ func (i *Instance[S, P]) serve(ctx context.Context, r *asked) {
 			slog.Error("leasehold: a guard or a hook panicked in a request", "key", i.cfg.Key, "request", r.ID, "panic", p, "stack", string(debug.Stack()))
 			reply.Error = fmt.Sprintf("a guard or a hook panicked: %v", p)
 		}
-		if r.moved && reply.Outcome == OutcomeFailed {
+		if r.moved.Load() && reply.Outcome == OutcomeFailed {
 			reply.Outcome = OutcomeDoneWithErrors
 		}
 		reply.State, reply.At = fmt.Sprint(i.State()), time.Now().UTC()
@@ -224,7 +227,7 @@ func (i *Instance[S, P]) carryOut(ctx context.Context, r *asked) Reply {
 		// An event need not move the machine, so its id is stored before.
 		err = i.lease.Answer(ctx, *r.answer(Reply{Outcome: OutcomeFailed, Error: "the instance ended while it carried the request out"}, false))
 		if err == nil {
-			r.answered = true
+			r.answered.Store(true)
 			err = allowed.Events[event].fire(asking, i.machine, r.Argument, cause)
 		}
 	} else {
@@ -275,7 +278,7 @@ func (i *Instance[S, P]) reply(ctx context.Context, r *asked, reply Reply) {
 	i.log(LogEntry{At: reply.At, Kind: LogRequest, Request: &LoggedRequest{
 		ID: r.ID, Sender: r.Sender, What: r.what().String(), Outcome: reply.Outcome, Error: fmt.Sprintf("%.2000s", reply.Error), Duration: time.Since(r.begun).Round(time.Microsecond).String(),
 	}})
-	if reply.Outcome == OutcomeExpired && !r.answered {
+	if reply.Outcome == OutcomeExpired && !r.answered.Load() {
 		return
 	}
 	for pause := shortestPause; ; pause = min(2*pause, longestPause) {
