@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"math"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/leasehold-go/leasehold/fsm"
@@ -29,7 +31,7 @@ type Log struct {
 const (
 	defaultLogEntries = 1000
 	defaultLogAge     = 7 * 24 * time.Hour
-	maxLoggedText     = 4 << 10 // bytes of an error in an entry
+	maxLoggedText     = 2 << 10 // bytes of one text in an entry
 )
 
 func (l Log) limits() store.LogLimits {
@@ -88,10 +90,18 @@ type logged struct {
 	Identity *loggedIdentity `json:"identity,omitempty"`
 }
 
-// encode returns the stored form. It cannot fail: all fields marshal.
+// encode returns the stored form, with long texts cut. It cannot fail: all fields marshal.
 func (e LogEntry) encode() []byte {
-	if len(e.Text) > maxLoggedText {
-		e.Text = e.Text[:maxLoggedText] + "…"
+	cut(&e.Text)
+	if e.Transition != nil {
+		t := *e.Transition
+		cut(&t.Cause, &t.Event, &t.From, &t.To)
+		e.Transition = &t
+	}
+	if e.Request != nil {
+		r := *e.Request
+		cut(&r.Sender, &r.What, &r.Error)
+		e.Request = &r
 	}
 	l := logged{LogEntry: e}
 	if i := e.Identity; i != nil {
@@ -102,6 +112,15 @@ func (e LogEntry) encode() []byte {
 		panic(fmt.Sprintf("registry: log entry: %v", err))
 	}
 	return value
+}
+
+// cut cuts texts that are too long for an entry.
+func cut(texts ...*string) {
+	for _, text := range texts {
+		if len(*text) > maxLoggedText {
+			*text = strings.ToValidUTF8((*text)[:maxLoggedText], "") + "…"
+		}
+	}
 }
 
 func newLogEntry(s store.LogEntry) LogEntry {
@@ -171,18 +190,24 @@ func (i *Instance[S, P]) logOptions() []lease.Option {
 	if i.cfg.Log == nil {
 		return nil
 	}
-	return []lease.Option{lease.WithLog(i.cfg.Log.limits(), func(n int, err error) {
-		i.logDropped.Add(int64(n))
-		if i.cfg.Log.Dropped != nil {
-			i.cfg.Log.Dropped(n, err)
-		}
-	})}
+	return []lease.Option{lease.WithLog(i.cfg.Log.limits(), i.dropped)}
+}
+
+// dropped counts entries that were not stored.
+func (i *Instance[S, P]) dropped(n int, err error) {
+	i.logDropped.Add(int64(n))
+	if i.cfg.Log.Dropped != nil {
+		i.cfg.Log.Dropped(n, err)
+	}
 }
 
 // log queues an entry for the activity log, if there is one.
 func (i *Instance[S, P]) log(e LogEntry) {
-	if i.cfg.Log != nil {
-		_ = i.lease.AppendLog(e.encode()) // fails once the lease has ended
+	if i.cfg.Log == nil {
+		return
+	}
+	if err := i.lease.AppendLog(e.encode()); errors.Is(err, store.ErrInvalid) { // else the lease has ended
+		i.dropped(1, err)
 	}
 }
 

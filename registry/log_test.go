@@ -252,6 +252,28 @@ func TestLogNeedsAStoreThatKeepsIt(t *testing.T) {
 	}
 }
 
+// Long texts of a request are cut in the log, and lose no entry.
+func TestLongTextsAreCutInTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := teststore.New()
+		inst := served(t, st, nil, withLog)
+		long := strings.Repeat("ä", 9_000)
+		if _, err := ask(st, registry.ForState("starting"), registry.WithSender(long), registry.WithRequestCause(long)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ask(st, registry.ForState(long), registry.WithSender(long)); err == nil {
+			t.Fatal("an unknown state was entered")
+		}
+		synctest.Wait()
+		if got := logOf(t, st, store.LogQuery{}); len(got) != 4 || inst.LogDropped() > 0 {
+			t.Errorf("%d entries, %d dropped", len(got), inst.LogDropped())
+		}
+		if cause := published(t, st).History[0].Cause; cause != long {
+			t.Errorf("the cause in the record has %d bytes", len(cause))
+		}
+	})
+}
+
 // A machine without a history has a log all the same.
 func TestLogWithoutHistory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

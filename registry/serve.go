@@ -276,7 +276,7 @@ func (i *Instance[S, P]) permitted(ctx context.Context, r *asked) (names []strin
 // until the deadline has passed; an answer that was stored with the transition stands then.
 func (i *Instance[S, P]) reply(ctx context.Context, r *asked, reply Reply) {
 	i.log(LogEntry{At: reply.At, Kind: LogRequest, Request: &LoggedRequest{
-		ID: r.ID, Sender: r.Sender, What: r.what().String(), Outcome: reply.Outcome, Error: fmt.Sprintf("%.2000s", reply.Error), Duration: time.Since(r.begun).Round(time.Microsecond).String(),
+		ID: r.ID, Sender: r.Sender, What: r.what().String(), Outcome: reply.Outcome, Error: reply.Error, Duration: time.Since(r.begun).Round(time.Microsecond).String(),
 	}})
 	if reply.Outcome == OutcomeExpired && !r.answered.Load() {
 		return
