@@ -241,6 +241,7 @@ var requestLaw = law{
 			t := c.hold("key")
 			q := request("key", "1")
 			q.TTL = c.brief()
+			c.dependOn("the request", time.Now().Add(q.TTL))
 			a := c.ask(c.Store, q)
 			c.awaitQueued("key", 1)
 			early := answerTo("1", "under way")
@@ -248,6 +249,7 @@ var requestLaw = law{
 			if err := c.requester().Answer(c.Context(), "key", t.Token, early); err != nil {
 				c.failf("an answer that is not final: %v", err)
 			}
+			delete(c.needed, "the request")
 			c.delete("key", store.ByToken(t.Token))
 			got := c.wantAnswer("at the deadline", a, "under way")
 			if got.Final {
@@ -284,6 +286,7 @@ var requestLaw = law{
 			t := c.hold("key")
 			q := request("key", "1")
 			q.TTL = c.brief()
+			c.dependOn("the request", time.Now().Add(q.TTL))
 			first := c.ask(c.Store, q)
 			c.awaitQueued("key", 1)
 			a := answerTo("1", "kept")
@@ -291,9 +294,12 @@ var requestLaw = law{
 			if err := c.requester().Answer(c.Context(), "key", t.Token, a); err != nil {
 				c.failf("an answer: %v", err)
 			}
+			delete(c.needed, "the request")
+			c.dependOn("the answer", time.Now().Add(a.TTL))
 			c.wantAnswer("at once", first, "kept")
 			time.Sleep(3 * c.brief() / 2)
 			c.wantAnswer("beyond the deadline of the request", c.ask(c.Store, q), "kept")
+			delete(c.needed, "the answer")
 			time.Sleep(3*c.brief()/2 + time.Nanosecond)
 			c.sleepPrecision()
 			h := c.serve(c.Store, t)
@@ -513,7 +519,7 @@ func requestsAcross(trouble func(*trial)) func(*trial) {
 }
 
 // brief is the TTL of requests that expire within a case.
-func (c *trial) brief() time.Duration { return max(store.MinRequestTTL, min(c.ttl, 2*time.Second)) }
+func (c *trial) brief() time.Duration { return max(store.MinRequestTTL, min(c.ttl, 8*time.Second)) }
 
 // sleepPrecision waits until whatever has expired is gone from the store.
 func (c *trial) sleepPrecision() { time.Sleep(c.caps.Precision) }
