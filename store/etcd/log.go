@@ -15,6 +15,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/leasehold-go/leasehold/store"
+	"github.com/leasehold-go/leasehold/store/internal/feed"
 )
 
 const (
@@ -213,35 +214,15 @@ func (s *Store) ReadLog(ctx context.Context, key string, query store.LogQuery) i
 			return
 		}
 		defer leave()
-		for left := query.Limit; ; {
-			page, _, err := s.readLog(inner, key, query, left)
-			if err != nil {
-				yield(store.LogEntry{}, err)
-				return
-			}
-			for _, e := range page {
-				if !yield(e, nil) {
-					return
-				}
-			}
-			left -= len(page)
-			if len(page) == 0 || query.Limit > 0 && left <= 0 {
-				return
-			}
-			if last := page[len(page)-1].LogPosition; query.Backward {
-				query.Before = last
-			} else {
-				query.After = last
-			}
-		}
+		feed.ReadLog(query, logPage, func(page store.LogQuery) ([]store.LogEntry, error) {
+			entries, _, err := s.readLog(inner, key, page)
+			return entries, err
+		})(yield)
 	}
 }
 
 // readLog reads one page, and returns its revision.
-func (s *Store) readLog(ctx context.Context, key string, query store.LogQuery, most int) (page []store.LogEntry, revision int64, err error) {
-	if most <= 0 || most > logPage {
-		most = logPage
-	}
+func (s *Store) readLog(ctx context.Context, key string, query store.LogQuery) (page []store.LogEntry, revision int64, err error) {
 	from, to := logOf(key), clientv3.GetPrefixRangeEnd(logOf(key))
 	if query.After != (store.LogPosition{}) {
 		from = entryOf(key, query.After) + "\x00"
@@ -256,7 +237,7 @@ func (s *Store) readLog(ctx context.Context, key string, query store.LogQuery, m
 	if query.Backward {
 		order = clientv3.SortDescend
 	}
-	answer, found, err := s.commit(ctx, nil, []clientv3.Op{clientv3.OpGet(from, clientv3.WithRange(to), clientv3.WithLimit(int64(most)), clientv3.WithSort(clientv3.SortByKey, order))}, nil)
+	answer, found, err := s.commit(ctx, nil, []clientv3.Op{clientv3.OpGet(from, clientv3.WithRange(to), clientv3.WithLimit(int64(query.Limit)), clientv3.WithSort(clientv3.SortByKey, order))}, nil)
 	if err != nil {
 		return nil, 0, failed("read log", key, reads, err)
 	}
@@ -317,7 +298,7 @@ func (s *Store) FollowLog(ctx context.Context, key string, after store.LogPositi
 func (s *Store) followLog(ctx context.Context, key string, after *store.LogPosition, show func(store.LogEntry) error) error {
 	revision := int64(0)
 	for {
-		page, at, err := s.readLog(ctx, key, store.LogQuery{After: *after}, 0)
+		page, at, err := s.readLog(ctx, key, store.LogQuery{After: *after, Limit: logPage})
 		if err != nil {
 			return err
 		}
@@ -326,7 +307,7 @@ func (s *Store) followLog(ctx context.Context, key string, after *store.LogPosit
 				return err
 			}
 		}
-		if len(page) == 0 {
+		if len(page) < logPage {
 			revision = at
 			break
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/leasehold-go/leasehold/store"
+	"github.com/leasehold-go/leasehold/store/internal/feed"
 )
 
 // logPage is how many entries are read at once: of the longest, less than two mebibytes.
@@ -59,35 +60,14 @@ func (s *Store) ReadLog(ctx context.Context, key string, query store.LogQuery) i
 			yield(store.LogEntry{}, err)
 			return
 		}
-		for left := query.Limit; ; {
-			page, last, err := s.readLog(ctx, key, query, left)
-			if err != nil {
-				yield(store.LogEntry{}, err)
-				return
-			}
-			for _, e := range page {
-				if !yield(e, nil) {
-					return
-				}
-			}
-			left -= len(page)
-			if last == (store.LogPosition{}) || query.Limit > 0 && left <= 0 {
-				return
-			}
-			if query.Backward {
-				query.Before = last
-			} else {
-				query.After = last
-			}
-		}
+		feed.ReadLog(query, logPage, func(page store.LogQuery) ([]store.LogEntry, error) {
+			return s.readLog(ctx, key, page)
+		})(yield)
 	}
 }
 
-// readLog reads one page, and returns the position to go on from; zero after the last.
-func (s *Store) readLog(ctx context.Context, key string, query store.LogQuery, most int) (page []store.LogEntry, last store.LogPosition, err error) {
-	if most <= 0 || most > logPage {
-		most = logPage
-	}
+// readLog reads one page.
+func (s *Store) readLog(ctx context.Context, key string, query store.LogQuery) (page []store.LogEntry, err error) {
 	command, from, to := "xrange", "-", "+"
 	if query.After != (store.LogPosition{}) {
 		from = "(" + streamID(query.After)
@@ -98,28 +78,24 @@ func (s *Store) readLog(ctx context.Context, key string, query store.LogQuery, m
 	if query.Backward {
 		command, from, to = "xrevrange", to, from
 	}
-	c := newCommand(most*maxRefusal, command, s.layout.log(s.layout.of(key)), from, to, "count", most)
+	c := newCommand(query.Limit*maxRefusal, command, s.layout.log(s.layout.of(key)), from, to, "count", query.Limit)
 	s.transport.do(ctx, c)
 	reply, err := c.reply()
 	if err != nil {
-		return nil, last, failed("read log", key, reads, err)
+		return nil, failed("read log", key, reads, err)
 	}
 	entries, ok := reply.([]any)
 	if !ok {
-		return nil, last, failed("read log", key, reads, odd(reply))
+		return nil, failed("read log", key, reads, odd(reply))
 	}
 	for _, each := range entries {
 		e, ok := logEntryOf(each)
 		if !ok {
-			return nil, last, failed("read log", key, reads, odd(each))
+			return nil, failed("read log", key, reads, odd(each))
 		}
-		last = e.LogPosition
 		page = append(page, e)
 	}
-	if len(entries) < most {
-		last = store.LogPosition{}
-	}
-	return page, last, nil
+	return page, nil
 }
 
 // logEntryOf reads an entry.

@@ -6,6 +6,8 @@
 // A mark carries no record; a feed reads the key that was marked. Marks may therefore be
 // repeated, merged, reordered or late, and the next list makes up for a lost mark. A
 // record that expires without a mark is read again when its time left has passed.
+//
+// Beside feeds the package has the common parts of requests and logs: [Messages] and [ReadLog].
 package feed
 
 import (
