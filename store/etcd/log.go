@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -42,11 +41,6 @@ func logEntryOf(key string, kv *mvccpb.KeyValue) (e store.LogEntry, ok bool) {
 	n, err2 := strconv.ParseUint(number, 16, 64)
 	e = store.LogEntry{LogPosition: store.LogPosition{Token: store.Token(t), Number: n}, Value: kv.Value}
 	return e, err1 == nil && err2 == nil
-}
-
-// logState is the state of a store's logs.
-type logState struct {
-	refused atomic.Int64 // when the servers last refused an update because of its entries, ns since 1970
 }
 
 // entryPuts are entries that a guarded operation stores.
@@ -116,32 +110,24 @@ func (s *Store) appendLog(ctx context.Context, w store.Renewal, e store.LogEntri
 // updateWithLog makes an update that carries entries. Entries that it cannot carry, or that the
 // servers refuse, are appended after it.
 func (s *Store) updateWithLog(ctx context.Context, u store.Update, with store.Addition) error {
-	update := func(entries *entryPuts) error {
-		d := writeOf("update", store.Renewal(u))
-		d.entries = entries
-		if with.Answer != nil {
-			return s.answerWith(ctx, d, *with.Answer)
-		}
-		return s.write(ctx, d)
-	}
 	e := with.Log
 	on := s.mailLeases.find(e.Limits.Age)
 	var carried *entryPuts
-	if on != 0 && time.Since(time.Unix(0, s.log.refused.Load())) > logDenial {
+	if on != 0 && time.Since(time.Unix(0, s.logRefused.Load())) > logDenial {
 		carried = newEntryPuts(u.Key, u.Token, e, on)
 		if len(carried.ops) > s.guarded()/2 || carried.bytes > logBytes {
 			carried = nil
 		}
 	}
-	err := update(carried)
+	err := s.update(ctx, u, with.Answer, carried)
 	if carried != nil && err != nil && errors.Is(err, store.ErrUnavailable) && (isGone(err) || isForbidden(err)) {
 		if isGone(err) {
 			s.mailLeases.drop(on)
 		} else {
-			s.log.refused.Store(time.Now().UnixNano())
+			s.logRefused.Store(time.Now().UnixNano())
 		}
 		carried = nil
-		err = update(nil)
+		err = s.update(ctx, u, with.Answer, nil)
 	}
 	if err != nil {
 		return err
@@ -258,9 +244,6 @@ func (s *Store) FollowLog(ctx context.Context, key string, after store.LogPositi
 			yield(store.LogEntry{}, err)
 			return
 		}
-		inner, cancel := context.WithCancelCause(clientv3.WithRequireLeader(ctx))
-		defer cancel(nil)
-		defer context.AfterFunc(s.tasks.life, func() { cancel(errClosing) })()
 		show := func(e store.LogEntry) error {
 			if e.Compare(after) <= 0 {
 				return nil
@@ -271,24 +254,9 @@ func (s *Store) FollowLog(ctx context.Context, key string, after store.LogPositi
 			}
 			return nil
 		}
-		for pause := firstPause; ; pause = min(2*pause, maxPause) {
-			err := s.followLog(inner, key, &after, show)
-			switch {
-			case err == errStop:
-				return
-			case ctx.Err() != nil:
-				err = context.Cause(ctx)
-			case inner.Err() != nil:
-				err = failed("follow log", key, reads, errClosing)
-			case err == nil:
-				pause = firstPause
-				continue
-			case isUnanswered(err) && !errors.Is(err, ErrDenied):
-				sleep(inner, pause)
-				continue
-			}
+		err := s.readOn(ctx, "follow log", key, func(ctx context.Context) error { return s.followLog(ctx, key, &after, show) })
+		if err != errStop {
 			yield(store.LogEntry{}, err)
-			return
 		}
 	}
 }
@@ -319,22 +287,10 @@ func (s *Store) followLog(ctx context.Context, key string, after *store.LogPosit
 		return failed("follow log", key, reads, err)
 	}
 	defer f.close()
-	timer := time.NewTimer(rereadAfter)
-	defer timer.Stop()
-	for {
-		events, err := f.next(ctx, timer.C)
-		switch {
-		case err != nil:
-			return failed("follow log", key, reads, err)
-		case events == nil:
-			return nil
+	return f.each(ctx, "follow log", key, func(event *clientv3.Event) (more bool, err error) {
+		if e, ok := logEntryOf(key, event.Kv); ok {
+			err = show(e)
 		}
-		for _, event := range events {
-			if e, ok := logEntryOf(key, event.Kv); ok {
-				if err := show(e); err != nil {
-					return err
-				}
-			}
-		}
-	}
+		return true, err
+	})
 }

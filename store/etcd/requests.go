@@ -222,28 +222,35 @@ func (s *Store) Requests(ctx context.Context, key string, token store.Token) ite
 			yield(store.Request{}, err)
 			return
 		}
-		inner, cancel := context.WithCancelCause(clientv3.WithRequireLeader(ctx))
-		defer cancel(nil)
-		defer context.AfterFunc(s.tasks.life, func() { cancel(errClosing) })()
 		r := &reading{Store: s, key: key, token: token, seen: make(map[string]int64), yield: yield}
-		for pause := firstPause; ; pause = min(2*pause, maxPause) {
-			err := r.run(inner)
-			switch {
-			case err == errStop:
-				return
-			case ctx.Err() != nil:
-				err = context.Cause(ctx)
-			case inner.Err() != nil:
-				err = failed("requests", key, reads, errClosing)
-			case err == nil:
-				pause = firstPause
-				continue
-			case isUnanswered(err) && !errors.Is(err, ErrDenied):
-				sleep(inner, pause)
-				continue
-			}
+		if err := s.readOn(ctx, "requests", key, r.run); err != errStop {
 			yield(store.Request{}, err)
-			return
+		}
+	}
+}
+
+// readOn calls run again and again until the loop around it is left, the context or the store
+// ends, or run fails for good. A missing right is such a failure, a request without an answer is
+// not.
+func (s *Store) readOn(ctx context.Context, op, key string, run func(context.Context) error) error {
+	inner, cancel := context.WithCancelCause(clientv3.WithRequireLeader(ctx))
+	defer cancel(nil)
+	defer context.AfterFunc(s.tasks.life, func() { cancel(errClosing) })()
+	for pause := firstPause; ; pause = min(2*pause, maxPause) {
+		err := run(inner)
+		switch {
+		case err == errStop:
+			return err
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case inner.Err() != nil:
+			return failed(op, key, reads, errClosing)
+		case err == nil:
+			pause = firstPause
+		case isUnanswered(err) && !errors.Is(err, ErrDenied):
+			sleep(inner, pause)
+		default:
+			return err
 		}
 	}
 }
@@ -297,25 +304,12 @@ func (r *reading) run(ctx context.Context) error {
 		return failed("requests", r.key, reads, err)
 	}
 	defer f.close()
-	timer := time.NewTimer(rereadAfter)
-	defer timer.Stop()
-	for {
-		events, err := f.next(ctx, timer.C)
-		switch {
-		case err != nil:
-			return failed("requests", r.key, reads, err)
-		case events == nil:
-			return nil
+	return f.each(ctx, "requests", r.key, func(e *clientv3.Event) (more bool, err error) {
+		if e.Type == clientv3.EventTypeDelete { // of the record
+			return false, nil
 		}
-		for _, e := range events {
-			if e.Type == clientv3.EventTypeDelete {
-				return nil // of the record
-			}
-			if err := r.show(ctx, e.Kv); err != nil {
-				return err
-			}
-		}
-	}
+		return true, r.show(ctx, e.Kv)
+	})
 }
 
 // check returns an error unless the record is that of the lease.
@@ -468,6 +462,26 @@ func (s *Store) follow(ctx context.Context, open func(context.Context) []clientv
 func (f *followed) close() {
 	f.ticker.Stop()
 	f.stop()
+}
+
+// each calls do for each event, until do wants no more or fails, or it is time to read again.
+func (f *followed) each(ctx context.Context, op, key string, do func(*clientv3.Event) (more bool, err error)) error {
+	timer := time.NewTimer(rereadAfter)
+	defer timer.Stop()
+	for {
+		events, err := f.next(ctx, timer.C)
+		switch {
+		case err != nil:
+			return failed(op, key, reads, err)
+		case events == nil:
+			return nil
+		}
+		for _, e := range events {
+			if more, err := do(e); err != nil || !more {
+				return err
+			}
+		}
+	}
 }
 
 // next returns events, or none once late has an element. An error says that a watch has ended,

@@ -2,6 +2,7 @@ package etcdstore
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -23,7 +24,7 @@ type Store struct {
 	watchErrs  watchErrors
 	mailLeases mailLeases
 	shown      shown
-	log        logState
+	logRefused atomic.Int64 // when the servers last refused an update because of its entries, ns since 1970
 
 	answerWatches answerWatches
 }

@@ -26,9 +26,15 @@ func (s *Store) UpdateWith(ctx context.Context, update store.Update, with store.
 	if len(with.Log.Values) > 0 {
 		return s.updateWithLog(ctx, update, with)
 	}
-	d := writeOf("update", store.Renewal(update))
-	if with.Answer != nil {
-		return s.answerWith(ctx, d, *with.Answer)
+	return s.update(ctx, update, with.Answer, nil)
+}
+
+// update writes a value, with an answer and entries if there are any.
+func (s *Store) update(ctx context.Context, u store.Update, answer *store.Answer, entries *entryPuts) error {
+	d := writeOf("update", store.Renewal(u))
+	d.entries = entries
+	if answer != nil {
+		return s.answerWith(ctx, d, *answer)
 	}
 	return s.write(ctx, d)
 }
