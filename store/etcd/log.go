@@ -1,6 +1,7 @@
 package etcdstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,10 +63,7 @@ func newEntryPuts(key string, token store.Token, e store.LogEntries, on clientv3
 // AppendLog implements [store.Logger].
 func (s *Store) AppendLog(ctx context.Context, key string, token store.Token, e store.LogEntries) error {
 	w := store.Renewal{Key: key, Token: token}
-	if err := w.Check(); err != nil {
-		return err
-	}
-	if err := e.Check(); err != nil {
+	if err := cmp.Or(w.Check(), e.Check()); err != nil {
 		return err
 	}
 	ctx, leave, err := s.tasks.enter(ctx)

@@ -1,6 +1,7 @@
 package etcdstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -361,10 +362,7 @@ func (r *reading) show(ctx context.Context, kv *mvccpb.KeyValue) error {
 // Answer implements [store.Requester].
 func (s *Store) Answer(ctx context.Context, key string, token store.Token, a store.Answer) error {
 	w := store.Renewal{Key: key, Token: token}
-	if err := w.Check(); err != nil {
-		return err
-	}
-	if err := a.Check(); err != nil {
+	if err := cmp.Or(w.Check(), a.Check()); err != nil {
 		return err
 	}
 	ctx, leave, err := s.tasks.enter(ctx)

@@ -2,6 +2,7 @@ package memstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"iter"
 	"slices"
@@ -20,10 +21,7 @@ type logged struct {
 // AppendLog implements [store.Logger].
 func (s *Store) AppendLog(ctx context.Context, key string, token store.Token, entries store.LogEntries) error {
 	w := store.Renewal{Key: key, Token: token}
-	if err := w.Check(); err != nil {
-		return err
-	}
-	if err := entries.Check(); err != nil {
+	if err := cmp.Or(w.Check(), entries.Check()); err != nil {
 		return err
 	}
 	if err := s.enter(ctx, "append log", key); err != nil {

@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -16,10 +17,7 @@ const logPage = 100
 
 // AppendLog implements [store.Logger].
 func (s *Store) AppendLog(ctx context.Context, key string, token store.Token, entries store.LogEntries) error {
-	if err := (store.Renewal{Key: key, Token: token}).Check(); err != nil {
-		return err
-	}
-	if err := entries.Check(); err != nil {
+	if err := cmp.Or(store.Renewal{Key: key, Token: token}.Check(), entries.Check()); err != nil {
 		return err
 	}
 	return s.appendLog(ctx, key, token, entries)

@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -323,10 +324,7 @@ func (s *Store) readQueue(ctx context.Context, m mail, token store.Token, id str
 
 // Answer implements [store.Requester].
 func (s *Store) Answer(ctx context.Context, key string, token store.Token, a store.Answer) error {
-	if err := (store.Renewal{Key: key, Token: token}).Check(); err != nil {
-		return err
-	}
-	if err := a.Check(); err != nil {
+	if err := cmp.Or(store.Renewal{Key: key, Token: token}.Check(), a.Check()); err != nil {
 		return err
 	}
 	c := s.newAnswer(answerScript, key, token, a)

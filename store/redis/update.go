@@ -14,8 +14,8 @@ func (s *Store) Update(ctx context.Context, update store.Update) error {
 	return s.UpdateWith(ctx, update, store.Addition{})
 }
 
-// UpdateWith implements [store.Logger] and [store.Requester]. The entries are the next command of
-// the same pipeline.
+// UpdateWith implements [store.Logger] and [store.Requester]. The script of the
+// value stores the entries too, or, with an answer, the next command of the same pipeline.
 func (s *Store) UpdateWith(ctx context.Context, update store.Update, with store.Addition) error {
 	if err := cmp.Or(update.Check(), with.Check()); err != nil {
 		return err
