@@ -160,3 +160,11 @@ func (e *CloseError) Error() string {
 
 // Unwrap returns the examples.
 func (e *CloseError) Unwrap() []error { return e.Examples }
+
+// forKey names the key in the error of an argument.
+func forKey(key string, err error) error {
+	if invalid := new(store.InvalidError); errors.As(err, &invalid) {
+		invalid.Key = key
+	}
+	return err
+}

@@ -48,10 +48,7 @@ func (k *Keeper) checkLog(key string, log *activityLog) error {
 func (a *activityLog) check(key string, values [][]byte) error {
 	for batch := range slices.Chunk(values, store.MaxLogEntries) {
 		if err := (store.LogEntries{First: 1, Values: batch, Limits: a.limits}).Check(); err != nil {
-			if invalid := new(store.InvalidError); errors.As(err, &invalid) {
-				invalid.Key = key
-			}
-			return err
+			return forKey(key, err)
 		}
 	}
 	return nil
@@ -94,16 +91,18 @@ func (l *lease) FlushLog(ctx context.Context) error {
 	}
 }
 
+// adder is what [store.Logger] and [store.Requester] have in common.
+type adder interface {
+	UpdateWith(context.Context, store.Update, store.Addition) error
+}
+
 // send sends an update with the entries and the answer of a content. Entries that break a rule
 // are dropped.
 func (l *lease) send(ctx context.Context, u store.Update, c Content) error {
-	var requester store.Requester
 	if c.Answer != nil {
-		st, err := l.requester()
-		if err != nil {
+		if _, err := l.requester(); err != nil {
 			return err
 		}
-		requester = st
 	}
 	logged := l.log != nil && len(c.Log) > 0
 	if logged {
@@ -115,16 +114,15 @@ func (l *lease) send(ctx context.Context, u store.Update, c Content) error {
 	with := store.Addition{Answer: c.Answer}
 	carried := logged && l.log.carry(c.Log, &with)
 	var err error
-	switch {
-	case carried:
-		err = l.keeper.store.(store.Logger).UpdateWith(ctx, u, with)
-		l.log.carried(len(c.Log), err)
-	case requester != nil:
-		err = requester.UpdateWith(ctx, u, with)
-	default:
+	if carried || c.Answer != nil {
+		err = l.keeper.store.(adder).UpdateWith(ctx, u, with)
+	} else {
 		err = l.keeper.store.Update(ctx, u)
 	}
-	if logged && !carried && err == nil {
+	switch {
+	case carried:
+		l.log.carried(len(c.Log), err)
+	case logged && err == nil:
 		l.log.queue(c.Log)
 	}
 	return err

@@ -2,7 +2,6 @@ package lease
 
 import (
 	"context"
-	"errors"
 	"iter"
 
 	"github.com/leasehold-go/leasehold/store"
@@ -42,12 +41,9 @@ func (l *lease) Requests(ctx context.Context) iter.Seq2[store.Request, error] {
 func (l *lease) Answer(ctx context.Context, answer store.Answer) error {
 	st, err := l.requester()
 	if err == nil {
-		err = answer.Check()
+		err = forKey(l.key, answer.Check())
 	}
 	if err != nil {
-		if invalid := new(store.InvalidError); errors.As(err, &invalid) {
-			invalid.Key = l.key
-		}
 		return err
 	}
 	return l.inTurn(ctx, func(ctx context.Context) error {

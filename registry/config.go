@@ -69,10 +69,8 @@ func (c Config[S, P]) complete(def *fsm.Definition[S]) (Config[S, P], error) {
 	if err := store.CheckKey(c.Key); err != nil {
 		return c, err
 	}
-	for _, s := range slices.Concat(c.Connected, c.LeavePath) {
-		if !slices.Contains(def.States(), s) {
-			return c, &store.InvalidError{What: "state", Got: fmt.Sprintf("%q", fmt.Sprint(s)), Rule: "is not in the definition"}
-		}
+	if err := checkStates(def, "state", slices.Concat(c.Connected, c.LeavePath)); err != nil {
+		return c, err
 	}
 	if c.Reclaim > ReclaimName {
 		return c, &store.InvalidError{What: "reclaim policy", Got: fmt.Sprint(uint8(c.Reclaim)), Rule: "must be ReclaimNever, ReclaimDead or ReclaimName"}
@@ -93,4 +91,14 @@ func (c Config[S, P]) complete(def *fsm.Definition[S]) (Config[S, P], error) {
 	c.LeaveTimeout = cmp.Or(c.LeaveTimeout, defaultLeaveTimeout)
 	c.Connected, c.LeavePath = slices.Clone(c.Connected), slices.Clone(c.LeavePath)
 	return c, nil
+}
+
+// checkStates refuses states that the definition does not have.
+func checkStates[S comparable](def *fsm.Definition[S], what string, states []S) error {
+	for _, s := range states {
+		if !slices.Contains(def.States(), s) {
+			return &store.InvalidError{What: what, Got: fmt.Sprintf("%q", fmt.Sprint(s)), Rule: "is not in the definition"}
+		}
+	}
+	return nil
 }

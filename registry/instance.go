@@ -51,8 +51,8 @@ type contents[S comparable, P any] struct {
 	payload P         // before Fill
 	stuck   time.Time // when the change began that is the last error because it is stuck
 	refused lastError // of the instance when the value was made
-	moved   *LogEntry // of the transition that made the value, if one did
-	number  uint64    // of the last transition
+	moved   *LogEntry // of the transition that made the value, if one did and there is a log
+	number  uint64    // of the last transition that has an entry
 }
 
 // Machine returns the instance's machine.
@@ -180,7 +180,7 @@ func (w writer[S, P]) Write(ctx context.Context, encode func() ([]byte, error), 
 			return lease.Content{}, err
 		}
 		content := lease.Content{Value: value}
-		if i.cfg.Log != nil && i.staged.moved != nil {
+		if i.staged.moved != nil {
 			content.Log = [][]byte{i.staged.moved.encode()}
 		}
 		if r != nil && r.carried.CompareAndSwap(false, true) {
@@ -214,7 +214,7 @@ func (w writer[S, P]) HandleTimeoutError(_ context.Context, err error) {
 
 func (w writer[S, P]) EncodeSnapshot(_ context.Context, m fsm.Snapshot[S]) ([]byte, error) {
 	return w.i.stage(func(c *contents[S, P]) {
-		if m.Number != c.number {
+		if w.i.cfg.Log != nil && m.Number != c.number {
 			c.moved, c.number = transitionEntry(m, c.status.State), m.Number
 		}
 		c.status.apply(m, w.i.connected)

@@ -202,7 +202,7 @@ func (i *Instance[S, P]) step(ctx context.Context, to S) error {
 			continue // detached
 		}
 		refused, isRefused := errors.AsType[*fsm.TransitionError[S]](err)
-		if !isRefused || refused.Phase != fsm.PhaseWrite || !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrInDoubt) {
+		if !isRefused || refused.Phase != fsm.PhaseWrite || !passing(err) {
 			return err
 		}
 		select {
@@ -213,7 +213,12 @@ func (i *Instance[S, P]) step(ctx context.Context, to S) error {
 	}
 }
 
-// Between two tries of a step.
+// passing reports whether the same call may succeed later.
+func passing(err error) bool {
+	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrInDoubt)
+}
+
+// Between two tries of a call that may succeed later.
 const (
 	shortestPause = 50 * time.Millisecond
 	longestPause  = time.Second

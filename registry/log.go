@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"iter"
 	"math"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -75,19 +74,10 @@ type LoggedRequest struct {
 	Duration string  `json:"took,omitempty"`
 }
 
-// loggedIdentity is an Identity as an entry has it.
-type loggedIdentity struct {
-	Instance   string     `json:"instance"`
-	Host       string     `json:"host,omitempty"`
-	IP         netip.Addr `json:"ip,omitzero"`
-	Registered time.Time  `json:"since"`
-	Process    Process    `json:"process,omitzero"`
-}
-
 // logged is the stored form of an entry.
 type logged struct {
 	LogEntry
-	Identity *loggedIdentity `json:"identity,omitempty"`
+	Identity *publishedIdentity `json:"identity,omitempty"`
 }
 
 // encode returns the stored form, with long texts cut. It cannot fail: all fields marshal.
@@ -104,8 +94,8 @@ func (e LogEntry) encode() []byte {
 		e.Request = &r
 	}
 	l := logged{LogEntry: e}
-	if i := e.Identity; i != nil {
-		l.Identity = &loggedIdentity{i.Instance, i.Host, i.IP, i.Registered, i.Process}
+	if e.Identity != nil {
+		l.Identity = new(publish(*e.Identity))
 	}
 	value, err := json.Marshal(l)
 	if err != nil {
@@ -130,8 +120,8 @@ func newLogEntry(s store.LogEntry) LogEntry {
 	}
 	e := l.LogEntry
 	e.LogPosition = s.LogPosition
-	if i := l.Identity; i != nil {
-		e.Identity = &Identity{Instance: i.Instance, Host: i.Host, IP: i.IP, Process: i.Process, Registered: i.Registered}
+	if l.Identity != nil {
+		e.Identity = new(l.Identity.identity())
 	}
 	return e
 }

@@ -66,20 +66,28 @@ var ErrBadPayload = errors.New("payload")
 
 // part is the registry's part of a value. The token is that of the record.
 type part struct {
-	Instance   string                   `json:"instance"`
-	Host       string                   `json:"host,omitempty"`
-	IP         netip.Addr               `json:"ip,omitzero"`
-	Registered time.Time                `json:"since"`
-	Process    Process                  `json:"process,omitzero"`
-	TTL        int64                    `json:"ttl"` // milliseconds
-	State      string                   `json:"state"`
-	Changed    time.Time                `json:"changed"`
-	History    []fsm.Transition[string] `json:"history,omitempty"`
-	Requests   bool                     `json:"requests,omitempty"` // whether the instance takes any
+	publishedIdentity
+	TTL      int64                    `json:"ttl"` // milliseconds
+	State    string                   `json:"state"`
+	Changed  time.Time                `json:"changed"`
+	History  []fsm.Transition[string] `json:"history,omitempty"`
+	Requests bool                     `json:"requests,omitempty"` // whether the instance takes any
 }
 
-// identity returns the identity of the instance that wrote the part.
-func (p part) identity() Identity {
+// publishedIdentity is an identity in a value, and in an entry of the activity log.
+type publishedIdentity struct {
+	Instance   string     `json:"instance"`
+	Host       string     `json:"host,omitempty"`
+	IP         netip.Addr `json:"ip,omitzero"`
+	Registered time.Time  `json:"since"`
+	Process    Process    `json:"process,omitzero"`
+}
+
+func publish(i Identity) publishedIdentity {
+	return publishedIdentity{Instance: i.Instance, Host: i.Host, IP: i.IP, Registered: i.Registered, Process: i.Process}
+}
+
+func (p publishedIdentity) identity() Identity {
 	return Identity{Instance: p.Instance, Host: p.Host, IP: p.IP, Process: p.Process, Registered: p.Registered}
 }
 
@@ -118,15 +126,12 @@ func (i *Instance[S, P]) encode(c contents[S, P]) ([]byte, error) {
 
 	s := c.status
 	p := part{
-		Instance:   s.Instance,
-		Host:       s.Host,
-		IP:         s.IP,
-		Registered: s.Registered,
-		Process:    s.Process,
-		TTL:        (i.ttl + time.Millisecond - 1).Milliseconds(), // rounded up: no record has more time left
-		State:      fmt.Sprint(s.State),
-		Changed:    s.Changed,
-		Requests:   i.cfg.Requests != nil,
+		publishedIdentity: publish(s.Identity),
+
+		TTL:      (i.ttl + time.Millisecond - 1).Milliseconds(), // rounded up: no record has more time left
+		State:    fmt.Sprint(s.State),
+		Changed:  s.Changed,
+		Requests: i.cfg.Requests != nil,
 	}
 	for _, t := range s.History {
 		p.History = append(p.History, publishedTransition(t))

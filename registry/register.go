@@ -85,11 +85,13 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	close(registered)
 	self = i.Status().Identity
 	i.log(LogEntry{At: self.Registered, Kind: LogRegistered, Identity: &self})
+	if cfg.Requests == nil {
+		close(i.served)
+		return i, nil
+	}
 	go func() {
 		defer close(i.served)
-		if cfg.Requests != nil {
-			i.serveRequests(life)
-		}
+		i.serveRequests(life)
 	}()
 	return i, nil
 }

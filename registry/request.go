@@ -204,7 +204,7 @@ func send(ctx context.Context, st store.Store, key string, what Requested, r req
 			return reply, nil
 		case errors.Is(err, store.ErrExpired):
 			return Reply{Outcome: OutcomeExpired, Error: fmt.Sprintf("no answer within %v", r.timeout)}, nil
-		case !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrInDoubt):
+		case !passing(err):
 			return Reply{}, err
 		case time.Until(deadline) < store.MinRequestTTL || ctx.Err() != nil:
 			return Reply{}, err

@@ -101,10 +101,8 @@ func (r *Requests[S]) check(def *fsm.Definition[S]) error {
 	if r == nil {
 		return nil
 	}
-	for _, s := range r.States {
-		if !slices.Contains(def.States(), s) {
-			return &store.InvalidError{What: "state of Requests", Got: fmt.Sprintf("%q", fmt.Sprint(s)), Rule: "is not in the definition"}
-		}
+	if err := checkStates(def, "state of Requests", r.States); err != nil {
+		return err
 	}
 	names := make(map[string]bool)
 	for _, e := range r.Events {
@@ -283,8 +281,7 @@ func (i *Instance[S, P]) reply(ctx context.Context, r *asked, reply Reply) {
 	}
 	for pause := shortestPause; ; pause = min(2*pause, longestPause) {
 		err := i.lease.Answer(ctx, *r.answer(reply, true))
-		passing := errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrInDoubt)
-		if !passing || time.Now().After(r.deadline) {
+		if !passing(err) || time.Now().After(r.deadline) {
 			return
 		}
 		select {
