@@ -84,26 +84,31 @@ func (i *Instance[S, P]) awaitServed(caller, limited context.Context) error {
 	if i.askedOf(caller) != nil {
 		return nil
 	}
-	select {
-	case <-i.served:
-		return nil
-	case <-limited.Done():
+	if !closes(limited, i.served) {
 		return fmt.Errorf("requests of %q: the one that is being carried out does not end", i.cfg.Key)
 	}
+	return nil
 }
 
 // awaitSearch waits until the search for the address has ended.
 func (i *Instance[S, P]) awaitSearch(ctx context.Context) error {
+	if !closes(ctx, i.searched) {
+		return fmt.Errorf("address of %q: the function PublicIP of Config does not return after its context has ended", i.cfg.Key)
+	}
+	return nil
+}
+
+// closes waits until a channel is closed or ctx ends, and reports whether it is closed then.
+func closes(ctx context.Context, c <-chan struct{}) bool {
 	select {
-	case <-i.searched:
-		return nil
-	default:
+	case <-c:
+	case <-ctx.Done():
 	}
 	select {
-	case <-i.searched:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("address of %q: the function PublicIP of Config does not return after its context has ended", i.cfg.Key)
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -215,3 +215,28 @@ func TestDeregisterInsideAHook(t *testing.T) {
 		}
 	})
 }
+
+// The error of Deregister names nothing that has ended.
+func TestDeregisterNamesOnlyWhatIsStuck(t *testing.T) {
+	for range 20 { // a wrong choice would be made at random
+		synctest.Test(t, func(t *testing.T) {
+			end := make(chan struct{})
+			def, err := lifecycle.With(fsm.OnEntry(Starting, stuckHook(end)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			inst, err := registry.Register(t.Context(), newKeeper(t, teststore.New()), def, configure())
+			if err != nil {
+				t.Fatal(err)
+			}
+			go inst.Transition(context.Background(), Starting)
+			synctest.Wait()
+			limited, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if err := inst.Deregister(limited); err == nil || !strings.Contains(err.Error(), "(entry)") || strings.Contains(err.Error(), "requests of") {
+				t.Errorf("got %v", err)
+			}
+			close(end)
+		})
+	}
+}
