@@ -91,7 +91,7 @@ func (l *lease) FlushLog(ctx context.Context) error {
 	}
 }
 
-// adder is what [store.Logger] and [store.Requester] have in common.
+// adder is the common part of [store.Logger] and [store.Requester].
 type adder interface {
 	UpdateWith(context.Context, store.Update, store.Addition) error
 }

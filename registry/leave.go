@@ -32,9 +32,10 @@ func withEndLimit(ctx context.Context) (context.Context, context.CancelFunc) {
 // later changes fail with [fsm.ErrClosed]. It returns when every goroutine of the instance has
 // ended. It may be called again, and works after ctx has been cancelled.
 //
-// Deregister waits at most a second for the answer to a request that is being carried out and for
-// the activity log; it takes no longer than a release ([lease.Lease.Release]), and then than ctx lets it;
-// five seconds if ctx has no deadline or has ended. The error names a change that is still under
+// Before the release Deregister waits at most a second, for the answer to a request that is being
+// carried out and for the activity log. It takes no longer than that, a release
+// ([lease.Lease.Release]), and then than ctx lets it; five seconds if ctx has no deadline or has
+// ended. The error names a change that is still under
 // way then, because its guard or hook does not return; such a change goes on without a lease.
 // Inside a hook of the machine, with the hook's context, Deregister does not wait for the
 // change of that hook.

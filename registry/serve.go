@@ -18,7 +18,7 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// Requests says which requests an instance carries out. Whatever is not listed is rejected. Every
+// Requests lists the requests that an instance carries out. It rejects all others. Every
 // user with the rights on the store can ask: the name of a sender is not proved.
 //
 // A request goes through the machine like a call of [Instance.Transition] or [fsm.Fire], with

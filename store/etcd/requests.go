@@ -141,7 +141,7 @@ func (a *asking) tryPut(ctx context.Context) (store.Answer, error) {
 	return store.Answer{}, a.refusal(ctx, f)
 }
 
-// refusal returns why a request cannot be queued, from what is under its key.
+// refusal returns the reason that a request cannot be queued, by the value under its key.
 func (a *asking) refusal(ctx context.Context, f found) error {
 	switch key := a.request.Key; {
 	case f.ours && a.request.Token != 0 && a.request.Token != f.token():

@@ -239,17 +239,10 @@ var requestLaw = law{
 		}},
 		{name: "AnAnswerThatIsNotFinalStands", needs: []need{requester}, run: func(c *trial) {
 			t := c.hold("key")
-			q := request("key", "1")
-			q.TTL = c.brief()
-			c.dependOn("the request", time.Now().Add(q.TTL))
-			a := c.ask(c.Store, q)
-			c.awaitQueued("key", 1)
 			early := answerTo("1", "under way")
 			early.Final = false
-			if err := c.requester().Answer(c.Context(), "key", t.Token, early); err != nil {
-				c.failf("an answer that is not final: %v", err)
-			}
-			delete(c.needed, "the request")
+			a := c.askBriefly(t, early)
+			q := a.request
 			c.delete("key", store.ByToken(t.Token))
 			got := c.wantAnswer("at the deadline", a, "under way")
 			if got.Final {
@@ -284,17 +277,10 @@ var requestLaw = law{
 		}},
 		{name: "AnAnswerIsKeptForItsTTL", needs: []need{requester}, run: func(c *trial) {
 			t := c.hold("key")
-			q := request("key", "1")
-			q.TTL = c.brief()
-			c.dependOn("the request", time.Now().Add(q.TTL))
-			first := c.ask(c.Store, q)
-			c.awaitQueued("key", 1)
 			a := answerTo("1", "kept")
 			a.TTL = 3 * c.brief()
-			if err := c.requester().Answer(c.Context(), "key", t.Token, a); err != nil {
-				c.failf("an answer: %v", err)
-			}
-			delete(c.needed, "the request")
+			first := c.askBriefly(t, a)
+			q := first.request
 			c.dependOn("the answer", time.Now().Add(a.TTL))
 			c.wantAnswer("at once", first, "kept")
 			time.Sleep(3 * c.brief() / 2)
@@ -520,6 +506,21 @@ func requestsAcross(trouble func(*trial)) func(*trial) {
 
 // brief is the TTL of requests that expire within a case.
 func (c *trial) brief() time.Duration { return max(store.MinRequestTTL, min(c.ttl, 8*time.Second)) }
+
+// askBriefly asks the holder with a request that soon expires, and stores an answer before.
+func (c *trial) askBriefly(t lease, answer store.Answer) *asking {
+	c.Helper()
+	q := request(t.Key, answer.ID)
+	q.TTL = c.brief()
+	c.dependOn("the request", time.Now().Add(q.TTL))
+	a := c.ask(c.Store, q)
+	c.awaitQueued(t.Key, 1)
+	if err := c.requester().Answer(c.Context(), t.Key, t.Token, answer); err != nil {
+		c.failf("an answer to a request that waits: %v", err)
+	}
+	delete(c.needed, "the request")
+	return a
+}
 
 // sleepPrecision waits until whatever has expired is gone from the store.
 func (c *trial) sleepPrecision() { time.Sleep(c.caps.Precision) }

@@ -2,7 +2,7 @@ package feed
 
 import "sync"
 
-// Messages brings messages to those who wait for one. A message may be lost: a reader looks at
+// Messages brings messages to waiting readers. A message may be lost: a reader looks at
 // the store too. The zero value is ready for use, and no method blocks.
 type Messages struct {
 	mu      sync.Mutex
