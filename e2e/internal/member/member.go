@@ -2,7 +2,8 @@
 // is told to end. It keeps its data in a directory, and is in a hurry: it confirms
 // writes before they are on the disk, so a member that is killed keeps its data and a
 // machine that loses its power does not. It keeps to one processor: it mostly waits, and
-// with more it spends almost as much again on looking for work for the others.
+// with more it spends almost as much again on looking for work for the others. And it sets
+// little of the disk aside: two files of 64 MB for each member fill a small disk.
 package member
 
 import (
@@ -16,11 +17,13 @@ import (
 	"syscall"
 
 	"go.etcd.io/etcd/server/v3/embed"
+	"go.etcd.io/etcd/server/v3/storage/wal"
 )
 
 // Main runs the program with its arguments, until SIGTERM or SIGINT.
 func Main(args []string) error {
 	runtime.GOMAXPROCS(1)
+	wal.SegmentSizeBytes = 4 << 20
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	cfg, serving, err := parse(args)
