@@ -33,10 +33,11 @@ need gcc build-essential # for the race detector
 need redis-server redis-server
 
 # The matrix takes a minute or two, so only a run of everything includes it. Packages without
-# a test that -short leaves in are not linked for it.
-short= matrix=yes none='^$'
+# a test that -short leaves in are not linked for it. The tests that are left mostly wait, so
+# four packages run at a time.
+short= matrix=yes none='^$' packages_at_once=
 case " $* " in
-*" -short "*) short=yes matrix= none='/e2e/(cluster|cmd|drawings|etcdtest|process|xstate)$' ;;
+*" -short "*) short=yes matrix= none='/e2e/(cluster|cmd|drawings|etcdtest|process|xstate)$' packages_at_once=-p=4 ;;
 *" -run"*) matrix= ;;
 esac
 [ -z "$matrix" ] || need etcd etcd-server
@@ -95,7 +96,7 @@ for one in "${examples[@]}"; do wait "$one"; done
 # the race detector they would have to be compiled once more, the etcd in them too.
 go run -exec true ./e2e/etcdtest/etcdmember # links it once, not in each package that runs it
 tested=$(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' "$packages" | grep -Ev "$none")
-go test -race -shuffle=on -vet=off -timeout 20m "$@" $tested
+go test -race -shuffle=on -vet=off -timeout 20m $packages_at_once "$@" $tested
 
 # The tests above ran on Debian's redis-server and on the etcd of the module e2e, through the
 # usual clients. Here are the other clients, and older versions of etcd.
