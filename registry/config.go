@@ -90,6 +90,14 @@ func (c Config[S, P]) complete(def *fsm.Definition[S]) (Config[S, P], error) {
 	c.Instance = cmp.Or(c.Instance, store.NewNonce().String()[:12])
 	c.LeaveTimeout = cmp.Or(c.LeaveTimeout, defaultLeaveTimeout)
 	c.Connected, c.LeavePath = slices.Clone(c.Connected), slices.Clone(c.LeavePath)
+	if c.Log != nil {
+		c.Log = new(*c.Log)
+	}
+	if c.Requests != nil {
+		r := *c.Requests
+		r.States, r.Events = slices.Clone(r.States), slices.Clone(r.Events)
+		c.Requests = &r
+	}
 	return c, nil
 }
 

@@ -79,16 +79,20 @@
 //
 //   - A request has an id and is carried out once for it, until [AnswerKept] after its deadline:
 //     also if a reply was lost, or the instance was restarted or taken over. An answer is stored
-//     in the same write as the transition. Only an event that does not move the machine and
-//     whose instance dies meanwhile has the answer failed although it may have had its effect.
-//   - No request is carried out after its deadline, which the store's clock decides.
+//     in the same write as the transition. Only an event that does not move the machine, and
+//     that has not ended by its deadline or whose instance dies meanwhile, has the answer failed
+//     although it may have had its effect; the error says so.
+//   - No transition is written after the deadline of its request, and no event begins after it.
+//     The store's clock decides. Hooks may take longer.
 //   - A transition whose write is in doubt is undone first and answered as failed then.
+//   - An instance that cannot read its requests publishes that as the last error and goes on
+//     trying.
 //   - The name of a sender is not proved. docs/operations.md has the rights for asking and for
 //     answering.
 //
-// A request that waits when its instance leaves is carried out by the next instance, unless it
-// names the token of a lease. Before its lease is released, a leaving instance waits for the
-// request that it is carrying out, for a second at most.
+// A leaving instance takes no more requests. Those that wait are carried out by the next
+// instance, unless they name the token of a lease. Before its lease is released, a leaving
+// instance waits for the request that it is carrying out, for a second at most.
 //
 // # Activity log
 //

@@ -27,6 +27,7 @@ type Instance[S comparable, P any] struct {
 	searched   chan struct{}      // closed when the goroutine of locate has ended
 	served     chan struct{}      // closed when that of serveRequests has ended
 	logDropped atomic.Int64
+	leaving    atomic.Bool // the entry LogLeft has been queued
 
 	mu        sync.Mutex
 	ip        netip.Addr     // zero until locate finds it
@@ -181,14 +182,14 @@ func (w writer[S, P]) Write(ctx context.Context, encode func() ([]byte, error), 
 		}
 		content := lease.Content{Value: value}
 		if i.staged.moved != nil {
-			content.Log = [][]byte{i.staged.moved.encode()}
+			content.Log = [][]byte{logged{LogEntry: *i.staged.moved, Leaving: i.leaving.Load()}.encode()}
 		}
 		if r != nil && r.carried.CompareAndSwap(false, true) {
 			carries = true
 			r.answered.Store(true)
 			content.Answer = r.answer(Reply{
 				Outcome: OutcomeDoneWithErrors, State: fmt.Sprint(i.staged.status.State),
-				Error: "the instance ended before its hooks had", At: time.Now().UTC(),
+				Error: "its hooks had not ended when this answer was due", At: time.Now().UTC(),
 			}, false)
 		}
 		return content, nil

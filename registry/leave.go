@@ -75,7 +75,7 @@ func (i *Instance[S, P]) finish(ctx context.Context) {
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishLimit)
 	defer cancel()
 	_ = i.awaitServed(ctx, limited)
-	i.log(LogEntry{At: time.Now().UTC(), Kind: LogLeft})
+	i.logLeft(limited)
 	_ = i.lease.FlushLog(limited)
 }
 
@@ -117,6 +117,7 @@ func closes(ctx context.Context, c <-chan struct{}) bool {
 // ctx has been cancelled; its error joins the errors of both. The package documentation has the
 // order under Leaving.
 func (i *Instance[S, P]) Leave(ctx context.Context) error {
+	i.stop() // takes no more requests
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), i.cfg.LeaveTimeout)
 	defer cancel()
 

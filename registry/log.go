@@ -23,7 +23,8 @@ type Log struct {
 	// Age is for how long; seven days if zero.
 	Age time.Duration
 	// Dropped, if set, is called with the number of entries that could not be stored, and the
-	// reason. It must return soon. [Instance.LogDropped] counts them.
+	// reason. It must return soon and must not call the instance, because a write can be waiting
+	// for it. [Instance.LogDropped] counts the entries.
 	Dropped func(entries int, err error)
 }
 
@@ -46,7 +47,7 @@ const (
 	LogTransition LogKind = "transition" // Transition is set
 	LogRequest    LogKind = "request"    // Request is set: it has been answered
 	LogError      LogKind = "error"      // Text is set: the last error of the status
-	LogLeft       LogKind = "left"       // the lease was about to be released
+	LogLeft       LogKind = "left"       // the lease is about to be released; a last transition can follow
 	// LogLost tells that a lease ended without LogLeft before the next instance registered. It
 	// is not stored: readers derive it. Its time is that of the next entry.
 	LogLost LogKind = "lost"
@@ -78,76 +79,103 @@ type LoggedRequest struct {
 type logged struct {
 	LogEntry
 	Identity *publishedIdentity `json:"identity,omitempty"`
+	Leaving  bool               `json:"leaving,omitempty"` // the lease has an entry LogLeft before
 }
 
-// encode returns the stored form, with long texts cut. It cannot fail: all fields marshal.
-func (e LogEntry) encode() []byte {
-	cut(&e.Text)
-	if e.Transition != nil {
-		t := *e.Transition
-		cut(&t.Cause, &t.Event, &t.From, &t.To)
-		e.Transition = &t
+// encode returns the stored form of an entry, with long texts cut. It cannot fail: all fields
+// marshal.
+func (l logged) encode() []byte {
+	if l.LogEntry.Identity != nil {
+		l.Identity = new(publish(*l.LogEntry.Identity))
 	}
-	if e.Request != nil {
-		r := *e.Request
-		cut(&r.Sender, &r.What, &r.Error)
-		e.Request = &r
-	}
-	l := logged{LogEntry: e}
-	if e.Identity != nil {
-		l.Identity = new(publish(*e.Identity))
-	}
-	value, err := json.Marshal(l)
-	if err != nil {
-		panic(fmt.Sprintf("registry: log entry: %v", err))
-	}
-	return value
-}
-
-// cut cuts texts that are too long for an entry.
-func cut(texts ...*string) {
-	for _, text := range texts {
-		if len(*text) > maxLoggedText {
-			*text = strings.ToValidUTF8((*text)[:maxLoggedText], "") + "…"
+	for limit := maxLoggedText; ; limit /= 2 {
+		value, err := json.Marshal(l.cut(limit))
+		if err != nil {
+			panic(fmt.Sprintf("registry: log entry: %v", err))
+		}
+		if len(value) <= store.MaxLogValue || limit == 0 { // a byte can take six in JSON
+			return value
 		}
 	}
 }
 
-func newLogEntry(s store.LogEntry) LogEntry {
-	var l logged
-	if err := json.Unmarshal(s.Value, &l); err != nil || l.Kind == "" {
-		l.Kind, l.Text = LogError, fmt.Sprintf("an entry that cannot be read: %.100q", s.Value)
+// cut returns the entry with texts of at most limit bytes.
+func (l logged) cut(limit int) logged {
+	cut := func(texts ...*string) {
+		for _, text := range texts {
+			if len(*text) > limit {
+				*text = strings.ToValidUTF8((*text)[:limit], "") + "…"
+			}
+		}
 	}
-	e := l.LogEntry
-	e.LogPosition = s.LogPosition
+	cut(&l.Text)
 	if l.Identity != nil {
-		e.Identity = new(l.Identity.identity())
+		l.Identity = new(*l.Identity)
+		cut(&l.Identity.Instance, &l.Identity.Host)
 	}
-	return e
+	if l.Transition != nil {
+		l.Transition = new(*l.Transition)
+		cut(&l.Transition.Cause, &l.Transition.Event, &l.Transition.From, &l.Transition.To)
+	}
+	if l.Request != nil {
+		l.Request = new(*l.Request)
+		cut(&l.Request.Sender, &l.Request.What, &l.Request.Error)
+	}
+	return l
+}
+
+// complete reports whether an entry has the part that its kind promises.
+func (l logged) complete() bool {
+	switch l.Kind {
+	case LogRegistered:
+		return l.Identity != nil
+	case LogTransition:
+		return l.Transition != nil
+	case LogRequest:
+		return l.Request != nil
+	}
+	return l.Kind == LogError || l.Kind == LogLeft
+}
+
+func newLogEntry(s store.LogEntry) logged {
+	var l logged
+	if err := json.Unmarshal(s.Value, &l); err != nil || !l.complete() {
+		l = logged{LogEntry: LogEntry{At: l.At, Kind: LogError, Text: fmt.Sprintf("an entry that cannot be read: %.100q", s.Value)}}
+	}
+	l.LogPosition = s.LogPosition
+	if l.Identity != nil {
+		l.LogEntry.Identity = new(l.Identity.identity())
+	}
+	return l
 }
 
 // ReadLog yields entries of the activity log of a key, oldest first unless the query says
 // otherwise; an entry [LogLost] is not counted in the limit of the query. It fails with
 // *[store.InvalidError] if the store is no [store.Logger].
 func ReadLog(ctx context.Context, st store.Store, key string, query store.LogQuery) iter.Seq2[LogEntry, error] {
-	return readLog(st, key, query.Backward, func(l store.Logger) iter.Seq2[store.LogEntry, error] { return l.ReadLog(ctx, key, query) })
+	return readLog(ctx, st, key, query, func(l store.Logger) iter.Seq2[store.LogEntry, error] { return l.ReadLog(ctx, key, query) })
 }
 
 // FollowLog yields the entries after a position, and then each new one as it comes; see
 // [store.Logger].
 func FollowLog(ctx context.Context, st store.Store, key string, after store.LogPosition) iter.Seq2[LogEntry, error] {
-	return readLog(st, key, false, func(l store.Logger) iter.Seq2[store.LogEntry, error] { return l.FollowLog(ctx, key, after) })
+	query := store.LogQuery{After: after}
+	return readLog(ctx, st, key, query, func(l store.Logger) iter.Seq2[store.LogEntry, error] { return l.FollowLog(ctx, key, after) })
 }
 
-// readLog decodes entries, and puts LogLost between those of two leases.
-func readLog(st store.Store, key string, backward bool, read func(store.Logger) iter.Seq2[store.LogEntry, error]) iter.Seq2[LogEntry, error] {
+// readLog decodes the entries of a query, and puts LogLost between those of two leases.
+func readLog(ctx context.Context, st store.Store, key string, query store.LogQuery, read func(store.Logger) iter.Seq2[store.LogEntry, error]) iter.Seq2[LogEntry, error] {
 	return func(yield func(LogEntry, error) bool) {
 		logger, ok := st.(store.Logger)
 		if !ok {
 			yield(LogEntry{}, &store.InvalidError{Key: key, What: "store", Rule: "must keep logs, as a store.Logger does"})
 			return
 		}
-		var last LogEntry
+		last, err := entryBefore(ctx, logger, key, query)
+		if err != nil {
+			yield(LogEntry{}, err)
+			return
+		}
 		for s, err := range read(logger) {
 			if err != nil {
 				yield(LogEntry{}, err)
@@ -155,21 +183,68 @@ func readLog(st store.Store, key string, backward bool, read func(store.Logger) 
 			}
 			e := newLogEntry(s)
 			older, newer := last, e
-			if backward {
+			if query.Backward {
 				older, newer = e, last
 			}
-			if last.Token != 0 && last.Token != e.Token && older.Kind != LogLeft {
-				lost := LogEntry{LogPosition: store.LogPosition{Token: older.Token, Number: math.MaxUint64}, At: newer.At, Kind: LogLost}
-				if !yield(lost, nil) {
+			if last.Token != 0 && last.Token != e.Token && older.Kind != LogLeft && !older.Leaving {
+				lost := LogEntry{LogPosition: lostPosition(older.Token), At: newer.At, Kind: LogLost}
+				if within(lost.LogPosition, query) && !yield(lost, nil) {
 					return
 				}
 			}
-			if !yield(e, nil) {
+			if !yield(e.LogEntry, nil) {
 				return
 			}
 			last = e
 		}
 	}
+}
+
+// entryBefore returns the entry that a reader has read before those of a query; none if the query
+// has all.
+func entryBefore(ctx context.Context, l store.Logger, key string, query store.LogQuery) (before logged, err error) {
+	neighbour := store.LogQuery{Limit: 1}
+	switch {
+	case !query.Backward && query.After != (store.LogPosition{}):
+		neighbour.Backward, neighbour.Before = true, next(query.After)
+	case query.Backward && query.Before != (store.LogPosition{}):
+		neighbour.After = previous(query.Before)
+	default:
+		return before, nil
+	}
+	for s, err := range l.ReadLog(ctx, key, neighbour) {
+		if err != nil {
+			return before, err
+		}
+		before = newLogEntry(s)
+	}
+	return before, nil
+}
+
+// within reports whether a query asks for a position.
+func within(p store.LogPosition, query store.LogQuery) bool {
+	return p.Compare(query.After) > 0 && (query.Before == store.LogPosition{} || p.Compare(query.Before) < 0)
+}
+
+// lostPosition is the position of the entry LogLost of a lease: behind all others.
+func lostPosition(t store.Token) store.LogPosition {
+	return store.LogPosition{Token: t, Number: math.MaxUint64}
+}
+
+// next returns the position behind p.
+func next(p store.LogPosition) store.LogPosition {
+	if p == lostPosition(p.Token) {
+		return store.LogPosition{Token: p.Token + 1}
+	}
+	return store.LogPosition{Token: p.Token, Number: p.Number + 1}
+}
+
+// previous returns the position before p.
+func previous(p store.LogPosition) store.LogPosition {
+	if p.Number == 0 {
+		return lostPosition(p.Token - 1)
+	}
+	return store.LogPosition{Token: p.Token, Number: p.Number - 1}
 }
 
 // LogDropped is how many entries of the instance's activity log could not be stored.
@@ -196,9 +271,27 @@ func (i *Instance[S, P]) log(e LogEntry) {
 	if i.cfg.Log == nil {
 		return
 	}
-	if err := i.lease.AppendLog(e.encode()); errors.Is(err, store.ErrInvalid) { // else the lease has ended
+	if err := i.lease.AppendLog(logged{LogEntry: e}.encode()); errors.Is(err, store.ErrInvalid) { // else the lease has ended
 		i.dropped(1, err)
 	}
+}
+
+// logLeft queues the entry LogLeft, once. Writes whose entries come behind it know of it: it is
+// queued when it is their turn.
+func (i *Instance[S, P]) logLeft(ctx context.Context) {
+	if i.cfg.Log == nil {
+		return
+	}
+	log := func() {
+		if !i.leaving.Swap(true) {
+			i.log(LogEntry{At: time.Now().UTC(), Kind: LogLeft})
+		}
+	}
+	_ = i.lease.WriteContent(ctx, func() (lease.Content, error) {
+		log()
+		return lease.Content{}, errors.New("there is nothing to write")
+	}, nil)
+	log() // without a turn in time
 }
 
 // transitionEntry is the entry for a transition that is being written.

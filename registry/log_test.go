@@ -252,26 +252,33 @@ func TestLogNeedsAStoreThatKeepsIt(t *testing.T) {
 	}
 }
 
-// Long texts of a request are cut in the log, and lose no entry.
+// Long texts are cut in the log, and lose no entry.
 func TestLongTextsAreCutInTheLog(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		st := teststore.New()
-		inst := served(t, st, nil, withLog)
-		long := strings.Repeat("ä", 9_000)
-		if _, err := ask(st, registry.ForState("starting"), registry.WithSender(long), registry.WithRequestCause(long)); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := ask(st, registry.ForState(long), registry.WithSender(long)); err == nil {
-			t.Fatal("an unknown state was entered")
-		}
-		synctest.Wait()
-		if got := logOf(t, st, store.LogQuery{}); len(got) != 4 || inst.LogDropped() > 0 {
-			t.Errorf("%d entries, %d dropped", len(got), inst.LogDropped())
-		}
-		if cause := published(t, st).History[0].Cause; cause != long {
-			t.Errorf("the cause in the record has %d bytes", len(cause))
-		}
-	})
+	for name, text := range map[string]string{"long": "\u00e4", "long in JSON": "\x01"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				st := teststore.New()
+				long, sender := strings.Repeat(text, 9_000), strings.Repeat("x", registry.MaxRequestText)
+				inst := served(t, st, nil, withLog, func(c *config) { c.Host = long })
+				if err := inst.TransitionWithCause(t.Context(), Starting, long); err != nil {
+					t.Fatal(err)
+				}
+				if cause := published(t, st).History[0].Cause; cause != long {
+					t.Errorf("the cause in the record has %d bytes", len(cause))
+				}
+				if _, err := ask(st, registry.ForState(long), registry.WithSender(sender)); err == nil {
+					t.Fatal("an unknown state was entered")
+				}
+				if err := inst.RecordError(t.Context(), errors.New(long)); err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				if got := logOf(t, st, store.LogQuery{}); len(got) != 4 || inst.LogDropped() > 0 {
+					t.Errorf("%d entries, %d dropped", len(got), inst.LogDropped())
+				}
+			})
+		})
+	}
 }
 
 // A machine without a history has a log all the same.

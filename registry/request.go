@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -19,6 +20,9 @@ const (
 	// AnswerKept is for how long after its deadline the store keeps the answer to a request, and
 	// so recognises its id.
 	AnswerKept = 5 * time.Minute
+	// MaxRequestText is how many bytes the sender and the cause of a request may have, each: the
+	// record keeps them in its history.
+	MaxRequestText = 1 << 10
 )
 
 // ErrNoRequests is the condition of a request to an instance that takes none.
@@ -30,7 +34,7 @@ type Outcome string
 // The outcomes.
 const (
 	OutcomeDone           Outcome = "done"
-	OutcomeDoneWithErrors Outcome = "done with errors" // carried out, but a hook failed afterwards
+	OutcomeDoneWithErrors Outcome = "done with errors" // carried out, but a hook failed afterwards, or had not ended by the deadline
 	OutcomeRejected       Outcome = "rejected"         // not permitted: by the table, a guard, or the instance's list
 	OutcomeFailed         Outcome = "failed"           // the store or the instance failed; it was not carried out, unless the error says otherwise
 	OutcomeExpired        Outcome = "expired"          // the deadline passed; it is not and will not be carried out
@@ -96,6 +100,19 @@ type message struct {
 	Cause    string          `json:"cause,omitempty"`
 }
 
+// check returns the error of a message that breaks a rule, with the part that does.
+func (m message) check() (what string, err error) {
+	switch {
+	case (m.State == "") == (m.Event == ""):
+		return "request", errors.New("must name a state or an event")
+	case len(m.Sender) > MaxRequestText:
+		return "sender", fmt.Errorf("must have at most %d bytes", MaxRequestText)
+	case len(m.Cause) > MaxRequestText:
+		return "cause", fmt.Errorf("must have at most %d bytes", MaxRequestText)
+	}
+	return "", nil
+}
+
 // RequestOption changes a request.
 type RequestOption func(*request)
 
@@ -159,8 +176,8 @@ func send(ctx context.Context, st store.Store, key string, what Requested, r req
 		return Reply{}, &store.InvalidError{Key: key, What: "store", Rule: "must pass requests, as a store.Requester does"}
 	}
 	m := message{State: what.state, Event: what.event, Sender: r.sender, Cause: r.cause}
-	if (what.state == "") == (what.event == "") {
-		return Reply{}, &store.InvalidError{Key: key, What: "request", Rule: "must name a state or an event"}
+	if part, err := m.check(); err != nil {
+		return Reply{}, &store.InvalidError{Key: key, What: part, Rule: err.Error()}
 	}
 	if what.argument != nil {
 		argument, err := json.Marshal(what.argument)
@@ -180,21 +197,28 @@ func send(ctx context.Context, st store.Store, key string, what Requested, r req
 	if err := message.Check(); err != nil {
 		return Reply{}, err
 	}
+	deaf := false
 	record, err := st.Get(ctx, key)
 	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return Reply{}, fmt.Errorf("nobody holds the key: %w", err)
+	case errors.Is(err, store.ErrNotFound): // the store may know the id
 	case err != nil:
 		return Reply{}, err
-	}
-	if p, _ := decodePart(record.Value); !p.Requests {
-		return Reply{}, fmt.Errorf("the holder of %q %w", key, ErrNoRequests)
+	default:
+		if p, _ := decodePart(record.Value); !p.Requests {
+			deaf, message.Token = true, nobody
+		}
 	}
 
 	// Ask, again with the same id while the store is unavailable or its answer is lost.
 	deadline := time.Now().Add(r.timeout)
 	for pause := shortestPause; ; pause = min(2*pause, longestPause) {
 		answer, err := requester.Ask(ctx, message)
+		if errors.Is(err, store.ErrNotFound) {
+			err = fmt.Errorf("nobody holds the key: %w", err)
+		}
+		if deaf && errors.Is(err, store.ErrLost) {
+			err = fmt.Errorf("the holder of %q %w", key, ErrNoRequests)
+		}
 		switch {
 		case err == nil:
 			var reply Reply
@@ -209,11 +233,15 @@ func send(ctx context.Context, st store.Store, key string, what Requested, r req
 		case time.Until(deadline) < store.MinRequestTTL || ctx.Err() != nil:
 			return Reply{}, err
 		}
-		message.TTL = time.Until(deadline)
 		select {
 		case <-ctx.Done():
 			return Reply{}, err
 		case <-time.After(pause/2 + rand.N(pause/2)):
 		}
+		message.TTL = max(time.Until(deadline), store.MinRequestTTL)
 	}
 }
+
+// nobody is the token of no lease. A request that names it is not queued: it finds the answer to
+// its id, if there is one.
+const nobody = store.Token(math.MaxUint64)

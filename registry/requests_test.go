@@ -310,7 +310,7 @@ func TestAnswerSurvivesTheInstance(t *testing.T) {
 		<-inst.Lease().Done()
 		next := served(t, st, nil)
 		reply := <-asking
-		if reply.Outcome != registry.OutcomeDoneWithErrors || reply.State != "starting" || !strings.Contains(reply.Error, "ended before its hooks") {
+		if reply.Outcome != registry.OutcomeDoneWithErrors || reply.State != "starting" || !strings.Contains(reply.Error, "hooks had not ended") {
 			t.Errorf("%+v", reply)
 		}
 		if next.State() != Idle {

@@ -23,9 +23,10 @@ import (
 //
 // A request goes through the machine like a call of [Instance.Transition] or [fsm.Fire], with
 // guards, hooks and the write. Requests are carried out one at a time, in the order in which the
-// store got them, each at most once, also across restarts and takeovers, and none after its
-// deadline: the answer is written with the transition. A transition whose write is in doubt is
-// answered once it is settled.
+// store got them, each at most once, also across restarts and takeovers. No transition is written
+// after the deadline of its request, and no event begins after it: the answer is written with the
+// transition, or before the event. A transition whose write is in doubt is answered once it is
+// settled.
 type Requests[S comparable] struct {
 	// States lists the targets that may be asked for.
 	States []S
@@ -151,14 +152,34 @@ func (r *asked) answer(reply Reply, final bool) *store.Answer {
 
 func (r *asked) what() Requested { return Requested{state: r.State, event: r.Event} }
 
-// serveRequests carries requests out until ctx or the lease ends. The end of ctx does not end
-// the one that is being carried out.
+// serveRequests carries requests out until taking or the lease ends. The end of taking does not
+// end the one that is being carried out. An error of the store, which the user of the store can
+// end, is published, and the store is asked again.
 func (i *Instance[S, P]) serveRequests(taking context.Context) {
 	ctx, cancel := i.lease.Context(context.WithoutCancel(taking))
 	defer cancel()
+	for said := ""; ; {
+		err := i.serveUntil(taking, ctx)
+		if taking.Err() != nil || ctx.Err() != nil {
+			return
+		}
+		if text := err.Error(); text != said {
+			said = text
+			_ = i.RecordError(ctx, fmt.Errorf("no requests are carried out: %w", err)) // or it is tried with the next value
+		}
+		select {
+		case <-taking.Done():
+		case <-ctx.Done():
+		case <-time.After(longestPause):
+		}
+	}
+}
+
+// serveUntil carries requests out until there is an error.
+func (i *Instance[S, P]) serveUntil(taking, ctx context.Context) error {
 	for r, err := range i.lease.Requests(taking) {
 		if err != nil {
-			return // of the context, or of the lease
+			return err
 		}
 		begun := time.Now()
 		a := &asked{Request: r, begun: begun, deadline: begun.Add(r.TTL)}
@@ -169,6 +190,7 @@ func (i *Instance[S, P]) serveRequests(taking context.Context) {
 		}()
 		<-served
 	}
+	return nil
 }
 
 // serve carries a request out, and answers it.
@@ -181,8 +203,9 @@ func (i *Instance[S, P]) serve(ctx context.Context, r *asked) {
 			slog.Error("leasehold: a guard or a hook panicked in a request", "key", i.cfg.Key, "request", r.ID, "panic", p, "stack", string(debug.Stack()))
 			reply.Error = fmt.Sprintf("a guard or a hook panicked: %v", p)
 		}
-		if r.moved.Load() && reply.Outcome == OutcomeFailed {
-			reply.Outcome = OutcomeDoneWithErrors
+		r.carried.Store(true) // a goroutine that a hook has left behind carries no answer
+		if r.moved.Load() && reply.Outcome != OutcomeDone {
+			reply.Outcome, reply.Permitted = OutcomeDoneWithErrors, nil
 		}
 		reply.State, reply.At = fmt.Sprint(i.State()), time.Now().UTC()
 		i.reply(ctx, r, reply)
@@ -196,8 +219,12 @@ func (i *Instance[S, P]) carryOut(ctx context.Context, r *asked) Reply {
 		return Reply{Outcome: OutcomeRejected, Error: err.Error(), Permitted: i.permitted(ctx, r)}
 	}
 	d := json.NewDecoder(bytes.NewReader(r.Body))
-	if err := d.Decode(&r.message); err != nil || (r.State == "") == (r.Event == "") {
+	if err := d.Decode(&r.message); err != nil {
+		r.message = message{}
 		return reject(errors.New("the request must be a JSON object with a state or an event"))
+	}
+	if part, err := r.message.check(); err != nil {
+		return reject(fmt.Errorf("the %s %w", part, err))
 	}
 	allowed := i.cfg.Requests
 	state := slices.IndexFunc(allowed.States, func(s S) bool { return fmt.Sprint(s) == r.State })
@@ -223,32 +250,51 @@ func (i *Instance[S, P]) carryOut(ctx context.Context, r *asked) Reply {
 	var err error
 	if r.Event != "" {
 		// An event need not move the machine, so its id is stored before.
-		err = i.lease.Answer(ctx, *r.answer(Reply{Outcome: OutcomeFailed, Error: "the instance ended while it carried the request out"}, false))
-		if err == nil {
-			r.answered.Store(true)
-			err = allowed.Events[event].fire(asking, i.machine, r.Argument, cause)
+		err = i.lease.Answer(ctx, *r.answer(Reply{
+			Outcome: OutcomeFailed, State: fmt.Sprint(i.State()), At: time.Now().UTC(),
+			Error: "it had begun and not ended when this answer was due, so it may have had an effect, or have one yet",
+		}, false))
+		r.answered.Store(err == nil || errors.Is(err, store.ErrInDoubt))
+		if err != nil {
+			return notBegun(err)
 		}
+		err = allowed.Events[event].fire(asking, i.machine, r.Argument, cause)
 	} else {
 		err = i.machine.TransitionWithCause(asking, allowed.States[state], cause)
 	}
-	return i.judge(ctx, r, err, reject)
+	return judge[S](r, err, reject)
 }
 
-// judge returns the reply for the error of a change.
-func (i *Instance[S, P]) judge(ctx context.Context, r *asked, err error, reject func(error) Reply) Reply {
-	moved, refused := errors.AsType[*fsm.TransitionError[S]](err)
-	argument := new(argumentError)
-	switch {
-	case err == nil:
+// notBegun returns the reply for a request whose id could not be stored.
+func notBegun(err error) Reply {
+	if errors.Is(err, store.ErrExpired) {
+		return Reply{Outcome: OutcomeExpired, Error: expiredText}
+	}
+	return Reply{Outcome: OutcomeFailed, Error: "it was not begun: " + err.Error()}
+}
+
+const expiredText = "its deadline passed before it was carried out"
+
+// judge returns the reply for the error of a change. The errors of guards and hooks are the
+// user's, whatever they match.
+func judge[S comparable](r *asked, err error, reject func(error) Reply) Reply {
+	if err == nil {
 		return Reply{Outcome: OutcomeDone}
-	case refused && moved.Moved:
+	}
+	failed := err
+	if e, ok := err.(*fsm.EventError[S]); ok {
+		failed = e.Err
+	}
+	argument := new(argumentError)
+	switch t, phased := failed.(*fsm.TransitionError[S]); {
+	case r.moved.Load():
 		return Reply{Outcome: OutcomeDoneWithErrors, Error: err.Error()}
-	case errors.Is(err, store.ErrExpired):
-		return Reply{Outcome: OutcomeExpired, Error: "its deadline passed before it was carried out"}
-	case errors.Is(err, store.ErrInDoubt):
+	case phased && t.Phase == fsm.PhaseWrite && errors.Is(err, store.ErrExpired):
+		return Reply{Outcome: OutcomeExpired, Error: expiredText}
+	case phased && t.Phase == fsm.PhaseWrite && errors.Is(err, store.ErrInDoubt):
 		return Reply{Outcome: OutcomeFailed, Error: "the write was in doubt and has been undone: " + err.Error()}
-	case errors.Is(err, fsm.ErrInvalidTransition), errors.Is(err, fsm.ErrVetoed), errors.Is(err, fsm.ErrUnhandled),
-		errors.Is(err, fsm.ErrUnknownEvent), errors.As(err, &argument):
+	case phased && (t.Phase == fsm.PhaseTable || t.Phase == fsm.PhaseGuard || t.Phase == fsm.PhaseBefore),
+		!phased && (errors.Is(err, fsm.ErrUnhandled) || errors.Is(err, fsm.ErrUnknownEvent) || errors.Is(err, fsm.ErrVetoed) || errors.As(err, &argument)):
 		return reject(err)
 	}
 	return Reply{Outcome: OutcomeFailed, Error: err.Error()}
@@ -270,23 +316,34 @@ func (i *Instance[S, P]) permitted(ctx context.Context, r *asked) (names []strin
 	})
 }
 
-// reply stores the final answer, and logs the request. It tries while the store is unavailable,
-// until the deadline has passed; an answer that was stored with the transition stands then.
+// reply stores the final answer, and logs the request.
 func (i *Instance[S, P]) reply(ctx context.Context, r *asked, reply Reply) {
+	if reply.Outcome != OutcomeExpired || r.answered.Load() {
+		err := i.storeAnswer(ctx, r, *r.answer(reply, true))
+		if errors.Is(err, store.ErrExpired) {
+			reply.Outcome, reply.Error = OutcomeExpired, expiredText
+		}
+	}
 	i.log(LogEntry{At: reply.At, Kind: LogRequest, Request: &LoggedRequest{
 		ID: r.ID, Sender: r.Sender, What: r.what().String(), Outcome: reply.Outcome, Error: reply.Error, Duration: time.Since(r.begun).Round(time.Microsecond).String(),
 	}})
-	if reply.Outcome == OutcomeExpired && !r.answered.Load() {
-		return
+}
+
+// storeAnswer tries while the store is unavailable: until the deadline has passed or, if there is
+// an answer that is not final, for as long as the store keeps that.
+func (i *Instance[S, P]) storeAnswer(ctx context.Context, r *asked, final store.Answer) error {
+	until := r.deadline
+	if r.answered.Load() {
+		until = until.Add(AnswerKept)
 	}
 	for pause := shortestPause; ; pause = min(2*pause, longestPause) {
-		err := i.lease.Answer(ctx, *r.answer(reply, true))
-		if !passing(err) || time.Now().After(r.deadline) {
-			return
+		err := i.lease.Answer(ctx, final)
+		if !passing(err) || time.Now().After(until) {
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return
+			return err
 		case <-time.After(pause):
 		}
 	}
