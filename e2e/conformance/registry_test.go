@@ -63,6 +63,7 @@ func TestRegistry(t *testing.T) {
 		"AnInstanceTakesItsOwnKeyBackByName": reclaimByName,
 		"AnInstanceWaitsForTheKey":           instanceWaits,
 		"RequestsAreCarriedOutAndLogged":     requestsLogged,
+		"AnswersAndLogsOutliveTheInstance":   outlived,
 	}.hold(t)
 }
 

@@ -12,6 +12,65 @@ import (
 
 // Another process asks an instance to move, is refused an invalid step, and reads all of it back
 // after the instance has left. Twenty senders do so at once.
+// outlived has a request repeated once its instance is gone, and a log with a loss read in pages.
+func outlived(s *scene) {
+	st := s.Open()
+	logs := func(c *config) { c.Log = new(registry.Log) }
+	takes := func(c *config) { c.Requests = &registry.Requests[State]{States: []State{Starting}} }
+	inst := s.register(s.keep(long), logs, takes)
+	again := func(when string) {
+		if _, err := registry.Request(s.Context(), st, s.key, registry.ForState("starting"), registry.WithRequestID("once")); err != nil {
+			s.Errorf("%s: %v", when, err)
+		}
+	}
+	again("first")
+	for e, err := range registry.FollowLog(s.Context(), st, s.key, store.LogPosition{}) {
+		if err != nil {
+			s.Fatal(err)
+		}
+		if e.Kind == registry.LogRequest { // the answer comes first
+			break
+		}
+	}
+	if err := st.Delete(s.Context(), s.key, store.ByToken(inst.Lease().Token())); err != nil {
+		s.Fatal(err)
+	}
+	<-inst.Lease().Done()
+	again("nobody there")
+	next := s.register(s.keep(long), logs)
+	again("an instance there that takes no requests")
+	if _, err := registry.Request(s.Context(), st, s.key, registry.ForState("starting")); !errors.Is(err, registry.ErrNoRequests) {
+		s.Error(err)
+	}
+	if err := next.Leave(s.Context()); err != nil {
+		s.Fatal(err)
+	}
+
+	want := []registry.LogKind{"registered", "transition", "request", "lost", "registered", "left"}
+	for _, backward := range []bool{false, true} {
+		var kinds []registry.LogKind
+		query := store.LogQuery{Backward: backward, Limit: 1}
+		for more := true; more; {
+			more = false
+			for e, err := range registry.ReadLog(s.Context(), st, s.key, query) {
+				if err != nil {
+					s.Fatal(err)
+				}
+				kinds, more = append(kinds, e.Kind), true
+				if query.After = e.LogPosition; backward {
+					query.After, query.Before = store.LogPosition{}, e.LogPosition
+				}
+			}
+		}
+		if backward {
+			slices.Reverse(kinds)
+		}
+		if !slices.Equal(kinds, want) {
+			s.Errorf("backward %v: %q, want %q", backward, kinds, want)
+		}
+	}
+}
+
 func requestsLogged(s *scene) {
 	takes := func(c *config) {
 		c.Log = new(registry.Log)
