@@ -13,7 +13,8 @@
 //
 // As "holder namespace COMMAND..." it is the first process of a PID namespace: it
 // mounts /proc for it and becomes the command. As "holder time COMMAND..." it becomes the
-// command in a time namespace of its own. See succeed.go for "holder succeed".
+// command in a time namespace of its own. See succeed.go for "holder succeed", and asked.go for
+// -requests.
 package main
 
 import (
@@ -58,10 +59,12 @@ type settings struct {
 	turns          string
 	crash          bool
 	suspend        time.Duration
+	requests       bool
+	guard, hook    time.Duration
 }
 
 func parse() (s settings) {
-	flag.StringVar(&s.store, "store", "", "URL of the server, redis://HOST:PORT or etcd://HOST:PORT")
+	flag.StringVar(&s.store, "store", "", "URL of the servers, as the exchange example takes it")
 	flag.StringVar(&s.key, "key", "job", "key to hold")
 	flag.DurationVar(&s.ttl, "ttl", time.Minute, "time to live of the record")
 	flag.DurationVar(&s.heartbeat, "heartbeat", 0, "time between heartbeats; a third of -ttl if zero")
@@ -71,6 +74,9 @@ func parse() (s settings) {
 	flag.StringVar(&s.turns, "turns", "", "file to append the turns to")
 	flag.BoolVar(&s.crash, "crash", false, "end without a release")
 	flag.DurationVar(&s.suspend, "suspend", 0, "set the wall clock forward by this on SIGUSR1")
+	flag.BoolVar(&s.requests, "requests", false, "take requests; see serveRequests")
+	flag.DurationVar(&s.guard, "guard", 0, "with -requests, the time that the guard takes")
+	flag.DurationVar(&s.hook, "hook", 0, "with -requests, the time that the hook takes")
 	flag.Parse()
 	return s
 }
@@ -110,6 +116,9 @@ func run() error {
 		return err
 	}
 	defer k.Close(ctx)
+	if s.requests {
+		return s.serveRequests(ctx, k)
+	}
 	return s.serve(ctx, k)
 }
 

@@ -19,16 +19,23 @@ import (
 func open(ctx context.Context, url string) (store.Store, func(), error) {
 	switch scheme, hosts, _ := strings.Cut(url, "://"); scheme {
 	case "redis":
-		return openRedis(ctx, hosts)
+		return openRedis(ctx, redis.NewClient(&redis.Options{Addr: hosts, PoolSize: 4}))
+	case "redis+sentinel":
+		options, err := redis.ParseFailoverURL("redis://" + hosts)
+		if err != nil {
+			return nil, nil, err
+		}
+		return openRedis(ctx, redis.NewFailoverClient(options))
+	case "redis+cluster":
+		return openRedis(ctx, redis.NewClusterClient(&redis.ClusterOptions{Addrs: strings.Split(hosts, ",")}))
 	case "etcd":
 		return openEtcd(ctx, strings.Split(hosts, ","))
 	}
-	return nil, nil, fmt.Errorf("-store %q names neither redis:// nor etcd://", url)
+	return nil, nil, fmt.Errorf("-store %q names no store", url)
 }
 
-func openRedis(ctx context.Context, addr string) (store.Store, func(), error) {
+func openRedis(ctx context.Context, client redis.UniversalClient) (store.Store, func(), error) {
 	redis.SetLogger(&logging.VoidLogger{})
-	client := redis.NewClient(&redis.Options{Addr: addr, PoolSize: 4})
 	st, err := redisstore.New(ctx, client)
 	if err != nil {
 		return nil, nil, err
