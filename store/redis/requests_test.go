@@ -52,9 +52,14 @@ func (b *bench) wantDone(what string, result <-chan asked) {
 // await reads the requests of a lease until it has so many, and returns their ids.
 func (b *bench) await(token store.Token, n int) (ids []string) {
 	b.Helper()
+	return b.awaitOf("key", token, n)
+}
+
+func (b *bench) awaitOf(key string, token store.Token, n int) (ids []string) {
+	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), time.Minute)
 	defer cancel()
-	for q, err := range b.Requests(ctx, "key", token) {
+	for q, err := range b.Requests(ctx, key, token) {
 		if err != nil {
 			b.Fatalf("requests: %v after %d of %d", err, len(ids), n)
 		}
