@@ -20,8 +20,8 @@ var (
 	dropScript   = newScript("drop")
 
 	askScript          = newScript("record", "ask")
-	requestsScript     = newScript("record", "requests")
-	pruneScript        = newScript("prune")
+	requestsScript     = newScript("record", "mail", "requests")
+	pruneScript        = newScript("record", "mail", "prune")
 	answerScript       = newScript("record", "mail", "answer")
 	logScript          = newScript("record", "stream", "log")
 	updateLogScript    = newScript("record", "stream", "update_log")

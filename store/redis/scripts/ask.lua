@@ -23,7 +23,8 @@ if key then
   local refused = refusal(f, key, fence, there, ours, token == '' and f and f.token or token)
   if refused then return refused end
 end
-local ids = call('ZRANGE', queue, 0, -1, 'WITHSCORES')
+local ids = typed('ZRANGE', queue, 0, -1, 'WITHSCORES')
+if not ids then error('leasehold: WRONGTYPE: the queue has a value of another program', 0) end
 if #ids / 2 >= tonumber(most) then return refuse(request, {'full', ids}) end
 
 local time = call('TIME')

@@ -7,7 +7,19 @@
 --            it has its final answer
 --   answer   a string for each answer: 'f' if it is final or 'n', and the body
 --
--- An id in the queue whose request has expired is dead; see prune.lua.
+-- An id in the queue whose request has expired, or is not of this form because another program
+-- wrote it, is dead; see prune.lua.
+
+local LONGEST = 16 + 65536
+
+-- waiting returns the text of a request, '' if it has expired or is not of the form, and its
+-- time left in ms.
+local function waiting(request)
+  local left = call('PTTL', request)
+  local text = left > 0 and typed('GETRANGE', request, 0, LONGEST) or ''
+  if #text <= 16 or #text > LONGEST or string.find(sub(text, 1, 16), '%D') then text = '' end
+  return text, left
+end
 
 -- answerable returns 'stands' if a request has its final answer, 'expired' if the store knows
 -- neither the request nor an answer, or the ms for which an answer must be kept at least.

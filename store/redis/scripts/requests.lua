@@ -4,8 +4,8 @@
 -- ARGV  token
 --
 -- Answers {left, ids, text}: the time left of the record in ms, the ids of the queue in their
--- order, each followed by its place, and the text of the request, '' if there is none, with its
--- time left in ms; or {'lost', ...} (see refusal) or {'foreign', ...} (see row).
+-- order, each followed by its place, and the text of the request, '' if its id is dead,
+-- with its time left in ms; or {'lost', ...} (see refusal) or {'foreign', ...} (see row).
 
 local key, fence, queue, request = unpack(KEYS)
 local f = fields(read_fence(fence, WHOLE - 1))
@@ -14,5 +14,4 @@ local refused = refusal(f, key, fence, there, ours, ARGV[1])
 if refused then return refused end
 local ids = call('ZRANGE', queue, 0, -1, 'WITHSCORES')
 if not request then return {there, ids, '', 0} end
-local left = call('PTTL', request)
-return {there, ids, left > 0 and call('GET', request) or '', left}
+return {there, ids, waiting(request)}
