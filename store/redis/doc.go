@@ -158,9 +158,20 @@
 // most 4 KiB is in its message. Watches of a prefix hear these messages as well, and ignore
 // them. Whoever waits reads again once a minute, and once a second while [Store.WatchErr] is not nil.
 //
+// Another program can write under these names. An id in the queue without a request of the right
+// form is skipped, and taken out of the queue; its value stays. A name that has a value of another
+// type is an error for its request alone; the queue's makes requests of that key unavailable.
+//
 // A store with the rights of a user who may not write records looks at the record first, by
 // EVALSHA_RO: Redis takes every key of EVALSHA for one that is written. Its request costs two
 // round trips.
+//
+// # Logs
+//
+// The log of a key is a stream in its slot, under "leasehold:", whose ids are the token and the
+// number of each entry. Entries of other programs are skipped, and deleted when they are the
+// oldest. Redis takes only growing ids: after an entry of another program, an entry of a lease with
+// the same id or a smaller one is not stored, and its writer is told.
 //
 // # Rights
 //

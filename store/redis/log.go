@@ -64,49 +64,69 @@ func (s *Store) ReadLog(ctx context.Context, key string, query store.LogQuery) i
 	}
 }
 
-// readLog reads one page.
+// readLog reads one page. It skips entries of other programs, and reads on behind them.
 func (s *Store) readLog(ctx context.Context, key string, query store.LogQuery) (page []store.LogEntry, err error) {
-	command, from, to := "xrange", "-", "+"
-	if query.After != (store.LogPosition{}) {
-		from = "(" + streamID(query.After)
-	}
-	if query.Before != (store.LogPosition{}) {
-		to = "(" + streamID(query.Before)
-	}
+	command := "xrange"
 	if query.Backward {
-		command, from, to = "xrevrange", to, from
+		command = "xrevrange"
 	}
-	c := newCommand(query.Limit*maxRefusal, command, s.layout.log(s.layout.of(key)), from, to, "count", query.Limit)
-	s.transport.do(ctx, c)
-	reply, err := c.reply()
-	if err != nil {
-		return nil, failed("read log", key, reads, err)
-	}
-	entries, ok := reply.([]any)
-	if !ok {
-		return nil, failed("read log", key, reads, odd(reply))
-	}
-	for _, each := range entries {
-		e, ok := logEntryOf(each)
-		if !ok {
-			return nil, failed("read log", key, reads, odd(each))
+	for left := query.Limit; ; left = query.Limit - len(page) {
+		from, to := "-", "+"
+		if query.After != (store.LogPosition{}) {
+			from = "(" + streamID(query.After)
 		}
-		page = append(page, e)
+		if query.Before != (store.LogPosition{}) {
+			to = "(" + streamID(query.Before)
+		}
+		if query.Backward {
+			from, to = to, from
+		}
+		c := newCommand(left*maxRefusal, command, s.layout.log(s.layout.of(key)), from, to, "count", left)
+		s.transport.do(ctx, c)
+		reply, err := c.reply()
+		if err != nil {
+			return nil, failed("read log", key, reads, err)
+		}
+		rows, ok := reply.([]any)
+		if !ok {
+			return nil, failed("read log", key, reads, odd(reply))
+		}
+		for _, row := range rows {
+			e, ok := logEntryOf(row)
+			if !ok {
+				return nil, failed("read log", key, reads, odd(row))
+			}
+			if e.Value != nil {
+				page = append(page, e)
+			}
+			if query.Backward {
+				query.Before = e.LogPosition
+			} else {
+				query.After = e.LogPosition
+			}
+		}
+		if len(rows) < left || len(page) == query.Limit {
+			return page, nil
+		}
 	}
-	return page, nil
 }
 
-// logEntryOf reads an entry.
+// logEntryOf reads an entry, whose value is nil if it is of another form than those of the
+// store; see stream.lua.
 func logEntryOf(reply any) (e store.LogEntry, ok bool) {
 	row, _ := reply.([]any)
 	id, ok1 := at[string](row, 0)
 	fields, ok2 := at[[]any](row, 1)
-	value, ok3 := at[string](fields, 3)
-	token, number, ok4 := strings.Cut(id, "-")
+	token, number, ok3 := strings.Cut(id, "-")
 	t, err1 := strconv.ParseUint(token, 10, 64)
 	n, err2 := strconv.ParseUint(number, 10, 64)
-	e = store.LogEntry{LogPosition: store.LogPosition{Token: store.Token(t), Number: n}, Value: []byte(value)}
-	return e, ok1 && ok2 && ok3 && ok4 && err1 == nil && err2 == nil
+	e.LogPosition = store.LogPosition{Token: store.Token(t), Number: n}
+	if value, _ := at[string](fields, 3); len(fields) == 4 && fields[0] == "e" && fields[2] == "v" && value != "" {
+		if expiry, _ := at[string](fields, 1); strings.Trim(expiry, "0123456789") == "" {
+			e.Value = []byte(value)
+		}
+	}
+	return e, ok1 && ok2 && ok3 && err1 == nil && err2 == nil
 }
 
 // streamID is the id of an entry in its stream.

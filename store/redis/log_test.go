@@ -396,3 +396,76 @@ func TestLogsAcrossAFailoverOfACluster(t *testing.T) {
 	}
 	r.wantRead(t, 40)
 }
+
+// wantLogBothWays is wantLog, forward and backward.
+func (b *bench) wantLogBothWays(what, key string, want ...string) {
+	b.Helper()
+	b.wantLog(what, key, want...)
+	var got []string
+	for e, err := range b.ReadLog(b.Context(), key, store.LogQuery{Backward: true, Limit: len(want) + 1}) {
+		if err != nil {
+			b.Fatal(err)
+		}
+		got = append(got, string(e.Value))
+	}
+	if slices.Reverse(got); !slices.Equal(got, want) {
+		b.Errorf("%s the log read backward is %.200q, want %.200q", what, got, want)
+	}
+}
+
+// Entries of another program are not taken for entries of a lease, wherever they stand, and
+// keep nobody from those.
+func TestForeignEntriesOfALogAreSkipped(t *testing.T) {
+	t.Parallel()
+	for name, fields := range map[string][]any{
+		"one field":     {"a", "1"},
+		"other fields":  {"a", "1", "b", "2"},
+		"no expiry":     {"e", "soon", "v", "2"},
+		"an old expiry": {"a", "1000", "v", "2"},
+		"more fields":   {"e", "99999999999999", "v", "2", "w", "3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := start(t)
+			token := b.hold("key").Token
+			add := func(id string, n int) {
+				for range n {
+					b.do(append([]any{"XADD", b.logName("key"), id}, fields...)...)
+				}
+			}
+			add("1-*", 250) // more than two pages, before all tokens
+			r := follow(t, b.Store, "key")
+			for n := range uint64(3) {
+				want(t, "append", b.AppendLog(t.Context(), "key", token, logEntries(2*n+1, fmt.Sprint(n+1))), nil)
+				b.wantLogBothWays("between foreign entries", "key", []string{"1", "2", "3"}[:n+1]...)
+				add("*", 1) // takes the number behind
+			}
+			r.wantRead(t, 3)
+			if oldest := b.do("XRANGE", b.logName("key"), "-", "+", "COUNT", 1); strings.HasPrefix(fmt.Sprint(oldest), "[[1-249 ") {
+				t.Errorf("foreign entries are still the oldest: %v", oldest)
+			}
+		})
+	}
+}
+
+// An entry whose number another program has taken is lost, and so is each behind an id that is
+// beyond all numbers. That is told, and no update fails.
+func TestEntriesBehindAForeignOneAreReported(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"*", "18446744073709551615-1"} {
+		t.Run(id, func(t *testing.T) {
+			t.Parallel()
+			b := start(t)
+			token := b.hold("key").Token
+			err, entry := updateLogged(t.Context(), b.Store, "key", token, 1)
+			want(t, "an update before", errors.Join(err, entry), nil)
+			foreign := b.do("XADD", b.logName("key"), id, "a", "1").(string)
+			err, entry = updateLogged(t.Context(), b.Store, "key", token, 2)
+			want(t, "an update behind "+foreign, err, nil)
+			want(t, "its entry", entry, store.ErrUnavailable)
+			want(t, "append", b.AppendLog(t.Context(), "key", token, logEntries(2, "2")), store.ErrUnavailable)
+			want(t, "append of a stored entry", b.AppendLog(t.Context(), "key", token, logEntries(1, "1")), nil)
+			b.wantLogBothWays("behind a foreign entry", "key", "1")
+		})
+	}
+}

@@ -1,6 +1,13 @@
 -- A log is a stream beside the record of a key, in the same slot. The id of an entry is the token
 -- of its lease and its number, so the server keeps their order. Its fields are e, the time in ms
--- at which it expires, and v, the value.
+-- at which it expires, and v, the value. An entry of another form is another program's: readers
+-- skip it, and it is dropped once it is the oldest.
+
+-- expiry_of returns the time at which an entry expires, or nil for another program's.
+local function expiry_of(entry)
+  local f = entry[2]
+  return #f == 4 and f[1] == 'e' and f[3] == 'v' and string.find(f[2], '^%d+$') and tonumber(f[2]) or nil
+end
 
 -- append_log appends the values among ARGV from a place on, before which stand the token without
 -- leading zeros, the number of the first entry, how many entries are kept, and their age in ms.
@@ -17,7 +24,9 @@ local function append_log(log, channel, place)
     local added = redis.pcall('XADD', log, 'MAXLEN', exactly, most, id, 'e', expiry, 'v', ARGV[i])
     if type(added) == 'table' and added.err then
       local last = redis.pcall('XREVRANGE', log, '+', '-', 'COUNT', 1)
-      local t, n = string.match(not last.err and last[1] and last[1][1] or '', '^(%d+)-(%d+)$')
+      last = not last.err and last[1]
+      if last and not expiry_of(last) then last = call('XRANGE', log, id, id)[1] end
+      local t, n = string.match(last and expiry_of(last) and last[1] or '', '^(%d+)-(%d+)$')
       t, n = tonumber(t), tonumber(n)
       if not t or t < tonumber(lease) or t == tonumber(lease) and n < number then
         error((i == place and 'leasehold: XADD: ' or '') .. added.err, 0) -- at the first, nothing is written
@@ -26,10 +35,10 @@ local function append_log(log, channel, place)
   end
   call('PEXPIRE', log, age)
   local oldest = call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
-  if oldest and tonumber(oldest[2][2]) <= now then
+  if oldest and (expiry_of(oldest) or 0) <= now then
     local expired = {}
     for _, entry in ipairs(call('XRANGE', log, '-', '+', 'COUNT', 64)) do
-      if tonumber(entry[2][2]) > now then break end
+      if (expiry_of(entry) or 0) > now then break end
       expired[#expired + 1] = entry[1]
     end
     call('XDEL', log, unpack(expired))
