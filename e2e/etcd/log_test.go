@@ -168,14 +168,7 @@ func TestAFollowedLogSurvivesCompactionsAndClosedConnections(t *testing.T) {
 		}
 	}
 	for n := uint64(1); n <= 20; n++ {
-		select {
-		case number := <-got:
-			if number != n {
-				t.Fatalf("the reader got entry %d, want %d", number, n)
-			}
-		case <-time.After(time.Minute):
-			t.Fatalf("the reader has not got entry %d", n)
-		}
+		wantNext(t, got, n)
 	}
 }
 
@@ -253,4 +246,69 @@ func byTurns(b *testing.B, first, second string, do [2]func() error) {
 	b.ReportMetric(float64(spent[0].Microseconds())/float64(calls), first+"-µs")
 	b.ReportMetric(float64(spent[1].Microseconds())/float64(calls), second+"-µs")
 	b.ReportMetric(float64(spent[0])/float64(spent[1]), first+"/"+second)
+}
+
+// Keys of another program among those of a log are not taken for entries, wherever they stand.
+func TestForeignKeysInALogAreSkipped(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Settings{})
+	st, other := open(t, cluster.Client()), otherProgram{t, cluster.Client()}
+	token := holdKey(t, st)
+	prefix := "leasehold:l:003:key:"
+	for i := range 150 { // more than two pages
+		other.put(fmt.Sprintf("%s!%03d", prefix, i), []byte("x"), store.Forever)
+	}
+	names := []string{"", ":", "f:1", "zz", "0000000000000001", "0000000000000001:", "0000000000000001:000000000000000g", "0000000000000001:00000000000000010",
+		"ffffffffffffffff:FFFFFFFFFFFFFFFF", fmt.Sprintf("%016x:%016x", uint64(token), 3)}
+	ctx, cancel := context.WithCancel(t.Context())
+	got := make(chan uint64, 100)
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer cancel()
+	for _, name := range names {
+		other.put(prefix+name, nil, store.Forever)
+	}
+	all.Go(func() {
+		for e, err := range st.FollowLog(ctx, "key", store.LogPosition{}) {
+			if err == nil {
+				got <- e.Number
+			} else if ctx.Err() == nil {
+				t.Errorf("the reader ended: %v", err)
+			}
+		}
+	})
+	for n := uint64(1); n <= 2; n++ {
+		if err, dropped := updateLogged(t.Context(), st, token, n); err != nil || dropped != nil {
+			t.Fatalf("update %d: %v, %v", n, err, dropped)
+		}
+		for _, name := range names {
+			other.put(prefix+name, nil, store.Forever)
+		}
+		wantNext(t, got, n)
+	}
+	wantLog(t, "among foreign keys", st, 1, 2)
+	var backward []uint64
+	for e, err := range st.ReadLog(t.Context(), "key", store.LogQuery{Backward: true, Limit: 3}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		backward = append(backward, e.Number)
+	}
+	if !slices.Equal(backward, []uint64{2, 1}) {
+		t.Errorf("read backward the log has %v, want 2 and 1", backward)
+	}
+}
+
+// wantNext waits for the next entry of a reader.
+func wantNext(t *testing.T, got <-chan uint64, n uint64) {
+	t.Helper()
+	select {
+	case number := <-got:
+		if number != n {
+			t.Fatalf("the reader got entry %d, want %d", number, n)
+		}
+	case <-time.After(time.Minute):
+		t.Fatalf("the reader has not got entry %d", n)
+	}
 }

@@ -3,6 +3,8 @@ package etcd_test
 import (
 	"context"
 	"fmt"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -317,4 +319,63 @@ func BenchmarkRequest(b *testing.B) {
 	b.ReportMetric(float64(spent[0].Microseconds())/float64(trips), "leasehold-µs")
 	b.ReportMetric(float64(spent[1].Microseconds())/float64(trips), "raw-µs")
 	b.ReportMetric(float64(spent[0])/float64(spent[1]), "ours/raw")
+}
+
+// A request that another program wrote is neither yielded nor in the way of others, and leaves
+// the queue.
+func TestForeignRequestsAreSkippedAndDropped(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Settings{})
+	st, other := open(t, cluster.Client()), otherProgram{t, cluster.Client()}
+	token := holdKey(t, st)
+	values := []string{"", "x", "\n", "0 1000 asker", "0 1000 asker\n", "0 0 asker\nbody", "0 -5 asker\nbody", "x 1000 asker\nbody",
+		"0 9999999999999 asker\nbody", "0 1000 asker\n" + strings.Repeat("x", store.MaxRequest+1)}
+	prefix := "leasehold:q:003:key:"
+	for i := range store.MaxRequests {
+		other.put(fmt.Sprint(prefix, i), []byte(values[i%len(values)]), store.Forever)
+	}
+	for _, name := range []string{"", "\xff", strings.Repeat("i", store.MaxRequestID+1)} {
+		other.put(prefix+name, []byte("0 1000 asker\nbody"), store.Forever)
+	}
+	_, err := st.Ask(t.Context(), request("too many", long))
+	want(t, "Ask before the holder listens", err, store.ErrFull)
+	ctx, cancel := context.WithCancel(t.Context())
+	got := make(chan string, 100)
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer cancel()
+	all.Go(func() {
+		for q, err := range st.Requests(ctx, "key", token) {
+			if err == nil {
+				got <- q.ID
+			} else if ctx.Err() == nil {
+				t.Errorf("the reader ended: %v", err)
+			}
+		}
+	})
+	empty := func() bool {
+		left, err := other.client.Get(t.Context(), prefix, clientv3.WithPrefix(), clientv3.WithCountOnly())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return left.Count == 0
+	}
+	for late := time.Now().Add(time.Minute); !empty(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(late) {
+			t.Fatal("there are still foreign requests")
+		}
+	}
+	other.put(prefix+"late", []byte("x"), store.Forever)
+	result := ask(t.Context(), st, request("ours", long))
+	if id := <-got; id != "ours" {
+		t.Fatalf("the holder got %q", id)
+	}
+	if err := st.Answer(t.Context(), "key", token, answerTo("ours")); err != nil {
+		t.Fatal(err)
+	}
+	wantDone(t, "behind foreign requests", result)
+	if !empty() {
+		t.Error("a later foreign request is still there")
+	}
 }

@@ -176,7 +176,14 @@
 // gone, the etcd lease ends the request an eighth of its ttl later, or a second if that is more, in whole seconds
 // rounded up, plus the servers' own delay; so it ends an answer. Senders of one store share a watch of
 // a key's answers, which stays open for ten seconds after the last request. A request
-// is a transaction of the sender, and a read and a transaction of the holder.
+// is a transaction of the sender, and a read and a transaction of the holder. A key under these
+// prefixes with a value of another form is another program's: the holder that reads a foreign request
+// deletes it.
+//
+// # Logs
+//
+// An entry of a log is a key under "leasehold:l:", on an etcd lease that is shared by what is to
+// live equally long. Keys of another form are skipped, and count for the length of the log.
 //
 // # Rights
 //

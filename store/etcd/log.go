@@ -35,13 +35,14 @@ func entryOf(key string, p store.LogPosition) string {
 	return fmt.Sprintf("%s%016x:%016x", logOf(key), uint64(p.Token), p.Number)
 }
 
-// logEntryOf reads an entry of the log of a key.
+// logEntryOf reads an entry of the log of a key. A name or a value of another form is another
+// program's.
 func logEntryOf(key string, kv *mvccpb.KeyValue) (e store.LogEntry, ok bool) {
 	token, number, _ := strings.Cut(strings.TrimPrefix(string(kv.Key), logOf(key)), ":")
-	t, err1 := strconv.ParseUint(token, 16, 64)
-	n, err2 := strconv.ParseUint(number, 16, 64)
+	t, _ := strconv.ParseUint(token, 16, 64)
+	n, _ := strconv.ParseUint(number, 16, 64)
 	e = store.LogEntry{LogPosition: store.LogPosition{Token: store.Token(t), Number: n}, Value: kv.Value}
-	return e, err1 == nil && err2 == nil
+	return e, len(kv.Value) > 0 && string(kv.Key) == entryOf(key, e.LogPosition)
 }
 
 // entryPuts are entries that a guarded operation stores.
@@ -205,7 +206,8 @@ func (s *Store) ReadLog(ctx context.Context, key string, query store.LogQuery) i
 	}
 }
 
-// readLog reads one page, and returns its revision.
+// readLog reads one page, and returns its revision. It skips keys of other programs, and reads on
+// behind them.
 func (s *Store) readLog(ctx context.Context, key string, query store.LogQuery) (page []store.LogEntry, revision int64, err error) {
 	from, to := logOf(key), clientv3.GetPrefixRangeEnd(logOf(key))
 	if query.After != (store.LogPosition{}) {
@@ -214,25 +216,33 @@ func (s *Store) readLog(ctx context.Context, key string, query store.LogQuery) (
 	if query.Before != (store.LogPosition{}) {
 		to = entryOf(key, query.Before)
 	}
-	if from >= to {
-		return nil, 0, nil
-	}
 	order := clientv3.SortAscend
 	if query.Backward {
 		order = clientv3.SortDescend
 	}
-	answer, found, err := s.commit(ctx, nil, []clientv3.Op{clientv3.OpGet(from, clientv3.WithRange(to), clientv3.WithLimit(int64(query.Limit)), clientv3.WithSort(clientv3.SortByKey, order))}, nil)
-	if err != nil {
-		return nil, 0, failed("read log", key, reads, err)
-	}
-	for _, kv := range found[0].GetResponseRange().GetKvs() {
-		e, ok := logEntryOf(key, kv)
-		if !ok {
-			return nil, 0, failed("read log", key, reads, fmt.Errorf("an entry has the name %q", kv.Key))
+	for from < to {
+		left := query.Limit - len(page)
+		answer, found, err := s.commit(ctx, nil, []clientv3.Op{clientv3.OpGet(from, clientv3.WithRange(to), clientv3.WithLimit(int64(left)), clientv3.WithSort(clientv3.SortByKey, order))}, nil)
+		if err != nil {
+			return nil, 0, failed("read log", key, reads, err)
 		}
-		page = append(page, e)
+		revision = answer.Header.Revision
+		kvs := found[0].GetResponseRange().GetKvs()
+		for _, kv := range kvs {
+			if e, ok := logEntryOf(key, kv); ok {
+				page = append(page, e)
+			}
+		}
+		if len(kvs) < left || len(page) == query.Limit {
+			break
+		}
+		if last := string(kvs[len(kvs)-1].Key); query.Backward {
+			to = last
+		} else {
+			from = last + "\x00"
+		}
 	}
-	return page, answer.Header.Revision, nil
+	return page, revision, nil
 }
 
 // FollowLog implements [store.Logger].

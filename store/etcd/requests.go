@@ -327,7 +327,7 @@ func (r *reading) check(f found) error {
 }
 
 // show yields a request, unless it was yielded before, is for another lease, or has ended
-// meanwhile.
+// meanwhile. It deletes one that another program wrote, as its form shows.
 func (r *reading) show(ctx context.Context, kv *mvccpb.KeyValue) error {
 	name := string(kv.Key)
 	if r.seen[name] == kv.ModRevision {
@@ -340,20 +340,26 @@ func (r *reading) show(ctx context.Context, kv *mvccpb.KeyValue) error {
 	if len(got.Kvs) == 0 || got.Kvs[0].ModRevision != kv.ModRevision {
 		return nil
 	}
-	l, _, ok := parseLetter(got.Kvs[0])
 	r.seen[name] = kv.ModRevision
-	if !ok || l.token != 0 && l.token != r.token {
+	l, _, ok := parseLetter(got.Kvs[0])
+	q := store.Request{Key: r.key, ID: name[len(mailOf(requests, r.key)):], Token: l.token, Body: []byte(l.body), TTL: l.ttl}
+	switch {
+	case !ok || q.Check() != nil:
+		same := clientv3.Compare(clientv3.ModRevision(name), "=", kv.ModRevision)
+		r.commit(ctx, []clientv3.Cmp{same}, []clientv3.Op{clientv3.OpDelete(name)}, nil) // if that fails it is skipped again
+		return nil
+	case l.token != 0 && l.token != r.token:
 		return nil
 	}
-	left := l.ttl
 	if len(kv.Value) == 0 { // it was there before the watch
-		if left, err = r.timeLeft(ctx, clientv3.LeaseID(got.Kvs[0].Lease)); err != nil {
+		left, err := r.timeLeft(ctx, clientv3.LeaseID(got.Kvs[0].Lease))
+		if err != nil {
 			return failed("requests", r.key, reads, err)
 		}
-		left = min(left, l.ttl)
+		q.TTL = min(left, l.ttl)
 	}
-	r.shown.add(name, l.ttl, left)
-	if left > 0 && !r.yield(store.Request{Key: r.key, ID: name[len(mailOf(requests, r.key)):], Token: l.token, Body: []byte(l.body), TTL: left}, nil) {
+	r.shown.add(name, l.ttl, q.TTL)
+	if q.TTL > 0 && !r.yield(q, nil) {
 		return errStop
 	}
 	return nil
