@@ -57,7 +57,7 @@ type Answer struct {
 	ID   string // of the request
 	Body []byte // 1 byte to MaxRequest
 	// TTL is how long the store keeps the answer and the id from now, and at least until the
-	// deadline of the request; bounded as that of a request. From Ask it is zero.
+	// deadline of the request; a second to MaxAnswerTTL. From Ask it is zero.
 	TTL time.Duration
 	// Final is false for an answer that was written before the work had ended, and which stands if
 	// the holder ends before it writes another. Ask waits on.
@@ -71,6 +71,7 @@ const (
 	MaxRequestID  = 64       // bytes
 	MinRequestTTL = time.Second
 	MaxRequestTTL = 24 * time.Hour
+	MaxAnswerTTL  = MaxRequestTTL + time.Hour // so that the id of any request outlives its deadline
 )
 
 // Check refuses a request that breaks a rule.
@@ -78,20 +79,22 @@ func (r Request) Check() error {
 	if err := CheckKey(r.Key); err != nil {
 		return err
 	}
-	return forKey(r.Key, checkMessage("request", r.ID, r.Body, r.TTL))
+	return forKey(r.Key, checkMessage("request", r.ID, r.Body, r.TTL, MaxRequestTTL))
 }
 
 // Check refuses an answer that breaks a rule.
-func (a Answer) Check() error { return checkMessage("answer", a.ID, a.Body, a.TTL) }
+func (a Answer) Check() error {
+	return checkMessage("answer", a.ID, a.Body, a.TTL, MaxAnswerTTL)
+}
 
-func checkMessage(what, id string, body []byte, ttl time.Duration) error {
+func checkMessage(what, id string, body []byte, ttl, most time.Duration) error {
 	switch {
 	case id == "" || len(id) > MaxRequestID || !utf8.ValidString(id):
 		return &InvalidError{What: "id of " + what, Got: quote(id), Rule: fmt.Sprintf("must be 1 to %d bytes of UTF-8", MaxRequestID)}
 	case len(body) == 0 || len(body) > MaxRequest:
 		return &InvalidError{What: what, Got: fmt.Sprintf("of %d bytes", len(body)), Rule: fmt.Sprintf("must have 1 to %d bytes", MaxRequest)}
-	case ttl < MinRequestTTL || ttl > MaxRequestTTL:
-		return &InvalidError{What: "time to live of " + what, Got: ttl.String(), Rule: fmt.Sprintf("must be %v to %v", MinRequestTTL, MaxRequestTTL)}
+	case ttl < MinRequestTTL || ttl > most:
+		return &InvalidError{What: "time to live of " + what, Got: ttl.String(), Rule: fmt.Sprintf("must be %v to %v", MinRequestTTL, most)}
 	}
 	return nil
 }

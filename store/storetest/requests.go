@@ -292,6 +292,23 @@ var requestLaw = law{
 			c.ask(c.Store, q)
 			c.wantIDs("an id beyond the TTL of its answer", h, "1")
 		}},
+		{name: "AnAnswerOutlivesTheLongestRequest", needs: []need{requester}, run: func(c *trial) {
+			t := c.hold("key")
+			q := request("key", "1")
+			q.TTL = store.MaxRequestTTL
+			asked := c.ask(c.Store, q)
+			c.awaitQueued("key", 1)
+			a := answerTo("1", "kept")
+			a.TTL = store.MaxAnswerTTL + 1
+			c.want("an answer that is kept for too long", c.requester().Answer(c.Context(), "key", t.Token, a), store.ErrInvalid)
+			a.TTL = store.MaxAnswerTTL
+			c.want("an answer that is kept for MaxAnswerTTL", c.requester().Answer(c.Context(), "key", t.Token, a), nil)
+			c.wantAnswer("of the longest request", asked, "kept")
+			c.wantAnswer("of the longest request, again", c.ask(c.peer(), q), "kept")
+			q.TTL++
+			_, err := c.requester().Ask(c.Context(), q)
+			c.want("a request that is too long", err, store.ErrInvalid)
+		}},
 		{name: "AnUpdateWithAnAnswer", needs: []need{requester}, run: func(c *trial) {
 			t := c.hold("key")
 			one, two := c.ask(c.Store, request("key", "1")), c.ask(c.Store, request("key", "2"))
