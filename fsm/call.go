@@ -333,29 +333,38 @@ func (m *Machine[S]) inTurn(ctx context.Context, run func() error) error {
 	return run()
 }
 
-// leave gives the turn to the next caller. However the turn ended, nothing that was queued in
-// it runs in the turn of another, and once the machine is closed nobody waits in vain.
+// leave gives the turn to the next caller. However the turn ended, no change that was queued in
+// it runs in a later turn, and once the machine is closed no caller waits.
 func (m *Machine[S]) leave() {
 	defer m.turn.give()
 	if m.closed && m.watched() {
 		m.extras.watchers.end(ErrClosed)
 	}
-	if m.extras == nil || m.extras.queue == nil || len(m.extras.queue.waiting) == 0 {
+	if m.extras != nil {
+		m.abandon()
+	}
+}
+
+// abandon refuses the queued changes, if there are any: user code of the change that they wait
+// for did not return.
+func (m *Machine[S]) abandon() {
+	q := m.extras.queue
+	if q == nil || len(q.waiting) == 0 {
 		return
 	}
-	m.extras.queue.broken = true
-	defer func() { m.extras.queue.broken = false }()
+	q.broken = true
+	defer func() { q.broken = false }()
 	m.drop()
 }
 
-// drop refuses the queued changes: user code of the change that they wait for did not return.
+// drop refuses the queued changes, also if the function for errors does not return.
 func (m *Machine[S]) drop() {
 	q := m.extras.queue
 	if len(q.waiting) == 0 {
 		return
 	}
 	dropped := q.take()
-	defer m.drop() // also if the function for errors does not return
+	defer m.drop()
 	m.settle(dropped, m.refusal(&dropped.change, PhaseTurn, ErrAborted))
 }
 
@@ -441,6 +450,7 @@ func (m *Machine[S]) expireOne(now time.Time) bool {
 		timers.interrupt = nil
 		m.armTimers()
 	}()
+	defer m.abandon() // while ctx is good
 	t := &m.def.timeouts[i]
 	c := change[S]{kind: byTimeout, to: t.to, cause: t.cause(), timeout: i}
 	err := m.perform(ctx, &c)

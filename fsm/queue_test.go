@@ -270,3 +270,45 @@ func TestDroppedChangesNeverRunInAnotherTurn(t *testing.T) {
 	walk(t, m, warming)
 	wantState(t, m, warming, 2)
 }
+
+// The context of a timeout ends with it, and not before the queue that its code has left is
+// dropped: the function for errors may use it, for example to log or to store.
+func TestErrorFunctionOfADroppedQueueGetsALivingContext(t *testing.T) {
+	for name, late := range map[string]bool{"by its timer": false, "in the turn of a call": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var m *fsm.Machine[state]
+				var contexts, failed trace
+				m = fsm.New(with(t,
+					fsm.Timeout(starting, time.Second, warming),
+					fsm.Internal(tick, fsm.From(starting), fsm.Do(func(context.Context, transition, fsm.NoArg) error { time.Sleep(2 * time.Second); return nil })),
+					fsm.OnEntry(warming, func(ctx context.Context, _ transition) error {
+						if err := errors.Join(m.Transition(ctx, active), m.Transition(ctx, idle)); err != nil {
+							t.Error(err)
+						}
+						runtime.Goexit()
+						return nil
+					}),
+				), fsm.WithQueue(2, func(ctx context.Context, err error) {
+					contexts.add(fmt.Sprint(ctx.Err()))
+					failed.add(err.Error())
+				}))
+				walk(t, m, starting)
+				if late {
+					go func() { _ = m.Fire(context.Background(), tick) }()
+					synctest.Wait()
+					go func() { _ = m.Fire(context.Background(), tick) }() // gets its turn before the timer does
+				}
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				want := []string{"warming -> active: user code did not return", "warming -> idle: user code did not return"}
+				if diff := cmp.Diff(want, failed.lines); diff != "" {
+					t.Errorf("errors of queued changes (-want +got):\n%s", diff)
+				}
+				if diff := cmp.Diff([]string{"<nil>", "<nil>"}, contexts.lines); diff != "" {
+					t.Errorf("errors of contexts (-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
+}
