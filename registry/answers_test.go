@@ -57,6 +57,21 @@ func TestAnswerIsFoundWithoutItsInstance(t *testing.T) {
 	})
 }
 
+// The longest request is known until AnswerKept after its deadline too.
+func TestAnswerOfTheLongestRequestIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := teststore.New()
+		served(t, st, nil)
+		for range 2 {
+			reply, err := ask(st, registry.ForState("starting"), registry.WithRequestID("once"), registry.WithRequestTimeout(store.MaxRequestTTL))
+			if err != nil || reply.Outcome != registry.OutcomeDone {
+				t.Errorf("%+v, %v", reply, err)
+			}
+			time.Sleep(store.MaxRequestTTL + registry.AnswerKept - time.Second)
+		}
+	})
+}
+
 // User code may fail with the errors of another machine or another store.
 func TestErrorsOfUserCodeAreNotThoseOfTheRequest(t *testing.T) {
 	for _, err := range []error{store.ErrExpired, store.ErrInDoubt, fsm.ErrVetoed, fsm.ErrUnhandled, &fsm.TransitionError[State]{Phase: fsm.PhaseWrite, Moved: true, Err: store.ErrExpired}} {

@@ -147,7 +147,7 @@ func (r *asked) answer(reply Reply, final bool) *store.Answer {
 		body, _ = json.Marshal(reply)
 	}
 	left := max(time.Until(r.deadline), 0)
-	return &store.Answer{ID: r.ID, Body: body, TTL: min(left+AnswerKept, store.MaxRequestTTL), Final: final}
+	return &store.Answer{ID: r.ID, Body: body, TTL: left + AnswerKept, Final: final}
 }
 
 func (r *asked) what() Requested { return Requested{state: r.State, event: r.Event} }
