@@ -62,6 +62,8 @@ type Config[S comparable, P any] struct {
 	// LivenessOnly makes heartbeats renew the record without a value, for large fleets. Readers
 	// then derive [Record.Heartbeat] from the time left, and [Status.Heartbeat] does not advance.
 	LivenessOnly bool
+
+	lost store.Token // of the lease that Supervise has lost: its record may be deleted
 }
 
 // complete fills in defaults, copies the slices that the instance keeps, and checks the fields.
@@ -87,7 +89,7 @@ func (c Config[S, P]) complete(def *fsm.Definition[S]) (Config[S, P], error) {
 	if c.PublicIP == nil {
 		c.PublicIP = OutboundIP
 	}
-	c.Instance = cmp.Or(c.Instance, store.NewNonce().String()[:12])
+	c.Instance = cmp.Or(c.Instance, newInstanceName())
 	c.LeaveTimeout = cmp.Or(c.LeaveTimeout, defaultLeaveTimeout)
 	c.Connected, c.LeavePath = slices.Clone(c.Connected), slices.Clone(c.LeavePath)
 	if c.Log != nil {
@@ -100,6 +102,8 @@ func (c Config[S, P]) complete(def *fsm.Definition[S]) (Config[S, P], error) {
 	}
 	return c, nil
 }
+
+func newInstanceName() string { return store.NewNonce().String()[:12] }
 
 // checkStates refuses states that the definition does not have.
 func checkStates[S comparable](def *fsm.Definition[S], what string, states []S) error {

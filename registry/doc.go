@@ -3,7 +3,8 @@
 //
 // [Register] claims a key and writes a JSON object under it: the user's payload with one field
 // appended, "leasehold", which holds the registry's part of the record. [Run] registers, calls
-// a function that serves, and leaves. [Get], [List] and [Watch] read records and need no lease.
+// a function that serves, and leaves; [Supervise] runs again after a loss. [Get], [List] and
+// [Watch] read records and need no lease.
 //
 // # Guaranteed
 //
@@ -19,8 +20,8 @@
 //     [Status.LastError] with the next heartbeat, unless [Config.LivenessOnly] is set. [Run],
 //     [Instance.Leave] and [Instance.Deregister] release the lease and end within the limits
 //     stated under Leaving, whatever a guard, a hook or a function of Config does.
-//   - After a loss, nothing is written and the key is not claimed again. The machine can still
-//     go through its leave path in this process.
+//   - After a loss, the instance writes nothing and does not claim the key again. The machine can
+//     still go through its leave path in this process. [Supervise] makes a new instance.
 //
 // # Not guaranteed
 //

@@ -27,6 +27,28 @@ var coinbase = registry.Config[State, Connector]{
 	Host:      "host-a",
 }
 
+// One process of many leads: the others wait until it ends, or loses its lease.
+func ExampleSupervise() {
+	ctx, stop := context.WithCancel(context.Background())
+	keeper, err := lease.NewKeeper(memstore.New(), lease.Config{})
+	if err != nil {
+		panic(err)
+	}
+	defer keeper.Close(ctx)
+
+	election := registry.Config[State, Connector]{Key: "leader", Wait: true}
+	lead := func(ctx context.Context, i *registry.Instance[State, Connector]) error {
+		fmt.Println("leads", i.State())
+		stop() // in earnest, it works until its context ends
+		<-ctx.Done()
+		return nil
+	}
+	fmt.Println(registry.Supervise(ctx, keeper, lifecycle, election, lead))
+	// Output:
+	// leads idle
+	// <nil>
+}
+
 func ExampleRegister() {
 	ctx := context.Background()
 	keeper, err := lease.NewKeeper(memstore.New(), lease.Config{})

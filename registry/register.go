@@ -117,8 +117,10 @@ func (i *Instance[S, P]) acquireOptions(self Identity) []lease.Option {
 			})
 		}, i.commit))
 	}
-	if i.cfg.Reclaim != ReclaimNever {
-		opts = append(opts, lease.WithReclaim(func(r store.Record) bool { return i.cfg.Reclaim.allows(self, r) }))
+	if i.cfg.Reclaim != ReclaimNever || i.cfg.lost != 0 {
+		opts = append(opts, lease.WithReclaim(func(r store.Record) bool {
+			return i.cfg.lost != 0 && r.Token == i.cfg.lost || i.cfg.Reclaim.allows(self, r)
+		}))
 	}
 	if i.cfg.Wait {
 		opts = append(opts, lease.WithWait())

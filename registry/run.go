@@ -9,31 +9,59 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// Run registers an instance, calls serve, and leaves when serve returns or panics; the context
-// of serve ends when ctx ends or the lease is lost. It returns the error of [Register], or else
-// the errors of serve and [Instance.Leave] and, as the package documentation says under Loss,
-// the loss of the lease.
-func Run[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fsm.Definition[S], cfg Config[S, P], serve func(context.Context, *Instance[S, P]) error) (err error) {
+// ServeFunc does the work of an instance while it holds its key. Its context ends when the
+// context of [Run] or [Supervise] does, with that context's cause, and when the lease is lost,
+// with the *[lease.LostError] as its cause. It then has to stop its work and return soon: nothing
+// that it does afterwards is covered by the lease, and nobody waits for it with a limit.
+//
+// It returns nil or the error of its context after an orderly end, and any other error if it
+// failed by itself. The transitions of an orderly end belong into [Config.LeavePath], and run
+// after it has returned.
+type ServeFunc[S comparable, P any] = func(ctx context.Context, i *Instance[S, P]) error
+
+// Run registers an instance, calls serve, and leaves when serve returns or panics. It returns the
+// error of [Register], or else the errors of serve and [Instance.Leave] and, as the package
+// documentation says under Loss, the loss of the lease.
+func Run[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fsm.Definition[S], cfg Config[S, P], serve ServeFunc[S, P]) error {
+	e := run(ctx, k, def, cfg, serve)
+	err := e.served
+	if e.lost != nil {
+		switch {
+		case err == context.Canceled:
+			err = e.lost
+		case !errors.Is(err, e.lost):
+			err = errors.Join(e.lost, err)
+		}
+	}
+	return errors.Join(e.refused, err, e.left)
+}
+
+// ending is how an instance came to its end.
+type ending struct {
+	refused error            // of Register: there was no instance
+	served  error            // of serve
+	alive   bool             // whether the lease was held when serve returned
+	left    error            // of Leave
+	lost    *lease.LostError // of the lease, by the end of Leave
+}
+
+func run[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fsm.Definition[S], cfg Config[S, P], serve ServeFunc[S, P]) (e ending) {
 	if serve == nil {
-		return &store.InvalidError{Key: cfg.Key, What: "serve function", Rule: "must not be nil"}
+		e.refused = &store.InvalidError{Key: cfg.Key, What: "serve function", Rule: "must not be nil"}
+		return e
 	}
 	i, err := Register(ctx, k, def, cfg)
 	if err != nil {
-		return err
+		e.refused = err
+		return e
 	}
 	defer func() {
-		left := i.Leave(ctx)
-		if lost := new(lease.LostError); errors.As(i.lease.Err(), &lost) {
-			switch {
-			case err == context.Canceled:
-				err = lost
-			case !errors.Is(err, lost):
-				err = errors.Join(lost, err)
-			}
-		}
-		err = errors.Join(err, left)
+		e.left = i.Leave(ctx)
+		errors.As(i.lease.Err(), &e.lost)
 	}()
 	served, cancel := i.lease.Context(ctx)
 	defer cancel()
-	return serve(served, i)
+	e.served = serve(served, i)
+	e.alive = i.lease.Valid()
+	return e
 }

@@ -1,0 +1,109 @@
+package registry
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// Between two runs of a service.
+const (
+	shortestRestart = 100 * time.Millisecond
+	longestRestart  = 15 * time.Second
+)
+
+// SuperviseOption changes how [Supervise] works.
+type SuperviseOption func(*supervision)
+
+type supervision struct {
+	restart func(err error, pause time.Duration)
+}
+
+// OnRestart has f called before each pause after which the service runs again, with the reason.
+// Without it, the reason is logged by [slog.Default].
+func OnRestart(f func(err error, pause time.Duration)) SuperviseOption {
+	return func(s *supervision) { s.restart = f }
+}
+
+// Supervise runs a service as [Run] does, and again after a loss of its lease and while the store
+// is unavailable, until ctx ends or the service does. Each run begins in the initial state of def.
+// Between two runs it pauses: 0.1 s, then twice as long each time up to 15 s, a little random,
+// and 0.1 s again once the key was held.
+//
+// Another holder ends the first registration with a *[ConflictError], unless [Config.Wait] is set:
+// then Supervise is leader election. After a loss it waits in every case. The record that its own
+// lost lease left does not hold it up.
+//
+// It returns nil when ctx has ended and serve returned nil or the error of its context; and
+// otherwise the error of the end that no further run can mend, with the error of Leave:
+//
+//   - an error of serve that came while the lease was held, or nil if serve was done;
+//   - a configuration that is refused, a key that another program uses, a closed keeper or store.
+//
+// A panic of serve passes through, as through Run.
+func Supervise[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fsm.Definition[S], cfg Config[S, P], serve ServeFunc[S, P], opts ...SuperviseOption) error {
+	s := supervision{restart: func(err error, pause time.Duration) {
+		slog.Warn("leasehold: the service runs again after a pause", "key", cfg.Key, "error", err, "pause", pause)
+	}}
+	for _, set := range opts {
+		set(&s)
+	}
+	cfg.Instance = cmp.Or(cfg.Instance, newInstanceName())
+	doubt := false
+	for pause := shortestRestart; ; {
+		e := run(ctx, k, def, cfg, serve)
+		var again error // the reason to run again; nil to end
+		switch {
+		case ctx.Err() != nil:
+			return e.atShutdown(ctx)
+		case e.refused == nil && e.lost != nil && !e.alive:
+			again = errors.Join(e.lost, e.left)
+			cfg.Wait, cfg.lost, pause = true, e.lost.Token, shortestRestart
+		case e.refused == nil:
+			return errors.Join(e.served, e.left)
+		case passing(e.refused):
+			again = e.refused
+		case doubt && isOf(e.refused, cfg.Instance): // it is being settled
+			again = e.refused
+		default:
+			return e.refused
+		}
+		doubt = doubt || errors.Is(e.refused, store.ErrInDoubt)
+		wait := pause/2 + rand.N(pause/2)
+		s.restart(again, wait)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+		pause = min(2*pause, longestRestart)
+	}
+}
+
+// atShutdown returns the errors of a run that ended after ctx had, without those that say only
+// that it has.
+func (e ending) atShutdown(ctx context.Context) error {
+	says := func(err error) bool {
+		return errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))
+	}
+	if e.refused != nil && (says(e.refused) || passing(e.refused)) {
+		e.refused = nil
+	}
+	if e.served != nil && (says(e.served) || e.lost != nil && errors.Is(e.served, e.lost)) {
+		e.served = nil
+	}
+	return errors.Join(e.refused, e.served, e.left)
+}
+
+// isOf reports whether err is a conflict with a record of an instance.
+func isOf(err error, instance string) bool {
+	conflict := new(ConflictError)
+	return errors.As(err, &conflict) && conflict.Instance == instance
+}
