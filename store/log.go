@@ -26,7 +26,9 @@ type Logger interface {
 	// dropped. Like a watch it never ends silently: its last item is an error, which is the
 	// context's own if the context has ended; a failure of the store meanwhile only delays it.
 	FollowLog(ctx context.Context, key string, after LogPosition) iter.Seq2[LogEntry, error]
-	// UpdateWith is Update with an addition, which is stored in the same request.
+	// UpdateWith is Update with an addition, which is stored in the same request. Entries that the
+	// request cannot carry are stored after it, before later ones, which wait for them, as do reads
+	// of the log through the same store.
 	UpdateWith(ctx context.Context, update Update, with Addition) error
 }
 
@@ -85,8 +87,8 @@ type LogEntries struct {
 	Values [][]byte // 1 to MaxLogEntries, each of 1 byte to MaxLogValue
 	Limits LogLimits
 	// Failed, if not nil, is called with the error if UpdateWith wrote the value and not the
-	// entries. It must return soon. It may be called after UpdateWith has returned, and not at all if
-	// the reply is lost.
+	// entries; with [ErrInDoubt] they may be stored. It must return soon. It may be called after
+	// UpdateWith has returned, and not at all if the reply of UpdateWith is lost.
 	Failed func(error)
 }
 

@@ -22,12 +22,29 @@ func entry(n uint64) store.LogEntries {
 	return store.LogEntries{First: n, Values: [][]byte{fmt.Append(nil, n)}, Limits: store.LogLimits{Entries: 1000, Age: time.Hour}}
 }
 
-// updateLogged makes an update with one entry, and returns its error and that of the entry.
-func updateLogged(ctx context.Context, st *etcdstore.Store, token store.Token, n uint64) (err, dropped error) {
+// updateLogged makes an update with one entry. dropped gets the error of the entry, if it is not
+// stored.
+func updateLogged(ctx context.Context, st *etcdstore.Store, token store.Token, n uint64, dropped chan<- error) error {
 	with := store.Addition{Log: entry(n)}
-	with.Log.Failed = func(err error) { dropped = err }
-	err = st.UpdateWith(ctx, store.Update{Key: "key", Token: token, Seq: n, Value: fmt.Append(nil, "value ", n)}, with)
-	return err, dropped
+	with.Log.Failed = func(err error) { dropped <- err }
+	return st.UpdateWith(ctx, store.Update{Key: "key", Token: token, Seq: n, Value: fmt.Append(nil, "value ", n)}, with)
+}
+
+// mustUpdate makes an update with one entry.
+func mustUpdate(t *testing.T, st *etcdstore.Store, token store.Token, n uint64) {
+	t.Helper()
+	dropped := make(chan error, 1)
+	err := updateLogged(t.Context(), st, token, n, dropped)
+	if err != nil {
+		t.Fatalf("update %d: %v", n, err)
+	}
+	t.Cleanup(func() {
+		select {
+		case err := <-dropped:
+			t.Errorf("the entry of update %d: %v", n, err)
+		default:
+		}
+	})
 }
 
 // wantLog checks that a log has the entries with the given numbers.
@@ -54,9 +71,7 @@ func TestALogThatIsDeniedDoesNotFailAnUpdate(t *testing.T) {
 	st := open(t, cluster.Client(asUser("app", "secret")))
 	token := holdKey(t, st)
 	for n := range uint64(2) { // the second carries its entry
-		if err, dropped := updateLogged(t.Context(), st, token, n+1); err != nil || dropped != nil {
-			t.Fatalf("%v, %v", err, dropped)
-		}
+		mustUpdate(t, st, token, n+1)
 	}
 	wantLog(t, "before", st, 1, 2)
 	for _, prefix := range []string{"leasehold:n", "leasehold:m", "leasehold:o", "leasehold:p"} {
@@ -67,12 +82,19 @@ func TestALogThatIsDeniedDoesNotFailAnUpdate(t *testing.T) {
 	if _, err := root.RoleRevokePermission(t.Context(), "app", "leasehold:", clientv3.GetPrefixRangeEnd("leasehold:")); err != nil {
 		t.Fatal(err)
 	}
+	dropped := make(chan error, 3)
 	for n := uint64(3); n < 6; n++ {
-		err, dropped := updateLogged(t.Context(), st, token, n)
-		if err != nil {
+		if err := updateLogged(t.Context(), st, token, n, dropped); err != nil {
 			t.Errorf("update %d: %v", n, err)
 		}
-		want(t, "its entry", dropped, store.ErrUnavailable, etcdstore.ErrDenied)
+	}
+	for range 3 {
+		select {
+		case err := <-dropped:
+			want(t, "an entry", err, store.ErrUnavailable, etcdstore.ErrDenied)
+		case <-time.After(time.Minute):
+			t.Fatal("an entry that is denied is not reported")
+		}
 	}
 	if r, err := st.Get(t.Context(), "key"); err != nil || string(r.Value) != "value 5" {
 		t.Errorf("the record has %q, %v", r.Value, err)
@@ -85,6 +107,50 @@ func TestALogThatIsDeniedDoesNotFailAnUpdate(t *testing.T) {
 	want(t, "follow", err, etcdstore.ErrDenied)
 }
 
+// Without an etcd lease an update cannot carry its entry. It does not wait for one, and no later entry
+// is stored before.
+func TestAnUpdateDoesNotWaitForAnEtcdLeaseOfItsEntry(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Settings{})
+	p := new(interceptor)
+	st, other := open(t, p.client(cluster)), open(t, cluster.Client())
+	token := holdKey(t, st)
+	ctx, cancel := context.WithCancel(t.Context())
+	got := make(chan uint64, 100)
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer cancel()
+	all.Go(func() {
+		for e, err := range other.FollowLog(ctx, "key", store.LogPosition{}) {
+			if err == nil {
+				got <- e.Number
+			} else if ctx.Err() == nil {
+				t.Errorf("the reader ended: %v", err)
+			}
+		}
+	})
+	answer := sync.OnceFunc(p.hold("LeaseGrant"))
+	defer answer() // before Close, which waits for the call
+	for n := uint64(1); n <= 5; n++ {
+		mustUpdate(t, st, token, n)
+	}
+	appended := make(chan error, 1)
+	all.Go(func() { appended <- st.AppendLog(t.Context(), "key", token, entry(6)) })
+	if r, err := other.Get(t.Context(), "key"); err != nil || string(r.Value) != "value 5" {
+		t.Errorf("the record has %q, %v", r.Value, err)
+	}
+	answer()
+	if err := <-appended; err != nil {
+		t.Errorf("append: %v", err)
+	}
+	wantLog(t, "afterwards", st, 1, 2, 3, 4, 5, 6)
+	mustUpdate(t, st, token, 7)
+	for n := uint64(1); n <= 7; n++ {
+		wantNext(t, got, n)
+	}
+}
+
 // An operator revokes the etcd lease of the entries: they go, and later ones are on another.
 func TestAnEtcdLeaseOfALogThatIsRevokedIsGrantedAgain(t *testing.T) {
 	full.Only(t)
@@ -93,12 +159,11 @@ func TestAnEtcdLeaseOfALogThatIsRevokedIsGrantedAgain(t *testing.T) {
 	st, client := open(t, cluster.Client()), cluster.Client()
 	token := holdKey(t, st)
 	for n := range uint64(4) {
-		if err, dropped := updateLogged(t.Context(), st, token, n+1); err != nil || dropped != nil {
-			t.Fatalf("update %d: %v, %v", n+1, err, dropped)
-		}
+		mustUpdate(t, st, token, n+1)
 		if n != 1 {
 			continue
 		}
+		wantLog(t, "before the revoke", st, 1, 2)
 		found, err := client.Get(t.Context(), "leasehold:l:", clientv3.WithPrefix(), clientv3.WithLimit(1))
 		if err != nil || len(found.Kvs) == 0 {
 			t.Fatalf("%v, %v", found, err)
@@ -121,9 +186,7 @@ func TestLogEntriesShareEtcdLeases(t *testing.T) {
 	before := p.seen("LeaseGrant")
 	var numbers []uint64
 	for n := range uint64(100) {
-		if err, dropped := updateLogged(t.Context(), st, token, n+1); err != nil || dropped != nil {
-			t.Fatalf("update %d: %v, %v", n+1, err, dropped)
-		}
+		mustUpdate(t, st, token, n+1)
 		numbers = append(numbers, n+1)
 	}
 	if grants := p.seen("LeaseGrant") - before; grants != 1 {
@@ -156,9 +219,7 @@ func TestAFollowedLogSurvivesCompactionsAndClosedConnections(t *testing.T) {
 	})
 	for n := uint64(1); n <= 20; n++ {
 		c.closeAll()
-		if err, dropped := updateLogged(t.Context(), st, token, n); err != nil || dropped != nil {
-			t.Fatalf("update %d: %v, %v", n, err, dropped)
-		}
+		mustUpdate(t, st, token, n)
 		put, err := other.Put(t.Context(), "other", strings.Repeat("x", 10))
 		if err != nil {
 			t.Fatal(err)
@@ -279,9 +340,7 @@ func TestForeignKeysInALogAreSkipped(t *testing.T) {
 		}
 	})
 	for n := uint64(1); n <= 2; n++ {
-		if err, dropped := updateLogged(t.Context(), st, token, n); err != nil || dropped != nil {
-			t.Fatalf("update %d: %v, %v", n, err, dropped)
-		}
+		mustUpdate(t, st, token, n)
 		for _, name := range names {
 			other.put(prefix+name, nil, store.Forever)
 		}

@@ -183,7 +183,9 @@
 // # Logs
 //
 // An entry of a log is a key under "leasehold:l:", on an etcd lease that is shared by what is to
-// live equally long. Keys of another form are skipped, and count for the length of the log.
+// live equally long. Keys of another form are skipped, and count for the length of the log. An update
+// cannot carry its entries without such an etcd lease, for a minute after the servers refused entries, or if they are
+// many: they are appended in the background, in turn, and the update does not wait.
 //
 // # Rights
 //

@@ -72,6 +72,9 @@ func (s *Store) AppendLog(ctx context.Context, key string, token store.Token, e 
 		return failed("append log", key, reads, err)
 	}
 	defer leave()
+	if err := s.awaitLate(ctx, key); err != nil {
+		return failed("append log", key, reads, err)
+	}
 	if err := s.appendLog(ctx, w, e); err != nil {
 		return err
 	}
@@ -107,12 +110,12 @@ func (s *Store) appendLog(ctx context.Context, w store.Renewal, e store.LogEntri
 }
 
 // updateWithLog makes an update that carries entries. Entries that it cannot carry, or that the
-// servers refuse, are appended after it.
+// servers refuse, are appended after it, in the background.
 func (s *Store) updateWithLog(ctx context.Context, u store.Update, with store.Addition) error {
 	e := with.Log
 	on := s.mailLeases.find(e.Limits.Age)
 	var carried *entryPuts
-	if on != 0 && time.Since(time.Unix(0, s.logRefused.Load())) > logDenial {
+	if on != 0 && s.lateLogs.of(u.Key) == nil && time.Since(time.Unix(0, s.logRefused.Load())) > logDenial {
 		carried = newEntryPuts(u.Key, u.Token, e, on)
 		if len(carried.ops) > s.guarded()/2 || carried.bytes > logBytes {
 			carried = nil
@@ -128,26 +131,15 @@ func (s *Store) updateWithLog(ctx context.Context, u store.Update, with store.Ad
 		carried = nil
 		err = s.update(ctx, u, with.Answer, nil)
 	}
-	if err != nil {
-		return err
-	}
-	after := func(ctx context.Context) {
-		var failed error
-		if carried == nil {
-			failed = s.appendLog(ctx, store.Renewal{Key: u.Key, Token: u.Token}, e)
-		}
-		if failed == nil && trims(e) {
-			failed = s.trim(ctx, u.Key, e.Limits.Entries)
-		}
-		if failed != nil && !errors.Is(failed, store.ErrInDoubt) && e.Failed != nil {
-			e.Failed(failed)
-		}
-	}
 	switch {
-	case carried == nil: // in turn, so that no later entry comes before
-		after(ctx)
-	case trims(e):
-		s.tasks.start(after)
+	case err != nil:
+		return err
+	case carried != nil && trims(e):
+		s.tasks.start(func(ctx context.Context) { s.trim(ctx, u.Key, e.Limits.Entries) }) // if it fails, a later entry has it done
+	case carried == nil:
+		if err := s.appendLate(u.Key, u.Token, e); err != nil && e.Failed != nil {
+			e.Failed(err)
+		}
 	}
 	return nil
 }
@@ -199,6 +191,10 @@ func (s *Store) ReadLog(ctx context.Context, key string, query store.LogQuery) i
 			return
 		}
 		defer leave()
+		if err := s.awaitLate(inner, key); err != nil {
+			yield(store.LogEntry{}, failed("read log", key, reads, err))
+			return
+		}
 		feed.ReadLog(query, logPage, func(page store.LogQuery) ([]store.LogEntry, error) {
 			entries, _, err := s.readLog(inner, key, page)
 			return entries, err

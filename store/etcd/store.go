@@ -24,6 +24,7 @@ type Store struct {
 	watchErrs  watchErrors
 	mailLeases mailLeases
 	shown      shown
+	lateLogs   lateLogs
 	logRefused atomic.Int64 // when the servers last refused an update because of its entries, ns since 1970
 
 	answerWatches answerWatches
@@ -58,7 +59,8 @@ func New(ctx context.Context, client *clientv3.Client) (*Store, error) {
 	w := newWriter(newCluster(client, conn))
 	m, r := &marker{writer: w}, newRecords()
 	s := &Store{writer: w, marker: m, records: r, pool: newPool(w, m, r), keyWatches: keyWatches{byKey: make(map[string]*keyWatch)},
-		mailLeases: mailLeases{granting: make(chan struct{}, 1)}, answerWatches: answerWatches{byKey: make(map[string]*answerWatch)}}
+		mailLeases: mailLeases{granting: make(chan struct{}, 1)}, answerWatches: answerWatches{byKey: make(map[string]*answerWatch)},
+		lateLogs: lateLogs{byKey: make(map[string]*lateLog)}}
 	if err := s.check(ctx); err != nil {
 		s.Close()
 		return nil, err
