@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -172,6 +173,35 @@ var logLaw = law{
 			c.append(second, 1, fmt.Sprint(writes+1))
 			c.wantFollowed("a growing log", f, writes+1)
 			c.wantFollowedFrom("from its second entry", late, 2, writes)
+		}},
+		{name: "FollowedWhileALimitDropsEntries", needs: []need{logger}, run: func(c *trial) {
+			t := c.hold("key")
+			const most, writes = 5, 200
+			c.append(t, 1, "1")
+			first := store.LogPosition{Token: t.Token, Number: 1}
+			readers := []*followed{c.follow(c.Context(), c.Store, "key", first), c.follow(c.Context(), c.peer(), "key", first)}
+			for n := uint64(2); n <= writes; n++ {
+				a := addition(n, fmt.Sprint(n))
+				a.Log.Limits.Entries = most
+				if n%2 == 0 {
+					c.want("append", c.logger().AppendLog(c.Context(), "key", t.Token, a.Log), nil)
+				} else {
+					c.want("update with an entry", c.logger().UpdateWith(c.Context(), t.update(n, "x"), a), nil)
+				}
+			}
+			for _, f := range readers {
+				complete := eventually(c.timeout(), func() bool { return slices.Contains(f.values(), fmt.Sprint(writes)) })
+				got := f.values()
+				last := 1
+				for _, v := range got {
+					n, _ := strconv.Atoi(v)
+					complete = complete && n > last && (n == last+1 || n <= writes-most+1)
+					last = n
+				}
+				if !complete || last != writes {
+					c.failf("a reader has %.900q of a log that a limit cuts meanwhile, want growing numbers from 2 to %d, of the newest %d all", got, writes, most)
+				}
+			}
 		}},
 		{name: "FollowEndsWithItsContext", needs: []need{logger}, run: func(c *trial) {
 			ctx, cancel := context.WithCancelCause(c.Context())
