@@ -2,6 +2,7 @@ package etcd_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/leasehold-go/leasehold/e2e/etcdtest"
@@ -230,6 +232,132 @@ func TestAFollowedLogSurvivesCompactionsAndClosedConnections(t *testing.T) {
 	}
 	for n := uint64(1); n <= 20; n++ {
 		wantNext(t, got, n)
+	}
+}
+
+// A full database takes neither a value nor its entry, so no entry is lost then. The log can be read.
+func TestALogOfAFullDatabase(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Settings{Quota: 8 << 20})
+	st, client := open(t, cluster.Client()), cluster.Client()
+	token := holdKey(t, st)
+	for n := range uint64(2) {
+		mustUpdate(t, st, token, n+1)
+	}
+	wantLog(t, "before", st, 1, 2)
+	var err error
+	for i := 0; i < 100 && err == nil; i++ {
+		_, err = client.Put(t.Context(), fmt.Sprint("other ", i), strings.Repeat("x", 1<<20))
+	}
+	want(t, "put", err, rpctypes.ErrNoSpace)
+	dropped := make(chan error, 1)
+	want(t, "update", updateLogged(t.Context(), st, token, 3, dropped), store.ErrUnavailable, etcdstore.ErrNoSpace)
+	want(t, "append", st.AppendLog(t.Context(), "key", token, entry(3)), store.ErrUnavailable, etcdstore.ErrNoSpace)
+	wantLog(t, "of a full database", st, 1, 2)
+	deleted, err := client.Delete(t.Context(), "other ", clientv3.WithPrefix())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Compact(t.Context(), deleted.Header.Revision, clientv3.WithCompactPhysical()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Defragment(t.Context(), cluster.Member(0).Endpoint()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.AlarmDisarm(t.Context(), new(clientv3.AlarmMember)); err != nil {
+		t.Fatal(err)
+	}
+	if len(dropped) > 0 {
+		t.Errorf("the entry of an update that was refused is reported: %v", <-dropped)
+	}
+	mustUpdate(t, st, token, 3)
+	wantLog(t, "with space", st, 1, 2, 3)
+}
+
+// Updates go on under another leader, and each entry is stored once or reported. A reader
+// gets them in order.
+func TestLogsSurviveTheirMembers(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	for name, remove := range map[string]func(leader, other etcdtest.Member) (restore func()){
+		"a member that hangs":  func(_, other etcdtest.Member) func() { other.Pause(); return other.Resume },
+		"a leader that hangs":  func(leader, _ etcdtest.Member) func() { leader.Pause(); return leader.Resume },
+		"a leader that fails":  func(leader, _ etcdtest.Member) func() { leader.Kill(); return leader.Restart },
+		"a leader that leaves": func(leader, _ etcdtest.Member) func() { leader.Stop(); return leader.Restart },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cluster := etcdtest.Start(t, etcdtest.Settings{Members: 3})
+			st, other := open(t, cluster.Client()), open(t, cluster.Client())
+			grant, err := st.Create(t.Context(), claim("key", 10*time.Minute))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			got := make(chan uint64, 100)
+			var all sync.WaitGroup
+			defer all.Wait()
+			defer cancel()
+			all.Go(func() {
+				for e, err := range other.FollowLog(ctx, "key", store.LogPosition{}) {
+					if err == nil {
+						got <- e.Number
+					} else if ctx.Err() == nil {
+						t.Errorf("the reader ended: %v", err)
+					}
+				}
+			})
+			const updates = 40
+			dropped := make([]chan error, updates+1)
+			update := func(n uint64) {
+				t.Helper()
+				dropped[n] = make(chan error, 1)
+				for late := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
+					try, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+					err := updateLogged(try, st, grant.Token, n, dropped[n])
+					cancel()
+					if err == nil {
+						return
+					}
+					if !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrInDoubt) || time.Now().After(late) {
+						t.Fatalf("update %d: %v", n, err)
+					}
+				}
+			}
+			restore := func() {}
+			for n := uint64(1); n <= updates; n++ {
+				switch n {
+				case updates / 4:
+					leader, next := cluster.Leader(), 0
+					if cluster.Member(0).Endpoint() == leader.Endpoint() {
+						next = 1
+					}
+					restore = remove(leader, cluster.Member(next))
+				case updates / 2:
+					restore()
+				}
+				update(n)
+			}
+			var stored []uint64
+			for e, err := range st.ReadLog(t.Context(), "key", store.LogQuery{}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				stored = append(stored, e.Number)
+			}
+			for n := uint64(1); n <= updates; n++ {
+				if !slices.Contains(stored, n) && len(dropped[n]) == 0 {
+					t.Errorf("entry %d is neither stored nor reported", n)
+				}
+			}
+			if r, err := st.Get(t.Context(), "key"); err != nil || string(r.Value) != fmt.Sprint("value ", updates) {
+				t.Errorf("the record has %q, %v", r.Value, err)
+			}
+			for _, n := range stored {
+				wantNext(t, got, n)
+			}
+		})
 	}
 }
 
