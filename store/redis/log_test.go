@@ -469,3 +469,60 @@ func TestEntriesBehindAForeignOneAreReported(t *testing.T) {
 		})
 	}
 }
+
+// The rights of docs/operations.md are enough on a Cluster. Without one that only logs need, updates are
+// made on every master, and each entry is reported.
+func TestRightsOfALogOnACluster(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	cluster := redistest.StartCluster(t, 3)
+	setUser := func(rights ...any) {
+		for _, master := range cluster.Masters {
+			want(t, "ACL SETUSER", master.Client().Do(t.Context(), append([]any{"ACL", "SETUSER", "worker"}, rights...)...).Err(), nil)
+		}
+	}
+	setUser("on", ">secret", "resetchannels", "~app:*", "~leasehold:*", "&leasehold:*", "-@all",
+		"+info", "+client|info", "+evalsha", "+eval", "+time", "+get", "+getex", "+getrange", "+strlen", "+set", "+setrange", "+del", "+exists",
+		"+pttl", "+pexpire", "+zadd", "+zrem", "+zscore", "+zrangebylex", "+zrange", "+xadd", "+xrange", "+xrevrange", "+xdel",
+		"+publish", "+subscribe", "+unsubscribe", "+psubscribe", "+punsubscribe", "+config|get", "+cluster|slots", "+asking")
+	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: cluster.Addrs(), Username: "worker", Password: "secret"})
+	t.Cleanup(func() { client.Close() })
+	b := &bench{TB: t, plain: cluster.Client(), Store: open(t, client)}
+	keys := []string{"app:{a}", "app:{b}", "app:{c}"} // in slots 15495, 3300 and 7365, of each master one
+	tokens := make(map[string]store.Token)
+	for _, key := range keys {
+		tokens[key] = b.create(long(key)).Token
+		r := follow(t, b.Store, key)
+		for n := range uint64(2) {
+			err, entry := updateLogged(t.Context(), b.Store, key, tokens[key], n+1)
+			want(t, "an update with its entry", errors.Join(err, entry), nil)
+		}
+		want(t, "append", b.AppendLog(t.Context(), key, tokens[key], logEntries(3, "3")), nil)
+		r.wantRead(t, 3)
+		b.wantLogBothWays("with all rights", key, "1", "2", "3")
+	}
+	number := uint64(3)
+	for _, c := range []struct {
+		name        string
+		takes, back []any
+	}{
+		{"no right to append", []any{"-xadd"}, []any{"+xadd"}},
+		{"no right to the log", []any{"resetkeys", "~app:*", "~leasehold:{*}:index", "~leasehold:{*}:f:*"}, []any{"~leasehold:*"}},
+	} {
+		setUser(c.takes...)
+		number++
+		for _, key := range keys {
+			err, entry := updateLogged(t.Context(), b.Store, key, tokens[key], number)
+			want(t, c.name+": an update", err, nil)
+			want(t, c.name+": its entry", entry, store.ErrUnavailable)
+			if v := b.value(key); v != fmt.Sprint("value ", number) {
+				t.Errorf("%s: the value is %q", c.name, v)
+			}
+			want(t, c.name+": append", b.AppendLog(t.Context(), key, tokens[key], logEntries(number, "x")), store.ErrUnavailable)
+		}
+		setUser(c.back...)
+		for _, key := range keys {
+			b.wantLogBothWays(c.name, key, "1", "2", "3")
+		}
+	}
+}
