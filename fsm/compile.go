@@ -13,12 +13,14 @@ import (
 // compiler makes a definition. It goes on after a mistake, to report all of them.
 type compiler[S comparable] struct {
 	*Definition[S]
-	labels []string // by ID
-	guards map[namedGuard[S]]bool
-	into   [][]graph.ID // see sources
-	named  [][]graph.ID // by number of an event: the states that rules for it name
-	leaves []int        // by place in the order: how many leaves are before it
-	found  problems
+	labels   []string // by ID
+	guards   map[namedGuard[S]]bool
+	into     [][]graph.ID    // see sources
+	named    [][]graph.ID    // by number of an event: the states that rules for it name, and that do not offer it to their parents
+	offering [][]*handler[S] // by number of an event: the handlers that offer it, the outermost first
+	refined  bool            // states have guards or hooks for edges that they inherit
+	leaves   []int           // by place in the order: how many leaves are before it
+	found    problems
 }
 
 // namedGuard is a name among the guards of one state or edge.
@@ -220,7 +222,7 @@ func (c *compiler[S]) inherit() {
 	for _, at := range slices.SortedFunc(maps.Keys(inherited), func(a, b [2]graph.ID) int { return slices.Compare(a[:], b[:]) }) {
 		c.graph.Inherit(at[0], inherited[at])
 	}
-	if len(inherited) > 0 {
+	if c.refined = len(inherited) > 0; c.refined {
 		c.graph.Link()
 	}
 }

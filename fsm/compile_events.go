@@ -43,18 +43,23 @@ func (c *compiler[S]) handleEvents() {
 			c.leaves[i+1]++
 		}
 	}
-	isOffer := func(r *eventRule[S]) bool { return r.kind == offered }
+	offers := make([][]*eventRule[S], len(rules))
 	for number, all := range rules {
-		var named []graph.ID
-		if slices.ContainsFunc(all, isOffer) {
-			c.handleOffered(uint16(number), all)
-			rules[number] = nil
-		} else {
-			named = c.handleNamed(uint16(number), all)
-		}
-		c.named = append(c.named, named)
+		rules[number] = slices.DeleteFunc(all, func(r *eventRule[S]) bool {
+			if r.kind == offered {
+				offers[number] = append(offers[number], r)
+			}
+			return r.kind == offered
+		})
+		c.named = append(c.named, c.handleNamed(uint16(number), rules[number]))
 	}
 	c.inheritHandlers()
+	c.offering = make([][]*handler[S], len(rules))
+	for number, all := range offers {
+		if len(all) > 0 {
+			c.offer(uint16(number), all)
+		}
+	}
 	for number, all := range rules {
 		c.handleAny(uint16(number), all)
 	}
@@ -63,6 +68,9 @@ func (c *compiler[S]) handleEvents() {
 			if !c.appliesSomewhere(uint16(number), r) {
 				c.found.add("%v%s applies nowhere", r, r.targets())
 			}
+		}
+		if len(offers[number]) > 0 {
+			c.checkOffers(uint16(number), offers[number])
 		}
 	}
 }
@@ -95,7 +103,7 @@ func (c *compiler[S]) handleNamed(number uint16, all []*eventRule[S]) (states []
 // addHandler gives a state its candidates for an event.
 func (c *compiler[S]) addHandler(s graph.ID, number uint16, candidates []candidate[S]) {
 	e := c.events[number-1]
-	c.handlers[s] = append(c.handlers[s], handler[S]{event: e, number: number, candidates: candidates})
+	c.handlers[s] = append(c.handlers[s], handler[S]{event: e, number: number, state: s, candidates: candidates})
 	if candidates[0].kind != ignored {
 		c.handled[s] = append(c.handled[s], e.name)
 	}
@@ -157,91 +165,55 @@ func (c *compiler[S]) handleAny(number uint16, all []*eventRule[S]) {
 	}
 }
 
-// handleOffered compiles the rules for an event that is offered to parents, in every state: a
-// state then has all its candidates itself.
-func (c *compiler[S]) handleOffered(number uint16, all []*eventRule[S]) {
-	var rules, offers []*eventRule[S]
-	for _, r := range all {
-		if r.kind == offered {
-			offers = append(offers, r)
-		} else {
-			rules = append(rules, r)
-		}
-	}
-	used, offering := make(map[*eventRule[S]]bool), make(map[graph.ID]bool)
-	for i := range c.states {
-		s := graph.ID(i)
-		if in, own := c.rulesWithOffers(s, rules, offers, used, offering); len(in) > 0 {
-			c.addHandler(s, number, c.candidates(s, in, own))
-		}
-	}
-	for _, r := range rules {
-		composite := slices.ContainsFunc(r.source.states, func(s S) bool {
-			id, known := c.ids[s]
-			return known && c.graph.IsComposite(id)
-		})
-		if !used[r] && (r.source.any || composite) {
-			c.found.add("%v%s applies nowhere", r, r.targets())
-		}
-	}
-	c.checkOffers(offers, offering)
-}
-
-// rulesWithOffers returns the rules for one event that hold in a state: those that name it; or
-// else those of the nearest state around it with rules for the event; or else the FromAny rules
-// that could lead from it. An OfferToParent rule of a state that has such rules adds those that
-// would hold without; the state is noted in offering. own reports whether the first of the
-// rules are the state's own.
-func (c *compiler[S]) rulesWithOffers(s graph.ID, rules, offers []*eventRule[S], used map[*eventRule[S]]bool, offering map[graph.ID]bool) (in []*eventRule[S], own bool) {
-	if c.graph.IsHistory(s) {
-		return nil, false
-	}
-	offerer := graph.None // the state whose rules are the last of in, and which offers the event
-	take := func(holds func(*eventRule[S]) bool) (found bool) {
-		for _, r := range rules {
-			if holds(r) {
-				in, found = append(in, r), true
-				used[r] = used[r] || c.graph.IsLeaf(s)
+// offer notes which handlers of an event offer it to the states around. Only the others keep
+// rules of states around them from holding within: they alone stay in c.named.
+func (c *compiler[S]) offer(number uint16, offers []*eventRule[S]) {
+	inAny, named := false, make(map[graph.ID]bool)
+	for _, r := range offers {
+		inAny = inAny || r.source.any
+		for _, s := range r.source.states {
+			if id, known := c.ids[s]; known {
+				named[id] = true
 			}
 		}
-		if found && offerer != graph.None && c.graph.IsLeaf(s) {
-			offering[offerer] = true
-		}
-		return found
 	}
-	for around := range c.graph.Up(s, graph.None) {
-		first := len(in) == 0
-		if !take(func(r *eventRule[S]) bool { return slices.Contains(r.source.states, c.states[around]) }) {
+	c.named[number] = slices.DeleteFunc(c.named[number], func(s graph.ID) bool { // the outermost first
+		h := c.handler(s, number)
+		if h.offers = named[s] || inAny && !c.isCertain(h); !h.offers {
+			return false
+		}
+		around := c.handlerAround(h)
+		h.passes = around == nil || around.passes
+		c.offering[number] = append(c.offering[number], h)
+		return true
+	})
+}
+
+// checkOffers reports OfferToParent rules without effect, and rules after them that are never
+// reached.
+func (c *compiler[S]) checkOffers(number uint16, offers []*eventRule[S]) {
+	effective := make(map[graph.ID]bool)
+	follow := c.followed(number)
+	for _, h := range c.offering[number] {
+		n := &c.graph.Nodes[h.state]
+		if !follow[h] || !c.graph.IsLeaf(h.state) && !c.leavesTo(number, n.First+1, n.Last) {
 			continue
 		}
-		own = own || first && around == s
-		if offerer = around; !c.offers(s, around, in, offers) {
-			return in, own
+		effective[h.state] = true
+		if !c.isCertain(h) {
+			continue
 		}
+		var rules []*eventRule[S]
+		for _, r := range c.withOffered(h.state, h) {
+			if _, ok := c.applies(h.state, &r); ok {
+				rules = append(rules, r.eventRule)
+			}
+		}
+		c.candidates(h.state, rules, true)
 	}
-	own = own || len(in) == 0 && c.graph.IsLeaf(s)
-	take(func(r *eventRule[S]) bool {
-		leads := func(to S) bool { return c.edge(s, to) != nil }
-		return r.source.any && (r.kind == internal || r.kind == ignored || slices.ContainsFunc(r.to, leads))
-	})
-	return in, own
-}
-
-// offers reports whether an event is offered on if rules of a state around s, the last of in,
-// refuse it. A FromAny rule does so only if all of them may refuse.
-func (c *compiler[S]) offers(s, around graph.ID, in, offers []*eventRule[S]) bool {
-	mayRefuse := !slices.ContainsFunc(in, func(r *eventRule[S]) bool { return c.certain(s, r) })
-	return slices.ContainsFunc(offers, func(r *eventRule[S]) bool {
-		return r.source.any && mayRefuse || slices.Contains(r.source.states, c.states[around])
-	})
-}
-
-// checkOffers reports OfferToParent rules without effect. offering has the states that offer
-// the event.
-func (c *compiler[S]) checkOffers(offers []*eventRule[S], offering map[graph.ID]bool) {
 	named := make(map[S]bool)
 	for _, r := range offers {
-		if r.source.any && len(offering) == 0 {
+		if r.source.any && len(effective) == 0 {
 			c.found.add("event %q is offered to the parent of no state: none has rules for it that may all refuse, and others after them", r.event.name)
 		}
 		for _, s := range r.source.states {
@@ -249,12 +221,60 @@ func (c *compiler[S]) checkOffers(offers []*eventRule[S], offering map[graph.ID]
 			switch {
 			case named[s]:
 				c.found.add("event %q is offered to the parent of %q more than once", r.event.name, label(s))
-			case known && !c.graph.IsHistory(id) && !offering[id]:
+			case known && !c.graph.IsHistory(id) && !effective[id]:
 				c.found.add("event %q is offered to the parent of %q, which has no rule for it, or none follows", r.event.name, label(s))
 			}
 			named[s] = true
 		}
 	}
+}
+
+// followed returns the handlers that offer an event to a handler around, or to FromAny rules
+// that hold in the state or in a leaf within.
+func (c *compiler[S]) followed(number uint16) map[*handler[S]]bool {
+	follow, missing := make(map[*handler[S]]bool), false
+	for _, h := range c.offering[number] {
+		follow[h] = c.handlerAround(h) != nil || slices.ContainsFunc(c.rulesAnywhere(h.state, number), func(r candidate[S]) bool {
+			_, ok := c.applies(h.state, &r)
+			return ok
+		})
+		missing = missing || !follow[h]
+	}
+	if !missing || c.anywhere == nil {
+		return follow
+	}
+	within := make(map[*handler[S]]bool) // with FromAny rules that hold in a leaf within
+	for _, r := range c.anywhere[number] {
+		for _, to := range r.to {
+			target, known := c.ids[to]
+			if !known {
+				continue
+			}
+			for _, s := range c.sources()[target] {
+				n := &c.graph.Nodes[s]
+				if h := c.handler(s, number); h != nil && h.passes && c.leavesTo(number, n.First, n.Last) {
+					within[h] = true
+				}
+			}
+		}
+	}
+	for _, h := range slices.Backward(c.offering[number]) {
+		if !within[h] {
+			continue
+		}
+		follow[h] = true
+		if around := c.handlerAround(h); around != nil {
+			within[around] = true
+		}
+	}
+	return follow
+}
+
+// isCertain reports whether a candidate of a handler is taken whenever it is reached: not if a
+// state within may have guards for an edge that has none from the handler's state.
+func (c *compiler[S]) isCertain(h *handler[S]) bool {
+	return !(c.refined && c.graph.IsComposite(h.state)) &&
+		slices.ContainsFunc(h.candidates, func(r candidate[S]) bool { return c.certain(h.state, r.eventRule) })
 }
 
 // certain reports whether a rule that holds in a state is taken whenever it is reached.
@@ -291,7 +311,7 @@ func (c *compiler[S]) appliesSomewhere(number uint16, r *eventRule[S]) bool {
 			continue
 		}
 		for _, s := range c.sources()[target] {
-			if c.handler(s, number) == nil && c.leavesTo(number, c.graph.Nodes[s].First, c.graph.Nodes[s].Last) {
+			if h := c.handler(s, number); (h == nil || h.passes) && c.leavesTo(number, c.graph.Nodes[s].First, c.graph.Nodes[s].Last) {
 				return true
 			}
 		}
@@ -300,7 +320,7 @@ func (c *compiler[S]) appliesSomewhere(number uint16, r *eventRule[S]) bool {
 }
 
 // leavesTo reports whether there is a leaf, among the states at some places of the order, for
-// which no rule between them and it names the event.
+// which no rule between them and it names the event without an offer to the parent.
 func (c *compiler[S]) leavesTo(number uint16, first, last graph.ID) bool {
 	free, named := c.leaves[last]-c.leaves[first], c.named[number]
 	for {

@@ -68,6 +68,9 @@ type Definition[S comparable] struct {
 type handler[S comparable] struct {
 	event      *event
 	number     uint16
+	state      graph.ID
+	offers     bool // OfferToParent: if all candidates refuse, those of the handler around follow, or the FromAny rules
+	passes     bool // so do all handlers around: the FromAny rules are the last to follow
 	candidates []candidate[S]
 }
 
@@ -204,7 +207,8 @@ func (d *Definition[S]) number(e *event) uint16 {
 
 // rulesIn returns the rules for an event that could hold in a state: those that name it; or
 // else those of the nearest state around it with rules for the event; or else the FromAny
-// rules. Each of them holds if applies says so.
+// rules. If a state offers the event to its parent, the rules follow that would hold without
+// its own. Each rule holds if applies says so.
 func (d *Definition[S]) rulesIn(s graph.ID, e *event) (rules []candidate[S], number uint16) {
 	compared := 0
 	for around := s; around != graph.None; around = d.graph.Nodes[around].Parent {
@@ -214,7 +218,7 @@ func (d *Definition[S]) rulesIn(s graph.ID, e *event) (rules []candidate[S], num
 		}
 		for i := range own {
 			if own[i].event == e {
-				return own[i].candidates, own[i].number
+				return d.withOffered(s, &own[i]), own[i].number
 			}
 		}
 		if d.anywhere == nil && d.graph.Nodes[around].Parent == graph.None {
@@ -228,8 +232,29 @@ func (d *Definition[S]) rulesIn(s graph.ID, e *event) (rules []candidate[S], num
 // rulesFor is rulesIn by the number of the event.
 func (d *Definition[S]) rulesFor(s graph.ID, number uint16) []candidate[S] {
 	if h := d.handler(s, number); h != nil {
+		return d.withOffered(s, h)
+	}
+	return d.rulesAnywhere(s, number)
+}
+
+// withOffered returns the rules of a handler, and those to which it offers the event.
+func (d *Definition[S]) withOffered(s graph.ID, h *handler[S]) []candidate[S] {
+	if !h.offers {
 		return h.candidates
 	}
+	rules := slices.Clone(h.candidates)
+	for h.offers {
+		around := d.handlerAround(h)
+		if around == nil {
+			return append(rules, d.rulesAnywhere(s, h.number)...)
+		}
+		rules, h = append(rules, around.candidates...), around
+	}
+	return rules
+}
+
+// rulesAnywhere returns the FromAny rules for an event that could hold in a state.
+func (d *Definition[S]) rulesAnywhere(s graph.ID, number uint16) []candidate[S] {
 	if d.anywhere == nil {
 		return nil
 	}
@@ -288,6 +313,15 @@ func (d *Definition[S]) handler(s graph.ID, number uint16) *handler[S] {
 		}
 	}
 	return nil
+}
+
+// handlerAround finds the handler for the same event of the nearest state around, or nil.
+func (d *Definition[S]) handlerAround(h *handler[S]) *handler[S] {
+	parent := d.graph.Nodes[h.state].Parent
+	if parent == graph.None {
+		return nil
+	}
+	return d.handler(parent, h.number)
 }
 
 // applies reports whether a candidate holds in a state, and the edge that it leads along.

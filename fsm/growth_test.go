@@ -122,6 +122,36 @@ var growing = map[string]func(n int) (fsm.Table[int], []fsm.Rule[int]){
 		}
 		return table, append(rules, fsm.On(fsm.NewSignal("e"), fsm.FromAny[int](), 0), fsm.Final(3*n+1))
 	},
+	"levels and offered events": func(n int) (fsm.Table[int], []fsm.Rule[int]) {
+		table, rules := nestOf(n)
+		for i := range n { // an event for each level, which its parent has a rule for
+			e := fsm.NewSignal(fmt.Sprint(i))
+			rules = append(rules, fsm.Internal(e, fsm.From(n), fsm.If("if", argued)), fsm.OfferToParent(e, fsm.From(n)), fsm.On(e, fsm.From(1), 0))
+		}
+		return table, rules
+	},
+	"offers of an event": func(n int) (fsm.Table[int], []fsm.Rule[int]) {
+		table, rules := nestOf(n)
+		e := fsm.NewSignal("e")
+		for s := 1; s <= n; s++ {
+			rules = append(rules, fsm.Internal(e, fsm.From(s), fsm.If("if", argued)))
+		}
+		return table, append(rules, fsm.OfferToParent(e, fsm.FromAny[int]()))
+	},
+	"offered events of any state": func(n int) (table fsm.Table[int], rules []fsm.Rule[int]) {
+		for i := range n {
+			e := fsm.NewSignal(fmt.Sprint(i))
+			rules = append(rules, fsm.Internal(e, fsm.From(1), fsm.If("if", argued)), fsm.OfferToParent(e, fsm.From(1)), fsm.On(e, fsm.FromAny[int](), 0))
+		}
+		return starOf(n), rules
+	},
+	"states that offer an event": func(n int) (table fsm.Table[int], rules []fsm.Rule[int]) {
+		e := fsm.NewSignal("e")
+		for _, s := range leavesOf(n) {
+			rules = append(rules, fsm.Internal(e, fsm.From(s), fsm.If("if", argued)))
+		}
+		return starOf(n), append(rules, fsm.OfferToParent(e, fsm.From(leavesOf(n)...)), fsm.On(e, fsm.FromAny[int](), 0))
+	},
 	"children": func(n int) (fsm.Table[int], []fsm.Rule[int]) {
 		table := ringOf(n)
 		table[n] = nil

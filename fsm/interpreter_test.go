@@ -209,7 +209,8 @@ func returns(code func()) (returned bool) {
 	return true
 }
 
-// turn runs code with the turn. If that does not return, the queue is dropped.
+// turn runs code with the turn, or a timeout within one. If that does not return, the queue is
+// dropped.
 func (in *interpreter) turn(code func()) (returned bool) {
 	returned = returns(code)
 	in.dropping = true
@@ -623,7 +624,7 @@ func (in *interpreter) expire(now int) bool {
 	}
 	rule := in.running[first].rule
 	ctx := new(callContext)
-	returned := returns(func() {
+	returned := in.turn(func() {
 		outcome := in.perform(ctx, request{kind: "timeout", to: rule.to, timeout: rule, cause: rule.cause()})
 		if outcome != "ok" {
 			in.ctx = ctx

@@ -82,6 +82,42 @@ func TestRefusedEventIsOfferedToFromAnyRulesLast(t *testing.T) {
 	}
 }
 
+// The guard of an edge in one state within may refuse a rule that has no guard of its own.
+func TestRefusalByAnInheritedEdgeIsOffered(t *testing.T) {
+	refusing := func(context.Context, transition) error { return errBoom }
+	for name, in := range map[string]fsm.Source[state]{"named": fsm.From(running), "from any state": fsm.FromAny[state]()} {
+		t.Run(name, func(t *testing.T) {
+			handled := false
+			def, err := fsm.Define(idle, nestedTable, slices.Concat(nesting, []stateRule{
+				fsm.GuardEdge(active, stopped, "never", refusing),
+				fsm.On(stop, fsm.From(running), stopped),
+				fsm.Internal(stop, fsm.FromAny[state](), fsm.Do(func(context.Context, transition, fsm.NoArg) error { handled = true; return nil })),
+				fsm.OfferToParent(stop, in),
+			})...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := fsm.New(def)
+			walk(t, m, active)
+			if err := m.Fire(context.Background(), stop); err != nil || !handled || m.State() != active {
+				t.Errorf("in %s, handled %v, error %v", m.State(), handled, err)
+			}
+		})
+	}
+}
+
+// FromAny rules may follow for some of the states within alone.
+func TestOfferOfAParentHoldsForAFromAnyRuleOfAChild(t *testing.T) {
+	m := fsm.New(nested(t,
+		fsm.Internal(stop, fsm.From(running), fsm.If("never", func(context.Context, transition, fsm.NoArg) error { return errBoom })),
+		fsm.On(stop, fsm.FromAny[state](), active), // from warming, and no state around it
+		fsm.OfferToParent(stop, fsm.From(running))))
+	walk(t, m, active, warming)
+	if err := m.Fire(context.Background(), stop); err != nil || m.State() != active {
+		t.Errorf("in %s, %v", m.State(), err)
+	}
+}
+
 func TestReactionsListThoseOfTheParentLast(t *testing.T) {
 	var ask trace
 	var guards []string
