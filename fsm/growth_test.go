@@ -251,7 +251,7 @@ func TestDefinitionTakesMemoryInProportionToItsSize(t *testing.T) {
 
 func BenchmarkDefine(b *testing.B) {
 	for _, name := range slices.Sorted(maps.Keys(growing)) {
-		for _, n := range []int{1000, 2000, 4000} {
+		for _, n := range []int{100, 1000, 2000, 4000, 10000} {
 			b.Run(fmt.Sprintf("%s/n=%d", name, n), func(b *testing.B) {
 				table, rules := growing[name](n)
 				b.ReportAllocs()
