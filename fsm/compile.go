@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/leasehold-go/leasehold/fsm/internal/graph"
 )
@@ -37,7 +38,7 @@ func compile[S comparable](initial S, table Table[S], rules []Rule[S]) (*Definit
 		c.numberStates()
 		c.nest()
 		c.connect()
-		c.fingerprint = c.computeFingerprint()
+		c.fingerprint = sync.OnceValue(c.computeFingerprint)
 		c.attachCode()
 		c.attachTimeouts()
 		c.graph.Seal()
@@ -144,9 +145,11 @@ func (c *compiler[S]) remember(rule historyRule[S]) {
 // connect adds the edges of the table, then the edges from states to themselves, and then
 // makes room for the code that states have for inherited edges.
 func (c *compiler[S]) connect() {
-	listed := make([]int, len(c.states)) // by target: the last state that listed it, from 1
+	listed := make([]int, len(c.states))                  // by target: the last state that listed it, from 1
+	edges := make([]graph.Edge[hook[S]], c.table.edges()) // room for all
 	for from, s := range c.states {
-		c.graph.Nodes[from].Edges = make([]graph.Edge[hook[S]], 0, len(c.table[s]))
+		own := len(c.table[s])
+		c.graph.Nodes[from].Edges, edges = edges[:0:own], edges[own:]
 		for _, to := range c.table[s] {
 			if target, known := c.ids[to]; known && listed[target] != from+1 {
 				listed[target] = from + 1
@@ -182,12 +185,20 @@ func (c *compiler[S]) connect() {
 	if c.graph.Nested {
 		c.inherit()
 	}
+	total := 0
+	for _, n := range c.graph.Nodes {
+		total += len(n.Edges)
+	}
 	c.targets = make([][]S, len(c.states))
-	for from := range c.graph.Nodes {
-		for _, e := range c.graph.Nodes[from].Edges {
-			c.targets[from] = append(c.targets[from], c.states[e.Target])
+	all := make([]S, 0, total)
+	for from, n := range c.graph.Nodes {
+		first := len(all)
+		for _, e := range n.Edges {
+			all = append(all, c.states[e.Target])
 		}
-		c.targets[from] = slices.Clip(c.targets[from]) // errors share it: an append must copy
+		if len(n.Edges) > 0 {
+			c.targets[from] = slices.Clip(all[first:]) // errors share it: an append must copy
+		}
 	}
 }
 
@@ -473,30 +484,30 @@ func (c *compiler[S]) findCode() {
 
 // computeFingerprint hashes the states, their edges in the table and the hierarchy. It
 // does not depend on the order of the table.
-func (c *compiler[S]) computeFingerprint() string {
-	lines := make([]string, len(c.states))
-	for i, s := range c.states {
+func (d *Definition[S]) computeFingerprint() string {
+	lines := make([]string, len(d.states))
+	for i, s := range d.states {
 		var targets []string
-		for _, to := range c.table[s] {
-			if _, known := c.ids[to]; known {
+		for _, to := range d.table[s] {
+			if _, known := d.ids[to]; known {
 				targets = append(targets, label(to))
 			}
 		}
 		slices.Sort(targets)
 		lines[i] = fmt.Sprintf("%q %q", label(s), targets)
-		n := &c.graph.Nodes[i]
+		n := &d.graph.Nodes[i]
 		if n.Parent != graph.None {
-			lines[i] += fmt.Sprintf(" in %q", label(c.states[n.Parent]))
+			lines[i] += fmt.Sprintf(" in %q", label(d.states[n.Parent]))
 		}
 		if len(n.Children) > 0 {
-			lines[i] += fmt.Sprintf(" begins %q", label(c.states[n.Children[0]]))
+			lines[i] += fmt.Sprintf(" begins %q", label(d.states[n.Children[0]]))
 		}
 		if n.History.Of != graph.None {
-			lines[i] += fmt.Sprintf(" recalls %q %v", label(c.states[n.History.Of]), n.History.Deep)
+			lines[i] += fmt.Sprintf(" recalls %q %v", label(d.states[n.History.Of]), n.History.Deep)
 		}
 	}
 	slices.Sort(lines)
 	h := fnv.New64a()
-	fmt.Fprintf(h, "%q\n%s", label(c.states[0]), strings.Join(lines, "\n"))
+	fmt.Fprintf(h, "%q\n%s", label(d.states[0]), strings.Join(lines, "\n"))
 	return fmt.Sprintf("%016x", h.Sum64())
 }

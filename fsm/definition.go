@@ -50,7 +50,7 @@ type Definition[S comparable] struct {
 	encode      func(context.Context, Snapshot[S]) ([]byte, error)
 	requires    []*dataKey
 	final       []S
-	fingerprint string
+	fingerprint func() string         // computed when it is first needed
 	forms       atomic.Pointer[forms] // nil until they are needed
 
 	// asks: user code may run before a commit: guards, before hooks, choices, durations.

@@ -193,4 +193,4 @@ func (d *Definition[S]) Signals() []Signal {
 // Fingerprint tells tables apart. Two definitions have the same one if they have the same
 // states, edges in the table, and hierarchy, in any order. Other rules do not count, timeouts
 // included.
-func (d *Definition[S]) Fingerprint() string { return d.fingerprint }
+func (d *Definition[S]) Fingerprint() string { return d.fingerprint() }

@@ -3,6 +3,7 @@ package fsm
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 )
 
@@ -172,7 +173,12 @@ func (p *problems) add(format string, args ...any) {
 }
 
 // label is the text of a state in errors, records and drawings.
-func label[S comparable](s S) string { return fmt.Sprint(s) }
+func label[S comparable](s S) string {
+	if v := reflect.ValueOf(s); v.Kind() == reflect.String && v.NumMethod() == 0 { // fmt takes longer
+		return v.String()
+	}
+	return fmt.Sprint(s)
+}
 
 func labels[S comparable](states []S) []string {
 	texts := make([]string, len(states))

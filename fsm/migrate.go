@@ -43,7 +43,7 @@ type Migration[Old, S comparable] struct {
 func Migrate[Old, S comparable](def *Definition[S], old Snapshot[Old], change Migration[Old, S]) (Snapshot[S], error) {
 	mustBeDefined("Migrate", def)
 	r := reader[Old, S]{Definition: def, snapshot: old, migrates: true, events: change.Events, drop: change.DropTimeout}
-	older := old.Table != def.fingerprint
+	older := old.Table != def.fingerprint()
 	for from, to := range change.States {
 		if _, known := def.find(to); !known {
 			r.wrong.add("migration: %q becomes %q, which is not in the table", label(from), label(to))

@@ -13,11 +13,21 @@ type Table[S comparable] map[S][]S
 
 // clone copies the table, so that the caller may change its own.
 func (t Table[S]) clone() Table[S] {
-	c := make(Table[S], len(t))
+	c, all := make(Table[S], len(t)), make([]S, 0, t.edges())
 	for s, targets := range t {
-		c[s] = slices.Clone(targets)
+		first := len(all)
+		all = append(all, targets...)
+		c[s] = slices.Clip(all[first:])
 	}
 	return c
+}
+
+// edges returns the number of targets of all states.
+func (t Table[S]) edges() (n int) {
+	for _, targets := range t {
+		n += len(targets)
+	}
+	return n
 }
 
 // order returns all states, and their places: the initial one, then breadth first the

@@ -18,11 +18,12 @@ func (m *Machine[S]) History() []Transition[S] {
 // Snapshot returns the machine as it is, all of it at one moment. It does not wait for a
 // change in progress.
 func (m *Machine[S]) Snapshot() Snapshot[S] {
+	table := m.def.fingerprint() // with the mutex open: states may print themselves
 	m.turn.mu.Lock()
 	defer m.turn.mu.Unlock()
 	s := Snapshot[S]{
 		Version: snapshotVersion,
-		Table:   m.def.fingerprint,
+		Table:   table,
 		State:   m.State(),
 		Since:   moment(m.since),
 		Number:  m.past.count,
@@ -43,7 +44,7 @@ func (m *Machine[S]) snapshotAfter(c *change[S]) Snapshot[S] {
 	}
 	s := Snapshot[S]{
 		Version: snapshotVersion,
-		Table:   m.def.fingerprint,
+		Table:   m.def.fingerprint(),
 		State:   c.t.To,
 		Since:   c.t.At,
 		Number:  number,
