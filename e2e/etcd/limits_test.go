@@ -36,19 +36,24 @@ func TestServersWithTooFewStreamsAreRefused(t *testing.T) {
 	}
 }
 
-// The store has a stream for each watched key, and one for keep-alives.
-func TestAllCallsSucceedWithTwentyStreamsMoreThanWatchedKeys(t *testing.T) {
+// Watched keys share streams. Each hears of its record.
+func TestAllCallsSucceedWithMoreWatchedKeysThanStreams(t *testing.T) {
 	t.Parallel()
-	const watched = 20
-	b := start(t, etcdtest.Settings{Streams: watched + 20})
+	const streams, watched = 20, 150
+	b := start(t, etcdtest.Settings{Streams: streams})
 	ctx, leave := context.WithCancel(t.Context())
 	var watches sync.WaitGroup
-	synced := make(chan error, watched)
+	synced, heard := make(chan error, watched), make(chan error, watched)
 	for i := range watched {
 		watches.Go(func() {
-			for e, err := range b.WatchKey(ctx, fmt.Sprint("watched ", i)) {
-				if err != nil || e.Kind == store.EventSynced {
-					synced <- err
+			news := synced
+			for e, err := range b.WatchKey(ctx, fmt.Sprintf("key/%05d", i)) {
+				if err == nil && e.Kind == store.EventSynced {
+					synced <- nil
+					news = heard
+				} else if err != nil || e.Kind == store.EventPut {
+					news <- err
+					return
 				}
 			}
 		})
@@ -56,7 +61,10 @@ func TestAllCallsSucceedWithTwentyStreamsMoreThanWatchedKeys(t *testing.T) {
 	for range watched {
 		want(t, "watch", <-synced)
 	}
-	batch := b.createMany("key", 40)
+	batch := b.createMany("key", watched)
+	for range watched {
+		want(t, "event", <-heard)
+	}
 	b.allRenewed(batch, "", 0)
 	b.allRenewed(batch, "second", 1)
 	for i, err := range b.DeleteBatch(t.Context(), batch) {

@@ -3,13 +3,19 @@ package etcd_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc"
 
 	"github.com/leasehold-go/leasehold/e2e/etcdtest"
 	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
+	etcdstore "github.com/leasehold-go/leasehold/store/etcd"
 )
 
 // waiters are n watches of one key. They send their events to one channel until end is
@@ -213,4 +219,121 @@ func TestAWatchOfAKeyFollowsALossOfData(t *testing.T) {
 		}
 		w.await(t, store.EventGone, next.Token)
 	}
+}
+
+// countWatchStreams has a client count the streams that it opens for etcd watches.
+func countWatchStreams(n *atomic.Int64) func(*clientv3.Config) {
+	return func(cfg *clientv3.Config) {
+		cfg.DialOptions = append(cfg.DialOptions, grpc.WithChainStreamInterceptor(
+			func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+				if strings.HasSuffix(method, "/Watch") {
+					n.Add(1)
+				}
+				return open(ctx, desc, cc, method, opts...)
+			}))
+	}
+}
+
+// A quiet stream is asked for signs of life. The client would open another stream for that if
+// the metadata differed.
+func TestAQuietStreamOfWatchedKeysStaysOpen(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	var streams atomic.Int64
+	st := open(t, etcdtest.Start(t, etcdtest.Settings{}).Client(countWatchStreams(&streams)))
+	var watches [3]*waiters
+	for i := range watches {
+		watches[i] = watchKey(t, st, fmt.Sprint("key", i), 1)
+		watches[i].await(t, store.EventSynced, 0)
+		if i == 0 {
+			streams.Store(0)
+		}
+	}
+	time.Sleep(7 * time.Second) // one sign of life; without it the stream would end after ten seconds
+	if n := streams.Load(); n > 0 {
+		t.Errorf("%d more streams", n)
+	}
+	for _, w := range watches {
+		w.end()
+		w.all.Wait()
+	}
+}
+
+func TestWatchedKeysOfAStreamThatHangsHearAgain(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Settings{})
+	d := new(hangSwitch)
+	st, holder := open(t, d.client(cluster)), open(t, cluster.Client())
+	var watches [3]*waiters
+	for i := range watches {
+		watches[i] = watchKey(t, st, fmt.Sprint("key", i), 1)
+		watches[i].await(t, store.EventSynced, 0)
+	}
+	d.hangs.Add(1)
+	for i, w := range watches {
+		grant, err := holder.Create(t.Context(), claim(fmt.Sprint("key", i), long))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.await(t, store.EventPut, grant.Token)
+		w.end()
+		w.all.Wait()
+	}
+}
+
+// The watches of a stream have the token with which the stream was opened.
+func TestAKeyIsWatchedBesideOneWhoseTokenHasExpired(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Settings{TokenTTL: time.Second})
+	secure(t, cluster.Client(), "app/", "leasehold:")
+	var streams atomic.Int64
+	st := open(t, cluster.Client(asUser("app", "secret"), countWatchStreams(&streams)))
+	first := watchKey(t, st, "app/first", 1)
+	first.await(t, store.EventSynced, 0)
+	before := streams.Load()
+	for late := time.Now().Add(time.Minute); streams.Load() == before; {
+		if time.Now().After(late) {
+			t.Fatal("the token of the stream does not expire")
+		}
+		time.Sleep(3 * time.Second) // a shorter pause would keep the token alive
+		second := watchKey(t, st, "app/second", 1)
+		second.await(t, store.EventSynced, 0)
+		second.end()
+		second.all.Wait()
+	}
+	grant, err := st.Create(t.Context(), claim("app/first", long))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.await(t, store.EventPut, grant.Token)
+	first.end()
+	first.all.Wait()
+}
+
+func TestARefusedKeyLeavesTheStreamOfWatchedKeysToTheOthers(t *testing.T) {
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Settings{})
+	secure(t, cluster.Client(), "app/", "leasehold:")
+	var streams atomic.Int64
+	st := open(t, cluster.Client(asUser("app", "secret"), countWatchStreams(&streams)))
+	first := watchKey(t, st, "app/first", 1)
+	first.await(t, store.EventSynced, 0)
+	before := streams.Load()
+	for range 5 {
+		for _, err := range st.WatchKey(t.Context(), "forbidden") {
+			want(t, "watch of a forbidden key", err, store.ErrUnavailable, etcdstore.ErrDenied)
+			break
+		}
+		second := watchKey(t, st, "app/second", 1)
+		second.await(t, store.EventSynced, 0)
+		second.end()
+		second.all.Wait()
+	}
+	if n := streams.Load() - before; n > 0 {
+		t.Errorf("%d more streams", n)
+	}
+	first.end()
+	first.all.Wait()
 }

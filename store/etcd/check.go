@@ -173,7 +173,7 @@ func remedy(err error) string {
 	case errors.Is(err, rpctypes.ErrTooManyOps):
 		return fmt.Sprintf("must take at least %d operations in a transaction: raise --max-txn-ops", minOps)
 	case errors.Is(err, errHung):
-		return "must answer; if it has --max-concurrent-streams, that must be above the number of watched keys by 20 or more"
+		return "must answer; if it has --max-concurrent-streams, that must be 20 or more; docs/operations.md has the number"
 	case errors.Is(err, errProxy):
 		return "must answer each at once: connect to the etcd members, not to an etcd grpc-proxy"
 	case !errors.As(err, &none):

@@ -143,9 +143,9 @@
 // a delete look alike: the cause is CauseUnknown, or CauseExpired when the time left had
 // passed.
 //
-// Each watch, and each watched key, has a gRPC stream of its own. The servers must allow more
-// of them on a connection (--max-concurrent-streams, by default without a limit), or other
-// requests wait for one.
+// Each watch has a gRPC stream of its own, and so has each key whose requests or answers are
+// read. Up to 64 watched keys share one. The servers must allow more of them on a connection
+// (--max-concurrent-streams, by default without a limit), or other requests wait for one.
 //
 // All calls of [Store.WatchKey] for one key share its two etcd watches and its reads. A
 // delete is reported from the event alone; a put costs one read of the key for all calls.

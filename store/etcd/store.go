@@ -21,6 +21,7 @@ type Store struct {
 	records    *records
 	pool       *pool
 	keyWatches keyWatches
+	streams    watchStreams // of keyWatches
 	watchErrs  watchErrors
 	mailLeases mailLeases
 	shown      shown

@@ -1,6 +1,7 @@
 package etcdstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -12,7 +13,6 @@ import (
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
-	"google.golang.org/grpc/metadata"
 
 	"github.com/leasehold-go/leasehold/store"
 	"github.com/leasehold-go/leasehold/store/internal/feed"
@@ -177,11 +177,33 @@ func (w *watch) settle(err error) bool {
 	return true
 }
 
-// watchOnce opens the etcd watches and relays their events until one fails.
+// watchOnce opens the etcd watches and relays their events until one fails. The watches of a
+// key share a stream with those of other keys. If they cannot be opened there, no other key
+// joins the stream and they try the next: the token of a stream can have expired.
 func (w *watch) watchOnce(ctx context.Context) (opened bool, err error) {
+	if !w.exact {
+		stream := newWatchStream(w.store.cluster)
+		defer stream.close()
+		return w.watchOn(ctx, stream)
+	}
+	for {
+		stream, isNew := w.store.streams.join(w.store.cluster)
+		opened, err = w.watchOn(ctx, stream)
+		refused := isForbidden(err)
+		if !opened && !refused {
+			w.store.streams.retire(stream)
+		}
+		w.store.streams.leave(stream)
+		if opened || refused || isNew || ctx.Err() != nil {
+			return opened, err
+		}
+	}
+}
+
+func (w *watch) watchOn(ctx context.Context, stream *watchStream) (opened bool, err error) {
 	_, reset := w.store.revision.latest()
 	var noteEvents, deleteEvents clientv3.WatchChan
-	ctx, stop, err := openWatch(ctx, func(ctx context.Context) (err error) {
+	ctx, stop, err := openOn(ctx, stream.ctx, func(ctx context.Context) (err error) {
 		noteEvents, deleteEvents, err = w.open(ctx)
 		return err
 	})
@@ -193,7 +215,7 @@ func (w *watch) watchOnce(ctx context.Context) (opened bool, err error) {
 	if !w.settle(nil) {
 		w.missed() // there may have been changes between the watches, or since the first try
 	}
-	return true, w.relay(ctx, noteEvents, deleteEvents, reset)
+	return true, w.relay(ctx, stream, noteEvents, deleteEvents, reset)
 }
 
 // open opens both etcd watches before it waits for either. A watch of the deletes of notes has
@@ -222,19 +244,8 @@ func (w *watch) open(ctx context.Context) (noteEvents, deleteEvents clientv3.Wat
 	return noteEvents, deleteEvents, nil
 }
 
-// withStream gives etcd watches a stream of their own. The client would put them on an open
-// one, although its member hangs or its authentication token has expired.
-func withStream(ctx context.Context) context.Context {
-	return metadata.AppendToOutgoingContext(ctx, "leasehold-watch", store.NewNonce().String()) // the servers ignore it
-}
-
-// relay marks the keys of events until an etcd watch ends, the revision goes back, or the
-// member that serves the watches has not answered for memberTimeout. While they are quiet it
-// asks the member itself, because the connection to a member that hangs stays open.
-func (w *watch) relay(ctx context.Context, noteEvents, deleteEvents clientv3.WatchChan, reset <-chan struct{}) error {
-	ticker := time.NewTicker(memberTimeout)
-	defer ticker.Stop()
-	answered := true
+// relay marks the keys of events until an etcd watch ends or the revision goes back.
+func (w *watch) relay(ctx context.Context, stream *watchStream, noteEvents, deleteEvents clientv3.WatchChan, reset <-chan struct{}) error {
 	for {
 		var r clientv3.WatchResponse
 		var open bool
@@ -243,30 +254,13 @@ func (w *watch) relay(ctx context.Context, noteEvents, deleteEvents clientv3.Wat
 		case r, open = <-deleteEvents:
 		case <-reset:
 			return errRevisionReset
-		case now := <-ticker.C:
-			if !answered {
-				return errHung
-			}
-			answered = false
-			w.requestProgress(ctx)
-			if w.store.revision.due(now) {
-				w.store.peek(ctx)
-			}
-			continue
 		}
-		answered = true
 		if !open || r.Err() != nil {
-			return endOf(r)
+			return cmp.Or(context.Cause(ctx), endOf(r))
 		}
+		stream.heard.Store(true)
 		w.mark(r)
 	}
-}
-
-// requestProgress asks the member for a sign of life, which arrives on both etcd watches.
-func (w *watch) requestProgress(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, memberTimeout)
-	defer cancel()
-	w.store.client.RequestProgress(ctx) // if it fails there is no sign of life
 }
 
 var (
@@ -280,7 +274,12 @@ var (
 // watch opens, open has leaveTimeout to come back: the Close of an etcd client v3.7.3 can hang
 // if a watch is left while the server refuses it.
 func openWatch(ctx context.Context, open func(context.Context) error) (context.Context, context.CancelFunc, error) {
-	watching, end := context.WithCancel(withStream(context.WithoutCancel(ctx)))
+	return openOn(ctx, withStream(context.WithoutCancel(ctx)), open)
+}
+
+// openOn is openWatch on the stream of a context, with which the watches end too.
+func openOn(ctx, stream context.Context, open func(context.Context) error) (context.Context, context.CancelFunc, error) {
+	watching, end := context.WithCancel(stream)
 	late := time.AfterFunc(watchTimeout, end)
 	leave := context.AfterFunc(ctx, func() { late.Reset(leaveTimeout) })
 	err := open(watching)
@@ -290,6 +289,8 @@ func openWatch(ctx context.Context, open func(context.Context) error) (context.C
 		err = context.Cause(ctx)
 	case ended:
 		err = errHung
+	case stream.Err() != nil:
+		err = context.Cause(stream)
 	}
 	leave = context.AfterFunc(ctx, end)
 	return watching, func() { leave(); end() }, err
