@@ -275,6 +275,9 @@ func TestAClientWithoutCredentialsIsRefused(t *testing.T) {
 	secure(t, anonymous)
 	_, err := etcdstore.New(t.Context(), anonymous)
 	want(t, "new", err, etcdstore.ErrDenied, store.ErrUnavailable)
+	if refused := new(etcdstore.ServerError); !errors.As(err, &refused) || !strings.Contains(refused.Rule, "set Username and Password") {
+		t.Error(err)
+	}
 }
 
 func TestANamespaceOnAllInterfacesIsLikeAClusterOfItsOwn(t *testing.T) {

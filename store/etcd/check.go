@@ -168,6 +168,8 @@ func remedy(err error) string {
 	switch {
 	case errors.Is(err, errNoEvent):
 		return "must report what was put: set a namespace on the client's KV and Watcher alike"
+	case errors.Is(err, rpctypes.ErrUserEmpty):
+		return "must be allowed to the client: set Username and Password in its configuration, or give it the certificate of a user"
 	case isDenied(err):
 		return fmt.Sprintf("must be allowed to the client's user: grant it to read and write all keys under %q", store.Reserved)
 	case errors.Is(err, rpctypes.ErrTooManyOps):

@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
@@ -69,7 +70,10 @@ func TestACallThatALimiterRefusesIsNotSent(t *testing.T) {
 // answer, which it did.
 func TestNewNamesTheOptionToChange(t *testing.T) {
 	t.Parallel()
-	server := redistest.Start(t)
+	server, sentinel := redistest.Start(t), redistest.StartSentinel(t, time.Minute)
+	failover := func(name, addr string) *redis.Client {
+		return redis.NewFailoverClient(&redis.FailoverOptions{MasterName: name, SentinelAddrs: []string{addr}})
+	}
 	for name, c := range map[string]struct {
 		client redis.UniversalClient
 		what   string
@@ -77,11 +81,18 @@ func TestNewNamesTheOptionToChange(t *testing.T) {
 	}{
 		"maintenance notifications": {redis.NewClient(&redis.Options{Addr: server.Addr(),
 			MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeEnabled}}), "info", "MaintNotificationsConfig.Mode"},
-		"no cluster": {redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{server.Addr()}}), "info", "redis.NewClient"},
-		"no version": {redis.NewClient(&redis.Options{Addr: without(t, server, "redis_version")}), "redis_version", "INFO"},
-		"no info":    {redistest.Start(t, "--rename-command", "INFO", "").Client(), "info", "rename-command"},
-		"no zadd":    {redistest.Start(t, "--rename-command", "ZADD", "").Client(), "list", "rename-command"},
-		"no getex":   {redistest.Start(t, "--rename-command", "GETEX", "").Client(), "refused update", "rename-command"},
+		"no cluster":         {clusterClient(server.Addr()), "info", "redis.NewClient"},
+		"a replica":          {sentinel.Replica().Client(), "role", "connect to its master"},
+		"a sentinel":         {redis.NewClient(&redis.Options{Addr: sentinel.Addr()}), "redis_mode", "redis.NewFailoverClient"},
+		"no such master":     {failover("other", sentinel.Addr()), "info", "MasterName, SentinelAddrs"},
+		"no sentinel":        {failover(redistest.MasterName, server.Addr()), "info", "MasterName, SentinelAddrs"},
+		"slots without node": {clusterClient(redistest.Start(t, "--cluster-enabled", "yes").Addr()), "create", "all slots"},
+		"no memory":          {redistest.Start(t, "--maxmemory", "1").Client(), "create", "raise maxmemory"},
+		"no replica":         {redistest.Start(t, "--min-replicas-to-write", "1").Client(), "create", "min-replicas-to-write"},
+		"no version":         {redis.NewClient(&redis.Options{Addr: without(t, server, "redis_version")}), "redis_version", "INFO"},
+		"no info":            {redistest.Start(t, "--rename-command", "INFO", "").Client(), "info", "rename-command"},
+		"no zadd":            {redistest.Start(t, "--rename-command", "ZADD", "").Client(), "list", "rename-command"},
+		"no getex":           {redistest.Start(t, "--rename-command", "GETEX", "").Client(), "refused update", "rename-command"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer c.client.Close()
@@ -91,6 +102,10 @@ func TestNewNamesTheOptionToChange(t *testing.T) {
 			}
 		})
 	}
+}
+
+func clusterClient(addr string) *redis.ClusterClient {
+	return redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{addr}})
 }
 
 // without returns the address of a proxy to a server that replaces a word in the answers.

@@ -56,6 +56,8 @@ func unable(address, step string, err error) *ServerError {
 
 func remedy(step string, err error) string {
 	switch {
+	case strings.Contains(err.Error(), "all sentinels specified in configuration are unreachable"):
+		return "a sentinel must be reachable and know the master: check MasterName, SentinelAddrs and SentinelPassword in the client's options"
 	case redis.IsAuthError(err):
 		return "the client's options need another user name or password"
 	case denied(err) && step == "publish":
@@ -64,6 +66,12 @@ func remedy(step string, err error) string {
 		return "the user lacks a right; the doc of package redisstore lists them"
 	case redis.IsReadOnlyError(err):
 		return "the server must be a master"
+	case redis.IsOOMError(err):
+		return "the server must have memory for the library's records: raise maxmemory"
+	case redis.IsNoReplicasError(err):
+		return "the server must have the replicas that its min-replicas-to-write asks for"
+	case redis.IsClusterDownError(err):
+		return "the Cluster must serve all slots: redis-cli --cluster check names those without a node"
 	case strings.Contains(err.Error(), "maintnotifications"), strings.Contains(err.Error(), "maint_notifications"):
 		return "the server has no maintenance notifications: set MaintNotificationsConfig.Mode in the client's options to auto or disabled"
 	case strings.Contains(err.Error(), "cluster support disabled"):
@@ -179,7 +187,10 @@ func (s server) check(clusterClient, allowEviction bool) error {
 		{s.facts["redis_version"] != "", "redis_version",
 			"must be in the answer to INFO: connect to a Redis or Valkey server itself, with the right to all of INFO"},
 		{atLeast(s.facts["redis_version"], 6, 2), "redis_version", "must be 6.2 or later"},
-		{s.facts["role"] == "master", "role", "must be master: a replica takes no writes"},
+		{s.facts["redis_mode"] != "sentinel", "redis_mode",
+			"must not be sentinel: use redis.NewFailoverClient with this address in SentinelAddrs"},
+		{s.facts["role"] == "master", "role",
+			"must be master: connect to its master, through redis.NewFailoverClient if there are sentinels"},
 		{clusterClient || s.facts["cluster_enabled"] != "1", "cluster_enabled",
 			"must be 0 for a *redis.Client: use redis.NewClusterClient for a Cluster"},
 		{allowEviction || s.facts["maxmemory_policy"] == "noeviction", "maxmemory_policy",
