@@ -121,7 +121,7 @@ func TestRequestThatIsNotDoneSaysWhy(t *testing.T) {
 		}, what: registry.ForState("starting"),
 			want: `rejected: not for "ops"; permitted: starting`},
 		{name: "argument missing", what: registry.ForEvent("resize", nil),
-			want: `rejected: argument of event "resize": it is missing, and must be JSON for *registry_test.order; permitted: boot, resize`},
+			want: `rejected: argument of event "resize": it is missing, and must be JSON for registry_test.order; permitted: boot, resize`},
 		{name: "argument of another shape", what: registry.ForEvent("resize", "big"),
 			want: `rejected: argument of event "resize": json: cannot unmarshal string into Go value of type registry_test.order; permitted: boot, resize`},
 		{name: "argument with an unknown field", what: registry.ForEvent("resize", map[string]int{"sise": 3}),

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"reflect"
 	"runtime/debug"
 	"slices"
 	"sync/atomic"
@@ -84,7 +85,7 @@ func decodeArgument(argument json.RawMessage, into any) error {
 		return nil
 	}
 	if len(argument) == 0 {
-		return fmt.Errorf("it is missing, and must be JSON for %T", into)
+		return fmt.Errorf("it is missing, and must be JSON for %v", reflect.TypeOf(into).Elem())
 	}
 	d := json.NewDecoder(bytes.NewReader(argument))
 	d.DisallowUnknownFields()
