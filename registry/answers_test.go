@@ -376,3 +376,25 @@ func TestPagesOfALog(t *testing.T) {
 		}
 	})
 }
+
+// A sender whose answer was lost has the id to ask with again. The answer stands for the id,
+// whatever is asked for with it.
+func TestRequestWithoutAReplyHasAnID(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := teststore.New()
+		slow := func(context.Context, fsm.Transition[State]) error { time.Sleep(5 * time.Second); return nil }
+		inst := served(t, st, []fsm.Rule[State]{fsm.Before(slow)})
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(2*time.Second, cancel)
+		lost, err := registry.Request(ctx, st, key, registry.ForState("starting"))
+		if !errors.Is(err, store.ErrInDoubt) || !errors.Is(err, context.Canceled) || lost.ID == "" || lost.Outcome != "" {
+			t.Fatalf("without a reply: %+v, %v", lost, err)
+		}
+		for _, state := range []string{"starting", "idle"} {
+			again, err := ask(st, registry.ForState(state), registry.WithRequestID(lost.ID))
+			if err != nil || again.ID != lost.ID || again.State != "starting" || inst.State() != Starting {
+				t.Errorf("again, for %s: %+v, %v", state, again, err)
+			}
+		}
+	})
+}

@@ -16,11 +16,14 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// Log configures the activity log of an instance. Its zero fields are the defaults.
+// Log configures the activity log of an instance. Its zero fields are the defaults. The store
+// drops an entry at the first limit that it reaches. A request that moves the machine makes two
+// entries: of the transition and of the request.
 type Log struct {
-	// Entries is how many entries the store keeps under the key, the newest; 1,000 if zero.
+	// Entries is how many entries the store keeps under the key, the newest; 1,000 if zero, at
+	// most [store.MaxLogLength].
 	Entries int
-	// Age is for how long; seven days if zero.
+	// Age is for how long; seven days if zero, [store.MinLogAge] to [store.MaxLogAge].
 	Age time.Duration
 	// Dropped, if set, is called with the number of entries that could not be stored, and the
 	// reason. It must return soon and must not call the instance, because a write can be waiting
@@ -49,7 +52,9 @@ const (
 	LogError      LogKind = "error"      // Text is set: the last error of the status
 	LogLeft       LogKind = "left"       // the lease is about to be released; a last transition can follow
 	// LogLost tells that a lease ended without LogLeft before the next instance registered. It
-	// is not stored: readers derive it. Its time is that of the next entry.
+	// is not stored: readers derive it. Its time is that of the next entry, and its position is
+	// after all entries of its lease. Until another instance registers there is none: to learn of
+	// a death before, [Watch] the record, and look for LogLeft once it has gone.
 	LogLost LogKind = "lost"
 )
 
@@ -152,12 +157,16 @@ func newLogEntry(s store.LogEntry) logged {
 // ReadLog yields entries of the activity log of a key, oldest first unless the query says
 // otherwise; an entry [LogLost] is not counted in the limit of the query. It fails with
 // *[store.InvalidError] if the store is no [store.Logger].
+//
+// The next page begins at the position of the last entry of this one: give it as After, or as
+// Before if the query is backward. A query has no times: to read a day, read backward and compare
+// [LogEntry.At].
 func ReadLog(ctx context.Context, st store.Store, key string, query store.LogQuery) iter.Seq2[LogEntry, error] {
 	return readLog(ctx, st, key, query, func(l store.Logger) iter.Seq2[store.LogEntry, error] { return l.ReadLog(ctx, key, query) })
 }
 
-// FollowLog yields the entries after a position, and then each new one as it comes; see
-// [store.Logger].
+// FollowLog yields the entries after a position, all if it is zero, and then each new one as it
+// comes; see [store.Logger].
 func FollowLog(ctx context.Context, st store.Store, key string, after store.LogPosition) iter.Seq2[LogEntry, error] {
 	query := store.LogQuery{After: after}
 	return readLog(ctx, st, key, query, func(l store.Logger) iter.Seq2[store.LogEntry, error] { return l.FollowLog(ctx, key, after) })

@@ -123,11 +123,14 @@ type request struct {
 }
 
 // WithRequestID gives the request an id, of 1 to 64 bytes. Ask again with the same id after a lost
-// answer: the request is carried out once. Without it, the id is random.
+// answer: the request is carried out once. Its answer stands for the id until [AnswerKept] after
+// the deadline: another request to the key with that id gets it, also if it asks for something
+// else. Without this option, the id is random.
 func WithRequestID(id string) RequestOption { return func(r *request) { r.id = id } }
 
-// WithRequestTimeout sets for how long the request may wait; [DefaultRequestTimeout] otherwise,
-// and no longer than the context of the call has. After it, the request is not carried out.
+// WithRequestTimeout sets for how long the request may wait, [store.MinRequestTTL] (a second) to
+// [store.MaxRequestTTL]; [DefaultRequestTimeout] otherwise. A context that ends earlier shortens
+// it, to a second at least. After it, the request is not carried out.
 func WithRequestTimeout(d time.Duration) RequestOption { return func(r *request) { r.timeout = d } }
 
 // WithSender names the sender, for the log and for [Requests.Allow]. The name is not proved.
@@ -141,7 +144,7 @@ func WithRequestToken(token store.Token) RequestOption { return func(r *request)
 
 // Request asks the instance that holds a key to make a transition or to fire an event, and waits
 // for the reply. It needs no lease, only the rights on the store. The error is nil if the
-// request is done. It is a *[RequestError] for every other reply, and without a reply
+// outcome is [OutcomeDone]. It is a *[RequestError] with every other outcome, and without a reply
 //
 //   - [store.ErrNotFound] if nobody holds the key, and [ErrNoRequests] if the holder takes no
 //     requests, both at once;
@@ -150,8 +153,11 @@ func WithRequestToken(token store.Token) RequestOption { return func(r *request)
 //   - [store.ErrFull] if too many requests wait;
 //   - *[store.InvalidError] for an argument that breaks a rule, or a store that is no
 //     [store.Requester];
-//   - the error of ctx, or [store.ErrUnavailable]: the request may still be carried out until
-//     its deadline. Ask again with the same id to learn of it.
+//   - [store.ErrInDoubt] or [store.ErrUnavailable], with the error of ctx if ctx has ended: the
+//     request may still be carried out until its deadline. Ask again with the same id to learn
+//     of it.
+//
+// [Reply.ID] is set in every case, also if the id is random and there is no reply.
 func Request(ctx context.Context, st store.Store, key string, what Requested, opts ...RequestOption) (Reply, error) {
 	r := request{timeout: DefaultRequestTimeout}
 	for _, set := range opts {

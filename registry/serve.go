@@ -54,9 +54,10 @@ type RequestableEvent[S comparable] struct {
 	fire func(ctx context.Context, m *fsm.Machine[S], argument json.RawMessage, cause string) error
 }
 
-// Requestable makes an event one that may be asked for. Its argument comes as JSON, and a request
-// whose argument does not decode into the event's type, has an unknown field or is missing is
-// rejected. A signal has no argument.
+// Requestable makes an event one that may be asked for. S is the type of the states and has to be
+// given: Requestable[State](Boot). The argument comes as JSON. A request is rejected if its argument
+// does not decode into the event's type, has an unknown field or is missing. A signal has no
+// argument.
 func Requestable[S comparable, A any](e fsm.Event[A]) RequestableEvent[S] {
 	return RequestableEvent[S]{e.Name(), func(ctx context.Context, m *fsm.Machine[S], argument json.RawMessage, cause string) error {
 		var arg A
