@@ -15,6 +15,9 @@ var (
 	// ErrExpired is the cause of a loss without an answer of the store: the trust window
 	// ended before a renew was confirmed.
 	ErrExpired = errors.New("trust window ended before a renew was confirmed")
+	// ErrUnhealthy is the cause of a loss, with the error of [Lease.SetHealth]: the trust window
+	// of a lease ended that was not renewed because its holder was not healthy.
+	ErrUnhealthy = errors.New("its holder is not healthy, so it was not renewed")
 	// ErrClosed is the error of Acquire on a [Keeper] that has been closed.
 	ErrClosed = errors.New("keeper closed")
 	// ErrLate is why a heartbeat carries no value: its callback did not return in time.
@@ -49,8 +52,8 @@ var conditions = []error{
 type LostError struct {
 	Key   string
 	Token store.Token
-	// Cause is [ErrExpired], wrapped with the error of the last renew if there was one, or
-	// the answer of the store: [store.ErrLost] for a record that is gone or another's,
+	// Cause is [ErrExpired], wrapped with the error of the last renew if there was one,
+	// [ErrUnhealthy], wrapped with the error of [Lease.SetHealth], or the answer of the store: [store.ErrLost] for a record that is gone or another's,
 	// *[store.ForeignError] for a record that another program overwrote.
 	Cause error
 	// Deleted says that the store answered that a Delete ended this lease, as a forced release

@@ -28,6 +28,7 @@ type lease struct {
 	window   trust
 	reason   error // of the end; nil while the lease is held
 	renewErr error // of the last renew; nil if the store confirmed it
+	health   error // of SetHealth
 	done     chan struct{}
 	contexts []*derived
 	deletion deletion
@@ -81,11 +82,30 @@ func (l *lease) checkLocked(now time.Time) (reason error, first bool) {
 		return l.reason, false
 	}
 	cause := ErrExpired
-	if l.renewErr != nil {
+	switch {
+	case l.health != nil:
+		cause = fmt.Errorf("%w: %w", ErrUnhealthy, l.health)
+	case l.renewErr != nil:
 		cause = fmt.Errorf("%w; the last renew said: %w", ErrExpired, l.renewErr)
 	}
 	l.endLocked(&LostError{Key: l.key, Token: l.token, Cause: cause})
 	return l.reason, true
+}
+
+func (l *lease) SetHealth(err error) {
+	l.mu.Lock()
+	recovered := l.health != nil && err == nil
+	l.health = err
+	l.mu.Unlock()
+	if recovered {
+		l.keeper.renewNow(l)
+	}
+}
+
+func (l *lease) isHealthy() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.health == nil
 }
 
 // lose ends the lease against its holder's will, unless it has ended already.

@@ -74,6 +74,12 @@ type Lease interface {
 	// like Write, and with [store.ErrExpired].
 	Answer(ctx context.Context, answer store.Answer) error
 
+	// SetHealth says whether the holder does its work. While err is not nil the lease is not
+	// renewed. It can be trusted until its trust window ends, and is lost then, with
+	// [ErrUnhealthy] and err as the cause; its record is left to its TTL. Writes work meanwhile.
+	// With a nil err the lease is renewed at once, if it has not ended. SetHealth does not wait.
+	SetHealth(err error)
+
 	// Release ends the lease and deletes its record. It works after ctx has been cancelled,
 	// for five seconds at most, and may be called again. An error means that the record is
 	// left to its TTL; the lease has ended all the same. A lost lease is left as it is.

@@ -434,3 +434,70 @@ func TestLossByExpiryNamesTheLastTrouble(t *testing.T) {
 		}
 	})
 }
+
+// A holder that is not healthy keeps its lease for its trust window, and leaves its record to its
+// TTL. Writes and other leases go on meanwhile.
+func TestUnhealthyHolderIsNotRenewed(t *testing.T) {
+	for name, opts := range map[string][]lease.Option{
+		"bare heartbeats":       nil,
+		"heartbeats with value": {lease.WithHeartbeatValue(func(time.Time) ([]byte, error) { return []byte("beat"), nil }, nil)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := teststore.New()
+				k := keep(t, p)
+				start := time.Now()
+				sick, err := k.Acquire(t.Context(), "sick", []byte("value"), opts...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				other := acquire(t, k, "other")
+				sick.SetHealth(errors.New("queue stuck"))
+				time.AfterFunc(window/2, func() {
+					if err := sick.Update(t.Context(), []byte("sick")); err != nil {
+						t.Error(err)
+					}
+				})
+				if got := ended(sick, start); got != window {
+					t.Errorf("done after %v, want %v", got, window)
+				}
+				want := `lease on "sick" (token ` + fmt.Sprint(sick.Token()) + `) lost: its holder is not healthy, so it was not renewed: queue stuck`
+				if err := sick.Err(); !errors.Is(err, lease.ErrUnhealthy) || !errors.Is(err, store.ErrLost) || err.Error() != want {
+					t.Errorf("got  %v\nwant %s", err, want)
+				}
+				if r, err := p.Get(t.Context(), "sick"); err != nil || string(r.Value) != "sick" {
+					t.Errorf("the record is %+v, %v", r, err)
+				}
+				time.Sleep(ttl)
+				if _, err := p.Get(t.Context(), "sick"); !errors.Is(err, store.ErrNotFound) || !other.Valid() {
+					t.Errorf("after the ttl: %v; the other lease: %v", err, other.Err())
+				}
+				sick.SetHealth(nil) // too late
+				if sick.Valid() {
+					t.Error("valid again")
+				}
+			})
+		})
+	}
+}
+
+// One that recovers in time is renewed at once.
+func TestHolderThatRecoversIsRenewedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := teststore.New()
+		held := acquire(t, keep(t, p), "k")
+		for range 5 {
+			held.SetHealth(errors.New("queue stuck"))
+			time.Sleep(window - time.Second)
+			held.SetHealth(nil)
+			synctest.Wait()
+			if r, err := p.Get(t.Context(), "k"); err != nil || r.Left != ttl {
+				t.Errorf("%+v, %v", r, err)
+			}
+		}
+		time.Sleep(10 * ttl)
+		if !held.Valid() {
+			t.Error(held.Err())
+		}
+	})
+}

@@ -17,7 +17,7 @@ type renewal struct {
 	turn         bool  // it has the write turn of the lease
 	valueSkipped bool  // a writer had the turn: a heartbeat with a value is to follow
 	skip         error // why it goes out without the value that it was to carry
-	ended        bool  // its lease has ended: it is not sent
+	unsent       bool  // its lease has ended, or its holder is not healthy
 	took         time.Duration
 	err          error // of the answer
 	failed       bool  // there was no definite answer
@@ -66,9 +66,10 @@ func (k *Keeper) prepare(b *batch) []renewal {
 	for i, l := range b.leases {
 		r := &items[i]
 		r.lease, r.at, r.write = l, at, store.Renewal{Key: l.key, Token: l.token}
+		r.unsent = !l.isHealthy()
 		var late bool
 		switch r.turn, late = l.turn.takeForHeartbeat(); {
-		case r.turn && l.heartbeat != nil:
+		case r.turn && l.heartbeat != nil && !r.unsent:
 			encode = append(encode, r)
 		case late:
 			r.skip = errCallbackRunning
@@ -77,12 +78,12 @@ func (k *Keeper) prepare(b *batch) []renewal {
 		}
 	}
 	k.encode(encode)
-	// Leases that ended while the values of others were made are not renewed.
+	// Leases that ended while the values of others were made are not renewed either.
 	sent, now := items, time.Now()
 	for i := range items {
 		r := &items[i]
 		reason, first := r.lease.check(now)
-		if reason == nil {
+		if reason == nil && !r.unsent {
 			r.complete()
 			continue
 		}
@@ -90,13 +91,13 @@ func (k *Keeper) prepare(b *batch) []renewal {
 			k.lost(r.lease, reason)
 		}
 		r.giveTurn()
-		r.ended = true
+		r.unsent = true
 		sent = nil
 	}
 	if sent == nil {
 		sent = make([]renewal, 0, len(items))
 		for i := range items {
-			if r := &items[i]; !r.ended {
+			if r := &items[i]; !r.unsent {
 				sent = append(sent, renewal{
 					lease: r.lease, at: r.at, write: r.write, turn: r.turn,
 					valueSkipped: r.valueSkipped, skip: r.skip, carries: r.carries,
