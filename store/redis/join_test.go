@@ -19,7 +19,7 @@ func TestCloseEndsAJoinThatTheServerDoesNotConfirm(t *testing.T) {
 				ctx, stop := context.WithCancel(t.Context())
 				s := &session{stop: stop, stopped: ctx.Done(), settled: make(chan struct{})}
 				if settled {
-					s.settle(nil)
+					l.settle(s, nil)
 				}
 				time.AfterFunc(time.Second, stop)
 				began := time.Now()

@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"math/rand/v2"
 	"slices"
 	"strconv"
 )
@@ -82,6 +83,9 @@ func (l layout) bySlot(all []names) {
 // store's records through another store.
 func (l layout) ofKey(key string) string        { return l.channels + "k:" + key }
 func (l layout) ofStore(instance string) string { return l.channels + "s:" + instance }
+
+// anyone is a channel that nobody publishes on, in a random slot.
+func (l layout) anyone() string { return l.channels + "-:" + strconv.Itoa(rand.Int()) }
 
 // mail are the names of what lies beside the record of a key for its requests; see mail.lua.
 type mail struct {

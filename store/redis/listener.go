@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -155,7 +156,7 @@ func (l *listener) await(ctx context.Context, s *session, sub *subscribed, t top
 		return store.ErrClosed
 	case <-s.settled:
 	}
-	if err := s.trouble(); err != nil && !isClosed(sub.confirmed) {
+	if err := s.trouble(); err != nil && !isClosed(sub.confirmed) && !s.isConnected() {
 		if denied(err) || err == errDeaf {
 			return nil
 		}
@@ -354,13 +355,29 @@ func (s *session) trouble() error {
 	return s.err
 }
 
-// settle notes how listening stands.
-func (s *session) settle(err error) {
+// isConnected reports whether a connection has all topics: those of one master can be unheard.
+func (s *session) isConnected() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.err = err
+	return s.echo != nil
+}
+
+// settle notes how listening stands.
+func (l *listener) settle(s *session, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l.note(s, err)
 	if !isClosed(s.settled) {
 		close(s.settled)
+	}
+}
+
+// note has calls that wait for messages read the store, and often from then on, if nothing is
+// heard any more. s.mu is locked.
+func (l *listener) note(s *session, err error) {
+	began := s.err == nil && err != nil
+	if s.err = err; began {
+		l.mail.Missed()
 	}
 }
 
@@ -376,11 +393,11 @@ func (l *listener) listen(ctx context.Context, s *session) {
 		}
 		denied := denied(err)
 		if failures >= tries || denied || err == errDeaf || isClosed(s.settled) {
-			s.settle(err)
+			l.settle(s, err)
 		}
 		sleep(ctx, pauseAfter(failures, denied))
 	}
-	s.settle(store.ErrClosed)
+	l.settle(s, store.ErrClosed)
 }
 
 // pauseAfter is how long to wait for the next connection.
@@ -464,7 +481,7 @@ func (l *listener) check(ctx context.Context, s *session, e *echo, now time.Time
 			return errDeaf
 		}
 		if e.checks > 1 && isClosed(s.settled) {
-			s.err = errDeaf // unless it comes late
+			l.note(s, errDeaf) // unless it comes late
 		}
 	case e.stage == echoIdle && now.Sub(e.at) >= echoInterval:
 		e.number, e.at, e.stage, e.checks = e.number+1, now, echoSent, 0
@@ -575,7 +592,7 @@ func (l *listener) proven(s *session, e *echo, err error) {
 		l.deletes.Missed()
 	}
 	if current {
-		s.settle(err)
+		l.settle(s, err)
 	}
 }
 
@@ -594,6 +611,9 @@ func (s *session) begin(ctx context.Context, conn *redis.PubSub, l *listener) (m
 			names = append(names, t.name)
 		}
 	}
+	if s.hasFailed() {
+		names = slices.Insert(names, 0, l.layout.anyone())
+	}
 	if len(names) > 0 {
 		if err := conn.Subscribe(ctx, names...); err != nil {
 			return nil, err
@@ -606,6 +626,14 @@ func (s *session) begin(ctx context.Context, conn *redis.PubSub, l *listener) (m
 	}
 	s.conn, s.sent = conn, maps.Clone(open)
 	return open, nil
+}
+
+// hasFailed reports whether a connection has ended or could not be made. On a Cluster the first
+// channel decides to which master the next one goes.
+func (s *session) hasFailed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended
 }
 
 // end notes that a connection has ended, or could not be made, and reports whether it was

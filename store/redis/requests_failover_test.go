@@ -1,8 +1,12 @@
 package redisstore_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/internal/redistest"
@@ -52,4 +56,47 @@ func TestRequestsAcrossAFailoverOfACluster(t *testing.T) {
 	b := &bench{TB: t, Store: m.Store}
 	b.acrossAFailover(m.Store, "{"+tag+"}:key",
 		func() bool { return m.nodes[0].Wait(t.Context(), 1, 0).Val() == 1 }, func() { m.cluster.Promote(replica) })
+}
+
+// While the master that the store's subscription is on hangs, nothing is heard of the others.
+// Calls that wait for their messages read every second then.
+func TestRequestsAndLogsGoOnWhileTheMasterOfTheSubscriptionHangs(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	m := startMover(t)
+	m.create(long("any"))
+	follow(t, m.Store, "any") // has the store subscribe
+	eventually(t, "a master has the subscription", func() bool { return m.subscribed() >= 0 })
+	hung := m.subscribed()
+	tag, _ := m.tag() // the first master's
+	if hung == 0 {
+		tag = "foo" // the third's
+	}
+	key := "{" + tag + "}:near"
+	token := m.create(long(key)).Token
+	r := follow(t, m.Store, key)
+	asker := open(t, m.cluster.Client())
+	m.cluster.Masters[hung].Pause()
+	defer m.cluster.Masters[hung].Resume()
+	for n := range uint64(3) {
+		eventually(t, "an update with an entry is made", func() bool {
+			err, entry := updateLogged(t.Context(), m.Store, key, token, n+1)
+			return err == nil && entry == nil
+		})
+		r.wantRead(t, int(n+1))
+		q := request(string(rune('a'+n)), time.Hour)
+		q.Key = key
+		result := ask(t.Context(), asker, q)
+		b := &bench{TB: t, Store: m.Store}
+		b.awaitOf(key, token, 1)
+		eventually(t, "the answer is stored", func() bool { return m.Answer(t.Context(), key, token, answerTo(q.ID)) == nil })
+		b.wantDone("a request", result)
+	}
+}
+
+// subscribed is the master that has the subscription of the mover's store, or -1.
+func (m *mover) subscribed() int {
+	return slices.IndexFunc(m.nodes, func(node *redis.Client) bool {
+		return strings.Contains(node.Do(m.Context(), "CLIENT", "LIST", "TYPE", "pubsub").String(), "sub=")
+	})
 }
