@@ -499,3 +499,32 @@ func wantNext(t *testing.T, got <-chan uint64, n uint64) {
 		t.Fatalf("the reader has not got entry %d", n)
 	}
 }
+
+// The holder may write values all the time: an append does not fail because of that.
+func TestEntriesAreAppendedBetweenUpdates(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Settings{})
+	p := new(interceptor)
+	st, other := open(t, p.client(cluster)), open(t, cluster.Client())
+	token := holdKey(t, st)
+	seq := uint64(0)
+	p.setRule("Txn", func(ctx context.Context, send func(context.Context) error) error {
+		seq++
+		if err := other.Update(t.Context(), store.Update{Key: "key", Token: token, Seq: seq, Value: fmt.Append(nil, "value ", seq)}); err != nil {
+			t.Errorf("update %d: %v", seq, err)
+		}
+		return send(ctx)
+	})
+	for n := range uint64(3) {
+		if err := st.AppendLog(t.Context(), "key", token, entry(n+1)); err != nil {
+			t.Errorf("append: %v", err)
+		}
+	}
+	p.clearRule()
+	wantLog(t, "afterwards", st, 1, 2, 3)
+	if err := other.Delete(t.Context(), "key", store.ByToken(token)); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "append after a delete", st.AppendLog(t.Context(), "key", token, entry(4)), store.ErrLost)
+}

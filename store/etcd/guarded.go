@@ -13,7 +13,8 @@ import (
 )
 
 // maxTries bounds how often a write is sent again because the record was written meanwhile.
-// Only the record's own holder writes it, so that more tries are not needed.
+// Only the record's own holder writes it, so that more tries are not needed. An append to the log
+// is sent beside those writes; see operation.
 const maxTries = 8
 
 var errBusy = errors.New("the record is being written by others all the time")
@@ -135,6 +136,11 @@ func (d *guardedOp) operation() clientv3.Op {
 		}, readOps(d.key))
 	}
 	guards, otherwise := untouched(d.key, d.revision), readOps(d.key)
+	if d.entries != nil && len(d.value) == 0 && d.tries > 1 {
+		// The record was written since the last try, and the holder may do so all the time. It has just
+		// been read as the lease's.
+		guards = createdAt(d.key, int64(d.ref.Token))
+	}
 	var puts []clientv3.Op
 	if d.writes() {
 		puts = append(puts, clientv3.OpPut(d.key, string(d.value), clientv3.WithIgnoreLease()),

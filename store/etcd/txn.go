@@ -107,6 +107,14 @@ func absent(name string) clientv3.Cmp {
 	return clientv3.Compare(clientv3.CreateRevision(name), "=", 0)
 }
 
+// createdAt guards a record and its note: both exist since that revision.
+func createdAt(key string, revision int64) []clientv3.Cmp {
+	return []clientv3.Cmp{
+		clientv3.Compare(clientv3.CreateRevision(key), "=", revision),
+		clientv3.Compare(clientv3.CreateRevision(noteOf(key)), "=", revision),
+	}
+}
+
 // untouched guards a record and its note: neither was written, deleted or put on another
 // etcd lease since that revision.
 func untouched(key string, revision int64) []clientv3.Cmp {
