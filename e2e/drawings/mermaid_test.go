@@ -23,8 +23,14 @@ const script = "node_modules/mermaid/dist/mermaid.min.js"
 // browser is a headless Chromium that shows page.html, which asks for one drawing after
 // another.
 type browser struct {
-	next  chan string // texts to render
-	shown chan shown  // an answer for each
+	next  chan drawing // to render
+	shown chan shown   // an answer for each
+}
+
+// drawing is a text for Mermaid. Its labels are drawn as HTML, or as text of the SVG.
+type drawing struct {
+	Text       string
+	HTMLLabels bool
 }
 
 // shown is the answer of page.js.
@@ -43,14 +49,14 @@ func newBrowser(t *testing.T) *browser {
 	if _, err := os.Stat(script); err != nil {
 		t.Fatalf("Mermaid is not installed: run npm ci in e2e/drawings, or ./test.sh: %v", err)
 	}
-	b := &browser{next: make(chan string), shown: make(chan shown)}
+	b := &browser{next: make(chan drawing), shown: make(chan shown)}
 	mux := http.NewServeMux()
 	mux.Handle("/", http.FileServerFS(page))
 	mux.HandleFunc("/mermaid.min.js", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, script) })
 	mux.HandleFunc("/next", func(w http.ResponseWriter, r *http.Request) {
 		select {
-		case text := <-b.next:
-			w.Write([]byte(text))
+		case d := <-b.next:
+			_ = json.NewEncoder(w).Encode(d)
 		case <-r.Context().Done():
 		}
 	})
@@ -85,10 +91,10 @@ func newBrowser(t *testing.T) *browser {
 }
 
 // picture renders a drawing of Mermaid.
-func (b *browser) picture(text string) (picture, error) {
+func (b *browser) picture(d drawing) (picture, error) {
 	limit := time.After(2 * time.Minute)
 	select {
-	case b.next <- text:
+	case b.next <- d:
 	case <-limit:
 		return picture{}, errors.New("the browser does not ask for a drawing")
 	}

@@ -1,12 +1,13 @@
 // Renders one Mermaid text after another as the test asks for them, and answers with what
 // each picture shows: texts as a reader sees them, and what lies within or touches what.
 
-// lines returns the lines of a label. Mermaid's labels are HTML in the SVG; innerText leaves
-// out what is not visible, and joins spaces that are drawn as one. A word joiner has no width.
+// lines returns the lines of a label, which are HTML in the SVG, or its own text elements with
+// htmlLabels: false. innerText leaves out what is not visible, and joins spaces that are drawn as
+// one. A word joiner has no width.
 function lines(label) {
-	return [...label.querySelectorAll('foreignObject > div')]
-		.flatMap(div => div.innerText.split('\n'))
-		.map(line => line.replaceAll('\u00a0', ' ').replaceAll('\u2060', ''));
+	const html = [...label.querySelectorAll('foreignObject > div')].flatMap(div => div.innerText.split('\n'));
+	const svg = [...label.querySelectorAll('text')].map(text => text.textContent); // with its rows joined
+	return [...html, ...svg].map(line => line.replaceAll('\u00a0', ' ').replaceAll('\u2060', ''));
 }
 
 // contains lets a box with a long title stand out of the box around it at the sides, where
@@ -54,9 +55,9 @@ function read(svg) {
 }
 
 async function main() {
-	mermaid.initialize({startOnLoad: false, maxTextSize: 1e6, state: {useMaxWidth: false}});
 	for (let drawn = 0; ; drawn++) {
-		const text = await (await fetch('next')).text();
+		const {Text: text, HTMLLabels: htmlLabels} = await (await fetch('next')).json();
+		mermaid.initialize({startOnLoad: false, maxTextSize: 1e6, htmlLabels, state: {useMaxWidth: false}});
 		const picture = document.createElement('div');
 		document.body.append(picture);
 		let answer;

@@ -86,7 +86,7 @@ func ExampleMermaid_nested() {
 	// stateDiagram-v2
 	//     state "open" as s0
 	//     state "shut" as s1 {
-	//         state "H#42; relock" as s2
+	//         state "H* relock" as s2
 	//         state "closed" as s3
 	//         state "locked" as s4
 	//         [*] --> s3

@@ -35,6 +35,9 @@
 //   - Layout is up to the tool that reads the text. Mermaid refuses texts over 50,000
 //     characters unless it is configured otherwise, and lets a parent with a long name stand
 //     out of the parents around it.
+//   - With htmlLabels: false, Mermaid shows the code of a character in its place: &#34; for a
+//     double quote, and so for ! " # $ % * : ; @ ^ ` { | } ~ in names. Other characters are
+//     drawn as they are.
 //   - A later version of this package may draw the same definition differently.
 //   - Different definitions can have equal drawings: see hooks above, and a name that looks
 //     like the string literal of another name.

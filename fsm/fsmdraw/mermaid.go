@@ -73,29 +73,43 @@ func (d *drawing) writeMermaid(b *strings.Builder, around int, indent string) {
 }
 
 // mermaidText escapes a line of a label. Mermaid looks for some statements anywhere in a text,
-// and reads labels as Markdown before it fills in the entities.
+// reads labels as Markdown, and fills in the codes of characters after that; without HTML, only
+// those of &, < and >. Where it does, a word joiner, which is invisible, takes a character's
+// meaning from it.
 func mermaidText(line string) string {
+	const joiner = "\u2060"
 	var b strings.Builder
 	var last rune
-	for _, r := range line {
+	runes := []rune(line)
+	for i, r := range runes {
 		switch {
 		case r == ' ' && last == ' ':
-			b.WriteString("#160;") // a space that HTML does not join to the one before
+			b.WriteRune('\u00a0') // a space that HTML does not join to the one before
+		case r == '&':
+			b.WriteString("#amp;")
+		case r == '<':
+			b.WriteString("#lt;")
+		case r == '>':
+			b.WriteString("#gt;")
 		case r == 'ﬂ' || r == '¶':
-			// Mermaid itself writes entities as ﬂ°name¶ß, and decodes a name that
-			// has these characters. A word joiner, which is invisible, parts them.
-			fmt.Fprintf(&b, "#%d;#8288;", r)
+			// Mermaid itself writes codes as ﬂ°name¶ß, and decodes a name that has these
+			// characters.
+			fmt.Fprintf(&b, "#%d;%s", r, joiner)
+		case r == '_' || r == '\\':
+			b.WriteString(joiner + string(r) + joiner) // within a word they mean nothing
+		case last == 0 && (unicode.IsDigit(r) || strings.ContainsRune("-+=", r)), // at the start of a line: an item of a list, or a line
+			last == r && (r == '[' || r == ']'): // as a pair: a kind of state
+			b.WriteString(joiner + string(r))
 		case
-			unicode.IsLetter(r), strings.ContainsRune(" ./,()", r),
-			last != 0 && (unicode.IsDigit(r) || r == '-'), // at the start of a line: an item of a list
-			last != r && (r == '[' || r == ']'):           // as a pair: a kind of state
+			unicode.IsLetter(r), unicode.IsDigit(r), r > unicode.MaxASCII, strings.ContainsRune(" ./,()-+=?'[]", r),
+			r == '*' && i > 0 && i+1 < len(runes) && runes[i+1] == ' ': // which begins nothing
 			b.WriteRune(r)
 		default:
 			fmt.Fprintf(&b, "#%d;", r)
 		}
 		last = r
 	}
-	return direction.ReplaceAllString(b.String(), "$1#32;")
+	return direction.ReplaceAllString(b.String(), "$1"+joiner+" ")
 }
 
 // direction matches the start of a statement of the layout's direction, which Mermaid finds in
