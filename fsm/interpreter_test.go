@@ -26,7 +26,8 @@ type interpreter struct {
 
 	// The machine.
 	record
-	now      int // in seconds
+	now      int // in seconds, or in nanoseconds
+	second   int // of a timeout, in the unit of now; 1 if it is 0
 	paused   bool
 	closed   bool
 	queue    []queuedRequest
@@ -573,7 +574,7 @@ func (in *interpreter) timeoutsOf(s, at int) (started []runningTimeout) {
 				_ = in.run(rule.name)
 				seconds = in.script.seconds(rule.name)
 			}
-			started = append(started, runningTimeout{rule, at + seconds})
+			started = append(started, runningTimeout{rule, at + seconds*max(in.second, 1)})
 		}
 	}
 	return started

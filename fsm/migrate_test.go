@@ -169,7 +169,7 @@ func TestMigratedMachineBehavesAsTheRenamedOne(t *testing.T) {
 			first := fsm.MustDefine(0, in.table)
 			in.drawHierarchy(rt, &first)
 			in.drawLocal(rt, &first)
-			in.drawTimeouts(rt, &first)
+			in.drawTimeouts(rt, &first, time.Second)
 			names := rapid.Permutation(first.States()).Draw(rt, "names") // by the old one's place
 			renamed := make(map[int]int)
 			for i, s := range first.States() {

@@ -87,20 +87,21 @@ func (in *interpreter) exitsAndEntries(to int) (exits, entries []int) {
 // timeoutRule is a timeout of a state.
 type timeoutRule struct {
 	state, to int
-	seconds   int    // if name is empty
-	name      string // of a TimeoutFunc
-	cycle     []int  // the states of the TimeoutCycle rule that permits it; nil without one
-	place     int    // in interpreter.given
+	seconds   int           // if name is empty
+	second    time.Duration // of the timeouts; shorter in real time
+	name      string        // of a TimeoutFunc
+	cycle     []int         // the states of the TimeoutCycle rule that permits it; nil without one
+	place     int           // in interpreter.given
 }
 
 // rules are the timeout and the rule that permits it.
 func (t *timeoutRule) rules() []fsm.Rule[int] {
-	rule := fsm.Timeout(t.state, time.Duration(t.seconds)*time.Second, t.to)
+	rule := fsm.Timeout(t.state, time.Duration(t.seconds)*t.second, t.to)
 	if t.name != "" {
 		rule = fsm.TimeoutFunc(t.state, t.name, func(ctx context.Context, _ intTransition) (d time.Duration) {
 			u := codeOf.Of(ctx)
 			_ = u.run(ctx, t.name)
-			u.scripted(func(s *script) { d = time.Duration(s.seconds(t.name)) * time.Second })
+			u.scripted(func(s *script) { d = time.Duration(s.seconds(t.name)) * t.second })
 			return d
 		}, t.to)
 	}
@@ -113,7 +114,7 @@ func (t *timeoutRule) rules() []fsm.Rule[int] {
 func (t *timeoutRule) cause() string {
 	name := t.name
 	if name == "" {
-		name = (time.Duration(t.seconds) * time.Second).String()
+		name = (time.Duration(t.seconds) * t.second).String()
 	}
 	return fmt.Sprintf("timeout after %s in %d", name, t.state)
 }
@@ -170,11 +171,11 @@ func (in *interpreter) drawLocal(rt *rapid.T, def **fsm.Definition[int]) {
 	}
 }
 
-// drawTimeouts draws timeouts.
-func (in *interpreter) drawTimeouts(rt *rapid.T, def **fsm.Definition[int]) {
+// drawTimeouts draws timeouts of so many seconds.
+func (in *interpreter) drawTimeouts(rt *rapid.T, def **fsm.Definition[int], second time.Duration) {
 	states := len(in.table)
 	for i := range rapid.IntRange(0, 8).Draw(rt, "timeouts") {
-		drawn := timeoutRule{state: drawState(rt, states), to: drawState(rt, states), seconds: rapid.IntRange(1, 8).Draw(rt, "seconds")}
+		drawn := timeoutRule{second: second, state: drawState(rt, states), to: drawState(rt, states), seconds: rapid.IntRange(1, 8).Draw(rt, "seconds")}
 		if rapid.IntRange(0, 3).Draw(rt, "func") == 0 {
 			drawn.name = fmt.Sprint("timeout func ", i)
 		}

@@ -25,9 +25,9 @@ type (
 )
 
 // randomDefinition draws a definition with rules of every kind, an interpreter of it and its
-// user code. None has the drawn rules that Define refuses. The definition has timeouts if timed
-// is true.
-func randomDefinition(rt *rapid.T, timed bool) (*fsm.Definition[int], *interpreter, *userCode) {
+// user code. None has the drawn rules that Define refuses. The definition has timeouts unless a
+// second of theirs is 0.
+func randomDefinition(rt *rapid.T, second time.Duration) (*fsm.Definition[int], *interpreter, *userCode) {
 	table := drawTable(rt)
 	for s, end := len(table), len(table)+rapid.IntRange(0, 2).Draw(rt, "more states"); s < end; s++ { // some become history states
 		table[s] = nil
@@ -50,8 +50,8 @@ func randomDefinition(rt *rapid.T, timed bool) (*fsm.Definition[int], *interpret
 	in.drawHierarchy(rt, &def)
 	in.drawLocal(rt, &def)
 	in.drawRules(rt, &def)
-	if timed {
-		in.drawTimeouts(rt, &def)
+	if second > 0 {
+		in.drawTimeouts(rt, &def, second)
 	}
 	for i := range 4 {
 		name := fmt.Sprint("e", i)
@@ -387,7 +387,7 @@ type told struct {
 // newComparison draws a definition and makes a machine of it.
 func newComparison(rt *rapid.T) *comparison {
 	c := &comparison{rt: rt}
-	c.def, c.in, c.u = randomDefinition(rt, true)
+	c.def, c.in, c.u = randomDefinition(rt, time.Second)
 	c.in.script.simple, c.u.script.simple = false, false
 	if rapid.Bool().Draw(rt, "encode rule") {
 		c.in.encodes = c.in.add(&c.def, fsm.Encode(encodeInt))
@@ -748,7 +748,7 @@ func inBubble(t *testing.T, rt *rapid.T, f func()) {
 // interpreter, called in this order, returns the same outcomes.
 func TestConcurrentCallersAgreeWithInterpreter(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		def, in, u := randomDefinition(rt, false)
+		def, in, u := randomDefinition(rt, 0)
 		in.code["failed"], in.code["err"] = false, false
 		in.state = in.initialLeaf(0)
 		seed := rapid.Int().Draw(rt, "seed")
