@@ -19,8 +19,7 @@ var difficult = []string{
 	"שלום", "مرحبا بالعالم", "a שלום b (c)", "e\u0301", "\u0301", "a\u0308\u0323", "नमस्ते", "ไทย", "😀", "👩‍💻", "🇩🇪", "𝒜", "\u202ea", "a\u200bb", "ẞß", "ŁódźİI",
 }
 
-// ordinary are names that Mermaid also draws without HTML. Spaces that are not drawn in machine's
-// own texts are not told apart there.
+// ordinary are names that Mermaid also draws as they are without HTML.
 var ordinary = []string{
 	"plain", "Größe 日本語", "two words", "snake_case_name", "__init__", "_a_", "kebab-case", "a.b/c", "(a)", "2nd", "10 items", "1. a", "- a", "-1.5",
 	"R&D", "a < b", "a > b", "&lt", "what?", "a+b", "a=b", "+ a", "=", "👩 🚀", "e\u0301", "नमस्ते", "a b_c d_e", `back\slash`, `a\nb`, "it's", "a, b", "direction TB", "state", "end note", "[a]", "ŁódźİI", "😀",
