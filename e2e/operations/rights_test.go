@@ -221,6 +221,78 @@ func TestEachRightOfTheRedisUserIsNeeded(t *testing.T) {
 }
 
 // grant is a right of a role on a range of keys.
+// onCluster renews a record whose slot moves, and takes a lease through its life with
+// acknowledged writes, as a user of a Cluster with the given rights. It returns what the nodes
+// refused.
+func onCluster(t *testing.T, rights []string) (refused []string, err error) {
+	t.Helper()
+	cluster := redistest.StartCluster(t, 2)
+	nodes := append([]*redistest.Server{cluster.Follower(cluster.Masters[0]), cluster.Follower(cluster.Masters[1])}, cluster.Masters...)
+	args := []any{"ACL", "SETUSER", "worker", "on", ">secret"}
+	for _, right := range rights {
+		args = append(args, right)
+	}
+	for _, s := range nodes {
+		if err := s.Client().Do(t.Context(), args...).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: cluster.Addrs(), Username: "worker", Password: "secret"})
+	defer client.Close()
+	st, err := redisstore.New(t.Context(), client)
+	if err == nil {
+		err = moved(t, cluster, st)
+		st.Close()
+	}
+	acknowledged, err2 := redisstore.New(t.Context(), client, redisstore.WithReplicaAck(1, time.Second))
+	if err2 == nil {
+		err2 = live(t.Context(), acknowledged)
+		acknowledged.Close()
+	}
+	err = errors.Join(err, err2)
+	for _, s := range nodes {
+		for _, r := range refusedBy(t, s.Client()) {
+			refused = append(refused, fmt.Sprintf("%s %s (%s)", r.Reason, r.Object, r.Context))
+		}
+	}
+	return refused, err
+}
+
+// moved renews a record that is on the target of a move which has not ended.
+func moved(t *testing.T, cluster *redistest.Cluster, st store.Store) error {
+	t.Helper()
+	const key = "app:moved"
+	grant, err := st.Create(t.Context(), store.Claim{Key: key, Value: []byte("value"), TTL: time.Minute, Nonce: store.NewNonce()})
+	if err != nil {
+		return err
+	}
+	slot := int(cluster.Client().ClusterKeySlot(t.Context(), key).Val())
+	source, target := cluster.Masters[0], cluster.Masters[1]
+	if slot >= 16384/2 {
+		source, target = target, source
+	}
+	move := cluster.Move(slot, source, target)
+	move.Carry(move.Left()...)
+	err = st.Renew(t.Context(), []store.Renewal{{Key: key, Token: grant.Token}})[0].Err
+	move.Finish()
+	return err
+}
+
+func TestTheRightsOfTheRedisUserOnAClusterSufficeAndAreNeeded(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	more := []string{"+cluster|slots", "+asking", "+wait", "+command"} // as in docs/operations.md
+	if refused, err := onCluster(t, append(backends.RedisRights(t), more...)); err != nil || len(refused) > 0 {
+		t.Errorf("%v; the servers refused %q", err, refused)
+	}
+	for i, right := range more {
+		fewer := append(append(backends.RedisRights(t), more[:i]...), more[i+1:]...)
+		if refused, err := onCluster(t, fewer); len(refused) == 0 {
+			t.Errorf("without %s the servers refuse nothing (%v)", right, err)
+		}
+	}
+}
+
 type grant = backends.EtcdRight
 
 // onEtcd takes a lease through its life as a user whose role has the given rights.
