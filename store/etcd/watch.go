@@ -211,6 +211,7 @@ func (w *watch) watchOn(ctx context.Context, stream *watchStream) (opened bool, 
 	if err != nil {
 		return false, err
 	}
+	stream.heard.Store(true) // an answer to the last check may have come before
 	w.store.watchErrs.clear(w)
 	if !w.settle(nil) {
 		w.missed() // there may have been changes between the watches, or since the first try
