@@ -180,54 +180,69 @@ func readLog(ctx context.Context, st store.Store, key string, query store.LogQue
 			yield(LogEntry{}, &store.InvalidError{Key: key, What: "store", Rule: "must keep logs, as a store.Logger does"})
 			return
 		}
-		last, err := entryBefore(ctx, logger, key, query)
+		older, newer, err := neighbours(ctx, logger, key, query)
 		if err != nil {
 			yield(LogEntry{}, err)
 			return
 		}
+		last, beyond := older, newer // in the direction of the query
+		if query.Backward {
+			last, beyond = newer, older
+		}
+		n := 0
 		for s, err := range read(logger) {
 			if err != nil {
 				yield(LogEntry{}, err)
 				return
 			}
 			e := newLogEntry(s)
-			older, newer := last, e
-			if query.Backward {
-				older, newer = e, last
-			}
-			if last.Token != 0 && last.Token != e.Token && older.Kind != LogLeft && !older.Leaving {
-				lost := LogEntry{LogPosition: lostPosition(older.Token), At: newer.At, Kind: LogLost}
-				if within(lost.LogPosition, query) && !yield(lost, nil) {
-					return
-				}
+			if lost, is := lossBetween(last, e); is && within(lost.LogPosition, query) && !yield(lost, nil) {
+				return
 			}
 			if !yield(e.LogEntry, nil) {
 				return
 			}
 			last = e
+			n++
+		}
+		if query.Limit > 0 && n >= query.Limit {
+			return // the next page has what lies between
+		}
+		if lost, is := lossBetween(last, beyond); is && within(lost.LogPosition, query) {
+			yield(lost, nil)
 		}
 	}
 }
 
-// entryBefore returns the entry that a reader has read before those of a query; none if the query
-// has all.
-func entryBefore(ctx context.Context, l store.Logger, key string, query store.LogQuery) (before logged, err error) {
-	neighbour := store.LogQuery{Limit: 1}
-	switch {
-	case !query.Backward && query.After != (store.LogPosition{}):
-		neighbour.Backward, neighbour.Before = true, next(query.After)
-	case query.Backward && query.Before != (store.LogPosition{}):
-		neighbour.After = previous(query.Before)
-	default:
-		return before, nil
-	}
-	for s, err := range l.ReadLog(ctx, key, neighbour) {
-		if err != nil {
-			return before, err
+// neighbours returns the entries beside those of a query, at its bounds or beyond; none where it
+// has no bound.
+func neighbours(ctx context.Context, l store.Logger, key string, query store.LogQuery) (older, newer logged, err error) {
+	one := func(into *logged, q store.LogQuery) {
+		for s, failed := range l.ReadLog(ctx, key, q) {
+			if err = cmp.Or(err, failed); err == nil {
+				*into = newLogEntry(s)
+			}
 		}
-		before = newLogEntry(s)
 	}
-	return before, nil
+	if query.After != (store.LogPosition{}) {
+		one(&older, store.LogQuery{Before: next(query.After), Backward: true, Limit: 1})
+	}
+	if query.Before != (store.LogPosition{}) {
+		one(&newer, store.LogQuery{After: previous(query.Before), Limit: 1})
+	}
+	return older, newer, err
+}
+
+// lossBetween returns the entry LogLost between two entries that follow each other in either
+// direction, if there is one. An entry without a token is none.
+func lossBetween(a, b logged) (lost LogEntry, is bool) {
+	if a.Compare(b.LogPosition) > 0 {
+		a, b = b, a
+	}
+	if a.Token == 0 || a.Token == b.Token || a.Kind == LogLeft || a.Leaving {
+		return lost, false
+	}
+	return LogEntry{LogPosition: lostPosition(a.Token), At: b.At, Kind: LogLost}, true
 }
 
 // within reports whether a query asks for a position.

@@ -291,3 +291,35 @@ func TestLogWithoutHistory(t *testing.T) {
 		wantLog(t, st, "registered by host-a", "idle -> starting", "starting -> warming")
 	})
 }
+
+// A loss between the last entry of a query and its far bound is part of it.
+func TestLossAtTheFarBoundOfAQuery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := teststore.New()
+		var tokens []store.Token
+		for range 3 {
+			inst := register(t, newKeeper(t, st), withLog)
+			tokens = append(tokens, inst.Lease().Token())
+			synctest.Wait()
+			st.Evict(key)
+			<-inst.Lease().Done()
+		}
+		at := func(n int) store.LogPosition { return store.LogPosition{Token: tokens[n], Number: 1} }
+		const registered = "registered by host-a"
+		for name, c := range map[string]struct {
+			query store.LogQuery
+			want  []string
+		}{
+			"forward":           {store.LogQuery{Before: at(1)}, []string{registered, "lost"}},
+			"forward, limited":  {store.LogQuery{Before: at(1), Limit: 1}, []string{registered}},
+			"backward":          {store.LogQuery{After: at(1), Backward: true}, []string{registered, "lost"}},
+			"backward, limited": {store.LogQuery{After: at(1), Backward: true, Limit: 1}, []string{registered}},
+			"nothing but":       {store.LogQuery{After: at(0), Before: at(1)}, []string{"lost"}},
+			"nothing but, back": {store.LogQuery{After: at(0), Before: at(1), Backward: true}, []string{"lost"}},
+		} {
+			if d := diff(c.want, logOf(t, st, c.query)); d != "" {
+				t.Errorf("%s (-want +got):\n%s", name, d)
+			}
+		}
+	})
+}
