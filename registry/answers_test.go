@@ -398,3 +398,26 @@ func TestRequestWithoutAReplyHasAnID(t *testing.T) {
 		}
 	})
 }
+
+// Entries of other kinds that come behind LogLeft make no loss of it.
+func TestErrorWhileLeavingIsNoLoss(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := teststore.New()
+		inst := register(t, newKeeper(t, st), withLog)
+		synctest.Wait()
+		st.Inject(teststore.Delay(200*time.Millisecond, 0), teststore.Append)
+		left := make(chan error, 1)
+		go func() { left <- inst.Deregister(t.Context()) }()
+		time.Sleep(100 * time.Millisecond)
+		if err := inst.RecordError(t.Context(), errBoom); err != nil {
+			t.Error(err)
+		}
+		if err := <-left; err != nil {
+			t.Error(err)
+		}
+		st.Inject(nil, teststore.Append)
+		register(t, newKeeper(t, st), withLog)
+		synctest.Wait()
+		wantLog(t, st, "registered by host-a", "left", "error: boom", "registered by host-a")
+	})
+}

@@ -27,7 +27,8 @@ type Instance[S comparable, P any] struct {
 	searched   chan struct{}      // closed when the goroutine of locate has ended
 	served     chan struct{}      // closed when that of serveRequests has ended
 	logDropped atomic.Int64
-	leaving    atomic.Bool // the entry LogLeft has been queued
+	leaving    atomic.Bool // the entry LogLeft has been queued; set under logging
+	logging    sync.Mutex  // orders the entries of log before or behind LogLeft
 
 	mu        sync.Mutex
 	ip        netip.Addr     // zero until locate finds it

@@ -50,7 +50,7 @@ const (
 	LogTransition LogKind = "transition" // Transition is set
 	LogRequest    LogKind = "request"    // Request is set: it has been answered
 	LogError      LogKind = "error"      // Text is set: the last error of the status
-	LogLeft       LogKind = "left"       // the lease is about to be released; a last transition can follow
+	LogLeft       LogKind = "left"       // the lease is about to be released; other last entries can follow
 	// LogLost tells that a lease ended without LogLeft before the next instance registered. It
 	// is not stored: readers derive it. Its time is that of the next entry, and its position is
 	// after all entries of its lease. Until another instance registers there is none: to learn of
@@ -84,7 +84,7 @@ type LoggedRequest struct {
 type logged struct {
 	LogEntry
 	Identity *publishedIdentity `json:"identity,omitempty"`
-	Leaving  bool               `json:"leaving,omitempty"` // the lease has an entry LogLeft before
+	Leaving  bool               `json:"leaving,omitempty"` // the lease has an entry LogLeft, here or before
 }
 
 // encode returns the stored form of an entry, with long texts cut. It cannot fail: all fields
@@ -239,7 +239,7 @@ func lossBetween(a, b logged) (lost LogEntry, is bool) {
 	if a.Compare(b.LogPosition) > 0 {
 		a, b = b, a
 	}
-	if a.Token == 0 || a.Token == b.Token || a.Kind == LogLeft || a.Leaving {
+	if a.Token == 0 || a.Token == b.Token || a.Leaving {
 		return lost, false
 	}
 	return LogEntry{LogPosition: lostPosition(a.Token), At: b.At, Kind: LogLost}, true
@@ -290,12 +290,17 @@ func (i *Instance[S, P]) dropped(n int, err error) {
 	}
 }
 
-// log queues an entry for the activity log, if there is one.
+// log queues an entry for the activity log, if there is one. Of entries LogLeft it queues the first.
 func (i *Instance[S, P]) log(e LogEntry) {
 	if i.cfg.Log == nil {
 		return
 	}
-	if err := i.lease.AppendLog(logged{LogEntry: e}.encode()); errors.Is(err, store.ErrInvalid) { // else the lease has ended
+	i.logging.Lock()
+	defer i.logging.Unlock()
+	if e.Kind == LogLeft && i.leaving.Swap(true) {
+		return
+	}
+	if err := i.lease.AppendLog(logged{LogEntry: e, Leaving: i.leaving.Load()}.encode()); errors.Is(err, store.ErrInvalid) { // else the lease has ended
 		i.dropped(1, err)
 	}
 }
@@ -306,11 +311,7 @@ func (i *Instance[S, P]) logLeft(ctx context.Context) {
 	if i.cfg.Log == nil {
 		return
 	}
-	log := func() {
-		if !i.leaving.Swap(true) {
-			i.log(LogEntry{At: time.Now().UTC(), Kind: LogLeft})
-		}
-	}
+	log := func() { i.log(LogEntry{At: time.Now().UTC(), Kind: LogLeft}) }
 	_ = i.lease.WriteContent(ctx, func() (lease.Content, error) {
 		log()
 		return lease.Content{}, errors.New("there is nothing to write")
