@@ -323,3 +323,25 @@ func TestLossAtTheFarBoundOfAQuery(t *testing.T) {
 		}
 	})
 }
+
+// An instance whose first timeout is over at once was registered before that moved it.
+func TestRegistrationIsTheFirstEntry(t *testing.T) {
+	def, err := lifecycle.With(fsm.Timeout(Idle, time.Nanosecond, Starting))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		st := memstore.New()
+		inst, err := registry.Register(t.Context(), newKeeper(t, st), def, configure(withLog))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for inst.State() == Idle {
+			time.Sleep(time.Millisecond)
+		}
+		if err := inst.Deregister(t.Context()); err != nil {
+			t.Error(err)
+		}
+		wantLog(t, st, "registered by host-a", "idle -> starting", "left")
+	}
+}

@@ -76,15 +76,15 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	// Begin: the machine writes through the lease.
 	i.mu.Lock()
 	i.token = acquired.Token()
+	self = i.confirmed.status.Identity
 	i.mu.Unlock()
 	i.lease = acquired
+	i.log(LogEntry{At: self.Registered, Kind: LogRegistered, Identity: &self}) // before a timeout can move the machine
 	machine := fsm.New(def, machineOptions...)
 	i.mu.Lock()
 	i.machine = machine
 	i.mu.Unlock()
 	close(registered)
-	self = i.Status().Identity
-	i.log(LogEntry{At: self.Registered, Kind: LogRegistered, Identity: &self})
 	if cfg.Requests == nil {
 		close(i.served)
 		return i, nil
