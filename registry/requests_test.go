@@ -122,6 +122,8 @@ func TestRequestThatIsNotDoneSaysWhy(t *testing.T) {
 			want: `rejected: not for "ops"; permitted: starting`},
 		{name: "argument missing", what: registry.ForEvent("resize", nil),
 			want: `rejected: argument of event "resize": it is missing, and must be JSON for registry_test.order; permitted: boot, resize`},
+		{name: "argument is a nil pointer", what: registry.ForEvent("resize", (*order)(nil)),
+			want: `rejected: argument of event "resize": it is missing, and must be JSON for registry_test.order; permitted: boot, resize`},
 		{name: "argument of another shape", what: registry.ForEvent("resize", "big"),
 			want: `rejected: argument of event "resize": json: cannot unmarshal string into Go value of type registry_test.order; permitted: boot, resize`},
 		{name: "argument with an unknown field", what: registry.ForEvent("resize", map[string]int{"sise": 3}),
@@ -462,7 +464,7 @@ func TestUnreadableRequestIsRejected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
 		served(t, st, nil)
-		for i, body := range []string{"garbage", "{}", `{"state":"idle","event":"boot"}`, "null", `{"state":7}`} {
+		for i, body := range []string{"garbage", `{"state":"starting"} {"state":"idle"}`, "{}", `{"state":"idle","event":"boot"}`, "null", `{"state":7}`} {
 			a, err := st.Ask(t.Context(), store.Request{Key: key, ID: fmt.Sprint(i), Body: []byte(body), TTL: time.Minute})
 			var reply registry.Reply
 			if err := cmpOr(err, json.Unmarshal(a.Body, &reply)); err != nil || reply.Outcome != registry.OutcomeRejected {

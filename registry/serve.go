@@ -85,8 +85,8 @@ func decodeArgument(argument json.RawMessage, into any) error {
 		}
 		return nil
 	}
-	if len(argument) == 0 {
-		return fmt.Errorf("it is missing, and must be JSON for %v", reflect.TypeOf(into).Elem())
+	if pointer := reflect.TypeOf(into); len(argument) == 0 || string(argument) == "null" && !hasNull(pointer) {
+		return fmt.Errorf("it is missing, and must be JSON for %v", pointer.Elem())
 	}
 	d := json.NewDecoder(bytes.NewReader(argument))
 	d.DisallowUnknownFields()
@@ -97,6 +97,16 @@ func decodeArgument(argument json.RawMessage, into any) error {
 		return errors.New("there is more after it")
 	}
 	return nil
+}
+
+// hasNull reports whether JSON's null is a value of the type that a pointer points to. The decoder
+// ignores it for the others.
+func hasNull(pointer reflect.Type) bool {
+	switch pointer.Elem().Kind() {
+	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Interface:
+		return true
+	}
+	return pointer.Implements(reflect.TypeFor[json.Unmarshaler]())
 }
 
 // check refuses requests that do not fit the definition.
@@ -220,8 +230,7 @@ func (i *Instance[S, P]) carryOut(ctx context.Context, r *asked) Reply {
 	reject := func(err error) Reply {
 		return Reply{Outcome: OutcomeRejected, Error: err.Error(), Permitted: i.permitted(ctx, r)}
 	}
-	d := json.NewDecoder(bytes.NewReader(r.Body))
-	if err := d.Decode(&r.message); err != nil {
+	if err := json.Unmarshal(r.Body, &r.message); err != nil {
 		r.message = message{}
 		return reject(errors.New("the request must be a JSON object with a state or an event"))
 	}
