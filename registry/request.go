@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/leasehold-go/leasehold/store"
 )
@@ -105,6 +106,8 @@ func (m message) check() (what string, err error) {
 	switch {
 	case (m.State == "") == (m.Event == ""):
 		return "request", errors.New("must name a state or an event")
+	case !utf8.ValidString(m.State + m.Event): // JSON would make another name of it
+		return "request", errors.New("must name a state or an event in UTF-8")
 	case len(m.Sender) > MaxRequestText:
 		return "sender", fmt.Errorf("must have at most %d bytes", MaxRequestText)
 	case len(m.Cause) > MaxRequestText:

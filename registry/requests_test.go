@@ -192,12 +192,13 @@ func TestRequestIsRefusedAtOnceWhereNobodyTakesIt(t *testing.T) {
 		inst = served(t, st, nil)
 		_, other := ask(st, registry.ForState("starting"), registry.WithRequestToken(inst.Lease().Token()-1))
 		_, neither := ask(st, registry.Requested{})
+		_, bytes := ask(st, registry.ForState("starting\xff"))
 		_, late := ask(st, registry.ForState("starting"), registry.WithRequestTimeout(time.Millisecond))
 		_, long := ask(st, registry.ForState(strings.Repeat("x", store.MaxRequest)))
 		_, odd := ask(st, registry.ForEvent("resize", func() {}))
 		for name, c := range map[string]struct{ got, want error }{
 			"nobody": {nobody, store.ErrNotFound}, "deaf": {deaf, registry.ErrNoRequests}, "another token": {other, store.ErrLost},
-			"neither": {neither, store.ErrInvalid}, "late": {late, store.ErrInvalid}, "long": {long, store.ErrInvalid}, "odd": {odd, store.ErrInvalid},
+			"neither": {neither, store.ErrInvalid}, "bytes": {bytes, store.ErrInvalid}, "late": {late, store.ErrInvalid}, "long": {long, store.ErrInvalid}, "odd": {odd, store.ErrInvalid},
 		} {
 			if !errors.Is(c.got, c.want) {
 				t.Errorf("%s: %v, want %v", name, c.got, c.want)
@@ -442,11 +443,21 @@ func TestRequestsThatDoNotFitTheDefinitionAreRefused(t *testing.T) {
 	for name, r := range map[string]registry.Requests[State]{
 		"state": {States: []State{"nowhere"}},
 		"event": {Events: []registry.RequestableEvent[State]{{}}},
+		"bytes": {Events: []registry.RequestableEvent[State]{registry.Requestable[State](fsm.NewSignal("\xff"))}},
 		"twice": {Events: []registry.RequestableEvent[State]{registry.Requestable[State](boot), registry.Requestable[State](boot)}},
 	} {
 		_, err := registry.Register(t.Context(), k, lifecycle, configure(func(c *config) { c.Requests = &r }))
 		if !errors.Is(err, store.ErrInvalid) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	odd := fsm.MustDefine(Idle, fsm.Table[State]{Idle: {"", "\xff"}, "": {Idle}, "\xff": {Idle}}) // no request can name two of them
+	for _, s := range []State{"", "\xff"} {
+		cfg := configure(func(c *config) {
+			c.Connected, c.LeavePath, c.Requests = nil, nil, &registry.Requests[State]{States: []State{s}}
+		})
+		if _, err := registry.Register(t.Context(), k, odd, cfg); !errors.Is(err, store.ErrInvalid) {
+			t.Errorf("state %q: %v", s, err)
 		}
 	}
 	bare := struct{ store.Store }{memstore.New()}

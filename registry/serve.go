@@ -14,6 +14,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/leasehold-go/leasehold/fsm"
 	"github.com/leasehold-go/leasehold/store"
@@ -117,10 +118,15 @@ func (r *Requests[S]) check(def *fsm.Definition[S]) error {
 	if err := checkStates(def, "state of Requests", r.States); err != nil {
 		return err
 	}
+	for _, s := range r.States {
+		if text := fmt.Sprint(s); text == "" || !utf8.ValidString(text) {
+			return &store.InvalidError{What: "state of Requests", Got: fmt.Sprintf("%q", text), Rule: "must have a text, of UTF-8, that a request can name"}
+		}
+	}
 	names := make(map[string]bool)
 	for _, e := range r.Events {
-		if e.fire == nil || e.name == "" || names[e.name] {
-			return &store.InvalidError{What: "event of Requests", Got: fmt.Sprintf("%q", e.name), Rule: "must be made by Requestable, of an event with a name of its own"}
+		if e.fire == nil || e.name == "" || !utf8.ValidString(e.name) || names[e.name] {
+			return &store.InvalidError{What: "event of Requests", Got: fmt.Sprintf("%q", e.name), Rule: "must be made by Requestable, of an event with a name of its own, of UTF-8"}
 		}
 		names[e.name] = true
 	}
