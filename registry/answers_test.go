@@ -421,3 +421,27 @@ func TestErrorWhileLeavingIsNoLoss(t *testing.T) {
 		wantLog(t, st, "registered by host-a", "left", "error: boom", "registered by host-a")
 	})
 }
+
+// An answer that the network loses holds up neither later requests nor other writes.
+func TestAnswerThatIsLostHoldsUpNothing(t *testing.T) {
+	for _, what := range []registry.Requested{registry.ForState("starting"), registry.ForEvent("boot", nil)} {
+		t.Run(what.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				st := teststore.New()
+				inst := served(t, st, nil)
+				for range 3 {
+					st.Inject(once(teststore.Silence), teststore.Answer)
+					if reply, err := ask(st, what, registry.WithRequestTimeout(time.Hour)); err != nil || inst.State() != Starting {
+						t.Errorf("%+v, %v, in %s", reply, err, inst.State())
+					}
+					ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+					if err := inst.Transition(ctx, Idle); err != nil {
+						t.Error(err)
+					}
+					cancel()
+				}
+				wantAgreement(t, st, inst)
+			})
+		})
+	}
+}

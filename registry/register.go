@@ -149,6 +149,8 @@ func (i *Instance[S, P]) locate(ctx context.Context, registered <-chan struct{})
 	published := i.confirmed.status.IP == ip
 	i.mu.Unlock()
 	if !published {
+		ctx, cancel := context.WithTimeout(ctx, writeLimit)
+		defer cancel()
 		_ = i.write(ctx, func(*contents[S, P]) {})
 	}
 }

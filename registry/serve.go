@@ -182,8 +182,11 @@ func (i *Instance[S, P]) serveRequests(taking context.Context) {
 			return
 		}
 		if text := err.Error(); text != said {
-			said = text
-			_ = i.RecordError(ctx, fmt.Errorf("no requests are carried out: %w", err)) // or it is tried with the next value
+			limited, cancel := context.WithTimeout(ctx, writeLimit)
+			if i.RecordError(limited, fmt.Errorf("no requests are carried out: %w", err)) == nil {
+				said = text
+			}
+			cancel()
 		}
 		select {
 		case <-taking.Done():
@@ -267,11 +270,10 @@ func (i *Instance[S, P]) carryOut(ctx context.Context, r *asked) Reply {
 	var err error
 	if r.Event != "" {
 		// An event need not move the machine, so its id is stored before.
-		err = i.lease.Answer(ctx, *r.answer(Reply{
+		err = i.storeAnswer(ctx, r, *r.answer(Reply{
 			Outcome: OutcomeFailed, State: fmt.Sprint(i.State()), At: time.Now().UTC(),
 			Error: "it had begun and not ended when this answer was due, so it may have had an effect, or have one yet",
 		}, false))
-		r.answered.Store(err == nil || errors.Is(err, store.ErrInDoubt))
 		if err != nil {
 			return notBegun(err)
 		}
@@ -346,15 +348,24 @@ func (i *Instance[S, P]) reply(ctx context.Context, r *asked, reply Reply) {
 	}})
 }
 
+// writeLimit is the time for a write that no caller waits for. A write that the network has lost
+// would hold up all others of the lease.
+const writeLimit = 5 * time.Second
+
 // storeAnswer tries while the store is unavailable: until the deadline has passed or, if there is
 // an answer that is not final, for as long as the store keeps that.
-func (i *Instance[S, P]) storeAnswer(ctx context.Context, r *asked, final store.Answer) error {
+func (i *Instance[S, P]) storeAnswer(ctx context.Context, r *asked, answer store.Answer) error {
 	until := r.deadline
 	if r.answered.Load() {
 		until = until.Add(AnswerKept)
 	}
 	for pause := shortestPause; ; pause = min(2*pause, longestPause) {
-		err := i.lease.Answer(ctx, final)
+		limited, cancel := context.WithTimeout(ctx, writeLimit)
+		err := i.lease.Answer(limited, answer)
+		cancel()
+		if err == nil || errors.Is(err, store.ErrInDoubt) {
+			r.answered.Store(true)
+		}
 		if !passing(err) || time.Now().After(until) {
 			return err
 		}
