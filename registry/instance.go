@@ -185,7 +185,7 @@ func (w writer[S, P]) Write(ctx context.Context, encode func() ([]byte, error), 
 		if i.staged.moved != nil {
 			content.Log = [][]byte{logged{LogEntry: *i.staged.moved, Leaving: i.leaving.Load()}.encode()}
 		}
-		if r != nil && r.carried.CompareAndSwap(false, true) {
+		if r != nil && r.carries.CompareAndSwap(true, false) {
 			carries = true
 			r.answered.Store(true)
 			content.Answer = r.answer(Reply{

@@ -37,8 +37,8 @@ func withEndLimit(ctx context.Context) (context.Context, context.CancelFunc) {
 // ([lease.Lease.Release]), and then than ctx lets it; five seconds if ctx has no deadline or has
 // ended. The error names a change that is still under
 // way then, because its guard or hook does not return; such a change goes on without a lease.
-// Inside a hook of the machine, with the hook's context, Deregister does not wait for the
-// change of that hook.
+// Inside a hook of the machine or [Requests.Allow], with the context of that code, Deregister does
+// not wait for its change or request.
 func (i *Instance[S, P]) Deregister(ctx context.Context) error {
 	return errors.Join(i.deregister(ctx))
 }
@@ -79,7 +79,7 @@ func (i *Instance[S, P]) finish(ctx context.Context) {
 	_ = i.lease.FlushLog(limited)
 }
 
-// awaitServed waits until no request is being carried out. A request whose own hook has called
+// awaitServed waits until no request is being carried out. A request whose own code has called
 // is not waited for.
 func (i *Instance[S, P]) awaitServed(caller, limited context.Context) error {
 	if i.askedOf(caller) != nil {

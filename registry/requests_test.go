@@ -491,3 +491,30 @@ func cmpOr(a, b error) error {
 	}
 	return b
 }
+
+// Allow may move its instance, which is no part of the request, and may end it.
+func TestAllowMayCallItsInstance(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := teststore.New()
+		var inst *instance
+		ended := make(chan error, 1)
+		inst = served(t, st, nil, func(c *config) {
+			c.Requests.Allow = func(ctx context.Context, r registry.AskedFor) error {
+				if r.State == string(Idle) {
+					ended <- inst.Deregister(ctx)
+					return errBoom
+				}
+				return inst.Transition(ctx, Starting)
+			}
+		})
+		if reply, _ := ask(st, registry.ForState("active")); reply.Outcome != registry.OutcomeRejected || inst.State() != Starting {
+			t.Errorf("%+v, in %s", reply, inst.State())
+		}
+		begun := time.Now()
+		go func() { _, _ = ask(st, registry.ForState("idle")) }()
+		if err := <-ended; err != nil || time.Since(begun) > 0 {
+			t.Errorf("%v after %v", err, time.Since(begun))
+		}
+		time.Sleep(time.Minute)
+	})
+}

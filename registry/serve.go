@@ -142,7 +142,7 @@ type asked struct {
 
 	// A hook can use the context on another goroutine.
 	answered atomic.Bool // an answer has been stored, or may have been
-	carried  atomic.Bool // a write has carried one
+	carries  atomic.Bool // the next write carries one
 	moved    atomic.Bool // and it was committed
 }
 
@@ -224,7 +224,7 @@ func (i *Instance[S, P]) serve(ctx context.Context, r *asked) {
 			slog.Error("leasehold: a guard or a hook panicked in a request", "key", i.cfg.Key, "request", r.ID, "panic", p, "stack", string(debug.Stack()))
 			reply.Error = fmt.Sprintf("a guard or a hook panicked: %v", p)
 		}
-		r.carried.Store(true) // a goroutine that a hook has left behind carries no answer
+		r.carries.Store(false) // a goroutine that a hook has left behind carries no answer
 		if r.moved.Load() && reply.Outcome != OutcomeDone {
 			reply.Outcome, reply.Permitted = OutcomeDoneWithErrors, nil
 		}
@@ -246,6 +246,7 @@ func (i *Instance[S, P]) carryOut(ctx context.Context, r *asked) Reply {
 	if part, err := r.message.check(); err != nil {
 		return reject(fmt.Errorf("the %s %w", part, err))
 	}
+	ctx = context.WithValue(ctx, askedKey[S, P]{i}, r)
 	allowed := i.cfg.Requests
 	state := slices.IndexFunc(allowed.States, func(s S) bool { return fmt.Sprint(s) == r.State })
 	event := slices.IndexFunc(allowed.Events, func(e RequestableEvent[S]) bool { return e.name == r.Event })
@@ -266,7 +267,6 @@ func (i *Instance[S, P]) carryOut(ctx context.Context, r *asked) Reply {
 	if r.Sender != "" && r.Cause == "" {
 		cause = "request of " + r.Sender
 	}
-	asking := context.WithValue(ctx, askedKey[S, P]{i}, r)
 	var err error
 	if r.Event != "" {
 		// An event need not move the machine, so its id is stored before.
@@ -277,9 +277,11 @@ func (i *Instance[S, P]) carryOut(ctx context.Context, r *asked) Reply {
 		if err != nil {
 			return notBegun(err)
 		}
-		err = allowed.Events[event].fire(asking, i.machine, r.Argument, cause)
+		r.carries.Store(true)
+		err = allowed.Events[event].fire(ctx, i.machine, r.Argument, cause)
 	} else {
-		err = i.machine.TransitionWithCause(asking, allowed.States[state], cause)
+		r.carries.Store(true)
+		err = i.machine.TransitionWithCause(ctx, allowed.States[state], cause)
 	}
 	return judge[S](r, err, reject)
 }
