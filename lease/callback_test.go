@@ -112,7 +112,7 @@ func TestPanicsAreReported(t *testing.T) {
 			}
 		}
 		var failed *lease.CloseError
-		if err := k.Close(t.Context()); !errors.As(err, &failed) || failed.Panics != 2 || err.Error() != "close keeper: panics in OnRenew and OnLoss: 2" {
+		if err := k.Close(t.Context()); !errors.As(err, &failed) || failed.Panics != 2 || err.Error() != "close keeper: panics in callbacks: 2" {
 			t.Errorf("%v", err)
 		}
 	})

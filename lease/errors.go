@@ -98,7 +98,7 @@ func (e *WaitError) Unwrap() error { return e.Cause }
 
 // PanicError is a panic in a callback of a keeper.
 type PanicError struct {
-	Callback string // encode, commit, OnRenew or OnLoss
+	Callback string // encode, commit, OnRenew, OnLoss or dropped (of WithLog)
 	Value    any    // of the panic
 	Stack    []byte // as of [debug.Stack]
 }
@@ -112,7 +112,7 @@ type CloseError struct {
 	Failed    int // of them: their records are left to their TTL
 	Unsettled int // creates in doubt: the records that they made, if any, are left to their TTL
 	Callbacks int // that had not returned
-	Panics    int // of OnRenew and OnLoss in the keeper's life; each has been logged
+	Panics    int // of OnRenew, OnLoss and the functions of [WithLog] in the keeper's life; each has been logged
 	// Examples has the errors of some deletes, at least one of each condition.
 	Examples []error
 }
@@ -156,7 +156,7 @@ func (e *CloseError) Error() string {
 		parts = append(parts, fmt.Sprintf("callbacks still running: %d", e.Callbacks))
 	}
 	if e.Panics > 0 {
-		parts = append(parts, fmt.Sprintf("panics in OnRenew and OnLoss: %d", e.Panics))
+		parts = append(parts, fmt.Sprintf("panics in callbacks: %d", e.Panics))
 	}
 	return "close keeper: " + strings.Join(parts, "; ")
 }

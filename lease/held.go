@@ -52,6 +52,7 @@ func newLease(k *Keeper, claim store.Claim, grant store.Grant, o options) *lease
 	}
 	if o.log != nil {
 		l.log = &activityLog{lease: l, limits: o.log.limits, dropped: o.log.dropped, next: 1}
+		l.log.reports = &observer[struct{}]{keeper: k, name: "dropped", call: l.log.report, most: 1, count: func(*struct{}, int) {}}
 	}
 	l.schedule.slot = unscheduled
 	return l

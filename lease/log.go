@@ -25,11 +25,14 @@ type activityLog struct {
 	lease   *lease
 	limits  store.LogLimits
 	dropped func(int, error)
+	reports *observer[struct{}] // calls dropped
 
 	mu      sync.Mutex
 	next    uint64 // number of the next entry that is sent
 	sending bool   // a request with entries is under way
 	queued  [][]byte
+	untold  int           // entries that were dropped and not reported
+	reason  error         // of the last of them
 	empty   chan struct{} // closed once nothing is queued or sent; nil unless somebody waits
 }
 
@@ -229,9 +232,24 @@ func (a *activityLog) append(entries store.LogEntries) error {
 	}
 }
 
-// drop reports entries that were not stored.
+// drop has entries reported that were not stored.
 func (a *activityLog) drop(n int, err error) {
-	if a.dropped != nil {
+	if a.dropped == nil {
+		return
+	}
+	a.mu.Lock()
+	a.untold, a.reason = a.untold+n, err
+	a.mu.Unlock()
+	a.reports.add(struct{}{})
+}
+
+// report calls dropped with all that is not reported.
+func (a *activityLog) report(struct{}) {
+	a.mu.Lock()
+	n, err := a.untold, a.reason
+	a.untold = 0
+	a.mu.Unlock()
+	if n > 0 {
 		a.dropped(n, err)
 	}
 }

@@ -73,8 +73,9 @@ func WithHeartbeatValue(encode func(at time.Time) ([]byte, error), commit func()
 }
 
 // WithLog gives the lease an activity log with limits, beside the record in the store. dropped,
-// if not nil, is called with the number of entries that could not be stored, and the reason; it
-// must return soon. An entry is dropped if the store refuses it, if it stays unavailable for
+// if not nil, is called with the number of entries that could not be stored since the last call, and
+// the reason of the last, on a goroutine of its own and never twice at the same time. A panic is
+// treated like one of [Config.OnLoss]. An entry is dropped if the store refuses it, if it stays unavailable for
 // several tries, or if 1,024 wait already. Nothing else suffers from that.
 //
 // Acquire fails with *[store.InvalidError] if the limits break a rule or the store is no

@@ -25,9 +25,9 @@ type Log struct {
 	Entries int
 	// Age is for how long; seven days if zero, [store.MinLogAge] to [store.MaxLogAge].
 	Age time.Duration
-	// Dropped, if set, is called with the number of entries that could not be stored, and the
-	// reason. It must return soon and must not call the instance, because a write can be waiting
-	// for it. [Instance.LogDropped] counts the entries.
+	// Dropped, if set, is called with the number of entries that could not be stored since the
+	// last call, and the reason of the last, on a goroutine of its own. Until it has returned, it
+	// is not called again. [Instance.LogDropped] counts the entries that it has been told of.
 	Dropped func(entries int, err error)
 }
 
@@ -300,9 +300,7 @@ func (i *Instance[S, P]) log(e LogEntry) {
 	if e.Kind == LogLeft && i.leaving.Swap(true) {
 		return
 	}
-	if err := i.lease.AppendLog(logged{LogEntry: e, Leaving: i.leaving.Load()}.encode()); errors.Is(err, store.ErrInvalid) { // else the lease has ended
-		i.dropped(1, err)
-	}
+	_ = i.lease.AppendLog(logged{LogEntry: e, Leaving: i.leaving.Load()}.encode()) // it fails once the lease has ended
 }
 
 // logLeft queues the entry LogLeft, once. Writes whose entries come behind it know of it: it is

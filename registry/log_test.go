@@ -345,3 +345,42 @@ func TestRegistrationIsTheFirstEntry(t *testing.T) {
 		wantLog(t, st, "registered by host-a", "idle -> starting", "left")
 	}
 }
+
+// The function Dropped may take its time, call the instance and panic.
+func TestFunctionOfDroppedEntriesHoldsUpNothing(t *testing.T) {
+	for name, dropped := range map[string]func(*instance){
+		"slow":       func(*instance) { time.Sleep(time.Minute) },
+		"error":      func(inst *instance) { _ = inst.RecordError(context.Background(), errBoom) },
+		"deregister": func(inst *instance) { _ = inst.Deregister(context.Background()) },
+		"panic":      func(*instance) { panic("boom") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				st := teststore.New()
+				st.Inject(teststore.Refuse, teststore.Append)
+				registered := make(chan *instance, 1)
+				inst := register(t, newKeeper(t, st), func(c *config) {
+					c.Log = &registry.Log{Dropped: func(int, error) {
+						inst := <-registered
+						registered <- inst
+						dropped(inst)
+					}}
+				})
+				registered <- inst
+				for inst.LogDropped() == 0 {
+					time.Sleep(time.Second)
+				}
+				begun := time.Now()
+				if err := inst.Transition(t.Context(), Starting); err != nil && name != "deregister" {
+					t.Error(err)
+				}
+				if d := time.Since(begun); d > 0 {
+					t.Errorf("a transition took %v", d)
+				}
+				time.Sleep(2 * time.Minute)
+				_ = inst.Deregister(t.Context())
+				time.Sleep(2 * time.Minute)
+			})
+		})
+	}
+}
