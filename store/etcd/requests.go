@@ -265,12 +265,14 @@ type reading struct {
 	key   string
 	token store.Token
 	seen  map[string]int64 // the requests that were yielded, with their revisions
+	busy  time.Duration    // of the loop's body since the queue was read
 	yield func(store.Request, error) bool
 }
 
 // run yields the requests that are there, and then those that come, until it is time to read
 // again.
 func (r *reading) run(ctx context.Context) error {
+	r.busy = 0
 	prefix := mailOf(requests, r.key)
 	ops := append(readOps(r.key, withoutValue...), clientv3.OpGet(prefix, clientv3.WithPrefix(), clientv3.WithKeysOnly(),
 		clientv3.WithSort(clientv3.SortByCreateRevision, clientv3.SortAscend)))
@@ -294,6 +296,9 @@ func (r *reading) run(ctx context.Context) error {
 			return err
 		}
 	}
+	if r.busy > maxBusy {
+		return nil
+	}
 	after := clientv3.WithRev(answer.Header.Revision + 1)
 	f, err := r.follow(ctx, func(ctx context.Context) []clientv3.WatchChan {
 		return []clientv3.WatchChan{
@@ -309,9 +314,14 @@ func (r *reading) run(ctx context.Context) error {
 		if e.Type == clientv3.EventTypeDelete { // of the record
 			return false, nil
 		}
-		return true, r.show(ctx, e.Kv)
+		err = r.show(ctx, e.Kv)
+		return r.busy <= maxBusy, err
 	})
 }
+
+// maxBusy is for how long the loop's body may run before the queue is read anew: an event does not
+// tell for how long it has waited for the body.
+const maxBusy = time.Second
 
 // check returns an error unless the record is that of the lease.
 func (r *reading) check(f found) error {
@@ -359,9 +369,14 @@ func (r *reading) show(ctx context.Context, kv *mvccpb.KeyValue) error {
 		q.TTL = min(left, l.ttl)
 	}
 	r.shown.add(name, l.ttl, q.TTL)
-	if q.TTL > 0 && !r.yield(q, nil) {
+	if q.TTL <= 0 {
+		return nil
+	}
+	begun := time.Now()
+	if !r.yield(q, nil) {
 		return errStop
 	}
+	r.busy += time.Since(begun)
 	return nil
 }
 

@@ -41,6 +41,33 @@ var requestLaw = law{
 			}
 			c.wantIDs("after the answers", h, ids(10)...)
 		}},
+		{name: "BehindABusyHolder", needs: []need{requester}, run: func(c *trial) {
+			const ttl = 16 * time.Second
+			slack := c.caps.Precision + ttl/8
+			t := c.hold("key")
+			ctx, stop := context.WithTimeout(c.Context(), ttl)
+			defer stop()
+			c.ask(c.Store, request("key", "first"))
+			var queued time.Time // when the second was in the queue
+			for q, err := range c.requester().Requests(ctx, "key", t.Token) {
+				switch waited := time.Since(queued); {
+				case err != nil:
+					c.failf("requests of a busy holder: %v", err)
+				case q.ID == "first":
+					second := request("key", "second")
+					second.TTL = ttl
+					c.dependOn("the second request", time.Now().Add(ttl))
+					c.ask(c.Store, second)
+					c.awaitQueued("key", 2)
+					queued = time.Now()
+					time.Sleep(slack + time.Second)
+					continue
+				case q.TTL > ttl-waited+slack:
+					c.failf("a request with a TTL of %v, which waited for %v, has %v left", ttl, waited, q.TTL)
+				}
+				break
+			}
+		}},
 		{name: "TwentySendersAtOnce", needs: []need{requester}, run: func(c *trial) {
 			const senders, each = 20, 5
 			t := c.hold("key")
