@@ -445,3 +445,18 @@ func TestAnswerThatIsLostHoldsUpNothing(t *testing.T) {
 		})
 	}
 }
+
+// A leave that has waited for a request in vain is logged all the same, and is no loss.
+func TestLeaveDuringARequestIsNoLoss(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := teststore.New()
+		slow := func(context.Context, fsm.Transition[State]) error { time.Sleep(20 * time.Second); return nil }
+		inst := served(t, st, []fsm.Rule[State]{fsm.OnEntry(Starting, slow)}, withLog)
+		go func() { _, _ = ask(st, registry.ForState("starting")) }()
+		time.Sleep(time.Second)
+		_ = inst.Deregister(t.Context()) // its error names the request
+		register(t, newKeeper(t, st), withLog)
+		time.Sleep(time.Minute)
+		wantLog(t, st, "registered by host-a", "idle -> starting", "left", "registered by host-a")
+	})
+}

@@ -13,7 +13,7 @@ import (
 
 const defaultLeaveTimeout = 10 * time.Second
 
-// finishLimit limits what a call waits for before the release of the lease.
+// finishLimit limits each of the two that a call waits for before the release of the lease.
 const finishLimit = time.Second
 
 // endLimit limits what a call waits for after the release of the lease.
@@ -32,8 +32,8 @@ func withEndLimit(ctx context.Context) (context.Context, context.CancelFunc) {
 // later changes fail with [fsm.ErrClosed]. It returns when every goroutine of the instance has
 // ended. It may be called again, and works after ctx has been cancelled.
 //
-// Before the release Deregister waits at most a second, for the answer to a request that is being
-// carried out and for the activity log. It takes no longer than that, a release
+// Before the release Deregister waits at most a second for the answer to a request that is being
+// carried out, and a second for the activity log. It takes no longer than that, a release
 // ([lease.Lease.Release]), and then than ctx lets it; five seconds if ctx has no deadline or has
 // ended. The error names a change that is still under
 // way then, because its guard or hook does not return; such a change goes on without a lease.
@@ -72,11 +72,13 @@ func (i *Instance[S, P]) finish(ctx context.Context) {
 	if !i.lease.Valid() {
 		return
 	}
-	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishLimit)
+	answering, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishLimit)
 	defer cancel()
-	_ = i.awaitServed(ctx, limited)
-	i.logLeft(limited)
-	_ = i.lease.FlushLog(limited)
+	_ = i.awaitServed(ctx, answering)
+	logging, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishLimit)
+	defer cancel()
+	i.logLeft(logging)
+	_ = i.lease.FlushLog(logging)
 }
 
 // awaitServed waits until no request is being carried out. A request whose own code has called
