@@ -98,13 +98,16 @@ func TestErrorsOfUserCodeAreNotThoseOfTheRequest(t *testing.T) {
 // forbidden is a store whose user may not read requests for a time.
 type forbidden struct {
 	*teststore.Store
-	is atomic.Bool
+	is  atomic.Bool
+	end atomic.Pointer[context.CancelCauseFunc] // of the last reader
 }
 
 func (f *forbidden) Requests(ctx context.Context, key string, token store.Token) iter.Seq2[store.Request, error] {
 	if f.is.Load() {
 		return func(yield func(store.Request, error) bool) { yield(store.Request{}, errBoom) }
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	f.end.Store(&cancel)
 	return f.Store.Requests(ctx, key, token)
 }
 
@@ -123,6 +126,17 @@ func TestRequestsThatCannotBeReadAreNotLost(t *testing.T) {
 		time.AfterFunc(10*time.Second, func() { st.is.Store(false) })
 		if reply, err := ask(st, registry.ForState("starting")); err != nil || inst.State() != Starting {
 			t.Errorf("%+v, %v", reply, err)
+		}
+		// So it does the next time.
+		if err := inst.RecordError(t.Context(), nil); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(2 * time.Minute)
+		st.is.Store(true)
+		(*st.end.Load())(errBoom)
+		time.Sleep(time.Minute)
+		if s := published(t, st).Payload.Seen; s.LastError != text {
+			t.Errorf("published %q the next time", s.LastError)
 		}
 	})
 }

@@ -177,9 +177,13 @@ func (i *Instance[S, P]) serveRequests(taking context.Context) {
 	ctx, cancel := i.lease.Context(context.WithoutCancel(taking))
 	defer cancel()
 	for said := ""; ; {
+		begun := time.Now()
 		err := i.serveUntil(taking, ctx)
 		if taking.Err() != nil || ctx.Err() != nil {
 			return
+		}
+		if time.Since(begun) > time.Minute { // it could read meanwhile
+			said = ""
 		}
 		if text := err.Error(); text != said {
 			limited, cancel := context.WithTimeout(ctx, writeLimit)
