@@ -105,7 +105,9 @@
 //     A transition whose reply was lost may leave an entry although it was undone; the next
 //     entry of a transition has the same number then.
 //   - Entries are ordered by the token of the lease, then by number. A missing number is an
-//     entry that could not be stored; [Instance.LogDropped] counts them.
+//     entry that could not be stored, which [Instance.LogDropped] counts, or the entry of a
+//     transition whose reply was lost and which was undone. An entry whose replies were all lost
+//     counts as dropped although it may be there.
 //   - A log that cannot be written neither fails nor delays a transition.
 //   - An instance that lost its lease cannot log that. Readers derive it: [LogLost].
 //
