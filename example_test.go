@@ -10,6 +10,7 @@ import (
 	"github.com/leasehold-go/leasehold/fsm"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/registry"
+	"github.com/leasehold-go/leasehold/store"
 	memstore "github.com/leasehold-go/leasehold/store/memory"
 )
 
@@ -114,6 +115,75 @@ func Example_machine() {
 	// event "stop" in idle: not handled; possible: boot
 	// event "boot" in idle: vetoed: guard "has a disk": nothing is mounted
 	// <nil> starting
+}
+
+func Example_requests() {
+	ctx := context.Background()
+	st := memstore.New()
+	keeper, err := lease.NewKeeper(st, lease.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer keeper.Close(ctx)
+	def, err := lifecycle.With(fsm.On(Boot, fsm.From(Idle), Starting, fsm.If("has a disk", mounted)))
+	if err != nil {
+		log.Fatal(err)
+	}
+	cfg := registry.Config[State, Record]{Key: "exchange:1:status"}
+
+	cfg.Requests = &registry.Requests[State]{
+		States: []State{Stopping, Idle},
+		Events: []registry.RequestableEvent[State]{registry.Requestable[State](Boot)},
+		Allow: func(_ context.Context, r registry.AskedFor) error {
+			if r.Sender != "alice" { // a name is not proved: rights on the store are the lock
+				return fmt.Errorf("%q is not on the list", r.Sender)
+			}
+			return nil
+		},
+	}
+	cfg.Log = &registry.Log{Entries: 9_000, Age: 90 * 24 * time.Hour} // 100 entries a day
+
+	inst, err := registry.Register(ctx, keeper, def, cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	ask := func(what registry.Requested, opts ...registry.RequestOption) {
+		reply, err := registry.Request(ctx, st, "exchange:1:status", what, opts...)
+		if errors.Is(err, store.ErrInDoubt) { // the reply was lost: asking with the same id does nothing twice
+			reply, err = registry.Request(ctx, st, "exchange:1:status", what, append(opts, registry.WithRequestID(reply.ID))...)
+		}
+		refused := new(registry.RequestError)
+		switch {
+		case err == nil:
+			fmt.Println("done:", reply.State)
+		case errors.As(err, &refused): // rejected, failed, expired, or done with errors
+			fmt.Println(refused.Reply.Outcome, "in", refused.Reply.State, "because", refused.Reply.Error)
+		default: // nobody holds the key, or the store is unavailable
+			fmt.Println(err)
+		}
+	}
+	ask(registry.ForEvent("boot", Disk{Path: "/data"}), registry.WithSender("alice"))
+	ask(registry.ForState("stopping"), registry.WithSender("eve"))
+	if err := inst.Leave(ctx); err != nil {
+		log.Fatal(err)
+	}
+
+	newest := store.LogQuery{Backward: true, Limit: 50}
+	for e, err := range registry.ReadLog(ctx, st, "exchange:1:status", newest) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(e.Kind)
+	}
+
+	// Output:
+	// done: starting
+	// rejected in starting because "eve" is not on the list
+	// left
+	// request
+	// request
+	// transition
+	// registered
 }
 
 func Example_nested() {

@@ -3,8 +3,9 @@
 //
 // [Register] claims a key and writes a JSON object under it: the user's payload with one field
 // appended, "leasehold", which holds the registry's part of the record. [Run] registers, calls
-// a function that serves, and leaves; [Supervise] runs again after a loss. [Get], [List] and
-// [Watch] read records and need no lease.
+// a function that serves, and leaves; [Supervise] runs again after a loss. Without a lease, [Get],
+// [List] and [Watch] read records, [Request] asks an instance to move, and [ReadLog] and
+// [FollowLog] read activity logs.
 //
 // # Guaranteed
 //
@@ -102,6 +103,7 @@
 // [ReadLog] reads it forward or backward, [FollowLog] also as it grows.
 //
 //   - The entry of a transition is stored with it: after a transition that failed there is none.
+//     Other entries follow soon after: a reply can be there before the entry of its request.
 //     A transition whose reply was lost may leave an entry although it was undone; the next
 //     entry of a transition has the same number then.
 //   - Entries are ordered by the token of the lease, then by number. A missing number is an
