@@ -16,7 +16,9 @@ const usage = `usage: go run ./examples/exchange [flags]
 
 One connector of one exchange, with its lifecycle held under a lease.
 Commands on standard input, one a line: ` + commands + `
-With -request or -log: what an operator asks of the connector that runs elsewhere.
+With -request or -log, in a second terminal: what an operator asks of the connector of the same
+-exchange, on a -store that both reach. To stop it, ask for stopping, then stopped; to start it
+again, for idle, then starting, from where it becomes active by itself.
 
 `
 
@@ -68,7 +70,7 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	fs.BoolVar(&s.wait, "wait", false, "wait for the key while another process holds it")
 	fs.DurationVar(&s.runFor, "for", 0, "stop after this time (default no limit)")
 	fs.StringVar(&s.adminEmail, "admin-email", "", "published address of the administrator")
-	fs.StringVar(&s.adminName, "admin-name", "", "published name of the administrator")
+	fs.StringVar(&s.adminName, "admin-name", "", "published name of the administrator; the sender of a -request")
 	fs.StringVar(&s.hostname, "hostname", "", "published host name (default the machine's); decides nothing")
 	fs.StringVar(&s.instance, "instance", "", "name of this instance (default random)")
 	fs.TextVar(&s.reclaim, "reclaim", registry.ReclaimDead, "`when` to take the key from its holder: never, dead (its process has ended, on this machine), or name (it has the same -instance)")

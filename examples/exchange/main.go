@@ -11,7 +11,7 @@
 // line (see commands.go), and standard error is text for people.
 //
 // With -request STATE it asks the connector that runs elsewhere to move, and with -log it prints
-// what connectors did (see operator.go).
+// the activity log of its key (see operator.go). Both need a -store that the two processes reach.
 //
 // Exit codes: 0 orderly end; 1 the store cannot be reached or refuses; 2 bad flags or feed; 3
 // another process holds the key; 4 the lease was lost; 5 a request was not done.
