@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"sync"
 	"testing"
 	"time"
@@ -379,10 +380,12 @@ func TestEachRightOfTheEtcdRoleIsNeeded(t *testing.T) {
 type asker interface {
 	store.Store
 	store.Requester
+	store.Logger
 	WatchErr() error
 }
 
-// wantAsker checks that a user can ask the holder of a key, and cannot write its record.
+// wantAsker checks that a user can ask the holder of a key and read its log, and can write neither
+// its record nor its log.
 func wantAsker(t *testing.T, sender, holder asker) {
 	t.Helper()
 	claim := store.Claim{Key: "app:job", Value: []byte("value"), TTL: time.Hour, Nonce: store.NewNonce()}
@@ -398,6 +401,28 @@ func wantAsker(t *testing.T, sender, holder asker) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
+	entries := store.LogEntries{First: 1, Values: [][]byte{[]byte("1")}, Limits: store.LogLimits{Entries: 10, Age: time.Hour}}
+	if err := holder.AppendLog(ctx, "app:job", grant.Token, entries); err != nil {
+		t.Fatal(err)
+	}
+	for name, read := range map[string]iter.Seq2[store.LogEntry, error]{
+		"forward":   sender.ReadLog(ctx, "app:job", store.LogQuery{}),
+		"backward":  sender.ReadLog(ctx, "app:job", store.LogQuery{Backward: true}),
+		"following": sender.FollowLog(ctx, "app:job", store.LogPosition{}),
+	} {
+		n := 0
+		for e, err := range read {
+			if err != nil || string(e.Value) != "1" {
+				t.Errorf("reading the log %s: %q, %v", name, e.Value, err)
+			}
+			n++
+			break
+		}
+		if n != 1 {
+			t.Errorf("reading the log %s: no entry", name)
+		}
+	}
+	entries.First = 2
 	other := store.Request{Key: "app:nobody", ID: "1", Body: []byte("body"), TTL: patience}
 	if _, err := sender.Ask(ctx, other); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a request to nobody: %v", err)
@@ -423,6 +448,7 @@ func wantAsker(t *testing.T, sender, holder asker) {
 		"update": sender.Update(ctx, store.Update{Key: "app:job", Token: grant.Token, Seq: 9, Value: []byte("forged")}),
 		"renew":  sender.Renew(ctx, []store.Renewal{{Key: "app:job", Token: grant.Token}})[0].Err,
 		"delete": sender.Delete(ctx, "app:job", store.ByToken(grant.Token)),
+		"log":    sender.AppendLog(ctx, "app:job", grant.Token, entries),
 		"answer": sender.Answer(ctx, "app:job", grant.Token, store.Answer{ID: "3", Body: []byte("forged"), TTL: patience, Final: true}),
 	} {
 		if !errors.Is(err, store.ErrUnavailable) {
