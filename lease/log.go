@@ -20,7 +20,7 @@ var errLogQueueFull = errors.New("too many entries are waiting")
 
 // activityLog stores the entries of one lease, one request at a time: the store takes entries in
 // the order of their numbers alone. A write carries its entries if no others are on their way.
-// Others, and those of AppendLog, wait in a queue for a request of their own.
+// Other entries, also from AppendLog, wait in a queue for a request of their own.
 type activityLog struct {
 	lease   *lease
 	limits  store.LogLimits

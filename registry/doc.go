@@ -75,9 +75,9 @@
 //
 // An instance with [Config.Requests] carries out requests that anybody with rights on the store
 // sends by [Request]: a transition to a state, or an event with an argument. Requests go through
-// the machine as calls of the instance's own process do, one at a time, in the order in which
-// the store got them. The answer says done, done with errors (a hook failed after the commit),
-// rejected (with what is permitted), failed or expired.
+// the machine as calls of the instance's own process do, one at a time, in the order of their
+// arrival at the store. The answer says done, done with errors (a hook failed after the commit),
+// rejected (with the permitted states or events), failed or expired.
 //
 //   - A request has an id and is carried out once for it, until [AnswerKept] after its deadline:
 //     also if a reply was lost, or the instance was restarted or taken over. An answer is stored
@@ -92,9 +92,9 @@
 //   - The name of a sender is not proved. docs/operations.md has the rights for asking and for
 //     answering.
 //
-// A leaving instance takes no more requests. Those that wait are carried out by the next
-// instance, unless they name the token of a lease. Before its lease is released, a leaving
-// instance waits for the request that it is carrying out, for a second at most.
+// A leaving instance takes no more requests. The next instance carries out the waiting requests,
+// unless they name the token of a lease. Before its lease is released, a leaving instance waits for
+// the request that it is carrying out, for a second at most.
 //
 // # Activity log
 //
@@ -124,9 +124,9 @@
 //
 // Leave works after its context has been cancelled: the path has [Config.LeaveTimeout], and the
 // release has the time of [lease.Lease.Release]. After the release, Leave waits at most five
-// seconds for a change that is under way and for [Config.PublicIP]. Its error names what has
-// not returned by then, and the goroutine of that function is left behind. Run waits for serve
-// without a limit: serve has to return when its context ends.
+// seconds for a change that is under way and for [Config.PublicIP]. Its error names the function
+// that has not returned by then, and its goroutine is left behind. Run waits for serve without a
+// limit: serve has to return when its context ends.
 //
 // If the lease is lost before or on the way, Leave
 // detaches the machine, and the rest of the path runs in this process without writes.

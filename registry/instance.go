@@ -41,7 +41,7 @@ type Instance[S comparable, P any] struct {
 	refused lastError
 }
 
-// lastError is what [Status.LastError] and [Status.LastErrorAt] publish.
+// lastError is the error in [Status.LastError], with its time.
 type lastError struct {
 	text string
 	at   time.Time

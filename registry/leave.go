@@ -16,7 +16,7 @@ const defaultLeaveTimeout = 10 * time.Second
 // finishLimit limits each of the two that a call waits for before the release of the lease.
 const finishLimit = time.Second
 
-// endLimit limits what a call waits for after the release of the lease.
+// endLimit is the longest wait of a call after the release of the lease.
 const endLimit = 5 * time.Second
 
 // withEndLimit returns a context that ends with ctx if ctx has a deadline ahead, and otherwise

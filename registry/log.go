@@ -172,7 +172,7 @@ func FollowLog(ctx context.Context, st store.Store, key string, after store.LogP
 	return readLog(ctx, st, key, query, func(l store.Logger) iter.Seq2[store.LogEntry, error] { return l.FollowLog(ctx, key, after) })
 }
 
-// readLog decodes the entries of a query, and puts LogLost between those of two leases.
+// readLog decodes the entries of a query, and puts LogLost between two leases.
 func readLog(ctx context.Context, st store.Store, key string, query store.LogQuery, read func(store.Logger) iter.Seq2[store.LogEntry, error]) iter.Seq2[LogEntry, error] {
 	return func(yield func(LogEntry, error) bool) {
 		logger, ok := st.(store.Logger)
@@ -303,8 +303,8 @@ func (i *Instance[S, P]) log(e LogEntry) {
 	_ = i.lease.AppendLog(logged{LogEntry: e, Leaving: i.leaving.Load()}.encode()) // it fails once the lease has ended
 }
 
-// logLeft queues the entry LogLeft, once. Writes whose entries come behind it know of it: it is
-// queued when it is their turn.
+// logLeft queues the entry LogLeft, once. It takes the turn of a write, so that the entry of each
+// later write tells of it: see logged.Leaving.
 func (i *Instance[S, P]) logLeft(ctx context.Context) {
 	if i.cfg.Log == nil {
 		return

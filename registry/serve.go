@@ -24,11 +24,10 @@ import (
 // user with the rights on the store can ask: the name of a sender is not proved.
 //
 // A request goes through the machine like a call of [Instance.Transition] or [fsm.Fire], with
-// guards, hooks and the write. Requests are carried out one at a time, in the order in which the
-// store got them, each at most once, also across restarts and takeovers. No transition is written
-// after the deadline of its request, and no event begins after it: the answer is written with the
-// transition, or before the event. A transition whose write is in doubt is answered once it is
-// settled.
+// guards, hooks and the write. Requests are carried out one at a time, in the order of their
+// arrival at the store, each at most once, also across restarts and takeovers. No transition is
+// written after the deadline of its request, and no event begins after it: the answer is written
+// with the transition, or before the event. A transition in doubt is answered once it is settled.
 type Requests[S comparable] struct {
 	// States lists the targets that may be asked for.
 	States []S
@@ -325,7 +324,7 @@ func judge[S comparable](r *asked, err error, reject func(error) Reply) Reply {
 	return Reply{Outcome: OutcomeFailed, Error: err.Error()}
 }
 
-// permitted lists what may be asked for now: states for a request of a state, else events.
+// permitted lists the names to ask for now: states for a request of a state, else events.
 func (i *Instance[S, P]) permitted(ctx context.Context, r *asked) (names []string) {
 	if r.Event == "" {
 		for _, s := range i.machine.Next() {

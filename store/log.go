@@ -11,8 +11,8 @@ import (
 // Logger is implemented by a [Store] that keeps a bounded log under each key: the activity log
 // of its leases. It lies beside the record, outlives it, and is in no list or watch of records.
 //
-// Entries are ordered by the token of the lease that wrote them, then by number. An entry whose
-// token and number are there already is a repeat and changes nothing.
+// Entries are ordered by the token of the lease that wrote them, then by number. A second
+// entry with the same token and number is a repeat and changes nothing.
 type Logger interface {
 	// AppendLog appends entries to the log of a key. It fails with [ErrLost] unless the live
 	// record carries the token, and appends nothing then.

@@ -10,7 +10,7 @@ import (
 
 // Requester is implemented by a [Store] that passes requests to the holder of a key, and answers
 // back. Requests and answers lie beside the record and are in no list or watch of records.
-// Whoever has the rights on the store can ask and answer: nothing here identifies a sender.
+// Every user with the rights on the store can ask and answer: nothing here identifies a sender.
 //
 // A key that holds another program's value has no live record: the methods may fail with a
 // *[ForeignError] where they would with [ErrNotFound] or [ErrLost].
@@ -26,13 +26,13 @@ type Requester interface {
 	// request that waits or of an answer, is not queued again, whether or not there is a live
 	// record: the call waits for that answer, or returns it.
 	Ask(ctx context.Context, request Request) (Answer, error)
-	// Requests yields the requests that wait for the holder of a key, in the order in which they
-	// came, and then each new one as it comes, until the loop is left, the context ends or the
+	// Requests yields the requests that wait for the holder of a key, in the order of their
+	// arrival, and then each new one as it comes, until the loop is left, the context ends or the
 	// lease does. It does not remove them: it yields one once, and another call yields it again
 	// until it has been answered or its deadline has passed. Like a watch it never ends
 	// silently: its last item is an error, [ErrLost] once the live record carries another token
-	// or there is none; another failure of the store only delays it, but for a right that the
-	// user lacks.
+	// or there is none; a right that the user lacks ends it too, and another failure
+	// of the store only delays it.
 	Requests(ctx context.Context, key string, token Token) iter.Seq2[Request, error]
 	// Answer stores the answer to a request and removes the request from the queue. It fails with
 	// [ErrLost] unless the live record carries the token, and with [ErrExpired] if the request's

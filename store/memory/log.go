@@ -12,7 +12,7 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// logged is an entry of a log with the time at which it is dropped.
+// logged is an entry of a log, with its end.
 type logged struct {
 	store.LogEntry
 	deadline time.Time

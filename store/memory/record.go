@@ -48,7 +48,7 @@ func (s *Store) drop(key string, r *record) {
 }
 
 // sweep drops expired records and logs once the number of either has doubled since the last
-// sweep, so that those which no call reads again do not accumulate.
+// sweep. So a record or log that no call reads again does not stay for ever.
 func (s *Store) sweep() {
 	if max(len(s.records), len(s.logs)) < s.sweepAt {
 		return

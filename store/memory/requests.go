@@ -167,7 +167,7 @@ func (s *Store) Requests(ctx context.Context, key string, token store.Token) ite
 }
 
 // next returns the first request after a number that waits for the holder, and its number; or
-// zero and the time at which the lease expires unless it is renewed.
+// zero and the end of the lease, unless it is renewed.
 func (s *Store) next(ctx context.Context, key string, token store.Token, after uint64) (store.Request, uint64, time.Time, error) {
 	if err := s.enter(ctx, "requests", key); err != nil {
 		return store.Request{}, 0, time.Time{}, err

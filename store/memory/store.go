@@ -9,7 +9,7 @@
 // The store obeys every law of package store exactly. A record expires at its deadline to
 // the nanosecond, and all calls have one order.
 //
-// # What it does not guarantee
+// # Not guaranteed
 //
 // Records and the memory of tokens end with the process. A repeated create may not be
 // recognised when some ten thousand later leases have ended.
@@ -222,7 +222,7 @@ func (s *Store) Get(ctx context.Context, key string) (store.Record, error) {
 	return store.Record{}, fail("get", key, store.ErrNotFound)
 }
 
-// List implements [store.Store]. The records are those of one moment.
+// List implements [store.Store]. All records are of one moment.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[store.Record, error] {
 	return func(yield func(store.Record, error) bool) {
 		records, err := s.list(ctx, prefix)
