@@ -156,7 +156,7 @@
 // "leasehold:<database>:q:<key>" and reads each request before it is yielded; senders listen on
 // "leasehold:<database>:a:<key>", for ten seconds after the last request too. An answer of at
 // most 4 KiB is in its message. Watches of a prefix hear these messages as well, and ignore
-// them. Whoever waits reads again once a minute, and once a second while [Store.WatchErr] is not nil.
+// them. A waiting caller reads again once a minute, and once a second while [Store.WatchErr] is not nil.
 //
 // Another program can write under these names. An id in the queue without a request of the right
 // form is skipped, and taken out of the queue; its value stays. A name that has a value of another

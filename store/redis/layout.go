@@ -87,7 +87,7 @@ func (l layout) ofStore(instance string) string { return l.channels + "s:" + ins
 // anyone is a channel that nobody publishes on, in a random slot.
 func (l layout) anyone() string { return l.channels + "-:" + strconv.Itoa(rand.Int()) }
 
-// mail are the names of what lies beside the record of a key for its requests; see mail.lua.
+// mail is the names beside the record of a key for its requests; see mail.lua.
 type mail struct {
 	names
 	queue           string

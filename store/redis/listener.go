@@ -458,7 +458,7 @@ func (s *session) expect() *echo {
 	return s.echo
 }
 
-// checkEchoes returns an error once the connection does not hear what it should.
+// checkEchoes returns an error once the connection does not hear its own messages.
 func (l *listener) checkEchoes(ctx context.Context, s *session, e *echo) error {
 	for ctx.Err() == nil {
 		if err := l.check(ctx, s, e, time.Now()); err != nil {
@@ -570,9 +570,9 @@ func (l *listener) returned(s *session, payload string) {
 	}
 }
 
-// proven notes that a connection hears what all masters publish, or why that cannot be proven.
-// Whatever was published before the connection began is missed. Deletes are not if it is the
-// first of a session: a hint to read every record would have each keeper renew its leases once
+// proven notes that a connection hears the messages of all masters, or why that cannot be proven.
+// Messages from before the connection are missed. Deletes are not if it is the first of a
+// session: a hint to read every record would have each keeper renew its leases once
 // for nothing.
 func (l *listener) proven(s *session, e *echo, err error) {
 	s.mu.Lock()
@@ -697,7 +697,7 @@ func (l *listener) heard(channel, payload string) {
 	}
 }
 
-// waiter names those who wait for the answer to a request, by the channel of the answers.
+// waiter names the callers that wait for the answer to a request, by the channel of the answers.
 func waiter(channel, id string) string { return channel + "\x00" + id }
 
 // cutAnswer reads a message of an answer: the id with its length before it, and the answer's

@@ -111,8 +111,7 @@ func (s *Store) readLog(ctx context.Context, key string, query store.LogQuery) (
 	}
 }
 
-// logEntryOf reads an entry, whose value is nil if it is of another form than those of the
-// store; see stream.lua.
+// logEntryOf reads an entry. The value is nil if the form is another program's; see stream.lua.
 func logEntryOf(reply any) (e store.LogEntry, ok bool) {
 	row, _ := reply.([]any)
 	id, ok1 := at[string](row, 0)

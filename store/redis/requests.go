@@ -25,8 +25,7 @@ const (
 
 var errClosedMeanwhile = errors.New("the store was closed meanwhile")
 
-// Ask implements [store.Requester]. It sends a call whose outcome is in doubt again, with the
-// same id.
+// Ask implements [store.Requester]. It sends a call in doubt again, with the same id.
 func (s *Store) Ask(ctx context.Context, q store.Request) (store.Answer, error) {
 	if err := q.Check(); err != nil {
 		return store.Answer{}, err
@@ -276,7 +275,7 @@ func (s *Store) serve(ctx context.Context, m mail, token store.Token, h *hearing
 	}
 }
 
-// waiting is what a holder reads.
+// waiting is the record and the queue, as a holder reads them.
 type waiting struct {
 	left    time.Duration // of the record
 	places  []place       // in their order
