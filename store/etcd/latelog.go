@@ -75,8 +75,8 @@ func (s *Store) appendLate(key string, token store.Token, e store.LogEntries) er
 	return nil
 }
 
-// appendAllLate appends entries until none wait: with one append those of all updates that follow
-// each other.
+// appendAllLate appends entries until none wait: with one append the entries of all updates that
+// follow each other.
 func (s *Store) appendAllLate(ctx context.Context, key string, late *lateLog) {
 	for l := &s.lateLogs; ; {
 		l.mu.Lock()

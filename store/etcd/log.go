@@ -265,8 +265,8 @@ func (s *Store) FollowLog(ctx context.Context, key string, after store.LogPositi
 	}
 }
 
-// followLog shows the entries that are there after a position, and then those that come, until
-// it is time to read again.
+// followLog shows the stored entries after a position, and then each new one, until it is time to
+// read again.
 func (s *Store) followLog(ctx context.Context, key string, after *store.LogPosition, show func(store.LogEntry) error) error {
 	revision := int64(0)
 	for {

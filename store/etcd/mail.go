@@ -64,8 +64,8 @@ func parseAnswer(id string, value []byte) (a store.Answer, ok bool) {
 }
 
 // mailLeases are the etcd leases of requests, answers and log entries. The servers end about a thousand etcd
-// leases a second, so that one for each request would make those of records late. An etcd lease
-// takes whatever is to live as long as it still has, or up to a slack less.
+// leases a second, so one for each request would delay the end of records. An etcd lease takes a
+// key that is to live as long as the etcd lease still has, or up to a slack less.
 type mailLeases struct {
 	granting chan struct{} // holds an element while a grant is under way
 
@@ -210,7 +210,7 @@ func (r *reply) learn(found []response) {
 	}
 }
 
-// guards are those of the state.
+// guards hold while request and answer are as learn has noted them.
 func (r *reply) guards() []clientv3.Cmp {
 	answer := answerOf(r.key, r.id)
 	if r.revision != 0 {

@@ -231,8 +231,7 @@ func (s *Store) Requests(ctx context.Context, key string, token store.Token) ite
 }
 
 // readOn calls run again and again until the loop around it is left, the context or the store
-// ends, or run fails for good. A missing right is such a failure, a request without an answer is
-// not.
+// ends, or run fails for good: a missing right does, a request without an answer does not.
 func (s *Store) readOn(ctx context.Context, op, key string, run func(context.Context) error) error {
 	inner, cancel := context.WithCancelCause(clientv3.WithRequireLeader(ctx))
 	defer cancel(nil)
@@ -269,8 +268,7 @@ type reading struct {
 	yield func(store.Request, error) bool
 }
 
-// run yields the requests that are there, and then those that come, until it is time to read
-// again.
+// run yields the waiting requests, and then each new one, until it is time to read again.
 func (r *reading) run(ctx context.Context) error {
 	r.busy = 0
 	prefix := mailOf(requests, r.key)
@@ -425,7 +423,7 @@ func (s *Store) answerWith(ctx context.Context, d *guardedOp, a store.Answer) er
 	}
 }
 
-// answerNobody returns the error of an operation whose answer has no request, without a change.
+// answerNobody returns the error of an answer to no request, without a change.
 func (s *Store) answerNobody(ctx context.Context, d *guardedOp) error {
 	check := *d
 	check.value = nil
