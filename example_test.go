@@ -148,8 +148,10 @@ func Example_requests() {
 		log.Fatal(err)
 	}
 	ask := func(what registry.Requested, opts ...registry.RequestOption) {
-		reply, err := registry.Request(ctx, st, "exchange:1:status", what, opts...)
-		if errors.Is(err, store.ErrInDoubt) { // the reply was lost: asking with the same id does nothing twice
+		short, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		reply, err := registry.Request(short, st, "exchange:1:status", what, opts...)
+		if errors.Is(err, store.ErrInDoubt) { // the reply was lost: with the same id nothing is done twice
 			reply, err = registry.Request(ctx, st, "exchange:1:status", what, append(opts, registry.WithRequestID(reply.ID))...)
 		}
 		refused := new(registry.RequestError)
