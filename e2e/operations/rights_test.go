@@ -18,6 +18,7 @@ import (
 	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/internal/redistest"
 	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
 	etcdstore "github.com/leasehold-go/leasehold/store/etcd"
 	redisstore "github.com/leasehold-go/leasehold/store/redis"
@@ -401,6 +402,12 @@ func wantAsker(t *testing.T, sender, holder asker) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
+	if r, err := sender.Get(ctx, "app:job"); err != nil || string(r.Value) != "value" {
+		t.Errorf("the record: %q, %v", r.Value, err)
+	}
+	if _, err := registry.Request(ctx, sender, "app:job", registry.ForState("any")); !errors.Is(err, registry.ErrNoRequests) {
+		t.Errorf("a request to a holder who takes none: %v", err)
+	}
 	entries := store.LogEntries{First: 1, Values: [][]byte{[]byte("1")}, Limits: store.LogLimits{Entries: 10, Age: time.Hour}}
 	if err := holder.AppendLog(ctx, "app:job", grant.Token, entries); err != nil {
 		t.Fatal(err)
@@ -514,4 +521,41 @@ func TestAnEtcdUserWhoMayOnlyAsk(t *testing.T) {
 		return st
 	}
 	wantAsker(t, open("asker"), open("root"))
+}
+
+// A refused key costs a user nothing on the keys that its rights cover.
+func TestARedisUserIsRefusedAKeyOfOthersAlone(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	server := redistest.Start(t)
+	open := func(options *redis.Options) *redisstore.Store {
+		client := redis.NewClient(options)
+		t.Cleanup(func() { client.Close() })
+		st, err := redisstore.New(t.Context(), client)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { st.Close() })
+		return st
+	}
+	args := []any{"ACL", "SETUSER", "worker", "on", ">secret"}
+	for _, right := range backends.RedisRights(t) {
+		args = append(args, right)
+	}
+	if err := server.Client().Do(t.Context(), args...).Err(); err != nil {
+		t.Fatal(err)
+	}
+	worker := open(&redis.Options{Addr: server.Addr(), Username: "worker", Password: "secret"})
+	if _, err := worker.Get(t.Context(), "other:job"); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("get of another's key: %v", err)
+	}
+	if _, err := worker.Ask(t.Context(), store.Request{Key: "other:job", ID: "1", Body: []byte("body"), TTL: patience}); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("a request to another's key: %v", err)
+	}
+	if _, err := worker.Get(t.Context(), "app:job"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("get: %v", err)
+	}
+	if _, err := worker.Ask(t.Context(), store.Request{Key: "app:job", ID: "1", Body: []byte("body"), TTL: patience}); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a request: %v", err)
+	}
 }

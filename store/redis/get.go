@@ -68,8 +68,22 @@ type run struct {
 }
 
 // fetchWave makes one round trip. It returns the answers, and the names that have to be asked
-// for again because a call stopped at its limit, or a value is larger than that.
+// for again because a call stopped at its limit, or a value is larger than that. If the user
+// lacks a right, it makes another: Redis takes every key of EVALSHA for one that is written, and
+// EVALSHA_RO is a command of its own. Later calls begin with the one that succeeded.
 func (s *Store) fetchWave(ctx context.Context, wave []run) (all []found, rest []run, err error) {
+	readOnly := s.readOnly.Load()
+	all, rest, err = s.fetchWaveBy(ctx, wave, readOnly)
+	if err != nil && denied(err) {
+		if all, rest, err := s.fetchWaveBy(ctx, wave, !readOnly); err == nil {
+			s.readOnly.Store(!readOnly)
+			return all, rest, nil
+		}
+	}
+	return all, rest, err
+}
+
+func (s *Store) fetchWaveBy(ctx context.Context, wave []run, readOnly bool) (all []found, rest []run, err error) {
 	calls := make([]*call, len(wave))
 	for i, r := range wave {
 		keys := make([]any, 0, 2*len(r.names))
@@ -81,6 +95,7 @@ func (s *Store) fetchWave(ctx context.Context, wave []run) (all []found, rest []
 			most = store.MaxValue
 		}
 		calls[i] = newScriptCall(getScript, most, keys, most)
+		calls[i].reads = readOnly
 	}
 	s.transport.do(ctx, calls...)
 	for i, r := range wave {

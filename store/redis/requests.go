@@ -40,7 +40,7 @@ func (s *Store) Ask(ctx context.Context, q store.Request) (store.Answer, error) 
 	queued, doubt := false, false // whether the store has the request, and whether it may have it
 	end := time.Now().Add(q.TTL)
 	for tries := 0; ; {
-		answer, left, err := s.ask(ctx, m, q, !queued)
+		answer, left, err := s.ask(ctx, m, q, !queued, s.readOnly.Load())
 		switch {
 		case err == nil && answer.ID != "":
 			return answer, nil
@@ -68,8 +68,9 @@ func (s *Store) Ask(ctx context.Context, q store.Request) (store.Answer, error) 
 }
 
 // ask sends a request once, or only looks for its id. It returns the answer, if Ask is to
-// return it, or for how long it may still come.
-func (s *Store) ask(ctx context.Context, m mail, q store.Request, queue bool) (store.Answer, time.Duration, error) {
+// return it, or for how long it may still come. A user without the right to write under the key
+// looks at the record first.
+func (s *Store) ask(ctx context.Context, m mail, q store.Request, queue, look bool) (store.Answer, time.Duration, error) {
 	most, token := 0, ""
 	if queue {
 		most = store.MaxRequests
@@ -80,7 +81,7 @@ func (s *Store) ask(ctx context.Context, m mail, q store.Request, queue bool) (s
 	keys := []any{m.queue, m.request(q.ID), m.answer(q.ID)}
 	args := []any{m.asked, q.ID, token, digits(q.Token) + string(q.Body), q.TTL.Milliseconds(), most}
 	var refused error // by the record
-	if queue && !s.readsRecords.Load() {
+	if queue && !look {
 		keys = append(keys, m.key, m.fence)
 	} else if queue {
 		if refused = s.mayAskFor(ctx, m, q); unanswered(refused) {
@@ -96,9 +97,7 @@ func (s *Store) ask(ctx context.Context, m mail, q store.Request, queue bool) (s
 		row, _ := reply.([]any)
 		switch word := reason(row); {
 		case err != nil && denied(err) && len(keys) > 3:
-			// A user without the right to write under the key looks at the record first.
-			s.readsRecords.Store(true)
-			return s.ask(ctx, m, q, queue)
+			return s.ask(ctx, m, q, queue, true)
 		case err != nil && denied(err):
 			return store.Answer{}, 0, &store.Error{Op: "ask", Key: q.Key, Condition: store.ErrUnavailable, Err: err}
 		case err != nil:
@@ -139,19 +138,17 @@ func answerOf(id, text string) (a store.Answer, ok bool) {
 
 // mayAskFor returns why a request cannot be queued, with rights to read the record alone.
 func (s *Store) mayAskFor(ctx context.Context, m mail, q store.Request) error {
-	c := newScriptCall(getScript, maxCallBytes, []any{m.key, m.fence}, maxCallBytes, 0)
-	c.reads = true
-	s.transport.do(ctx, c)
-	all, err := decodeRows([]names{m.names}, c)
-	switch {
-	case err != nil:
-		return failed("ask", q.Key, reads, err)
-	case !all[0].live:
-		return &store.Error{Op: "ask", Key: q.Key, Condition: store.ErrNotFound}
-	case all[0].record.Foreign():
-		return &store.ForeignError{Record: all[0].record}
-	case q.Token != 0 && q.Token != all[0].record.Token:
-		return store.Lost("ask", q.Key, all[0].record.Token)
+	for f, err := range s.fetch(ctx, []names{m.names}) {
+		switch {
+		case err != nil:
+			return failed("ask", q.Key, reads, err)
+		case !f.live:
+			return &store.Error{Op: "ask", Key: q.Key, Condition: store.ErrNotFound}
+		case f.record.Foreign():
+			return &store.ForeignError{Record: f.record}
+		case q.Token != 0 && q.Token != f.record.Token:
+			return store.Lost("ask", q.Key, f.record.Token)
+		}
 	}
 	return nil
 }

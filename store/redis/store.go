@@ -22,7 +22,7 @@ type Store struct {
 	listener  listener
 
 	lastExpiries atomic.Pointer[expiries]
-	readsRecords atomic.Bool // whether Ask looks at the record by itself; see ask
+	readOnly     atomic.Bool // whether records are read by EVALSHA_RO, as a user who may not write them must; see fetchWave
 }
 
 var (
