@@ -48,7 +48,7 @@ type LogKind string
 const (
 	LogRegistered LogKind = "registered" // Identity is set
 	LogTransition LogKind = "transition" // Transition is set
-	LogRequest    LogKind = "request"    // Request is set: it has been answered
+	LogRequest    LogKind = "request"    // Request is set: its outcome; once more if it expired before that reached the sender
 	LogError      LogKind = "error"      // Text is set: the last error of the status
 	LogLeft       LogKind = "left"       // the lease is about to be released; other last entries can follow
 	// LogLost tells that a lease ended without LogLeft before the next instance registered. It

@@ -340,14 +340,24 @@ func (i *Instance[S, P]) permitted(ctx context.Context, r *asked) (names []strin
 	})
 }
 
-// reply stores the final answer, and logs the request.
+// reply logs the request, and then stores the final answer: the entry comes before those of
+// anything that the sender does next.
 func (i *Instance[S, P]) reply(ctx context.Context, r *asked, reply Reply) {
-	if reply.Outcome != OutcomeExpired || r.answered.Load() {
-		err := i.storeAnswer(ctx, r, *r.answer(reply, true))
-		if errors.Is(err, store.ErrExpired) {
-			reply.Outcome, reply.Error = OutcomeExpired, expiredText
-		}
+	expire := func() { reply.Outcome, reply.Error, reply.Permitted = OutcomeExpired, expiredText, nil }
+	if !r.answered.Load() && !time.Now().Before(r.deadline) {
+		expire()
 	}
+	i.logRequest(r, reply)
+	if reply.Outcome == OutcomeExpired && !r.answered.Load() {
+		return
+	}
+	if err := i.storeAnswer(ctx, r, *r.answer(reply, true)); errors.Is(err, store.ErrExpired) && reply.Outcome != OutcomeExpired {
+		expire()
+		i.logRequest(r, reply)
+	}
+}
+
+func (i *Instance[S, P]) logRequest(r *asked, reply Reply) {
 	i.log(LogEntry{At: reply.At, Kind: LogRequest, Request: &LoggedRequest{
 		ID: r.ID, Sender: r.Sender, What: r.what().String(), Outcome: reply.Outcome, Error: reply.Error, Duration: time.Since(r.begun).Round(time.Microsecond).String(),
 	}})
