@@ -56,6 +56,9 @@ type Config[S comparable, P any] struct {
 	// Requests, if not nil, has the instance carry out requests; see [Request].
 	Requests *Requests[S]
 
+	// Health, if not nil, is told of the instance, and asked by probes.
+	Health *Health[S]
+
 	// MachineOptions are options of the machine: [fsm.WithQueue], [fsm.WithHistory],
 	// [fsm.WithData], [fsm.WithManualStart]. [fsm.WithWriter] is refused, because the registry is the machine's writer.
 	MachineOptions []fsm.Option
@@ -78,6 +81,9 @@ func (c Config[S, P]) complete(def *fsm.Definition[S]) (Config[S, P], error) {
 		return c, &store.InvalidError{What: "reclaim policy", Got: fmt.Sprint(uint8(c.Reclaim)), Rule: "must be ReclaimNever, ReclaimDead or ReclaimName"}
 	}
 	if err := c.Requests.check(def); err != nil {
+		return c, err
+	}
+	if err := c.Health.check(def); err != nil {
 		return c, err
 	}
 	if c.LeaveTimeout < 0 {

@@ -113,6 +113,21 @@
 //   - A log that cannot be written neither fails nor delays a transition.
 //   - An instance that lost its lease cannot log that. Readers derive it: [LogLost].
 //
+// # Health
+//
+// A [Health] in [Config.Health] tells whether a service is live, and whether it is ready, from the
+// memory of the process. Package probe shows it by HTTP.
+//
+//   - A service is not live after an error of [Health.Report], while a change of its machine takes
+//     longer than [Health.StuckAfter], and once its serve function has not called [Health.Alive]
+//     for [Health.AliveWithin]. Without an instance, and while it waits for its key, it is live.
+//   - It is ready in the states of [Health.ReadyIn], while it holds its key, is live and does not
+//     leave. A waiting service is ready if [Health.ReadyWhileWaiting] says so.
+//   - With [Health.Gate], the lease of a service that is not live is not renewed. It is lost within
+//     a TTL, with [lease.ErrUnhealthy], and the record is there for as long as the lease can be
+//     trusted. A process that is stuck cannot hold a key for ever then, although its heartbeats go
+//     on.
+//
 // # Leaving
 //
 // [Instance.Leave] moves the machine through [Config.LeavePath] and then releases the lease. It

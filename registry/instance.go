@@ -25,6 +25,7 @@ type Instance[S comparable, P any] struct {
 
 	stop       context.CancelFunc // ends the contexts of locate and serveRequests
 	searched   chan struct{}      // closed when the goroutine of locate has ended
+	gated      chan struct{}      // closed when that of gate has ended
 	served     chan struct{}      // closed when that of serveRequests has ended
 	logDropped atomic.Int64
 	leaving    atomic.Bool // the entry LogLeft has been queued; set under logging

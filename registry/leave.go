@@ -46,6 +46,8 @@ func (i *Instance[S, P]) Deregister(ctx context.Context) error {
 // deregister returns the errors of Deregister; closed is nil if no change is under way.
 func (i *Instance[S, P]) deregister(ctx context.Context) (released, closed, searched error) {
 	i.stop()
+	i.cfg.Health.enter(HealthLeaving, i.cfg.Key, i)
+	defer i.cfg.Health.enter(HealthDown, i.cfg.Key, i)
 	i.finish(ctx)
 	released = i.lease.Release(ctx) // nothing delays it further
 	limited, cancel := withEndLimit(ctx)
@@ -63,6 +65,7 @@ func (i *Instance[S, P]) deregister(ctx context.Context) (released, closed, sear
 			closed = fmt.Errorf("%w: %s is under way since %s", closed, change, since.Format(time.RFC3339))
 		}
 	}
+	<-i.gated
 	return released, closed, errors.Join(i.awaitSearch(limited), i.awaitServed(ctx, limited))
 }
 
@@ -120,6 +123,7 @@ func closes(ctx context.Context, c <-chan struct{}) bool {
 // order under Leaving.
 func (i *Instance[S, P]) Leave(ctx context.Context) error {
 	i.stop() // takes no more requests
+	i.cfg.Health.enter(HealthLeaving, i.cfg.Key, i)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), i.cfg.LeaveTimeout)
 	defer cancel()
 

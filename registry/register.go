@@ -47,7 +47,7 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	// Look for the address at the same time, and stop if the key is not acquired.
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	registered := make(chan struct{}) // closed below once the instance is complete
-	i.stop, i.searched, i.served = stop, make(chan struct{}), make(chan struct{})
+	i.stop, i.searched, i.served, i.gated = stop, make(chan struct{}), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(i.searched)
 		i.locate(life, registered)
@@ -55,6 +55,7 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	defer func() {
 		if i.lease == nil { // also if Fill panics
 			stop()
+			cfg.Health.enter(HealthDown, cfg.Key, nil)
 			limited, cancel := withEndLimit(ctx)
 			defer cancel()
 			err = errors.Join(err, i.awaitSearch(limited))
@@ -62,6 +63,11 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	}()
 
 	// Claim the key.
+	phase := HealthRegistering
+	if cfg.Wait {
+		phase = HealthWaiting
+	}
+	cfg.Health.enter(phase, cfg.Key, nil)
 	acquired, err := k.Acquire(ctx, cfg.Key, nil, i.acquireOptions(self)...)
 	if wait := new(lease.WaitError); errors.As(err, &wait) {
 		return nil, &WaitError{newConflictError(wait.Held.Record, wait.Held), wait}
@@ -85,6 +91,8 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	i.machine = machine
 	i.mu.Unlock()
 	close(registered)
+	cfg.Health.enter(HealthHeld, cfg.Key, i)
+	go i.gate(life)
 	if cfg.Requests == nil {
 		close(i.served)
 		return i, nil

@@ -37,6 +37,8 @@ func OnRestart(f func(err error, pause time.Duration)) SuperviseOption {
 // Between two runs it pauses: 0.1 s, then twice as long each time up to 15 s, a little random,
 // and 0.1 s again once the key was held.
 //
+// A service with [Health.Gate] claims no key while it is not live.
+//
 // Another holder ends the first registration with a *[ConflictError], unless [Config.Wait] is set:
 // then Supervise is leader election. After a loss it waits in every case. The record that its own
 // lost lease left does not hold it up.
@@ -58,9 +60,15 @@ func Supervise[S comparable, P any](ctx context.Context, k *lease.Keeper, def *f
 	cfg.Instance = cmp.Or(cfg.Instance, newInstanceName())
 	doubt := false
 	for pause := shortestRestart; ; {
-		e := run(ctx, k, def, cfg, serve)
-		var again error // the reason to run again; nil to end
+		var e ending
+		again := cfg.Health.refusal() // the reason to run again; nil to end
+		if again == nil {
+			e = run(ctx, k, def, cfg, serve)
+		}
 		switch {
+		case again != nil && ctx.Err() != nil:
+			return nil
+		case again != nil:
 		case ctx.Err() != nil:
 			return e.atShutdown(ctx)
 		case e.refused == nil && e.lost != nil && !e.alive:
