@@ -38,6 +38,8 @@ type Instance[S comparable, P any] struct {
 	// staged is the contents of the value that is being written. The lease serialises its
 	// writes from encode to commit, and so all access to staged.
 	staged contents[S, P]
+	// loggedStuck is when the change began that the log tells of because it is stuck; as staged.
+	loggedStuck time.Time
 	// refused is the error of a timeout that no value has published yet, under mu.
 	refused lastError
 }
@@ -162,6 +164,10 @@ func (i *Instance[S, P]) noteStuck(c *contents[S, P]) {
 	c.stuck = since
 	c.status.LastErrorAt = time.Now().UTC()
 	c.status.LastError = fmt.Sprintf("%s is under way since %s: its guard or hook does not return", change, since.Format(time.RFC3339))
+	if !since.Equal(i.loggedStuck) { // else the write of this value failed before
+		i.loggedStuck = since
+		i.log(LogEntry{At: c.status.LastErrorAt, Kind: LogError, Text: c.status.LastError})
+	}
 }
 
 // connected reports whether a state is in [Config.Connected] or within a state there.

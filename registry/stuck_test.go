@@ -165,7 +165,7 @@ func TestRunEndsWithinItsLimits(t *testing.T) {
 func TestStuckHookBecomesTheLastError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st, end := teststore.New(), make(chan struct{})
-		inst := registerStuck(t, st, "entry", end)
+		inst := registerStuck(t, st, "entry", end, withLog)
 		began := time.Now()
 		go func() { _ = inst.Transition(context.Background(), Starting) }()
 		time.Sleep(time.Minute - 1)
@@ -191,6 +191,8 @@ func TestStuckHookBecomesTheLastError(t *testing.T) {
 		close(end)
 		synctest.Wait()
 		move(t, inst, Warming)
+		synctest.Wait()
+		wantLog(t, st, "registered by host-a", "idle -> starting", "error: "+want, "error: boom", "starting -> warming")
 	})
 }
 
