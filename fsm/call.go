@@ -24,10 +24,10 @@ import (
 //  3. The edge is looked up in the table: [ErrInvalidTransition]. For an event the rules for
 //     the present state are: [ErrUnhandled], [ErrUnknownEvent], or the result of
 //     [OnUnhandled]. An event that the state ignores is done.
-//  4. The guards are asked until one refuses: those of the event's candidate ([If]), of the
-//     edge ([GuardEdge]), then of the target ([Guard]; with a hierarchy of each state that
-//     would be entered, the outermost first). If one refuses, the event's next candidate is
-//     tried. A [Choose] finds its target after its own guards.
+//  4. The guards are asked until one refuses: first of the event's candidate ([If]), then of the
+//     edge ([GuardEdge]), then of the target ([Guard]; with a hierarchy of each state that would
+//     be entered, the outermost first). If one refuses, the event's next candidate is tried. A
+//     [Choose] finds its target after its own guards.
 //  5. The before hooks run until one refuses.
 //  6. With a writer, the value is encoded and written. If the write fails or is in doubt, the
 //     machine has not moved.
@@ -39,7 +39,7 @@ import (
 //     that is its own target has neither exit nor entry.
 //  9. Waits and subscriptions are told.
 //  10. The finally hooks run.
-//  11. Changes that hooks have queued run: [WithQueue]. The call that queued such a change has
+//  11. Changes that hooks have queued run: [WithQueue]. The call that queued a change has
 //     returned nil before the change ran; a refusal goes to the function of WithQueue.
 //
 // An event with an [Internal] rule skips 6, 7 and 9, and of 8 runs its Do and the after hooks.
@@ -143,10 +143,10 @@ func (m *Machine[S]) Reset(ctx context.Context, cause string) error {
 	return m.call(ctx, c)
 }
 
-// PermittedEvents returns the names of the events that may be fired now: for each the present
-// state has a candidate whose guards all pass. They are in the order of their first rule. A guard that needs an argument (of [If], unless the event is a
-// signal) counts as passed, and the function of a [Choose] is not called. Ignored events are
-// not listed.
+// PermittedEvents returns the names of the events that may be fired now: for each, a candidate
+// of the present state passes all its guards. They are in the order of their first rule. A guard
+// that needs an argument (of [If], unless the event is a signal) counts as passed, and the
+// function of a [Choose] is not called. Ignored events are not listed.
 //
 // Guards are asked in turn with changes, so the call waits for its turn; inside a hook, with
 // the hook's context, it is part of that turn. It fails as a change does in
@@ -274,10 +274,10 @@ func (m *Machine[S]) claim(ctx context.Context) error {
 	return fmt.Errorf("%w: %s since %s: its code is stuck, or it calls its own machine with another context than it was given", err, what, since.Format(time.RFC3339))
 }
 
-// InProgress returns the change that is under way and the time at which it got its turn; or
-// "", if there is none. The text names the transition, event, reset or start and, in brackets, the point of
-// the order in [Machine.Transition] whose code runs: "idle -> starting (entry)". It does not
-// wait for the change. Calls of [Machine.PermittedEvents] and [Machine.Detach] count as changes.
+// InProgress returns the change that is under way and the start of its turn; or "", if there is
+// none. The text names the transition, event, reset or start and, in brackets, its point in the
+// order of [Machine.Transition]: "idle -> starting (entry)". It does not wait for the change.
+// Calls of [Machine.PermittedEvents] and [Machine.Detach] count as changes.
 func (m *Machine[S]) InProgress() (change string, since time.Time) {
 	m.turn.mu.Lock()
 	defer m.turn.mu.Unlock()

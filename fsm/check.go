@@ -7,7 +7,7 @@ import (
 	"github.com/leasehold-go/leasehold/fsm/internal/graph"
 )
 
-// checkTable reports what is wrong with the table alone.
+// checkTable reports the mistakes in the table alone.
 func (c *compiler[S]) checkTable() {
 	_, rooted := c.table[c.initial]
 	if !rooted {
@@ -254,7 +254,7 @@ func (c *compiler[S]) timeoutCircles() []bool {
 }
 
 // onlyTimeouts returns, by ID, whether a state is composite, or a leaf with edges that are
-// all taken by its timeouts and those of the states around it.
+// all taken by timeouts, of its own or of the states around it.
 func (c *compiler[S]) onlyTimeouts() []bool {
 	only := make([]bool, len(c.states))
 	edges, untaken := make([]int, len(c.states)), make([]int, len(c.states)) // by ID, with those around

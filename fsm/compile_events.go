@@ -319,8 +319,8 @@ func (c *compiler[S]) appliesSomewhere(number uint16, r *eventRule[S]) bool {
 	return false
 }
 
-// leavesTo reports whether there is a leaf, among the states at some places of the order, for
-// which no rule between them and it names the event without an offer to the parent.
+// leavesTo reports whether, among the states at some places of the order, a leaf lies outside
+// all states that rules for the event name and that do not offer it to their parents.
 func (c *compiler[S]) leavesTo(number uint16, first, last graph.ID) bool {
 	free, named := c.leaves[last]-c.leaves[first], c.named[number]
 	for {
@@ -335,7 +335,7 @@ func (c *compiler[S]) leavesTo(number uint16, first, last graph.ID) bool {
 	}
 }
 
-// sources returns, by target, the states whose own edges lead there.
+// sources returns, by target, the states with an edge of their own to it.
 func (c *compiler[S]) sources() [][]graph.ID {
 	if c.into == nil {
 		c.into = make([][]graph.ID, len(c.states))

@@ -23,8 +23,8 @@ type dataKey struct{ name string }
 // NewData returns a new kind of data. The name is for people, in errors.
 func NewData[D any](name string) Data[D] { return Data[D]{&dataKey{name}} }
 
-// Of returns the data of the machine whose user code got ctx, or the zero D if that
-// machine has none; see [Requires].
+// Of returns the data of the machine that gave ctx to its user code, or the zero D if
+// that machine has none; see [Requires].
 func (d Data[D]) Of(ctx context.Context) D {
 	v, _ := ctx.Value(d.key).(D)
 	return v

@@ -24,7 +24,7 @@ type Definition[S comparable] struct {
 	states  []S
 	ids     map[S]graph.ID
 	graph   *graph.Graph[hook[S]]
-	targets [][]S    // by ID: those of the state's edges in the graph
+	targets [][]S    // by ID: the targets of the state's edges in the graph
 	start   graph.ID // the leaf in which a machine begins
 
 	// Rules for events. Events are in the order of their first rule, and numbered from 1.
@@ -122,7 +122,7 @@ func (t *timeout[S]) cause() string { return fmt.Sprintf("timeout after %s in %v
 //     edges that it names, and one that leads to no final state.
 //
 // It panics if a target or a state of a rule cannot be hashed, as a map in an interface.
-// Elsewhere such a value is an unknown state.
+// Elsewhere an unhashable value is an unknown state.
 func Define[S comparable](initial S, table Table[S], rules ...Rule[S]) (*Definition[S], error) {
 	return compile(initial, table.clone(), slices.Clone(rules))
 }
@@ -205,10 +205,10 @@ func (d *Definition[S]) number(e *event) uint16 {
 	return d.numbers[e]
 }
 
-// rulesIn returns the rules for an event that could hold in a state: those that name it; or
-// else those of the nearest state around it with rules for the event; or else the FromAny
-// rules. If a state offers the event to its parent, the rules follow that would hold without
-// its own. Each rule holds if applies says so.
+// rulesIn returns the rules for an event that could hold in a state: the rules that name it;
+// or else the rules of the nearest state around it with rules for the event; or else the
+// FromAny rules. If a state offers the event to its parent, the rules that would hold
+// without its own follow. Each rule holds if applies says so.
 func (d *Definition[S]) rulesIn(s graph.ID, e *event) (rules []candidate[S], number uint16) {
 	compared := 0
 	for around := s; around != graph.None; around = d.graph.Nodes[around].Parent {
@@ -237,7 +237,7 @@ func (d *Definition[S]) rulesFor(s graph.ID, number uint16) []candidate[S] {
 	return d.rulesAnywhere(s, number)
 }
 
-// withOffered returns the rules of a handler, and those to which it offers the event.
+// withOffered returns the rules of a handler, and the rules that follow if they refuse.
 func (d *Definition[S]) withOffered(s graph.ID, h *handler[S]) []candidate[S] {
 	if !h.offers {
 		return h.candidates

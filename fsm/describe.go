@@ -14,8 +14,8 @@ type Edge[S comparable] struct {
 	Kind     EdgeKind
 	// Events are the events that can take the edge, in the order of the rules.
 	Events []EdgeEvent
-	// Guards are the names of the guards of every transition along the edge: first the
-	// guards of the edge, then those of each entered state, if history states remember nothing.
+	// Guards are the names of the guards of every transition along the edge: first the guards
+	// of the edge, then the guards of each entered state, if history states remember nothing.
 	Guards []string
 	// Timeouts are the names of the timeouts of From that take the edge.
 	Timeouts []string

@@ -47,8 +47,8 @@ var (
 	ErrConflict = errors.New("written by another since")
 )
 
-// TransitionError says why and at which point of the order in [Machine.Transition] a
-// transition failed, and whether the machine moved all the same.
+// TransitionError gives the reason of a failed transition, its point in the order of
+// [Machine.Transition], and whether the machine moved all the same.
 type TransitionError[S comparable] struct {
 	From, To S
 	// Permitted lists the targets of From, in the order of the table. It is empty for a final state. It is shared: do not change it.
@@ -58,9 +58,9 @@ type TransitionError[S comparable] struct {
 	Phase Phase
 	// Moved reports that the machine is in To and that only hooks failed.
 	Moved bool
-	// Err tells what happened. It wraps a condition of this package, a
-	// *[GuardError], the errors of hooks (joined, after the commit), the error of
-	// the context, or that of the [Writer].
+	// Err is the reason. It wraps a condition of this package, a *[GuardError], the errors
+	// of hooks (joined, after the commit), the error of the context, or that of the
+	// [Writer].
 	Err error
 }
 

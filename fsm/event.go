@@ -7,8 +7,8 @@ import (
 
 // Event is something that happens to a machine, with an argument of type A. It is
 // declared once, as a value, and compared by identity: two events with one name are
-// two events. Rules say what it does in which state: [On], [Choose], [Internal],
-// [Ignore] and [OfferToParent]. An event may serve any number of definitions. It comes from [NewEvent] or
+// two events. Rules give its effect in each state: [On], [Choose], [Internal], [Ignore] and
+// [OfferToParent]. An event may serve any number of definitions. It comes from [NewEvent] or
 // [NewSignal]; its zero value is of no use.
 type Event[A any] struct{ *event }
 
@@ -76,10 +76,10 @@ type RuleOption[S comparable, A any] struct {
 }
 
 // If makes a rule a candidate: it is taken only if check returns nil. Rules for the
-// same event and state are tried in the order given. The first whose
-// guards all pass is taken: its own, then those of its edge ([GuardEdge]), then those
-// of its target ([Guard]). If none is left, the event is vetoed, and the error names
-// the guard that refused each candidate.
+// same event and state are tried in the order given. The guards of a rule are its own,
+// then the guards of its edge ([GuardEdge]), then the guards of its target ([Guard]).
+// The first rule that passes all its guards is taken. If none is left, the event is
+// vetoed, and the error names the guard that refused each candidate.
 func If[S comparable, A any](name string, check func(context.Context, Transition[S], A) error) RuleOption[S, A] {
 	return RuleOption[S, A]{name: name, check: untyped(check)}
 }
@@ -128,16 +128,15 @@ func Ignore[S comparable, A any](e Event[A], in Source[S]) Rule[S] {
 	return newEventRule[S, A](eventRule[S]{event: e.event, source: in, kind: ignored}, nil)
 }
 
-// OfferToParent offers an event that was refused to the state around. If the guards of all
-// rules for it in one of the states refuse, the rules are tried that would hold if the state had
-// none: those of its parent or, from the outermost state with rules on, the [FromAny] rules. UML
-// and SCXML do so always. The candidates of the state come first then, and its parent's follow;
-// if all refuse, the error names the guards in this order. An error of a [Choose] ends the event
-// as usual.
+// OfferToParent offers an event that was refused to the state around. If the guards of all rules
+// for it in one of the states refuse, the rules of the state around are tried or, after the
+// outermost state with rules, the [FromAny] rules. UML and SCXML do so always. The candidates of
+// the state come first then, and its parent's follow; if all refuse, the error names the guards
+// in this order. An error of a [Choose] ends the event as usual.
 //
 // Each state has to have rules for the event, all of them guarded, and another has to follow;
-// with FromAny the rule holds in every such state. To have a rule of a parent tried before those
-// of its children, name the children in it, and give it first:
+// with FromAny the rule holds in every such state. To try a rule of a parent before the rules of
+// its children, name the children in it, and give it first:
 //
 //	fsm.On(Stop, fsm.From(Warming, Active), Stopped, fsm.If("power is out", powerIsOut)),
 //	fsm.Internal(Stop, fsm.From(Warming)), // unless the power is out

@@ -27,8 +27,8 @@ type Machine[S comparable] struct {
 }
 
 // extras is optional run-time state of a machine. A plain machine gets it with its first
-// watcher or its first turn off the shortcut. While the turn is taken by such a call it is not
-// nil.
+// watcher or its first turn off the shortcut. It is not nil while a call off the shortcut has
+// the turn.
 type extras[S comparable] struct {
 	writer   Writer // nil without one, or once detached
 	code     userCode
@@ -39,7 +39,7 @@ type extras[S comparable] struct {
 	watchers watchers[S] // changed and read with turn.mu locked
 }
 
-// startState tells what a machine of [WithManualStart] waits for.
+// startState is the progress of a machine of [WithManualStart].
 type startState uint8
 
 const (
@@ -93,7 +93,7 @@ const (
 	byNobody                    // no change, but a call that takes a turn
 )
 
-// request is what a change was asked for, and in which state.
+// request is the call for a change, and its source state.
 type request[S comparable] struct {
 	kind    changeKind
 	timeout uint16

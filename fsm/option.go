@@ -108,8 +108,8 @@ func WithHistory(n int) Option {
 	}
 }
 
-// WithQueue lets guards and hooks call for changes of their own machine. Without it such a
-// call fails with [ErrReentrant]. With it the call returns at once: [ErrQueueFull] if limit
+// WithQueue lets guards and hooks call for changes of their own machine. Without it these
+// calls fail with [ErrReentrant]. With it a call returns at once: [ErrQueueFull] if limit
 // changes wait already, and otherwise nil, before the change has run. Nil does not mean that
 // the machine has moved or will move. The change runs after the change in progress, however
 // that ends, and before changes of other callers.
@@ -117,7 +117,7 @@ func WithHistory(n int) Option {
 // No caller is left to get the error of a queued change, so failed is required and gets it,
 // with the context of the call. failed runs like a hook and may queue more. The caller of the
 // change in progress gets the result of its own change alone, after all queued ones have run. A
-// queued change whose context has ended by then is refused. If user code panics or ends its
+// queued change is refused if its context has ended by then. If user code panics or ends its
 // goroutine, the queue is dropped, and failed gets [ErrAborted] for each change in it.
 //
 // It applies to [Machine.Transition], [Fire] and [Machine.Reset]; [Machine.Close] and

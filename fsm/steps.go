@@ -210,8 +210,9 @@ func (m *Machine[S]) resolve(c *change[S]) error {
 	return m.eventError(c, c.from, vetoed)
 }
 
-// try leads a change along a candidate, whose edge is nil unless it leads: it asks the
-// candidate's guards, has a Choose find the target, and asks the guards of edge and target.
+// try leads a change along a candidate: it asks the candidate's guards, has a Choose find
+// the target, and asks the guards of edge and target. edge is nil unless the candidate
+// leads.
 func (m *Machine[S]) try(c *change[S], edge *graph.Edge[hook[S]]) (*GuardError, error) {
 	if edge != nil {
 		m.lead(c, edge)
@@ -476,8 +477,8 @@ func (m *Machine[S]) unhandled(e *event) *EventError[S] {
 	return err
 }
 
-// permittedEvents returns the events with a candidate whose guards all pass. A guard that
-// needs an argument counts as passed. It has the turn, with the mutex open.
+// permittedEvents returns the events with a candidate that passes all its guards. A guard
+// that needs an argument counts as passed. It has the turn, with the mutex open.
 func (m *Machine[S]) permittedEvents(ctx *hookContext) []string {
 	var names []string
 	from := m.id()

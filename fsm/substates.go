@@ -41,9 +41,9 @@ func Substates[S comparable](parent S, children ...S) Rule[S] {
 
 // Local makes the edge from a parent to a state within it a local transition of UML, which
 // SCXML calls internal: it leaves and enters the states within the parent, but not the parent.
-// Of the parent no guard and no hook runs, its timeouts go on, and its history states remember
-// what they did before. Where the machine is in the target already, that is left and entered
-// again. The table lists the edge like any other.
+// No guard and no hook of the parent runs, its timeouts go on, and its history states keep
+// their memory. Where the machine is in the target already, that is left and entered again.
+// The table lists the edge like any other.
 //
 // The target lies within from at any depth, or is a history state of from or of a parent within
 // it. A transition from a child to its parent is always external; one that is not to leave the

@@ -26,7 +26,7 @@ import (
 // it again. So does one restored from the snapshot of a machine that was closed while the
 // timeout was carried out. After the loss of a lease other timeouts run on; on a
 // detached machine they move it without writing. [Machine.Reset] ends all timeouts and
-// starts those of the initial state. [New] starts those as well, or [Machine.Start]
+// starts the timeouts of the initial state. [New] starts these as well, or [Machine.Start]
 // for a machine of [WithManualStart].
 //
 // The context of its guards and hooks has no deadline and ends when [Machine.Close] is
@@ -60,15 +60,14 @@ func TimeoutFunc[S comparable](state S, name string, after func(context.Context,
 //	fsm.Timeout(Polling, time.Second, Polling),
 //	fsm.TimeoutCycle(Polling),
 //
-// It names every leaf of the circles, or a state around it. A name without such a leaf is a
-// mistake.
+// It names every leaf of the circles, or a state around it. Any other name is a mistake.
 //
-// Each period counts from the At of the transition that began it, which is when that got its
-// turn: a period lasts at least its duration, and what one is late is not made up for by the
-// next. However many periods have passed while the machine was busy or the computer suspended,
-// or before a snapshot was restored, the timeout fires once, and the next period begins then. A
-// call that waits for its turn gets it after one more timeout at most, also in a circle of
-// durations of zero. Such a circle keeps a processor busy.
+// Each period counts from the At of the transition that began it, the start of its turn: a
+// period lasts at least its duration, and the next one does not make up for a delay. However
+// many periods have passed while the machine was busy or the computer suspended, or before a
+// snapshot was restored, the timeout fires once, and the next period begins then. A call that
+// waits for its turn gets it after one more timeout at most, also in a circle of durations of
+// zero. That circle keeps a processor busy.
 //
 // A timeout that is refused is over, as every [Timeout], and with it the circle. A second,
 // longer timeout of the same state can lead out of it then.

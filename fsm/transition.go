@@ -66,7 +66,7 @@ func (p Phase) String() string {
 // Encoded values so do not depend on the time zone of the process.
 func moment(nanoseconds int64) time.Time { return time.Unix(0, nanoseconds).UTC() }
 
-// Event numbers of what is no event.
+// Event numbers of changes without an event.
 const (
 	forced  = math.MaxUint16     // a reset
 	entered = math.MaxUint16 - 1 // a start

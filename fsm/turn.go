@@ -153,7 +153,7 @@ func (t *turn) within(ctx context.Context) bool {
 // locked.
 func (t *turn) runs(h *hookContext) bool { return h != nil && h == t.user }
 
-// userCode is what the contexts of a machine's user code have in common.
+// userCode is the common part of the contexts of a machine's user code.
 type userCode struct {
 	turn  *turn
 	data  *dataset

@@ -9,7 +9,7 @@ import (
 	"github.com/leasehold-go/leasehold/fsm/fsmdraw"
 )
 
-// BenchmarkDraw doubles each of what a drawing shows.
+// BenchmarkDraw doubles each part of a drawing.
 func BenchmarkDraw(b *testing.B) {
 	ring := func(n int) fsm.Table[int] {
 		t := make(fsm.Table[int], n)

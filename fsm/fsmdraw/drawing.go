@@ -19,7 +19,7 @@ type drawing struct {
 	nested bool    // some node is drawn in another
 
 	// The nodes drawn directly in a node, the arrows between them, and the arrows that leave it,
-	// in their order; those of none are at the top.
+	// in their order. The key none stands for the top.
 	inside, between, leaving map[int][]int
 }
 

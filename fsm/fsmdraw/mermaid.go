@@ -74,8 +74,8 @@ func (d *drawing) writeMermaid(b *strings.Builder, around int, indent string) {
 
 // mermaidText escapes a line of a label. Mermaid looks for some statements anywhere in a text,
 // reads labels as Markdown, and fills in the codes of characters after that; without HTML, only
-// those of &, < and >. Where it does, a word joiner, which is invisible, takes a character's
-// meaning from it.
+// the codes of &, < and >. Where it does, a word joiner, which is invisible, takes a
+// character's meaning from it.
 func mermaidText(line string) string {
 	const joiner = "\u2060"
 	var b strings.Builder

@@ -28,7 +28,7 @@ const (
 // Graph is a table with its hierarchy. It is built by [Graph.Nest] and [Graph.Remember],
 // then [Graph.Arrange]; [Graph.Connect], then [Graph.Link]; [Graph.Inherit], then Link
 // again; and, with the guards of all states and edges, [Graph.Seal]. It must not be changed
-// after that. Each step takes time and memory in proportion to what is in the graph, also
+// after that. Each step takes time and memory in proportion to the size of the graph, also
 // in deep hierarchies: an edge is stored at the state that declares it, and found from the
 // states within.
 type Graph[H any] struct {
@@ -68,8 +68,8 @@ type History struct {
 	Deep bool
 }
 
-// Edge is a permitted pair of states: one that the table declares, or what [Graph.Inherit]
-// adds to it for a state within.
+// Edge is a permitted pair of states: the table declares it, or [Graph.Inherit] adds it
+// for a state within.
 type Edge[H any] struct {
 	Target   ID
 	Declared ID // the source in the table: the state that has the edge, or one around it
@@ -169,7 +169,7 @@ func (g *Graph[H]) Connect(from, to ID, kind Kind) {
 }
 
 // Inherit gives a state an edge that a state around it declares, so that it can have guards
-// and hooks of its own. They come before those of the edge around.
+// and hooks of its own. They come before the guards and hooks of the edge around.
 func (g *Graph[H]) Inherit(s ID, e *Edge[H]) {
 	n := &g.Nodes[s]
 	n.Edges = append(n.Edges, Edge[H]{Target: e.Target, Declared: e.Declared, Kind: e.Kind})
@@ -230,8 +230,8 @@ func (g *Graph[H]) Own(s ID) []Edge[H] {
 	return own
 }
 
-// Edges yields all edges of a state: its own in the order of the table, then those of the
-// states around it, innermost first.
+// Edges yields all edges of a state: its own in the order of the table, then the edges of
+// the states around it, innermost first.
 func (g *Graph[H]) Edges(s ID) iter.Seq[*Edge[H]] {
 	return func(yield func(*Edge[H]) bool) {
 		for around := range g.Up(s, None) {
@@ -251,7 +251,7 @@ func (g *Graph[H]) Edges(s ID) iter.Seq[*Edge[H]] {
 	}
 }
 
-// Around returns the edge around e whose guards and hooks e has as well, or nil.
+// Around returns the edge around e that shares its guards and hooks with e, or nil.
 func (e *Edge[H]) Around() *Edge[H] {
 	if e.outer == nil || e.outer.Declared != e.Declared {
 		return nil
@@ -259,7 +259,7 @@ func (e *Edge[H]) Around() *Edge[H] {
 	return e.outer
 }
 
-// Seal prepares what guards are asked. All guards are there by then.
+// Seal prepares the look-up of guards. All guards must be set before.
 func (g *Graph[H]) Seal() {
 	if len(g.Remembered) > 0 {
 		g.guarded = make([]ID, len(g.Nodes)+1)
@@ -303,7 +303,7 @@ func (g *Graph[H]) IsLeaf(s ID) bool { return !g.IsComposite(s) && !g.IsHistory(
 // InitialLeaf is the leaf that is entered together with s.
 func (g *Graph[H]) InitialLeaf(s ID) ID { return g.Nodes[s].leaf }
 
-// child is the child of a composite state in which s lies, or which s is.
+// child is the child of a composite state that holds s or is s.
 func (g *Graph[H]) child(of, s ID) ID {
 	children := g.Nodes[of].Children
 	i, found := slices.BinarySearchFunc(children, g.Nodes[s].First, func(c, place ID) int { return cmp.Compare(g.Nodes[c].First, place) })

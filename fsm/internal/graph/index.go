@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// Index finds what states have under a key. A state that has nothing under a key has what
-// the nearest state around it has there. A look-up takes logarithmic time, however deep the
-// hierarchy is.
+// Index finds the value of a state for a key. A state without a value for the key inherits
+// the value of the nearest state around it. A look-up takes logarithmic time, however deep
+// the hierarchy is.
 type Index[V any] struct {
 	starts  []int32    // by key: the place of its first entry; at last the number of entries
 	entries []entry[V] // by key, then in the order of the graph
@@ -53,7 +53,7 @@ func NewIndex[H, V any](g *Graph[H], keys int, each func(s ID, add func(key ID, 
 	return x
 }
 
-// Find returns what the state at a place of the order has under a key.
+// Find returns the value for a key of the state at a place of the order.
 func (x *Index[V]) Find(place, key ID) (v V, found bool) {
 	all := x.entries[x.starts[key]:x.starts[key+1]]
 	i, exact := slices.BinarySearchFunc(all, place, func(e entry[V], place ID) int { return int(e.first) - int(place) })

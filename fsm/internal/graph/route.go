@@ -72,8 +72,8 @@ func (g *Graph[H]) Leaves(from, domain, s ID) bool {
 	return g.Within(from, s) && !g.Within(domain, s)
 }
 
-// Update returns the memory after a transition from a leaf to a domain. A nil
-// memory is that of a machine which has left no state yet.
+// Update returns the memory after a transition from a leaf to a domain. A nil memory
+// means that the machine has left no state yet.
 func (g *Graph[H]) Update(memory []ID, from, domain ID) []ID {
 	next := slices.Clone(memory)
 	if next == nil {
@@ -147,8 +147,8 @@ func (g *Graph[H]) Search(from ID) Search {
 	return found
 }
 
-// returns lists the edges by which a composite state is left for a shallow history state
-// of its own. A local edge of its own does not leave it.
+// returns lists the edges that leave a composite state for a shallow history state of
+// its own. A local edge of its own does not leave it.
 func (g *Graph[H]) returns(of ID) (edges []*Edge[H]) {
 	for _, h := range g.shallow[of] {
 		if e := g.Edge(of, h); e != nil && !e.staysIn(of) {
@@ -177,8 +177,9 @@ func (s Search) Path(start, leaf ID) []ID {
 	return path
 }
 
-// Guards yields the guards of a transition: those of the edge, then those of the states
-// that it enters, outermost first. A [Self] edge asks those of its target.
+// Guards yields the guards of a transition: first the guards of the edge, then the
+// guards of each entered state, outermost first. A [Self] edge asks the guards of its
+// target.
 func (g *Graph[H]) Guards(e *Edge[H], goal, leaf ID) iter.Seq[*Guard[H]] {
 	return func(yield func(*Guard[H]) bool) {
 		for each := e; each != nil; each = each.Around() {
@@ -195,7 +196,8 @@ func (g *Graph[H]) Guards(e *Edge[H], goal, leaf ID) iter.Seq[*Guard[H]] {
 	}
 }
 
-// guards yields the guards of a state and of those around it, as far as they are entered.
+// guards yields the guards of a state and of the states around it, as far as they are
+// entered.
 func (g *Graph[H]) guards(e *Edge[H], goal, s ID, yield func(*Guard[H]) bool) bool {
 	if !g.enters(e, goal, s) {
 		return true
@@ -211,9 +213,9 @@ func (g *Graph[H]) guards(e *Edge[H], goal, s ID, yield func(*Guard[H]) bool) bo
 	return true
 }
 
-// enters reports whether a transition along an edge enters s, which is the leaf in which it
-// ends or a state around it: s does not hold both source and goal. A [Self] edge counts as if
-// it entered its target.
+// enters reports whether a transition along an edge enters s: s does not hold both source and
+// goal. s is the leaf at the end of the transition, or a state around that leaf. A [Self]
+// edge counts as if it entered its target.
 func (g *Graph[H]) enters(e *Edge[H], goal, s ID) bool {
 	switch {
 	case s == None:
@@ -244,8 +246,8 @@ func (g *Graph[H]) MayRefuse(from ID, e *Edge[H]) bool {
 	return g.enters(e, goal, g.Nodes[leaf].guarded)
 }
 
-// Steps is what single transitions lead to, if history states remember nothing. A leaf has
-// its own steps and those of the states around it.
+// Steps holds the results of single transitions, if history states remember nothing. A
+// leaf has its own steps and the steps of the states around it.
 type Steps struct {
 	To    [][]ID // by ID: leaves
 	Stays []bool // by ID: a step from any leaf within leaves that leaf and leads back to it

@@ -1,4 +1,5 @@
-// Package order states in which order a transition exits and enters nested states.
+// Package order defines the order of exits and entries in a transition between nested
+// states.
 //
 // It is a specification for tests: package fsmtest and the property tests of package
 // fsm compare machines with it. A machine itself uses package graph. The two packages
