@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// The machine that one writes by hand when there is no library, and that a
-// library has to be worth: everything it needs, nothing that can be left out.
+// The machine to write by hand without a library, and the measure of a library:
+// everything it needs, nothing that can be left out.
 
 var (
 	baselineNames  = [...]State{Idle, Starting, Warming, Active, Stopping, Stopped}

@@ -19,7 +19,7 @@ func each(b *testing.B, run func(*testing.B, library)) {
 	}
 }
 
-// seasoned returns a machine in Idle whose history is full.
+// seasoned returns a machine in Idle with a full history.
 func seasoned(b *testing.B, m machine) machine {
 	if err := walk(m, 10*len(round)); err != nil {
 		b.Fatal(err)
@@ -43,8 +43,8 @@ func BenchmarkTransition(b *testing.B) {
 	}
 }
 
-// One event is one transition. Libraries that know only events do here what they
-// do in BenchmarkTransition.
+// One event is one transition. Libraries that know only events do the same here as in
+// BenchmarkTransition.
 func BenchmarkEvent(b *testing.B) {
 	each(b, func(b *testing.B, l library) {
 		if l.eventful != nil {
@@ -122,8 +122,8 @@ func BenchmarkStateUnderWriter(b *testing.B) {
 	})
 }
 
-// A machine from what the library allows to be shared, ready to take its first
-// event.
+// A machine from the parts that the library allows to be shared, ready to take its
+// first event.
 func BenchmarkNew(b *testing.B) {
 	each(b, func(b *testing.B, l library) { l.creations(b) })
 }
@@ -164,7 +164,7 @@ func weigh(b *testing.B, l library, machines, steps int) float64 {
 // heap is how many bytes are live.
 func heap() int64 {
 	runtime.GC()
-	runtime.GC() // what the first one found to be finalised is free now
+	runtime.GC() // memory that the first one found to be finalised is free now
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
 	return int64(stats.HeapAlloc)

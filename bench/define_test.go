@@ -12,7 +12,7 @@ import (
 	"github.com/leasehold-go/leasehold/fsm"
 )
 
-// ring is a table of 1,000 states, each of which leads to the next. events has the name of the
+// ring is a table of 1,000 states, and each leads to the next. events has the name of the
 // event that each library takes from a state to the next.
 var ring, ringEvents = func() (states, events []string) {
 	for i := range 1000 {

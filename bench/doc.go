@@ -8,17 +8,16 @@
 //
 // # How the libraries are used
 //
-// Each is used as its own documentation says, in the fastest way given there:
-// what it allows to be shared is shared, names are put into interfaces ahead of
-// the loop, every library gets context.Background, and the loops call it
-// directly. What a library does not have is not added to it: the peers have no
-// history of transitions and so do less in a transition than leasehold and the
-// baseline, which remember 50.
+// Each is used as its own documentation says, in the fastest way given there: parts
+// that it allows to be shared are shared, names are put into interfaces ahead of the
+// loop, every library gets context.Background, and the loops call it directly. Missing
+// features are not added: the peers have no history of transitions and so do less in a
+// transition than leasehold and the baseline, which remember 50.
 //
 //   - leasehold moves by target (Transition) and by typed event (Event).
-//   - baseline is what one writes by hand, and all that it does: a mutex, states
-//     interned to small integers, a ring of 50, the monotonic clock. It takes the
-//     same State as leasehold. baseline-ids takes the integers themselves.
+//   - baseline is a machine written by hand, and no more: a mutex, states interned to
+//     small integers, a ring of 50, the monotonic clock. It takes the same State as
+//     leasehold. baseline-ids takes the integers themselves.
 //   - looplab moves by event only. Each machine compiles the table anew: there is
 //     nothing to share but the list of events.
 //   - stateless moves by trigger only, in two modes: queued runs to completion and
@@ -27,6 +26,6 @@
 //   - statekit moves by event only. An event that leads nowhere is dropped without
 //     a word, so its rejection tells the caller nothing, and it has no Can.
 //
-// The tests of this package check that each really does what the benchmarks
-// claim: the walk, the refusals, the hook, the history.
+// The tests of this package check the claims of the benchmarks for each library: the
+// walk, the refusals, the hook, the history.
 package bench

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// What the benchmarks claim to time is what each library really does.
+// Each library really does the work that the benchmarks claim to time.
 
 func eachLibrary(t *testing.T, check func(*testing.T, library)) {
 	for _, l := range libraries {
@@ -64,8 +64,8 @@ func TestNestedMachinesWalkTheRound(t *testing.T) {
 	})
 }
 
-// Every pair of states: what is in the table is admitted, the rest is refused
-// and leaves the machine where it was.
+// Every pair of states: an edge of the table is admitted, any other is refused and
+// leaves the machine where it was.
 func TestAdmitsWhatTheTableAdmits(t *testing.T) {
 	eachLibrary(t, func(t *testing.T, l library) {
 		for from, targets := range table {

@@ -21,9 +21,9 @@ type library struct {
 	creations func(*testing.B)
 }
 
-// machine is one machine of a library, for the tests and for what is not timed,
-// with the loops that time it. The loops call the library directly: a call
-// through this interface would be a tenth of the fastest figures.
+// machine is one machine of a library, for the tests and for untimed work, with the
+// loops that time it. The loops call the library directly: a call through this
+// interface would be a tenth of the fastest figures.
 type machine interface {
 	move(to State) error
 	present() State

@@ -60,7 +60,7 @@ type Case struct {
 	run  func(context.Context, *bench) error
 }
 
-// Cases are all kinds of work, in the order in which Run does them.
+// Cases are all kinds of work, in the order of Run.
 var Cases = []Case{
 	{Name: "Alone", run: alone},
 	{Name: "Crowd", run: crowd},
@@ -76,7 +76,7 @@ var Cases = []Case{
 	{Name: "EtcdQueue", etcd: true, run: etcdQueue},
 }
 
-// Run runs the cases whose names match, and writes their figures to out and its progress
+// Run runs the cases with matching names, and writes their figures to out and its progress
 // to log. Servers keep their files in dir. A case that fails does not end the run: it is a
 // configuration line of its own, failed-<name>, and part of the error at the end.
 func Run(ctx context.Context, dir string, cfg Config, match *regexp.Regexp, out, log io.Writer) error {

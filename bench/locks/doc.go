@@ -10,8 +10,8 @@
 // all of them alike. The output has the format of `go test -bench`, one line a turn, and
 // ratios are formed within a round.
 //
-// The commands for one waiter beside its neighbours are those that the server executed,
-// in scripts too, less those of the same time without the waiter. The holder renews
+// The commands for one waiter beside its neighbours are all that the server executed, in
+// scripts too, less the commands in the same time without the waiter. The holder renews
 // meanwhile, and its TTL passes once.
 //
 // # How the contenders are used
@@ -24,8 +24,8 @@
 //   - raw is SET NX PX and a script that compares and deletes, on go-redis. raw-piped is
 //     the same on go-redis's AutoPipeline. On etcd raw is a guarded transaction each, on a
 //     shared lease.
-//   - by-hand is what one would write for the case without a library: pipelines of 256
-//     scripts, or a publish by the release and a subscription of the waiter.
+//   - by-hand is the case written without a library: pipelines of 256 scripts, or a
+//     publish by the release and a subscription of the waiter.
 //   - redislock and redsync run with one attempt where the key is free. As waiters
 //     redislock retries every 100 ms, as its documentation shows, and redsync with its own
 //     defaults.

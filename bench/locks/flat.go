@@ -10,8 +10,8 @@ import (
 )
 
 // flat lets callers acquire and release many times, and waiters of one key come and go,
-// and reports what is left of that in the process: live heap and goroutines. The first
-// tenth of each does not count, for it opens connections and fills what is used again.
+// and reports the live heap and the goroutines that remain in the process. The first
+// tenth of each does not count, for it opens connections and fills caches.
 func flat(ctx context.Context, b *bench) error {
 	st, err := b.redisStore(ctx, b.redis.Addr())
 	if err != nil {

@@ -137,7 +137,7 @@ func left(ctx context.Context, client *redis.Client, n int) (int, error) {
 func liveHeap() float64 {
 	var m runtime.MemStats
 	runtime.GC()
-	runtime.GC() // what finalizers of the first let go
+	runtime.GC() // memory that finalizers of the first released
 	runtime.ReadMemStats(&m)
 	return float64(m.HeapAlloc)
 }

@@ -45,10 +45,10 @@ func parallel(ctx context.Context, n, goroutines int, f func(ctx context.Context
 // could have expired.
 const renewals = 4
 
-// neighbours counts the commands, those of scripts included, that the server gets for one
-// waiter while its key stays held, beside many keys that begin like the waiter's. The
-// holder's own renewals are counted without a waiter first, and subtracted. Nothing else
-// is renewed: the neighbours outlive the case.
+// neighbours counts the commands, in scripts too, that the server executes for one waiter
+// while its key stays held, beside many keys that begin like the waiter's. The holder's
+// own renewals are counted without a waiter first, and subtracted. Nothing else is
+// renewed: the neighbours outlive the case.
 func neighbours(ctx context.Context, b *bench) error {
 	st, err := b.redisStore(ctx, b.redis.Addr())
 	if err != nil {
@@ -87,7 +87,7 @@ func neighbours(ctx context.Context, b *bench) error {
 	ended := make(chan error, 1)
 	go func() { _, err := k.Acquire(waiting, "job:1", value, lease.WithWait()); ended <- err }()
 	defer func() { stop(); <-ended }()
-	time.Sleep(b.Watched / renewals / 4) // the waiter has subscribed and read what it reads
+	time.Sleep(b.Watched / renewals / 4) // the waiter has subscribed and done its reads
 	beside, err := b.observe(ctx, st, holding)
 	if err != nil {
 		return err
@@ -101,7 +101,7 @@ func neighbours(ctx context.Context, b *bench) error {
 	return b.report("leasehold", "", 1, metric{float64(max(0, beside-alone)), "commands"})
 }
 
-// observe counts the commands of a time of observation in which the holder renews.
+// observe counts the commands in a time of observation, while the holder renews.
 func (b *bench) observe(ctx context.Context, st store.Store, holding []store.Renewal) (int, error) {
 	if err := b.client.ConfigResetStat(ctx).Err(); err != nil {
 		return 0, err
@@ -121,10 +121,10 @@ func (b *bench) observe(ctx context.Context, st store.Store, holding []store.Ren
 	return parseCalls(info, "ping", "info", "config|resetstat")
 }
 
-// listeners measures what a release costs the server beside one and beside many processes
-// that listen: each has a connection, a store and a keeper with one lease, or by hand a
-// subscription of its own key. The few and the many have a server each, so that they can
-// take turns.
+// listeners measures the cost of a release to the server beside one and beside many
+// processes that listen: each has a connection, a store and a keeper with one lease, or
+// by hand a subscription of its own key. The few and the many have a server each, so that
+// they can take turns.
 func listeners(ctx context.Context, b *bench) error {
 	type contender struct {
 		lock

@@ -99,8 +99,8 @@ func parseCPU(info string) (time.Duration, error) {
 	return sum, nil
 }
 
-// parseCalls adds the calls in the section commandstats of INFO, those of scripts
-// included, without the commands given.
+// parseCalls adds the calls in the section commandstats of INFO, in scripts too,
+// without the commands given.
 func parseCalls(info string, without ...string) (int, error) {
 	sum := 0
 lines:

@@ -104,7 +104,7 @@ type reading struct {
 	missing map[string]int // trades until a symbol is warm; without the warm symbols
 }
 
-// read starts a reading in which each symbol needs warm trades to be warm.
+// read starts a reading. Each symbol needs warm trades to be warm.
 func (f feed) read(warm int) *reading {
 	missing := make(map[string]int)
 	for symbol := range f.symbols() {

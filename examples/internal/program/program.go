@@ -40,8 +40,8 @@ type Command struct {
 }
 
 // Main runs the command as a process, and ends the process. SIGINT and SIGTERM end the context
-// of the command. Further signals are ignored, so that they do not interrupt its cleanup: tools
-// such as timeout(1) send theirs twice.
+// of the command. Further signals are ignored, so that they do not interrupt its cleanup:
+// timeout(1), for one, sends its signal twice.
 func (c Command) Main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -58,7 +58,7 @@ func (c Command) Execute(ctx context.Context, args []string, std Streams) int {
 	return c.ExitCode(err)
 }
 
-// ExitCode returns the exit code of a command whose Run returned err.
+// ExitCode returns the exit code for err, the result of Run.
 func (c Command) ExitCode(err error) int {
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
