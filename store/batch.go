@@ -13,8 +13,8 @@ type Deletion struct {
 
 // BatchDeleter is implemented by a [Store] that can send many deletes together.
 type BatchDeleter interface {
-	// DeleteBatch does what Delete does for each item of the batch, and returns the
-	// errors in its order. An item that fails does not fail another.
+	// DeleteBatch ends the lease of each item as Delete does, and returns the errors in the
+	// order of the batch. An item that fails does not fail another.
 	DeleteBatch(ctx context.Context, batch []Deletion) []error
 }
 

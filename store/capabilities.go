@@ -2,13 +2,13 @@ package store
 
 import "time"
 
-// Capabilities declares the properties in which backends differ. The laws hold within
-// them; the zero value is the strictest.
+// Capabilities declares the properties that differ between backends. The laws hold
+// within them; the zero value is the strictest.
 type Capabilities struct {
 	// MinTTL is the shortest time to live that the backend grants; zero means the
 	// package's [MinTTL].
 	MinTTL time.Duration
-	// Precision is the time by which an expiry may be later than the TTL.
+	// Precision is the longest delay of an expiry after the TTL.
 	Precision time.Duration
 	// GroupExpiry says that the backend puts records into groups, and that a record's TTL
 	// counts from the last renew of any key in its group.

@@ -26,13 +26,13 @@
 //     a record of this library and never overwritten: [ErrForeign]. A backend may
 //     declare that it extends one of equal length and TTL for up to one TTL before
 //     it notices, and that it takes the bytes of a live lease's own value, put there
-//     with another TTL, for the lease's record, whose TTL the next renew restores.
+//     with another TTL, for the lease's record; the next renew restores its TTL.
 //     However large a foreign value is, it costs no other key anything.
 //   - A definite answer (held, lost, foreign, ended, deleted) comes only from a
 //     server that could also have taken the write. A replica or a demoted master
 //     answers [ErrUnavailable].
-//   - What one slow, hung, moving or hostile key, server or caller costs is borne by
-//     the leases on it: an item of a batch never waits for another's answer.
+//   - A slow, hung, moving or hostile key, server or caller delays only the leases on
+//     it: an item of a batch never waits for another's answer.
 //
 // # Limits of the guarantees
 //

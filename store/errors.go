@@ -22,7 +22,7 @@ var (
 	ErrInDoubt = errors.New("outcome in doubt")
 	// ErrNotFound: there is no live record under the key.
 	ErrNotFound = errors.New("not found")
-	// ErrEnded: the create repeats one whose lease has ended.
+	// ErrEnded: the create is a repeat, and its lease has ended.
 	ErrEnded = errors.New("lease of this create has ended")
 	// ErrStale: a newer write of the same lease has already arrived.
 	ErrStale = errors.New("a newer write of the lease has already arrived")

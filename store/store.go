@@ -38,10 +38,10 @@ type Store interface {
 	Update(ctx context.Context, update Update) error
 
 	// Delete ends a lease. It returns nil once no live record of that lease exists,
-	// whoever ended it, and never touches a record of another lease or of another
+	// however it ended, and never touches a record of another lease or of another
 	// program. A delete by nonce settles a create in doubt: once it has returned nil,
-	// that create can no longer have any effect. A lease whose create was repeated is to be
-	// deleted by its nonce: an earlier copy of the create can still be on its way, and might
+	// that create can no longer have any effect. After a repeated create, delete the lease
+	// by its nonce: an earlier copy of the create can still be on its way, and might
 	// come after the store has forgotten a nonce that was not deleted.
 	Delete(ctx context.Context, key string, ref LeaseRef) error
 
@@ -49,10 +49,10 @@ type Store interface {
 	// program put there is returned as a [Record.Foreign] record.
 	Get(ctx context.Context, key string) (Record, error)
 
-	// List yields every live record whose key begins with prefix, in no particular order,
+	// List yields the live record of every key that begins with prefix, in no particular order,
 	// without walking the rest of the database. The prefix is literal; the empty prefix
 	// matches every key. Foreign records are among them as far as the backend knows of
-	// them. A record whose creator crashed at that moment may be missing for one TTL. An
+	// them. If a client crashes during a create, its record may be missing for one TTL. An
 	// error is the last item.
 	List(ctx context.Context, prefix string) iter.Seq2[Record, error]
 
@@ -89,8 +89,8 @@ type Claim struct {
 // Grant is the result of a successful create.
 type Grant struct {
 	Token Token
-	// Until is the earliest local instant at which the store may drop the
-	// record, counted from before the request was sent.
+	// Until is the earliest local instant of an expiry of the record, counted from
+	// before the request was sent.
 	Until time.Time
 }
 

@@ -79,7 +79,7 @@ func (p *programme) repeat(rt *rapid.T) {
 	p.send(rapid.SampledFrom(some).Draw(rt, "call"))
 }
 
-// cancelled sends a call whose context has ended, which changes nothing.
+// cancelled sends a call with an ended context, which changes nothing.
 func (p *programme) cancelled(rt *rapid.T) {
 	if len(p.calls) == 0 {
 		rt.Skip("no call to repeat")

@@ -26,7 +26,7 @@ type answer struct {
 	untils []time.Time // of a create or a renew, as many as errs
 }
 
-// holder returns the attempt whose process makes the call.
+// holder returns the attempt of the process that makes the call.
 func (c call) holder() *attempt {
 	if c.attempt != nil {
 		return c.attempt

@@ -156,7 +156,7 @@ var verbs = []verb{
 	}},
 }
 
-// wantNoAnswer checks the error of a call whose context ended before an answer.
+// wantNoAnswer checks the error of a call if its context ended before an answer.
 func (c *trial) wantNoAnswer(what string, err error) {
 	c.Helper()
 	if errors.Is(err, store.ErrInDoubt) {

@@ -15,9 +15,9 @@
 // has the store's answer, the expected one, and the text of the law.
 //
 // Two property tests follow the laws. The model test sends random programmes of all
-// verbs to the store and to a model, a map with a clock, and prints the shortest
-// programme on which the two differ as Go code. The watch test compares the events of
-// watches with List while writers are at work.
+// verbs to the store and to a model, a map with a clock. If the two differ, it prints the
+// shortest such programme as Go code. The watch test compares the events of watches with
+// List while writers are at work.
 //
 // # Capabilities and time
 //

@@ -112,7 +112,7 @@ var expiryLaw = law{
 	},
 }
 
-// wantExpiry waits until the record is gone and checks the time at which it went.
+// wantExpiry waits until the record is gone and checks the time of its expiry.
 func (c *trial) wantExpiry(t lease) {
 	c.Helper()
 	c.outlive(t)

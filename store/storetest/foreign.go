@@ -97,7 +97,7 @@ var foreignLaw = law{
 // lessThanLong is a TTL that differs from that of a long lease.
 const lessThanLong = long - time.Minute
 
-// put returns a function by which another program puts a value under a key.
+// put returns a function that puts a value under a key as another program.
 func put(value string, ttl time.Duration) func(*trial, string) {
 	return func(c *trial, key string) { c.Outsider.Put(key, []byte(value), ttl) }
 }
@@ -201,7 +201,7 @@ func overwrittenWithItself(c *trial) {
 }
 
 // putAfter has another program put a value with the lease's TTL where a lease has ended.
-// The value is foreign even if its bytes are those of the lease.
+// The value is foreign even if its bytes equal the lease's.
 func putAfter(end func(*trial, lease), value string) func(*trial) {
 	return func(c *trial) {
 		t := c.holdShort("key")

@@ -43,8 +43,7 @@ func (c *trial) wantTTL(verb string, t lease) {
 	}
 }
 
-// writeAfter returns a case in which the first call after the end of a lease writes a
-// value.
+// writeAfter returns a case: the first call after the end of a lease writes a value.
 func writeAfter(end func(*trial, lease)) func(*trial) {
 	return func(c *trial) {
 		t := c.holdShort("key")

@@ -144,7 +144,7 @@ func (p *programme) drawKey(rt *rapid.T) string {
 	return p.prefix + rapid.SampledFrom([]string{"a", "ab", "b"}).Draw(rt, "key")
 }
 
-// drawAttempt returns an attempt that succeeded. Attempts whose lease is live are more
+// drawAttempt returns an attempt that succeeded. Attempts with a live lease are more
 // likely.
 func (p *programme) drawAttempt(rt *rapid.T) *attempt {
 	var granted []*attempt

@@ -529,8 +529,8 @@ var requestLaw = law{
 	},
 }
 
-// requestsAcross returns a case in which a request that waits, and its reader, survive a fault
-// of the server.
+// requestsAcross returns a case: a waiting request and its reader survive a fault of the
+// server.
 func requestsAcross(trouble func(*trial)) func(*trial) {
 	return func(c *trial) {
 		t := c.hold("key")

@@ -24,11 +24,11 @@ type Harness struct {
 
 	// Virtual says that the store lives in this process and reads the time from
 	// package time alone. Cases then run in testing/synctest bubbles, and expiry
-	// is checked to the nanosecond. A case in which the store waits for itself
-	// never ends: go test -timeout names it.
+	// is checked to the nanosecond. If the store waits for itself, the case never
+	// ends: go test -timeout names it.
 	Virtual bool
 
-	// TTL is the time to live of the records whose expiry a case waits for. Zero
+	// TTL is the time to live of the records that a case expects to expire. Zero
 	// means 10 s in virtual time; in real time it means 500 ms, or the declared
 	// minimum if that is longer. Every further try doubles it.
 	TTL time.Duration
@@ -135,7 +135,7 @@ func (h Harness) resolve(t *testing.T) (Harness, Fixture) {
 	return h, can
 }
 
-// subtest is a case, or a law whose cases are subtests of their own.
+// subtest is a case, or a law with cases as subtests of its own.
 type subtest struct {
 	name  string
 	run   func(*testing.T)
@@ -143,7 +143,7 @@ type subtest struct {
 }
 
 // run runs subtests one after another, or concurrently if cases wait for a slot. It
-// does not use t.Parallel, whose limit is the number of processors.
+// does not use t.Parallel, which the number of processors limits.
 func (h Harness) run(t *testing.T, subtests ...subtest) {
 	var all sync.WaitGroup
 	for _, s := range subtests {
@@ -162,8 +162,8 @@ func (h Harness) run(t *testing.T, subtests ...subtest) {
 	all.Wait()
 }
 
-// inBubble runs f, in virtual time in a synctest bubble. A panic of f, such as the
-// failure of a rapid property, passes through.
+// inBubble runs f, in virtual time in a synctest bubble. A panic of f, for example by a
+// failed rapid property, passes through.
 func (h Harness) inBubble(t *testing.T, f func(*testing.T)) {
 	if !h.Virtual {
 		f(t)

@@ -38,7 +38,7 @@ var tokenLaw = law{
 	},
 }
 
-// tokensAcross returns a case in which several leases of a key end in the same way.
+// tokensAcross returns a case: several leases of a key end in the same way.
 func tokensAcross(end func(*trial, lease)) func(*trial) {
 	return func(c *trial) {
 		last := c.holdShort("key")

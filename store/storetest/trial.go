@@ -13,7 +13,7 @@ import (
 const (
 	// long is the TTL of records that must not expire within a case.
 	long = time.Hour
-	// slack is the time by which an expiry may be late in real time.
+	// slack is the longest delay of an expiry in real time.
 	slack = 2 * time.Second
 )
 

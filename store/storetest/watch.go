@@ -221,8 +221,8 @@ var watchLaw = law{
 	},
 }
 
-// watchTells returns a case in which a watch must yield a change. The records do not
-// expire, so an expiry cannot reveal the change.
+// watchTells returns a case: a watch must yield a change. The records do not expire, so
+// an expiry cannot reveal the change.
 func watchTells(change func(*trial, lease) (lease, string)) func(*trial) {
 	return func(c *trial) {
 		t := c.hold("key")
@@ -248,8 +248,8 @@ func (c *trial) wantGone(w *watcher, t lease, cause store.Cause) {
 	})
 }
 
-// watchAcross returns a case in which a watch survives a fault of the server and yields
-// the changes that happened in between.
+// watchAcross returns a case: a watch survives a fault of the server and yields the
+// changes that happened in between.
 func watchAcross(trouble func(*trial)) func(*trial) {
 	return func(c *trial) {
 		c.hold("before")

@@ -92,8 +92,7 @@ var watchKeyLaw = law{
 	},
 }
 
-// watchKeyAcross returns a case in which a watch of one key survives a fault of the
-// server.
+// watchKeyAcross returns a case: a watch of one key survives a fault of the server.
 func watchKeyAcross(trouble func(*trial)) func(*trial) {
 	return func(c *trial) {
 		t := c.create(claim("key", long))

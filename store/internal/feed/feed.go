@@ -81,8 +81,8 @@ func (f *feed) run(ctx context.Context) error {
 	}
 }
 
-// next blocks until there is something to read: marks, a record whose time left has
-// passed, the next list of a lossy feed, or the end of a backoff.
+// next blocks until there is something to read: marks, a record due to expire, the next
+// list of a lossy feed, or the end of a backoff.
 func (f *feed) next(ctx context.Context) (work, error) {
 	wait := time.Hour // without known records any long time will do
 	switch {
@@ -110,8 +110,8 @@ func (f *feed) next(ctx context.Context) (work, error) {
 	now := time.Now()
 	keys, missed := f.marks.take(nil)
 
-	// A record whose time left has passed is only read again: its holder may have
-	// renewed it, which is not marked.
+	// A record due to expire is only read again: its holder may have renewed it, and a
+	// renew is not marked.
 	if !f.expiry.IsZero() && !now.Before(f.expiry) {
 		f.expiry = time.Time{}
 		for key, e := range f.known {
@@ -126,7 +126,7 @@ func (f *feed) next(ctx context.Context) (work, error) {
 	return work{keys: keys, list: missed || f.lossy && !now.Before(f.nextList), missed: missed}, nil
 }
 
-// deleted takes the keys out whose known record is marked as deleted, and returns their ends.
+// deleted removes the keys with a known record marked as deleted, and returns their ends.
 // A token never comes back, so there is nothing to read; a successor is marked by itself.
 func (f *feed) deleted(keys map[string]change) []store.Event {
 	var events []store.Event
@@ -221,7 +221,7 @@ func (f *feed) changes(keys map[string]change, live map[string]store.Record) []s
 			}
 			events = append(events, endOf(before.Record, cause))
 		case f.scope.exact && (c.token == 0 || c.token != f.ended):
-			// A record came and went unread. Whoever waits for its end has to hear of it.
+			// A record came and went unread. A caller may wait for its end.
 			events = append(events, store.Event{Kind: store.EventResync}, store.Event{Kind: store.EventSynced})
 		}
 	}

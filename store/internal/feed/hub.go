@@ -40,8 +40,8 @@ func (s scope) has(key string) bool {
 	return strings.HasPrefix(key, s.name)
 }
 
-// Hub distributes marks to the feeds whose keys they name. Its methods never block,
-// and its zero value is ready for use.
+// Hub distributes marks to the feeds of the marked keys. Its methods never block, and
+// its zero value is ready for use.
 type Hub struct {
 	// Lossy says that marks can be lost. Each feed then also lists its prefix once per
 	// longest time left of its records.

@@ -37,7 +37,7 @@ func (m *Messages) Join(name string) *Reader {
 	return r
 }
 
-// Leave ends what Join began.
+// Leave removes a reader that Join returned.
 func (m *Messages) Leave(r *Reader) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
