@@ -178,7 +178,7 @@ func ask(ctx context.Context, master *redis.Client) (server, error) {
 	return server{address, facts, database}, nil
 }
 
-// check refuses a server that is not as it has to be. The names are those of INFO and CONFIG.
+// check refuses a server that breaks a rule. The names come from INFO and CONFIG.
 func (s server) check(clusterClient, allowEviction bool) error {
 	for _, must := range []struct {
 		ok         bool
@@ -203,9 +203,9 @@ func (s server) check(clusterClient, allowEviction bool) error {
 	return s.checkLimits()
 }
 
-// The least limits of a server with which every call goes through, if they are known. A pipeline
-// has at most one value of store.MaxValue, or as many bytes of smaller ones, on its way there, and
-// as many on its way back.
+// The least limits of a server, if they are known: below them a call can fail. A pipeline has at
+// most one value of store.MaxValue, or as many bytes of smaller ones, on its way there, and as
+// many on its way back.
 const (
 	minClients      = maxPipelines + maxSlow + 2 // with the subscription and what New asks
 	minQueryBuffer  = 2 * store.MaxValue
@@ -247,7 +247,7 @@ func (s server) checkLimits() error {
 	return nil
 }
 
-// atLeast compares a version such as "7.0.15".
+// atLeast compares a version, for example "7.0.15".
 func atLeast(version string, major, minor int) bool {
 	var a, b int
 	if n, _ := fmt.Sscanf(version, "%d.%d", &a, &b); n != 2 {

@@ -43,8 +43,8 @@ func (c connection) readTimeout() time.Duration {
 	return c.cluster.Options().ReadTimeout
 }
 
-// bounded gives a client without timeouts those of a pipeline, because a connection that goes
-// dark would otherwise never end what is done over it. go-redis can do that only for the client
+// bounded gives a client without timeouts the timeouts of a pipeline, because a call over a
+// connection that goes dark would otherwise never end. go-redis can do that only for the client
 // of a single server; the client of a Cluster is refused.
 func (c connection) bounded() (connection, error) {
 	if c.single != nil {

@@ -64,7 +64,7 @@ func (s *Store) begun(claim store.Claim) string {
 	return string(appendWritten(text, 0, claim.Value))
 }
 
-// appendMarked writes a nonce and the mark by which a fence knows it later.
+// appendMarked writes a nonce and its mark: the fence knows the nonce by the mark later.
 func appendMarked(text []byte, nonce store.Nonce) []byte {
 	text = append(text, nonce[:]...)
 	sum := sha1.Sum(nonce[:])

@@ -6,7 +6,7 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// Delete implements [store.Store]. A create whose nonce was deleted is refused for five
+// Delete implements [store.Store]. A create with a deleted nonce is refused for five
 // minutes. There is room for 900 nonces of a key that had no record when they were deleted,
 // and then such a Delete is unavailable; none is forgotten early. The nonce of a lease that
 // ended otherwise is known for a day, and as long as fewer than sixteen later ones of its key

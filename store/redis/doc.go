@@ -26,8 +26,8 @@
 //
 // A record that is deleted leaves its fence, and one that expires its entry too. Measured on
 // Redis 7.0 with keys of 13 bytes, a fence takes 340 bytes and an entry 120. The fence goes a
-// day and twice the ttl after the last renew, and does not grow while a key is used again, but
-// for 18 bytes for each create that a delete has settled in the last five minutes. So keys
+// day and twice the ttl after the last renew. It does not grow while a key is used again, except
+// by 18 bytes for each create that a delete has settled in the last five minutes. So keys
 // that are used again cost 340 bytes each at all times. Jobs with a new key each, 100 a second,
 // leave 8.64 million fences in a day, 2.9 GB; let such jobs share keys if that is too much.
 //
@@ -39,7 +39,7 @@
 // 20 with ten.
 //
 // A List on a Cluster reads the index of every slot, 16384 in a few round trips to each
-// master; with a whole hash tag in the prefix, such as "{eu}:", it reads the index of that
+// master; with a whole hash tag in the prefix, for example "{eu}:", it reads the index of that
 // tag's slot alone. No cheaper way is safe: a server refers only a command on a key to the
 // server that has the key. Other sources of the slots in use (SCAN, CLUSTER COUNTKEYSINSLOT, a
 // directory kept elsewhere) can be wrong about a slot that moves or about a server that lost
@@ -84,7 +84,7 @@
 // # Servers and clients that do not fit
 //
 // [New] refuses a replica, a server that evicts, one without a command or a right that the
-// verbs need, and clients such as redis.Ring, whose servers know nothing of each other. It
+// verbs need, and clients for servers that know nothing of each other, like redis.Ring. It
 // cannot tell, and the guarantees do not hold: KeyDB as an active replica or with several
 // masters, where two servers take writes to one key; a proxy that passes on no subscriptions,
 // where watches are late as without a right to a channel; a hook of the client that refuses a
@@ -102,7 +102,7 @@
 // predecessor is in the fence. So tokens of a key grow whatever the clocks do as long as its
 // fence has the last token, and also when all data was lost, unless the clock went back too.
 // They go back only if the fence lacks the last token and the clock is behind it: after a
-// failover to a replica that had not received the last create, and whose clock is behind the
+// failover to a replica that had not received the last create, and with its clock behind the
 // old master's by more than the time since that create. Keep the clocks of masters and
 // replicas together (NTP), and see [WithReplicaAck].
 //
@@ -150,7 +150,7 @@
 //
 // # Requests
 //
-// A request is a string of its own, whose expiry is its deadline by the server's clock, and an id
+// A request is a string of its own, which expires at its deadline by the server's clock, and an id
 // in the sorted set of its key; an answer is a string too. All lie in the slot of the key, under
 // "leasehold:". Ask and Answer are one script each. A holder listens on
 // "leasehold:<database>:q:<key>" and reads each request before it is yielded; senders listen on
@@ -162,14 +162,13 @@
 // form is skipped, and taken out of the queue; its value stays. A name that has a value of another
 // type is an error for its request alone; the queue's makes requests of that key unavailable.
 //
-// A store with the rights of a user who may not write records looks at the record first, by
-// EVALSHA_RO: Redis takes every key of EVALSHA for one that is written. Its request costs two
-// round trips.
+// A store without the right to write records looks at the record first, by EVALSHA_RO: Redis
+// takes every key of EVALSHA for one that is written. Its request costs two round trips.
 //
 // # Logs
 //
-// The log of a key is a stream in its slot, under "leasehold:", whose ids are the token and the
-// number of each entry. Entries of other programs are skipped, and deleted when they are the
+// The log of a key is a stream in its slot, under "leasehold:"; an id is the token and the
+// number of an entry. Entries of other programs are skipped, and deleted when they are the
 // oldest. Redis takes only growing ids: after an entry of another program, an entry of a lease with
 // the same id or a smaller one is not stored, and its writer is told.
 //

@@ -39,11 +39,10 @@ var (
 	errDeaf   = errors.New("the subscription does not get messages that the master publishes")
 )
 
-// listener hears of changes through one connection, on which it subscribes to the store's own
-// channel, to a channel for each key that somebody watches, and to all channels of the library
-// if somebody watches a prefix.
+// listener hears of changes through one connection, subscribed to the store's own channel, to
+// a channel for each watched key, and to all channels of the library if a prefix is watched.
 //
-// A subscription can be on a server that answers and hears nothing, such as the old master
+// A subscription can be on a server that answers and hears nothing, like the old master
 // after a failover. So the listener publishes echoes by a script, through a master and with
 // the user's rights, as the verbs publish changes, and they must come back. If an echo cannot
 // be published, the server must at least confirm the store's own channel once more, which takes
@@ -629,7 +628,7 @@ func (s *session) begin(ctx context.Context, conn *redis.PubSub, l *listener) (m
 }
 
 // hasFailed reports whether a connection has ended or could not be made. On a Cluster the first
-// channel decides to which master the next one goes.
+// channel decides the master of the next connection.
 func (s *session) hasFailed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -17,7 +17,7 @@ type options struct {
 	replicas      replicas
 }
 
-// WithEvictionAllowed accepts a server whose maxmemory-policy is not noeviction. A
+// WithEvictionAllowed accepts a server with a maxmemory-policy other than noeviction. A
 // record that is evicted ends its lease early without its holder's knowledge. Another
 // can then create the key while the first still trusts its lease.
 func WithEvictionAllowed() Option {

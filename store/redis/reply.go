@@ -124,7 +124,7 @@ func reason(row []any) string {
 	return word
 }
 
-// lost says what the script found in place of the record.
+// lost is the error of a write if the script did not find the record of its lease.
 func lost(op, key string, reply []any) error {
 	text, _ := at[string](reply, 1)
 	now, _ := strconv.ParseUint(text, 10, 64) // zero if it is no number

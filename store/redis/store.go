@@ -40,7 +40,7 @@ var (
 // a record of the library's own. A server that does not fit is a *[ServerError]; a nil client
 // or a bad option is a *[store.InvalidError].
 //
-// The client stays the caller's. What it does without timeouts of its own the store ends after
+// The client stays the caller's. If it has no timeouts, the store ends its commands after
 // three seconds; a Cluster's client without timeouts is a *[store.InvalidError]. A
 // *redis.Client and a *redis.ClusterClient will do, so redis.NewUniversalClient's will.
 func New(ctx context.Context, client redis.UniversalClient, opts ...Option) (*Store, error) {

@@ -53,7 +53,7 @@ func (t *tasks) start(task func()) bool {
 	return true
 }
 
-// enter counts in a call for which close has to wait, unless the tasks were closed.
+// enter makes close wait for a call, unless the tasks were closed.
 func (t *tasks) enter() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

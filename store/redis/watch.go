@@ -84,7 +84,7 @@ func (s source) Read(ctx context.Context, keys []string) (map[string]store.Recor
 	return live, s.addListed(ctx, live, foreign)
 }
 
-// addListed adds the foreign values whose keys are in the index.
+// addListed adds the foreign values with keys in the index.
 func (s source) addListed(ctx context.Context, live map[string]store.Record, foreign []found) error {
 	calls := make([]*call, len(foreign))
 	for i, f := range foreign {
