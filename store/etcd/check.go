@@ -53,7 +53,7 @@ var errNoEvent = errors.New("the watch reported no event")
 
 // errProxy is the fault of a server that answers a first keep-alive and not the next. etcd's
 // grpc-proxy keeps an etcd lease alive by itself, at every third of its ttl, and answers then.
-// It would keep records alive whose holder hangs.
+// It would keep the records of a hanging holder alive.
 var errProxy = fmt.Errorf("the second keep-alive has no answer after %v", memberTimeout)
 
 const (
@@ -122,11 +122,11 @@ func (s *Store) connect(ctx context.Context) (*pb.LeaseGrantResponse, error) {
 	return nil, cause(ctx, rpctypes.Error(err))
 }
 
-// checkVersion refuses a server before 3.5 to a client with a password. Such a server refuses
-// the request for a new token too if that comes with a token that has expired, as the client's
-// does; the client then repeats it without a pause until its context ends. No request of this
-// connection can try that, because the client adds its token to each. A server that does not
-// say its version is accepted.
+// checkVersion refuses a server before 3.5 to a client with a password. The client asks for
+// a new token with its expired one, and these servers refuse that too; the client then
+// repeats the request without a pause until its context ends. No request of this connection
+// can try that, because the client adds its token to each. A server that does not say its
+// version is accepted.
 func (s *Store) checkVersion(ctx context.Context) error {
 	if s.client.Username == "" || s.client.Token != "" {
 		return nil

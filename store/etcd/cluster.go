@@ -37,8 +37,8 @@ func newCluster(client *clientv3.Client, conn *grpc.ClientConn) *cluster {
 	return c
 }
 
-// cause is the cause of a call's end, and says so if there is no connection: the client does
-// not tell then what it waits for.
+// cause is the cause of a call's end, and says so if there is no connection: the client's
+// own error does not tell.
 func (c *cluster) cause(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() == nil {
 		return err

@@ -16,7 +16,7 @@ import (
 // transaction, after the grant of an etcd lease or a keep-alive if one is due. A refused
 // create is one transaction too, and a request for the holder's time left.
 //
-// A nonce whose lease has ended is remembered for a day and twice its ttl from its
+// The nonce of an ended lease is remembered for a day and twice its ttl from its
 // create, as long as fewer than sixteen later ones of its key were seen.
 func (s *Store) Create(ctx context.Context, claim store.Claim) (store.Grant, error) {
 	if err := s.checkClaim(claim); err != nil {
@@ -177,7 +177,7 @@ func (s *Store) refuseCreate(ctx context.Context, claim store.Claim, f found) (s
 	return store.Grant{}, &store.ForeignError{Record: r}
 }
 
-// repeatCreate answers a create whose record is there already, and restarts its ttl.
+// repeatCreate answers a create if its record is there already, and restarts its ttl.
 func (s *Store) repeatCreate(ctx context.Context, f found) (store.Grant, error) {
 	d := &guardedOp{op: "create", key: f.key, ref: store.ByToken(f.token()),
 		revision: f.value.ModRevision, note: f.note, lease: f.lease()}

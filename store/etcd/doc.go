@@ -36,12 +36,12 @@
 // of the record, and the next is larger. If the store does not know a revision from its
 // own writes, as after a restart of the process, it reads the record first.
 //
-// Marks are on etcd leases of their own that are never renewed: a mark lives for a day and
-// twice the ttl from its create, or for a day if a delete by nonce made it. The note holds the nonce too, so that a repeated create is
-// recognized for as long as its lease lives. From time to time the store drops the oldest
-// marks of a key. It keeps the newest sixteen, and every mark of a nonce whose create may
-// still be under way: the nonce was ended by a delete by nonce, or by the store because no
-// caller settled the create. No message of a create is under way for a day.
+// Marks are on etcd leases of their own that are never renewed: a mark lives for a day and twice
+// the ttl from its create, or for a day if a delete by nonce made it. The note holds the nonce
+// too, so that a repeated create is recognized for as long as its lease lives. From time to time
+// the store drops the oldest marks of a key. It keeps the newest sixteen, and every mark of a
+// nonce if its create may still be under way: a delete by nonce ended the nonce, or the store
+// did because no caller settled the create. No message of a create is under way for a day.
 //
 // # Shared etcd leases
 //
@@ -58,8 +58,8 @@
 // the servers refuse the delete for good, the shared etcd lease is left to end. An empty one
 // is kept for the next create, and Close revokes it.
 //
-// The servers refuse the keep-alive of an etcd lease, and each put on it, to a user who may
-// not write every key on it. If the right to one key is taken away, the store leaves the
+// The servers refuse the keep-alive of an etcd lease, and each put on it, to a user without
+// the right to write every key on it. If the right to one key is taken away, the store leaves the
 // shared etcd lease to end, and the next renew moves each of the other records to another.
 //
 // A store keeps only its own etcd leases alive. If a record is on another one, a renew moves
@@ -83,20 +83,20 @@
 // etcd lease, the rights or the size of one call, each call is sent alone. A create with a
 // value above 64 KiB always is.
 //
-// A call whose context ends before its transaction is sent is unavailable, and is never
-// sent; afterwards it is in doubt. A transaction that takes longer than a quarter of a
+// If the context of a call ends before its transaction is sent, the call is unavailable and
+// never sent; afterwards it is in doubt. A transaction that takes longer than a quarter of a
 // second, as on a member that hangs, no longer delays the next one.
 //
 // [Store.DeleteBatch] and [Store.Renew] put their items into transactions in the same way,
-// and a few transactions are under way at a time. An item whose transaction gets no answer
-// is in doubt; the others have their answers.
+// and a few transactions are under way at a time. If a transaction gets no answer, its items
+// are in doubt; the others have their answers.
 //
 // The store assumes that the servers take 128 operations and 256 KiB in a transaction. It
 // halves the first number when they refuse so many (--max-txn-ops), and the second when a
 // message is larger than they or the client take (--max-request-bytes, MaxCallSendMsgSize,
 // MaxCallRecvMsgSize). It works with four operations, and [New] refuses servers that take
-// fewer. A value that does not fit into a request is a *[store.InvalidError]. A call whose
-// answer is larger than the client takes is unavailable, and changes nothing.
+// fewer. A value that does not fit into a request is a *[store.InvalidError]. If an
+// answer is larger than the client takes, its call is unavailable and changes nothing.
 //
 // # Guarantees
 //
@@ -143,8 +143,8 @@
 // a delete look alike: the cause is CauseUnknown, or CauseExpired when the time left had
 // passed.
 //
-// Each watch has a gRPC stream of its own, and so has each key whose requests or answers are
-// read. Up to 64 watched keys share one. The servers must allow more of them on a connection
+// Each watch has a gRPC stream of its own, and so has each key with readers of its requests or
+// answers. Up to 64 watched keys share one. The servers must allow more of them on a connection
 // (--max-concurrent-streams, by default without a limit), or other requests wait for one.
 //
 // All calls of [Store.WatchKey] for one key share its two etcd watches and its reads. A
@@ -169,23 +169,23 @@
 //
 // # Requests
 //
-// A request is a key under "leasehold:q:", an answer one under "leasehold:a:"; an answer deletes its
-// request in the same transaction. Requests are ordered by their create revisions. Both are on
-// etcd leases that are shared by what is to live equally long. The sender ends its request at the
-// deadline, to the round trip, and says [store.ErrExpired] only once the request is gone. If the sender is
-// gone, the etcd lease ends the request an eighth of its ttl later, or a second if that is more, in whole seconds
-// rounded up, plus the servers' own delay; so it ends an answer. Senders of one store share a watch of
-// a key's answers, which stays open for ten seconds after the last request. A request
-// is a transaction of the sender, and a read and a transaction of the holder. A key under these
-// prefixes with a value of another form is another program's: the holder that reads a foreign request
-// deletes it.
+// A request is a key under "leasehold:q:", an answer one under "leasehold:a:"; an answer deletes
+// its request in the same transaction. Requests are ordered by their create revisions. Keys with
+// equal lives share an etcd lease. The sender ends its request at the deadline, to the round
+// trip, and says [store.ErrExpired] only once the request is gone. If the sender is gone, the
+// etcd lease ends the request an eighth of its ttl later, or a second if that is more, in whole
+// seconds rounded up, plus the servers' own delay; so it ends an answer. Senders of one store
+// share a watch of a key's answers, which stays open for ten seconds after the last request. A
+// request is a transaction of the sender, and a read and a transaction of the holder. A key
+// under these prefixes with a value of another form is another program's: the holder that reads
+// a foreign request deletes it.
 //
 // # Logs
 //
-// An entry of a log is a key under "leasehold:l:", on an etcd lease that is shared by what is to
-// live equally long. Keys of another form are skipped, and count for the length of the log. An update
-// cannot carry its entries without such an etcd lease, for a minute after the servers refused entries, or if they are
-// many: they are appended in the background, in turn, and the update does not wait.
+// An entry of a log is a key under "leasehold:l:"; entries with equal lives share an etcd lease.
+// Keys of another form are skipped, and count for the length of the log. An update cannot carry
+// its entries without such an etcd lease, for a minute after the servers refused entries, or if
+// they are many: they are appended in the background, in turn, and the update does not wait.
 //
 // # Rights
 //

@@ -68,7 +68,7 @@ func (s *Store) timesLeft(ctx context.Context, all []found) (map[clientv3.LeaseI
 	return left, nil
 }
 
-// anything accepts the records of Get. listed accepts those of List and Watch: they find a
-// key by its note.
+// anything accepts the records of Get. listed accepts the records of List and Watch, which
+// find a key by its note.
 func anything(found) bool { return true }
 func listed(f found) bool { return f.noteKV != nil }

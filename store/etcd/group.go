@@ -64,7 +64,7 @@ type transaction struct {
 	giveUp  context.CancelFunc
 }
 
-// submit sends a request, alone or with those of other callers, and returns its answer. If
+// submit sends a request, alone or with other callers' requests, and returns its answer. If
 // ctx ends first, the error is an *unsentError exactly if the request is never sent.
 func (w *writer) submit(ctx context.Context, r *request) outcome {
 	if ctx.Err() != nil {

@@ -78,7 +78,7 @@ func (d *guardedOp) learn(f found) {
 	}
 }
 
-// learnNotMine ends a delete whose record is gone. If another program deleted only the record
+// learnNotMine ends a delete if its record is gone. If another program deleted only the record
 // or only the note, the other one is deleted next.
 func (d *guardedOp) learnNotMine(f found) {
 	switch {
@@ -155,7 +155,7 @@ func (d *guardedOp) operation() clientv3.Op {
 	return clientv3.OpTxn(guards, puts, otherwise)
 }
 
-// writer makes guarded writes: those of one call, and those of concurrent calls together.
+// writer makes guarded writes, and sends the writes of concurrent calls together.
 type writer struct {
 	*cluster
 	group group

@@ -146,15 +146,15 @@ func isTooLarge(err error) bool {
 }
 
 // isRequestTooLarge reports whether a request with a value of that size is too large, and not
-// its answer. The servers' own words are those of the client's limit of answers. They use them
-// from half a MiB over --max-request-bytes on.
+// its answer. From half a MiB over --max-request-bytes on, the servers use the words of the
+// client's limit of answers.
 func isRequestTooLarge(err error, size int) bool {
 	s, _ := status.FromError(err)
 	return errors.Is(err, rpctypes.ErrRequestTooLarge) ||
 		isTooLarge(err) && (strings.Contains(s.Message(), "trying to send") || size > 512<<10)
 }
 
-// valueTooLarge is the error of a write whose value is larger than the servers or the client
+// valueTooLarge is the error of a write with a value larger than the servers or the client
 // take.
 func valueTooLarge(value []byte, err error) error {
 	return &store.InvalidError{What: "value", Got: fmt.Sprintf("of %d bytes", len(value)),

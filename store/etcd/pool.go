@@ -41,7 +41,7 @@ type attachedKeys struct {
 	names map[string]struct{}
 }
 
-// until is the earliest moment at which the server may drop the etcd lease.
+// until is the earliest expiry of the etcd lease on the server.
 func (sh *sharedLease) until() time.Time { return sh.sent.Add(sh.ttl) }
 
 // fresh reports whether the last keep-alive is recent enough for another call.
@@ -194,8 +194,7 @@ func (p *pool) suspectLease(sh *sharedLease) {
 }
 
 // addMember ends a create in flight that put its record on the shared etcd lease, or may
-// have done so: then the member has no token. It returns the earliest moment at which the
-// server may drop the record.
+// have done so: then the member has no token. It returns the earliest expiry of the record.
 func (p *pool) addMember(m *member) (until time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

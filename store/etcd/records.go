@@ -130,8 +130,7 @@ func (r *records) extendUntil(key string, token store.Token, until time.Time) {
 	}
 }
 
-// has reports whether the record of an operation is a member, on the etcd lease on
-// which it was found.
+// has reports whether the record of an operation is a member, still on its etcd lease.
 func (r *records) has(d *guardedOp) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

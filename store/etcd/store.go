@@ -87,10 +87,10 @@ func (s *Store) Close() error {
 // closeTimeout bounds the revokes of Close.
 const closeTimeout = time.Second
 
-// WatchErr returns the latest error because of which a watch, or a call of
-// [Store.Deletions], receives no changes at present, or nil if there is none. The store goes
-// on trying to open the watch, and then resyncs it. A user's missing right to the whole of a
-// prefix is no such error; see the package doc.
+// WatchErr returns the latest error that keeps changes from a watch, or a call of
+// [Store.Deletions], at present, or nil if there is none. The store goes on trying to open
+// the watch, and then resyncs it. A user's missing right to the whole of a prefix does not
+// count; see the package doc.
 func (s *Store) WatchErr() error { return s.watchErrs.latest() }
 
 // Capabilities implements [store.Describer].

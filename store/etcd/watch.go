@@ -177,9 +177,9 @@ func (w *watch) settle(err error) bool {
 	return true
 }
 
-// watchOnce opens the etcd watches and relays their events until one fails. The watches of a
-// key share a stream with those of other keys. If they cannot be opened there, no other key
-// joins the stream and they try the next: the token of a stream can have expired.
+// watchOnce opens the etcd watches and relays their events until one fails. The watches of
+// several keys share a stream. If they cannot be opened there, no other key joins the
+// stream and they try the next: the token of a stream can have expired.
 func (w *watch) watchOnce(ctx context.Context) (opened bool, err error) {
 	if !w.exact {
 		stream := newWatchStream(w.store.cluster)
@@ -278,7 +278,7 @@ func openWatch(ctx context.Context, open func(context.Context) error) (context.C
 	return openOn(ctx, withStream(context.WithoutCancel(ctx)), open)
 }
 
-// openOn is openWatch on the stream of a context, with which the watches end too.
+// openOn is openWatch on the stream of a context; the watches end with the stream.
 func openOn(ctx, stream context.Context, open func(context.Context) error) (context.Context, context.CancelFunc, error) {
 	watching, end := context.WithCancel(stream)
 	late := time.AfterFunc(watchTimeout, end)
