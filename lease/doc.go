@@ -52,8 +52,8 @@
 // costs its own leases:
 //
 //   - A renew takes the nearest deadline first. A batch has at most 256 items and 1 MiB of
-//     values. Several are under way, and a slow one stops counting as such. Leases whose
-//     last renew failed travel apart from the others.
+//     values. Several are under way, and a slow one stops counting as such. Leases with a
+//     failed last renew travel apart from the others.
 //   - A value that is not ready in time is left out; see [WithHeartbeatValue].
 //   - OnRenew, OnLoss and the functions of WithLog run on goroutines of their own; see [Config].
 //   - A panic in a callback that the keeper calls does not end the process. A panic in a

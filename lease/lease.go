@@ -58,7 +58,7 @@ type Lease interface {
 	WriteContent(ctx context.Context, encode func() (Content, error), commit func()) error
 
 	// AppendLog queues entries for the activity log ([WithLog]) and does not wait. They are
-	// stored in the order of the calls and the writes. Those that cannot be stored are dropped
+	// stored in the order of the calls and the writes. Entries that cannot be stored are dropped
 	// and reported: see WithLog. It fails with *[store.InvalidError] for entries that break a
 	// rule or a lease without a log, and like Write once the lease has ended.
 	AppendLog(values ...[]byte) error

@@ -340,8 +340,8 @@ func (s *schedule) start(b *batch) bool {
 	return true
 }
 
-// takeUrgent takes leases in the order in which they became urgent, so that the write turns
-// reserved for them are not held for longer than it takes to form a batch.
+// takeUrgent takes leases in the order they became urgent, so that the write turns reserved
+// for them are not held for longer than it takes to form a batch.
 func (s *schedule) takeUrgent(b *batch, now time.Time) (bytes int) {
 	taken := 0
 	for ; taken < len(s.urgent) && len(b.leases) < maxUrgent; taken++ {

@@ -9,9 +9,9 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// settler deletes by nonce, in the background and in batches, what creates in doubt may have made
-// or may still make. It gives up a create after the TTL: the record, if it was made, has expired
-// then.
+// settler deletes by nonce, in the background and in batches, the records that creates in
+// doubt may have made or may still make. It gives up a create after the TTL: the record, if
+// it was made, has expired then.
 type settler struct {
 	keeper *Keeper
 	open   group // creates that are not settled
@@ -118,7 +118,7 @@ func (s *settler) stop() {
 	}
 }
 
-// giveUp counts what is not settled when no batch is under way any more.
+// giveUp counts the creates not settled when no batch is under way any more.
 func (s *settler) giveUp(result *CloseError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

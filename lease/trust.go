@@ -16,7 +16,7 @@ func trustFor(until time.Time, ttl time.Duration) trust {
 	return trust{end: until.Add(-margin(ttl))}
 }
 
-// margin is the part of a TTL in which a lease is no longer trusted: a hundredth for the
+// margin is the time between the end of trust and the end of a TTL: a hundredth for the
 // rates of two clocks, and the guard.
 func margin(ttl time.Duration) time.Duration {
 	return ttl/100 + min(ttl/20, maxGuard)

@@ -100,8 +100,8 @@ type servers interface {
 }
 
 // Each runs a test on every backend at the same time; with -short, on backends of one server
-// alone. It does not use t.Parallel, because the number of processors limits that, and such a
-// test waits most of the time.
+// alone. It does not use t.Parallel, because the number of processors limits that, and these
+// tests wait most of the time.
 func Each(t *testing.T, test func(*testing.T, *Group)) {
 	var all sync.WaitGroup
 	for _, b := range chosen(t) {

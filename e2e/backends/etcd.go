@@ -158,8 +158,8 @@ func (e members) place(t testing.TB) *Place {
 		func(t testing.TB, dial func(*clientv3.Config)) *clientv3.Client { return c.For(t).Client(dial) })
 }
 
-// onEtcd returns a place that is emptied once its stores are closed. The client is of the
-// program beside them, those that connect returns are of the stores.
+// onEtcd returns a place that is emptied once its stores are closed. The other program uses
+// client; each store uses a client from connect.
 func onEtcd(t testing.TB, url string, client *clientv3.Client, faults Faults,
 	connect func(testing.TB, func(*clientv3.Config)) *clientv3.Client) *Place {
 	t.Helper()

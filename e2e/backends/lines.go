@@ -23,8 +23,8 @@ func (l *lines) Cut() {
 	l.open = nil
 }
 
-// dial is the dialer of the stores' clients. What it returns ends as a connection
-// does that the server closes: the client still has to close it.
+// dial is the dialer of the stores' clients. Its connections end as if the server had
+// closed them: the client still has to close them.
 func (l *lines) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
 	if err != nil {

@@ -157,8 +157,8 @@ type watched struct {
 	failover
 }
 
-// startSentinel starts servers whose sentinel replaces no silent master within a test: only
-// Restart has a replica take over.
+// startSentinel starts servers with a sentinel that replaces no silent master within a test:
+// only Restart has a replica take over.
 func startSentinel(as failover) func(testing.TB) servers {
 	return func(t testing.TB) servers { return watched{redistest.StartSentinel(t, 20*time.Second), as} }
 }
@@ -195,9 +195,9 @@ func (r watched) place(t testing.TB) *Place {
 	return onRedis(t, url, connect, other, flush, Faults{restart, s.RestartEmpty, s.Pause, s.Resume})
 }
 
-// routedClients are clients of NewFailoverClusterClient. Such a client does not follow the
-// sentinel. It looks for the master again after a refused command, so the first call of a store
-// after a failover can be unavailable.
+// routedClients are clients of NewFailoverClusterClient. They do not follow the sentinel. Each
+// looks for the master again after a refused command, so the first call of a store after a
+// failover can be unavailable.
 type routedClients struct {
 	mu  sync.Mutex
 	all []*redis.ClusterClient

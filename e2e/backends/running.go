@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// running is servers that outlive the test for which they were started. To them it is
-// that test, except that it ends when it is told to.
+// running is servers that outlive the test that started them. To them it is that test,
+// except that it ends at stop.
 type running struct {
 	testing.TB
 	servers
@@ -26,7 +26,7 @@ func (r *running) TempDir() string {
 	return dir
 }
 
-// stop stops the servers and removes what they left, also if they never came to serve.
+// stop stops the servers and removes their files, also if they never came to serve.
 func (r *running) stop() {
 	for _, f := range slices.Backward(r.cleanups) {
 		f()

@@ -19,8 +19,8 @@ import (
 
 const module = "github.com/leasehold-go/leasehold/"
 
-// Variable names a directory in the environment for the programs: what is there already is
-// not built, and what is built stays there.
+// Variable names a directory in the environment for the programs: a program that is there
+// already is not built, and a built one stays there.
 const Variable = "LEASEHOLD_BUILT"
 
 // dir is where the programs are; empty outside Main.
@@ -90,9 +90,9 @@ func path(t testing.TB, name string, command ...string) string {
 	return file
 }
 
-// run has the go command keep a program in its cache, as it keeps what it runs, and
-// copy it from there. Of one that it builds as people do it keeps nothing, and the next
-// test binary would link it again.
+// run has "go run" keep a program in the go command's cache and copy it from there. The
+// cache keeps no linked program of "go build", and the next test binary would link it
+// again.
 func run(file, name string, command []string) error {
 	if _, err := os.Stat(file); err == nil {
 		return nil

@@ -20,7 +20,7 @@ type Process struct {
 	ended chan struct{} // closed by the goroutine that waits for the child
 }
 
-// Start starts a command whose streams both go to the file log, which it empties.
+// Start starts a command with both streams to the file log, which it empties.
 func Start(log string, command ...string) (*Process, error) {
 	output, err := os.Create(log)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 // stranger can take a port that was free.
 const tries = 10
 
-// The ports of servers. Those that the system gives to connections, and to listeners that
+// The ports of servers. The ports that the system gives to connections, and to listeners that
 // leave the choice to it, begin at 32768 on Linux: it would give the port of a stopped server
 // to a stranger. A node of a Redis Cluster listens on a second port, 10,000 above its own.
 const (

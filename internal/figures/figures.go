@@ -156,7 +156,7 @@ func WritePeers(ctx context.Context, out io.Writer, modules []string) error {
 	return nil
 }
 
-// Peers returns what WritePeers wrote, in one line.
+// Peers returns the versions that WritePeers wrote, in one line.
 func (r Results) Peers() string {
 	var versions []string
 	for _, key := range slices.Sorted(maps.Keys(r.Config)) {

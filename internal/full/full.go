@@ -1,4 +1,4 @@
-// Package full marks the tests that take long, of which ./test.sh -short makes none.
+// Package full marks the tests that take long: ./test.sh -short leaves them out.
 package full
 
 import "testing"

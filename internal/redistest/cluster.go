@@ -47,7 +47,7 @@ func StartCluster(t testing.TB, masters int) *Cluster {
 	return c
 }
 
-// join gives a node its slots, and an epoch of its own, with which it meets another.
+// join gives a node its slots and an epoch of its own, and has it meet another.
 func (s *Server) join(other *Server, epoch, first, last int) {
 	s.t.Helper()
 	s.do("CLUSTER", "ADDSLOTSRANGE", first, last)

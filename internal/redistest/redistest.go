@@ -30,8 +30,8 @@ func Start(t testing.TB, args ...string) *Server {
 // Of returns a server that runs already as that of a test, which does not stop it.
 func Of(t testing.TB, i *Instance) *Server { return &Server{i, t} }
 
-// For returns the same server for a part of the test, which fails by itself and
-// whose clients are closed at its end.
+// For returns the same server for a part of the test, which fails by itself and closes
+// its clients at its end.
 func (s *Server) For(t testing.TB) *Server { return &Server{s.Instance, t} }
 
 // Client returns a new client with the default options, which is closed when the

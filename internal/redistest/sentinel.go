@@ -89,7 +89,7 @@ func (s *Sentinel) watch(dir string, down time.Duration) (*child.Process, error)
 // Addr returns the address of the sentinel.
 func (s *Sentinel) Addr() string { return net.JoinHostPort("127.0.0.1", s.port) }
 
-// URL returns the address as redis.ParseFailoverURL takes it, but for the scheme.
+// URL returns the address as redis.ParseFailoverURL takes it, except for the scheme.
 func (s *Sentinel) URL() string { return "redis+sentinel://" + s.Addr() + "?master_name=" + MasterName }
 
 // For returns the same servers for a part of the test, as [Server.For] does.

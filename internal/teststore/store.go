@@ -149,7 +149,7 @@ func (s *Store) Update(ctx context.Context, w store.Update) error {
 	return named(err, Update, w.Key)
 }
 
-// UpdateWith implements [store.Logger] and [store.Requester]. Its requests and faults are those
+// UpdateWith implements [store.Logger] and [store.Requester], with the requests and faults
 // of [Update].
 func (s *Store) UpdateWith(ctx context.Context, w store.Update, with store.Addition) error {
 	r := Request{Verb: Update, Key: w.Key, Token: w.Token, Writes: []store.Renewal{store.Renewal(w)}}
@@ -201,7 +201,7 @@ func (s *Store) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event,
 	return s.watch(ctx, prefix, s.Store.Watch)
 }
 
-// WatchKey implements [store.Store]. Its requests and faults are those of [Watch].
+// WatchKey implements [store.Store], with the requests and faults of [Watch].
 func (s *Store) WatchKey(ctx context.Context, key string) iter.Seq2[store.Event, error] {
 	return s.watch(ctx, key, s.Store.WatchKey)
 }
