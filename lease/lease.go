@@ -76,7 +76,8 @@ type Lease interface {
 
 	// SetHealth says whether the holder does its work. While err is not nil the lease is not
 	// renewed. It can be trusted until its trust window ends, and is lost then, with
-	// [ErrUnhealthy] and err as the cause; its record is left to its TTL. Writes work meanwhile.
+	// [ErrUnhealthy] and err as the cause; its record is left to its TTL. Writes work meanwhile;
+	// without one, a forced release is noticed at the end of the window alone.
 	// With a nil err the lease is renewed at once, if it has not ended. SetHealth does not wait.
 	SetHealth(err error)
 
