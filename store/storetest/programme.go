@@ -294,28 +294,39 @@ func (p *programme) margin() time.Duration { return p.ttl / 5 }
 // returns false, and the programme stops, if the call took so long that this is no
 // longer so, or if the server had no time to answer.
 func (p *programme) timed(call func() error) bool {
-	p.awaitExpiries()
-	began := time.Now()
+	began := p.awaitExpiries()
 	err := call()
 	p.now = time.Now()
 	p.tooSlow = p.tooSlow || !p.exact && (p.now.Sub(began) > p.margin() || unanswered(err))
 	return !p.tooSlow
 }
 
-// awaitExpiries waits until every record that is about to expire is gone from the
-// store. In exact virtual time there is nothing to wait for.
-func (p *programme) awaitExpiries() {
+// awaitExpiries waits until every record that is about to expire is gone from the store, and
+// returns a time at which none was. The machine may stand still after it. In exact virtual time
+// there is nothing to wait for.
+func (p *programme) awaitExpiries() (at time.Time) {
+	for waited := true; waited; {
+		at = time.Now()
+		waited = p.awaitExpiriesAt(at)
+	}
+	return at
+}
+
+// awaitExpiriesAt waits for the records that are about to expire at a time, and reports whether
+// there were any.
+func (p *programme) awaitExpiriesAt(at time.Time) (waited bool) {
 	if p.exact && p.caps.Precision == 0 && !p.caps.GroupExpiry {
-		return
+		return false
 	}
 	for key, e := range p.model.records {
 		earliest := e.deadline.Add(-p.margin())
 		if !e.until.IsZero() && e.until.Before(earliest) { // counted from an earlier renew of its group
 			earliest = e.until
 		}
-		if e.deadline.IsZero() || time.Until(earliest) > p.margin() {
+		if e.deadline.IsZero() || earliest.Sub(at) > p.margin() {
 			continue
 		}
+		waited = true
 
 		latest := e.deadline.Add(p.caps.Precision + slack)
 		if p.caps.GroupExpiry {
@@ -336,4 +347,5 @@ func (p *programme) awaitExpiries() {
 		}
 		p.model.end(key)
 	}
+	return waited
 }
