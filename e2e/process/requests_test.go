@@ -166,3 +166,23 @@ func TestRequestToAHolderThatIsSucceeded(t *testing.T) {
 		}
 	})
 }
+
+// A process whose hook is stuck goes on with its heartbeats. With a gate it loses its key all the
+// same, to one that waits.
+func TestAStuckProcessLosesItsKeyIfThereIsAGate(t *testing.T) {
+	full.Only(t)
+	onEachAsked(t, func(a asked) {
+		first := a.takes("-ttl", "2s", "-hook", "1h", "-gate")
+		got := a.ask("stuck", 10*time.Second)
+		first.expect("hook stuck")
+		second := a.takes("-ttl", "1h", "-wait")
+		second.held()
+		first.exits(1)
+		if !strings.Contains(first.everything(), "its holder is not healthy, so it was not renewed: idle -> busy (entry) is under way") {
+			a.Error("the first holder does not say why it lost its key")
+		}
+		a.wants(got, registry.OutcomeDoneWithErrors)
+		second.signal(syscall.SIGTERM)
+		second.exits(exitOK)
+	})
+}

@@ -29,6 +29,9 @@ func (s settings) serveRequests(ctx context.Context, k *lease.Keeper) error {
 		return err
 	}
 	cfg := registry.Config[string, none]{Key: s.key, Wait: s.wait, Log: new(registry.Log), Requests: &registry.Requests[string]{States: []string{"busy", "idle"}}}
+	if s.gate {
+		cfg.Health = &registry.Health[string]{StuckAfter: time.Second, Gate: true}
+	}
 	i, err := answered.Acquire(ctx, func() (*registry.Instance[string, none], error) { return registry.Register(ctx, k, def, cfg) })
 	if err != nil {
 		return err

@@ -61,6 +61,7 @@ type settings struct {
 	suspend        time.Duration
 	requests       bool
 	guard, hook    time.Duration
+	gate           bool
 }
 
 func parse() (s settings) {
@@ -77,6 +78,7 @@ func parse() (s settings) {
 	flag.BoolVar(&s.requests, "requests", false, "take requests; see serveRequests")
 	flag.DurationVar(&s.guard, "guard", 0, "with -requests, the time that the guard takes")
 	flag.DurationVar(&s.hook, "hook", 0, "with -requests, the time that the hook takes")
+	flag.BoolVar(&s.gate, "gate", false, "with -requests, lose the key if the hook takes longer than a second")
 	flag.Parse()
 	return s
 }
