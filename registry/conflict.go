@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -23,6 +24,18 @@ type ConflictError struct {
 func newConflictError(r store.Record, err error) *ConflictError {
 	p, _ := decodePart(r.Value)
 	return &ConflictError{Identity: p.identity(), Key: r.Key, Token: r.Token, Left: r.Left, err: err}
+}
+
+// namingHolder returns the error of [lease.Keeper.Acquire] with the holder of the key, if another
+// has it.
+func namingHolder(err error) error {
+	if wait := new(lease.WaitError); errors.As(err, &wait) {
+		return &WaitError{newConflictError(wait.Held.Record, wait.Held), wait}
+	}
+	if held := new(store.HeldError); errors.As(err, &held) {
+		return newConflictError(held.Record, err)
+	}
+	return err
 }
 
 // Error returns a text of the form

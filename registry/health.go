@@ -3,6 +3,7 @@ package registry
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -112,7 +113,7 @@ func (h *Health[S]) Status() HealthReport[S] {
 		switch {
 		case r.Live != nil:
 		case h.StuckAfter > 0 && change != "" && time.Since(since) > h.StuckAfter:
-			r.Live = fmt.Errorf("%s is under way since %s: its guard or hook does not return", change, since.Format(time.RFC3339))
+			r.Live = errors.New(stuckText(change, since))
 		case h.AliveWithin > 0 && r.Phase == HealthHeld && time.Since(alive) > h.AliveWithin:
 			r.Live = fmt.Errorf("the serve function has not called Alive since %s", alive.Format(time.RFC3339))
 		}

@@ -163,11 +163,16 @@ func (i *Instance[S, P]) noteStuck(c *contents[S, P]) {
 	}
 	c.stuck = since
 	c.status.LastErrorAt = time.Now().UTC()
-	c.status.LastError = fmt.Sprintf("%s is under way since %s: its guard or hook does not return", change, since.Format(time.RFC3339))
+	c.status.LastError = stuckText(change, since)
 	if !since.Equal(i.loggedStuck) { // else the write of this value failed before
 		i.loggedStuck = since
 		i.log(LogEntry{At: c.status.LastErrorAt, Kind: LogError, Text: c.status.LastError})
 	}
+}
+
+// stuckText tells people of a change that is stuck.
+func stuckText(change string, since time.Time) string {
+	return fmt.Sprintf("%s is under way since %s: its guard or hook does not return", change, since.Format(time.RFC3339))
 }
 
 // connected reports whether a state is in [Config.Connected] or within a state there.

@@ -43,10 +43,15 @@ func (i *Instance[S, P]) Deregister(ctx context.Context) error {
 	return errors.Join(i.deregister(ctx))
 }
 
-// deregister returns the errors of Deregister; closed is nil if no change is under way.
-func (i *Instance[S, P]) deregister(ctx context.Context) (released, closed, searched error) {
+// beginLeave has the instance take no more requests.
+func (i *Instance[S, P]) beginLeave() {
 	i.stop()
 	i.cfg.Health.enter(HealthLeaving, i.cfg.Key, i)
+}
+
+// deregister returns the errors of Deregister; closed is nil if no change is under way.
+func (i *Instance[S, P]) deregister(ctx context.Context) (released, closed, searched error) {
+	i.beginLeave()
 	defer i.cfg.Health.enter(HealthDown, i.cfg.Key, i)
 	i.finish(ctx)
 	released = i.lease.Release(ctx) // nothing delays it further
@@ -122,8 +127,7 @@ func closes(ctx context.Context, c <-chan struct{}) bool {
 // ctx has been cancelled; its error joins the errors of both. The package documentation has the
 // order under Leaving.
 func (i *Instance[S, P]) Leave(ctx context.Context) error {
-	i.stop() // takes no more requests
-	i.cfg.Health.enter(HealthLeaving, i.cfg.Key, i)
+	i.beginLeave()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), i.cfg.LeaveTimeout)
 	defer cancel()
 
@@ -218,11 +222,19 @@ func (i *Instance[S, P]) step(ctx context.Context, to S) error {
 		if !isRefused || refused.Phase != fsm.PhaseWrite || !passing(err) {
 			return err
 		}
-		select {
-		case <-ctx.Done():
+		if !sleep(ctx, pause) {
 			return err
-		case <-time.After(pause):
 		}
+	}
+}
+
+// sleep waits for a time, and reports whether ctx lasted for so long.
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
 	}
 }
 

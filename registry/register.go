@@ -69,14 +69,8 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	}
 	cfg.Health.enter(phase, cfg.Key, nil)
 	acquired, err := k.Acquire(ctx, cfg.Key, nil, i.acquireOptions(self)...)
-	if wait := new(lease.WaitError); errors.As(err, &wait) {
-		return nil, &WaitError{newConflictError(wait.Held.Record, wait.Held), wait}
-	}
-	if held := new(store.HeldError); errors.As(err, &held) {
-		return nil, newConflictError(held.Record, err)
-	}
 	if err != nil {
-		return nil, err
+		return nil, namingHolder(err)
 	}
 
 	// Begin: the machine writes through the lease.

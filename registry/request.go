@@ -242,10 +242,8 @@ func send(ctx context.Context, st store.Store, key string, what Requested, r req
 		case time.Until(deadline) < store.MinRequestTTL || ctx.Err() != nil:
 			return Reply{}, err
 		}
-		select {
-		case <-ctx.Done():
+		if !sleep(ctx, pause/2+rand.N(pause/2)) {
 			return Reply{}, err
-		case <-time.After(pause/2 + rand.N(pause/2)):
 		}
 		message.TTL = max(time.Until(deadline), store.MinRequestTTL)
 	}

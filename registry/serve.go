@@ -384,10 +384,8 @@ func (i *Instance[S, P]) storeAnswer(ctx context.Context, r *asked, answer store
 		if !passing(err) || time.Now().After(until) {
 			return err
 		}
-		select {
-		case <-ctx.Done():
+		if !sleep(ctx, pause) {
 			return err
-		case <-time.After(pause):
 		}
 	}
 }

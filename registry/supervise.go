@@ -86,10 +86,8 @@ func Supervise[S comparable, P any](ctx context.Context, k *lease.Keeper, def *f
 		doubt = doubt || errors.Is(e.refused, store.ErrInDoubt)
 		wait := pause/2 + rand.N(pause/2)
 		s.restart(again, wait)
-		select {
-		case <-ctx.Done():
+		if !sleep(ctx, wait) {
 			return nil
-		case <-time.After(wait):
 		}
 		pause = min(2*pause, longestRestart)
 	}
