@@ -53,7 +53,8 @@ type LostError struct {
 	Key   string
 	Token store.Token
 	// Cause is [ErrExpired], wrapped with the error of the last renew if there was one,
-	// [ErrUnhealthy], wrapped with the error of [Lease.SetHealth], or the answer of the store: [store.ErrLost] for a record that is gone or another's,
+	// [ErrUnhealthy], wrapped with the error of [Lease.SetHealth], or the answer of the store:
+	// [store.ErrLost] for a record that is gone or another's,
 	// *[store.ForeignError] for a record that another program overwrote.
 	Cause error
 	// Deleted says that the store answered that a Delete ended this lease, as a forced release
