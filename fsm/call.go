@@ -38,7 +38,7 @@ import (
 //     joined. The machine has moved then, and the error says so. A state with a [Self] rule
 //     that is its own target has neither exit nor entry.
 //  9. Waits and subscriptions are told.
-//  10. The finally hooks run.
+//  10. The finally hooks run, and the observers ([WithObserver]).
 //  11. Changes that hooks have queued run: [WithQueue]. The call that queued a change has
 //     returned nil before the change ran; a refusal goes to the function of WithQueue.
 //
@@ -185,7 +185,7 @@ func (m *Machine[S]) Detach(ctx context.Context) error {
 			return ErrAttached
 		}
 		m.extras.writer = nil
-		m.plain = m.def.plain && !m.closed && m.start == started
+		m.plain = m.isPlain()
 		return nil
 	})
 	if err != nil {

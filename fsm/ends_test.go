@@ -52,7 +52,7 @@ func (e *endings) hook(place string) hook {
 // endingPlaces are the places of user code, in the order of a change.
 var endingPlaces = []string{
 	"err", "unhandled", "if", "choose", "edge guard", "guard", "before", "timeout func", "write", "encode", "committed",
-	"exit", "edge", "do", "enter", "after", "finally", "timeout error", "writer told", "failed",
+	"exit", "edge", "do", "enter", "after", "finally", "observer", "timeout error", "writer told", "failed",
 }
 
 // timeoutPlaces are those that only a refused timeout reaches.
@@ -95,7 +95,8 @@ func newEndings(t *testing.T, place string, end func()) *endings {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.m = fsm.New(def, fsm.WithWriter(endingWriter{e}), fsm.WithQueue(2, func(context.Context, error) { _ = e.at("failed") }))
+	e.m = fsm.New(def, fsm.WithWriter(endingWriter{e}), fsm.WithQueue(2, func(context.Context, error) { _ = e.at("failed") }),
+		fsm.WithObserver(func(context.Context, transition, error) { _ = e.at("observer") }))
 	return e
 }
 

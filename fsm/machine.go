@@ -15,7 +15,7 @@ import (
 type Machine[S comparable] struct {
 	def    *Definition[S]
 	state  atomic.Uint32 // ID of the state; after construction written by commit alone
-	plain  bool          // the definition is plain, and there is no writer; false once closed
+	plain  bool          // the definition is plain, without a writer and observers; false once closed
 	closed bool          // changed and read with turn.mu locked, as is the queue
 	start  startState    // changed and read as what follows turn
 	turn   turn
@@ -37,6 +37,8 @@ type extras[S comparable] struct {
 	timers   timers
 	request  request[S]  // of the change that has the turn
 	watchers watchers[S] // changed and read with turn.mu locked
+	// observers are the functions of WithObserver.
+	observers []func(context.Context, Transition[S], error)
 }
 
 // startState is the progress of a machine of [WithManualStart].

@@ -47,13 +47,16 @@ func mustBeDefined[S comparable](call string, def *Definition[S]) {
 // configure applies options to a new machine.
 func (m *Machine[S]) configure(c config) {
 	m.past.limit = uint32(c.history)
-	m.plain = m.def.plain && c.writer == nil
-	if c.writer == nil && c.data == nil && c.queue == 0 && !m.def.stateful {
+	m.plain = m.def.plain && c.writer == nil && c.observers == nil
+	if c.writer == nil && c.data == nil && c.queue == 0 && c.observers == nil && !m.def.stateful {
 		return
 	}
 	m.extras = m.newExtras()
 	m.extras.writer, m.extras.code.data = c.writer, c.data
 	m.extras.timers.fire = m.fireTimer
+	for _, o := range c.observers {
+		m.extras.observers = append(m.extras.observers, o.(func(context.Context, Transition[S], error)))
+	}
 	if c.queue > 0 {
 		m.extras.queue = &queue[S]{limit: c.queue, failed: c.queueFailed}
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"reflect"
+	"slices"
 )
 
 // Writer stores the value of a machine before the machine moves. A lease is a Writer, and so
@@ -51,6 +53,7 @@ type config struct {
 	queue       int
 	queueFailed func(context.Context, error)
 	manual      bool
+	observers   []any // of func(context.Context, Transition[S], error)
 }
 
 func configured(opts []Option) config {
@@ -132,8 +135,22 @@ func WithQueue(limit int, failed func(context.Context, error)) Option {
 	}
 }
 
+// WithObserver has a function called like a [Finally] hook, for this machine alone: after those
+// hooks, and after a [Machine.Reset] too. It is for metrics, traces and notices; an observer does
+// not change the definition, and so neither its fingerprint. Several are called in the order given.
+// New panics if S is not the type of the machine's states. WithObserver panics if run is nil.
+func WithObserver[S comparable](run func(context.Context, Transition[S], error)) Option {
+	if run == nil {
+		panic("fsm: WithObserver needs a function")
+	}
+	return func(c config) config {
+		c.observers = append(slices.Clip(c.observers), run)
+		return c
+	}
+}
+
 // Accepts returns an *[OptionError] if [New] would refuse the options: data that the
-// definition [Requires] is missing, there is more than one writer, both the writer and the
+// definition [Requires] is missing, there is more than one writer, an observer is for states of another type, both the writer and the
 // definition make the value, or neither does and JSON does not tell all states apart.
 func (d *Definition[S]) Accepts(opts ...Option) error { return d.check(configured(opts)) }
 
@@ -146,6 +163,11 @@ func (d *Definition[S]) check(c config) error {
 	}
 	if c.writers > 1 {
 		found.add("%d writers, a machine has one", c.writers)
+	}
+	for _, o := range c.observers {
+		if _, ok := o.(func(context.Context, Transition[S], error)); !ok {
+			found.add("an observer is a %T, and the states are of type %v", o, reflect.TypeFor[S]())
+		}
 	}
 	_, encodes := c.writer.(SnapshotEncoder[S])
 	if encodes && d.encode != nil {

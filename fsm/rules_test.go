@@ -41,18 +41,25 @@ func TestOrderOfAnEventWithEveryRule(t *testing.T) {
 func TestFinallyGetsEveryOutcome(t *testing.T) {
 	ctx := context.Background()
 	var guard, after error
-	var got []string
+	var got, observed []string
+	line := func(tr transition, err error) string {
+		return fmt.Sprintf("%d %v -> %v %q: %v", tr.Number, tr.From, tr.To, tr.Event, err)
+	}
 	var m *fsm.Machine[state]
 	m = fsm.New(with(t,
 		fsm.Guard(starting, "g", func(context.Context, transition) error { return guard }),
 		fsm.After(func(context.Context, transition) error { return after }),
 		fsm.On(stop, fsm.From(starting), stopping), fsm.On(boot, fsm.From(idle), starting), fsm.Internal(tick, fsm.From(stopping)),
 		fsm.Finally(func(ctx context.Context, tr transition, err error) {
-			got = append(got, fmt.Sprintf("%d %v -> %v %q: %v", tr.Number, tr.From, tr.To, tr.Event, err))
+			got = append(got, line(tr, err))
 			if err := m.Transition(ctx, idle); !errors.Is(err, fsm.ErrReentrant) {
 				t.Errorf("a change from a finally hook: %v", err)
 			}
-		})))
+		})), fsm.WithObserver(func(_ context.Context, tr transition, err error) {
+		if observed = append(observed, line(tr, err)); !tr.Forced && len(observed) != len(got) {
+			t.Errorf("the observer was called before the finally hook of %s", observed[len(observed)-1])
+		}
+	}))
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
 	_ = m.Transition(ended, starting) // fails before its turn
@@ -79,6 +86,63 @@ func TestFinallyGetsEveryOutcome(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("outcomes (-want +got):\n%s", diff)
 	}
+	if diff := cmp.Diff(append(want, `3 stopping -> idle "": <nil>`), observed); diff != "" {
+		t.Errorf("what the observer got (-want +got):\n%s", diff)
+	}
+}
+
+// A machine without any other code takes the shortcut of plain machines, also for events, also
+// after a start and after its writer has ended.
+func TestAnObserverOfAMachineWithoutOtherCode(t *testing.T) {
+	ctx := t.Context()
+	w := &endedWriter{rowWriter: &rowWriter{row: new(row)}}
+	for _, opts := range [][]fsm.Option{nil, {fsm.WithManualStart()}, {fsm.WithWriter(w)}} {
+		var got []string
+		observe := func(name string) fsm.Option {
+			return fsm.WithObserver(func(_ context.Context, tr transition, err error) {
+				got = append(got, fmt.Sprintf("%s %v -> %v %q: %v", name, tr.From, tr.To, tr.Event, err != nil))
+			})
+		}
+		m := fsm.New(with(t, fsm.On(boot, fsm.From(idle), starting)), append(opts, observe("a"), observe("b"))...)
+		_ = m.Start(ctx)
+		w.err, got = nil, nil // got was of Start
+		_ = m.Transition(ctx, active)
+		_ = fsm.Fire(ctx, m, boot, disk{})
+		w.err = errBoom
+		_ = m.Detach(ctx)
+		_ = m.Transition(ctx, stopping)
+		want := []string{
+			`a idle -> idle "": true`, `b idle -> idle "": true`,
+			`a idle -> starting "boot": false`, `b idle -> starting "boot": false`,
+			`a starting -> stopping "": false`, `b starting -> stopping "": false`,
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("with %d options (-want +got):\n%s", len(opts), diff)
+		}
+	}
+}
+
+// endedWriter is a writer that can end.
+type endedWriter struct {
+	*rowWriter
+	err error
+}
+
+func (w *endedWriter) Err() error { return w.err }
+
+func TestAnObserverHasToFitTheMachine(t *testing.T) {
+	def := with(t)
+	err := def.Accepts(fsm.WithObserver(func(context.Context, fsm.Transition[int], error) {}))
+	if refused := new(fsm.OptionError); !errors.As(err, &refused) || len(refused.Problems) != 1 {
+		t.Fatal(err)
+	}
+	t.Log(err)
+	defer func() {
+		if recover() == nil {
+			t.Error("a nil observer was accepted")
+		}
+	}()
+	fsm.WithObserver[state](nil)
 }
 
 func TestFinallyGetsErrAbortedIfAHookDoesNotReturn(t *testing.T) {

@@ -21,10 +21,14 @@ func (m *Machine[S]) perform(ctx context.Context, c *change[S]) (err error) {
 			return err
 		}
 	}
-	if len(m.def.finally) > 0 && c.kind != byReset {
+	finally := m.def.finally
+	if c.kind == byReset {
+		finally = nil
+	}
+	if len(finally)+len(m.extras.observers) > 0 {
 		err = ErrAborted // stands if user code does not return
 		defer func() {
-			// 10. The finally hooks get the result.
+			// 10. The finally hooks and the observers get the result.
 			if c.ignored {
 				return
 			}
@@ -33,7 +37,10 @@ func (m *Machine[S]) perform(ctx context.Context, c *change[S]) (err error) {
 			}
 			m.runCode(c, func() {
 				c.code.enter(phaseFinally)
-				for _, run := range m.def.finally {
+				for _, run := range finally {
+					run(c.code, *m.shown(c), err)
+				}
+				for _, run := range m.extras.observers {
 					run(c.code, *m.shown(c), err)
 				}
 			})
@@ -66,7 +73,14 @@ func (m *Machine[S]) checkStart(c *change[S]) (done bool, err error) {
 
 // begun makes the machine a started one. It needs the turn and the mutex.
 func (m *Machine[S]) begun() {
-	m.start, m.plain = started, m.def.plain && m.extras.writer == nil && !m.closed
+	m.start = started
+	m.plain = m.isPlain()
+}
+
+// isPlain reports whether the shortcut of a plain machine may be taken.
+func (m *Machine[S]) isPlain() bool {
+	x := m.extras
+	return m.def.plain && x.writer == nil && x.observers == nil && !m.closed && m.start == started
 }
 
 // steps makes a change: steps 2 to 9 of [Machine.Transition], in this order (9 is deferred).
