@@ -1,0 +1,169 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/leasehold-go/leasehold/store"
+	memstore "github.com/leasehold-go/leasehold/store/memory"
+)
+
+// Stores with some of the optional interfaces.
+type (
+	plain    struct{ store.Store }
+	logs     struct{ store.Logger }
+	asks     struct{ store.Requester }
+	notifies struct{ store.DeleteNotifier }
+	both     struct {
+		plain
+		logs
+		asks
+	}
+)
+
+func (b both) UpdateWith(ctx context.Context, u store.Update, with store.Addition) error {
+	return b.logs.UpdateWith(ctx, u, with)
+}
+
+func interfaces(st store.Store) string {
+	_, l := st.(store.Logger)
+	_, r := st.(store.Requester)
+	_, d := st.(store.DeleteNotifier)
+	return fmt.Sprintf("logs %v, asks %v, notifies %v", l, r, d)
+}
+
+func TestAnObservedStoreHasTheOptionalInterfacesOfItsStore(t *testing.T) {
+	m := memstore.New()
+	defer m.Close()
+	p, l, r, d := plain{m}, logs{m}, asks{m}, notifies{m}
+	seen := make(map[string]bool)
+	for _, st := range []store.Store{
+		m, p, both{p, l, r},
+		struct {
+			plain
+			logs
+		}{p, l},
+		struct {
+			plain
+			asks
+		}{p, r},
+		struct {
+			plain
+			notifies
+		}{p, d},
+		struct {
+			plain
+			logs
+			notifies
+		}{p, l, d},
+		struct {
+			plain
+			asks
+			notifies
+		}{p, r, d},
+	} {
+		want := interfaces(st)
+		seen[want] = true
+		if got := interfaces(store.Observe(st, func(context.Context, store.Call) {})); got != want {
+			t.Errorf("a store that %s is observed as one that %s", want, got)
+		}
+	}
+	if len(seen) != 8 {
+		t.Errorf("%d of 8 kinds of stores", len(seen))
+	}
+}
+
+func TestObserveTellsOfEachCall(t *testing.T) {
+	m := memstore.New()
+	defer m.Close()
+	var got []string
+	type inContext struct{}
+	ctx := context.WithValue(t.Context(), inContext{}, "x")
+	st := store.Observe(m, func(ctx context.Context, c store.Call) {
+		if ctx.Value(inContext{}) != "x" || c.Began.IsZero() || c.Duration < 0 {
+			t.Errorf("%+v in %v", c, ctx)
+		}
+		got = append(got, fmt.Sprintf("%s %q %d-%d %s", c.Verb, c.Key, c.Items, c.Failed, store.Outcome(c.Err)))
+	})
+	full := st.(interface {
+		store.Store
+		store.Logger
+		store.Requester
+		store.DeleteNotifier
+	})
+	grant, err := st.Create(ctx, store.Claim{Key: "a", Value: []byte("v"), TTL: time.Minute, Nonce: store.NewNonce()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = st.Create(ctx, store.Claim{Key: "a", Value: []byte("v"), TTL: time.Minute, Nonce: store.NewNonce()})
+	_, _ = st.Create(ctx, store.Claim{})
+	st.Renew(ctx, []store.Renewal{{Key: "a", Token: grant.Token, Seq: 1}, {Key: "b", Token: 9, Seq: 1}})
+	_ = st.Update(ctx, store.Update{Key: "a", Token: grant.Token, Seq: 2, Value: []byte("w")})
+	_ = full.UpdateWith(ctx, store.Update{Key: "a", Token: grant.Token, Seq: 1, Value: []byte("w")}, store.Addition{Answer: &store.Answer{ID: "q", Body: []byte("x"), TTL: time.Minute}})
+	_, _ = st.Get(ctx, "b")
+	entries := store.LogEntries{First: 1, Values: [][]byte{{1}, {2}}, Limits: store.LogLimits{Entries: 10, Age: time.Hour}}
+	_ = full.AppendLog(ctx, "a", grant.Token, entries)
+	for range full.ReadLog(ctx, "a", store.LogQuery{}) {
+	}
+	for range full.FollowLog(ctx, "a", store.LogPosition{}) {
+		break
+	}
+	for range st.List(ctx, "") {
+	}
+	for range st.Watch(ctx, "") {
+		break
+	}
+	for range st.WatchKey(ctx, "a") {
+		break
+	}
+	_, _ = full.Ask(ctx, store.Request{Key: "b", ID: "q", Body: []byte("x"), TTL: time.Minute})
+	_ = full.Answer(ctx, "b", 9, store.Answer{ID: "q", Body: []byte("x"), TTL: time.Minute, Final: true})
+	store.DeleteBatch(ctx, st, []store.Deletion{{Key: "a", Ref: store.ByToken(grant.Token)}, {Key: "", Ref: store.ByToken(9)}})
+	_ = st.Delete(ctx, "a", store.ByToken(grant.Token))
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	for range full.Deletions(ended) {
+	}
+	for range full.Requests(ended, "a", grant.Token) {
+	}
+	want := []string{
+		`create "a" 0-0 ok`, `create "a" 0-0 held`, `create "" 0-0 invalid`,
+		`renew "" 2-1 lost`,
+		`update "a" 0-0 ok`, `update "a" 0-0 stale`,
+		`get "b" 0-0 not_found`,
+		`append log "a" 0-0 ok`, `read log "a" 2-0 ok`, `follow log "a" 1-0 ok`,
+		`list "" 1-0 ok`, `watch "" 1-0 ok`, `watch key "a" 1-0 ok`,
+		`ask "b" 0-0 not_found`, `answer "b" 0-0 lost`,
+		`delete batch "" 2-1 invalid`, `delete "a" 0-0 ok`,
+		`deletions "" 0-0 ok`, `requests "a" 0-0 canceled`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+func TestOutcomeIsAWordForEachCondition(t *testing.T) {
+	words := make(map[string]error)
+	for _, condition := range append(conditions, store.ErrFull, store.ErrExpired) {
+		word := store.Outcome(&store.Error{Op: "renew", Key: "k", Condition: condition})
+		if words[word] != nil || word == "error" || word == "ok" {
+			t.Errorf("%v is %q, as %v", condition, word, words[word])
+		}
+		words[word] = condition
+	}
+	for want, err := range map[string]error{
+		"ok": nil, "error": errors.New("x"),
+		"canceled": &store.Error{Condition: store.ErrUnavailable, Err: context.Canceled},
+		"in_doubt": &store.Error{Condition: store.ErrInDoubt, Err: context.Canceled},
+		"held":     &store.HeldError{}, "foreign": &store.ForeignError{},
+	} {
+		if got := store.Outcome(err); got != want {
+			t.Errorf("%v is %q, want %q", err, got, want)
+		}
+	}
+}
