@@ -38,6 +38,20 @@ func (k *Keeper) Acquire(ctx context.Context, key string, value []byte, opts ...
 		return nil, ErrClosed
 	}
 	defer k.calls.done()
+	if k.acquired == nil {
+		return k.acquire(ctx, key, value, o)
+	}
+	a := AcquireAttempt{Key: key, Waits: o.wait, At: time.Now()}
+	l, err := k.acquire(ctx, key, value, o)
+	if a.Duration, a.Err = time.Since(a.At), err; err == nil {
+		a.Token = l.Token()
+	}
+	k.acquired.add(a)
+	return l, err
+}
+
+// acquire makes a lease, after a wait if the options say so.
+func (k *Keeper) acquire(ctx context.Context, key string, value []byte, o options) (Lease, error) {
 	claim := store.Claim{Key: key, Value: bytes.Clone(value), TTL: k.cfg.TTL}
 	if o.wait {
 		return k.acquireOrWait(ctx, claim, o)

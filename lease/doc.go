@@ -55,7 +55,7 @@
 //     values. Several are under way, and a slow one stops counting as such. Leases with a
 //     failed last renew travel apart from the others.
 //   - A value that is not ready in time is left out; see [WithHeartbeatValue].
-//   - OnRenew, OnLoss and the functions of WithLog run on goroutines of their own; see [Config].
+//   - OnRenew, OnAcquire, OnLoss and the functions of WithLog run on goroutines of their own; see [Config].
 //   - A panic in a callback that the keeper calls does not end the process. A panic in a
 //     callback that a method calls (Write, Acquire) reaches the caller of the method.
 //   - A waiter that hangs in a callback holds up the next waiter for one heartbeat at most.

@@ -70,6 +70,22 @@ func (e *LostError) Error() string {
 	return fmt.Sprintf("lease on %q (token %d) lost: %v", e.Key, e.Token, why)
 }
 
+// Reason is the cause of the loss in a word, for the label of a metric: "expired" without an answer
+// of the store, "unhealthy", "deleted", "foreign", and "lost" for a record that is gone or another's.
+func (e *LostError) Reason() string {
+	switch {
+	case e.Deleted:
+		return "deleted"
+	case errors.Is(e.Cause, ErrUnhealthy):
+		return "unhealthy"
+	case errors.Is(e.Cause, ErrExpired):
+		return "expired"
+	case errors.Is(e.Cause, store.ErrForeign):
+		return "foreign"
+	}
+	return "lost"
+}
+
 // Unwrap returns [store.ErrLost] and the cause.
 func (e *LostError) Unwrap() []error { return []error{store.ErrLost, e.Cause} }
 
@@ -99,7 +115,7 @@ func (e *WaitError) Unwrap() error { return e.Cause }
 
 // PanicError is a panic in a callback of a keeper.
 type PanicError struct {
-	Callback string // encode, commit, OnRenew, OnLoss or dropped (of WithLog)
+	Callback string // encode, commit, OnRenew, OnAcquire, OnLoss or dropped (of WithLog)
 	Value    any    // of the panic
 	Stack    []byte // as of [debug.Stack]
 }
@@ -113,7 +129,7 @@ type CloseError struct {
 	Failed    int // of them: their records are left to their TTL
 	Unsettled int // creates in doubt: the records that they made, if any, are left to their TTL
 	Callbacks int // that had not returned
-	Panics    int // of OnRenew, OnLoss and the functions of [WithLog] in the keeper's life; each has been logged
+	Panics    int // of OnRenew, OnAcquire, OnLoss and the functions of [WithLog] in the keeper's life; each has been logged
 	// Examples has the errors of some deletes, at least one of each condition.
 	Examples []error
 }

@@ -32,14 +32,27 @@ type Config struct {
 	// OnRenew, if set, is called after each attempt to renew a lease, and after the commit of
 	// its value.
 	OnRenew func(RenewAttempt)
+	// OnAcquire, if set, is called after each call of [Keeper.Acquire] on an open keeper.
+	OnAcquire func(AcquireAttempt)
 	// OnLoss, if set, is called once for each lease that is lost.
 	//
-	// Each of the two has a goroutine of its own and gets its events one at a time, in order.
-	// Neither holds up renewals, the end of a lease or the other. If OnRenew is so slow that
-	// 16384 attempts wait for it, later ones are dropped; see [RenewAttempt]. A loss is never
-	// dropped. A panic is logged through log/slog and counted in the error of Close; the
-	// callback is called for the next event all the same. Both may call [Keeper.Close].
+	// Each of the three has a goroutine of its own and gets its events one at a time, in order.
+	// None holds up calls, renewals, the end of a lease or another. If OnRenew or OnAcquire is so
+	// slow that 16384 attempts wait for it, later ones are dropped; see [RenewAttempt]. A loss is
+	// never dropped. A panic is logged through log/slog and counted in the error of Close; the
+	// callback is called for the next event all the same. All may call [Keeper.Close].
 	OnLoss func(*LostError)
+}
+
+// AcquireAttempt is a finished call of [Keeper.Acquire].
+type AcquireAttempt struct {
+	Key      string
+	Token    store.Token // zero with an error
+	Waits    bool        // whether it had [WithWait]
+	At       time.Time   // when it began
+	Duration time.Duration
+	Err      error
+	Dropped  int // attempts before this one of which OnAcquire was not told, because it was too slow
 }
 
 // RenewAttempt is one attempt to renew a lease.
@@ -48,6 +61,7 @@ type RenewAttempt struct {
 	Token    store.Token
 	At       time.Time     // when the attempt began
 	Duration time.Duration // of the call to the store that carried its batch; zero if no call was made
+	Left     time.Duration // of the trust window when the answer came, before it was moved on: how near a loss was
 	Err      error         // nil if the store confirmed it
 	Dropped  int           // attempts before this one of which OnRenew was not told, because it was too slow
 	// Skipped is why the value was left out that the attempt should have carried, see
@@ -67,7 +81,8 @@ type Keeper struct {
 	schedule *schedule
 	waits    waits
 	renewed  *observer[RenewAttempt] // nil without OnRenew
-	losses   *observer[*LostError]   // nil without OnLoss
+	acquired *observer[AcquireAttempt]
+	losses   *observer[*LostError] // nil without OnLoss
 
 	open context.Context // ends, with ErrClosed, when Close begins
 	shut context.CancelCauseFunc
@@ -102,6 +117,12 @@ func NewKeeper(st store.Store, cfg Config) (*Keeper, error) {
 		k.renewed = &observer[RenewAttempt]{
 			keeper: k, name: "OnRenew", call: cfg.OnRenew,
 			most: maxAttempts, count: func(a *RenewAttempt, n int) { a.Dropped = n },
+		}
+	}
+	if cfg.OnAcquire != nil {
+		k.acquired = &observer[AcquireAttempt]{
+			keeper: k, name: "OnAcquire", call: cfg.OnAcquire,
+			most: maxAttempts, count: func(a *AcquireAttempt, n int) { a.Dropped = n },
 		}
 	}
 	if cfg.OnLoss != nil {
@@ -144,6 +165,22 @@ func (c Config) complete(caps store.Capabilities) (Config, error) {
 
 // Store returns the store that the keeper was made with.
 func (k *Keeper) Store() store.Store { return k.store }
+
+// Stats is the state of a keeper at one moment.
+type Stats struct {
+	Held    int // leases that it renews
+	Waiting int // calls of Acquire that wait for another holder
+	// TrustLeft is what is left of the trust window that ends first; zero without a lease. A
+	// window is as long as the TTL, less a margin, after each renew.
+	TrustLeft time.Duration
+}
+
+// Stats returns the state of the keeper. It looks at each lease.
+func (k *Keeper) Stats() Stats {
+	s := Stats{Waiting: k.waits.count()}
+	s.Held, s.TrustLeft = k.schedule.stats(time.Now())
+	return s
+}
 
 // TTL returns the time to live of the keeper's records.
 func (k *Keeper) TTL() time.Duration { return k.cfg.TTL }

@@ -5,10 +5,10 @@ import (
 	"sync"
 )
 
-// maxAttempts bounds the attempts that wait for OnRenew.
+// maxAttempts bounds the attempts that wait for OnRenew or OnAcquire.
 const maxAttempts = 1 << 14
 
-// observer calls an OnRenew or OnLoss with one event after the other, on a goroutine that
+// observer calls an OnRenew, OnAcquire or OnLoss with one event after the other, on a goroutine that
 // lives while there are events. Nothing waits for it but Close.
 type observer[E any] struct {
 	keeper *Keeper

@@ -19,8 +19,9 @@ type renewal struct {
 	skip         error // why it goes out without the value that it was to carry
 	unsent       bool  // its lease has ended, or its holder is not healthy
 	took         time.Duration
-	err          error // of the answer
-	failed       bool  // there was no definite answer
+	left         time.Duration // of the window when the answer came; for OnRenew alone
+	err          error         // of the answer
+	failed       bool          // there was no definite answer
 
 	stage   atomic.Int32 // of the callback; see callback.go
 	value   []byte       // what encode returned, once stage is returned
@@ -157,6 +158,9 @@ func (k *Keeper) send(items []renewal) {
 func (r *renewal) finish(answer store.RenewResult, now time.Time) {
 	l := r.lease
 	r.err = sound("renew", l.key, answer.Err)
+	if l.keeper.renewed != nil {
+		r.left = max(l.left(now), 0)
+	}
 	switch {
 	case r.err == nil:
 		l.extend(answer.Until, now)
@@ -183,6 +187,6 @@ func (r *renewal) finish(answer store.RenewResult, now time.Time) {
 func (r *renewal) report() {
 	l := r.lease
 	if k := l.keeper; k.cfg.OnRenew != nil && !errors.Is(l.Err(), ErrReleased) {
-		k.renewed.add(RenewAttempt{Key: l.key, Token: l.token, At: r.at, Duration: r.took, Err: r.err, Skipped: r.skip})
+		k.renewed.add(RenewAttempt{Key: l.key, Token: l.token, At: r.at, Duration: r.took, Left: r.left, Err: r.err, Skipped: r.skip})
 	}
 }

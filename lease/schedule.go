@@ -141,6 +141,18 @@ func (s *schedule) close() []*lease {
 	return all
 }
 
+// stats returns how many leases there are, and what is left of the window that ends first.
+func (s *schedule) stats(now time.Time) (n int, least time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, e := range s.agenda {
+		if left := max(e.lease.left(now), 0); i == 0 || left < least {
+			least = left
+		}
+	}
+	return len(s.agenda), least
+}
+
 // forget drops a lease that has ended.
 func (s *schedule) forget(l *lease) {
 	s.mu.Lock()

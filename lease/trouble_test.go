@@ -114,21 +114,24 @@ func TestCloseWithASlowObserverReturnsWithinItsContext(t *testing.T) {
 }
 
 func TestCloseFromAnObserverReturns(t *testing.T) {
-	for _, name := range []string{"OnRenew", "OnLoss"} {
+	for _, name := range []string{"OnRenew", "OnAcquire", "OnLoss"} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := teststore.New()
 				var k *lease.Keeper
 				closed := make(chan error, 10)
 				k = keep(t, p, func(c *lease.Config) {
-					if name == "OnRenew" {
+					switch name {
+					case "OnRenew":
 						c.OnRenew = func(lease.RenewAttempt) { closed <- k.Close(context.Background()) }
-					} else {
+					case "OnAcquire":
+						c.OnAcquire = func(lease.AcquireAttempt) { closed <- k.Close(context.Background()) }
+					case "OnLoss":
 						c.OnLoss = func(*lease.LostError) { closed <- k.Close(context.Background()) }
 					}
 				})
 				acquire(t, k, "k")
-				acquire(t, k, "other")
+				_, _ = k.Acquire(t.Context(), "other", []byte("v")) // refused if Close is quicker
 				if name == "OnLoss" {
 					p.Evict("k")
 				}

@@ -18,6 +18,14 @@ const shortest = 10 * time.Millisecond
 type waits struct {
 	mu     sync.Mutex
 	queues map[string]*waitQueue
+	n      int // waiters
+}
+
+// count is the number of waiters.
+func (ws *waits) count() int {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	return ws.n
 }
 
 // waitQueue has the waiters of one key, in order of arrival. They share one watch, one timer
@@ -149,6 +157,7 @@ func (ws *waits) join(k *Keeper, key string, held *store.HeldError, reclaims boo
 		ctx, q.stop = context.WithCancel(k.life)
 		k.calls.start(func() { q.watch(ctx) }) // counted with the call that waits
 	}
+	ws.n++
 	w := &waiter{queue: q, wake: make(chan struct{}, 1), reclaims: reclaims, previous: q.last}
 	if q.last == nil {
 		q.first = w
@@ -185,6 +194,7 @@ func (w *waiter) leave() {
 	q := w.queue
 	q.keeper.waits.mu.Lock()
 	defer q.keeper.waits.mu.Unlock()
+	q.keeper.waits.n--
 	if w.previous == nil {
 		q.first = w.next
 	} else {
