@@ -92,6 +92,7 @@ type EventError[S comparable] struct {
 	// Permitted lists the names of the events that have a rule in State, in the
 	// order of the definition. It is shared: do not change it.
 	Permitted []string
+	Phase     Phase // PhaseTable without a rule for the event, PhaseGuard if no rule would have it
 	// Err wraps [ErrUnknownEvent], [ErrUnhandled], or [ErrVetoed] with the
 	// *[GuardError] of each candidate; or the error of a [Choose] function, of the
 	// context, of the machine or of its writer. Once the event has a target it is a
@@ -112,6 +113,33 @@ func (e *EventError[S]) Error() string {
 
 // Unwrap returns Err.
 func (e *EventError[S]) Unwrap() error { return e.Err }
+
+// Outcome is the result of a change in a word, for the label of a metric: "ok" for nil; "hook" if
+// hooks failed that run once the change is decided; otherwise the [Phase] of the refusal, "turn",
+// "ended", "table", "guard", "before" or "write"; "aborted" for [ErrAborted]; and "error" for an
+// error that no machine makes, such as that of an [OnUnhandled] hook.
+func Outcome(err error) string {
+	switch err {
+	case nil:
+		return "ok"
+	case ErrAborted:
+		return "aborted"
+	}
+	failed, ok := errors.AsType[interface {
+		error
+		phase() Phase
+	}](err)
+	switch {
+	case !ok:
+		return "error"
+	case failed.phase() >= PhaseExit:
+		return "hook"
+	}
+	return failed.phase().String()
+}
+
+func (e *TransitionError[S]) phase() Phase { return e.Phase }
+func (e *EventError[S]) phase() Phase      { return e.Phase }
 
 // GuardError says which guard refused. It unwraps to the guard's own error.
 type GuardError struct {

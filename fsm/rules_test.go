@@ -43,7 +43,7 @@ func TestFinallyGetsEveryOutcome(t *testing.T) {
 	var guard, after error
 	var got, observed []string
 	line := func(tr transition, err error) string {
-		return fmt.Sprintf("%d %v -> %v %q: %v", tr.Number, tr.From, tr.To, tr.Event, err)
+		return fmt.Sprintf("%d %v -> %v %q %s: %v", tr.Number, tr.From, tr.To, tr.Event, fsm.Outcome(err), err)
 	}
 	var m *fsm.Machine[state]
 	m = fsm.New(with(t,
@@ -75,18 +75,18 @@ func TestFinallyGetsEveryOutcome(t *testing.T) {
 	_ = m.Fire(ctx, tick)
 	_ = m.Reset(ctx, "runs no user code")
 	want := []string{
-		`0 idle -> idle "": idle -> active is not in the table; from idle: starting`,
-		`0 idle -> idle "stop": event "stop" in idle: not handled; possible: boot`,
-		`1 idle -> starting "": idle -> starting: guard "g": boom`,
-		`0 idle -> idle "boot": event "boot" in idle: vetoed: guard "g": boom`,
-		`1 idle -> starting "": idle -> starting moved, but after hook: boom`,
-		`2 starting -> stopping "stop": <nil>`,
-		`0 stopping -> stopping "tick": <nil>`,
+		`0 idle -> idle "" table: idle -> active is not in the table; from idle: starting`,
+		`0 idle -> idle "stop" table: event "stop" in idle: not handled; possible: boot`,
+		`1 idle -> starting "" guard: idle -> starting: guard "g": boom`,
+		`0 idle -> idle "boot" guard: event "boot" in idle: vetoed: guard "g": boom`,
+		`1 idle -> starting "" hook: idle -> starting moved, but after hook: boom`,
+		`2 starting -> stopping "stop" ok: <nil>`,
+		`0 stopping -> stopping "tick" ok: <nil>`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("outcomes (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(append(want, `3 stopping -> idle "": <nil>`), observed); diff != "" {
+	if diff := cmp.Diff(append(want, `3 stopping -> idle "" ok: <nil>`), observed); diff != "" {
 		t.Errorf("what the observer got (-want +got):\n%s", diff)
 	}
 }
@@ -239,4 +239,43 @@ func TestEveryHookReadsAndFiresWithoutDeadlock(t *testing.T) {
 		}
 		wantState(t, m, starting, 1)
 	})
+}
+
+// The rest of the outcomes is that of TestFinallyGetsEveryOutcome.
+func TestOutcomeOfEveryPhase(t *testing.T) {
+	ctx := t.Context()
+	w := &endedWriter{rowWriter: &rowWriter{row: new(row)}}
+	var before error
+	do, hooked := fsm.NewSignal("do"), fsm.NewSignal("hooked")
+	def := with(t,
+		fsm.Before(func(context.Context, transition) error { return before }),
+		fsm.Internal(do, fsm.From(idle), fsm.Do(func(context.Context, transition, struct{}) error { return errBoom })),
+		fsm.On(hooked, fsm.From(idle), starting),
+		fsm.OnUnhandled(func(context.Context, *fsm.EventError[state]) error { return errBoom }))
+	m := fsm.New(def, fsm.WithWriter(w))
+	check := func(want string, err error) {
+		t.Helper()
+		if got := fsm.Outcome(err); got != want {
+			t.Errorf("%v is %q, want %q", err, got, want)
+		}
+	}
+	check("hook", m.Fire(ctx, do))
+	check("error", m.Fire(ctx, fsm.NewSignal("unknown")))
+	before = errBoom
+	check("before", m.Transition(ctx, starting))
+	check("before", m.Fire(ctx, hooked))
+	before = nil
+	w.row.version++
+	check("write", m.Transition(ctx, starting))
+	check("write", m.Fire(ctx, hooked))
+	w.err = errBoom
+	check("ended", m.Transition(ctx, starting))
+	check("ended", m.Fire(ctx, hooked))
+	check("ended", fmt.Errorf("wrapped: %w", m.Fire(ctx, hooked)))
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	check("turn", m.Transition(ended, starting))
+	check("turn", m.Fire(ended, hooked))
+	check("aborted", fsm.ErrAborted)
+	check("error", context.Canceled)
 }

@@ -206,7 +206,7 @@ func (m *Machine[S]) resolve(c *change[S]) error {
 		refused, err := m.try(c, edge)
 		switch {
 		case err != nil:
-			return m.eventError(c, c.from, err)
+			return m.eventError(c, c.from, PhaseGuard, err)
 		case refused == nil:
 			c.taken = true
 			return nil
@@ -221,7 +221,7 @@ func (m *Machine[S]) resolve(c *change[S]) error {
 		return err
 	}
 	m.leadNowhere(c)
-	return m.eventError(c, c.from, vetoed)
+	return m.eventError(c, c.from, PhaseGuard, vetoed)
 }
 
 // try leads a change along a candidate: it asks the candidate's guards, has a Choose find
@@ -458,7 +458,7 @@ func (m *Machine[S]) refusal(c *change[S], phase Phase, err error) error {
 // a *TransitionError once a rule was taken.
 func (m *Machine[S]) failure(c *change[S], from graph.ID, phase Phase, err error, moved bool) error {
 	if c.kind == byEvent && !c.taken {
-		return m.eventError(c, from, err)
+		return m.eventError(c, from, phase, err)
 	}
 	to := c.to
 	if c.led {
@@ -466,7 +466,7 @@ func (m *Machine[S]) failure(c *change[S], from graph.ID, phase Phase, err error
 	}
 	err = m.transitionError(from, to, phase, err, moved)
 	if c.kind == byEvent {
-		return m.eventError(c, from, err)
+		return m.eventError(c, from, phase, err)
 	}
 	return err
 }
@@ -475,13 +475,13 @@ func (m *Machine[S]) transitionError(from graph.ID, to S, phase Phase, err error
 	return &TransitionError[S]{From: m.def.states[from], To: to, Permitted: m.def.permitted(from), Phase: phase, Err: err, Moved: moved}
 }
 
-func (m *Machine[S]) eventError(c *change[S], from graph.ID, err error) error {
-	return &EventError[S]{Event: c.event.text(), State: m.def.states[from], Permitted: m.def.handledIn(from), Err: err}
+func (m *Machine[S]) eventError(c *change[S], from graph.ID, phase Phase, err error) error {
+	return &EventError[S]{Event: c.event.text(), State: m.def.states[from], Permitted: m.def.handledIn(from), Phase: phase, Err: err}
 }
 
 // unhandled is the error of an event that has no rule in the present state.
 func (m *Machine[S]) unhandled(e *event) *EventError[S] {
-	err := &EventError[S]{Event: e.text(), State: m.State(), Permitted: m.def.handledIn(m.id()), Err: ErrUnhandled}
+	err := &EventError[S]{Event: e.text(), State: m.State(), Permitted: m.def.handledIn(m.id()), Phase: PhaseTable, Err: ErrUnhandled}
 	switch {
 	case e == nil:
 		err.Err = fmt.Errorf("%w: it was not made by NewEvent", ErrUnknownEvent)
