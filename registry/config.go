@@ -56,6 +56,10 @@ type Config[S comparable, P any] struct {
 	// Requests, if not nil, has the instance carry out requests; see [Request].
 	Requests *Requests[S]
 
+	// Observers are told of the instance: metrics, [LogTo], and notifications such as those of
+	// package webhook. See [Observer].
+	Observers []Observer
+
 	// Health, if not nil, is told of the instance, and asked by probes.
 	Health *Health[S]
 
@@ -97,7 +101,10 @@ func (c Config[S, P]) complete(def *fsm.Definition[S]) (Config[S, P], error) {
 	}
 	c.Instance = cmp.Or(c.Instance, newInstanceName())
 	c.LeaveTimeout = cmp.Or(c.LeaveTimeout, defaultLeaveTimeout)
-	c.Connected, c.LeavePath = slices.Clone(c.Connected), slices.Clone(c.LeavePath)
+	c.Connected, c.LeavePath, c.Observers = slices.Clone(c.Connected), slices.Clone(c.LeavePath), slices.Clone(c.Observers)
+	if slices.Contains(c.Observers, nil) {
+		return c, &store.InvalidError{Key: c.Key, What: "observer", Rule: "must not be nil"}
+	}
 	if c.Log != nil {
 		c.Log = new(*c.Log)
 	}

@@ -128,6 +128,23 @@
 //     trusted. A process that is stuck cannot hold a key for ever then, although its heartbeats go
 //     on.
 //
+// # Observers and logging
+//
+// The observers of [Config.Observers] get a [Notice] of each registration, change of the machine,
+// request, error, loss, leave and restart. [LogTo] writes them to a logger.
+//
+// What this package and its observers log has these attributes, and no others; package lease
+// logs a panic of a callback, with stack.
+//
+//	key, instance, token             of the instance
+//	from, to, event, cause, number   of a transition, or of the change that was rejected
+//	request, sender, asked, outcome  of a request: its id, and what was asked for
+//	count                            of dropped entries of the activity log
+//	duration                         of the change or request; of the pause before a restart
+//	error                            why: its text, or the error
+//	notice                           the kind, in the value of a notice
+//	panic, stack                     of a guard, hook or observer
+//
 // # Leaving
 //
 // [Instance.Leave] moves the machine through [Config.LeavePath] and then releases the lease. It

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -27,6 +28,7 @@ type Instance[S comparable, P any] struct {
 	searched   chan struct{}      // closed when the goroutine of locate has ended
 	gated      chan struct{}      // closed when that of gate has ended
 	served     chan struct{}      // closed when that of serveRequests has ended
+	observed   chan struct{}      // closed when that of observeEnd has ended
 	logDropped atomic.Int64
 	leaving    atomic.Bool // the entry LogLeft has been queued; set under logging
 	logging    sync.Mutex  // orders the entries of log before or behind LogLeft
@@ -112,9 +114,15 @@ func (i *Instance[S, P]) RecordError(ctx context.Context, err error) error {
 	}
 	failed := i.write(ctx, func(c *contents[S, P]) { c.status.LastError, c.status.LastErrorAt = now.text, now.at })
 	if failed == nil && err != nil {
-		i.log(LogEntry{At: now.at, Kind: LogError, Text: now.text})
+		i.noteError(ctx, now, err)
 	}
 	return failed
+}
+
+// noteError tells the activity log and the observers of an error.
+func (i *Instance[S, P]) noteError(ctx context.Context, e lastError, err error) {
+	i.log(LogEntry{At: e.at, Kind: LogError, Text: e.text})
+	i.tell(ctx, Notice{Kind: NoticeError, At: e.at, Err: err})
 }
 
 // write publishes the confirmed contents after change.
@@ -166,7 +174,7 @@ func (i *Instance[S, P]) noteStuck(c *contents[S, P]) {
 	c.status.LastError = stuckText(change, since)
 	if !since.Equal(i.loggedStuck) { // else the write of this value failed before
 		i.loggedStuck = since
-		i.log(LogEntry{At: c.status.LastErrorAt, Kind: LogError, Text: c.status.LastError})
+		i.noteError(context.Background(), lastError{c.status.LastError, c.status.LastErrorAt}, errors.New(c.status.LastError))
 	}
 }
 
@@ -218,12 +226,12 @@ func (w writer[S, P]) Write(ctx context.Context, encode func() ([]byte, error), 
 func (w writer[S, P]) Err() error { return w.i.lease.Err() }
 
 // HandleTimeoutError has the next value publish that a timeout was refused.
-func (w writer[S, P]) HandleTimeoutError(_ context.Context, err error) {
+func (w writer[S, P]) HandleTimeoutError(ctx context.Context, err error) {
 	refused := lastError{err.Error(), time.Now().UTC()}
 	w.i.mu.Lock()
 	w.i.refused = refused
 	w.i.mu.Unlock()
-	w.i.log(LogEntry{At: refused.at, Kind: LogError, Text: refused.text})
+	w.i.noteError(ctx, refused, err)
 }
 
 func (w writer[S, P]) EncodeSnapshot(_ context.Context, m fsm.Snapshot[S]) ([]byte, error) {

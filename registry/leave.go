@@ -71,7 +71,7 @@ func (i *Instance[S, P]) deregister(ctx context.Context) (released, closed, sear
 		}
 	}
 	<-i.gated
-	return released, closed, errors.Join(i.awaitSearch(limited), i.awaitServed(ctx, limited))
+	return released, closed, errors.Join(i.awaitSearch(limited), i.awaitServed(ctx, limited), i.awaitObserved(limited))
 }
 
 // finish waits a moment until a request that is being carried out has its answer, and the
@@ -105,6 +105,14 @@ func (i *Instance[S, P]) awaitServed(caller, limited context.Context) error {
 func (i *Instance[S, P]) awaitSearch(ctx context.Context) error {
 	if !closes(ctx, i.searched) {
 		return fmt.Errorf("address of %q: the function PublicIP of Config does not return after its context has ended", i.cfg.Key)
+	}
+	return nil
+}
+
+// awaitObserved waits until the observers have been told of the end.
+func (i *Instance[S, P]) awaitObserved(ctx context.Context) error {
+	if !closes(ctx, i.observed) {
+		return fmt.Errorf("observers of %q: one does not return", i.cfg.Key)
 	}
 	return nil
 }

@@ -285,6 +285,7 @@ func (i *Instance[S, P]) logOptions() []lease.Option {
 // dropped counts entries that were not stored.
 func (i *Instance[S, P]) dropped(n int, err error) {
 	i.logDropped.Add(int64(n))
+	i.tell(context.Background(), Notice{Kind: NoticeLogDropped, Count: n, Err: err})
 	if i.cfg.Log.Dropped != nil {
 		i.cfg.Log.Dropped(n, err)
 	}

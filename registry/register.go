@@ -18,6 +18,8 @@ const addressLimit = 3 * time.Second // for Config.PublicIP
 // It fails with *[ConflictError] while another instance holds the key, unless cfg says to wait
 // or to reclaim; the package documentation has the other errors under Registration.
 func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fsm.Definition[S], cfg Config[S, P]) (_ *Instance[S, P], err error) {
+	began := time.Now()
+
 	// Check everything that can be checked without the store.
 	if k == nil {
 		return nil, &store.InvalidError{What: "keeper", Rule: "must not be nil"}
@@ -37,6 +39,9 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	i.confirmed.payload = cfg.Payload
 	i.confirmed.status = Status[S]{Identity: self, State: def.Initial()}
 	machineOptions := append(slices.Clone(cfg.MachineOptions), fsm.WithWriter(writer[S, P]{i}))
+	if len(cfg.Observers) > 0 {
+		machineOptions = append(machineOptions, fsm.WithObserver(i.observe))
+	}
 	if err := def.Accepts(machineOptions...); err != nil {
 		return nil, fmt.Errorf("machine of %q: %w", cfg.Key, err)
 	}
@@ -47,7 +52,7 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	// Look for the address at the same time, and stop if the key is not acquired.
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	registered := make(chan struct{}) // closed below once the instance is complete
-	i.stop, i.searched, i.served, i.gated = stop, make(chan struct{}), make(chan struct{}), make(chan struct{})
+	i.stop, i.searched, i.served, i.gated, i.observed = stop, make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(i.searched)
 		i.locate(life, registered)
@@ -80,6 +85,7 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	i.mu.Unlock()
 	i.lease = acquired
 	i.log(LogEntry{At: self.Registered, Kind: LogRegistered, Identity: &self}) // before a timeout can move the machine
+	i.tell(ctx, Notice{Kind: NoticeRegistered, At: self.Registered, Duration: time.Since(began)})
 	machine := fsm.New(def, machineOptions...)
 	i.mu.Lock()
 	i.machine = machine
@@ -87,6 +93,11 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	close(registered)
 	cfg.Health.enter(HealthHeld, cfg.Key, i)
 	go i.gate(life)
+	if len(cfg.Observers) > 0 {
+		go i.observeEnd()
+	} else {
+		close(i.observed)
+	}
 	if cfg.Requests == nil {
 		close(i.served)
 		return i, nil

@@ -347,20 +347,24 @@ func (i *Instance[S, P]) reply(ctx context.Context, r *asked, reply Reply) {
 	if !r.answered.Load() && !time.Now().Before(r.deadline) {
 		expire()
 	}
-	i.logRequest(r, reply)
+	i.noteRequest(ctx, r, reply)
 	if reply.Outcome == OutcomeExpired && !r.answered.Load() {
 		return
 	}
 	if err := i.storeAnswer(ctx, r, *r.answer(reply, true)); errors.Is(err, store.ErrExpired) && reply.Outcome != OutcomeExpired {
 		expire()
-		i.logRequest(r, reply)
+		i.noteRequest(ctx, r, reply)
 	}
 }
 
-func (i *Instance[S, P]) logRequest(r *asked, reply Reply) {
-	i.log(LogEntry{At: reply.At, Kind: LogRequest, Request: &LoggedRequest{
-		ID: r.ID, Sender: r.Sender, What: r.what().String(), Outcome: reply.Outcome, Error: reply.Error, Duration: time.Since(r.begun).Round(time.Microsecond).String(),
-	}})
+// noteRequest tells the activity log and the observers of a request.
+func (i *Instance[S, P]) noteRequest(ctx context.Context, r *asked, reply Reply) {
+	took := time.Since(r.begun)
+	request := LoggedRequest{
+		ID: r.ID, Sender: r.Sender, What: r.what().String(), Outcome: reply.Outcome, Error: reply.Error, Duration: took.Round(time.Microsecond).String(),
+	}
+	i.log(LogEntry{At: reply.At, Kind: LogRequest, Request: &request})
+	i.tell(ctx, Notice{Kind: NoticeRequest, At: reply.At, Duration: took, Request: request})
 }
 
 // writeLimit is the time for a write that no caller waits for. A write that the network has lost

@@ -19,23 +19,11 @@ const (
 	longestRestart  = 15 * time.Second
 )
 
-// SuperviseOption changes how [Supervise] works.
-type SuperviseOption func(*supervision)
-
-type supervision struct {
-	restart func(err error, pause time.Duration)
-}
-
-// OnRestart has f called before each pause after which the service runs again, with the reason.
-// Without it, the reason is logged by [slog.Default].
-func OnRestart(f func(err error, pause time.Duration)) SuperviseOption {
-	return func(s *supervision) { s.restart = f }
-}
-
 // Supervise runs a service as [Run] does, and again after a loss of its lease and while the store
 // is unavailable, until ctx ends or the service does. Each run begins in the initial state of def.
 // Between two runs it pauses: 0.1 s, then twice as long each time up to 15 s, a little random,
-// and 0.1 s again once the key was held.
+// and 0.1 s again once the key was held. The observers are told of each restart; without any, it is
+// logged by [slog.Default].
 //
 // A service with [Health.Gate] claims no key while it is not live.
 //
@@ -50,14 +38,12 @@ func OnRestart(f func(err error, pause time.Duration)) SuperviseOption {
 //   - a configuration that is refused, a key that another program uses, a closed keeper or store.
 //
 // A panic of serve passes through, as through Run.
-func Supervise[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fsm.Definition[S], cfg Config[S, P], serve ServeFunc[S, P], opts ...SuperviseOption) error {
-	s := supervision{restart: func(err error, pause time.Duration) {
-		slog.Warn("leasehold: the service runs again after a pause", "key", cfg.Key, "error", err, "pause", pause)
-	}}
-	for _, set := range opts {
-		set(&s)
-	}
+func Supervise[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fsm.Definition[S], cfg Config[S, P], serve ServeFunc[S, P]) error {
 	cfg.Instance = cmp.Or(cfg.Instance, newInstanceName())
+	observers := cfg.Observers
+	if len(observers) == 0 {
+		observers = []Observer{LogTo(slog.Default())}
+	}
 	doubt := false
 	for pause := shortestRestart; ; {
 		var e ending
@@ -85,7 +71,7 @@ func Supervise[S comparable, P any](ctx context.Context, k *lease.Keeper, def *f
 		}
 		doubt = doubt || errors.Is(e.refused, store.ErrInDoubt)
 		wait := pause/2 + rand.N(pause/2)
-		s.restart(again, wait)
+		tell(ctx, observers, Notice{Kind: NoticeRestart, Key: cfg.Key, Instance: cfg.Instance, At: time.Now().UTC(), Duration: wait, Err: again})
 		if !sleep(ctx, wait) {
 			return nil
 		}

@@ -29,12 +29,14 @@ func supervise(t testing.TB, k *lease.Keeper, changes ...func(*config)) *supervi
 	s := &supervised{t: t, runs: make(chan *instance, 100), stop: stop, end: make(chan error, 1)}
 	t.Cleanup(stop)
 	go func() {
-		s.end <- registry.Supervise(ctx, k, lifecycle, configure(changes...), func(ctx context.Context, i *instance) error {
+		s.end <- registry.Supervise(ctx, k, lifecycle, configure(append(changes, observe(func(_ context.Context, n registry.Notice) {
+			if n.Kind == registry.NoticeRestart {
+				s.reasons, s.pauses = append(s.reasons, n.Err), append(s.pauses, n.Duration)
+			}
+		}))...), func(ctx context.Context, i *instance) error {
 			s.runs <- i
 			return serveUntilDone(ctx, i)
-		}, registry.OnRestart(func(err error, pause time.Duration) {
-			s.reasons, s.pauses = append(s.reasons, err), append(s.pauses, pause)
-		}))
+		})
 	}()
 	return s
 }
@@ -141,9 +143,11 @@ func TestSuperviseEndsWhereNoRunCanHelp(t *testing.T) {
 			"lost by itself": {k, none, func(ctx context.Context, i *instance) error { return i.Deregister(ctx) }, nil},
 		} {
 			begun := time.Now()
-			err := registry.Supervise(t.Context(), c.k, lifecycle, configure(c.change), c.serve, registry.OnRestart(func(err error, _ time.Duration) {
-				t.Errorf("%s: runs again after %v", name, err)
-			}))
+			err := registry.Supervise(t.Context(), c.k, lifecycle, configure(c.change, observe(func(_ context.Context, n registry.Notice) {
+				if n.Kind == registry.NoticeRestart {
+					t.Errorf("%s: runs again after %v", name, n.Err)
+				}
+			})), c.serve)
 			if !errors.Is(err, c.want) || c.want == nil && err != nil || time.Since(begun) > 0 {
 				t.Errorf("%s: %v, want %v; after %v", name, err, c.want, time.Since(begun))
 			}
