@@ -96,7 +96,7 @@ func newEndings(t *testing.T, place string, end func()) *endings {
 		t.Fatal(err)
 	}
 	e.m = fsm.New(def, fsm.WithWriter(endingWriter{e}), fsm.WithQueue(2, func(context.Context, error) { _ = e.at("failed") }),
-		fsm.WithObserver(func(context.Context, transition, error) { _ = e.at("observer") }))
+		fsm.WithObserver(func(context.Context, fsm.Result[state]) { _ = e.at("observer") }))
 	return e
 }
 

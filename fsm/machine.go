@@ -38,7 +38,7 @@ type extras[S comparable] struct {
 	request  request[S]  // of the change that has the turn
 	watchers watchers[S] // changed and read with turn.mu locked
 	// observers are the functions of WithObserver.
-	observers []func(context.Context, Transition[S], error)
+	observers []func(context.Context, Result[S])
 }
 
 // startState is the progress of a machine of [WithManualStart].
@@ -206,9 +206,9 @@ func (m *Machine[S]) newExtras() *extras[S] { return &extras[S]{code: userCode{t
 func (m *Machine[S]) open(c *change[S]) {
 	if c.code == nil {
 		c.code = &hookContext{Context: c.ctx, code: &m.extras.code}
+		m.extras.code.began = c.at
+		m.extras.request = request[S]{kind: c.kind, from: c.from, to: c.to, event: c.event, timeout: c.timeout}
 	}
-	m.extras.code.began = c.at
-	m.extras.request = request[S]{kind: c.kind, from: c.from, to: c.to, event: c.event, timeout: c.timeout}
 	m.turn.open(c.code)
 }
 

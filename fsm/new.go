@@ -55,7 +55,7 @@ func (m *Machine[S]) configure(c config) {
 	m.extras.writer, m.extras.code.data = c.writer, c.data
 	m.extras.timers.fire = m.fireTimer
 	for _, o := range c.observers {
-		m.extras.observers = append(m.extras.observers, o.(func(context.Context, Transition[S], error)))
+		m.extras.observers = append(m.extras.observers, o.(func(context.Context, Result[S])))
 	}
 	if c.queue > 0 {
 		m.extras.queue = &queue[S]{limit: c.queue, failed: c.queueFailed}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"time"
 )
 
 // Writer stores the value of a machine before the machine moves. A lease is a Writer, and so
@@ -53,7 +54,7 @@ type config struct {
 	queue       int
 	queueFailed func(context.Context, error)
 	manual      bool
-	observers   []any // of func(context.Context, Transition[S], error)
+	observers   []any // of func(context.Context, Result[S])
 }
 
 func configured(opts []Option) config {
@@ -135,11 +136,18 @@ func WithQueue(limit int, failed func(context.Context, error)) Option {
 	}
 }
 
+// Result is a change of a machine that had its turn, as an observer sees it.
+type Result[S comparable] struct {
+	Transition Transition[S] // as a [Finally] hook gets it
+	Duration   time.Duration // from its turn on
+	Err        error         // as a [Finally] hook gets it; see [Outcome]
+}
+
 // WithObserver has a function called like a [Finally] hook, for this machine alone: after those
 // hooks, and after a [Machine.Reset] too. It is for metrics, traces and notices; an observer does
 // not change the definition, and so neither its fingerprint. Several are called in the order given.
 // New panics if S is not the type of the machine's states. WithObserver panics if run is nil.
-func WithObserver[S comparable](run func(context.Context, Transition[S], error)) Option {
+func WithObserver[S comparable](run func(context.Context, Result[S])) Option {
 	if run == nil {
 		panic("fsm: WithObserver needs a function")
 	}
@@ -165,7 +173,7 @@ func (d *Definition[S]) check(c config) error {
 		found.add("%d writers, a machine has one", c.writers)
 	}
 	for _, o := range c.observers {
-		if _, ok := o.(func(context.Context, Transition[S], error)); !ok {
+		if _, ok := o.(func(context.Context, Result[S])); !ok {
 			found.add("an observer is a %T, and the states are of type %v", o, reflect.TypeFor[S]())
 		}
 	}

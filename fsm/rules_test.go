@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -55,8 +56,8 @@ func TestFinallyGetsEveryOutcome(t *testing.T) {
 			if err := m.Transition(ctx, idle); !errors.Is(err, fsm.ErrReentrant) {
 				t.Errorf("a change from a finally hook: %v", err)
 			}
-		})), fsm.WithObserver(func(_ context.Context, tr transition, err error) {
-		if observed = append(observed, line(tr, err)); !tr.Forced && len(observed) != len(got) {
+		})), fsm.WithObserver(func(_ context.Context, r fsm.Result[state]) {
+		if observed = append(observed, line(r.Transition, r.Err)); !r.Transition.Forced && len(observed) != len(got) {
 			t.Errorf("the observer was called before the finally hook of %s", observed[len(observed)-1])
 		}
 	}))
@@ -99,8 +100,8 @@ func TestAnObserverOfAMachineWithoutOtherCode(t *testing.T) {
 	for _, opts := range [][]fsm.Option{nil, {fsm.WithManualStart()}, {fsm.WithWriter(w)}} {
 		var got []string
 		observe := func(name string) fsm.Option {
-			return fsm.WithObserver(func(_ context.Context, tr transition, err error) {
-				got = append(got, fmt.Sprintf("%s %v -> %v %q: %v", name, tr.From, tr.To, tr.Event, err != nil))
+			return fsm.WithObserver(func(_ context.Context, r fsm.Result[state]) {
+				got = append(got, fmt.Sprintf("%s %v -> %v %q: %v", name, r.Transition.From, r.Transition.To, r.Transition.Event, r.Err != nil))
 			})
 		}
 		m := fsm.New(with(t, fsm.On(boot, fsm.From(idle), starting)), append(opts, observe("a"), observe("b"))...)
@@ -132,7 +133,7 @@ func (w *endedWriter) Err() error { return w.err }
 
 func TestAnObserverHasToFitTheMachine(t *testing.T) {
 	def := with(t)
-	err := def.Accepts(fsm.WithObserver(func(context.Context, fsm.Transition[int], error) {}))
+	err := def.Accepts(fsm.WithObserver(func(context.Context, fsm.Result[int]) {}))
 	if refused := new(fsm.OptionError); !errors.As(err, &refused) || len(refused.Problems) != 1 {
 		t.Fatal(err)
 	}
@@ -278,4 +279,19 @@ func TestOutcomeOfEveryPhase(t *testing.T) {
 	check("turn", m.Fire(ended, hooked))
 	check("aborted", fsm.ErrAborted)
 	check("error", context.Canceled)
+}
+
+func TestTheDurationOfAResultIsThatOfTheTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var took []time.Duration
+		slow := func(context.Context, transition) error { time.Sleep(time.Second); return nil }
+		m := fsm.New(with(t, fsm.Guard(starting, "slow", slow), fsm.OnEntry(starting, slow)),
+			fsm.WithObserver(func(_ context.Context, r fsm.Result[state]) { took = append(took, r.Duration) }))
+		go func() { _ = m.Transition(t.Context(), starting) }()
+		synctest.Wait()
+		_ = m.Transition(t.Context(), stopping) // waits for its turn
+		if diff := cmp.Diff([]time.Duration{2 * time.Second, 0}, took); diff != "" {
+			t.Errorf("durations (-want +got):\n%s", diff)
+		}
+	})
 }

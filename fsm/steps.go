@@ -21,35 +21,39 @@ func (m *Machine[S]) perform(ctx context.Context, c *change[S]) (err error) {
 			return err
 		}
 	}
-	finally := m.def.finally
-	if c.kind == byReset {
-		finally = nil
-	}
-	if len(finally)+len(m.extras.observers) > 0 {
+	if len(m.def.finally)+len(m.extras.observers) > 0 {
 		err = ErrAborted // stands if user code does not return
-		defer func() {
-			// 10. The finally hooks and the observers get the result.
-			if c.ignored {
-				return
-			}
-			if !c.led {
-				m.leadNowhere(c)
-			}
-			m.runCode(c, func() {
-				c.code.enter(phaseFinally)
-				for _, run := range finally {
-					run(c.code, *m.shown(c), err)
-				}
-				for _, run := range m.extras.observers {
-					run(c.code, *m.shown(c), err)
-				}
-			})
-		}()
+		defer func() { m.conclude(c, err) }()
 	}
 	if c.kind == byTimeout {
 		defer m.endTimeout(c) // before the finally hooks
 	}
 	return m.steps(c)
+}
+
+// conclude makes step 10: the finally hooks, but for a reset, and the observers get the result.
+func (m *Machine[S]) conclude(c *change[S], err error) {
+	if c.ignored {
+		return
+	}
+	if !c.led {
+		m.leadNowhere(c)
+	}
+	m.open(c)
+	defer m.turn.shut()
+	c.code.enter(phaseFinally)
+	m.shown(c)
+	if c.kind != byReset {
+		for _, run := range m.def.finally {
+			run(c.code, c.t, err)
+		}
+	}
+	if len(m.extras.observers) > 0 {
+		r := Result[S]{Transition: c.t, Duration: time.Duration(max(now()-c.at, 0)), Err: err}
+		for _, run := range m.extras.observers {
+			run(c.code, r)
+		}
+	}
 }
 
 // checkStart refuses a change of a machine that is not started, and a second start. It starts

@@ -8,6 +8,9 @@ import (
 // maxAttempts bounds the attempts that wait for OnRenew or OnAcquire.
 const maxAttempts = 1 << 14
 
+// maxSpare bounds the events for which an observer keeps room.
+const maxSpare = 1 << 10
+
 // observer calls an OnRenew, OnAcquire or OnLoss with one event after the other, on a goroutine that
 // lives while there are events. Nothing waits for it but Close.
 type observer[E any] struct {
@@ -19,6 +22,7 @@ type observer[E any] struct {
 
 	mu      sync.Mutex
 	queue   []E
+	spare   []E // an empty one, for the next queue
 	running bool
 	dropped int
 }
@@ -47,7 +51,7 @@ func (o *observer[E]) run() {
 	for {
 		o.mu.Lock()
 		events := o.queue
-		o.queue = nil
+		o.queue, o.spare = o.spare, nil
 		o.running = len(events) > 0
 		o.mu.Unlock()
 		if len(events) == 0 {
@@ -65,6 +69,12 @@ func (o *observer[E]) run() {
 				o.keeper.panics.Add(1)
 				slog.Error("lease: "+panicked.Error(), "stack", string(panicked.Stack))
 			}
+		}
+		if cap(events) <= maxSpare {
+			clear(events)
+			o.mu.Lock()
+			o.spare = events[:0]
+			o.mu.Unlock()
 		}
 	}
 }

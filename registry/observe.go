@@ -86,9 +86,10 @@ func (i *Instance[S, P]) tell(ctx context.Context, n Notice) {
 }
 
 // observe is the observer of the machine.
-func (i *Instance[S, P]) observe(ctx context.Context, t fsm.Transition[S], err error) {
-	n := Notice{Kind: NoticeTransition, At: t.At, Duration: max(time.Since(t.At), 0), Transition: publishedTransition(t), Err: err}
-	switch fsm.Outcome(err) {
+func (i *Instance[S, P]) observe(ctx context.Context, r fsm.Result[S]) {
+	t := r.Transition
+	n := Notice{Kind: NoticeTransition, At: t.At, Duration: r.Duration, Transition: publishedTransition(t), Err: r.Err}
+	switch fsm.Outcome(r.Err) {
 	case "ok", "hook":
 	case "aborted": // before or after the commit
 		i.mu.Lock()
