@@ -35,6 +35,7 @@ var layers = map[string]struct {
 	"fsm/fsmtest":        {[]string{"fsm", "fsm/internal/order"}, []string{"pgregory.net/rapid"}, "it tests any definition, from the exported API of fsm"},
 	"registry":           {[]string{"fsm", "lease", "store"}, nil, "an instance runs on any store"},
 	"registry/probe":     {[]string{"registry", "store"}, nil, "it shows health by HTTP, which others do not link in"},
+	"registry/webhook":   {[]string{"registry", "store"}, nil, "it sends notices by HTTP, which others do not link in"},
 	leaf:                 {nil, nil, "it says why a context ended, and knows nothing of the library"},
 	"internal/teststore": {[]string{"store", "store/memory"}, nil, "lease and registry are tested with it, so it must not use them"},
 }

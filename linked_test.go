@@ -10,14 +10,15 @@ import (
 // linked says which modules of others end up in a program that imports a package,
 // as the package needs them or as what it needs does.
 var linked = map[string][]string{
-	"fsm":            nil,
-	"fsm/fsmdraw":    nil,
-	"fsm/fsmtest":    {"pgregory.net/rapid"},
-	"lease":          nil,
-	"registry":       nil,
-	"registry/probe": nil,
-	"store":          nil,
-	"store/memory":   nil,
+	"fsm":              nil,
+	"fsm/fsmdraw":      nil,
+	"fsm/fsmtest":      {"pgregory.net/rapid"},
+	"lease":            nil,
+	"registry":         nil,
+	"registry/probe":   nil,
+	"registry/webhook": nil,
+	"store":            nil,
+	"store/memory":     nil,
 	"store/redis": {
 		"github.com/cespare/xxhash/v2",
 		"github.com/redis/go-redis/v9",
