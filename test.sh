@@ -46,6 +46,7 @@ esac
 if [ -z "$short" ]; then
 	need chromium chromium
 	need dot graphviz
+	need prometheus prometheus # for the alerts of docs
 	need node nodejs
 	need npm npm
 	for lock in e2e/*/package-lock.json; do

@@ -16,6 +16,7 @@
 //	leasehold.transition.duration               of those with any outcome, with their hooks and write
 //	leasehold.leases.held, leasehold.waiters    of the keepers
 //	leasehold.trust.left                        until the first lease cannot be trusted; absent without a lease
+//	leasehold.ttl                               the shortest TTL of the keepers; absent without one
 //	leasehold.acquires{outcome}                 outcome: a word of store.Outcome
 //	leasehold.wait.duration                     of acquires that would have waited, and got the key
 //	leasehold.renewals{outcome}                 of single leases
@@ -151,29 +152,36 @@ func (t *Telemetry) observeKeepers(meter metric.Meter) error {
 	held, err1 := meter.Int64ObservableGauge("leasehold.leases.held", metric.WithUnit("{lease}"), metric.WithDescription("Leases that are held."))
 	waiters, err2 := meter.Int64ObservableGauge("leasehold.waiters", metric.WithUnit("{call}"), metric.WithDescription("Calls of Acquire that wait for a key."))
 	trust, err3 := meter.Float64ObservableGauge("leasehold.trust.left", metric.WithUnit("s"), metric.WithDescription("Time until the first lease cannot be trusted."))
-	if err := errors.Join(err1, err2, err3); err != nil {
+	shortest, err4 := meter.Float64ObservableGauge("leasehold.ttl", metric.WithUnit("s"), metric.WithDescription("The shortest TTL of the keepers."))
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return err
 	}
 	_, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		all := t.stats()
+		all, ttl := t.stats()
 		o.ObserveInt64(held, int64(all.Held))
 		o.ObserveInt64(waiters, int64(all.Waiting))
 		if all.Held > 0 {
 			o.ObserveFloat64(trust, all.TrustLeft.Seconds())
 		}
+		if ttl > 0 {
+			o.ObserveFloat64(shortest, ttl.Seconds())
+		}
 		return nil
-	}, held, waiters, trust)
+	}, held, waiters, trust, shortest)
 	return err
 }
 
-// stats is the state of all keepers that are still in use.
-func (t *Telemetry) stats() (all lease.Stats) {
+// stats is the state of all keepers that are still in use, and their shortest TTL.
+func (t *Telemetry) stats() (all lease.Stats, ttl time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.keepers = slices.DeleteFunc(t.keepers, func(p weak.Pointer[lease.Keeper]) bool {
 		k := p.Value()
 		if k == nil {
 			return true
+		}
+		if ttl == 0 || k.TTL() < ttl {
+			ttl = k.TTL()
 		}
 		s := k.Stats()
 		if s.Held > 0 && (all.Held == 0 || s.TrustLeft < all.TrustLeft) {
@@ -183,7 +191,7 @@ func (t *Telemetry) stats() (all lease.Stats) {
 		all.Waiting += s.Waiting
 		return false
 	})
-	return all
+	return all, ttl
 }
 
 // NewKeeper is [lease.NewKeeper] with metrics and traces. The callbacks of cfg are called too.

@@ -176,7 +176,7 @@ func TestTelemetryOfAnInstance(t *testing.T) {
 			}
 		}
 		if diff := cmp.Diff(map[string]float64{
-			"registrations": 1, "leases.held": 1, "waiters": 1, "trust.left": 9.4, "acquires{outcome=ok}": 1,
+			"registrations": 1, "leases.held": 1, "waiters": 1, "trust.left": 9.4, "ttl": 10, "acquires{outcome=ok}": 1,
 			"transitions{from=idle,outcome=ok,to=active}": 1, "transitions{from=active,outcome=guard,to=idle}": 2,
 			"transitions{from=active,outcome=table,to=active}": 1, "transition.duration#": 4,
 			"requests{outcome=rejected}": 1, "request.duration#": 1,

@@ -14,6 +14,7 @@
 //	leasehold_transition_duration_seconds            of those with any outcome, with their hooks and write
 //	leasehold_leases_held, leasehold_waiters         of the keepers
 //	leasehold_trust_left_seconds                     until the first lease cannot be trusted; absent without a lease
+//	leasehold_ttl_seconds                            the shortest TTL of the keepers; absent without one
 //	leasehold_acquires_total{outcome}                outcome: a word of store.Outcome
 //	leasehold_wait_duration_seconds                  of acquires that would have waited, and got the key
 //	leasehold_renewals_total{outcome}                of single leases
@@ -38,6 +39,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 	"weak"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -55,7 +57,7 @@ type Metrics struct {
 	skipped, registrations, leaves, restarts, errs, dropped prometheus.Counter
 	took, waited, renewed, margin, requested                prometheus.Histogram
 	called                                                  *prometheus.HistogramVec
-	held, waiters, trust                                    *prometheus.Desc
+	held, waiters, trust, ttl                               *prometheus.Desc
 
 	transitions transitions[string]
 
@@ -104,6 +106,17 @@ func New(registerer prometheus.Registerer) (*Metrics, error) {
 		held:    prometheus.NewDesc("leasehold_leases_held", "Leases that are held.", nil, nil),
 		waiters: prometheus.NewDesc("leasehold_waiters", "Calls of Acquire that wait for a key.", nil, nil),
 		trust:   prometheus.NewDesc("leasehold_trust_left_seconds", "Time until the first lease cannot be trusted.", nil, nil),
+		ttl:     prometheus.NewDesc("leasehold_ttl_seconds", "The shortest TTL of the keepers.", nil, nil),
+	}
+	// Prometheus does not see the step from no series to its first value.
+	for vec, values := range map[*prometheus.CounterVec][]string{
+		m.renewals: {"ok", "unavailable", "in_doubt"},
+		m.lost:     {"expired", "unhealthy", "deleted", "foreign", "lost"},
+		m.requests: {string(registry.OutcomeDone), string(registry.OutcomeDoneWithErrors), string(registry.OutcomeRejected), string(registry.OutcomeFailed), string(registry.OutcomeExpired)},
+	} {
+		for _, value := range values {
+			vec.WithLabelValues(value)
+		}
 	}
 	if err := registerer.Register((*collector)(m)); err != nil {
 		return nil, fmt.Errorf("leaseholdprom: %w", err)
@@ -221,28 +234,35 @@ func (c *collector) Describe(to chan<- *prometheus.Desc) {
 	to <- c.held
 	to <- c.waiters
 	to <- c.trust
+	to <- c.ttl
 }
 
 func (c *collector) Collect(to chan<- prometheus.Metric) {
 	for _, part := range c.parts() {
 		part.Collect(to)
 	}
-	all := c.stats()
+	all, ttl := c.stats()
 	to <- prometheus.MustNewConstMetric(c.held, prometheus.GaugeValue, float64(all.Held))
 	to <- prometheus.MustNewConstMetric(c.waiters, prometheus.GaugeValue, float64(all.Waiting))
 	if all.Held > 0 {
 		to <- prometheus.MustNewConstMetric(c.trust, prometheus.GaugeValue, all.TrustLeft.Seconds())
 	}
+	if ttl > 0 {
+		to <- prometheus.MustNewConstMetric(c.ttl, prometheus.GaugeValue, ttl.Seconds())
+	}
 }
 
-// stats is the state of all keepers that are still in use.
-func (c *collector) stats() (all lease.Stats) {
+// stats is the state of all keepers that are still in use, and their shortest TTL.
+func (c *collector) stats() (all lease.Stats, ttl time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.keepers = slices.DeleteFunc(c.keepers, func(p weak.Pointer[lease.Keeper]) bool {
 		k := p.Value()
 		if k == nil {
 			return true
+		}
+		if ttl == 0 || k.TTL() < ttl {
+			ttl = k.TTL()
 		}
 		s := k.Stats()
 		if s.Held > 0 && (all.Held == 0 || s.TrustLeft < all.TrustLeft) {
@@ -252,5 +272,5 @@ func (c *collector) stats() (all lease.Stats) {
 		all.Waiting += s.Waiting
 		return false
 	})
-	return all
+	return all, ttl
 }
