@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/leasehold-go/leasehold/examples/internal/backend"
 	"github.com/leasehold-go/leasehold/examples/internal/program"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/registry"
@@ -24,7 +25,7 @@ again, for idle, then starting, from where it becomes active by itself.
 
 // settings are the checked values of the flags.
 type settings struct {
-	store          backend
+	store          backend.Backend
 	exchange       int
 	name           string
 	ttl, heartbeat time.Duration
@@ -86,7 +87,7 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 		s.heartbeat = min(lease.DefaultTTL/3, s.ttl/3)
 	}
 	var err error
-	if s.store, err = parseBackend(*url); err != nil {
+	if s.store, err = backend.Parse(*url); err != nil {
 		return s, program.UsageErrorf("-store: %w", err)
 	}
 	// The keeper would refuse these times too, but its errors do not name the flags.

@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string, std program.Streams) (err error) {
 		defer cancel()
 	}
 
-	st, closeStore, err := set.store.open(ctx)
+	st, closeStore, err := set.store.Open(ctx)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leasehold-go/leasehold/examples/internal/backend"
 	"github.com/leasehold-go/leasehold/examples/internal/program"
 	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/internal/redistest"
@@ -67,11 +68,11 @@ var exchanges atomic.Uint32
 
 func newPair(t *testing.T, url string) pair {
 	t.Helper()
-	b, err := parseBackend(url)
+	b, err := backend.Parse(url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	st, closeStore, err := b.open(t.Context())
+	st, closeStore, err := b.Open(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,5 @@
-package main
+// Package backend opens the store that a URL names. The example programs share it.
+package backend
 
 import (
 	"context"
@@ -28,8 +29,8 @@ const (
 	aliveLimit = 5 * time.Second  // without an answer from a member of etcd, and again, before another is asked
 )
 
-// schemes are the schemes of -store. A new store needs a line here.
-var schemes = map[string]func(location) (opener, error){
+// schemes are the schemes of the URLs. A new store needs a line here.
+var schemes = map[string]func(location) (Opener, error){
 	"memory":          memory,
 	"redis":           onRedis,
 	"rediss":          onRedis,
@@ -40,26 +41,28 @@ var schemes = map[string]func(location) (opener, error){
 	"etcd":            onEtcd,
 }
 
-// opener opens a store. The function that it returns closes the store and its client.
-type opener func(context.Context) (store.Store, func() error, error)
+// Opener opens a store. The function that it returns closes the store and its client.
+type Opener func(context.Context) (store.Store, func() error, error)
 
-// backend is a store that is not open yet.
-type backend struct {
-	name string // its URL without password and query
-	open opener
+// Backend is a store that is not open yet.
+type Backend struct {
+	Name string // its URL without password and query
+	Open Opener
 }
 
-func parseBackend(text string) (backend, error) {
+// Parse checks a URL and everything in it that can be checked before its server is reached. Its
+// errors quote no password.
+func Parse(text string) (Backend, error) {
 	at, err := parseLocation(text)
 	if err != nil {
-		return backend{}, err
+		return Backend{}, err
 	}
 	scheme, known := schemes[at.Scheme]
 	if !known {
-		return backend{}, fmt.Errorf("unknown scheme %q; known are %s", at.Scheme, strings.Join(slices.Sorted(maps.Keys(schemes)), ", "))
+		return Backend{}, fmt.Errorf("unknown scheme %q; known are %s", at.Scheme, strings.Join(slices.Sorted(maps.Keys(schemes)), ", "))
 	}
 	open, err := scheme(at)
-	return backend{name: at.name(), open: open}, err
+	return Backend{Name: at.name(), Open: open}, err
 }
 
 // location is a URL that may name several hosts, separated by commas.
@@ -115,7 +118,7 @@ func (l location) redis(kind string) string {
 	return u.String()
 }
 
-func memory(at location) (opener, error) {
+func memory(at location) (Opener, error) {
 	if at.Opaque+at.Host+at.Path+at.RawQuery != "" {
 		return nil, errors.New("memory: takes nothing after the colon")
 	}
@@ -125,7 +128,7 @@ func memory(at location) (opener, error) {
 	}, nil
 }
 
-func onRedis(at location) (opener, error) {
+func onRedis(at location) (Opener, error) {
 	if len(at.more) > 0 {
 		return nil, fmt.Errorf("%s: takes one host; %[1]s+sentinel and %[1]s+cluster take several", at.Scheme)
 	}
@@ -137,7 +140,7 @@ func onRedis(at location) (opener, error) {
 	return redisOpener(func() redis.UniversalClient { return redis.NewClient(options) }), nil
 }
 
-func onSentinel(at location) (opener, error) {
+func onSentinel(at location) (Opener, error) {
 	options, err := redis.ParseFailoverURL(at.redis("+sentinel"))
 	if err != nil {
 		return nil, err
@@ -149,7 +152,7 @@ func onSentinel(at location) (opener, error) {
 	return redisOpener(func() redis.UniversalClient { return redis.NewFailoverClient(options) }), nil
 }
 
-func onCluster(at location) (opener, error) {
+func onCluster(at location) (Opener, error) {
 	if strings.Trim(at.Path, "/0") != "" {
 		return nil, fmt.Errorf("%s: has one database, so none can be chosen", at.Scheme)
 	}
@@ -161,7 +164,7 @@ func onCluster(at location) (opener, error) {
 	return redisOpener(func() redis.UniversalClient { return redis.NewClusterClient(options) }), nil
 }
 
-func redisOpener(connect func() redis.UniversalClient) opener {
+func redisOpener(connect func() redis.UniversalClient) Opener {
 	redis.SetLogger(&logging.VoidLogger{}) // failures come back as errors
 	return func(ctx context.Context) (store.Store, func() error, error) {
 		ctx, cancel := context.WithTimeout(ctx, openLimit)
@@ -172,7 +175,7 @@ func redisOpener(connect func() redis.UniversalClient) opener {
 	}
 }
 
-func onEtcd(at location) (opener, error) {
+func onEtcd(at location) (Opener, error) {
 	if strings.Trim(at.Path, "/")+at.RawQuery != "" {
 		return nil, errors.New("etcd: takes nothing after the hosts")
 	}
