@@ -39,6 +39,7 @@ type Health[S comparable] struct {
 	phase    HealthPhase
 	key      string
 	instance healthOf[S] // that holds the key; nil without one
+	ended    func() error // the error of the context that serve ends with; nil without serve
 	alive    time.Time
 	reported error
 }
@@ -95,14 +96,15 @@ func (h *Health[S]) Report(err error) {
 func (h *Health[S]) Live() error { return h.Status().Live }
 
 // Ready returns why the service is not ready, or nil: it is live, holds its key with a lease that
-// can be trusted, is in a state of ReadyIn, and does not leave.
+// can be trusted, is in a state of ReadyIn, and does not leave. It is no longer ready once the context
+// of [Run] or [Supervise] has ended, while its serve function comes to its end.
 func (h *Health[S]) Ready() error { return h.Status().Ready }
 
 // Status returns the health at this moment.
 func (h *Health[S]) Status() HealthReport[S] {
 	h.mu.Lock()
 	r := HealthReport[S]{Key: h.key, Phase: cmp.Or(h.phase, HealthDown)}
-	i, alive := h.instance, h.alive
+	i, alive, ended := h.instance, h.alive, h.ended
 	r.Live = h.reported
 	h.mu.Unlock()
 	var unheld error // why the lease cannot be trusted
@@ -124,6 +126,8 @@ func (h *Health[S]) Status() HealthReport[S] {
 	case r.Phase == HealthWaiting && h.ReadyWhileWaiting:
 	case r.Phase != HealthHeld:
 		r.Ready = fmt.Errorf("the service is %s", r.Phase)
+	case ended != nil && ended() != nil:
+		r.Ready = fmt.Errorf("the service has been told to end: %w", ended())
 	case unheld != nil:
 		r.Ready = unheld
 	case len(h.ReadyIn) > 0 && !slices.ContainsFunc(h.ReadyIn, func(s S) bool { return i.within(r.State, s) }):
@@ -174,9 +178,19 @@ func (h *Health[S]) enter(phase HealthPhase, key string, i healthOf[S]) {
 	if (phase == HealthLeaving || phase == HealthDown) && h.instance != i {
 		return // another instance of the service has come
 	}
-	if h.phase, h.key, h.instance = phase, key, i; phase == HealthDown {
+	if h.phase, h.key, h.instance, h.ended = phase, key, i, nil; phase == HealthDown {
 		h.instance = nil
 	}
+}
+
+// serves notes how to ask whether the context of the serve function that runs now has ended.
+func (h *Health[S]) serves(ended func() error) {
+	if h == nil {
+		return
+	}
+	h.mu.Lock()
+	h.ended = ended
+	h.mu.Unlock()
 }
 
 // interval is the time between two looks at limits that pass without a call.

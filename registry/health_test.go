@@ -99,6 +99,34 @@ func TestHealthWhileTheInstanceLeaves(t *testing.T) {
 	})
 }
 
+// A serve function may take its time at shutdown. Its service is live and holds its key meanwhile,
+// and is not ready.
+func TestServiceIsNotReadyOnceItIsToldToEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &health{}
+		ctx, cancel := context.WithCancel(t.Context())
+		served := make(chan error)
+		go func() {
+			served <- registry.Supervise(ctx, newKeeper(t, teststore.New()), lifecycle, configure(withHealth(h)),
+				func(ctx context.Context, _ *instance) error {
+					<-ctx.Done()
+					time.Sleep(time.Second) // the last work
+					return ctx.Err()
+				})
+		}()
+		synctest.Wait()
+		wantHealth(t, h, registry.HealthHeld, "", "")
+		cancel()
+		wantHealth(t, h, registry.HealthHeld, "", "told to end: context canceled")
+		synctest.Wait()
+		wantHealth(t, h, registry.HealthHeld, "", "told to end: context canceled")
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+		wantHealth(t, h, registry.HealthDown, "", "the service is down")
+	})
+}
+
 // What ends the health of a service ends its lease, within the limit and a TTL, if there is a gate.
 // Its record is there for as long as it can be trusted.
 func TestUnhealthyServiceLosesItsKeyIfThereIsAGate(t *testing.T) {

@@ -59,6 +59,7 @@ func run[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fsm.Def
 		e.left = i.Leave(ctx)
 		errors.As(i.lease.Err(), &e.lost)
 	}()
+	cfg.Health.serves(ctx.Err)
 	served, cancel := i.lease.Context(ctx)
 	defer cancel()
 	e.served = serve(served, i)
