@@ -38,7 +38,7 @@ type Health[S comparable] struct {
 	mu       sync.Mutex
 	phase    HealthPhase
 	key      string
-	instance healthOf[S] // that holds the key; nil without one
+	instance healthOf[S]  // that holds the key; nil without one
 	ended    func() error // the error of the context that serve ends with; nil without serve
 	alive    time.Time
 	reported error
