@@ -26,7 +26,7 @@ type console struct {
 func (c *console) run(ctx context.Context, lines <-chan string) error {
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
-	c.stderr.Printf("connector of %s, key %s, store %s", c.settings.name, c.settings.key(), c.settings.store.Name)
+	c.stderr.Printf("connector of %s, key %s, store %s", c.settings.name, c.settings.key(), c.settings.store)
 	c.stderr.Printf("commands, one a line: %s", commands)
 	if c.settings.autostart {
 		c.start(ctx)

@@ -6,11 +6,11 @@ import (
 	"io"
 	"time"
 
-	"github.com/leasehold-go/leasehold/examples/internal/backend"
 	"github.com/leasehold-go/leasehold/examples/internal/program"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
+	"github.com/leasehold-go/leasehold/store/storeurl"
 )
 
 const usage = `usage: go run ./examples/exchange [flags]
@@ -25,7 +25,7 @@ again, for idle, then starting, from where it becomes active by itself.
 
 // settings are the checked values of the flags.
 type settings struct {
-	store          backend.Backend
+	store          storeurl.Target
 	exchange       int
 	name           string
 	ttl, heartbeat time.Duration
@@ -87,7 +87,7 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 		s.heartbeat = min(lease.DefaultTTL/3, s.ttl/3)
 	}
 	var err error
-	if s.store, err = backend.Parse(*url); err != nil {
+	if s.store, err = storeurl.Parse(*url); err != nil {
 		return s, program.UsageErrorf("-store: %w", err)
 	}
 	// The keeper would refuse these times too, but its errors do not name the flags.

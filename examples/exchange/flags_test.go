@@ -10,21 +10,21 @@ import (
 	"testing"
 	"time"
 
-	"github.com/leasehold-go/leasehold/examples/internal/backend"
 	"github.com/leasehold-go/leasehold/examples/internal/program"
 	"github.com/leasehold-go/leasehold/registry"
+	"github.com/leasehold-go/leasehold/store/storeurl"
 )
 
 func TestFlagDefaults(t *testing.T) {
 	s, err := parseFlags(nil, io.Discard)
-	if err != nil || s.store.Name != "memory:" || s.key() != "exchange:1:status" {
-		t.Errorf("store is %q, key %q, error %v", s.store.Name, s.key(), err)
+	if err != nil || s.store.String() != "memory:" || s.key() != "exchange:1:status" {
+		t.Errorf("store is %q, key %q, error %v", s.store.String(), s.key(), err)
 	}
 	want := settings{
 		exchange: 1, name: "coinbase", ttl: 45 * time.Second, heartbeat: 15 * time.Second,
 		warm: 20, autostart: true, reclaim: registry.ReclaimDead,
 	}
-	s.store = backend.Backend{}
+	s.store = storeurl.Target{}
 	if got, want := fmt.Sprint(s), fmt.Sprint(want); got != want {
 		t.Errorf("settings are\n%s, want\n%s", got, want)
 	}
@@ -33,15 +33,15 @@ func TestFlagDefaults(t *testing.T) {
 func TestFlagsSetTheSettings(t *testing.T) {
 	s, err := parseFlags(strings.Fields("-store redis://localhost:6379/3 -exchange 7 -name kraken -ttl 6s -feed f -warm 0"+
 		" -autostart=false -wait -for 1m -admin-email a@b -admin-name A -hostname h -instance i -reclaim name"), io.Discard)
-	if err != nil || s.store.Name != "redis://localhost:6379/3" || s.key() != "exchange:7:status" {
-		t.Errorf("store is %q, key %q, error %v", s.store.Name, s.key(), err)
+	if err != nil || s.store.String() != "redis://localhost:6379/3" || s.key() != "exchange:7:status" {
+		t.Errorf("store is %q, key %q, error %v", s.store.String(), s.key(), err)
 	}
 	want := settings{
 		exchange: 7, name: "kraken", ttl: 6 * time.Second, heartbeat: 2 * time.Second, feed: "f",
 		wait: true, runFor: time.Minute, adminEmail: "a@b", adminName: "A", hostname: "h", instance: "i",
 		reclaim: registry.ReclaimName,
 	}
-	s.store = backend.Backend{}
+	s.store = storeurl.Target{}
 	if got, want := fmt.Sprint(s), fmt.Sprint(want); got != want {
 		t.Errorf("settings are\n%s, want\n%s", got, want)
 	}
@@ -102,8 +102,8 @@ func TestStoreNameHasAllHosts(t *testing.T) {
 		"rediss+sentinel://[::1]:1,b:2?master_name=m":  "rediss+sentinel://[::1]:1,b:2",
 	} {
 		s, err := parseFlags([]string{"-store", url}, io.Discard)
-		if err != nil || s.store.Name != name {
-			t.Errorf("%s: shown as %s, error %v", url, s.store.Name, err)
+		if err != nil || s.store.String() != name {
+			t.Errorf("%s: shown as %s, error %v", url, s.store.String(), err)
 		}
 	}
 }
@@ -113,7 +113,7 @@ func TestNamesAndErrorsHaveNoPassword(t *testing.T) {
 		"redis+cluster://u:s3cret@h:1,g:2", "redis+cluster://u:s3cret@h:1,g", "redis+sentinel://u:s3cret@h:1?master_name=m&password=s3cret",
 		"redis+sentinel://u:s3cret@h:1/x?password=s3cret"} {
 		s, err := parseFlags([]string{"-store", url}, io.Discard)
-		if text := fmt.Sprint(s.store.Name, err); strings.Contains(text, "s3cret") {
+		if text := fmt.Sprint(s.store.String(), err); strings.Contains(text, "s3cret") {
 			t.Errorf("%s: shows %s", url, text)
 		}
 	}

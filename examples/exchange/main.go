@@ -22,6 +22,9 @@ import (
 	"errors"
 	"log"
 
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+
 	"github.com/leasehold-go/leasehold/examples/internal/program"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
@@ -52,7 +55,10 @@ var example = program.Command{
 	},
 }
 
-func main() { example.Main() }
+func main() {
+	redis.SetLogger(&logging.VoidLogger{}) // failures come back as errors
+	example.Main()
+}
 
 // run opens the feed, the store and the keeper, runs the console, and closes the keeper before
 // the store. The connector has released its lease by then.

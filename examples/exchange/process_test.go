@@ -12,11 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/leasehold-go/leasehold/examples/internal/backend"
 	"github.com/leasehold-go/leasehold/examples/internal/program"
 	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/internal/redistest"
 	"github.com/leasehold-go/leasehold/store"
+	"github.com/leasehold-go/leasehold/store/storeurl"
 )
 
 const key = "exchange:1:status"
@@ -68,11 +68,7 @@ var exchanges atomic.Uint32
 
 func newPair(t *testing.T, url string) pair {
 	t.Helper()
-	b, err := backend.Parse(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	st, closeStore, err := b.Open(t.Context())
+	st, closeStore, err := storeurl.Open(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,20 +1,35 @@
-// Package backend opens the store that a URL names. The example programs share it.
-package backend
+// Package storeurl opens the store that a URL names, for programs whose users choose it:
+//
+//	memory:                                          the memory of the process
+//	redis://user:password@host:6379/0                Redis; rediss with TLS
+//	redis+sentinel://host:26379,host2?master_name=m  Redis with Sentinel; rediss+sentinel
+//	redis+cluster://host:7000,host2:7001             Redis Cluster; rediss+cluster
+//	etcd://user:password@host:2379,host2:2379        etcd; etcds with TLS
+//
+// Further parameters of the schemes of Redis are those of go-redis, such as read_timeout=2s. With
+// TLS, ca=FILE names the certificates to trust in place of those of the system, and cert=FILE and
+// key=FILE those of the client, in PEM.
+//
+// It brings the clients of Redis and etcd into a program. One that knows its store makes the client
+// itself, and with it a store of package redisstore or etcdstore.
+package storeurl
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/logging"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 
@@ -30,7 +45,7 @@ const (
 )
 
 // schemes are the schemes of the URLs. A new store needs a line here.
-var schemes = map[string]func(location) (Opener, error){
+var schemes = map[string]func(location) (opener, error){
 	"memory":          memory,
 	"redis":           onRedis,
 	"rediss":          onRedis,
@@ -39,36 +54,64 @@ var schemes = map[string]func(location) (Opener, error){
 	"redis+cluster":   onCluster,
 	"rediss+cluster":  onCluster,
 	"etcd":            onEtcd,
+	"etcds":           onEtcd,
 }
 
-// Opener opens a store. The function that it returns closes the store and its client.
-type Opener func(context.Context) (store.Store, func() error, error)
+// opener opens a store. The function that it returns closes the store and its client.
+type opener func(context.Context) (store.Store, func() error, error)
 
-// Backend is a store that is not open yet.
-type Backend struct {
-	Name string // its URL without password and query
-	Open Opener
+// Target is a store that is not open yet. It comes from [Parse].
+type Target struct {
+	name string
+	open opener
 }
 
-// Parse checks a URL and everything in it that can be checked before its server is reached. Its
-// errors quote no password.
-func Parse(text string) (Backend, error) {
+// Parse checks a URL and everything in it that can be checked before its server is reached. It
+// fails with *[store.InvalidError], which quotes no password.
+func Parse(text string) (Target, error) {
 	at, err := parseLocation(text)
 	if err != nil {
-		return Backend{}, err
+		return Target{}, invalid(err)
 	}
 	scheme, known := schemes[at.Scheme]
 	if !known {
-		return Backend{}, fmt.Errorf("unknown scheme %q; known are %s", at.Scheme, strings.Join(slices.Sorted(maps.Keys(schemes)), ", "))
+		return Target{}, invalid(fmt.Errorf("has the unknown scheme %q; known are %s", at.Scheme, strings.Join(slices.Sorted(maps.Keys(schemes)), ", ")))
 	}
 	open, err := scheme(at)
-	return Backend{Name: at.name(), Open: open}, err
+	if err != nil {
+		return Target{}, invalid(err)
+	}
+	return Target{at.name(), open}, nil
+}
+
+func invalid(err error) error { return &store.InvalidError{What: "store URL", Rule: err.Error()} }
+
+// String returns the URL without its password and query, which may have secrets.
+func (t Target) String() string { return t.name }
+
+// Open connects, for ten seconds at most. The function that it returns closes the store and then its
+// client. It fails with the errors of New of the backend, which say what to change.
+func (t Target) Open(ctx context.Context) (store.Store, func() error, error) {
+	if t.open == nil {
+		return nil, nil, invalid(errors.New("must be made by Parse"))
+	}
+	return t.open(ctx)
+}
+
+// Open is [Parse] and [Target.Open].
+func Open(ctx context.Context, url string) (store.Store, func() error, error) {
+	t, err := Parse(url)
+	if err != nil {
+		return nil, nil, err
+	}
+	return t.Open(ctx)
 }
 
 // location is a URL that may name several hosts, separated by commas.
 type location struct {
 	url.URL
-	more []string // the hosts after the first, each host:port
+	more []string    // the hosts after the first, each host:port
+	tls  *tls.Config // with the certificates of the parameters; nil without TLS
 }
 
 func parseLocation(text string) (location, error) {
@@ -92,7 +135,53 @@ func parseLocation(text string) (location, error) {
 			return location{}, err
 		}
 	}
-	return location{*u, more}, nil
+	at := location{URL: *u, more: more}
+	return at, at.takeCertificates()
+}
+
+// takeCertificates reads the files of ca, cert and key, and takes these parameters out of the URL.
+func (l *location) takeCertificates() error {
+	query := l.Query()
+	ca, cert, key := query.Get("ca"), query.Get("cert"), query.Get("key")
+	secure := strings.HasPrefix(l.Scheme, "rediss") || l.Scheme == "etcds"
+	switch {
+	case !secure && ca+cert+key != "":
+		return errors.New("has a certificate, so its scheme must begin with rediss or be etcds")
+	case !secure:
+		return nil
+	case (cert == "") != (key == ""):
+		return errors.New("must have cert and key together")
+	}
+	l.tls = &tls.Config{MinVersion: tls.VersionTLS12}
+	if ca != "" {
+		pem, err := os.ReadFile(ca)
+		if err != nil {
+			return fmt.Errorf("ca cannot be read: %w", err)
+		}
+		l.tls.RootCAs = x509.NewCertPool()
+		if !l.tls.RootCAs.AppendCertsFromPEM(pem) {
+			return fmt.Errorf("ca must be a file with certificates in PEM; %q has none", ca)
+		}
+	}
+	if cert != "" {
+		pair, err := tls.LoadX509KeyPair(cert, key)
+		if err != nil {
+			return fmt.Errorf("cert and key cannot be used: %w", err)
+		}
+		l.tls.Certificates = []tls.Certificate{pair}
+	}
+	for _, name := range []string{"ca", "cert", "key"} {
+		query.Del(name)
+	}
+	l.RawQuery = query.Encode()
+	return nil
+}
+
+// secure adds the certificates of the URL to the options of go-redis, which have a server's name.
+func (l location) secure(c *tls.Config) {
+	if c != nil && l.tls != nil {
+		c.RootCAs, c.Certificates = l.tls.RootCAs, l.tls.Certificates
+	}
 }
 
 // name returns the URL without its password and query, which may have secrets.
@@ -118,7 +207,7 @@ func (l location) redis(kind string) string {
 	return u.String()
 }
 
-func memory(at location) (Opener, error) {
+func memory(at location) (opener, error) {
 	if at.Opaque+at.Host+at.Path+at.RawQuery != "" {
 		return nil, errors.New("memory: takes nothing after the colon")
 	}
@@ -128,7 +217,7 @@ func memory(at location) (Opener, error) {
 	}, nil
 }
 
-func onRedis(at location) (Opener, error) {
+func onRedis(at location) (opener, error) {
 	if len(at.more) > 0 {
 		return nil, fmt.Errorf("%s: takes one host; %[1]s+sentinel and %[1]s+cluster take several", at.Scheme)
 	}
@@ -136,11 +225,12 @@ func onRedis(at location) (Opener, error) {
 	if err != nil {
 		return nil, err
 	}
+	at.secure(options.TLSConfig)
 	options.DialerRetries = 1 // the keeper tries again itself
 	return redisOpener(func() redis.UniversalClient { return redis.NewClient(options) }), nil
 }
 
-func onSentinel(at location) (Opener, error) {
+func onSentinel(at location) (opener, error) {
 	options, err := redis.ParseFailoverURL(at.redis("+sentinel"))
 	if err != nil {
 		return nil, err
@@ -148,11 +238,12 @@ func onSentinel(at location) (Opener, error) {
 	if options.MasterName == "" {
 		return nil, fmt.Errorf("%s: needs the name of the master: ?master_name=NAME", at.Scheme)
 	}
+	at.secure(options.TLSConfig)
 	options.DialerRetries = 1
 	return redisOpener(func() redis.UniversalClient { return redis.NewFailoverClient(options) }), nil
 }
 
-func onCluster(at location) (Opener, error) {
+func onCluster(at location) (opener, error) {
 	if strings.Trim(at.Path, "/0") != "" {
 		return nil, fmt.Errorf("%s: has one database, so none can be chosen", at.Scheme)
 	}
@@ -160,12 +251,12 @@ func onCluster(at location) (Opener, error) {
 	if err != nil {
 		return nil, err
 	}
+	at.secure(options.TLSConfig)
 	options.DialerRetries = 1
 	return redisOpener(func() redis.UniversalClient { return redis.NewClusterClient(options) }), nil
 }
 
-func redisOpener(connect func() redis.UniversalClient) Opener {
-	redis.SetLogger(&logging.VoidLogger{}) // failures come back as errors
+func redisOpener(connect func() redis.UniversalClient) opener {
 	return func(ctx context.Context) (store.Store, func() error, error) {
 		ctx, cancel := context.WithTimeout(ctx, openLimit)
 		defer cancel()
@@ -175,12 +266,12 @@ func redisOpener(connect func() redis.UniversalClient) Opener {
 	}
 }
 
-func onEtcd(at location) (Opener, error) {
+func onEtcd(at location) (opener, error) {
 	if strings.Trim(at.Path, "/")+at.RawQuery != "" {
-		return nil, errors.New("etcd: takes nothing after the hosts")
+		return nil, fmt.Errorf("%s: takes nothing after the hosts but ca, cert and key", at.Scheme)
 	}
 	config := clientv3.Config{
-		Endpoints: at.hosts(), DialTimeout: openLimit, Logger: zap.NewNop(),
+		Endpoints: at.hosts(), DialTimeout: openLimit, Logger: zap.NewNop(), TLS: at.tls,
 		DialKeepAliveTime: aliveLimit, DialKeepAliveTimeout: aliveLimit,
 	}
 	config.Username = at.User.Username()
