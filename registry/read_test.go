@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/registry"
@@ -292,4 +294,34 @@ func TestWatchEndsWithTheErrorOfTheStore(t *testing.T) {
 	if last != errBoom {
 		t.Errorf("ended with %v, want %v", last, errBoom)
 	}
+}
+
+// A reader sees the last error without a payload that has it, and how long a record lives.
+func TestARecordHasTheLastErrorAndTheTTL(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := teststore.New()
+		i := register(t, newKeeper(t, st))
+		get := func() record {
+			r, err := registry.Get[payload](t.Context(), st, key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r
+		}
+		if r := get(); r.LastError != "" || !r.LastErrorAt.IsZero() || r.TTL != ttl {
+			t.Errorf("%q at %v, ttl %v", r.LastError, r.LastErrorAt, r.TTL)
+		}
+		_ = i.RecordError(t.Context(), errBoom)
+		if r := get(); r.LastError != "boom" || !r.LastErrorAt.Equal(time.Now()) {
+			t.Errorf("%q at %v", r.LastError, r.LastErrorAt)
+		}
+		_ = i.RecordError(t.Context(), errors.New(strings.Repeat("é", 10_000)))
+		if r := get(); len(r.LastError) > 1100 || !utf8.ValidString(r.LastError) || i.Status().LastError != strings.Repeat("é", 10_000) {
+			t.Errorf("%d bytes are published", len(r.LastError))
+		}
+		_ = i.RecordError(t.Context(), nil)
+		if r := get(); r.LastError != "" || !r.LastErrorAt.IsZero() {
+			t.Errorf("%q at %v", r.LastError, r.LastErrorAt)
+		}
+	})
 }

@@ -27,6 +27,10 @@ type Record[P any] struct {
 	Heartbeat time.Time                // of the last renew, by the reader's clock
 	History   []fsm.Transition[string] // at most 10, oldest first
 
+	LastError   string // as in [Status], cut at 1 KiB
+	LastErrorAt time.Time
+	TTL         time.Duration // of the record after a renew
+
 	// Requests reports whether the instance takes requests.
 	Requests bool
 
@@ -51,8 +55,9 @@ func newRecord[P any](s store.Record) Record[P] {
 	}
 	r.Published = true
 	r.Identity, r.State, r.Changed, r.History, r.Requests = p.identity(), p.State, p.Changed, p.History, p.Requests
-	if ttl := time.Duration(p.TTL) * time.Millisecond; s.Left <= ttl {
-		r.Heartbeat = time.Now().Add(s.Left - ttl).UTC()
+	r.LastError, r.LastErrorAt, r.TTL = p.Error, p.ErrorAt, time.Duration(p.TTL)*time.Millisecond
+	if s.Left <= r.TTL {
+		r.Heartbeat = time.Now().Add(s.Left - r.TTL).UTC()
 	}
 	return r
 }
@@ -71,8 +76,12 @@ type part struct {
 	State    string                   `json:"state"`
 	Changed  time.Time                `json:"changed"`
 	History  []fsm.Transition[string] `json:"history,omitempty"`
+	Error    string                   `json:"error,omitempty"`
+	ErrorAt  time.Time                `json:"error_at,omitzero"`
 	Requests bool                     `json:"requests,omitempty"` // whether the instance takes any
 }
+
+const maxPublishedError = 1 << 10 // bytes
 
 // publishedIdentity is an identity in a value, and in an entry of the activity log.
 type publishedIdentity struct {
@@ -131,7 +140,12 @@ func (i *Instance[S, P]) encode(c contents[S, P]) ([]byte, error) {
 		TTL:      (i.ttl + time.Millisecond - 1).Milliseconds(), // rounded up: no record has more time left
 		State:    fmt.Sprint(s.State),
 		Changed:  s.Changed,
+		Error:    s.LastError,
+		ErrorAt:  s.LastErrorAt,
 		Requests: i.cfg.Requests != nil,
+	}
+	if len(p.Error) > maxPublishedError {
+		p.Error = strings.ToValidUTF8(p.Error[:maxPublishedError], "") + "…"
 	}
 	for _, t := range s.History {
 		p.History = append(p.History, publishedTransition(t))
