@@ -232,7 +232,9 @@ func TestObserversAreToldOfDroppedLogEntries(t *testing.T) {
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		lines := told.lines()
-		if !slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, "log dropped ") && strings.Contains(l, store.ErrUnavailable.Error()) }) {
+		if !slices.ContainsFunc(lines, func(l string) bool {
+			return strings.HasPrefix(l, "log dropped ") && strings.Contains(l, store.ErrUnavailable.Error())
+		}) {
 			t.Errorf("notices:\n%s", strings.Join(lines, "\n"))
 		}
 	})

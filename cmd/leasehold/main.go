@@ -1,0 +1,264 @@
+// Command leasehold shows who holds what in a store, why, and lets go of it.
+//
+//	leasehold --store redis://localhost:6379 ls
+//
+// Every command needs a store, by --store or in LEASEHOLD_STORE; package storeurl has the URLs.
+//
+// Exit codes:
+//
+//	0   done
+//	1   another failure
+//	64  a flag, an argument or a URL is wrong
+//	66  nobody holds the key
+//	69  the store cannot be reached, or refuses
+//	75  another holds the key (run)
+//	76  a request was not done: rejected, failed or expired
+//	79  the lease was lost before the command ended (run)
+//
+// run passes on the exit code of its command, or 128 and the number of the signal that ended it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/registry"
+	"github.com/leasehold-go/leasehold/store"
+	"github.com/leasehold-go/leasehold/store/storeurl"
+)
+
+const (
+	exitFailure     = 1
+	exitUsage       = 64
+	exitNoKey       = 66
+	exitUnavailable = 69
+	exitHeld        = 75
+	exitNotDone     = 76
+	exitLost        = 79
+)
+
+func main() {
+	redis.SetLogger(&logging.VoidLogger{}) // failures come back as errors
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// execute runs one command, and returns the exit code.
+func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
+	p := &program{in: in, out: out, errOut: errOut}
+	root := p.root()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errOut)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	if ended, ok := errors.AsType[*commandEnd](err); ok && ended.lost == nil {
+		return ended.code
+	}
+	fmt.Fprintf(errOut, "leasehold: %s\n", plain(explain(err)))
+	return exitCode(err)
+}
+
+// program is one run of the command.
+type program struct {
+	in          io.Reader
+	out, errOut io.Writer
+
+	url     string
+	format  string
+	timeout time.Duration
+}
+
+// usageError is an error of the command line.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+func (p *program) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "leasehold",
+		Short:         "Show who holds what in a store, why, and let go of it",
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("there is no command %q; `leasehold --help` lists them", args[0])
+			}
+			return nil
+		},
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			switch p.format {
+			case "table", "json", "yaml":
+			default:
+				return usagef("--output %q is none of table, json, yaml", p.format)
+			}
+			if p.timeout <= 0 {
+				return usagef("--timeout %v must be positive", p.timeout)
+			}
+			return nil
+		},
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	flags := root.PersistentFlags()
+	flags.StringVar(&p.url, "store", "", "URL of the store, or LEASEHOLD_STORE: redis://host:6379, etcd://host:2379, …")
+	flags.StringVarP(&p.format, "output", "o", "table", "table, json or yaml")
+	flags.DurationVar(&p.timeout, "timeout", 10*time.Second, "limit of one call of the store")
+	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
+	for _, c := range []*cobra.Command{p.ls(), p.get(), p.watch(), p.log(), p.request(), p.release(), p.run()} {
+		root.AddCommand(c)
+	}
+	return root
+}
+
+// withKey makes a command one that takes one key, completed from the store.
+func (p *program) withKey(c *cobra.Command, more cobra.PositionalArgs) *cobra.Command {
+	c.Args = func(c *cobra.Command, args []string) error {
+		if err := more(c, args); err != nil {
+			return usagef("%w; usage: %s", err, c.UseLine())
+		}
+		return nil
+	}
+	c.ValidArgsFunction = func(c *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		ctx, cancel := context.WithTimeout(c.Context(), 2*time.Second)
+		defer cancel()
+		var keys []string
+		_ = p.withStore(ctx, func(ctx context.Context, st store.Store) error {
+			for r, err := range st.List(ctx, begun) {
+				if err != nil || len(keys) == 1000 {
+					return err
+				}
+				keys = append(keys, r.Key)
+			}
+			return nil
+		})
+		return keys, cobra.ShellCompDirectiveNoFileComp
+	}
+	return c
+}
+
+// withStore opens the store, calls f, and closes the store.
+func (p *program) withStore(ctx context.Context, f func(context.Context, store.Store) error) (err error) {
+	if p.url == "" {
+		p.url = os.Getenv("LEASEHOLD_STORE") // no default of the flag, which help would show with its password
+	}
+	if p.url == "" {
+		return usagef("no store: give --store URL or set LEASEHOLD_STORE, for example redis://localhost:6379")
+	}
+	target, err := storeurl.Parse(p.url)
+	if err != nil {
+		return usageError{err}
+	}
+	st, closeStore, err := target.Open(ctx)
+	if err != nil {
+		return &unopened{target, err}
+	}
+	defer func() {
+		if closed := closeStore(); err == nil {
+			err = closed
+		}
+	}()
+	return f(ctx, st)
+}
+
+// unopened is a store that could not be opened.
+type unopened struct {
+	target storeurl.Target
+	err    error
+}
+
+func (e *unopened) Error() string { return fmt.Sprintf("store %s: %v", e.target, e.err) }
+func (e *unopened) Unwrap() error { return e.err }
+
+// explain adds to an error what can be done about it.
+func explain(err error) string {
+	text := err.Error()
+	switch {
+	case errors.Is(err, context.Canceled):
+		return "interrupted"
+	case errors.Is(err, registry.ErrNoRequests):
+		return text + ": its program has to set Config.Requests"
+	case errors.Is(err, store.ErrNotFound):
+		return text + ": nobody holds it; `leasehold ls` lists what is held"
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, store.ErrUnavailable):
+		return text + ": see that the store runs, and that --store names it"
+	case errors.Is(err, store.ErrInDoubt):
+		return text + ": see with `leasehold get` and `leasehold log` whether it happened"
+	}
+	return text
+}
+
+func exitCode(err error) int {
+	wait, refused, unopen := new(lease.WaitError), new(registry.RequestError), new(unopened)
+	switch {
+	case errors.As(err, new(usageError)):
+		return exitUsage
+	case errors.As(err, new(*commandEnd)):
+		return exitLost
+	case errors.As(err, &refused), errors.Is(err, registry.ErrNoRequests):
+		return exitNotDone
+	case errors.As(err, &wait), errors.Is(err, store.ErrHeld):
+		return exitHeld
+	case errors.Is(err, store.ErrNotFound):
+		return exitNoKey
+	case errors.As(err, &unopen), errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrInDoubt), errors.Is(err, context.DeadlineExceeded):
+		return exitUnavailable
+	case errors.Is(err, store.ErrInvalid):
+		return exitUsage
+	}
+	return exitFailure
+}
+
+// terminal returns the size of the terminal that w is.
+func terminal(w any) (width, height int, is bool) {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0, 0, false
+	}
+	width, height, err := term.GetSize(int(f.Fd()))
+	if err != nil || width <= 0 || height <= 0 { // a pseudo-terminal starts without a size
+		return 80, 24, true
+	}
+	return width, height, true
+}
+
+// limited is the context of one call.
+func (p *program) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, p.timeout)
+}
+
+// plain makes text harmless in a terminal: control characters, and those that change the direction
+// of writing, become escapes. Lines stay lines.
+func plain(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if r == '\n' || printable(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(fmt.Sprintf("%+q", r), "'"))
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/leasehold-go/leasehold/registry"
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// prefix is the argument of a command that takes one or none.
+func prefix(args []string) string { return append(args, "")[0] }
+
+// atMostOne refuses more than one argument.
+func atMostOne(c *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return usagef("%d arguments; usage: %s", len(args), c.UseLine())
+	}
+	return nil
+}
+
+func (p *program) ls() *cobra.Command {
+	return &cobra.Command{
+		Use: "ls [PREFIX]", Short: "List what is held", Args: atMostOne,
+		Long: "List the records whose keys begin with PREFIX, which job:10 does with job:1.",
+		RunE: func(c *cobra.Command, args []string) error {
+			return p.withStore(c.Context(), func(ctx context.Context, st store.Store) error {
+				ctx, cancel := p.limited(ctx)
+				defer cancel()
+				var all []record
+				for r, err := range registry.List[raw](ctx, st, prefix(args)) {
+					if err != nil {
+						return err
+					}
+					all = append(all, newRecord(r))
+				}
+				slices.SortFunc(all, func(a, b record) int { return cmp.Compare(a.Key, b.Key) })
+				if p.format != "table" {
+					for _, r := range all {
+						if err := p.write(r); err != nil {
+							return err
+						}
+					}
+					return nil
+				}
+				if len(all) == 0 {
+					fmt.Fprintln(p.errOut, "nothing is held")
+					return nil
+				}
+				width, _, _ := terminal(p.out)
+				records(all).print(p.out, width)
+				return nil
+			})
+		},
+	}
+}
+
+func (p *program) get() *cobra.Command {
+	return p.withKey(&cobra.Command{
+		Use: "get KEY", Short: "Show a record, with its history and payload",
+		RunE: func(c *cobra.Command, args []string) error {
+			return p.withStore(c.Context(), func(ctx context.Context, st store.Store) error {
+				ctx, cancel := p.limited(ctx)
+				defer cancel()
+				r, err := p.read(ctx, st, args[0])
+				if err != nil {
+					return err
+				}
+				if p.format != "table" {
+					return p.write(r)
+				}
+				p.show(r)
+				return nil
+			})
+		},
+	}, cobra.ExactArgs(1))
+}
+
+// read reads one record.
+func (p *program) read(ctx context.Context, st store.Store, key string) (record, error) {
+	s, err := st.Get(ctx, key)
+	if err != nil {
+		return record{}, err
+	}
+	decoded, err := registry.Get[raw](ctx, fixed{st, s}, key)
+	if err != nil {
+		return record{}, err
+	}
+	return newRecord(decoded).withValue(s.Value), nil
+}
+
+// fixed is a store whose Get returns what has been read already.
+type fixed struct {
+	store.Store
+	record store.Record
+}
+
+func (f fixed) Get(context.Context, string) (store.Record, error) { return f.record, nil }
+
+// show writes a record for people.
+func (p *program) show(r record) {
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(p.out, "%-12s %s\n", name, plain(value))
+		}
+	}
+	at := func(t time.Time) string {
+		if t.IsZero() {
+			return ""
+		}
+		return t.Format(time.RFC3339) + ", " + ago(t)
+	}
+	line("key", r.Key)
+	switch r.Kind {
+	case "foreign":
+		line("kind", "foreign: another program put this value here")
+	case "lease":
+		line("kind", "lease, of a program without a registry")
+	}
+	line("state", r.State)
+	line("instance", r.Instance)
+	line("host", strings.TrimSpace(r.Host+" "+r.IP))
+	if r.PID != 0 {
+		line("pid", fmt.Sprint(r.PID))
+	}
+	if r.Token != 0 {
+		line("token", fmt.Sprint(r.Token))
+	}
+	if r.Left != nil {
+		line("left", seconds(*r.Left)+map[bool]string{true: " of " + seconds(r.TTL)}[r.TTL > 0])
+	} else {
+		line("left", "for ever")
+	}
+	line("registered", at(r.Registered))
+	line("changed", at(r.Changed))
+	line("heartbeat", at(r.Heartbeat))
+	line("last error", r.LastError)
+	line("", at(r.LastErrorAt))
+	if r.Kind == "instance" {
+		line("requests", map[bool]string{true: "taken", false: "not taken"}[r.Requests])
+	}
+	for i, t := range r.History {
+		name := ""
+		if i == 0 {
+			name = "history"
+		}
+		line(name, fmt.Sprintf("%s  %s -> %s%s", t.At.Format(time.RFC3339), t.From, t.To, because(t.Event, t.Cause)))
+	}
+	if r.Payload != nil {
+		var indented strings.Builder
+		var value any
+		if json.Unmarshal(r.Payload, &value) == nil {
+			e := json.NewEncoder(&indented)
+			e.SetIndent("             ", "  ")
+			e.SetEscapeHTML(false)
+			_ = e.Encode(value)
+		}
+		text := strings.TrimSpace(indented.String())
+		const most = 16 << 10
+		if len(text) > most {
+			text = strings.ToValidUTF8(text[:most], "") + "… (use -o json for all of it)"
+		}
+		line("payload", text)
+	}
+	line("value", r.Value)
+}
+
+// because is an event and a cause in brackets.
+func because(event, cause string) string {
+	switch {
+	case event != "" && cause != "":
+		return fmt.Sprintf(" (%s: %s)", event, cause)
+	case event+cause != "":
+		return fmt.Sprintf(" (%s)", event+cause)
+	}
+	return ""
+}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// commandEnd is the end of a command under a lease, if it is no success.
+type commandEnd struct {
+	code int   // of the command
+	lost error // of the lease, if it was lost before
+}
+
+func (e *commandEnd) Error() string {
+	if e.lost != nil {
+		return fmt.Sprintf("the command was ended: %v", e.lost)
+	}
+	return fmt.Sprintf("the command ended with %d", e.code)
+}
+
+func (p *program) run() *cobra.Command {
+	var ttl, heartbeat, wait, grace time.Duration
+	c := p.withKey(&cobra.Command{
+		Use: "run KEY -- COMMAND [ARG…]", Short: "Run a command while this process holds the key",
+		Long: "Run a command under a lease. While another holds the key, it is not run, or waited for with --wait.\n" +
+			"The command finds LEASEHOLD_KEY and LEASEHOLD_TOKEN in its environment; the token grows with each\n" +
+			"lease, for stores that can refuse an older one. Its signals and exit code are passed on. If the lease\n" +
+			"is lost, the command gets SIGTERM, and after --grace SIGKILL; its children too, unless it runs on a\n" +
+			"terminal.",
+		RunE: func(c *cobra.Command, args []string) error {
+			if c.ArgsLenAtDash() > 1 {
+				return usagef("one KEY must stand before --; usage: %s", c.UseLine())
+			}
+			if grace < 0 || wait < 0 {
+				return usagef("--grace and --wait must not be negative")
+			}
+			path, err := exec.LookPath(args[1])
+			if err != nil {
+				return usagef("%s: %w", args[1], err)
+			}
+			return p.withStore(context.WithoutCancel(c.Context()), func(ctx context.Context, st store.Store) (err error) {
+				keeper, err := lease.NewKeeper(st, lease.Config{TTL: ttl, Heartbeat: heartbeat})
+				if err != nil {
+					return err
+				}
+				defer func() {
+					limited, cancel := p.limited(ctx)
+					defer cancel()
+					if closed := keeper.Close(limited); err == nil && closed != nil {
+						err = closed
+					}
+				}()
+				held, err := p.acquire(c.Context(), keeper, args[0], args[1], wait)
+				if err != nil {
+					return err
+				}
+				return p.command(c.Context(), held, path, args[1:], grace)
+			})
+		},
+	}, cobra.MinimumNArgs(2))
+	c.Flags().DurationVar(&ttl, "ttl", lease.DefaultTTL, "how long the lease outlives this process")
+	c.Flags().DurationVar(&heartbeat, "heartbeat", 0, "time between renewals; a third of --ttl if 0")
+	c.Flags().DurationVar(&wait, "wait", 0, "how long to wait while another holds the key")
+	c.Flags().DurationVar(&grace, "grace", 10*time.Second, "from SIGTERM to SIGKILL when the lease is lost")
+	c.Flags().SetInterspersed(true)
+	return c
+}
+
+// acquire claims the key, with a value that says who has it.
+func (p *program) acquire(ctx context.Context, k *lease.Keeper, key, command string, wait time.Duration) (lease.Lease, error) {
+	host, _ := os.Hostname()
+	value, err := json.Marshal(map[string]any{"command": command, "host": cmp.Or(host, "unknown"), "pid": os.Getpid(), "since": time.Now().UTC()})
+	if err != nil {
+		return nil, err
+	}
+	if wait == 0 {
+		limited, cancel := p.limited(ctx)
+		defer cancel()
+		return k.Acquire(limited, key, value)
+	}
+	limited, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	return k.Acquire(limited, key, value, lease.WithWait())
+}
+
+// command runs the command, and returns once it has ended: nil, or a *commandEnd.
+func (p *program) command(ctx context.Context, held lease.Lease, path string, args []string, grace time.Duration) error {
+	_, _, interactive := terminal(p.in)
+	c := &exec.Cmd{Path: path, Args: args, Stdin: p.in, Stdout: p.out, Stderr: p.errOut, SysProcAttr: attributes(!interactive)}
+	c.Env = append(os.Environ(), "LEASEHOLD_KEY="+held.Key(), fmt.Sprintf("LEASEHOLD_TOKEN=%d", held.Token()))
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
+	defer signal.Stop(signals)
+	runtime.LockOSThread() // the end of the thread that starts a child can be taken for that of the process
+	defer runtime.UnlockOSThread()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err := c.Start(); err != nil {
+		return err
+	}
+	send := func(s syscall.Signal) {
+		if interactive { // the terminal's group has it already, if it comes from there
+			_ = c.Process.Signal(s)
+			return
+		}
+		_ = syscall.Kill(-c.Process.Pid, s)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	lost, kill := held.Done(), (<-chan time.Time)(nil)
+	var reason error
+	for {
+		select {
+		case err := <-ended:
+			if reason != nil {
+				send(syscall.SIGKILL) // what it has left behind
+			}
+			return endOf(err, reason)
+		case s := <-signals:
+			if interactive && s == syscall.SIGINT {
+				continue // from the terminal
+			}
+			send(s.(syscall.Signal))
+		case <-lost:
+			lost, reason = nil, held.Err()
+			fmt.Fprintf(p.errOut, "leasehold: %s; the command is told to end\n", oneLine(reason.Error()))
+			send(syscall.SIGTERM)
+			timer := time.NewTimer(grace)
+			defer timer.Stop()
+			kill = timer.C
+		case <-kill:
+			send(syscall.SIGKILL)
+		}
+	}
+}
+
+// endOf is the error for the end of a command.
+func endOf(err, lost error) error {
+	exit := new(exec.ExitError)
+	switch {
+	case err == nil && lost == nil:
+		return nil
+	case lost != nil:
+		return &commandEnd{lost: lost}
+	case !errors.As(err, &exit):
+		return err
+	}
+	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return &commandEnd{code: 128 + int(status.Signal())}
+	}
+	return &commandEnd{code: exit.ExitCode()}
+}

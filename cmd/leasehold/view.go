@@ -1,0 +1,259 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/mattn/go-runewidth"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/registry"
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// record is a record as it is shown. Times left and to live are in seconds.
+type record struct {
+	Key  string `json:"key"`
+	Kind string `json:"kind,omitempty"` // instance; lease, without the registry's part; foreign
+
+	State       string                   `json:"state,omitempty"`
+	Instance    string                   `json:"instance,omitempty"`
+	Host        string                   `json:"host,omitempty"`
+	IP          string                   `json:"ip,omitempty"`
+	PID         int                      `json:"pid,omitempty"`
+	Token       store.Token              `json:"token,omitempty"`
+	Left        *float64                 `json:"left,omitempty"` // absent without an expiry
+	TTL         float64                  `json:"ttl,omitempty"`
+	Registered  time.Time                `json:"registered,omitzero"`
+	Changed     time.Time                `json:"changed,omitzero"`
+	Heartbeat   time.Time                `json:"heartbeat,omitzero"`
+	LastError   string                   `json:"last_error,omitempty"`
+	LastErrorAt time.Time                `json:"last_error_at,omitzero"`
+	Requests    bool                     `json:"requests,omitempty"`
+	History     []fsm.Transition[string] `json:"history,omitempty"`
+	Payload     json.RawMessage          `json:"payload,omitempty"` // a JSON value
+	Value       string                   `json:"value,omitempty"`   // one that is no JSON
+}
+
+// raw is a payload that is left as it is.
+type raw []byte
+
+func (r *raw) UnmarshalJSON(text []byte) error {
+	*r = bytes.Clone(text)
+	return nil
+}
+
+func newRecord(r registry.Record[raw]) record {
+	v := record{
+		Key: r.Key, Kind: "instance", State: r.State, Instance: r.Instance, Host: r.Host, PID: r.Process.ID, Token: r.Token, TTL: r.TTL.Seconds(),
+		Registered: r.Registered, Changed: r.Changed, Heartbeat: r.Heartbeat.Truncate(time.Millisecond),
+		LastError: r.LastError, LastErrorAt: r.LastErrorAt, Requests: r.Requests, History: r.History,
+	}
+	if r.IP.IsValid() {
+		v.IP = r.IP.String()
+	}
+	if r.Left != store.Forever {
+		v.Left = new(r.Left.Round(time.Millisecond).Seconds())
+	}
+	switch {
+	case r.Foreign():
+		v.Kind = "foreign"
+	case !r.Published:
+		v.Kind = "lease"
+	}
+	if r.Err == nil {
+		v.Payload = payload(r.Payload)
+	}
+	return v
+}
+
+// payload returns a JSON value without the registry's part, or nil if nothing is left.
+func payload(text []byte) json.RawMessage {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(text, &fields) != nil || fields == nil {
+		return text
+	}
+	delete(fields, "leasehold")
+	if len(fields) == 0 {
+		return nil
+	}
+	rest, err := json.Marshal(fields)
+	if err != nil {
+		return text
+	}
+	return rest
+}
+
+// withValue adds the value to a record whose value is no JSON.
+func (v record) withValue(value []byte) record {
+	if v.Payload == nil && v.Kind != "instance" {
+		v.Value = strings.ToValidUTF8(string(value[:min(len(value), 4096)]), "\uFFFD")
+	}
+	return v
+}
+
+// write writes one value as JSON or YAML.
+func (p *program) write(value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	if p.format == "yaml" {
+		var any any
+		d := json.NewDecoder(bytes.NewReader(text))
+		d.UseNumber()
+		if err := d.Decode(&any); err != nil {
+			return err
+		}
+		if text, err = yaml.Marshal(numbers(any)); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(p.out, "---\n%s", text)
+		return err
+	}
+	_, err = fmt.Fprintf(p.out, "%s\n", safeJSON(text))
+	return err
+}
+
+// numbers replaces the numbers of a decoded JSON value by what YAML writes as numbers.
+func numbers(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if i, err := v.Int64(); err == nil {
+			return i
+		}
+		if f, err := v.Float64(); err == nil {
+			return f
+		}
+		return v.String()
+	case map[string]any:
+		for name := range v {
+			v[name] = numbers(v[name])
+		}
+	case []any:
+		for i := range v {
+			v[i] = numbers(v[i])
+		}
+	}
+	return v
+}
+
+// safeJSON escapes what JSON lets through and a terminal may obey. Control characters occur in
+// strings alone.
+func safeJSON(text []byte) []byte {
+	if !bytes.ContainsFunc(text, func(r rune) bool { return !printable(r) }) {
+		return text
+	}
+	var b bytes.Buffer
+	for _, r := range string(text) {
+		switch {
+		case printable(r):
+			b.WriteRune(r)
+		case r > 0xffff:
+			r -= 0x10000
+			fmt.Fprintf(&b, `\u%04x\u%04x`, 0xd800+r>>10, 0xdc00+r&0x3ff)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.Bytes()
+}
+
+func printable(r rune) bool { return r == ' ' || unicode.IsPrint(r) && r != utf8.RuneError }
+
+// oneLine makes text harmless, and one line.
+func oneLine(text string) string { return strings.ReplaceAll(plain(text), "\n", " ") }
+
+// table lines up columns. Cells are shown harmless and in one line; the last column is cut at the
+// width of the terminal, and if that does not suffice, so are the others.
+type table struct {
+	header []string
+	rows   [][]string
+}
+
+func (t *table) add(cells ...string) {
+	for i := range cells {
+		cells[i] = oneLine(cells[i])
+	}
+	t.rows = append(t.rows, cells)
+}
+
+// print writes the table. A width of 0 is no limit.
+func (t *table) print(w io.Writer, width int) {
+	widths := make([]int, len(t.header))
+	for _, row := range slices.Concat([][]string{t.header}, t.rows) {
+		for i, cell := range row {
+			widths[i] = max(widths[i], min(runewidth.StringWidth(cell), 200))
+		}
+	}
+	const gap = 2
+	if width > 0 {
+		left := width - gap*(len(widths)-1)
+		for i := range widths { // each has its share of what those before have left
+			share := max(left/(len(widths)-i), 4)
+			if rest := len(widths) - i - 1; rest > 0 {
+				need := 0
+				for _, n := range widths[i+1:] {
+					need += min(n, 10)
+				}
+				share = max(share, left-need)
+			}
+			widths[i] = min(widths[i], share)
+			left -= widths[i]
+		}
+	}
+	for _, row := range slices.Concat([][]string{t.header}, t.rows) {
+		var b strings.Builder
+		for i, cell := range row {
+			cell = runewidth.Truncate(cell, widths[i], "…")
+			if i < len(row)-1 {
+				cell = runewidth.FillRight(cell, widths[i]+gap)
+			}
+			b.WriteString(cell)
+		}
+		line := strings.TrimRight(b.String(), " ")
+		if width > 0 {
+			line = runewidth.Truncate(line, width, "…")
+		}
+		fmt.Fprintln(w, line)
+	}
+}
+
+// records is a table of records that were read just now.
+func records(all []record) *table {
+	t := &table{header: []string{"KEY", "STATE", "INSTANCE", "HOST", "HEARTBEAT", "LEFT", "TOKEN", "LAST ERROR"}}
+	for _, r := range all {
+		state, left, token := r.State, "for ever", ""
+		if r.Kind != "instance" {
+			state = "(" + r.Kind + ")"
+		}
+		if r.Left != nil {
+			left = seconds(*r.Left)
+		}
+		if r.Token != 0 {
+			token = fmt.Sprint(r.Token)
+		}
+		t.add(r.Key, state, r.Instance, r.Host, ago(r.Heartbeat), left, token, r.LastError)
+	}
+	return t
+}
+
+func seconds(s float64) string {
+	return (time.Duration(s * float64(time.Second))).Round(time.Second).String()
+}
+
+// ago says how long ago a time was.
+func ago(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return max(time.Since(t), 0).Round(time.Second).String() + " ago"
+}

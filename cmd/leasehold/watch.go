@@ -1,0 +1,150 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/leasehold-go/leasehold/registry"
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// event is a change as watch writes it.
+type event struct {
+	Event string `json:"event"` // put, gone, synced, resync
+	*record
+	Cause string `json:"cause,omitempty"` // of gone, if the store tells
+}
+
+const redraw = 250 * time.Millisecond
+
+func (p *program) watch() *cobra.Command {
+	return &cobra.Command{
+		Use: "watch [PREFIX]", Short: "Show what is held as it changes", Args: atMostOne,
+		Long: "Show the records whose keys begin with PREFIX: a table that is drawn anew on a terminal, and otherwise\n" +
+			"one JSON object a line, first for what is there, then \"synced\", then for each change.",
+		RunE: func(c *cobra.Command, args []string) error {
+			err := p.withStore(c.Context(), func(ctx context.Context, st store.Store) error {
+				if _, _, is := terminal(p.out); is && p.format == "table" {
+					return p.watchTable(ctx, st, prefix(args))
+				}
+				return p.watchLines(ctx, st, prefix(args))
+			})
+			if c.Context().Err() != nil { // the user has ended it
+				return nil
+			}
+			return err
+		},
+	}
+}
+
+func (p *program) watchLines(ctx context.Context, st store.Store, prefix string) error {
+	if p.format == "table" {
+		p.format = "json"
+	}
+	for e, err := range registry.Watch[raw](ctx, st, prefix) {
+		if err != nil {
+			return err
+		}
+		shown := event{Event: e.Kind.String()}
+		switch e.Kind {
+		case store.EventPut:
+			shown.record = new(newRecord(e.Record))
+		case store.EventGone:
+			shown.record = &record{Key: e.Record.Key, Token: e.Record.Token}
+			if e.Cause != store.CauseUnknown {
+				shown.Cause = e.Cause.String()
+			}
+		}
+		if err := p.write(shown); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// watchTable draws the table at most four times a second, and each second for the ages in it.
+func (p *program) watchTable(ctx context.Context, st store.Store, prefix string) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	changes, ended := make(chan registry.Event[raw], 1024), make(chan error, 1)
+	go func() {
+		defer close(changes)
+		for e, err := range registry.Watch[raw](ctx, st, prefix) {
+			if err != nil {
+				ended <- err
+				return
+			}
+			select {
+			case changes <- e:
+			case <-ctx.Done():
+			}
+		}
+		ended <- nil
+	}()
+	held, stale := make(map[string]record), make(map[string]bool)
+	current, dirty := false, true
+	tick := time.NewTicker(redraw)
+	defer tick.Stop()
+	var drawn time.Time
+	for {
+		select {
+		case e, open := <-changes:
+			if !open {
+				return <-ended
+			}
+			dirty = true
+			switch e.Kind {
+			case store.EventPut:
+				held[e.Record.Key] = newRecord(e.Record)
+				delete(stale, e.Record.Key)
+			case store.EventGone:
+				delete(held, e.Record.Key)
+			case store.EventResync:
+				current = false
+				for key := range held {
+					stale[key] = true
+				}
+			case store.EventSynced:
+				current = true
+				for key := range stale {
+					delete(held, key)
+				}
+				clear(stale)
+			}
+		case now := <-tick.C:
+			if dirty || now.Sub(drawn) >= time.Second {
+				p.draw(held, current)
+				drawn, dirty = now, false
+			}
+		}
+	}
+}
+
+// draw draws the table of what is held.
+func (p *program) draw(held map[string]record, current bool) {
+	width, height, _ := terminal(p.out)
+	rows := slices.SortedFunc(maps.Values(held), func(a, b record) int { return cmp.Compare(a.Key, b.Key) })
+	more := len(rows) - max(height-3, 1)
+	if more > 0 {
+		rows = rows[:len(rows)-more]
+	}
+	var b bytes.Buffer
+	b.WriteString("\x1b[H\x1b[2J")
+	fmt.Fprintf(&b, "%d held", len(held))
+	if !current {
+		b.WriteString(", being read")
+	}
+	if more > 0 {
+		fmt.Fprintf(&b, ", %d not shown", more)
+	}
+	b.WriteByte('\n')
+	records(rows).print(&b, width)
+	_, _ = p.out.Write(b.Bytes())
+}
