@@ -17,6 +17,7 @@
 //     dot, and read again
 //   - xstate: random state machines of fsm beside a real XState, step by step
 //   - operations: the rights and sizes of docs/operations.md
+//   - systemd, kubernetes: the files of docs/service.md, under a real systemd and the kubelet's prober
 //   - cmd/matrix: the suites on any server, through each kind of client
 //   - cmd/devservers: a Redis and an etcd for whoever has neither
 package e2e

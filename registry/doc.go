@@ -122,7 +122,8 @@
 //     longer than [Health.StuckAfter], and once its serve function has not called [Health.Alive]
 //     for [Health.AliveWithin]. Without an instance, and while it waits for its key, it is live.
 //   - It is ready in the states of [Health.ReadyIn], while it holds its key, is live and does not
-//     leave. A waiting service is ready if [Health.ReadyWhileWaiting] says so.
+//     leave. It is no longer ready once the context of [Run] or [Supervise] has ended. A waiting
+//     service is ready if [Health.ReadyWhileWaiting] says so.
 //   - With [Health.Gate], the lease of a service that is not live is not renewed. It is lost within
 //     a TTL, with [lease.ErrUnhealthy], and the record is there for as long as the lease can be
 //     trusted. A process that is stuck cannot hold a key for ever then, although its heartbeats go

@@ -11,6 +11,7 @@ import (
 )
 
 func TestTimesOfTheManifestFit(t *testing.T) {
+	full.Only(t)
 	spec := manifest(t).Spec.Template.Spec
 	c := spec.Containers[0]
 	const piece, leave = 30, 10 // seconds: the default of -alive, and of LeaveTimeout
