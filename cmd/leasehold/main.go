@@ -95,8 +95,8 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 
 func (p *program) root() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "leasehold",
-		Short:         "Show who holds what in a store, why, and let go of it",
+		Use:   "leasehold",
+		Short: "Show who holds what in a store, why, and let go of it",
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usagef("there is no command %q; `leasehold --help` lists them", args[0])
