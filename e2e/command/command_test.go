@@ -1,0 +1,382 @@
+package command_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/leasehold-go/leasehold/e2e/etcdtest"
+	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/internal/built"
+	"github.com/leasehold-go/leasehold/internal/redistest"
+	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/registry"
+	"github.com/leasehold-go/leasehold/store"
+	"github.com/leasehold-go/leasehold/store/storeurl"
+)
+
+func TestMain(m *testing.M) { built.Main(m) }
+
+// patience is how long a test waits for what has to come.
+const patience = 30 * time.Second
+
+// bin returns a directory with the program under its name.
+func bin(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Symlink(built.Program(t, "cmd/leasehold"), filepath.Join(dir, "leasehold")); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// servers are the URLs of a Redis and an etcd.
+func servers(t *testing.T) map[string]string {
+	t.Helper()
+	return map[string]string{"redis": redistest.Start(t).URL(), "etcd": etcdtest.Start(t, etcdtest.Settings{}).URL()}
+}
+
+// world is a store with instances of the test's own.
+type world struct {
+	t      testing.TB
+	store  store.Store
+	keeper *lease.Keeper
+}
+
+func newWorld(t testing.TB, url string) *world {
+	t.Helper()
+	st, closeStore, err := storeurl.Open(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keeper, err := lease.NewKeeper(st, lease.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(keeper.Close(context.Background()), closeStore()); err != nil {
+			t.Error(err)
+		}
+	})
+	return &world{t, st, keeper}
+}
+
+type payload struct {
+	Feed string `json:"feed"`
+}
+
+type disk struct {
+	Path string `json:"path"`
+}
+
+var boot = fsm.NewEvent[disk]("boot")
+
+var lifecycle = fsm.MustDefine("idle", fsm.Table[string]{"idle": {"active"}, "active": {"stopping"}, "stopping": {"idle"}},
+	fsm.On(boot, fsm.From("idle"), "active"),
+	fsm.GuardEdge("stopping", "idle", "flushed", func(context.Context, fsm.Transition[string]) error { return errors.New("2 orders are open") }))
+
+// instance registers an instance under a key, in state active, with an error.
+func (w *world) instance(key string) *registry.Instance[string, payload] {
+	w.t.Helper()
+	i, err := registry.Register(context.Background(), w.keeper, lifecycle, registry.Config[string, payload]{
+		Key: key, Payload: payload{Feed: "trades"}, Instance: "one", Host: "host-a", Log: &registry.Log{},
+		Requests: &registry.Requests[string]{States: []string{"active", "stopping", "idle"}, Events: []registry.RequestableEvent[string]{registry.Requestable[string](boot)}},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := errors.Join(i.TransitionWithCause(context.Background(), "active", "the feed is up"), i.RecordError(context.Background(), errors.New("feed is slow"))); err != nil {
+		w.t.Fatal(err)
+	}
+	return i
+}
+
+// TestScripts runs testdata/*.txt. Each script has a key of its own in $KEY. Its commands beside those of
+// testscript are instance KEY, which registers an instance, and release KEY, which ends it in order.
+func TestScripts(t *testing.T) {
+	path := bin(t)
+	for name, url := range servers(t) {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, url)
+			var mu sync.Mutex
+			instances := make(map[string]*registry.Instance[string, payload])
+			testscript.Run(t, testscript.Params{
+				Dir: "testdata",
+				Setup: func(e *testscript.Env) error {
+					e.Setenv("LEASEHOLD_STORE", url)
+					e.Setenv("KEY", strings.TrimPrefix(filepath.Base(e.WorkDir), "script-"))
+					e.Setenv("PATH", path+":"+e.Getenv("PATH"))
+					return nil
+				},
+				Cmds: map[string]func(*testscript.TestScript, bool, []string){
+					"instance": func(_ *testscript.TestScript, _ bool, args []string) {
+						i := w.instance(args[0])
+						mu.Lock()
+						defer mu.Unlock()
+						instances[args[0]] = i
+					},
+					"deregister": func(ts *testscript.TestScript, _ bool, args []string) {
+						mu.Lock()
+						defer mu.Unlock()
+						ts.Check(instances[args[0]].Deregister(context.Background()))
+					},
+					// exits N COMMAND…: the exit code has to be N
+					"exits": func(ts *testscript.TestScript, _ bool, args []string) {
+						err := ts.Exec(args[1], args[2:]...)
+						code := 0
+						if exit := new(exec.ExitError); errors.As(err, &exit) {
+							code = exit.ExitCode()
+						} else if err != nil {
+							ts.Fatalf("%v", err)
+						}
+						if fmt.Sprint(code) != args[0] {
+							ts.Fatalf("exit code %d, want %s", code, args[0])
+						}
+					},
+				},
+			})
+		})
+	}
+}
+
+// screen is the program on a pseudo-terminal.
+type screen struct {
+	t    *testing.T
+	file *os.File
+	cmd  *exec.Cmd
+
+	mu   sync.Mutex
+	text strings.Builder
+	done chan struct{}
+}
+
+func onScreen(t *testing.T, url string, columns uint16, args ...string) *screen {
+	t.Helper()
+	s := &screen{t: t, cmd: exec.Command(filepath.Join(bin(t), "leasehold"), args...), done: make(chan struct{})}
+	s.cmd.Env = append(os.Environ(), "LEASEHOLD_STORE="+url)
+	var err error
+	if s.file, err = pty.StartWithSize(s.cmd, &pty.Winsize{Rows: 20, Cols: columns}); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(s.done)
+		buffer := make([]byte, 4096)
+		for {
+			n, err := s.file.Read(buffer)
+			s.mu.Lock()
+			s.text.Write(buffer[:n])
+			s.mu.Unlock()
+			if err != nil { // an input/output error at the end of the program
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		_ = s.cmd.Process.Kill()
+		_ = s.cmd.Wait()
+		<-s.done
+		_ = s.file.Close()
+	})
+	return s
+}
+
+func (s *screen) said() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
+func (s *screen) await(text string) {
+	s.t.Helper()
+	for deadline := time.Now().Add(patience); !strings.Contains(s.said(), text); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("no %q on the screen:\n%s", text, s.said())
+		}
+	}
+}
+
+// end waits for the end of the program, and returns what it has said.
+func (s *screen) end() string {
+	s.t.Helper()
+	select {
+	case <-s.done:
+	case <-time.After(patience):
+		s.t.Fatalf("the program does not end:\n%s", s.said())
+	}
+	return s.said()
+}
+
+// On a terminal nothing is wider than it, and what a record has in it moves no cursor.
+func TestATableFitsItsTerminal(t *testing.T) {
+	url := redistest.Start(t).URL()
+	w := newWorld(t, url)
+	w.instance("a")
+	hostile := "\x1b[2J\x1b]0;title\a\r\u202eevil\u009b31m 日本語日本語日本語日本語日本語日本語"
+	for i := range 3 {
+		other := w.instance(fmt.Sprint("b", i))
+		if err := other.RecordError(t.Context(), errors.New(hostile)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, columns := range []uint16{40, 80, 200} {
+		for _, command := range [][]string{{"ls"}, {"log", "b0"}, {"get", "b0"}} {
+			text := onScreen(t, url, columns, command...).end()
+			if strings.ContainsAny(text, "\x1b\a\u202e\u009b") || strings.Contains(strings.ReplaceAll(text, "\r\n", ""), "\r") {
+				t.Errorf("%v at %d columns has control characters: %q", command, columns, text)
+			}
+			if command[0] != "ls" {
+				continue
+			}
+			lines := strings.Split(strings.TrimSpace(text), "\r\n")
+			if len(lines) != 5 {
+				t.Errorf("%d lines at %d columns:\n%s", len(lines), columns, text)
+			}
+			for _, line := range lines {
+				if n := displayed(line); n > int(columns) {
+					t.Errorf("a line of %d columns on %d: %s", n, columns, line)
+				}
+			}
+			if columns == 200 && !strings.Contains(text, "feed is slow") {
+				t.Errorf("a wide terminal does not show all:\n%s", text)
+			}
+		}
+	}
+}
+
+// displayed is the width of a line; the wide characters of the test are those above U+3000.
+func displayed(line string) (n int) {
+	for _, r := range line {
+		if n++; r > 0x3000 {
+			n++
+		}
+	}
+	return n
+}
+
+func TestReleaseAsksOnATerminal(t *testing.T) {
+	url := redistest.Start(t).URL()
+	w := newWorld(t, url)
+	i := w.instance("k")
+	s := onScreen(t, url, 120, "release", "k")
+	s.await("[y/N]")
+	_, _ = io.WriteString(s.file, "n\n")
+	if said := s.end(); !strings.Contains(said, "not released") || !i.Lease().Valid() {
+		t.Errorf("after no: %s, %v", said, i.Lease().Err())
+	}
+	s = onScreen(t, url, 120, "release", "k")
+	s.await("one on host-a, in state active")
+	_, _ = io.WriteString(s.file, "y\n")
+	s.await("released k")
+	select {
+	case <-i.Lease().Done():
+	case <-time.After(patience):
+		t.Error("the holder has not learnt of it")
+	}
+}
+
+func TestWatchDrawsATable(t *testing.T) {
+	url := redistest.Start(t).URL()
+	w := newWorld(t, url)
+	s := onScreen(t, url, 120, "watch")
+	s.await("0 held")
+	i := w.instance("k")
+	s.await("active")
+	_ = i.Transition(t.Context(), "stopping")
+	s.await("stopping")
+	_ = i.Deregister(t.Context())
+	for n := strings.Count(s.said(), "0 held"); strings.Count(s.said(), "0 held") == n; time.Sleep(10 * time.Millisecond) {
+	}
+	_, _ = s.file.Write([]byte{3}) // Ctrl-C
+	s.end()
+	if err := s.cmd.Wait(); err != nil {
+		t.Errorf("the end by the user: %v", err)
+	}
+}
+
+// The store goes away in the middle of each command.
+func TestTheStoreGoesAwayInTheMiddle(t *testing.T) {
+	server := redistest.Start(t)
+	w := newWorld(t, server.URL())
+	i := w.instance("k")
+	path := filepath.Join(bin(t), "leasehold")
+	start := func(args ...string) (c *exec.Cmd, said func() string, ended chan error) {
+		var mu sync.Mutex
+		var b strings.Builder
+		c = exec.Command(path, args...)
+		c.Env = append(os.Environ(), "LEASEHOLD_STORE="+server.URL())
+		out := writer(func(text []byte) {
+			mu.Lock()
+			defer mu.Unlock()
+			b.Write(text)
+		})
+		c.Stdout, c.Stderr = out, out
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ended = make(chan error, 1)
+		go func() { ended <- c.Wait() }()
+		t.Cleanup(func() { _ = c.Process.Kill() })
+		return c, func() string { mu.Lock(); defer mu.Unlock(); return b.String() }, ended
+	}
+	await := func(said func() string, text string) {
+		t.Helper()
+		for deadline := time.Now().Add(patience); !strings.Contains(said(), text); time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("no %q in %s", text, said())
+			}
+		}
+	}
+	watch, watched, watchEnded := start("watch", "-o", "json")
+	await(watched, `"synced"`)
+	_, followed, _ := start("log", "k", "--follow")
+	await(followed, "feed is slow")
+	_, ran, runEnded := start("run", "job", "--ttl", "2s", "--grace", "1s", "--", "sh", "-c", `trap "" TERM; echo working; while :; do sleep 1; done`)
+	await(ran, "working")
+
+	server.Pause()
+	for _, args := range [][]string{{"ls"}, {"get", "k"}, {"log", "k"}, {"release", "k", "-y"}, {"request", "k", "stopping", "--wait", "2s"}, {"run", "other", "--", "true"}} {
+		_, said, ended := start(append(args, "--timeout", "1s")...)
+		select {
+		case err := <-ended:
+			if exit := new(exec.ExitError); !errors.As(err, &exit) || exit.ExitCode() != 69 || strings.Count(said(), "\n") != 1 {
+				t.Errorf("%v: %v\n%s", args, err, said())
+			}
+		case <-time.After(patience):
+			t.Errorf("%v does not end", args)
+		}
+	}
+	select {
+	case err := <-runEnded: // the command ignores SIGTERM
+		if exit := new(exec.ExitError); !errors.As(err, &exit) || exit.ExitCode() != 79 {
+			t.Errorf("run: %v\n%s", err, ran())
+		}
+	case <-time.After(patience):
+		t.Error("run does not end")
+	}
+	server.Resume()
+	if !i.Lease().Valid() {
+		t.Fatal("the pause was too long for the test")
+	}
+	_ = i.Transition(t.Context(), "stopping")
+	await(watched, `"stopping"`)
+	await(followed, "active -> stopping")
+	_ = watch.Process.Signal(os.Interrupt)
+	if err := <-watchEnded; err != nil {
+		t.Errorf("watch: %v", err)
+	}
+}
+
+type writer func([]byte)
+
+func (w writer) Write(text []byte) (int, error) { w(text); return len(text), nil }
