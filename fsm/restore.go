@@ -28,9 +28,11 @@ func DecodeSnapshot[S comparable](data []byte) (Snapshot[S], error) {
 	if len(data) > maxSnapshot {
 		return Snapshot[S]{}, &SnapshotError{[]string{fmt.Sprintf("%d bytes, more than %d", len(data), maxSnapshot)}}
 	}
-	var s Snapshot[S]
 	var all contents
-	if err := cmp.Or(json.Unmarshal(data, &s), json.Unmarshal(data, &all)); err != nil {
+	err := json.Unmarshal(data, &all)
+	once, _ := json.Marshal(all) // cannot fail: it is made of valid JSON
+	var s Snapshot[S]
+	if err := cmp.Or(err, json.Unmarshal(once, &s)); err != nil {
 		return Snapshot[S]{}, &SnapshotError{[]string{err.Error()}}
 	}
 	if problem := s.checkVersion(); problem != "" {
@@ -43,12 +45,22 @@ func DecodeSnapshot[S comparable](data []byte) (Snapshot[S], error) {
 	return s, nil
 }
 
-// contents is the fields that the JSON of a snapshot has, whatever the type of its states.
+// contents is the fields that the JSON of a snapshot has, whatever the type of its states, each
+// as it was given last. (Decoded into a [Snapshot], a field that is given twice is a mixture.)
 type contents struct {
-	State, Since, Number json.RawMessage
-	History              []struct{ Number, From, To, At json.RawMessage }
-	Timeouts             []struct{ State, To, Due json.RawMessage }
-	Memory               []struct{ State, Last json.RawMessage }
+	Version, Table, State, Since, Number, Unstarted json.RawMessage
+
+	History  elements[struct{ Number, From, To, Event, At, Cause, Forced, Start json.RawMessage }]
+	Timeouts elements[struct{ State, To, Due json.RawMessage }]
+	Memory   elements[struct{ State, Last json.RawMessage }]
+}
+
+// elements is a list that is decoded anew if it is given twice.
+type elements[E any] []E
+
+func (l *elements[E]) UnmarshalJSON(data []byte) error {
+	*l = nil
+	return json.Unmarshal(data, (*[]E)(l))
 }
 
 // missing returns a sentence for each field that is not there or null. nullable tells that null

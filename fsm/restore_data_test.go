@@ -319,3 +319,26 @@ func TestDefinePanicsForAStateThatCannotBeHashed(t *testing.T) {
 		}()
 	}
 }
+
+// Of a field that is given twice the last counts, and nothing of the first.
+func TestDecodeSnapshotTakesTheLastOfAFieldGivenTwice(t *testing.T) {
+	type place struct{ X, Y int }
+	const rest = `"since":"2026-01-02T03:04:05Z","number":1`
+	entry := func(more string) string {
+		return `"history":[{"number":1,"from":{},"to":{"Y":2},"at":"2026-01-02T03:04:05Z"` + more + `}]`
+	}
+	first := `{"version":1,"version":null,"unstarted":true,"unstarted":null,"table":"t","table":null,"state":{"X":1},`
+	got, err := fsm.DecodeSnapshot[place]([]byte(first + entry(`,"event":"e","cause":"c","forced":true,"from":{"X":3}`) +
+		`,"timeouts":[{}],"memory":[{}],"state":{"Y":2},"Timeouts":[],"MEMORY":null,` + entry("") + "," + rest + "}"))
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	want := fsm.Snapshot[place]{
+		State: place{Y: 2}, Since: at, Number: 1, Timeouts: []fsm.PendingTimeout[place]{},
+		History: []fsm.Transition[place]{{Number: 1, To: place{Y: 2}, At: at}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v; (-want +got):\n%s", err, diff)
+	}
+	if s, err := fsm.DecodeSnapshot[place]([]byte("{" + entry("") + `,"history":[{}],"state":{},` + rest + "}")); err == nil {
+		t.Errorf("an empty entry that follows a complete one was decoded: %+v", s)
+	}
+}
