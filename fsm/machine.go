@@ -76,6 +76,7 @@ type change[S comparable] struct {
 	ctx  context.Context // of the call
 	code *hookContext    // of user code; nil until the mutex was opened for some
 
+	written   bool // the writer has returned: it commits no more
 	committed bool // the machine has moved
 	watched   bool // the machine had watchers then
 

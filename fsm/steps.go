@@ -341,28 +341,33 @@ var (
 )
 
 // write has the writer store the value and commit the change.
-func (m *Machine[S]) write(c *change[S]) error {
-	m.open(c)
-	defer m.turn.shut()
-	c.code.enter(PhaseWrite)
-	m.shown(c)
-	kept := *c                                                               // a copy for the closures, or every change would be on the heap
-	defer func() { c.committed, c.watched = kept.committed, kept.watched }() // also if the writer does not return
-	err := m.extras.writer.Write(kept.code,
-		func() ([]byte, error) { return m.encode(kept.code, &kept) },
-		func() {
+func (m *Machine[S]) write(c *change[S]) (err error) {
+	m.runCode(c, func() {
+		c.code.enter(PhaseWrite)
+		m.shown(c)
+		kept := *c     // a copy for the closures, or every change would be on the heap
+		defer func() { // also if the writer does not return
 			m.turn.mu.Lock()
 			defer m.turn.mu.Unlock()
-			if !kept.committed {
-				m.publish(&kept)
-			}
-		})
+			kept.written = true
+			c.committed, c.watched = kept.committed, kept.watched
+		}()
+		err = m.extras.writer.Write(kept.code,
+			func() ([]byte, error) { return m.encode(kept.code, &kept) },
+			func() {
+				m.turn.mu.Lock()
+				defer m.turn.mu.Unlock()
+				if !kept.committed && !kept.written {
+					m.publish(&kept)
+				}
+			})
+	})
 	switch {
-	case err != nil && kept.committed:
+	case err != nil && c.committed:
 		return fmt.Errorf("write: %w: %w", errCommit, err)
 	case err != nil:
 		return fmt.Errorf("write: %w", err)
-	case !kept.committed:
+	case !c.committed:
 		return fmt.Errorf("write: %w", errNoCommit)
 	}
 	return nil

@@ -180,3 +180,22 @@ func TestCommitOfAWriteCountsOnce(t *testing.T) {
 	}
 	wantState(t, m, idle, 0)
 }
+
+// lateWriter gives up, and commits when it is told to.
+type lateWriter struct{ commit func() }
+
+func (w *lateWriter) Write(_ context.Context, _ func() ([]byte, error), commit func()) error {
+	w.commit = commit
+	return errors.New("gave up")
+}
+
+// A commit after the write has returned would move the machine in the middle of another change.
+func TestCommitAfterTheWriteHasReturnedIsIgnored(t *testing.T) {
+	w := new(lateWriter)
+	m := fsm.New(lifecycle, fsm.WithWriter(w))
+	if err := m.Transition(context.Background(), starting); err == nil {
+		t.Fatal("a refused write succeeded")
+	}
+	w.commit()
+	wantState(t, m, idle, 0)
+}
