@@ -162,7 +162,9 @@ func (m *Machine[S]) PermittedEvents(ctx context.Context) (names []string, err e
 		names = m.permittedEvents(h)
 		return nil
 	}
-	if m.turn.within(ctx) {
+	if ctx.Err() != nil {
+		err = ctxerr.Of(ctx)
+	} else if m.turn.within(ctx) {
 		err = ask(&hookContext{Context: ctx, code: &userCode{data: m.extras.code.data}}) // within the context of the hook
 	} else {
 		err = m.inTurn(ctx, func() error { return m.question(ctx, ask) })
@@ -280,12 +282,13 @@ func (m *Machine[S]) claim(ctx context.Context) error {
 // Calls of [Machine.PermittedEvents] and [Machine.Detach] count as changes.
 func (m *Machine[S]) InProgress() (change string, since time.Time) {
 	m.turn.mu.Lock()
-	defer m.turn.mu.Unlock()
 	h := m.turn.user
 	if h == nil {
+		m.turn.mu.Unlock()
 		return "", time.Time{}
 	}
-	r := &m.extras.request
+	r, began := m.extras.request, h.code.began
+	m.turn.mu.Unlock() // states may print themselves
 	switch r.kind {
 	case byTarget:
 		change = fmt.Sprintf("%v -> %v", m.def.states[r.from], r.to)
@@ -303,7 +306,7 @@ func (m *Machine[S]) InProgress() (change string, since time.Time) {
 	if p := Phase(h.phase.Load()); p > 0 {
 		change = fmt.Sprintf("%s (%s)", change, phases[p])
 	}
-	return change, moment(h.code.began)
+	return change, moment(began)
 }
 
 // question runs user code of a call that is no change, within the turn.
@@ -424,8 +427,13 @@ func (m *Machine[S]) begin() {
 	if len(m.extras.timers.pending) == 0 {
 		return
 	}
-	now := time.Now()
-	for range len(m.extras.timers.pending) {
+	now, due := time.Now(), 0
+	for _, p := range m.extras.timers.pending {
+		if !now.Before(p.due) {
+			due++
+		}
+	}
+	for range due {
 		if !m.expireOne(now) {
 			return
 		}

@@ -408,6 +408,22 @@ func wantEvents(t *testing.T, m *fsm.Machine[state], want ...string) {
 	}
 }
 
+// Inside a hook it is no other.
+func TestPermittedEventsInAHookFailsIfItsContextHasEnded(t *testing.T) {
+	var m *fsm.Machine[state]
+	var err error
+	m = fsm.New(with(t, fsm.On(stop, fsm.From(idle), starting), fsm.After(func(ctx context.Context, _ transition) error {
+		ctx, cancel := context.WithCancel(ctx)
+		cancel()
+		_, err = m.PermittedEvents(ctx)
+		return nil
+	})))
+	walk(t, m, starting)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestPermittedEventsFailsLikeAChange(t *testing.T) {
 	held := newLease()
 	m := fsm.New(with(t, fsm.On(stop, fsm.From(idle), starting)), fsm.WithWriter(held))

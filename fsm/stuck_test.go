@@ -159,3 +159,35 @@ func TestInProgressNamesNoPhaseOfAnEarlierChange(t *testing.T) {
 		t.Errorf("got %q, want %q", seen, want)
 	}
 }
+
+// nosy is a state whose text depends on its machine.
+type nosy struct {
+	n int
+	m *fsm.Machine[*nosy]
+}
+
+func (s *nosy) String() string {
+	if s.m != nil {
+		s.m.History()
+	}
+	return strings.Repeat("s", s.n)
+}
+
+// Texts of states are made with the mutex open: String methods may read the machine.
+func TestInProgressPrintsStatesThatReadTheirMachine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := &nosy{n: 1}, &nosy{n: 2}
+		m := fsm.New(fsm.MustDefine(first, fsm.Table[*nosy]{first: {second}, second: {}}, fsm.OnEntry(second, func(context.Context, fsm.Transition[*nosy]) error {
+			time.Sleep(time.Second)
+			return nil
+		})))
+		second.m = m
+		result := start(func() error { return m.Transition(context.Background(), second) })
+		if what, _ := m.InProgress(); what != "s -> ss (entry)" {
+			t.Errorf("got %q", what)
+		}
+		if err := <-result; err != nil {
+			t.Error(err)
+		}
+	})
+}

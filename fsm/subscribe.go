@@ -49,6 +49,7 @@ func (m *Machine[S]) wait(ctx context.Context, states []S) (S, error) {
 		return none, err
 	case <-ctx.Done():
 	}
+	ended := ctxerr.Of(ctx)
 	m.turn.mu.Lock()
 	defer m.turn.mu.Unlock()
 	m.unwatch(w)
@@ -56,20 +57,20 @@ func (m *Machine[S]) wait(ctx context.Context, states []S) (S, error) {
 	case s := <-w.met: // at the same moment
 		return s, nil
 	default:
-		return none, ctxerr.Of(ctx)
+		return none, ended
 	}
 }
 
 // enlist begins a wait, unless it is done already.
 func (m *Machine[S]) enlist(ctx context.Context, w *waiter[S]) (s S, done bool, err error) {
-	inside := m.turn.insider(ctx)
+	inside, ended := m.turn.insider(ctx), ctxerr.Of(ctx) // with the mutex open: ctx may be user code
 	m.turn.mu.Lock()
 	defer m.turn.mu.Unlock()
 	switch present := m.State(); {
 	case w.waitsFor(present):
 		return present, true, nil
-	case ctx.Err() != nil:
-		return s, true, ctxerr.Of(ctx)
+	case ended != nil:
+		return s, true, ended
 	case m.closed:
 		return s, true, ErrClosed
 	case m.turn.runs(inside):
@@ -113,15 +114,15 @@ func (m *Machine[S]) Subscribe(ctx context.Context, buffer int) iter.Seq2[Transi
 		panic(fmt.Sprintf("fsm: Subscribe(%d): must have room for one", buffer))
 	}
 	s := &subscription[S]{m: m, limit: buffer, ready: make(chan struct{}, 1)}
+	release := context.AfterFunc(ctx, func() { s.leave(ctxerr.Of(ctx)) }) // with the mutex open: ctx may be user code
 	m.turn.mu.Lock()
 	defer m.turn.mu.Unlock()
-	s.after = m.past.count
+	s.after, s.release = m.past.count, release
 	if m.closed {
 		s.end(ErrClosed)
-		return s.all
+	} else if s.over == nil { // ctx has not ended already
+		m.watch(s)
 	}
-	s.release = context.AfterFunc(ctx, func() { s.leave(ctxerr.Of(ctx)) })
-	m.watch(s)
 	return s.all
 }
 

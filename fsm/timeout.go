@@ -66,8 +66,8 @@ func TimeoutFunc[S comparable](state S, name string, after func(context.Context,
 // period lasts at least its duration, and the next one does not make up for a delay. However
 // many periods have passed while the machine was busy or the computer suspended, or before a
 // snapshot was restored, the timeout fires once, and the next period begins then. A call that
-// waits for its turn gets it after one more timeout at most, also in a circle of durations of
-// zero. That circle keeps a processor busy.
+// waits for its turn comes after the timeouts that are due by then, and before those that they
+// start, also in a circle of durations of zero. That circle keeps a processor busy.
 //
 // A timeout that is refused is over, as every [Timeout], and with it the circle. A second,
 // longer timeout of the same state can lead out of it then.

@@ -136,3 +136,39 @@ func derived(t *testing.T, def *fsm.Definition[state], rules ...stateRule) *fsm.
 	}
 	return def
 }
+
+// A timeout that a timeout starts waits for the call that has the turn, however many others run.
+func TestCallComesBeforeTheNextRoundOfACircle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		periods := []time.Duration{time.Second, 0, 0, time.Hour}
+		next := func(context.Context, transition) (d time.Duration) {
+			d, periods = periods[0], periods[1:]
+			return d
+		}
+		var m *fsm.Machine[state]
+		var numbers []uint64
+		m = fsm.New(fsm.MustDefine(warming,
+			fsm.Table[state]{active: {stopped}, warming: {}, stopped: {}},
+			fsm.Substates(active, warming), fsm.Reenter(warming), fsm.TimeoutCycle(warming),
+			fsm.TimeoutFunc(warming, "next", next, warming),
+			fsm.Timeout(active, time.Hour, stopped),
+			fsm.Internal(tick, fsm.From(warming), fsm.Do(func(context.Context, transition, fsm.NoArg) error {
+				numbers = append(numbers, m.Snapshot().Number)
+				time.Sleep(2 * time.Second)
+				return nil
+			}))))
+		first := start(func() error { return m.Fire(context.Background(), tick) })
+		second := start(func() error { return m.Fire(context.Background(), tick) }) // waits ahead of the timeout
+		for _, result := range []<-chan error{first, second} {
+			if err := <-result; err != nil {
+				t.Error(err)
+			}
+		}
+		if diff := cmp.Diff([]uint64{0, 1}, numbers); diff != "" {
+			t.Errorf("transitions before each call (-want +got):\n%s", diff)
+		}
+		if err := m.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -258,3 +258,47 @@ func TestSubscribePanicsWithoutABuffer(t *testing.T) {
 	}()
 	fsm.New(lifecycle).Subscribe(context.Background(), 0)
 }
+
+// readingContext is a context whose methods read a machine.
+type readingContext struct {
+	context.Context
+	m *fsm.Machine[state]
+}
+
+func (c readingContext) Done() <-chan struct{} {
+	c.m.History()
+	return c.Context.Done()
+}
+
+func (c readingContext) Err() error {
+	c.m.History()
+	return c.Context.Err()
+}
+
+// The methods of a context are called with the mutex open.
+func TestContextOfAWatcherMayReadTheMachine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := fsm.New(lifecycle)
+		ctx, cancel := context.WithCancel(context.Background())
+		reading := readingContext{ctx, m}
+		news := m.Subscribe(reading, 1)
+		_, result := waits(reading, m, active)
+		cancel()
+		if err := <-result; !errors.Is(err, context.Canceled) {
+			t.Errorf("wait: got %v", err)
+		}
+		for _, err := range news {
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("subscription: got %v", err)
+			}
+		}
+		if _, err := m.Wait(reading, active); !errors.Is(err, context.Canceled) {
+			t.Errorf("wait with an ended context: got %v", err)
+		}
+		for _, err := range m.Subscribe(reading, 1) {
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("subscription with an ended context: got %v", err)
+			}
+		}
+	})
+}
