@@ -389,7 +389,7 @@ func (c *compiler[S]) attachTimeouts() {
 		}
 	}
 	if len(c.timeouts) > graph.Max {
-		c.found.add("more than %d timeouts", graph.Max)
+		c.found.add("%d timeouts, more than %d", len(c.timeouts), graph.Max)
 	}
 }
 

@@ -101,8 +101,7 @@ func (t *timeout[S]) cause() string { return fmt.Sprintf("timeout after %s in %v
 // All mistakes are reported at once, in one *[DefinitionError]:
 //
 //   - Table: an initial state or a target that is not a key, a target that is listed
-//     twice, a state that lists itself or cannot be reached, states that print alike, more
-//     than 65535 states.
+//     twice, a state that lists itself or cannot be reached, and states that print alike.
 //   - Rules: a rule for an unknown state or edge, a rule without a function, a guard without
 //     a name or with the name of another guard of its state, edge or candidate, a second
 //     [Encode] or [OnUnhandled] rule, a state with both [Self] and [Reenter].
@@ -120,6 +119,7 @@ func (t *timeout[S]) cause() string { return fmt.Sprintf("timeout after %s in %v
 //     TimeoutCycle that names another state.
 //   - Ends, with a [Final] rule: a leaf without edges that the rule does not name, one with
 //     edges that it names, and one that leads to no final state.
+//   - Size: more than 65535 states or timeouts, or more than 65533 events.
 //
 // It panics if a target or a state of a rule cannot be hashed, as a map in an interface.
 // Elsewhere an unhashable value is an unknown state.

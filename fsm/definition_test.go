@@ -3,9 +3,11 @@ package fsm_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -92,6 +94,33 @@ func TestDefineRefusesMoreStatesThanItCanNumber(t *testing.T) {
 	if !largest.Can(65533, 65534) || largest.Can(65534, 0) {
 		t.Error("the largest definition does not have the edges of its table")
 	}
+}
+
+func TestDefineRefusesMoreEventsAndTimeoutsThanItCanNumber(t *testing.T) {
+	var rules []stateRule
+	for i := range 65534 {
+		rules = append(rules, fsm.Ignore(fsm.NewSignal(fmt.Sprint(i)), fsm.From(idle)))
+	}
+	def, err := lifecycle.With(rules...)
+	wantProblems(t, def == nil, err, "65534 events, more than 65533")
+	if _, err := lifecycle.With(rules[1:]...); err != nil {
+		t.Error(err)
+	}
+
+	const n = 257
+	table, timeouts := make(fsm.Table[int]), []fsm.Rule[int]{}
+	for i := range n * n {
+		if from, to := i/n, i%n; from != to {
+			table[from] = append(table[from], to)
+			timeouts = append(timeouts, fsm.Timeout(from, time.Hour, to))
+		}
+	}
+	table[n] = nil // an end, so that there is no circle that only timeouts leave
+	for i := range n {
+		table[i] = append(table[i], n)
+	}
+	defined, err := fsm.Define(0, table, timeouts...)
+	wantProblems(t, defined == nil, err, "65792 timeouts, more than 65535")
 }
 
 func TestMustDefinePanicsWithTheError(t *testing.T) {

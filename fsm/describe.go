@@ -191,6 +191,7 @@ func (d *Definition[S]) Signals() []Signal {
 }
 
 // Fingerprint tells tables apart. Two definitions have the same one if they have the same
-// states, edges in the table, and hierarchy, in any order. Other rules do not count, timeouts
-// included.
+// states, initial state, edges in the table and hierarchy. Of the hierarchy, parents, the first
+// child of each parent and history states count. Other rules do not count, timeouts included,
+// and neither does any other order.
 func (d *Definition[S]) Fingerprint() string { return d.fingerprint() }

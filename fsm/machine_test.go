@@ -42,6 +42,8 @@ func TestInvalidArgumentsPanic(t *testing.T) {
 		"zero to restore":  {func() { _, _ = fsm.Restore(new(fsm.Definition[state]), fsm.Snapshot[state]{}) }, "fsm: Restore needs a definition made by Define"},
 		"nil writer":       {func() { fsm.WithWriter(nil) }, "fsm: WithWriter needs a writer"},
 		"negative history": {func() { fsm.WithHistory(-1) }, "fsm: WithHistory(-1): must be from 0 to 4294967295"},
+		"empty queue":      {func() { fsm.WithQueue(0, func(context.Context, error) {}) }, "fsm: WithQueue(0): needs room for one change, and a function that gets errors"},
+		"unheard queue":    {func() { fsm.WithQueue(1, nil) }, "fsm: WithQueue(1): needs room for one change, and a function that gets errors"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

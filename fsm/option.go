@@ -124,8 +124,8 @@ func WithHistory(n int) Option {
 // queued change is refused if its context has ended by then. If user code panics or ends its
 // goroutine, the queue is dropped, and failed gets [ErrAborted] for each change in it.
 //
-// It applies to [Machine.Transition], [Fire] and [Machine.Reset]; [Machine.Close] and
-// [Machine.Detach] still fail. It panics if limit is less than 1 or failed is nil.
+// It applies to [Machine.Transition], [Fire], [Machine.Reset] and [Machine.Start];
+// [Machine.Close] and [Machine.Detach] still fail. It panics if limit is less than 1 or failed is nil.
 func WithQueue(limit int, failed func(context.Context, error)) Option {
 	if limit < 1 || failed == nil {
 		panic(fmt.Sprintf("fsm: WithQueue(%d): needs room for one change, and a function that gets errors", limit))

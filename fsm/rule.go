@@ -100,7 +100,7 @@ func After[S comparable](run func(context.Context, Transition[S]) error) Rule[S]
 // Finally runs at the very end of every change that got its turn, with the result that
 // its caller is about to get: nil, the refusal, or the errors of hooks; [ErrAborted] if
 // user code panicked or ended its goroutine. It cannot change the result. It does not run
-// for a [Machine.Reset], which runs no user code; for an ignored event; or for a change
+// for a [Machine.Reset], which runs no hooks; for an ignored event; or for a change
 // that was refused before its turn ([PhaseTurn]). If the change found no target, To is
 // From and Number is 0.
 func Finally[S comparable](run func(context.Context, Transition[S], error)) Rule[S] {
