@@ -150,9 +150,11 @@ func (c *compiler[S]) handleAny(number uint16, all []*eventRule[S]) {
 			}
 		}
 	}
-	for i := 0; certain && i < len(c.states); i++ {
-		s := graph.ID(i)
-		if !c.graph.IsLeaf(s) || c.handler(s, number) != nil {
+	if !certain {
+		return
+	}
+	for s := range c.leavesOfAny(number) {
+		if c.handler(s, number) != nil {
 			continue
 		}
 		var rules []*eventRule[S]
@@ -163,6 +165,35 @@ func (c *compiler[S]) handleAny(number uint16, all []*eventRule[S]) {
 		}
 		c.candidates(s, rules, true)
 	}
+}
+
+// leavesOfAny returns the leaves in which two FromAny rules for an event may hold. A rule holds
+// where an edge leads to its target, and in every leaf if it has no target.
+func (c *compiler[S]) leavesOfAny(number uint16) map[graph.ID]bool {
+	leaves, everywhere := make(map[graph.ID]bool), 0
+	add := func(first, last graph.ID) {
+		for _, s := range c.graph.Order[first:last] {
+			if c.graph.IsLeaf(s) {
+				leaves[s] = true
+			}
+		}
+	}
+	for _, r := range c.anywhere[number] {
+		if len(r.to) == 0 {
+			everywhere++
+		}
+		for _, to := range r.to {
+			if target, known := c.ids[to]; known {
+				for _, s := range c.sources()[target] {
+					add(c.graph.Nodes[s].First, c.graph.Nodes[s].Last)
+				}
+			}
+		}
+	}
+	if everywhere > 1 {
+		add(0, graph.ID(len(c.states)))
+	}
+	return leaves
 }
 
 // offer notes which handlers of an event offer it to the states around. Only the others keep

@@ -50,6 +50,13 @@ var growing = map[string]func(n int) (fsm.Table[int], []fsm.Rule[int]){
 	"events and states": func(n int) (fsm.Table[int], []fsm.Rule[int]) {
 		return starOf(n), events(n, fsm.FromAny[int](), 0)
 	},
+	"events of any state, two edges each": func(n int) (table fsm.Table[int], rules []fsm.Rule[int]) {
+		for s := range n {
+			e := fsm.NewSignal(fmt.Sprint("e", s))
+			rules = append(rules, fsm.On(e, fsm.FromAny[int](), s), fsm.On(e, fsm.FromAny[int](), (s+1)%n))
+		}
+		return ringOf(n), rules
+	},
 	"states of a rule": func(n int) (fsm.Table[int], []fsm.Rule[int]) {
 		return starOf(n), events(1, fsm.From(leavesOf(n)...), 0)
 	},
