@@ -8,6 +8,7 @@ import "context"
 //
 //	var conn = fsm.NewData[*Conn]("conn")
 //
+//	fsm.Requires[State](conn)
 //	fsm.Guard(Active, "connected", func(ctx context.Context, _ fsm.Transition[State]) error {
 //		return conn.Of(ctx).Ping(ctx)
 //	})

@@ -89,8 +89,8 @@ func (e *TransitionError[S]) Is(target error) bool {
 type EventError[S comparable] struct {
 	Event string
 	State S // in which the event was fired
-	// Permitted lists the names of the events that have a rule in State, in the
-	// order of the definition. It is shared: do not change it.
+	// Permitted lists the names of the events that have a rule in State and are not ignored
+	// there, in the order of the definition. It is shared: do not change it.
 	Permitted []string
 	Phase     Phase // PhaseTable without a rule for the event, PhaseGuard if no rule would have it
 	// Err wraps [ErrUnknownEvent], [ErrUnhandled], or [ErrVetoed] with the

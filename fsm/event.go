@@ -86,7 +86,7 @@ func If[S comparable, A any](name string, check func(context.Context, Transition
 
 // Do runs once the event has moved the machine, between the edge hooks and the entry
 // hooks; for an [Internal] rule, in place of the move. An error is treated as that of
-// [OnExit].
+// [OnExit]. The argument of a signal is a [NoArg].
 func Do[S comparable, A any](run func(context.Context, Transition[S], A) error) RuleOption[S, A] {
 	return RuleOption[S, A]{act: untyped(run), isDo: true}
 }

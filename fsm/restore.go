@@ -129,7 +129,7 @@ func Restore[S comparable](def *Definition[S], s Snapshot[S], opts ...Option) (*
 	}
 	r := reader[S, S]{Definition: def, snapshot: s, find: def.decoded}
 	if s.Table != "" && s.Table != def.fingerprint() {
-		r.wrong.add("it is of table %q, not of %q", s.Table, def.fingerprint())
+		r.wrong.add("it is of table %q, not of %q: Migrate takes up that of an older table", s.Table, def.fingerprint())
 	}
 	m := r.machine(c)
 	if len(r.wrong) > 0 {

@@ -210,7 +210,7 @@ func TestRestoreRefusesInvalidSnapshots(t *testing.T) {
 	}{
 		"version":           {func(s *snapshot) { s.Version = 2 }, "version 2, and not one up to 1"},
 		"negative version":  {func(s *snapshot) { s.Version = -1 }, "version -1, and not one up to 1"},
-		"foreign":           {func(s *snapshot) { s.Table = lifecycle.Fingerprint() }, `it is of table "bc5f9a2edb9c420b", not of "` + nested(t).Fingerprint() + `"`},
+		"foreign":           {func(s *snapshot) { s.Table = lifecycle.Fingerprint() }, `it is of table "bc5f9a2edb9c420b", not of "` + nested(t).Fingerprint() + `": Migrate takes up that of an older table`},
 		"unknown state":     {func(s *snapshot) { s.State = "x" }, `state: "x" is not in the table`},
 		"parent":            {func(s *snapshot) { s.State = live }, `state: no machine can be in "live" itself`},
 		"history state":     {func(s *snapshot) { s.State = again }, `state: no machine can be in "again" itself`},

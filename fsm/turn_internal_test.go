@@ -43,6 +43,24 @@ func TestTurnThatComesAtTheLimitIsTaken(t *testing.T) {
 	}
 }
 
+// The turn that comes at the moment when the context of a call ends is taken or passed on.
+func TestTurnThatComesAsAContextEndsIsNotLost(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	turn, result := waitsInClaim(ctx, unlimited)
+	turn.mu.Unlock()
+	time.Sleep(20 * time.Millisecond) // the call waits for the turn or for ctx
+	turn.mu.Lock()
+	cancel()
+	time.Sleep(20 * time.Millisecond) // and now for the mutex
+	turn.give()
+	err := <-result
+	turn.mu.Lock()
+	defer turn.mu.Unlock()
+	if turn.taken != (err == nil) {
+		t.Errorf("got %v, and taken is %v", err, turn.taken)
+	}
+}
+
 // Between two changes none is under way, so that no limit is reached.
 func TestNoChangeIsUnderWayBetweenTwo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
