@@ -3,6 +3,9 @@
 -- at which it expires, and v, the value. An entry of another form is another program's: readers
 -- skip it, and it is dropped once it is the oldest.
 
+local OFTEN = 10 -- ms between two looks for expired entries
+local MOST = 64  -- entries that a look drops
+
 -- expiry_of returns the time at which an entry expires, or nil for another program's.
 local function expiry_of(entry)
   local f = entry[2]
@@ -33,15 +36,20 @@ local function append_log(log, channel, place)
       end
     end
   end
-  call('PEXPIRE', log, age)
-  local oldest = call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
-  if oldest and (expiry_of(oldest) or 0) <= now then
+  -- A look costs more than an append. The time to live of the stream tells when the last was: it
+  -- is OFTEN longer than age after a look that has left no expired entry.
+  local past = age + OFTEN - call('PTTL', log)
+  if past < 0 or past >= OFTEN then
     local expired = {}
-    for _, entry in ipairs(call('XRANGE', log, '-', '+', 'COUNT', 64)) do
-      if (expiry_of(entry) or 0) > now then break end
-      expired[#expired + 1] = entry[1]
+    local oldest = call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
+    if oldest and (expiry_of(oldest) or 0) <= now then
+      for _, entry in ipairs(call('XRANGE', log, '-', '+', 'COUNT', MOST)) do
+        if (expiry_of(entry) or 0) > now then break end
+        expired[#expired + 1] = entry[1]
+      end
+      call('XDEL', log, unpack(expired))
     end
-    call('XDEL', log, unpack(expired))
+    call('PEXPIRE', log, string.format('%d', age + (#expired < MOST and OFTEN or 0)))
   end
   publish(channel, '')
 end
