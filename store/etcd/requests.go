@@ -74,8 +74,8 @@ func (s *Store) Ask(ctx context.Context, q store.Request) (store.Answer, error) 
 		}
 		timer := time.NewTimer(wait)
 		select {
-		case text := <-told.C:
-			if given, ok := parseAnswer(q.ID, []byte(text)); ok && given.Final {
+		case message := <-told.C:
+			if given, ok := parseAnswer(q.ID, []byte(message.Text)); ok && given.Final {
 				return given, nil
 			}
 		case <-timer.C:

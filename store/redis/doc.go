@@ -153,10 +153,19 @@
 // A request is a string of its own, which expires at its deadline by the server's clock, and an id
 // in the sorted set of its key; an answer is a string too. All lie in the slot of the key, under
 // "leasehold:". Ask and Answer are one script each. A holder listens on
-// "leasehold:<database>:q:<key>" and reads each request before it is yielded; senders listen on
-// "leasehold:<database>:a:<key>", for ten seconds after the last request too. An answer of at
-// most 4 KiB is in its message. Watches of a prefix hear these messages as well, and ignore
+// "leasehold:<database>:q:<key>"; senders listen on
+// "leasehold:<database>:a:<key>", for ten seconds after the last request too. Requests and answers
+// of at most 4 KiB are in their messages. Watches of a prefix hear these messages as well, and ignore
 // them. A waiting caller reads again once a minute, and once a second while [Store.WatchErr] is not nil.
+//
+// A holder yields a request from its message if it knows every request that waits in front of it,
+// the message names the holder's lease, and it is at most 100 ms old by the clocks of the server and
+// the holder, as far as they have moved since the holder last read the queue, within a minute.
+// Otherwise, as after a pause, a lost message or a burst, it reads the queue and the request first.
+// Whether a request has expired or has an answer, and whether the lease is live, is decided by the
+// script of the answer in any case. A user with the right to publish on the channel of requests, and
+// none to the queue, can have a holder get a forged request. The store refuses its answer, and an
+// update with that.
 //
 // Another program can write under these names. An id in the queue without a request of the right
 // form is skipped, and taken out of the queue; its value stays. A name that has a value of another

@@ -21,6 +21,10 @@ const (
 	// rereadAfter, and once in unheardAfter while the store does not hear all messages.
 	rereadAfter  = time.Minute
 	unheardAfter = time.Second
+
+	// newFor is how old a notice may be for its request to be taken from it. In rereadAfter two
+	// clocks come to differ by less.
+	newFor = 100 * time.Millisecond
 )
 
 var errClosedMeanwhile = errors.New("the store was closed meanwhile")
@@ -57,11 +61,11 @@ func (s *Store) Ask(ctx context.Context, q store.Request) (store.Answer, error) 
 			left = min(firstRetry<<min(tries, 10), maxRetry)
 			tries++
 		}
-		text, err := h.wait(ctx, left)
+		message, err := h.wait(ctx, left)
 		if err != nil { // the holder may still do what was asked
 			return store.Answer{}, inDoubt("ask", q.Key, err)
 		}
-		if answer, ok := answerOf(q.ID, text); ok {
+		if answer, ok := answerOf(q.ID, message.Text); ok {
 			return answer, nil
 		}
 	}
@@ -207,7 +211,8 @@ func (s *Store) Requests(ctx context.Context, key string, token store.Token) ite
 			}
 		}
 		defer h.leave()
-		if err := s.serve(ctx, m, token, h, yield); err != errStop {
+		r := &reader{store: s, mail: m, token: token, hearing: h, yield: yield, seen: make(map[place]bool)}
+		if err := r.serve(ctx); err != errStop {
 			if ctx.Err() != nil {
 				err = context.Cause(ctx)
 			}
@@ -219,13 +224,27 @@ func (s *Store) Requests(ctx context.Context, key string, token store.Token) ite
 // errStop is the error of a loop that its body has left.
 var errStop = errors.New("the loop was left")
 
+// reader reads the requests of a lease.
+type reader struct {
+	store   *Store
+	mail    mail
+	token   store.Token
+	hearing *hearing
+	yield   func(store.Request, error) bool
+
+	read waiting        // the last time
+	seen map[place]bool // that waited then or came later, and need not be yielded
+	// mark is the server's time of the last read, or the place of the last request that was taken
+	// from its notice. A notice of an earlier place tells nothing new.
+	mark int64
+}
+
 // serve yields requests until the lease has ended, as its error says.
-func (s *Store) serve(ctx context.Context, m mail, token store.Token, h *hearing, yield func(store.Request, error) bool) error {
-	seen := make(map[place]bool) // of the queue, and need not be yielded
-	next := ""                   // id of the request to read with the queue
+func (r *reader) serve(ctx context.Context) error {
+	next := "" // id of the request to read with the queue
 	for tries := 0; ; {
-		read, err := s.readQueue(ctx, m, token, next)
-		until := time.Now().Add(read.left + time.Millisecond)
+		err := r.readQueue(ctx, next)
+		until := time.Now().Add(min(r.read.left+time.Millisecond, rereadAfter))
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -236,81 +255,176 @@ func (s *Store) serve(ctx context.Context, m mail, token store.Token, h *hearing
 			tries++
 		default:
 			tries = 0
-			var unseen []place
-			still := make(map[place]bool, len(seen))
-			for _, p := range read.places {
-				if seen[p] {
-					still[p] = true
-				} else {
-					unseen = append(unseen, p)
-				}
-			}
-			seen = still
-			if len(unseen) > 0 && unseen[0].id == next {
-				switch q := read.request; {
-				case q.TTL <= 0: // its id is dead, as others may be
-					ids := make([]string, len(unseen))
-					for i, p := range unseen {
-						ids[i] = p.id
-					}
-					s.prune(ctx, m, ids)
-				case q.Token != 0 && q.Token != token:
-				case !yield(q, nil):
-					return errStop
-				}
-				seen[unseen[0]] = true
-				unseen = unseen[1:]
+			unseen, err := r.yieldNext(ctx, next)
+			if err != nil {
+				return err
 			}
 			if len(unseen) > 0 {
 				next = unseen[0].id
 				continue
 			}
 		}
-		if next, err = h.wait(ctx, time.Until(until)); err != nil {
-			return failed("requests", m.key, reads, err)
+		if next, err = r.wait(ctx, until); err != nil {
+			return err
 		}
 	}
 }
 
+// yieldNext yields the request that was read with the queue, if it is the next, and returns the
+// places that are to be read after it.
+func (r *reader) yieldNext(ctx context.Context, id string) (unseen []place, err error) {
+	still := make(map[place]bool, len(r.seen))
+	for _, p := range r.read.places {
+		if r.seen[p] {
+			still[p] = true
+		} else {
+			unseen = append(unseen, p)
+		}
+	}
+	r.seen = still
+	if len(unseen) == 0 || unseen[0].id != id {
+		return unseen, nil
+	}
+	switch q := r.read.request; {
+	case q.TTL <= 0: // its id is dead, as others may be
+		ids := make([]string, len(unseen))
+		for i, p := range unseen {
+			ids[i] = p.id
+		}
+		r.store.prune(ctx, r.mail, ids)
+	case q.Token != 0 && q.Token != r.token:
+	case !r.yield(q, nil):
+		return nil, errStop
+	}
+	r.seen[unseen[0]] = true
+	return unseen[1:], nil
+}
+
+// wait yields requests from their notices, until it is time to read the queue, or a notice says
+// that this is needed. It returns the id of the request to read with the queue, if it is known.
+func (r *reader) wait(ctx context.Context, until time.Time) (next string, err error) {
+	for {
+		message, err := r.hearing.wait(ctx, time.Until(until))
+		if err != nil {
+			return "", failed("requests", r.mail.key, reads, err)
+		}
+		n := noticeOf(message.Text)
+		q := store.Request{Key: r.mail.key, ID: n.id, Token: n.meant, Body: n.body, TTL: n.ttl}
+		age := r.age(n)
+		if message.More || !r.follows(n) || age > newFor || age < -newFor || age >= n.ttl || !time.Now().Before(until) || q.Check() != nil {
+			return n.id, nil
+		}
+		if n.last == 0 {
+			clear(r.seen)
+		}
+		r.seen[place{n.id, strconv.FormatInt(n.place, 10)}] = true
+		r.mark = n.place
+		q.TTL -= max(age, 0)
+		if !r.yield(q, nil) {
+			return "", errStop
+		}
+	}
+}
+
+// follows reports whether a notice is of the next request for this lease: all that waited in
+// front of it are seen.
+func (r *reader) follows(n notice) bool {
+	if n.lease != r.token || n.meant != 0 && n.meant != r.token || n.place <= r.mark || len(r.seen) > 2*store.MaxRequests {
+		return false
+	}
+	last := strconv.FormatInt(n.last, 10)
+	for p := range r.seen {
+		if p.number == last {
+			return true
+		}
+	}
+	return n.last == 0
+}
+
+// age returns how old a notice is at most: for how long the last read has been over here, less
+// for how long it was on the server when the request came. A notice can be old if this process was
+// paused, or the network was. One of the two clocks here stands still in a suspended system.
+func (r *reader) age(n notice) time.Duration {
+	now := time.Now()
+	here := max(now.Sub(r.read.sent), now.Round(0).Sub(r.read.sent.Round(0)))
+	return here - time.Duration(n.place-r.read.time)*time.Microsecond
+}
+
+// notice is the message that tells the holder of a request; see mail.lua.
+type notice struct {
+	lease       store.Token // the live one; zero if the request has to be read
+	place, last int64
+	ttl         time.Duration
+	id          string
+	meant       store.Token // of the lease that the request is for
+	body        []byte
+}
+
+// noticeOf reads a notice. Of a text that is none it returns nothing, or an id alone.
+func noticeOf(text string) (n notice) {
+	number := func(digits int) int64 {
+		v, err := strconv.ParseUint(text[:min(digits, len(text))], 10, 63)
+		if err != nil {
+			text = ""
+			return 0
+		}
+		text = text[min(digits, len(text)):]
+		return int64(v)
+	}
+	n.lease, n.place, n.last = store.Token(number(16)), number(16), number(16)
+	n.ttl = time.Duration(number(13)) * time.Millisecond
+	length := min(int(number(2)), len(text))
+	n.id, text = text[:length], text[length:]
+	n.meant = store.Token(number(16))
+	n.body = []byte(text)
+	return n
+}
+
 // waiting is the record and the queue, as a holder reads them.
 type waiting struct {
+	sent    time.Time     // when the read began
+	time    int64         // of the server, after that, in microseconds
 	left    time.Duration // of the record
 	places  []place       // in their order
 	request store.Request // the one that was asked for; without a TTL if its id is dead
 }
 
-// readQueue reads the queue of a lease, and one request unless its id is empty.
-func (s *Store) readQueue(ctx context.Context, m mail, token store.Token, id string) (waiting, error) {
+// readQueue reads the queue, and one request unless its id is empty.
+func (r *reader) readQueue(ctx context.Context, id string) error {
+	m := r.mail
 	keys := []any{m.key, m.fence, m.queue}
 	if id != "" {
 		keys = append(keys, m.request(id))
 	}
-	c := newScriptCall(requestsScript, store.MaxRequest+maxRefusal, keys, digits(token))
-	s.transport.do(ctx, c)
+	sent := time.Now()
+	c := newScriptCall(requestsScript, store.MaxRequest+maxRefusal, keys, digits(r.token))
+	r.store.transport.do(ctx, c)
 	reply, err := c.reply()
 	if err != nil {
-		return waiting{}, failed("requests", m.key, reads, err)
+		return failed("requests", m.key, reads, err)
 	}
 	row, _ := reply.([]any)
-	left, ok1 := at[int64](row, 0)
-	places, ok2 := at[[]any](row, 1)
-	text, ok3 := at[string](row, 2)
-	ttl, ok4 := at[int64](row, 3)
-	if !ok1 && reason(row) != "" {
-		return waiting{}, refusal("requests", m.key, row)
+	now, ok := at[int64](row, 0)
+	left, ok1 := at[int64](row, 1)
+	places, ok2 := at[[]any](row, 2)
+	text, ok3 := at[string](row, 3)
+	ttl, ok4 := at[int64](row, 4)
+	if !ok && reason(row) != "" {
+		return refusal("requests", m.key, row)
 	}
-	if !ok1 || !ok2 || !ok3 || !ok4 {
-		return waiting{}, failed("requests", m.key, reads, odd(reply))
+	if !ok || !ok1 || !ok2 || !ok3 || !ok4 {
+		return failed("requests", m.key, reads, odd(reply))
 	}
-	q := waiting{left: timeLeft(left), places: placesOf(places)}
+	r.read = waiting{sent: sent, time: now, left: timeLeft(left), places: placesOf(places)}
 	if text != "" {
 		meant, err := strconv.ParseUint(text[:len(digits(0))], 10, 64)
 		if err != nil {
-			return waiting{}, failed("requests", m.key, reads, odd(reply))
+			return failed("requests", m.key, reads, odd(reply))
 		}
-		q.request = store.Request{Key: m.key, ID: id, Token: store.Token(meant), Body: []byte(text[len(digits(0)):]), TTL: timeLeft(ttl)}
+		r.read.request = store.Request{Key: m.key, ID: id, Token: store.Token(meant), Body: []byte(text[len(digits(0)):]), TTL: timeLeft(ttl)}
 	}
-	return q, nil
+	r.mark = max(r.mark, now)
+	return nil
 }
 
 // Answer implements [store.Requester].
@@ -364,7 +478,7 @@ func (l *listener) hearing(ctx context.Context, name string, leaveTopic func(top
 }
 
 // wait returns a message, or nothing when it is time to read the store.
-func (h *hearing) wait(ctx context.Context, d time.Duration) (string, error) {
+func (h *hearing) wait(ctx context.Context, d time.Duration) (feed.Message, error) {
 	most := rereadAfter
 	if h.listener.trouble() != nil {
 		most = unheardAfter
@@ -374,13 +488,13 @@ func (h *hearing) wait(ctx context.Context, d time.Duration) (string, error) {
 	select {
 	case message, open := <-h.reader.C:
 		if !open {
-			return "", store.ErrClosed
+			return feed.Message{}, store.ErrClosed
 		}
 		return message, nil
 	case <-timer.C:
-		return "", nil
+		return feed.Message{}, nil
 	case <-ctx.Done():
-		return "", ctxerr.Of(ctx)
+		return feed.Message{}, ctxerr.Of(ctx)
 	}
 }
 

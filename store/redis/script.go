@@ -19,7 +19,7 @@ var (
 	getScript    = newScript("record", "get")
 	dropScript   = newScript("drop")
 
-	askScript          = newScript("record", "ask")
+	askScript          = newScript("record", "mail", "ask")
 	requestsScript     = newScript("record", "mail", "requests")
 	pruneScript        = newScript("record", "mail", "prune")
 	answerScript       = newScript("record", "mail", "answer")

@@ -12,15 +12,20 @@ type Messages struct {
 
 // Reader listens to the messages to one name.
 type Reader struct {
-	// C has the first message since the last one was taken; an empty one says that messages may
-	// have been lost. It is closed with the Messages.
-	C    chan string
+	// C has the first message since the last one was taken. It is closed with the Messages.
+	C    chan Message
 	name string
+}
+
+// Message is a message as a reader gets it.
+type Message struct {
+	Text string // empty if messages may have been lost
+	More bool   // whether others came after it, which the reader does not get
 }
 
 // Join begins to listen to a name.
 func (m *Messages) Join(name string) *Reader {
-	r := &Reader{C: make(chan string, 1), name: name}
+	r := &Reader{C: make(chan Message, 1), name: name}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
@@ -66,11 +71,15 @@ func (m *Messages) Missed() {
 	}
 }
 
-func (r *Reader) put(message string) {
+// put is called by one goroutine at a time.
+func (r *Reader) put(text string) {
+	message := Message{Text: text}
 	select {
-	case r.C <- message:
-	default: // the reader has one to take, and looks at the store after it
+	case first := <-r.C:
+		message = Message{first.Text, true}
+	default:
 	}
+	r.C <- message
 }
 
 // Close ends every reader, present or future.

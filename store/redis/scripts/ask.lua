@@ -16,22 +16,25 @@ local given, left = call('GET', answer), call('PTTL', request)
 if given and (left <= 0 or sub(given, 1, 1) == 'f') then return refuse(request, {'answer', given}) end
 if left > 0 then return refuse(request, {'wait', left}) end
 
+local lease = '0000000000000000' -- the live one, if it is known
 if key then
   local f = fields(read_fence(fence, WHOLE - 1))
   local there, ours = inspect(f, key, fence, false)
   if not there then return refuse(request, {'none'}) end
   local refused = refusal(f, key, fence, there, ours, token == '' and f and f.token or token)
   if refused then return refused end
+  lease = f.token
 end
 local ids = typed('ZRANGE', queue, 0, -1, 'WITHSCORES')
 if not ids then error('leasehold: WRONGTYPE: the queue has a value of another program', 0) end
 if #ids / 2 >= tonumber(most) then return refuse(request, {'full', ids}) end
 
 local time = call('TIME')
-local place = math.max(time[1] * 1000000 + time[2], (tonumber(ids[#ids]) or 0) + 1)
+local now, last = time[1] * 1000000 + time[2], tonumber(ids[#ids]) or 0
+local place = math.max(now, last + 1)
 local longest = math.max(call('PTTL', queue), tonumber(ttl))
 call('ZADD', queue, string.format('%.0f', place), id)
 call('SET', request, text, 'PX', ttl)
 call('PEXPIRE', queue, string.format('%d', longest))
-publish(channel, id)
+publish(channel, notice(lease, now, place, last, ttl, id, text))
 return {'wait', tonumber(ttl)}

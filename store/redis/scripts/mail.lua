@@ -7,10 +7,27 @@
 --            it has its final answer
 --   answer   a string for each answer: 'f' if it is final or 'n', and the body
 --
+-- The channel of the requests of a key has a notice of each, from which the holder can take the
+-- request, if it knows all that wait in front of it:
+--
+--   lease  16  token of the live lease, zero if the holder is to read the request
+--   place  16  of the request in the queue, its time of arrival in microseconds
+--   last   16  the place in front of it, zero if no other waits
+--   ttl    13  of the request in ms
+--   length  2  of the id
+--   id      -
+--   text    -  of the request
+--
 -- An id in the queue whose request has expired, or is not of this form because another program
 -- wrote it, is dead; see prune.lua.
 
 local LONGEST = 16 + 65536
+
+-- notice returns the notice of a request. The holder judges by the place how old it is.
+local function notice(lease, now, place, last, ttl, id, text)
+  if place ~= now or #text > SMALL then lease, text = '0000000000000000', '' end
+  return string.format('%s%016.0f%016.0f%013.0f%02d', lease, place, last, ttl, #id) .. id .. text
+end
 
 -- waiting returns the text of a request, '' if it has expired or is not of the form, and its
 -- time left in ms.
