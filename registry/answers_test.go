@@ -57,6 +57,36 @@ func TestAnswerIsFoundWithoutItsInstance(t *testing.T) {
 	})
 }
 
+// A transition that a guard queues is not the one that was asked for, and carries no answer.
+func TestQueuedTransitionCarriesNoAnswer(t *testing.T) {
+	for name, what := range map[string]registry.Requested{"state": registry.ForState("starting"), "event": registry.ForEvent("boot", nil)} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				st := teststore.New()
+				asking := true
+				var inst *instance
+				inst = served(t, st, []fsm.Rule[State]{fsm.Guard(Starting, "manual only", func(ctx context.Context, _ fsm.Transition[State]) error {
+					if !asking {
+						return nil
+					}
+					asking = false
+					if err := inst.Transition(ctx, Starting); err != nil {
+						t.Error(err)
+					}
+					return errors.New("not by a request")
+				})}, func(c *config) {
+					c.MachineOptions = append(c.MachineOptions, fsm.WithQueue(1, func(_ context.Context, err error) { t.Error(err) }))
+				})
+				reply, err := ask(st, what)
+				if err == nil || reply.Outcome != registry.OutcomeRejected || inst.State() != Starting {
+					t.Errorf("%+v, %v; the instance is in %s", reply, err, inst.State())
+				}
+				wantAgreement(t, st, inst)
+			})
+		})
+	}
+}
+
 // The longest request is known until AnswerKept after its deadline too.
 func TestAnswerOfTheLongestRequestIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

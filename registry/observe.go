@@ -85,8 +85,15 @@ func (i *Instance[S, P]) tell(ctx context.Context, n Notice) {
 	tell(ctx, i.cfg.Observers, n)
 }
 
-// observe is the observer of the machine.
+// observe is the observer of the machine. After the change of a request, changes that its guards
+// and hooks have queued with its context carry no answer.
 func (i *Instance[S, P]) observe(ctx context.Context, r fsm.Result[S]) {
+	if asked := i.askedOf(ctx); asked != nil {
+		asked.carries.Store(false)
+	}
+	if len(i.cfg.Observers) == 0 {
+		return
+	}
 	t := r.Transition
 	n := Notice{Kind: NoticeTransition, At: t.At, Duration: r.Duration, Transition: publishedTransition(t), Err: r.Err}
 	switch fsm.Outcome(r.Err) {

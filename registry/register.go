@@ -39,7 +39,7 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	i.confirmed.payload = cfg.Payload
 	i.confirmed.status = Status[S]{Identity: self, State: def.Initial()}
 	machineOptions := append(slices.Clone(cfg.MachineOptions), fsm.WithWriter(writer[S, P]{i}))
-	if len(cfg.Observers) > 0 {
+	if len(cfg.Observers) > 0 || cfg.Requests != nil {
 		machineOptions = append(machineOptions, fsm.WithObserver(i.observe))
 	}
 	if err := def.Accepts(machineOptions...); err != nil {
