@@ -14,8 +14,8 @@ import (
 )
 
 // Health tells whether a service works, to probes and, with Gate, to its own lease. A service has
-// one in [Config.Health], for all its instances one after the other. The fields must not change
-// afterwards; the methods may be called at any time from any number of goroutines. No method asks
+// one in [Config.Health], for all its instances one after the other: Register refuses it while
+// another instance with it registers or holds its key. The fields must not change afterwards; the methods may be called at any time from any number of goroutines. No method asks
 // the store. Package probe has HTTP handlers.
 type Health[S comparable] struct {
 	// ReadyIn lists the states in which the service is ready; all if empty. Substates count.
@@ -163,6 +163,26 @@ func (h *Health[S]) check(def *fsm.Definition[S]) error {
 		return &store.InvalidError{What: "time of Health", Got: min(h.StuckAfter, h.AliveWithin).String(), Rule: "must not be negative"}
 	}
 	return checkStates(def, "state of Health", h.ReadyIn)
+}
+
+// begin notes that a key is being claimed, by a new instance. It fails with *[store.InvalidError]
+// while another instance registers or holds its key.
+func (h *Health[S]) begin(phase HealthPhase, key string) error {
+	if h == nil {
+		return nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	busy := h.phase == HealthRegistering || h.phase == HealthWaiting
+	if h.instance != nil {
+		_, unheld := h.instance.held()
+		busy = unheld == nil
+	}
+	if busy {
+		return &store.InvalidError{Key: key, What: "Health", Rule: fmt.Sprintf("must not be that of another instance, which has %q or claims it", h.key)}
+	}
+	h.phase, h.key, h.instance = phase, key, nil
+	return nil
 }
 
 // enter notes a phase of the service, with its instance.

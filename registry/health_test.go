@@ -246,3 +246,49 @@ func TestHealthThatDoesNotFitIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// A Health tells of one instance. A second one is refused while the first registers or holds its
+// key, so that it cannot hide the first from its gate.
+func TestHealthOfAnotherInstanceIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKeeper(t, teststore.New())
+		h := &health{Gate: true}
+		wantRefused := func(when string) {
+			t.Helper()
+			for _, name := range []string{key, "another"} {
+				_, err := registry.Register(t.Context(), k, lifecycle, configure(withHealth(h), func(c *config) { c.Key = name }))
+				if !errors.Is(err, store.ErrInvalid) {
+					t.Errorf("%s, %q: %v", when, name, err)
+				}
+			}
+		}
+		other := register(t, k)
+		got := make(chan *instance)
+		go func() {
+			got <- register(t, k, withHealth(h), func(c *config) { c.Wait = true })
+		}()
+		synctest.Wait()
+		wantRefused("while it waits")
+		wantHealth(t, h, registry.HealthWaiting, "", "the service is waiting")
+		if err := other.Deregister(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		first := <-got
+		wantRefused("while it holds its key")
+		wantHealth(t, h, registry.HealthHeld, "", "")
+		h.Report(errBoom)
+		time.Sleep(2 * ttl)
+		if err := first.Lease().Err(); !errors.Is(err, lease.ErrUnhealthy) {
+			t.Errorf("the gate has forgotten the first instance: %v", err)
+		}
+		h.Report(nil)
+		second := register(t, k, withHealth(h)) // after a loss, also before the first has left
+		if err := first.Deregister(t.Context()); err != nil {
+			t.Error(err)
+		}
+		wantHealth(t, h, registry.HealthHeld, "", "")
+		if r := h.Status(); r.Token != second.Lease().Token() {
+			t.Errorf("%+v", r)
+		}
+	})
+}

@@ -49,6 +49,14 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 		return nil, err
 	}
 
+	phase := HealthRegistering
+	if cfg.Wait {
+		phase = HealthWaiting
+	}
+	if err := cfg.Health.begin(phase, cfg.Key); err != nil {
+		return nil, err
+	}
+
 	// Look for the address at the same time, and stop if the key is not acquired.
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	registered := make(chan struct{}) // closed below once the instance is complete
@@ -68,11 +76,6 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	}()
 
 	// Claim the key.
-	phase := HealthRegistering
-	if cfg.Wait {
-		phase = HealthWaiting
-	}
-	cfg.Health.enter(phase, cfg.Key, nil)
 	acquired, err := k.Acquire(ctx, cfg.Key, nil, i.acquireOptions(self)...)
 	if err != nil {
 		return nil, namingHolder(err)
