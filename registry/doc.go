@@ -46,6 +46,7 @@
 //   - *[ConflictError] while another instance holds the key, unless [Config.Wait] is set or
 //     [Config.Reclaim] allows to take the key;
 //   - *[WaitError] if the context of a wait ends before the key is free;
+//   - an error around that of [Health.Live], with [Health.Gate], if the service is not live;
 //   - *[store.ForeignError] if the key has a foreign value;
 //   - the other errors of [lease.Keeper.Acquire].
 //
@@ -120,7 +121,7 @@
 //
 //   - A service is not live after an error of [Health.Report], while a change of its machine takes
 //     longer than [Health.StuckAfter], and once its serve function has not called [Health.Alive]
-//     for [Health.AliveWithin]. Without an instance, and while it waits for its key, it is live.
+//     for [Health.AliveWithin]. Before it holds its key, and without an instance, only Report counts.
 //   - It is ready in the states of [Health.ReadyIn], while it holds its key, is live and does not
 //     leave. It is no longer ready once the context of [Run] or [Supervise] has ended. A waiting
 //     service is ready if [Health.ReadyWhileWaiting] says so.

@@ -32,7 +32,8 @@ type Health[S comparable] struct {
 	AliveWithin time.Duration
 
 	// Gate has the lease not renewed while the service is not live, so that it loses its key with
-	// [lease.ErrUnhealthy] and another instance can take over; see [lease.Lease.SetHealth].
+	// [lease.ErrUnhealthy] and another instance can take over; see [lease.Lease.SetHealth]. Register
+	// claims no key then, and gives its wait up, with an error around that of Live.
 	Gate bool
 
 	mu       sync.Mutex
@@ -42,7 +43,11 @@ type Health[S comparable] struct {
 	ended    func() error // the error of the context that serve ends with; nil without serve
 	alive    time.Time
 	reported error
+	giveUp   context.CancelCauseFunc // ends the claim of a key; nil while there is none
 }
+
+// errNotLive is why no key is claimed, with the error of Live.
+var errNotLive = errors.New("the service is not live")
 
 // HealthPhase is where a service is in the life of its instance.
 type HealthPhase string
@@ -87,12 +92,15 @@ func (h *Health[S]) Alive() {
 func (h *Health[S]) Report(err error) {
 	h.mu.Lock()
 	h.reported = err
+	if err != nil && h.giveUp != nil && h.Gate {
+		h.giveUp(fmt.Errorf("%w: %w", errNotLive, err))
+	}
 	h.mu.Unlock()
 	h.apply()
 }
 
 // Live returns why the service is not live, or nil: an error of Report, a change that is stuck, or
-// a serve function that has not called Alive in time. A service without an instance is live.
+// a serve function that has not called Alive in time. Without an instance, only Report counts.
 func (h *Health[S]) Live() error { return h.Status().Live }
 
 // Ready returns why the service is not ready, or nil: it is live, holds its key with a lease that
@@ -146,14 +154,6 @@ func (h *Health[S]) apply() {
 	}
 }
 
-// refusal returns why a service may not claim a key now, or nil.
-func (h *Health[S]) refusal() error {
-	if h == nil || !h.Gate {
-		return nil
-	}
-	return h.Live()
-}
-
 // check refuses states that the definition does not have, and negative times.
 func (h *Health[S]) check(def *fsm.Definition[S]) error {
 	if h == nil {
@@ -165,11 +165,12 @@ func (h *Health[S]) check(def *fsm.Definition[S]) error {
 	return checkStates(def, "state of Health", h.ReadyIn)
 }
 
-// begin notes that a key is being claimed, by a new instance. It fails with *[store.InvalidError]
+// begin notes that a key is being claimed, by a new instance, and returns the context of the
+// claim. With a gate, that ends when the service is not live. It fails with *[store.InvalidError]
 // while another instance registers or holds its key.
-func (h *Health[S]) begin(phase HealthPhase, key string) error {
+func (h *Health[S]) begin(ctx context.Context, phase HealthPhase, key string) (context.Context, context.CancelFunc, error) {
 	if h == nil {
-		return nil
+		return ctx, func() {}, nil
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -179,10 +180,15 @@ func (h *Health[S]) begin(phase HealthPhase, key string) error {
 		busy = unheld == nil
 	}
 	if busy {
-		return &store.InvalidError{Key: key, What: "Health", Rule: fmt.Sprintf("must not be that of another instance, which has %q or claims it", h.key)}
+		return nil, nil, &store.InvalidError{Key: key, What: "Health", Rule: fmt.Sprintf("must not be that of another instance, which has %q or claims it", h.key)}
+	}
+	if h.reported != nil && h.Gate {
+		return nil, nil, fmt.Errorf("%w: %w", errNotLive, h.reported)
 	}
 	h.phase, h.key, h.instance = phase, key, nil
-	return nil
+	ctx, giveUp := context.WithCancelCause(ctx)
+	h.giveUp = giveUp
+	return ctx, func() { giveUp(nil) }, nil
 }
 
 // enter notes a phase of the service, with its instance.

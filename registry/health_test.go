@@ -292,3 +292,36 @@ func TestHealthOfAnotherInstanceIsRefused(t *testing.T) {
 		}
 	})
 }
+
+// A service that is not live claims no key, and one that stops being live while it waits gives its
+// wait up.
+func TestServiceThatIsNotLiveGivesItsWaitUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := teststore.New()
+		h := &health{Gate: true}
+		other := register(t, newKeeper(t, st))
+		s := supervise(t, newKeeper(t, st), withHealth(h), func(c *config) { c.Wait = true })
+		synctest.Wait()
+		wantHealth(t, h, registry.HealthWaiting, "", "the service is waiting")
+		h.Report(errBoom)
+		synctest.Wait()
+		wantHealth(t, h, registry.HealthDown, "boom", "boom")
+		if err := other.Deregister(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		wantGone(t, st)
+		if _, err := registry.Register(t.Context(), newKeeper(t, st), lifecycle, configure(withHealth(h))); !errors.Is(err, errBoom) {
+			t.Errorf("Register: %v", err)
+		}
+		wantGone(t, st)
+		h.Report(nil)
+		<-s.runs
+		s.wantEnd(nil)
+		for _, reason := range s.reasons {
+			if !errors.Is(reason, errBoom) {
+				t.Errorf("restarts because of %v", reason)
+			}
+		}
+	})
+}

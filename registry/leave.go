@@ -248,7 +248,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 
 // passing reports whether the same call may succeed later.
 func passing(err error) bool {
-	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrInDoubt)
+	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrInDoubt) || errors.Is(err, errNotLive)
 }
 
 // Between two tries of a call that may succeed later.

@@ -53,9 +53,11 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	if cfg.Wait {
 		phase = HealthWaiting
 	}
-	if err := cfg.Health.begin(phase, cfg.Key); err != nil {
+	claiming, endClaim, err := cfg.Health.begin(ctx, phase, cfg.Key)
+	if err != nil {
 		return nil, err
 	}
+	defer endClaim()
 
 	// Look for the address at the same time, and stop if the key is not acquired.
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -76,7 +78,7 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	}()
 
 	// Claim the key.
-	acquired, err := k.Acquire(ctx, cfg.Key, nil, i.acquireOptions(self)...)
+	acquired, err := k.Acquire(claiming, cfg.Key, nil, i.acquireOptions(self)...)
 	if err != nil {
 		return nil, namingHolder(err)
 	}

@@ -46,15 +46,9 @@ func Supervise[S comparable, P any](ctx context.Context, k *lease.Keeper, def *f
 	}
 	doubt := false
 	for pause := shortestRestart; ; {
-		var e ending
-		again := cfg.Health.refusal() // the reason to run again; nil to end
-		if again == nil {
-			e = run(ctx, k, def, cfg, serve)
-		}
+		e := run(ctx, k, def, cfg, serve)
+		var again error // the reason to run again
 		switch {
-		case again != nil && ctx.Err() != nil:
-			return nil
-		case again != nil:
 		case ctx.Err() != nil:
 			return e.atShutdown(ctx)
 		case e.refused == nil && e.lost != nil && !e.alive:
