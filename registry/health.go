@@ -43,7 +43,7 @@ type Health[S comparable] struct {
 	ended    func() error // the error of the context that serve ends with; nil without serve
 	alive    time.Time
 	reported error
-	giveUp   context.CancelCauseFunc // ends the claim of a key; nil while there is none
+	giveUp   context.CancelCauseFunc // ends the last claim of a key; nil before the first
 }
 
 // errNotLive is why no key is claimed, with the error of Live.
@@ -58,7 +58,7 @@ const (
 	HealthRegistering HealthPhase = "registering" // the key is being claimed
 	HealthWaiting     HealthPhase = "waiting"     // the same, with Config.Wait
 	HealthHeld        HealthPhase = "held"
-	HealthLeaving     HealthPhase = "leaving"
+	HealthLeaving     HealthPhase = "leaving" // the context of Run or Supervise has ended, or Leave was called
 )
 
 // healthOf is the part of an instance that its health depends on.
@@ -128,14 +128,15 @@ func (h *Health[S]) Status() HealthReport[S] {
 			r.Live = fmt.Errorf("the serve function has not called Alive since %s", alive.Format(time.RFC3339))
 		}
 	}
+	if ended != nil && ended() != nil && r.Phase == HealthHeld {
+		r.Phase = HealthLeaving
+	}
 	switch {
 	case r.Live != nil:
 		r.Ready = r.Live
 	case r.Phase == HealthWaiting && h.ReadyWhileWaiting:
 	case r.Phase != HealthHeld:
 		r.Ready = fmt.Errorf("the service is %s", r.Phase)
-	case ended != nil && ended() != nil:
-		r.Ready = fmt.Errorf("the service has been told to end: %w", ended())
 	case unheld != nil:
 		r.Ready = unheld
 	case len(h.ReadyIn) > 0 && !slices.ContainsFunc(h.ReadyIn, func(s S) bool { return i.within(r.State, s) }):
@@ -185,7 +186,7 @@ func (h *Health[S]) begin(ctx context.Context, phase HealthPhase, key string) (c
 	if h.reported != nil && h.Gate {
 		return nil, nil, fmt.Errorf("%w: %w", errNotLive, h.reported)
 	}
-	h.phase, h.key, h.instance = phase, key, nil
+	h.phase, h.key, h.instance, h.ended = phase, key, nil, nil
 	ctx, giveUp := context.WithCancelCause(ctx)
 	h.giveUp = giveUp
 	return ctx, func() { giveUp(nil) }, nil
@@ -235,7 +236,8 @@ func (i *Instance[S, P]) inProgress() (string, time.Time) { return i.machine.InP
 func (i *Instance[S, P]) within(state, ancestor S) bool   { return i.def.In(state, ancestor) }
 func (i *Instance[S, P]) setHealth(err error)             { i.lease.SetHealth(err) }
 
-// gate has the lease follow the health, until ctx or the lease ends.
+// gate has the lease follow the health, until ctx or the lease ends. A serve function that was stuck
+// has returned when ctx ends.
 func (i *Instance[S, P]) gate(ctx context.Context) {
 	defer close(i.gated)
 	h := i.cfg.Health
@@ -249,6 +251,7 @@ func (i *Instance[S, P]) gate(ctx context.Context) {
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
+			h.apply()
 			return
 		case <-i.lease.Done():
 			return

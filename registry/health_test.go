@@ -117,9 +117,9 @@ func TestServiceIsNotReadyOnceItIsToldToEnd(t *testing.T) {
 		synctest.Wait()
 		wantHealth(t, h, registry.HealthHeld, "", "")
 		cancel()
-		wantHealth(t, h, registry.HealthHeld, "", "told to end: context canceled")
+		wantHealth(t, h, registry.HealthLeaving, "", "the service is leaving")
 		synctest.Wait()
-		wantHealth(t, h, registry.HealthHeld, "", "told to end: context canceled")
+		wantHealth(t, h, registry.HealthLeaving, "", "the service is leaving")
 		if err := <-served; err != nil {
 			t.Error(err)
 		}
@@ -322,6 +322,69 @@ func TestServiceThatIsNotLiveGivesItsWaitUp(t *testing.T) {
 			if !errors.Is(reason, errBoom) {
 				t.Errorf("restarts because of %v", reason)
 			}
+		}
+	})
+}
+
+// From the end of the context on, a service is live and not ready, while serve still ends its work;
+// and a serve function that is stuck then loses the key all the same.
+func TestHealthDuringAShutdown(t *testing.T) {
+	for _, stuck := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			st := teststore.New()
+			h := &health{AliveWithin: time.Minute, Gate: true}
+			ctx, cancel := context.WithCancel(t.Context())
+			finish, ended := make(chan struct{}), make(chan error)
+			go func() {
+				ended <- registry.Supervise(ctx, newKeeper(t, st), lifecycle, configure(withHealth(h)), func(ctx context.Context, i *instance) error {
+					<-ctx.Done()
+					<-finish
+					return ctx.Err()
+				})
+			}()
+			synctest.Wait()
+			wantHealth(t, h, registry.HealthHeld, "", "")
+			cancel()
+			synctest.Wait()
+			wantHealth(t, h, registry.HealthLeaving, "", "the service is leaving")
+			if stuck {
+				time.Sleep(time.Minute + 2*ttl)
+				const says = "the serve function has not called Alive"
+				wantHealth(t, h, registry.HealthLeaving, says, says)
+				wantGone(t, st)
+			}
+			close(finish)
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+			wantHealth(t, h, registry.HealthDown, "", "the service is down")
+		})
+	}
+}
+
+// A service is live again once a serve function that was stuck has returned: it leaves in order.
+func TestServiceThatWasStuckLeavesInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := teststore.New()
+		h := &health{AliveWithin: time.Minute, Gate: true}
+		def, err := lifecycle.With(fsm.OnEntry(Stopping, func(context.Context, fsm.Transition[State]) error { time.Sleep(ttl); return nil }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		inst, err := registry.Register(t.Context(), newKeeper(t, st), def, configure(withHealth(h), func(c *config) { c.LeaveTimeout = time.Minute }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		move(t, inst, Starting)
+		time.Sleep(time.Minute + ttl/2 + 500*time.Millisecond) // between two looks
+		if h.Live() == nil {
+			t.Error("it is live")
+		}
+		if err := inst.Leave(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if err := inst.Lease().Err(); !errors.Is(err, lease.ErrReleased) {
+			t.Error(err)
 		}
 	})
 }

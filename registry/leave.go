@@ -45,8 +45,8 @@ func (i *Instance[S, P]) Deregister(ctx context.Context) error {
 
 // beginLeave has the instance take no more requests.
 func (i *Instance[S, P]) beginLeave() {
-	i.stop()
 	i.cfg.Health.enter(HealthLeaving, i.cfg.Key, i)
+	i.stop()
 }
 
 // deregister returns the errors of Deregister; closed is nil if no change is under way.
