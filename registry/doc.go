@@ -119,8 +119,8 @@
 // A [Health] in [Config.Health] tells whether a service is live, and whether it is ready, from the
 // memory of the process. Package probe shows it by HTTP.
 //
-//   - A service is not live after an error of [Health.Report], while a change of its machine takes
-//     longer than [Health.StuckAfter], and once its serve function has not called [Health.Alive]
+//   - A service is not live after an error of [Health.Report], while guards and hooks of a change
+//     take longer than [Health.StuckAfter], and once its serve function has not called [Health.Alive]
 //     for [Health.AliveWithin]. Before it holds its key, and without an instance, only Report counts.
 //   - It is ready in the states of [Health.ReadyIn], while it holds its key, is live and does not
 //     leave. It is no longer ready once the context of [Run] or [Supervise] has ended. A waiting

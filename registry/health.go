@@ -24,8 +24,9 @@ type Health[S comparable] struct {
 	// update that waits for the new process before it stops the old one never ends.
 	ReadyWhileWaiting bool
 
-	// StuckAfter is how long one change of the machine, with its guards and hooks, may take;
-	// without a limit if zero.
+	// StuckAfter is how long the guards and hooks of one change of the machine, and a function that
+	// makes a value, may take; without a limit if zero. The time that a write waits for the store
+	// does not count.
 	StuckAfter time.Duration
 	// AliveWithin is the longest time from the registration to the first call of Alive, and
 	// between two calls; without a limit if zero. The serve function calls it.
@@ -65,7 +66,7 @@ const (
 type healthOf[S comparable] interface {
 	State() S
 	held() (store.Token, error)
-	inProgress() (change string, since time.Time)
+	busy() (text string, since time.Time)
 	within(state, ancestor S) bool
 	setHealth(error)
 }
@@ -119,11 +120,11 @@ func (h *Health[S]) Status() HealthReport[S] {
 	if i != nil {
 		r.State = i.State()
 		r.Token, unheld = i.held()
-		change, since := i.inProgress()
+		busy, since := i.busy()
 		switch {
 		case r.Live != nil:
-		case h.StuckAfter > 0 && change != "" && time.Since(since) > h.StuckAfter:
-			r.Live = errors.New(stuckText(change, since))
+		case h.StuckAfter > 0 && busy != "" && time.Since(since) > h.StuckAfter:
+			r.Live = errors.New(busy)
 		case h.AliveWithin > 0 && r.Phase == HealthHeld && time.Since(alive) > h.AliveWithin:
 			r.Live = fmt.Errorf("the serve function has not called Alive since %s", alive.Format(time.RFC3339))
 		}
@@ -231,10 +232,9 @@ func (h *Health[S]) interval() time.Duration {
 	return max(shortest, 10*time.Millisecond)
 }
 
-func (i *Instance[S, P]) held() (store.Token, error)      { return i.lease.Token(), i.lease.Err() }
-func (i *Instance[S, P]) inProgress() (string, time.Time) { return i.machine.InProgress() }
-func (i *Instance[S, P]) within(state, ancestor S) bool   { return i.def.In(state, ancestor) }
-func (i *Instance[S, P]) setHealth(err error)             { i.lease.SetHealth(err) }
+func (i *Instance[S, P]) held() (store.Token, error)    { return i.lease.Token(), i.lease.Err() }
+func (i *Instance[S, P]) within(state, ancestor S) bool { return i.def.In(state, ancestor) }
+func (i *Instance[S, P]) setHealth(err error)           { i.lease.SetHealth(err) }
 
 // gate has the lease follow the health, until ctx or the lease ends. A serve function that was stuck
 // has returned when ctx ends.

@@ -388,3 +388,49 @@ func TestServiceThatWasStuckLeavesInOrder(t *testing.T) {
 		}
 	})
 }
+
+// Neither a store that hangs nor a write that waits for it makes a service not live: the answer
+// comes from memory. Code of the user that makes a value counts as a hook does.
+func TestHealthWhileTheStoreHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := teststore.New()
+		const limit = ttl / 4
+		h := &health{StuckAfter: limit, Gate: true}
+		end, hook := make(chan struct{}), make(chan struct{})
+		def, err := lifecycle.With(fsm.OnEntry(Warming, stuckHook(hook)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		inst, err := registry.Register(t.Context(), newKeeper(t, st), def, configure(withHealth(h), func(c *config) { c.Payload.Ends = end }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer inst.Deregister(context.Background())
+		st.Inject(teststore.Silence, teststore.Update)
+		moved, cancel := context.WithTimeout(t.Context(), 3*limit)
+		defer cancel()
+		done := make(chan struct{})
+		go func() { _ = inst.Transition(moved, Starting); close(done) }()
+		time.Sleep(2 * limit)
+		wantHealth(t, h, registry.HealthHeld, "", "")
+		<-done
+		st.Inject(teststore.Sequence(teststore.Delay(2*limit, 0), teststore.Delay(0, 0)), teststore.Update)
+		go func() {
+			_ = inst.Transition(context.Background(), Starting)
+			_ = inst.Transition(context.Background(), Warming)
+		}()
+		time.Sleep(5 * limit / 2)
+		wantHealth(t, h, registry.HealthHeld, "", "")
+		time.Sleep(2 * limit)
+		wantHealth(t, h, registry.HealthHeld, "starting -> warming (entry) is under way", "starting -> warming (entry)")
+		close(hook)
+		synctest.Wait()
+		wantHealth(t, h, registry.HealthHeld, "", "")
+		go inst.Update(context.Background(), func(p *payload) { <-p.Ends })
+		time.Sleep(2 * limit)
+		wantHealth(t, h, registry.HealthHeld, "has not returned since", "has not returned since")
+		close(end)
+		synctest.Wait()
+		wantHealth(t, h, registry.HealthHeld, "", "")
+	})
+}

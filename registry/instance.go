@@ -44,6 +44,9 @@ type Instance[S comparable, P any] struct {
 	loggedStuck time.Time
 	// refused is the error of a timeout that no value has published yet, under mu.
 	refused lastError
+	staging time.Time // when code of the user began to make a value; zero when none does; under mu
+	writing bool      // a change of the machine waits for the store, unless staging; under mu
+	written time.Time // when the last one had its answer; under mu
 }
 
 // lastError is the error in [Status.LastError], with its time.
@@ -139,7 +142,13 @@ func (i *Instance[S, P]) stage(change func(*contents[S, P])) ([]byte, error) {
 		i.staged.status.LastError, i.staged.status.LastErrorAt = i.refused.text, i.refused.at
 	}
 	i.staged.refused, i.staged.moved = i.refused, nil
+	i.staging = time.Now()
 	i.mu.Unlock()
+	defer func() {
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		i.staging = time.Time{}
+	}()
 	change(&i.staged)
 	return i.encode(i.staged)
 }
@@ -178,6 +187,24 @@ func (i *Instance[S, P]) noteStuck(c *contents[S, P]) {
 	}
 }
 
+// busy tells people since when code of the user, a guard or hook of the machine or a function that
+// makes a value, runs without a return; zero if none does. A change that waits for the store is
+// none of the user's.
+func (i *Instance[S, P]) busy() (text string, since time.Time) {
+	change, since := i.machine.InProgress()
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	switch {
+	case !i.staging.IsZero():
+		return fmt.Sprintf("Fill or the function of an update has not returned since %s", i.staging.Format(time.RFC3339)), i.staging
+	case change == "" || i.writing:
+		return "", time.Time{}
+	case since.Before(i.written):
+		since = i.written
+	}
+	return stuckText(change, since), since
+}
+
 // stuckText tells people of a change that is stuck.
 func stuckText(change string, since time.Time) string {
 	return fmt.Sprintf("%s is under way since %s: its guard or hook does not return", change, since.Format(time.RFC3339))
@@ -196,6 +223,8 @@ type writer[S comparable, P any] struct{ i *Instance[S, P] }
 // The answer is not final, because the hooks are still to come.
 func (w writer[S, P]) Write(ctx context.Context, encode func() ([]byte, error), commit func()) error {
 	i, r, carries := w.i, w.i.askedOf(ctx), false
+	i.noteWriting(true)
+	defer i.noteWriting(false)
 	return i.lease.WriteContent(ctx, func() (lease.Content, error) {
 		value, err := encode()
 		if err != nil {
@@ -221,6 +250,15 @@ func (w writer[S, P]) Write(ctx context.Context, encode func() ([]byte, error), 
 			r.moved.Store(true)
 		}
 	})
+}
+
+// noteWriting notes the begin or the end of a write of the machine.
+func (i *Instance[S, P]) noteWriting(begins bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.writing = begins; !begins {
+		i.written = time.Now()
+	}
 }
 
 func (w writer[S, P]) Err() error { return w.i.lease.Err() }
