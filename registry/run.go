@@ -24,16 +24,7 @@ type ServeFunc[S comparable, P any] = func(ctx context.Context, i *Instance[S, P
 // documentation says under Loss, the loss of the lease.
 func Run[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fsm.Definition[S], cfg Config[S, P], serve ServeFunc[S, P]) error {
 	e := run(ctx, k, def, cfg, serve)
-	err := e.served
-	if e.lost != nil {
-		switch {
-		case err == context.Canceled:
-			err = e.lost
-		case !errors.Is(err, e.lost):
-			err = errors.Join(e.lost, err)
-		}
-	}
-	return errors.Join(e.refused, err, e.left)
+	return errors.Join(e.refused, e.failed(), e.left)
 }
 
 // ending is how an instance came to its end.
@@ -43,6 +34,19 @@ type ending struct {
 	alive   bool             // whether the lease was held when serve returned
 	left    error            // of Leave
 	lost    *lease.LostError // of the lease, by the end of Leave
+}
+
+// failed is the error of serve, with the loss of the lease if there was one.
+func (e ending) failed() error {
+	switch {
+	case e.lost == nil:
+		return e.served
+	case e.served == context.Canceled:
+		return e.lost
+	case errors.Is(e.served, e.lost):
+		return e.served
+	}
+	return errors.Join(e.lost, e.served)
 }
 
 func run[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fsm.Definition[S], cfg Config[S, P], serve ServeFunc[S, P]) (e ending) {

@@ -52,7 +52,7 @@ func Supervise[S comparable, P any](ctx context.Context, k *lease.Keeper, def *f
 		case ctx.Err() != nil:
 			return e.atShutdown(ctx)
 		case e.refused == nil && e.lost != nil && !e.alive:
-			again = errors.Join(e.lost, e.left)
+			again = errors.Join(e.failed(), e.left)
 			cfg.Wait, cfg.lost, pause = true, e.lost.Token, shortestRestart
 		case e.refused == nil:
 			return errors.Join(e.served, e.left)
@@ -82,7 +82,7 @@ func (e ending) atShutdown(ctx context.Context) error {
 	if e.refused != nil && (says(e.refused) || passing(e.refused)) {
 		e.refused = nil
 	}
-	if e.served != nil && (says(e.served) || e.lost != nil && errors.Is(e.served, e.lost)) {
+	if e.served != nil && (says(e.served) || e.lost != nil && (errors.Is(e.served, e.lost) || errors.Is(e.served, context.Canceled))) {
 		e.served = nil
 	}
 	return errors.Join(e.refused, e.served, e.left)

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/leasehold-go/leasehold/fsm"
 	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/registry"
@@ -239,5 +240,50 @@ func TestSupervisePassesAPanicOn(t *testing.T) {
 			}
 		}()
 		_ = registry.Supervise(t.Context(), newKeeper(t, teststore.New()), lifecycle, configure(), func(context.Context, *instance) error { panic("boom") })
+	})
+}
+
+// An error of serve after the loss is a reason of the restart, beside the loss.
+func TestSuperviseTellsOfAnErrorAfterTheLoss(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := teststore.New()
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		var told error
+		err := registry.Supervise(ctx, newKeeper(t, st), lifecycle, configure(observe(func(_ context.Context, n registry.Notice) {
+			if n.Kind == registry.NoticeRestart {
+				told = n.Err
+				stop()
+			}
+		})), func(ctx context.Context, _ *instance) error {
+			st.Evict(key)
+			<-ctx.Done()
+			return errBoom
+		})
+		if err != nil || !errors.Is(told, errBoom) || !errors.Is(told, store.ErrLost) {
+			t.Errorf("ended with %v, told of %v", err, told)
+		}
+	})
+}
+
+// serve returned the error of its context, which the loss had ended before the context of
+// Supervise ended in another way.
+func TestSuperviseEndsInOrderIfItsDeadlinePassesAfterALoss(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := teststore.New()
+		ctx, stop := context.WithTimeout(t.Context(), 2*ttl)
+		defer stop()
+		def, err := lifecycle.With(fsm.OnEntry(Stopping, func(context.Context, fsm.Transition[State]) error { <-ctx.Done(); return nil }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = registry.Supervise(ctx, newKeeper(t, st), def, configure(func(c *config) { c.LeaveTimeout = time.Minute }), func(ctx context.Context, i *instance) error {
+			move(t, i, Starting)
+			st.Evict(key)
+			return serveUntilDone(ctx, i)
+		})
+		if err != nil {
+			t.Error(err)
+		}
 	})
 }
