@@ -37,6 +37,7 @@ type Health[S comparable] struct {
 	// claims no key then, and gives its wait up, with an error around that of Live.
 	Gate bool
 
+	applying sync.Mutex // taken before mu
 	mu       sync.Mutex
 	phase    HealthPhase
 	key      string
@@ -146,8 +147,11 @@ func (h *Health[S]) Status() HealthReport[S] {
 	return r
 }
 
-// apply has the lease follow the health, with a gate.
+// apply has the lease follow the health, with a gate. One call at a time: an older answer never
+// replaces a newer one.
 func (h *Health[S]) apply() {
+	h.applying.Lock()
+	defer h.applying.Unlock()
 	h.mu.Lock()
 	i := h.instance
 	h.mu.Unlock()
