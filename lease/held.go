@@ -29,6 +29,7 @@ type lease struct {
 	reason   error // of the end; nil while the lease is held
 	renewErr error // of the last renew; nil if the store confirmed it
 	health   error // of SetHealth
+	missed   bool  // a renew was left out because of it
 	done     chan struct{}
 	contexts []*derived
 	deletion deletion
@@ -95,18 +96,20 @@ func (l *lease) checkLocked(now time.Time) (reason error, first bool) {
 
 func (l *lease) SetHealth(err error) {
 	l.mu.Lock()
-	recovered := l.health != nil && err == nil
-	l.health = err
+	recovered := l.missed && err == nil
+	l.health, l.missed = err, l.missed && !recovered
 	l.mu.Unlock()
 	if recovered {
 		l.keeper.renewNow(l)
 	}
 }
 
-func (l *lease) isHealthy() bool {
+// mayRenew reports whether a renew may go out. If not, one follows the recovery of the holder.
+func (l *lease) mayRenew() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.health == nil
+	l.missed = l.health != nil
+	return !l.missed
 }
 
 // lose ends the lease against its holder's will, unless it has ended already.

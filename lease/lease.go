@@ -78,7 +78,8 @@ type Lease interface {
 	// renewed. It can be trusted until its trust window ends, and is lost then, with
 	// [ErrUnhealthy] and err as the cause; its record is left to its TTL. Writes work meanwhile;
 	// without one, a forced release is noticed at the end of the window alone.
-	// With a nil err the lease is renewed at once, if it has not ended. SetHealth does not wait.
+	// With a nil err the lease is renewed at once, if it has not ended and has missed a heartbeat.
+	// SetHealth does not wait.
 	SetHealth(err error)
 
 	// Release ends the lease and deletes its record. It works after ctx has been cancelled,

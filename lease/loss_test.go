@@ -501,3 +501,25 @@ func TestHolderThatRecoversIsRenewedAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// A holder that recovers between two heartbeats has missed none: its health costs the store nothing,
+// however often it changes.
+func TestHealthThatChangesOftenCostsNoRenewals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := teststore.New()
+		held := acquire(t, keep(t, p), "k")
+		const periods = 20
+		for range periods * 100 {
+			held.SetHealth(errors.New("queue stuck"))
+			time.Sleep(heartbeat / 200)
+			held.SetHealth(nil)
+			time.Sleep(heartbeat / 200)
+		}
+		if n := len(p.Sent(teststore.Renew)); n > 3*periods {
+			t.Errorf("%d renewals in %d heartbeats", n, periods)
+		}
+		if !held.Valid() {
+			t.Error(held.Err())
+		}
+	})
+}

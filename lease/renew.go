@@ -67,7 +67,7 @@ func (k *Keeper) prepare(b *batch) []renewal {
 	for i, l := range b.leases {
 		r := &items[i]
 		r.lease, r.at, r.write = l, at, store.Renewal{Key: l.key, Token: l.token}
-		r.unsent = !l.isHealthy()
+		r.unsent = !l.mayRenew()
 		var late bool
 		switch r.turn, late = l.turn.takeForHeartbeat(); {
 		case r.turn && l.heartbeat != nil && !r.unsent:
