@@ -20,21 +20,22 @@ const (
 )
 
 // Supervise runs a service as [Run] does, and again after a loss of its lease and while the store
-// is unavailable, until ctx ends or the service does. Each run begins in the initial state of def.
-// Between two runs it pauses: 0.1 s, then twice as long each time up to 15 s, a little random,
-// and 0.1 s again once the key was held. The observers are told of each restart; without any, it is
-// logged by [slog.Default].
+// is unavailable, until ctx ends or the service does. An error of serve that is
+// [store.ErrUnavailable] or [store.ErrInDoubt], of a transition for example, is no end.
+// Each run begins in the initial state of def. Between two runs it pauses: 0.1 s, then twice as
+// long each time up to 15 s, a little random, and 0.1 s again after a loss. The observers are told
+// of each restart; without any, it is logged by [slog.Default].
 //
 // A service with [Health.Gate] claims no key while it is not live.
 //
 // Another holder ends the first registration with a *[ConflictError], unless [Config.Wait] is set:
-// then Supervise is leader election. After a loss it waits in every case. The record that its own
-// lost lease left does not hold it up.
+// then Supervise is leader election. Once it has held the key it waits in every case. The record that
+// its own last lease left does not hold it up.
 //
 // It returns nil when ctx has ended and serve returned nil or the error of its context; and
 // otherwise the error of the end that no further run can mend, with the error of Leave:
 //
-//   - an error of serve that came while the lease was held, or nil if serve was done;
+//   - another error of serve that came while the lease was held, or nil if serve was done;
 //   - a configuration that is refused, a key that another program uses, a closed keeper or store.
 //
 // A panic of serve passes through, as through Run.
@@ -53,7 +54,10 @@ func Supervise[S comparable, P any](ctx context.Context, k *lease.Keeper, def *f
 			return e.atShutdown(ctx)
 		case e.refused == nil && e.lost != nil && !e.alive:
 			again = errors.Join(e.failed(), e.left)
-			cfg.Wait, cfg.lost, pause = true, e.lost.Token, shortestRestart
+			cfg.Wait, cfg.lost, pause = true, e.token, shortestRestart
+		case e.refused == nil && passing(e.served):
+			again = errors.Join(e.served, e.left)
+			cfg.Wait, cfg.lost = true, e.token
 		case e.refused == nil:
 			return errors.Join(e.served, e.left)
 		case passing(e.refused):

@@ -287,3 +287,36 @@ func TestSuperviseEndsInOrderIfItsDeadlinePassesAfterALoss(t *testing.T) {
 		}
 	})
 }
+
+// A store that is down when serve uses it is no end either, and the record that could not be released
+// does not hold the next run up. Another holder has come if there is one.
+func TestSuperviseRunsAgainAfterAnErrorOfTheStoreInServe(t *testing.T) {
+	for name, fault := range map[string]teststore.Fault{"refuses": teststore.Refuse, "loses the reply": teststore.DropReply, "loses the request": teststore.Drop} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				st := teststore.New()
+				down := func(fault teststore.Fault) {
+					for _, verb := range []teststore.Verb{teststore.Update, teststore.Renew, teststore.Delete} {
+						st.Inject(fault, verb)
+					}
+				}
+				down(fault)
+				ctx, stop := context.WithCancel(t.Context())
+				var tokens []store.Token
+				err := registry.Supervise(ctx, newKeeper(t, st), lifecycle, configure(), func(ctx context.Context, i *instance) error {
+					tokens = append(tokens, i.Lease().Token())
+					if err := i.Transition(ctx, Starting); err != nil {
+						time.AfterFunc(time.Minute, func() { down(nil) })
+						return err
+					}
+					stop()
+					return nil
+				})
+				if n := len(tokens); err != nil || n < 2 || tokens[n-1] <= tokens[0] {
+					t.Errorf("tokens %v, ended with %v", tokens, err)
+				}
+				wantGone(t, st)
+			})
+		})
+	}
+}
