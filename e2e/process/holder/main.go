@@ -13,8 +13,8 @@
 //
 // As "holder namespace COMMAND..." it is the first process of a PID namespace: it
 // mounts /proc for it and becomes the command. As "holder time COMMAND..." it becomes the
-// command in a time namespace of its own. See succeed.go for "holder succeed", and asked.go for
-// -requests.
+// command in a time namespace of its own. See succeed.go for "holder succeed", asked.go for
+// -requests, and service.go for -service.
 package main
 
 import (
@@ -62,6 +62,8 @@ type settings struct {
 	requests       bool
 	guard, hook    time.Duration
 	gate           bool
+	service        bool
+	later, drain   bool
 }
 
 func parse() (s settings) {
@@ -79,6 +81,9 @@ func parse() (s settings) {
 	flag.DurationVar(&s.guard, "guard", 0, "with -requests, the time that the guard takes")
 	flag.DurationVar(&s.hook, "hook", 0, "with -requests, the time that the hook takes")
 	flag.BoolVar(&s.gate, "gate", false, "with -requests, lose the key if the hook takes longer than a second")
+	flag.BoolVar(&s.service, "service", false, "be a service with probes; see type service")
+	flag.BoolVar(&s.later, "later", false, "with -service, claim the key after POST /claim")
+	flag.BoolVar(&s.drain, "drain", false, "with -service, wait for POST /trouble/drain at the shutdown")
 	flag.Parse()
 	return s
 }
@@ -104,6 +109,9 @@ func run() error {
 		}
 	}
 
+	if s.service {
+		return s.runService(ctx)
+	}
 	st, closeStore, err := open(ctx, s.store)
 	if err != nil {
 		return err
