@@ -28,7 +28,10 @@ type view struct {
 	phases      string // those that there can be, with "/" between them
 	live, ready bool
 	why         string // part of the reason
+	brief       bool   // it passes by itself, and may have when the test looks
 }
+
+func (v view) passes() view { v.brief = true; return v }
 
 func (v view) String() string {
 	is := func(b bool, word string) string {
@@ -41,24 +44,26 @@ func (v view) String() string {
 }
 
 var (
-	working = view{"held", true, true, ""}
-	waiting = view{"waiting/down", true, false, "the service is"}
-	claims  = view{"registering/waiting/down", true, false, "the service is"}
+	leaving = view{"leaving", true, false, "the service is leaving", false}
+	working = view{"held", true, true, "", false}
+	waiting = view{"waiting/down", true, false, "the service is", false}
+	claims  = view{"registering/waiting/down", true, false, "the service is", false}
 )
 
 // trouble is a row of the table in docs/operations.md.
 type trouble struct {
 	name      string
-	args      []string                 // of the program in trouble
-	begin     func(*scene)             // causes it
-	meanwhile []view                   // one after the other; none if the probes do not answer
-	alone     bool                     // the store is in trouble too: no second service
-	end       func(*scene)             // nil if it ends by itself, or never
-	exit      func(*testing.T, *scene) // checks the end of the process, if that is the end
-	after     view                     // otherwise: what it says then; zero if it has to be killed
-	ends      string                   // the end in words
-	empty     bool                     // the store forgets all: etcd also its revisions, which are its tokens
-	counts    []string                 // series of the service in trouble, with what is at least counted
+	args      []string     // of the program in trouble
+	before    func(*scene) // before that program starts
+	begin     func(*scene) // causes the trouble
+	meanwhile []view       // one after the other; none if the probes do not answer
+	successor string       // when another service works; empty if there is none, as the store is in trouble
+	end       func(*scene) // nil if it ends by itself, or never
+	exit      func(*scene) // checks the end of the process, if that is how it ends
+	after     view         // otherwise, and zero if it has to be killed
+	ends      string       // in words, unless after says it
+	empty     bool         // the store forgets everything: etcd also its revisions, which are its tokens
+	counts    []string     // series of the service in trouble, with what is at least counted
 }
 
 // scene is a service in trouble, and another that waits for the same key.
@@ -77,71 +82,135 @@ type probed struct {
 
 const exitPanic = 2
 
+// Words of the table.
+const (
+	inTTL    = "within a TTL"
+	inLimit  = "within the limit and a TTL"
+	atOnce   = "at once"
+	expired  = `leasehold_leases_lost_total{reason="expired"}`
+	sick     = `leasehold_leases_lost_total{reason="unhealthy"}`
+	restarts = "leasehold_restarts_total"
+	claimed  = "leasehold_registrations_total"
+)
+
 var troubles = []trouble{
 	{
-		name: "killed", begin: func(s *scene) { s.first.kill() },
-		exit: func(*testing.T, *scene) {}, ends: "a new process starts anew",
+		name: "killed", successor: inTTL,
+		begin: func(s *scene) { s.first.kill() },
+		exit:  func(*scene) {}, ends: "a new process starts anew",
 	}, {
-		name: "paused beyond the TTL", begin: func(s *scene) { s.first.pause() }, end: func(s *scene) { s.first.signal(syscall.SIGCONT) },
-		after: waiting, counts: []string{`leasehold_leases_lost_total{reason="expired"} 1`, "leasehold_restarts_total 1"},
+		name: "paused beyond the TTL", successor: inTTL,
+		begin: func(s *scene) { s.first.pause() }, end: func(s *scene) { s.first.signal(syscall.SIGCONT) },
+		after: waiting, counts: []string{expired, restarts},
 	}, {
-		name: "cut off from the store", begin: func(s *scene) { s.proxy.Freeze(network.ToServer, network.ToClient) },
-		meanwhile: []view{claims}, end: func(s *scene) { s.proxy.Heal() },
-		after: waiting, counts: []string{`leasehold_leases_lost_total{reason="expired"} 1`, "leasehold_restarts_total 1"},
+		name: "cut off from the store: no answers", successor: inTTL,
+		begin:     func(s *scene) { s.proxy.Freeze(network.ToServer, network.ToClient) },
+		meanwhile: []view{working.passes(), claims}, end: func(s *scene) { s.proxy.Heal() },
+		after: waiting, counts: []string{expired, restarts},
 	}, {
-		name: "stuck in serve", begin: func(s *scene) { s.first.trouble("stick-serve") },
-		meanwhile: []view{{"held", false, false, "the serve function has not called Alive"}},
-		ends:      "stays so: the liveness probe has it killed", counts: []string{`leasehold_leases_lost_total{reason="unhealthy"} 1`},
+		name: "cut off from the store: connections refused", successor: inTTL,
+		begin:     func(s *scene) { s.proxy.Refuse(); s.proxy.Cut() },
+		meanwhile: []view{working.passes(), claims}, end: func(s *scene) { s.proxy.Heal() },
+		after: waiting, counts: []string{expired, restarts},
 	}, {
-		name: "stuck in a hook", begin: func(s *scene) { s.first.trouble("stick-hook") },
-		meanwhile: []view{{"held/leaving", false, false, "active -> resting (before) is under way"}},
-		after:     waiting, counts: []string{`leasehold_leases_lost_total{reason="unhealthy"} 1`, "leasehold_restarts_total 1"},
+		name: "stuck in serve", successor: inLimit,
+		begin:     func(s *scene) { s.first.trouble("stick-serve") },
+		meanwhile: []view{{"held", false, false, "the serve function has not called Alive", false}},
+		ends:      "it stays so until the liveness probe has it killed", counts: []string{sick},
 	}, {
-		name: "panics in serve", begin: func(s *scene) { s.first.trouble("panic-serve") },
-		exit: panics("serve"), ends: "ends with the panic, and its key is released",
+		name: "stuck in a hook", successor: inLimit,
+		begin:     func(s *scene) { s.first.trouble("stick-hook") },
+		meanwhile: []view{{"held/leaving", false, false, "active -> resting (before) is under way", false}},
+		after:     waiting, counts: []string{sick, restarts},
 	}, {
-		name: "panics in a hook that serve called", begin: func(s *scene) { s.first.trouble("panic-hook") },
-		exit: panics("hook"), ends: "ends with the panic, and its key is released",
+		name: "reports that it is not healthy", successor: inTTL,
+		begin:     func(s *scene) { s.first.trouble("report") },
+		meanwhile: []view{{"held", false, false, "queue stuck", true}, {"down", false, false, "queue stuck", false}},
+		end:       func(s *scene) { s.first.trouble("recover") },
+		after:     waiting, counts: []string{sick, restarts},
 	}, {
-		name: "another program's value under its key", begin: func(s *scene) { s.Outsider.Put("job", []byte("foreign"), store.Forever) }, alone: true,
-		exit: func(t *testing.T, s *scene) {
-			s.first.exits(1)
-			if said := s.first.everything(); !strings.Contains(said, "another program") {
-				t.Error("it does not say why it ends")
-			}
-		}, ends: "ends with the error",
+		name: "panic in serve", successor: atOnce,
+		begin: func(s *scene) { s.first.trouble("panic-serve") },
+		exit:  panics("serve"), ends: "the process ends with the panic, its key is released",
 	}, {
-		name: "shuts down", args: []string{"-drain"}, begin: func(s *scene) { s.first.signal(syscall.SIGTERM) },
-		meanwhile: []view{{"leaving", true, false, "the service is leaving"}}, end: func(s *scene) { s.first.trouble("drain") },
-		exit: func(_ *testing.T, s *scene) { s.first.exits(exitOK) }, ends: "ends, and its key is released",
+		name: "panic in a hook that serve calls", successor: atOnce,
+		begin: func(s *scene) { s.first.trouble("panic-hook") },
+		exit:  panics("hook"), ends: "the process ends with the panic, its key is released",
 	}, {
-		name: "store refuses connections at the start", args: []string{"-later"}, alone: true,
+		name: "panic in a hook of a timeout", successor: inTTL,
+		begin: func(s *scene) { s.first.trouble("panic-timeout") },
+		exit:  panics("hook"), ends: "the process ends with the panic",
+	}, {
+		name: "shutdown", args: []string{"-drain"}, successor: atOnce,
+		begin:     func(s *scene) { s.first.signal(syscall.SIGTERM) },
+		meanwhile: []view{{"leaving", true, false, "the service is leaving", false}}, end: func(s *scene) { s.first.trouble("drain") },
+		exit: func(s *scene) { s.first.exits(exitOK) }, ends: "the process ends, its key is released",
+	}, {
+		name: "stuck in a shutdown", args: []string{"-drain"}, successor: inLimit,
+		begin: func(s *scene) {
+			s.first.signal(syscall.SIGTERM)
+			s.first.shows(leaving)
+			s.first.trouble("stick-serve")
+		},
+		meanwhile: []view{leaving.passes(), {"leaving", false, false, "the serve function has not called Alive", false}},
+		ends:      "it stays so until it is killed", counts: []string{sick},
+	}, {
+		name:      "store down before the process starts",
+		before:    func(s *scene) { s.proxy.Refuse() },
+		begin:     func(s *scene) {},
+		meanwhile: []view{{"down", true, false, "the service is down", false}}, end: func(s *scene) { s.proxy.Heal() },
+		after: working, counts: []string{claimed},
+	}, {
+		name: "store down at the registration", args: []string{"-later"},
 		begin:     func(s *scene) { s.proxy.Refuse(); s.proxy.Cut(); s.first.post("/claim"); s.first.expect("restart ") },
-		meanwhile: []view{claims}, end: func(s *scene) { s.proxy.Heal() }, after: working,
-		counts: []string{"leasehold_restarts_total 1", "leasehold_registrations_total 1"},
+		meanwhile: []view{claims}, end: func(s *scene) { s.proxy.Heal() },
+		after: working, counts: []string{restarts, claimed},
 	}, {
-		name: "store hangs at the start", args: []string{"-later"}, alone: true,
+		name: "store hangs at the registration", args: []string{"-later"},
 		begin:     func(s *scene) { s.Pause(); s.first.post("/claim"); s.first.expect("restart ") },
-		meanwhile: []view{claims}, end: func(s *scene) { s.Resume() }, after: working,
-		counts: []string{"leasehold_restarts_total 1", "leasehold_registrations_total 1"},
+		meanwhile: []view{claims}, end: func(s *scene) { s.Resume() },
+		after: working, counts: []string{restarts, claimed},
 	}, {
-		name: "store hangs beyond the TTL", alone: true, begin: func(s *scene) { s.Pause() },
-		meanwhile: []view{claims}, end: func(s *scene) { s.Resume() }, after: working,
-		counts: []string{`leasehold_leases_lost_total{reason="expired"} 1`, "leasehold_restarts_total 1", "leasehold_registrations_total 2"},
+		name: "store hangs beyond the TTL", begin: func(s *scene) { s.Pause() },
+		meanwhile: []view{working.passes(), claims}, end: func(s *scene) { s.Resume() },
+		after: working, counts: []string{expired, restarts, claimed + " 2"},
 	}, {
-		name: "store is killed and restarts with its data", alone: true, begin: func(s *scene) { s.Restart() }, after: working,
+		name: "store restarts with its data, within the TTL", begin: func(s *scene) { s.Restart() },
+		after: working,
 	}, {
-		name: "store is killed and restarts without its data", alone: true, empty: true, begin: func(s *scene) { s.RestartEmpty() }, after: working,
-		counts: []string{`leasehold_leases_lost_total`, "leasehold_restarts_total 1", "leasehold_registrations_total 2"},
+		name: "store restarts without its data", empty: true, begin: func(s *scene) { s.RestartEmpty() },
+		after: working, counts: []string{"leasehold_leases_lost_total", restarts, claimed + " 2"},
+	}, {
+		name:  "another program's value under its key",
+		begin: func(s *scene) { s.Outsider.Put("job", []byte("foreign"), store.Forever) },
+		exit:  fails("another program"), ends: "Supervise ends with the error",
+	}, {
+		name:  "another holder, at the first registration without Wait",
+		begin: func(s *scene) { s.first, s.second = s.service("-store", s.URL), s.first },
+		exit:  fails(`"job" is held by`), ends: "Supervise ends with the error",
+	}, {
+		name:  "a configuration that is refused",
+		begin: func(s *scene) { s.first, s.second = s.service("-store", s.URL, "-key", store.Reserved+"job"), s.first },
+		exit:  fails("invalid"), ends: "Supervise ends with the error",
 	},
 }
 
+// fails checks that a process ended with an error of Supervise.
+func fails(why string) func(*scene) {
+	return func(s *scene) {
+		s.first.exits(1)
+		if !strings.Contains(s.first.everything(), why) {
+			s.Errorf("it does not say that it ends because of %q", why)
+		}
+	}
+}
+
 // panics checks that a process ended with a panic.
-func panics(value string) func(*testing.T, *scene) {
-	return func(t *testing.T, s *scene) {
+func panics(value string) func(*scene) {
+	return func(s *scene) {
 		s.first.exits(exitPanic)
 		if !strings.Contains(s.first.everything(), "panic: "+value) {
-			t.Errorf("it does not end with the panic %q", value)
+			s.Errorf("it does not end with the panic %q", value)
 		}
 	}
 }
@@ -161,6 +230,50 @@ func TestServicesInTrouble(t *testing.T) {
 	}
 }
 
+// The table of docs/operations.md has the rows.
+func TestTroublesAreInTheDocumentation(t *testing.T) {
+	text, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table strings.Builder
+	fmt.Fprintln(&table, "| trouble | meanwhile | another service works | then | counts at least 1 |")
+	fmt.Fprintln(&table, "|---|---|---|---|---|")
+	for _, row := range troubles {
+		fmt.Fprintln(&table, row.line())
+	}
+	if !strings.Contains(string(text), table.String()) {
+		t.Errorf("docs/operations.md lacks the table\n%s", &table)
+	}
+}
+
+func (row trouble) line() string {
+	var meanwhile, counts []string
+	for _, v := range row.meanwhile {
+		meanwhile = append(meanwhile, v.String())
+	}
+	for _, series := range row.counts {
+		name, number, several := strings.Cut(strings.TrimPrefix(series, "leasehold_"), " ")
+		if name = "`" + name + "`"; several {
+			name += " (" + number + ")"
+		}
+		counts = append(counts, name)
+	}
+	none := "no answer"
+	if row.successor == "" {
+		none = "–"
+	}
+	then := row.ends
+	if then == "" {
+		then = row.after.String()
+	}
+	if row.after == waiting {
+		then += ", until the key is free again"
+	}
+	return fmt.Sprintf("| %s | %s | %s | %s | %s |", row.name, cmp.Or(strings.Join(meanwhile, "; then "), none),
+		cmp.Or(row.successor, "–"), then, strings.Join(counts, ", "))
+}
+
 func (row trouble) run(t *testing.T, s *scene) {
 	scheme, addr, _ := strings.Cut(s.URL, "://")
 	s.proxy = network.Start(t, addr, network.Lines)
@@ -168,65 +281,79 @@ func (row trouble) run(t *testing.T, s *scene) {
 	if err := os.WriteFile(s.work, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.first = s.service(append([]string{"-store", scheme + "://" + s.proxy.Addr()}, row.args...)...)
-	s.first.expect("opened")
-	var token store.Token
-	if slices.Contains(row.args, "-later") {
-		s.first.shows(view{"down", true, false, "the service is down"})
-	} else {
-		token = s.works(s.first)
+	t.Cleanup(s.Resume) // before the data is removed
+	if row.before != nil {
+		row.before(s)
 	}
-	if !row.alone {
+	s.first = s.service(append([]string{"-store", scheme + "://" + s.proxy.Addr()}, row.args...)...)
+	var token store.Token
+	if row.before == nil {
+		s.first.expect("opened")
+	}
+	if row.before == nil && !slices.Contains(row.args, "-later") {
+		token = s.works(s.first)
+	} else {
+		s.first.shows(view{"down", true, false, "the service is down", false})
+	}
+	if row.successor != "" {
 		s.second = s.service("-store", s.URL, "-wait")
 		s.second.expect("opened")
 		s.second.shows(waiting)
 	}
 
 	row.begin(s)
-	for _, v := range row.meanwhile {
-		s.first.shows(v)
+	for i, v := range row.meanwhile {
+		if next := i + 1; v.brief {
+			s.first.shows(v, row.meanwhile[next])
+		} else {
+			s.first.shows(v)
+		}
 	}
-	worker := s.first
-	// A service that shuts down keeps its key until it has ended its work.
-	if row.end != nil && row.exit != nil {
+	if row.end != nil && (row.exit != nil || row.successor == "") {
 		row.end(s)
 	}
-	if !row.alone {
+	if row.successor != "" {
 		second := s.works(s.second)
 		later(t, second, token)
-		token, worker = second, s.second
-	}
-	if row.end != nil && row.exit == nil {
-		row.end(s)
+		token = second
+		if row.end != nil && row.exit == nil {
+			row.end(s)
+		}
 	}
 	switch {
 	case row.exit != nil:
-		row.exit(t, s)
+		row.exit(s)
 		<-s.first.done
 	case row.after == view{}:
-		s.first.counts(row.counts)
 		s.first.shows(row.meanwhile[len(row.meanwhile)-1])
+		s.first.counts(row.counts)
 		s.first.kill()
-	case row.alone:
-		s.first.counts(row.counts) // so it has come back
-		if again := s.works(s.first); row.counts != nil && !row.forgets(s) {
+	default:
+		s.first.counts(row.counts) // so it has run again
+		if row.successor != "" {
+			s.first.shows(row.after)
+			s.second.stops()
+			s.second = nil
+		}
+		if again := s.works(s.first); len(row.counts) > 0 && !row.forgets(s) {
 			later(t, again, token)
 		}
-	default:
-		s.first.shows(row.after)
-		s.first.counts(row.counts)
-		worker.signal(syscall.SIGTERM)
-		worker.exits(exitOK)
-		later(t, s.works(s.first), token)
-		worker = s.first
+		s.first.stops()
 	}
-	if worker != s.first || row.exit == nil {
-		worker.signal(syscall.SIGTERM)
-		worker.exits(exitOK)
+	if s.second != nil {
+		s.works(s.second)
+		s.second.stops()
 	}
 	if !row.forgets(s) {
 		checkWork(t, s.work)
 	}
+}
+
+// stops ends a service in order.
+func (p *probed) stops() {
+	p.t.Helper()
+	p.signal(syscall.SIGTERM)
+	p.exits(exitOK)
 }
 
 // forgets reports whether tokens begin again in a row.
@@ -281,8 +408,8 @@ func (s *scene) works(p *probed) store.Token {
 	return token
 }
 
-// shows waits until the probes say what they should, and returns the token.
-func (p *probed) shows(want view) (token store.Token) {
+// shows waits until the probes say one of the views, and returns the token.
+func (p *probed) shows(wants ...view) (token store.Token) {
 	p.t.Helper()
 	var last string
 	defer func() {
@@ -290,7 +417,7 @@ func (p *probed) shows(want view) (token store.Token) {
 			p.t.Logf("it said %s", last)
 		}
 	}()
-	eventually(p.t, "the probes say "+want.String(), func() bool {
+	eventually(p.t, fmt.Sprintf("the probes say one of %v", wants), func() bool {
 		var got struct {
 			Phase    string      `json:"phase"`
 			Token    store.Token `json:"token"`
@@ -306,9 +433,11 @@ func (p *probed) shows(want view) (token store.Token) {
 			p.t.Fatalf("%s: %v", last, err)
 		}
 		token = got.Token
-		return slices.Contains(strings.Split(want.phases, "/"), got.Phase) && got.Live == want.live && got.Ready == want.ready &&
-			(live == http.StatusOK) == want.live && (ready == http.StatusOK) == want.ready &&
-			strings.Contains(cmp.Or(got.Why, got.NotReady), want.why)
+		return slices.ContainsFunc(wants, func(want view) bool {
+			return slices.Contains(strings.Split(want.phases, "/"), got.Phase) && got.Live == want.live && got.Ready == want.ready &&
+				(live == http.StatusOK) == want.live && (ready == http.StatusOK) == want.ready &&
+				strings.Contains(cmp.Or(got.Why, got.NotReady), want.why)
+		})
 	})
 	return token
 }
@@ -318,10 +447,7 @@ func (p *probed) counts(series []string) {
 	p.t.Helper()
 	for _, want := range series {
 		name, least := want, 1.0
-		if i := strings.LastIndex(want, " "); i > 0 {
-			name = want[:i]
-			scan(want[i:], " %g", &least)
-		}
+		scan(want, "%s %g", &name, &least)
 		eventually(p.t, "the metrics have "+want, func() bool {
 			_, page := p.do(http.MethodGet, "/metrics")
 			sum := 0.0

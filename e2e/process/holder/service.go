@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -31,6 +32,8 @@ const (
 //
 //	stick-serve, panic-serve     the serve function does not return, or panics
 //	stick-hook, panic-hook       so does a hook: on a goroutine of its own, and called by serve
+//	panic-timeout                a hook of a timeout panics
+//	report, recover              the service says that it is not healthy, or that it is again
 //	drain                        with -drain, ends what serve waits for at the shutdown
 type service struct {
 	settings
@@ -40,6 +43,8 @@ type service struct {
 	hook     string // the trouble of the next hook
 	claims   chan struct{}
 }
+
+var errReported = errors.New("queue stuck")
 
 // runService serves HTTP first, and opens the store then: it can be down.
 func (s settings) runService(ctx context.Context) error {
@@ -63,9 +68,16 @@ func (s settings) runService(ctx context.Context) error {
 	web.Handle("/status", probe.Status(sv.health))
 	web.Handle("/metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
 	web.HandleFunc("POST /trouble/{name}", func(_ http.ResponseWriter, r *http.Request) {
-		select {
-		case sv.troubles <- r.PathValue("name"):
-		case <-r.Context().Done():
+		switch name := r.PathValue("name"); name {
+		case "report":
+			sv.health.Report(errReported)
+		case "recover":
+			sv.health.Report(nil)
+		default:
+			select {
+			case sv.troubles <- name: // to serve
+			case <-r.Context().Done():
+			}
 		}
 	})
 	web.HandleFunc("POST /claim", func(http.ResponseWriter, *http.Request) { close(sv.claims) })
@@ -102,15 +114,16 @@ func (s settings) runService(ctx context.Context) error {
 }
 
 func (sv *service) supervise(ctx context.Context, k *lease.Keeper) error {
-	def, err := fsm.Define("idle", fsm.Table[string]{"idle": {"active"}, "active": {"resting"}, "resting": {"active"}},
+	def, err := fsm.Define("idle", fsm.Table[string]{"idle": {"active"}, "active": {"resting", "dozing"}, "dozing": {"resting"}, "resting": {"active"}},
+		fsm.Timeout("dozing", 10*time.Millisecond, "resting"),
 		fsm.Before(func(_ context.Context, t fsm.Transition[string]) error {
 			switch {
 			case t.To != "resting":
 				return nil
-			case sv.hook == "panic-hook":
-				panic("hook")
+			case sv.hook == "stick-hook":
+				select {}
 			}
-			select {}
+			panic("hook")
 		}))
 	if err != nil {
 		return err
@@ -148,6 +161,10 @@ func (sv *service) serve(ctx context.Context, i *registry.Instance[string, none]
 				go i.Transition(context.WithoutCancel(ctx), "resting")
 			case "panic-hook":
 				return i.Transition(ctx, "resting")
+			case "panic-timeout":
+				if err := i.Transition(ctx, "dozing"); err != nil {
+					return err
+				}
 			case "drain":
 				if ending {
 					return ctx.Err()
