@@ -393,7 +393,8 @@ func (p *probed) do(method, path string) (code int, body string) {
 func (p *probed) post(path string)    { p.t.Helper(); p.do(http.MethodPost, path) }
 func (p *probed) trouble(name string) { p.t.Helper(); p.post("/trouble/" + name) }
 
-// works waits until a service is ready and has done work, and returns its token.
+// works waits until a service is ready and has done some work, and returns its token. Another that
+// is ready at that time has the time to work too.
 func (s *scene) works(p *probed) store.Token {
 	s.Helper()
 	token := p.shows(working)
@@ -403,7 +404,7 @@ func (s *scene) works(p *probed) store.Token {
 		if err != nil {
 			s.Fatal(err)
 		}
-		return strings.Contains(string(text), line)
+		return strings.Count(string(text), line) >= 10
 	})
 	return token
 }
