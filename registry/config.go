@@ -70,7 +70,7 @@ type Config[S comparable, P any] struct {
 	// then derive [Record.Heartbeat] from the time left, and [Status.Heartbeat] does not advance.
 	LivenessOnly bool
 
-	lost store.Token // of the last lease of Supervise: its record may be deleted
+	last lastLease // of Supervise: its record may be deleted
 }
 
 // complete fills in defaults, copies the slices that the instance keeps, and checks the fields.

@@ -135,9 +135,9 @@ func (i *Instance[S, P]) acquireOptions(self Identity) []lease.Option {
 			})
 		}, i.commit))
 	}
-	if i.cfg.Reclaim != ReclaimNever || i.cfg.lost != 0 {
+	if i.cfg.Reclaim != ReclaimNever || i.cfg.last.token != 0 {
 		opts = append(opts, lease.WithReclaim(func(r store.Record) bool {
-			return i.cfg.lost != 0 && r.Token == i.cfg.lost || i.cfg.Reclaim.allows(self, r)
+			return i.cfg.last.made(r) || i.cfg.Reclaim.allows(self, r)
 		}))
 	}
 	if i.cfg.Wait {

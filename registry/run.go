@@ -29,8 +29,8 @@ func Run[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fsm.Def
 
 // ending is how an instance came to its end.
 type ending struct {
-	refused error            // of Register: there was no instance
-	token   store.Token      // of the lease
+	refused error // of Register: there was no instance
+	lease   lastLease
 	served  error            // of serve
 	alive   bool             // whether the lease was held when serve returned
 	left    error            // of Leave
@@ -67,7 +67,8 @@ func run[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fsm.Def
 	cfg.Health.serves(ctx.Err)
 	served, cancel := i.lease.Context(ctx)
 	defer cancel()
-	e.token = i.lease.Token()
+	status := i.Status()
+	e.lease = lastLease{status.Token, status.Instance, status.Registered}
 	e.served = serve(served, i)
 	e.alive = i.lease.Valid()
 	return e

@@ -54,10 +54,10 @@ func Supervise[S comparable, P any](ctx context.Context, k *lease.Keeper, def *f
 			return e.atShutdown(ctx)
 		case e.refused == nil && e.lost != nil && !e.alive:
 			again = errors.Join(e.failed(), e.left)
-			cfg.Wait, cfg.lost, pause = true, e.token, shortestRestart
+			cfg.Wait, cfg.last, pause = true, e.lease, shortestRestart
 		case e.refused == nil && passing(e.served):
 			again = errors.Join(e.served, e.left)
-			cfg.Wait, cfg.lost = true, e.token
+			cfg.Wait, cfg.last = true, e.lease
 		case e.refused == nil:
 			return errors.Join(e.served, e.left)
 		case passing(e.refused):
@@ -90,6 +90,19 @@ func (e ending) atShutdown(ctx context.Context) error {
 		e.served = nil
 	}
 	return errors.Join(e.refused, e.served, e.left)
+}
+
+// lastLease recognises the record of a lease of Supervise that has ended. Tokens alone do not: they
+// can begin again on a store that has lost its data.
+type lastLease struct {
+	token    store.Token // zero without one
+	instance string
+	since    time.Time
+}
+
+func (l lastLease) made(r store.Record) bool {
+	theirs, ok := decodePart(r.Value)
+	return ok && l.token != 0 && r.Token == l.token && theirs.Instance == l.instance && theirs.Registered.Equal(l.since)
 }
 
 // isOf reports whether err is a conflict with a record of an instance.

@@ -3,6 +3,8 @@ package registry_test
 import (
 	"context"
 	"errors"
+	"iter"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -319,4 +321,61 @@ func TestSuperviseRunsAgainAfterAnErrorOfTheStoreInServe(t *testing.T) {
 			})
 		})
 	}
+}
+
+// moved is a store that can be replaced by another, as a server that restarts without its data.
+type moved struct{ now atomic.Pointer[store.Store] }
+
+func movedTo(st store.Store) *moved { m := new(moved); m.now.Store(&st); return m }
+func (m *moved) to() store.Store    { return *m.now.Load() }
+
+func (m *moved) Create(ctx context.Context, c store.Claim) (store.Grant, error) {
+	return m.to().Create(ctx, c)
+}
+func (m *moved) Renew(ctx context.Context, batch []store.Renewal) []store.RenewResult {
+	return m.to().Renew(ctx, batch)
+}
+func (m *moved) Update(ctx context.Context, u store.Update) error { return m.to().Update(ctx, u) }
+func (m *moved) Delete(ctx context.Context, key string, ref store.LeaseRef) error {
+	return m.to().Delete(ctx, key, ref)
+}
+func (m *moved) Get(ctx context.Context, key string) (store.Record, error) {
+	return m.to().Get(ctx, key)
+}
+func (m *moved) List(ctx context.Context, prefix string) iter.Seq2[store.Record, error] {
+	return m.to().List(ctx, prefix)
+}
+func (m *moved) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event, error] {
+	return m.to().Watch(ctx, prefix)
+}
+func (m *moved) WatchKey(ctx context.Context, key string) iter.Seq2[store.Event, error] {
+	return m.to().WatchKey(ctx, key)
+}
+
+// Tokens can begin again on a store that has lost its data. The record of another holder that has
+// the token of the lost lease is not taken for the own one.
+func TestSuperviseSparesAnotherRecordWithTheTokenOfItsLostLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		before, after := teststore.New(), teststore.New()
+		st := movedTo(before)
+		s := supervise(t, newKeeper(t, st), func(c *config) { c.Instance = "same-name" })
+		first := <-s.runs
+		before.Inject(teststore.Refuse, teststore.Renew)
+		time.Sleep(time.Second)
+		other := register(t, newKeeper(t, after), func(c *config) { c.Host, c.Instance = "host-b", "same-name" })
+		if other.Lease().Token() != first.Lease().Token() {
+			t.Fatalf("tokens %d and %d", first.Lease().Token(), other.Lease().Token())
+		}
+		<-first.Lease().Done()
+		var now store.Store = after
+		st.now.Store(&now)
+		time.Sleep(10 * ttl)
+		if err := other.Lease().Err(); err != nil {
+			t.Errorf("the other holder: %v", err)
+		}
+		if len(s.runs) > 0 {
+			t.Error("it runs again, beside the other holder")
+		}
+		s.wantEnd(nil)
+	})
 }
