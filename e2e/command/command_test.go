@@ -19,6 +19,7 @@ import (
 	"github.com/leasehold-go/leasehold/e2e/etcdtest"
 	"github.com/leasehold-go/leasehold/fsm"
 	"github.com/leasehold-go/leasehold/internal/built"
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/internal/redistest"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/registry"
@@ -306,6 +307,7 @@ func TestWatchDrawsATable(t *testing.T) {
 
 // The store goes away in the middle of each command.
 func TestTheStoreGoesAwayInTheMiddle(t *testing.T) {
+	full.Only(t)
 	server := redistest.Start(t)
 	w := newWorld(t, server.URL())
 	i := w.instance("k")
