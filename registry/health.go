@@ -15,8 +15,9 @@ import (
 
 // Health tells whether a service works, to probes and, with Gate, to its own lease. A service has
 // one in [Config.Health], for all its instances one after the other: Register refuses it while
-// another instance with it registers or holds its key. The fields must not change afterwards; the methods may be called at any time from any number of goroutines. No method asks
-// the store. Package probe has HTTP handlers.
+// another instance with it registers or holds its key. The fields must not change afterwards; the
+// methods may be called at any time from any number of goroutines. No method asks the store.
+// Package probe has HTTP handlers.
 type Health[S comparable] struct {
 	// ReadyIn lists the states in which the service is ready; all if empty. Substates count.
 	ReadyIn []S
