@@ -56,8 +56,10 @@ func TestASlowOnAcquireHoldsUpNobodyAndIsToldWhatItMissed(t *testing.T) {
 			}
 		})
 		const calls = 1<<14 + 100
-		for range calls {
-			_, _ = k.Acquire(t.Context(), "", nil)
+		for i := range calls {
+			if _, _ = k.Acquire(t.Context(), "", nil); i == 0 {
+				synctest.Wait() // until OnAcquire hangs
+			}
 		}
 		close(resume)
 		synctest.Wait()

@@ -477,7 +477,8 @@ func TestHeartbeatCarriesNothingWhileAnUpdateIsUnderWay(t *testing.T) {
 		if err := held.Update(t.Context(), []byte("slow")); err != nil {
 			t.Fatal(err)
 		}
-		beats := p.Sent(teststore.Renew)
+		over := time.Since(p.Start) // the next heartbeat can be sent in this moment
+		beats := slices.DeleteFunc(p.Sent(teststore.Renew), func(r teststore.Request) bool { return r.At >= over })
 		if got := values(beats); len(beats) < 2 || len(got) != 0 {
 			t.Errorf("%d heartbeats carried %q", len(beats), got)
 		}
