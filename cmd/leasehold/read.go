@@ -29,7 +29,7 @@ func atMostOne(c *cobra.Command, args []string) error {
 func (p *program) ls() *cobra.Command {
 	return &cobra.Command{
 		Use: "ls [PREFIX]", Short: "List what is held", Args: atMostOne,
-		Long: "List the records whose keys begin with PREFIX, which job:10 does with job:1.",
+		Long: "List the records whose keys begin with PREFIX, so job:1 also lists job:10.",
 		RunE: func(c *cobra.Command, args []string) error {
 			return p.withStore(c.Context(), func(ctx context.Context, st store.Store) error {
 				ctx, cancel := p.limited(ctx)

@@ -35,7 +35,7 @@ func (e *commandEnd) Error() string {
 func (p *program) run() *cobra.Command {
 	var ttl, heartbeat, wait, grace time.Duration
 	c := p.withKey(&cobra.Command{
-		Use: "run KEY -- COMMAND [ARG…]", Short: "Run a command while this process holds the key",
+		Use: "run KEY [flags] -- COMMAND [ARG…]", DisableFlagsInUseLine: true, Short: "Run a command while this process holds the key",
 		Long: "Run a command under a lease. While another holds the key, it is not run, or waited for with --wait.\n" +
 			"The command finds LEASEHOLD_KEY and LEASEHOLD_TOKEN in its environment; the token grows with each\n" +
 			"lease, for stores that can refuse an older one. Its signals and exit code are passed on. If the lease\n" +

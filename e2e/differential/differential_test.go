@@ -120,6 +120,20 @@ func TestProgrammesThatDiffered(t *testing.T) {
 				}
 			}
 		},
+		"a record that another process renews and this one writes, while this one keeps others": func(p *programme) {
+			p.create(1, "a*", long)
+			p.create(4, "ab", brief)
+			p.create(6, "a", brief)
+			p.pass(4)
+			p.renew(write{1, 0}, write{4, 1})
+			p.renew(write{6, 0})
+			p.pass(4)
+			p.renew(write{6, 0})
+			p.update(4, 2)
+			p.pass(3) // the first end of ab is over
+			p.renew(write{6, 0})
+			p.look()
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := run(all, []step{{do: programme}})

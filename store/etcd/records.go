@@ -116,6 +116,8 @@ func (r *records) update(m *member, d *guardedOp) {
 		r.drop(m)
 	case d.remove, errors.Is(d.err, store.ErrLost), errors.Is(d.err, store.ErrForeign):
 		m.unwanted = true
+	case d.err == nil && d.lease != m.shared.lease: // another store moved it: with its revision it could be taken for a leftover
+		r.drop(m)
 	case d.err == nil:
 		m.revision, m.seq, m.size = d.revision, d.note.seq, d.note.size
 	}
