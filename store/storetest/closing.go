@@ -24,7 +24,7 @@ var closeLaw = law{
 		}},
 		{name: "AWatch", needs: []need{closer}, run: func(c *trial) {
 			w := c.watch(c.Context(), c.Store, "")
-			c.await(w, "the records and EventSynced", func(v *view) bool { return v.synced == 1 })
+			c.await(w, "the records and EventSynced", func(v *view) bool { return v.synced >= 1 })
 			c.close()
 			c.wantClosed(w)
 		}},

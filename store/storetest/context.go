@@ -115,7 +115,7 @@ var contextLaw = law{
 			cause := errors.New("the cause")
 			ctx, cancel := context.WithCancelCause(c.Context())
 			w := c.watch(ctx, c.Store, "")
-			c.await(w, "the records and EventSynced", func(v *view) bool { return v.synced == 1 })
+			c.await(w, "the records and EventSynced", func(v *view) bool { return v.synced >= 1 })
 			cancel(cause)
 			c.wantEnd(w, ctx)
 		}},
