@@ -348,12 +348,14 @@ func TestTheMetricsAreDocumented(t *testing.T) {
 	m, page := newMetrics(t)
 	st := memstore.New()
 	defer st.Close()
-	k, err := m.NewKeeper(st, lease.Config{})
+	counted := make(chan struct{})
+	k, err := m.NewKeeper(st, lease.Config{OnAcquire: func(lease.AcquireAttempt) { close(counted) }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer k.Close(context.Background())
 	_, _ = k.Acquire(t.Context(), "k", []byte("v"))
+	<-counted
 	for _, kind := range []registry.NoticeKind{registry.NoticeTransition, registry.NoticeRequest} {
 		m.Observe(t.Context(), registry.Notice{Kind: kind})
 	}
