@@ -19,8 +19,11 @@ type Call struct {
 	Items    int
 	Began    time.Time
 	Duration time.Duration // of a call that yields: until its reader has ended
-	Err      error         // of a batch: the first error
-	Failed   int           // items of a batch with an error
+	// Endless: the call yields until its reader stops it, so that its Duration tells nothing of the
+	// store: watch, watch key, requests, follow log and deletions.
+	Endless bool
+	Err     error // of a batch: the first error
+	Failed  int   // items of a batch with an error
 }
 
 // Observe returns a store that makes every call on st, and then calls f with it and its context.
@@ -203,21 +206,22 @@ func (o *observed) Get(ctx context.Context, key string) (Record, error) {
 }
 
 func (o *observed) List(ctx context.Context, prefix string) iter.Seq2[Record, error] {
-	return observe(ctx, o, "list", prefix, o.st.List(ctx, prefix))
+	return observe(ctx, o, Call{Verb: "list", Key: prefix}, o.st.List(ctx, prefix))
 }
 
 func (o *observed) Watch(ctx context.Context, prefix string) iter.Seq2[Event, error] {
-	return observe(ctx, o, "watch", prefix, o.st.Watch(ctx, prefix))
+	return observe(ctx, o, Call{Verb: "watch", Key: prefix, Endless: true}, o.st.Watch(ctx, prefix))
 }
 
 func (o *observed) WatchKey(ctx context.Context, key string) iter.Seq2[Event, error] {
-	return observe(ctx, o, "watch key", key, o.st.WatchKey(ctx, key))
+	return observe(ctx, o, Call{Verb: "watch key", Key: key, Endless: true}, o.st.WatchKey(ctx, key))
 }
 
 // observe yields what a call yields, and then tells of the call.
-func observe[T any](ctx context.Context, o *observed, verb, key string, seq iter.Seq2[T, error]) iter.Seq2[T, error] {
+func observe[T any](ctx context.Context, o *observed, c Call, seq iter.Seq2[T, error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		c := Call{Verb: verb, Key: key, Began: time.Now()}
+		c := c // a sequence can be read again
+		c.Began = time.Now()
 		defer func() {
 			c.Duration = time.Since(c.Began)
 			o.f(ctx, c)
@@ -249,11 +253,11 @@ func (l observedLog) AppendLog(ctx context.Context, key string, token Token, ent
 }
 
 func (l observedLog) ReadLog(ctx context.Context, key string, query LogQuery) iter.Seq2[LogEntry, error] {
-	return observe(ctx, l.o, "read log", key, l.st.ReadLog(ctx, key, query))
+	return observe(ctx, l.o, Call{Verb: "read log", Key: key}, l.st.ReadLog(ctx, key, query))
 }
 
 func (l observedLog) FollowLog(ctx context.Context, key string, after LogPosition) iter.Seq2[LogEntry, error] {
-	return observe(ctx, l.o, "follow log", key, l.st.FollowLog(ctx, key, after))
+	return observe(ctx, l.o, Call{Verb: "follow log", Key: key, Endless: true}, l.st.FollowLog(ctx, key, after))
 }
 
 // observedRequests has the methods of a [Requester] but UpdateWith.
@@ -270,7 +274,7 @@ func (r observedRequests) Ask(ctx context.Context, request Request) (Answer, err
 }
 
 func (r observedRequests) Requests(ctx context.Context, key string, token Token) iter.Seq2[Request, error] {
-	return observe(ctx, r.o, "requests", key, r.st.Requests(ctx, key, token))
+	return observe(ctx, r.o, Call{Verb: "requests", Key: key, Endless: true}, r.st.Requests(ctx, key, token))
 }
 
 func (r observedRequests) Answer(ctx context.Context, key string, token Token, answer Answer) error {
@@ -303,7 +307,7 @@ type observedDeletions struct {
 
 func (d observedDeletions) Deletions(ctx context.Context) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		c := Call{Verb: "deletions", Began: time.Now()}
+		c := Call{Verb: "deletions", Endless: true, Began: time.Now()}
 		defer func() {
 			c.Duration = time.Since(c.Began)
 			d.o.f(ctx, c)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -87,6 +88,9 @@ func TestObserveTellsOfEachCall(t *testing.T) {
 	st := store.Observe(m, func(ctx context.Context, c store.Call) {
 		if ctx.Value(inContext{}) != "x" || c.Began.IsZero() || c.Duration < 0 {
 			t.Errorf("%+v in %v", c, ctx)
+		}
+		if c.Endless != slices.Contains([]string{"watch", "watch key", "requests", "follow log", "deletions"}, c.Verb) {
+			t.Errorf("%s: endless is %v", c.Verb, c.Endless)
 		}
 		got = append(got, fmt.Sprintf("%s %q %d-%d %s", c.Verb, c.Key, c.Items, c.Failed, store.Outcome(c.Err)))
 	})

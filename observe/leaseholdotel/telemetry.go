@@ -244,7 +244,7 @@ func (t *Telemetry) Store(st store.Store) store.Store {
 	return store.Observe(st, func(ctx context.Context, c store.Call) {
 		outcome := store.Outcome(c.Err)
 		t.calls.Add(ctx, 1, t.verbs.of("verb", c.Verb, "outcome", outcome).add...)
-		if !endless[c.Verb] {
+		if !c.Endless {
 			t.called.Record(ctx, c.Duration.Seconds(), t.verbs.of("verb", c.Verb).record...)
 		}
 		if within(ctx) {
@@ -253,9 +253,6 @@ func (t *Telemetry) Store(st store.Store) store.Store {
 		}
 	})
 }
-
-// endless are the verbs that yield until they are stopped.
-var endless = map[string]bool{"watch": true, "watch key": true, "requests": true, "follow log": true, "deletions": true}
 
 // Observe implements [registry.Observer].
 func (t *Telemetry) Observe(ctx context.Context, n registry.Notice) {

@@ -177,14 +177,11 @@ func (m *Metrics) NewKeeper(st store.Store, cfg lease.Config) (*lease.Keeper, er
 func (m *Metrics) Store(st store.Store) store.Store {
 	return store.Observe(st, func(_ context.Context, c store.Call) {
 		m.calls.WithLabelValues(c.Verb, store.Outcome(c.Err)).Inc()
-		if !endless[c.Verb] {
+		if !c.Endless {
 			m.called.WithLabelValues(c.Verb).Observe(c.Duration.Seconds())
 		}
 	})
 }
-
-// endless are the verbs that yield until they are stopped.
-var endless = map[string]bool{"watch": true, "watch key": true, "requests": true, "follow log": true, "deletions": true}
 
 // Observe implements [registry.Observer].
 func (m *Metrics) Observe(_ context.Context, n registry.Notice) {
