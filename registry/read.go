@@ -13,7 +13,7 @@ func Get[P any](ctx context.Context, st store.Store, key string) (Record[P], err
 	if err != nil {
 		return Record[P]{}, err
 	}
-	return newRecord[P](r), nil
+	return Decode[P](r), nil
 }
 
 // List yields the records under a prefix, in no particular order. It sets [Record.Err] if a
@@ -25,7 +25,7 @@ func List[P any](ctx context.Context, st store.Store, prefix string) iter.Seq2[R
 				yield(Record[P]{}, err)
 				return
 			}
-			if !yield(newRecord[P](r), nil) {
+			if !yield(Decode[P](r), nil) {
 				return
 			}
 		}
@@ -50,7 +50,7 @@ func Watch[P any](ctx context.Context, st store.Store, prefix string) iter.Seq2[
 			}
 			decoded := Event[P]{Kind: e.Kind, Cause: e.Cause, Record: Record[P]{Key: e.Record.Key, Token: e.Record.Token}}
 			if e.Kind == store.EventPut {
-				decoded.Record = newRecord[P](e.Record)
+				decoded.Record = Decode[P](e.Record)
 			}
 			if !yield(decoded, nil) {
 				return

@@ -43,8 +43,8 @@ type Record[P any] struct {
 // Foreign reports whether the record has a foreign value.
 func (r Record[P]) Foreign() bool { return r.Token == 0 }
 
-// newRecord decodes a record. If the payload cannot be decoded, Err says why.
-func newRecord[P any](s store.Record) Record[P] {
+// Decode decodes a record that was read from a store. If the payload cannot be decoded, Err says why.
+func Decode[P any](s store.Record) Record[P] {
 	r := Record[P]{Key: s.Key, Token: s.Token, Left: s.Left}
 	if err := json.Unmarshal(s.Value, &r.Payload); err != nil {
 		r.Err = fmt.Errorf("payload of %q: %w", s.Key, err)

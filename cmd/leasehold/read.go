@@ -89,20 +89,8 @@ func (p *program) read(ctx context.Context, st store.Store, key string) (record,
 	if err != nil {
 		return record{}, err
 	}
-	decoded, err := registry.Get[raw](ctx, fixed{st, s}, key)
-	if err != nil {
-		return record{}, err
-	}
-	return newRecord(decoded).withValue(s.Value), nil
+	return newRecord(registry.Decode[raw](s)).withValue(s.Value), nil
 }
-
-// fixed is a store whose Get returns what has been read already.
-type fixed struct {
-	store.Store
-	record store.Record
-}
-
-func (f fixed) Get(context.Context, string) (store.Record, error) { return f.record, nil }
 
 // show writes a record for people.
 func (p *program) show(r record) {
