@@ -77,7 +77,7 @@ func (p *program) request() *cobra.Command {
 	return c
 }
 
-// defaultSender is the user and the machine.
+// defaultSender names the user and the machine.
 func defaultSender() string {
 	name := "unknown"
 	if u, err := user.Current(); err == nil {

@@ -38,7 +38,7 @@ func newEntry(e registry.LogEntry) entry {
 	return v
 }
 
-// what says in a line what an entry tells.
+// what is the content of an entry in one line.
 func (e entry) what() string {
 	switch {
 	case e.Transition != nil:

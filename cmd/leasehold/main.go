@@ -1,4 +1,5 @@
-// Command leasehold shows who holds what in a store, why, and lets go of it.
+// Command leasehold shows the records of a store with their holders, asks instances to move, and ends
+// leases.
 //
 //	leasehold --store redis://localhost:6379 ls
 //

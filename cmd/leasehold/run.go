@@ -128,7 +128,7 @@ func (p *program) command(ctx context.Context, held lease.Lease, path string, ar
 		select {
 		case err := <-ended:
 			if reason != nil {
-				send(syscall.SIGKILL) // what it has left behind
+				send(syscall.SIGKILL) // to the children that it has left behind
 			}
 			return endOf(err, reason)
 		case s := <-signals:

@@ -123,7 +123,7 @@ func (p *program) write(value any) error {
 	return err
 }
 
-// numbers replaces the numbers of a decoded JSON value by what YAML writes as numbers.
+// numbers replaces each json.Number in a value by an integer or a float, which YAML writes as a number.
 func numbers(v any) any {
 	switch v := v.(type) {
 	case json.Number:
@@ -146,7 +146,7 @@ func numbers(v any) any {
 	return v
 }
 
-// safeJSON escapes what JSON lets through and a terminal may obey. Control characters occur in
+// safeJSON escapes the characters that JSON lets through and a terminal may obey. They occur in
 // strings alone.
 func safeJSON(text []byte) []byte {
 	if !bytes.ContainsFunc(text, func(r rune) bool { return !printable(r) }) {

@@ -127,7 +127,7 @@ func (p *program) watchTable(ctx context.Context, st store.Store, prefix string)
 	}
 }
 
-// draw draws the table of what is held.
+// draw shows the table of the records.
 func (p *program) draw(held map[string]record, current bool) {
 	width, height, _ := terminal(p.out)
 	rows := slices.SortedFunc(maps.Values(held), func(a, b record) int { return cmp.Compare(a.Key, b.Key) })

@@ -5,7 +5,7 @@
 //	cfg := registry.Config[State, Payload]{Observers: []registry.Observer{telemetry}, …}
 //
 // A keeper of [Telemetry.NewKeeper] counts its acquires, renewals, losses and calls of the store;
-// as a [registry.Observer], a [Telemetry] counts what happens to instances; [Machine] counts the
+// as a [registry.Observer], a [Telemetry] counts the notices of instances; [Machine] counts the
 // changes of a machine without an instance.
 //
 // # Metrics
@@ -21,7 +21,7 @@
 //	leasehold.wait.duration                     of acquires that would have waited, and got the key
 //	leasehold.renewals{outcome}                 of single leases
 //	leasehold.renew.duration                    of the call with the batch, once for each lease in it
-//	leasehold.renew.margin                      what was left of the trust window when the answer came
+//	leasehold.renew.margin                      the rest of the trust window when the answer came
 //	leasehold.values.skipped                    heartbeats without the value that they should have had
 //	leasehold.leases.lost{reason}               reason: a word of lease.LostError.Reason
 //	leasehold.registrations, leasehold.leaves, leasehold.restarts, leasehold.errors
@@ -80,7 +80,7 @@ func WithMeterProvider(p metric.MeterProvider) Option { return func(o *options) 
 // WithTracerProvider has the spans go to p instead of [otel.GetTracerProvider].
 func WithTracerProvider(p trace.TracerProvider) Option { return func(o *options) { o.tracers = p } }
 
-// Telemetry counts and traces what happens to leases, instances and machines of one process. It
+// Telemetry counts and traces the events of leases, instances and machines of one process. It
 // comes from [New]. Its methods may be called from any number of goroutines.
 type Telemetry struct {
 	tracer trace.Tracer

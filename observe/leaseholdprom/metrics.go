@@ -5,7 +5,7 @@
 //	cfg := registry.Config[State, Payload]{Observers: []registry.Observer{metrics}, …}
 //
 // A keeper of [Metrics.NewKeeper] counts its acquires, renewals, losses and calls of the store;
-// as a [registry.Observer], a [Metrics] counts what happens to instances; [Machine] counts the
+// as a [registry.Observer], a [Metrics] counts the notices of instances; [Machine] counts the
 // changes of a machine without an instance.
 //
 // # Metrics
@@ -19,7 +19,7 @@
 //	leasehold_wait_duration_seconds                  of acquires that would have waited, and got the key
 //	leasehold_renewals_total{outcome}                of single leases
 //	leasehold_renew_duration_seconds                 of the call with the batch, once for each lease in it
-//	leasehold_renew_margin_seconds                   what was left of the trust window when the answer came
+//	leasehold_renew_margin_seconds                   the rest of the trust window when the answer came
 //	leasehold_values_skipped_total                   heartbeats without the value that they should have had
 //	leasehold_leases_lost_total{reason}              reason: a word of lease.LostError.Reason
 //	leasehold_registrations_total, leasehold_leaves_total, leasehold_restarts_total, leasehold_errors_total
@@ -50,7 +50,7 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// Metrics counts what happens to leases, instances and machines of one process. It comes from
+// Metrics counts the events of leases, instances and machines of one process. It comes from
 // [New]. Its methods may be called from any number of goroutines.
 type Metrics struct {
 	acquires, renewals, lost, requests, calls               *prometheus.CounterVec

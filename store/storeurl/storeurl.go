@@ -6,9 +6,9 @@
 //	redis+cluster://host:7000,host2:7001             Redis Cluster; rediss+cluster
 //	etcd://user:password@host:2379,host2:2379        etcd; etcds with TLS
 //
-// Further parameters of the schemes of Redis are those of go-redis, such as read_timeout=2s. With
-// TLS, ca=FILE names the certificates to trust in place of those of the system, and cert=FILE and
-// key=FILE those of the client, in PEM.
+// A URL of Redis may have the parameters of go-redis too, such as read_timeout=2s. With TLS, ca=FILE
+// names the certificates to trust instead of the system's, and cert=FILE and key=FILE the client's
+// own, in PEM.
 //
 // It brings the clients of Redis and etcd into a program. One that knows its store makes the client
 // itself, and with it a store of package redisstore or etcdstore.
