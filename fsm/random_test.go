@@ -721,7 +721,8 @@ func (c *comparison) migrate(s fsm.Snapshot[int], r record) (fsm.Snapshot[int], 
 	}
 	c.u.kept, c.in.kept = nil, nil // they are of the older definition
 	if c.store != nil {
-		c.store.value, c.kept.value = nil, nil
+		c.store.value, c.store.doubt = nil, nil
+		c.kept.value, c.kept.doubt = nil, nil
 	}
 	c.in.reached["migrated"]++
 	return s, r
