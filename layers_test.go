@@ -37,6 +37,7 @@ var layers = map[string]struct {
 	"fsm/fsmdraw":        {[]string{"fsm"}, nil, "it draws any definition, from the exported API of fsm"},
 	"fsm/fsmtest":        {[]string{"fsm", "fsm/internal/order"}, []string{"pgregory.net/rapid"}, "it tests any definition, from the exported API of fsm"},
 	"registry":           {[]string{"fsm", "lease", "store"}, nil, "an instance runs on any store"},
+	"registry/publicip":  {nil, nil, "it asks by HTTP, which others do not link in"},
 	"registry/probe":     {[]string{"registry", "store"}, nil, "it shows health by HTTP, which others do not link in"},
 	"registry/webhook":   {[]string{"registry", "store"}, nil, "it sends notices by HTTP, which others do not link in"},
 	leaf:                 {nil, nil, "it says why a context ended, and knows nothing of the library"},

@@ -10,15 +10,16 @@ import (
 // linked says which modules of others end up in a program that imports a package,
 // as the package needs them or as what it needs does.
 var linked = map[string][]string{
-	"fsm":              nil,
-	"fsm/fsmdraw":      nil,
-	"fsm/fsmtest":      {"pgregory.net/rapid"},
-	"lease":            nil,
-	"registry":         nil,
-	"registry/probe":   nil,
-	"registry/webhook": nil,
-	"store":            nil,
-	"store/memory":     nil,
+	"fsm":               nil,
+	"fsm/fsmdraw":       nil,
+	"fsm/fsmtest":       {"pgregory.net/rapid"},
+	"lease":             nil,
+	"registry":          nil,
+	"registry/probe":    nil,
+	"registry/publicip": nil,
+	"registry/webhook":  nil,
+	"store":             nil,
+	"store/memory":      nil,
 	"store/redis": {
 		"github.com/cespare/xxhash/v2",
 		"github.com/redis/go-redis/v9",
@@ -62,15 +63,30 @@ func TestAPackageLinksInNoMoreThanItsList(t *testing.T) {
 	}
 }
 
-// modulesIn asks the go command which modules of others a package needs, directly
-// or not.
+// The core does without package net/http: with the TLS and the certificates that it brings, it
+// takes longer to compile than all that the core needs besides.
+func TestTheCoreLinksInNoHTTP(t *testing.T) {
+	for _, name := range []string{"fsm", "lease", "registry", "store", "store/memory"} {
+		if slices.Contains(depsOf(t, "{{.ImportPath}}", "./"+name), "net/http") {
+			t.Errorf("%s links in net/http: the packages below registry have room for it", name)
+		}
+	}
+}
+
+// modulesIn returns the modules of others that a package needs, directly or not.
 func modulesIn(t *testing.T, path string) []string {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", path).Output()
+	all := depsOf(t, "{{with .Module}}{{.Path}}{{end}}", path)
+	slices.Sort(all)
+	return slices.DeleteFunc(slices.Compact(all), func(m string) bool { return m == module })
+}
+
+// depsOf asks the go command for a package and all that it needs, in a format of go list.
+func depsOf(t *testing.T, format, path string) []string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-deps", "-f", format, path).Output()
 	if err != nil {
 		t.Fatalf("go list %s: %v", path, err)
 	}
-	all := strings.Fields(string(out))
-	slices.Sort(all)
-	return slices.DeleteFunc(slices.Compact(all), func(m string) bool { return m == module })
+	return strings.Fields(string(out))
 }

@@ -38,9 +38,9 @@ type Config[S comparable, P any] struct {
 	Instance string
 	// Host is the published name of the machine; [os.Hostname] if empty. Nothing depends on it.
 	Host string
-	// PublicIP finds the published address; [OutboundIP] if nil. It runs concurrently with the
-	// registration, for at most 3 s, and must return when its context ends:
-	// [Instance.Deregister] waits five seconds for it and then fails.
+	// PublicIP finds the published address; [OutboundIP] if nil, and package publicip has another.
+	// It runs concurrently with the registration, for at most 3 s, and must return when its
+	// context ends: [Instance.Deregister] waits five seconds for it and then fails.
 	PublicIP func(context.Context) (netip.Addr, error)
 
 	// Wait makes Register wait while another instance holds the key.
