@@ -69,6 +69,32 @@ func TestAPackageImportsOnlyTheLayersBelowIt(t *testing.T) {
 	}
 }
 
+// The two programs of an example differ in their stores alone.
+func TestTheServersOfAnExampleAreNoTwinOfIt(t *testing.T) {
+	imports := make(map[string][]string)
+	for _, p := range packages(t) {
+		imports[p.name] = p.imports
+	}
+	pairs := 0
+	for name, theirs := range imports {
+		example, ok := strings.CutSuffix(name, "/servers")
+		if !ok || example == "examples/internal" {
+			continue
+		}
+		pairs++
+		both := slices.Concat(imports[example], theirs)
+		for _, path := range both {
+			inner, _ := cut(path)
+			if body := strings.HasPrefix(inner, example+"/"); !body && !strings.HasPrefix(inner, "examples/internal/") {
+				t.Errorf("%s or %s imports %s: the code of an example belongs into the package that both import", example, name, path)
+			}
+		}
+	}
+	if pairs == 0 {
+		t.Error("no example has a folder servers")
+	}
+}
+
 func TestTheCoreNeedsTheStandardLibraryAlone(t *testing.T) {
 	for _, p := range packages(t) {
 		layer, known := layers[p.name]

@@ -73,6 +73,27 @@ func TestTheCoreLinksInNoHTTP(t *testing.T) {
 	}
 }
 
+// Whoever tries an example compiles it first. The clients of the servers take most of that time, so
+// an example has them only in its folder servers, and otherwise nothing of others.
+func TestAnExampleLinksInServersOnlyInItsFolderServers(t *testing.T) {
+	tried := 0
+	for _, p := range packages(t) {
+		switch dir, inExamples := strings.CutPrefix(p.name, "examples/"); {
+		case !inExamples, dir == "internal/readmetest":
+		case dir == "service": // it is there to be deployed
+		case strings.HasSuffix(dir, "/servers"):
+		default:
+			tried++
+			if modules := modulesIn(t, "./"+p.name); len(modules) > 0 {
+				t.Errorf("%s links in %q: move what needs them to the folder servers of the example", p.name, modules)
+			}
+		}
+	}
+	if tried < 5 {
+		t.Errorf("only %d packages of examples", tried)
+	}
+}
+
 // modulesIn returns the modules of others that a package needs, directly or not.
 func modulesIn(t *testing.T, path string) []string {
 	t.Helper()

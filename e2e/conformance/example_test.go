@@ -15,13 +15,13 @@ import (
 // it.
 func TestExample(t *testing.T) {
 	full.Only(t)
-	const name = "examples/exchange"
+	const name = "examples/exchange/connector"
 	dir, err := exec.Command("go", "list", "-f", "{{.Dir}}", "github.com/leasehold-go/leasehold/"+name).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	tests := built.Tests(t, name)
-	built.Racing(t, name) // once: the tests of each backend find it in the cache
+	built.Racing(t, "examples/exchange/servers") // once: the tests of each backend find it in the cache
 	backends.Each(t, func(t *testing.T, g *backends.Group) {
 		url := g.Place(t).URL
 		if url == "" {

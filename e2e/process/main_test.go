@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 
 // holder and example are the two programs, as people build them.
 func holder(t testing.TB) string  { t.Helper(); return built.Program(t, "e2e/process/holder") }
-func example(t testing.TB) string { t.Helper(); return built.Program(t, "examples/exchange") }
+func example(t testing.TB) string { t.Helper(); return built.Program(t, "examples/exchange/servers") }
 
 // child is a running program.
 type child struct {

@@ -1,105 +1,16 @@
-// Command exchange is one connector of one exchange: it claims the exchange's key, goes
-// through a validated lifecycle, publishes its status, and releases the key at its end. It is
-// also the way to try leasehold by hand:
+// Command exchange is one connector of one exchange, on a store in process memory, and a way to try
+// leasehold by hand:
 //
 //	go run ./examples/exchange
 //
-// claims a key in the memory of the process, reads sample trades until every symbol is warm,
-// and keeps running. Two of them with -store redis://localhost:6379/0 compete for one key.
-//
-// Standard output is one JSON object a line (see output.go), standard input is one command a
-// line (see commands.go), and standard error is text for people.
-//
-// With -request STATE it asks the connector that runs elsewhere to move, and with -log it prints
-// the activity log of its key (see operator.go). Both need a -store that the two processes reach.
-//
-// Exit codes: 0 orderly end; 1 the store cannot be reached or refuses; 2 bad flags or feed; 3
-// another process holds the key; 4 the lease was lost; 5 a request was not done.
+// claims a key, reads sample trades until every symbol is warm, and keeps running. Package connector
+// has the program. The same program in the folder servers runs on any store: two of them with
+// -store redis://localhost:6379/0 compete for one key.
 package main
 
 import (
-	"context"
-	"errors"
-	"log"
-
-	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/logging"
-
+	"github.com/leasehold-go/leasehold/examples/exchange/connector"
 	"github.com/leasehold-go/leasehold/examples/internal/program"
-	"github.com/leasehold-go/leasehold/lease"
-	"github.com/leasehold-go/leasehold/store"
 )
 
-const (
-	exitStore    = program.ExitFailure // the store cannot be reached, or refuses
-	exitConflict = 3                   // another process holds the key
-	exitLost     = 4                   // the lease was lost
-	exitRefused  = 5                   // a request was not done
-)
-
-var example = program.Command{
-	Name: "exchange",
-	Run:  run,
-	Failure: func(err error) int {
-		switch {
-		case isRefused(err):
-			return exitRefused
-		case errors.Is(err, store.ErrLost):
-			return exitLost
-		case isConflict(err):
-			return exitConflict
-		case errors.Is(err, store.ErrInvalid):
-			return program.ExitUsage
-		}
-		return exitStore
-	},
-}
-
-func main() {
-	redis.SetLogger(&logging.VoidLogger{}) // failures come back as errors
-	example.Main()
-}
-
-// run opens the feed, the store and the keeper, runs the console, and closes the keeper before
-// the store. The connector has released its lease by then.
-func run(ctx context.Context, args []string, std program.Streams) (err error) {
-	set, err := parseFlags(args, std.Err)
-	if err != nil {
-		return err
-	}
-	trades, err := openFeed(set.feed)
-	if err != nil {
-		return err
-	}
-	if set.runFor > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, set.runFor)
-		defer cancel()
-	}
-
-	st, closeStore, err := set.store.Open(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, closeStore()) }()
-
-	out := newOutput(std.Out, set.key())
-	switch {
-	case set.request != "":
-		return requestState(ctx, st, set, out)
-	case set.log:
-		return showLog(ctx, st, set, out)
-	}
-	keeper, err := lease.NewKeeper(st, lease.Config{
-		TTL: set.ttl, Heartbeat: set.heartbeat,
-		OnRenew: out.heartbeat, OnLoss: out.lost,
-	})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, keeper.Close(ctx)) }()
-
-	stderr := log.New(std.Err, "exchange: ", 0)
-	c := &console{settings: set, feed: trades, keeper: keeper, out: out, stderr: stderr}
-	return c.run(ctx, readLines(ctx, std.In, stderr))
-}
+func main() { connector.Command(program.Memory).Main() }

@@ -76,7 +76,7 @@ func path(t testing.TB, name string, command ...string) string {
 	if dir == "" {
 		t.Fatal("TestMain does not call built.Main")
 	}
-	file := filepath.Join(dir, filepath.Base(name)+"-"+strings.Join(command, ""))
+	file := filepath.Join(dir, strings.ReplaceAll(name, "/", "-")+"-"+strings.Join(command, ""))
 	mu.Lock()
 	build, known := programs[file]
 	if !known {

@@ -1,4 +1,4 @@
-package main
+package connector
 
 import (
 	"flag"
@@ -10,10 +10,9 @@ import (
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
-	"github.com/leasehold-go/leasehold/store/storeurl"
 )
 
-const usage = `usage: go run ./examples/exchange [flags]
+const usage = `usage: exchange [flags]
 
 One connector of one exchange, with its lifecycle held under a lease.
 Commands on standard input, one a line: ` + commands + `
@@ -25,7 +24,7 @@ again, for idle, then starting, from where it becomes active by itself.
 
 // settings are the checked values of the flags.
 type settings struct {
-	store          storeurl.Target
+	store          program.Store
 	exchange       int
 	name           string
 	ttl, heartbeat time.Duration
@@ -55,12 +54,10 @@ func (s settings) sender() string {
 func (s settings) key() string { return fmt.Sprintf("exchange:%d:status", s.exchange) }
 
 // parseFlags parses and checks the flags. Its errors name the flag.
-func parseFlags(args []string, stderr io.Writer) (settings, error) {
+func parseFlags(stores program.Stores, args []string, stderr io.Writer) (settings, error) {
 	var s settings
 	fs := flag.NewFlagSet("exchange", flag.ContinueOnError)
-	// The store's URL is parsed below, because package flag would quote it in its errors, with
-	// the password.
-	url := fs.String("store", "memory:", "`URL` of the store: memory:, redis://host:port/db, redis+sentinel://, redis+cluster:// or etcd://host:port,host:port")
+	chosen := program.StoreFlag(fs, stores)
 	fs.IntVar(&s.exchange, "exchange", 1, "id of the exchange, at least 1")
 	fs.StringVar(&s.name, "name", "coinbase", "name of the exchange")
 	fs.DurationVar(&s.ttl, "ttl", lease.DefaultTTL, "time to live of the record after a heartbeat")
@@ -87,8 +84,8 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 		s.heartbeat = min(lease.DefaultTTL/3, s.ttl/3)
 	}
 	var err error
-	if s.store, err = storeurl.Parse(*url); err != nil {
-		return s, program.UsageErrorf("-store: %w", err)
+	if s.store, err = chosen(); err != nil {
+		return s, err
 	}
 	// The keeper would refuse these times too, but its errors do not name the flags.
 	switch {

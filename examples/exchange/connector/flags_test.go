@@ -1,4 +1,4 @@
-package main
+package connector
 
 import (
 	"bytes"
@@ -11,37 +11,37 @@ import (
 	"time"
 
 	"github.com/leasehold-go/leasehold/examples/internal/program"
+	"github.com/leasehold-go/leasehold/examples/internal/servers"
 	"github.com/leasehold-go/leasehold/registry"
-	"github.com/leasehold-go/leasehold/store/storeurl"
 )
 
 func TestFlagDefaults(t *testing.T) {
-	s, err := parseFlags(nil, io.Discard)
+	s, err := parseFlags(servers.Stores, nil, io.Discard)
 	if err != nil || s.store.String() != "memory:" || s.key() != "exchange:1:status" {
-		t.Errorf("store is %q, key %q, error %v", s.store.String(), s.key(), err)
+		t.Errorf("store is %v, key %q, error %v", s.store, s.key(), err)
 	}
 	want := settings{
 		exchange: 1, name: "coinbase", ttl: 45 * time.Second, heartbeat: 15 * time.Second,
 		warm: 20, autostart: true, reclaim: registry.ReclaimDead,
 	}
-	s.store = storeurl.Target{}
+	s.store = nil
 	if got, want := fmt.Sprint(s), fmt.Sprint(want); got != want {
 		t.Errorf("settings are\n%s, want\n%s", got, want)
 	}
 }
 
 func TestFlagsSetTheSettings(t *testing.T) {
-	s, err := parseFlags(strings.Fields("-store redis://localhost:6379/3 -exchange 7 -name kraken -ttl 6s -feed f -warm 0"+
+	s, err := parseFlags(servers.Stores, strings.Fields("-store redis://localhost:6379/3 -exchange 7 -name kraken -ttl 6s -feed f -warm 0"+
 		" -autostart=false -wait -for 1m -admin-email a@b -admin-name A -hostname h -instance i -reclaim name"), io.Discard)
 	if err != nil || s.store.String() != "redis://localhost:6379/3" || s.key() != "exchange:7:status" {
-		t.Errorf("store is %q, key %q, error %v", s.store.String(), s.key(), err)
+		t.Errorf("store is %v, key %q, error %v", s.store, s.key(), err)
 	}
 	want := settings{
 		exchange: 7, name: "kraken", ttl: 6 * time.Second, heartbeat: 2 * time.Second, feed: "f",
 		wait: true, runFor: time.Minute, adminEmail: "a@b", adminName: "A", hostname: "h", instance: "i",
 		reclaim: registry.ReclaimName,
 	}
-	s.store = storeurl.Target{}
+	s.store = nil
 	if got, want := fmt.Sprint(s), fmt.Sprint(want); got != want {
 		t.Errorf("settings are\n%s, want\n%s", got, want)
 	}
@@ -82,7 +82,7 @@ func TestErrorNamesTheBadFlag(t *testing.T) {
 		"start":                                         {`"start"`},
 		"-wait start now":                               {`"start"`},
 	} {
-		_, err := parseFlags(strings.Fields(args), io.Discard)
+		_, err := parseFlags(servers.Stores, strings.Fields(args), io.Discard)
 		if (err != nil) != (len(want) > 0) || err != nil && example.ExitCode(err) != program.ExitUsage {
 			t.Errorf("%s: error is %v, exit %d", args, err, example.ExitCode(err))
 		}
@@ -101,9 +101,9 @@ func TestStoreNameHasAllHosts(t *testing.T) {
 		"etcd://u:p@a:1,b:2":                           "etcd://u:xxxxx@a:1,b:2",
 		"rediss+sentinel://[::1]:1,b:2?master_name=m":  "rediss+sentinel://[::1]:1,b:2",
 	} {
-		s, err := parseFlags([]string{"-store", url}, io.Discard)
+		s, err := parseFlags(servers.Stores, []string{"-store", url}, io.Discard)
 		if err != nil || s.store.String() != name {
-			t.Errorf("%s: shown as %s, error %v", url, s.store.String(), err)
+			t.Errorf("%s: shown as %v, error %v", url, s.store, err)
 		}
 	}
 }
@@ -112,8 +112,8 @@ func TestNamesAndErrorsHaveNoPassword(t *testing.T) {
 	for _, url := range []string{"redis://u:s3cret@h:1/0", "redis://u:s3cret@h:1/x", "redis://u:s3cret@h:port/0", "redis://u:s3cret@h:1/%zz",
 		"redis+cluster://u:s3cret@h:1,g:2", "redis+cluster://u:s3cret@h:1,g", "redis+sentinel://u:s3cret@h:1?master_name=m&password=s3cret",
 		"redis+sentinel://u:s3cret@h:1/x?password=s3cret"} {
-		s, err := parseFlags([]string{"-store", url}, io.Discard)
-		if text := fmt.Sprint(s.store.String(), err); strings.Contains(text, "s3cret") {
+		s, err := parseFlags(servers.Stores, []string{"-store", url}, io.Discard)
+		if text := fmt.Sprint(s.store, err); strings.Contains(text, "s3cret") {
 			t.Errorf("%s: shows %s", url, text)
 		}
 	}
@@ -121,7 +121,7 @@ func TestNamesAndErrorsHaveNoPassword(t *testing.T) {
 
 func TestHelpShowsCommandsAndFlags(t *testing.T) {
 	var help bytes.Buffer
-	if _, err := parseFlags([]string{"-h"}, &help); !errors.Is(err, flag.ErrHelp) {
+	if _, err := parseFlags(servers.Stores, []string{"-h"}, &help); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("error is %v", err)
 	}
 	for _, part := range []string{commands, "-store", "-reclaim", "default 20"} {
