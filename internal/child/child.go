@@ -27,15 +27,25 @@ func Start(log string, command ...string) (*Process, error) {
 		return nil, err
 	}
 	defer output.Close()
-	p := &Process{cmd: exec.Command(command[0], command[1:]...), log: log, ended: make(chan struct{})}
-	p.cmd.Stdout, p.cmd.Stderr = output, output
+	p, err := StartOn(output, output, command...)
+	if err != nil {
+		return nil, err
+	}
+	p.log = log
+	return p, nil
+}
+
+// StartOn starts a command with its streams to files that are open. Such a child cannot be awaited.
+func StartOn(stdout, stderr *os.File, command ...string) (*Process, error) {
+	p := &Process{cmd: exec.Command(command[0], command[1:]...), ended: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = stdout, stderr
 	dieWithParent(p.cmd)
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}
 	go func() {
 		defer close(p.ended)
-		p.cmd.Wait() // how it ended does not matter
+		p.cmd.Wait() // how it ended is in the process state
 	}()
 	return p, nil
 }
@@ -82,6 +92,15 @@ func (p *Process) Stop(within time.Duration) {
 	case <-time.After(within):
 		p.Kill()
 	}
+}
+
+// ID returns the id of the process.
+func (p *Process) ID() int { return p.cmd.Process.Pid }
+
+// ExitCode waits until the child has ended, and returns its exit code, or -1 if a signal ended it.
+func (p *Process) ExitCode() int {
+	<-p.ended
+	return p.cmd.ProcessState.ExitCode()
 }
 
 // Pause stops the child where it stands, and returns once it stands still: its
