@@ -50,7 +50,7 @@ func New(t testing.TB, binary string, args ...string) *Fleet {
 	t.Cleanup(func() {
 		f.end()
 		if t.Failed() {
-			t.Logf("standard output:\n%s", strings.Join(f.seen, "\n"))
+			t.Logf("the end of standard output:\n%s", strings.Join(f.seen[max(0, len(f.seen)-200):], "\n"))
 		}
 	})
 	return f

@@ -12,6 +12,7 @@ import (
 
 	"github.com/leasehold-go/leasehold/examples/internal/fleet"
 	"github.com/leasehold-go/leasehold/internal/built"
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/internal/redistest"
 	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/lease"
@@ -91,6 +92,7 @@ func TestOneLeadsAtATime(t *testing.T) {
 // Of three processes on a Redis one leads. When it is killed another does, and when it is paused too:
 // resumed, it says at once that it no longer leads.
 func TestAProcessSucceedsTheKilledAndThePaused(t *testing.T) {
+	full.Only(t)
 	f := fleet.New(t, built.Racing(t, "examples/leader/servers"),
 		"-store", redistest.Start(t).URL(), "-candidates", "1", "-term", "1h", "-ttl", "2s")
 	processes := make(map[string]*fleet.Process)
