@@ -24,6 +24,8 @@ func (p *program) request() *cobra.Command {
 	var token uint64
 	c := p.withKey(&cobra.Command{
 		Use: "request KEY [STATE]", Short: "Ask an instance to move to a state, or tell it of an event",
+		Long: "Ask the instance that holds a key to move to a state, or tell it of an event, and wait for its answer. It\n" +
+			"decides: what its table, guards and program do not permit is rejected, with the reason.",
 		Example: "  leasehold request exchange:1:status stopping --cause 'new feed'\n" +
 			"  leasehold request exchange:1:status --event boot --arg '{\"path\": \"/data\"}'",
 		RunE: func(c *cobra.Command, args []string) error {
@@ -72,7 +74,7 @@ func (p *program) request() *cobra.Command {
 	c.Flags().StringVar(&argument, "arg", "", "the argument of the event, as JSON")
 	c.Flags().StringVar(&cause, "cause", "", "the reason, for the history and the log")
 	c.Flags().StringVar(&sender, "sender", defaultSender(), "who asks")
-	c.Flags().DurationVar(&wait, "wait", registry.DefaultRequestTimeout, "how long the request may take")
+	c.Flags().DurationVar(&wait, "wait", registry.DefaultRequestTimeout, "how long to wait for the answer; a request that has not begun by then\nis not carried out")
 	c.Flags().Uint64Var(&token, "token", 0, "only if the holder has this token")
 	return c
 }
@@ -92,7 +94,8 @@ func (p *program) release() *cobra.Command {
 	c := p.withKey(&cobra.Command{
 		Use: "release KEY", Short: "End the lease of a key by force; its holder learns at once",
 		Long: "End the lease of a key by force. Its holder learns at once and stops, if it runs and hears the store;\n" +
-			"until then two may work. To ask it to leave in order, use request.",
+			"until then two may work. To ask it to leave in order, use request. Without a terminal to ask on, give\n" +
+			"--yes.",
 		RunE: func(c *cobra.Command, args []string) error {
 			return p.withStore(c.Context(), func(ctx context.Context, st store.Store) error {
 				limited, cancel := p.limited(ctx)

@@ -3,20 +3,7 @@
 //
 //	leasehold --store redis://localhost:6379 ls
 //
-// Every command needs a store, by --store or in LEASEHOLD_STORE; package storeurl has the URLs.
-//
-// Exit codes:
-//
-//	0   done
-//	1   another failure
-//	64  a flag, an argument or a URL is wrong
-//	66  nobody holds the key
-//	69  the store cannot be reached, or refuses
-//	75  another holds the key (run)
-//	76  a request was not done: rejected, failed or expired
-//	79  the lease was lost before the command ended (run)
-//
-// run passes on the exit code of its command, or 128 and the number of the signal that ended it.
+// Its help has the URLs of stores and the exit codes; docs/command.md is its manual.
 package main
 
 import (
@@ -35,7 +22,6 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
 	"github.com/leasehold-go/leasehold/store/storeurl"
@@ -49,14 +35,64 @@ const (
 	exitHeld        = 75
 	exitNotDone     = 76
 	exitLost        = 79
+	exitNotRun      = 126
+	exitNoCommand   = 127
 )
+
+const about = `leasehold shows the records of a store with their holders, asks instances to move, ends leases, and
+runs commands under a lease.
+
+Stores, for --store or in LEASEHOLD_STORE:
+  redis://user:password@host:6379/0                Redis; rediss with TLS
+  redis+sentinel://host:26379,host2?master_name=m  Redis with Sentinel; rediss+sentinel
+  redis+cluster://host:7000,host2:7001             Redis Cluster; rediss+cluster
+  etcd://user:password@host:2379,host2:2379        etcd; etcds with TLS
+  memory:                                          empty, for a trial
+With TLS, ?ca=FILE names the certificates to trust, and &cert=FILE&key=FILE the client's own, in PEM.
+
+Exit codes:
+  0     done
+  1     another failure
+  64    a flag, an argument or a URL is wrong
+  66    nobody holds the key
+  69    the store cannot be reached, or refuses
+  75    another holds the key (run; -E changes it)
+  76    a request was not done: rejected, failed or expired
+  79    the lease was lost before the command ended (run; --lost-exit-code changes it)
+  126   the command cannot be run (run)
+  127   there is no such command (run)
+  128+N signal N ended leasehold, or the command (run)
+run passes on the exit code of its command. If the code is leasehold's own, standard error has a line
+that begins with "leasehold:".`
 
 func main() {
 	redis.SetLogger(&logging.VoidLogger{}) // failures come back as errors
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := notified(syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		s := <-signals
+		signal.Stop(signals) // a second one ends the process at once, unless run passes signals on
+		cancel(interrupted{s.(syscall.Signal)})
+	}()
 	os.Exit(execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
+
+// notified returns a channel of these signals, without those that the process was started to ignore,
+// as nohup does.
+func notified(all ...os.Signal) chan os.Signal {
+	c := make(chan os.Signal, 16)
+	for _, s := range all {
+		if !signal.Ignored(s) {
+			signal.Notify(c, s)
+		}
+	}
+	return c
+}
+
+// interrupted is the cause of a context that a signal has ended.
+type interrupted struct{ signal syscall.Signal }
+
+func (i interrupted) Error() string { return "interrupted" }
 
 // execute runs one command, and returns the exit code.
 func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
@@ -70,10 +106,13 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 	if err == nil {
 		return 0
 	}
-	if ended, ok := errors.AsType[*commandEnd](err); ok && ended.lost == nil {
-		return ended.code
+	if stopped, ok := context.Cause(ctx).(interrupted); ok && errors.Is(err, context.Canceled) {
+		fmt.Fprintln(errOut, "leasehold: interrupted")
+		return 128 + int(stopped.signal)
 	}
-	fmt.Fprintf(errOut, "leasehold: %s\n", plain(explain(err)))
+	if ended, ok := errors.AsType[*commandEnd](err); !ok || ended.lost != nil {
+		fmt.Fprintf(errOut, "leasehold: %s\n", plain(explain(err)))
+	}
 	return exitCode(err)
 }
 
@@ -98,6 +137,7 @@ func (p *program) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "leasehold",
 		Short: "Show who holds what in a store, why, and let go of it",
+		Long:  about,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usagef("there is no command %q; `leasehold --help` lists them", args[0])
@@ -121,9 +161,9 @@ func (p *program) root() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	flags := root.PersistentFlags()
-	flags.StringVar(&p.url, "store", "", "URL of the store, or LEASEHOLD_STORE: redis://host:6379, etcd://host:2379, …")
-	flags.StringVarP(&p.format, "output", "o", "table", "table, json or yaml")
-	flags.DurationVar(&p.timeout, "timeout", 10*time.Second, "limit of one call of the store")
+	flags.StringVar(&p.url, "store", "", "`URL` of the store, such as redis://host:6379 or etcd://host:2379;\nLEASEHOLD_STORE otherwise (leasehold --help has all kinds)")
+	flags.StringVarP(&p.format, "output", "o", "table", "`FORMAT` of what is shown: table, json or yaml")
+	flags.DurationVar(&p.timeout, "timeout", 10*time.Second, "limit of one read or write of the store; request and run wait for\nothers as long as their --wait says")
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
 	for _, c := range []*cobra.Command{p.ls(), p.get(), p.watch(), p.log(), p.request(), p.release(), p.run()} {
 		root.AddCommand(c)
@@ -172,7 +212,9 @@ func (p *program) withStore(ctx context.Context, f func(context.Context, store.S
 	if err != nil {
 		return usageError{err}
 	}
-	st, closeStore, err := target.Open(ctx)
+	limited, cancel := p.limited(ctx)
+	defer cancel()
+	st, closeStore, err := target.Open(limited)
 	if err != nil {
 		return &unopened{target, err}
 	}
@@ -183,6 +225,14 @@ func (p *program) withStore(ctx context.Context, f func(context.Context, store.S
 	}()
 	return f(ctx, st)
 }
+
+// ownCode is an error with an exit code of its own.
+type ownCode struct {
+	error
+	code int
+}
+
+func (e *ownCode) Unwrap() error { return e.error }
 
 // unopened is a store that could not be opened.
 type unopened struct {
@@ -197,8 +247,6 @@ func (e *unopened) Unwrap() error { return e.err }
 func explain(err error) string {
 	text := err.Error()
 	switch {
-	case errors.Is(err, context.Canceled):
-		return "interrupted"
 	case errors.Is(err, registry.ErrNoRequests):
 		return text + ": its program has to set Config.Requests"
 	case errors.Is(err, store.ErrNotFound):
@@ -212,16 +260,16 @@ func explain(err error) string {
 }
 
 func exitCode(err error) int {
-	wait, refused, unopen := new(lease.WaitError), new(registry.RequestError), new(unopened)
+	ended, own, refused, unopen := new(commandEnd), new(ownCode), new(registry.RequestError), new(unopened)
 	switch {
+	case errors.As(err, &ended):
+		return ended.code
+	case errors.As(err, &own):
+		return own.code
 	case errors.As(err, new(usageError)):
 		return exitUsage
-	case errors.As(err, new(*commandEnd)):
-		return exitLost
 	case errors.As(err, &refused), errors.Is(err, registry.ErrNoRequests):
 		return exitNotDone
-	case errors.As(err, &wait), errors.Is(err, store.ErrHeld):
-		return exitHeld
 	case errors.Is(err, store.ErrNotFound):
 		return exitNoKey
 	case errors.As(err, &unopen), errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrInDoubt), errors.Is(err, context.DeadlineExceeded):

@@ -2,7 +2,8 @@ package main
 
 import "syscall"
 
-// attributes has the child end with this process, in a process group of its own or not.
+// attributes has the child killed when this process ends, because nobody renews the lease then. The
+// child is in a process group of its own or not.
 func attributes(group bool) *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: group, Pdeathsig: syscall.SIGTERM}
+	return &syscall.SysProcAttr{Setpgid: group, Pdeathsig: syscall.SIGKILL}
 }

@@ -21,7 +21,7 @@ import (
 
 // commandEnd is the end of a command under a lease, if it is no success.
 type commandEnd struct {
-	code int   // of the command
+	code int   // of the command, or --lost-exit-code
 	lost error // of the lease, if it was lost before
 }
 
@@ -34,13 +34,18 @@ func (e *commandEnd) Error() string {
 
 func (p *program) run() *cobra.Command {
 	var ttl, heartbeat, wait, grace time.Duration
+	var heldCode, lostCode uint8
 	c := p.withKey(&cobra.Command{
 		Use: "run KEY [flags] -- COMMAND [ARG…]", DisableFlagsInUseLine: true, Short: "Run a command while this process holds the key",
 		Long: "Run a command under a lease. While another holds the key, it is not run, or waited for with --wait.\n" +
 			"The command finds LEASEHOLD_KEY and LEASEHOLD_TOKEN in its environment; the token grows with each\n" +
-			"lease, for stores that can refuse an older one. Its signals and exit code are passed on. If the lease\n" +
-			"is lost, the command gets SIGTERM, and after --grace SIGKILL; its children too, unless it runs on a\n" +
-			"terminal.",
+			"lease, for stores that can refuse an older one. Its exit code is passed on.\n\n" +
+			"Signals to leasehold are passed on to the command and its children, and nothing more: a command that\n" +
+			"ignores SIGTERM goes on under the lease. If the lease is lost, the command gets SIGTERM, and after\n" +
+			"--grace SIGKILL; so do its children, unless it runs on a terminal. If leasehold itself is killed\n" +
+			"(SIGKILL), Linux kills the command too, and not its children.",
+		Example: "  leasehold run nightly -- ./report.sh                       # not at all if it runs elsewhere\n" +
+			"  leasehold run nightly --wait 1h -E 0 -- ./report.sh        # after it, within an hour; else succeed",
 		RunE: func(c *cobra.Command, args []string) error {
 			if c.ArgsLenAtDash() > 1 {
 				return usagef("one KEY must stand before --; usage: %s", c.UseLine())
@@ -50,7 +55,11 @@ func (p *program) run() *cobra.Command {
 			}
 			path, err := exec.LookPath(args[1])
 			if err != nil {
-				return usagef("%s: %w", args[1], err)
+				code := exitNotRun
+				if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
+					code = exitNoCommand
+				}
+				return &ownCode{err, code}
 			}
 			return p.withStore(context.WithoutCancel(c.Context()), func(ctx context.Context, st store.Store) (err error) {
 				keeper, err := lease.NewKeeper(st, lease.Config{TTL: ttl, Heartbeat: heartbeat})
@@ -65,17 +74,26 @@ func (p *program) run() *cobra.Command {
 					}
 				}()
 				held, err := p.acquire(c.Context(), keeper, args[0], args[1], wait)
+				if errors.As(err, new(*lease.WaitError)) || errors.Is(err, store.ErrHeld) {
+					return &ownCode{err, int(heldCode)}
+				}
 				if err != nil {
 					return err
 				}
-				return p.command(c.Context(), held, path, args[1:], grace)
+				err = p.command(c.Context(), held, path, args[1:], grace)
+				if ended, ok := errors.AsType[*commandEnd](err); ok && ended.lost != nil {
+					ended.code = int(lostCode)
+				}
+				return err
 			})
 		},
 	}, cobra.MinimumNArgs(2))
-	c.Flags().DurationVar(&ttl, "ttl", lease.DefaultTTL, "how long the lease outlives this process")
+	c.Flags().DurationVar(&ttl, "ttl", lease.DefaultTTL, "how long the lease outlives this process if it is killed")
 	c.Flags().DurationVar(&heartbeat, "heartbeat", 0, "time between renewals; a third of --ttl if 0")
-	c.Flags().DurationVar(&wait, "wait", 0, "how long to wait while another holds the key")
+	c.Flags().DurationVar(&wait, "wait", 0, "how long to wait while another holds the key; not at all if 0")
 	c.Flags().DurationVar(&grace, "grace", 10*time.Second, "from SIGTERM to SIGKILL when the lease is lost")
+	c.Flags().Uint8VarP(&heldCode, "conflict-exit-code", "E", exitHeld, "exit `CODE` if another holds the key")
+	c.Flags().Uint8Var(&lostCode, "lost-exit-code", exitLost, "exit `CODE` if the lease is lost")
 	c.Flags().SetInterspersed(true)
 	return c
 }
@@ -102,8 +120,7 @@ func (p *program) command(ctx context.Context, held lease.Lease, path string, ar
 	_, _, interactive := terminal(p.in)
 	c := &exec.Cmd{Path: path, Args: args, Stdin: p.in, Stdout: p.out, Stderr: p.errOut, SysProcAttr: attributes(!interactive)}
 	c.Env = append(os.Environ(), "LEASEHOLD_KEY="+held.Key(), fmt.Sprintf("LEASEHOLD_TOKEN=%d", held.Token()))
-	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
+	signals := notified(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
 	defer signal.Stop(signals)
 	runtime.LockOSThread() // the end of the thread that starts a child can be taken for that of the process
 	defer runtime.UnlockOSThread()

@@ -28,7 +28,9 @@ func (p *program) watch() *cobra.Command {
 	return &cobra.Command{
 		Use: "watch [PREFIX]", Short: "Show what is held as it changes", Args: atMostOne,
 		Long: "Show the records whose keys begin with PREFIX: a table that is drawn anew on a terminal, and otherwise\n" +
-			"one JSON object a line, first for what is there, then \"synced\", then for each change.",
+			"one JSON object a line, or with -o yaml one YAML document, first for each record that is there, then\n" +
+			"\"synced\", then for each change. \"resync\" begins anew: a record that is not repeated before the next\n" +
+			"\"synced\" has gone.",
 		RunE: func(c *cobra.Command, args []string) error {
 			err := p.withStore(c.Context(), func(ctx context.Context, st store.Store) error {
 				if _, _, is := terminal(p.out); is && p.format == "table" {

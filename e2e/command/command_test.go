@@ -8,8 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -302,6 +304,66 @@ func TestWatchDrawsATable(t *testing.T) {
 	s.end()
 	if err := s.cmd.Wait(); err != nil {
 		t.Errorf("the end by the user: %v", err)
+	}
+}
+
+// Nobody renews the lease once leasehold has been killed, so its command must not go on, also one that
+// ignores SIGTERM.
+func TestACommandDoesNotOutliveItsLeasehold(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells a child of the end of its parent")
+	}
+	c := exec.Command(filepath.Join(bin(t), "leasehold"), "run", "job", "--", "sh", "-c", `trap "" TERM; echo $$; while :; do sleep 0.1; done`)
+	c.Env = append(os.Environ(), "LEASEHOLD_STORE="+redistest.Start(t).URL())
+	out, err := c.StdoutPipe()
+	if err == nil {
+		err = c.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	if _, err := fmt.Fscan(out, &pid); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
+	_ = c.Process.Kill()
+	_ = c.Wait()
+	for deadline := time.Now().Add(patience); syscall.Kill(pid, 0) == nil; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the command goes on")
+		}
+	}
+}
+
+// docs/command.md has the help of the program as it is.
+func TestTheManualHasTheHelp(t *testing.T) {
+	said, err := exec.Command(filepath.Join(bin(t), "leasehold"), "--help").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	manual, err := os.ReadFile("../../docs/command.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(said), "in LEASEHOLD_STORE:\n")
+	stores, rest, _ := strings.Cut(rest, "With TLS")
+	_, codes, _ := strings.Cut(rest, "Exit codes:\n")
+	codes, _, found := strings.Cut(codes, "run passes on")
+	if !found {
+		t.Fatalf("the help has changed its form:\n%s", said)
+	}
+	for line := range strings.Lines(stores + codes) {
+		if line = strings.TrimSpace(line); !strings.Contains(string(manual), line) {
+			t.Errorf("docs/command.md does not have %q", line)
+		}
+	}
+	_, err = storeurl.Parse("nothing://")
+	_, schemes, _ := strings.Cut(err.Error(), "known are ")
+	for scheme := range strings.SplitSeq(schemes, ", ") {
+		if !strings.Contains(stores, scheme) {
+			t.Errorf("the help does not have the scheme %q", scheme)
+		}
 	}
 }
 

@@ -57,6 +57,7 @@ func run(ctx context.Context, st store.Store, cfg registry.Config[State, Record]
 	cfg.Health, cfg.Observers = health, []registry.Observer{metrics, registry.LogTo(slog.Default())}
 	web.Handle("/livez", probe.Live(health))
 	web.Handle("/readyz", probe.Ready(health))
+	web.Handle("/statusz", probe.Status(health))
 	web.Handle("/metrics", promhttp.Handler())
 	return registry.Supervise(ctx, keeper, lifecycle, cfg, serve)
 }
