@@ -22,7 +22,8 @@ const (
 	patience = 10 * time.Second // for the server to confirm all topics of a new connection
 
 	// A store publishes an echo, a message to itself, once in echoInterval, and looks for it
-	// once in echoCheck. A connection that misses it maxChecks times in turn has failed.
+	// once in echoCheck. A connection that misses it maxChecks times in turn has failed. A master
+	// that has not published it after echoInterval counts as one that cannot.
 	echoInterval = 3 * time.Second
 	echoCheck    = time.Second
 	maxChecks    = 3
@@ -81,9 +82,10 @@ type session struct {
 	stopped <-chan struct{} // closed by stop
 	settled chan struct{}   // closed once there is a connection, or will not be soon
 
-	wire sync.Mutex // orders what is sent on a connection
-	conn *redis.PubSub
-	sent map[topic]bool // on that connection
+	wire  sync.Mutex // orders what is sent on a connection
+	conn  *redis.PubSub
+	sent  map[topic]bool         // on that connection
+	tried map[*redis.Client]bool // masters that connections were made to since one was good
 
 	mu      sync.Mutex
 	err     error // why nothing is heard at present; set before settled is closed
@@ -518,8 +520,10 @@ func (l *listener) publish(ctx context.Context, s *session, e *echo, slot int, p
 
 // publishVia publishes an echo through the master of a slot, and notes whether that succeeds.
 func (l *listener) publishVia(ctx context.Context, s *session, slot int, payload string) error {
-	master, _ := l.transport.masterOfSlot(ctx, slot)
-	err := l.transport.publish(ctx, slot, l.ofStore().name, payload)
+	limited, cancel := context.WithTimeout(ctx, echoInterval)
+	defer cancel()
+	master, _ := l.transport.masterOfSlot(limited, slot)
+	err := l.transport.publish(limited, slot, l.ofStore().name, payload)
 	if err != nil {
 		err = unable(l.transport.address(), "publish", err)
 	}
@@ -610,8 +614,8 @@ func (s *session) begin(ctx context.Context, conn *redis.PubSub, l *listener) (m
 			names = append(names, t.name)
 		}
 	}
-	if s.hasFailed() {
-		names = slices.Insert(names, 0, l.layout.anyone())
+	if l.transport.cluster != nil {
+		names = s.toMaster(ctx, l.transport, names)
 	}
 	if len(names) > 0 {
 		if err := conn.Subscribe(ctx, names...); err != nil {
@@ -627,8 +631,30 @@ func (s *session) begin(ctx context.Context, conn *redis.PubSub, l *listener) (m
 	return open, nil
 }
 
-// hasFailed reports whether a connection has ended or could not be made. On a Cluster the first
-// channel decides the master of the next connection.
+// toMaster returns the channels of a connection with the one first that decides its master: after
+// a connection has failed, a channel of a master that was not tried since one was good.
+func (s *session) toMaster(ctx context.Context, t *transport, names []string) []string {
+	master := func() *redis.Client {
+		m, _ := t.cluster.MasterForKey(ctx, names[0])
+		return m
+	}
+	if s.hasFailed() {
+		names = slices.Insert(names, 0, t.layout.anyone())
+		for range 100 { // a master can have few slots, or none
+			if !s.tried[master()] {
+				break
+			}
+			names[0] = t.layout.anyone()
+		}
+	}
+	if s.tried == nil {
+		s.tried = make(map[*redis.Client]bool)
+	}
+	s.tried[master()] = true
+	return names
+}
+
+// hasFailed reports whether a connection has ended or could not be made.
 func (s *session) hasFailed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -639,12 +665,15 @@ func (s *session) hasFailed() bool {
 // proven to hear.
 func (s *session) end() (good bool) {
 	s.wire.Lock()
+	defer s.wire.Unlock()
 	s.conn, s.sent = nil, nil
-	s.wire.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	good = s.echo != nil && s.echo.good
 	s.echo, s.ended = nil, true
+	if good {
+		s.tried = nil
+	}
 	return good
 }
 
