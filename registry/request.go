@@ -154,6 +154,7 @@ func WithRequestToken(token store.Token) RequestOption { return func(r *request)
 //   - [store.ErrLost] if another instance holds the key than the one named by
 //     [WithRequestToken];
 //   - [store.ErrFull] if too many requests wait;
+//   - [store.ErrDenied] at once if the user of the store may not ask;
 //   - *[store.InvalidError] for an argument that breaks a rule, or a store that is no
 //     [store.Requester];
 //   - [store.ErrInDoubt] or [store.ErrUnavailable], with the error of ctx if ctx has ended: the
@@ -237,7 +238,7 @@ func send(ctx context.Context, st store.Store, key string, what Requested, r req
 			return reply, nil
 		case errors.Is(err, store.ErrExpired):
 			return Reply{Outcome: OutcomeExpired, Error: fmt.Sprintf("no answer within %v", r.timeout)}, nil
-		case !passing(err):
+		case !passing(err), errors.Is(err, store.ErrDenied):
 			return Reply{}, err
 		case time.Until(deadline) < store.MinRequestTTL || ctx.Err() != nil:
 			return Reply{}, err

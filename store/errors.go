@@ -36,6 +36,10 @@ var (
 	ErrInvalid = errors.New("invalid argument")
 )
 
+// ErrDenied is the cause of an [ErrUnavailable] for a user who lacks a right on the store, or is
+// unknown to it.
+var ErrDenied = errors.New("the user lacks a right")
+
 // Error is the failure of one verb on one key. It unwraps to its condition and to its
 // cause.
 type Error struct {

@@ -51,7 +51,7 @@ func (p *program) request() *cobra.Command {
 			if token != 0 {
 				opts = append(opts, registry.WithRequestToken(store.Token(token)))
 			}
-			return p.withStore(c.Context(), func(ctx context.Context, st store.Store) error {
+			return p.briefly(c.Context(), func(ctx context.Context, st store.Store) error {
 				reply, err := registry.Request(ctx, st, args[0], what, opts...)
 				if errors.Is(err, store.ErrInDoubt) && ctx.Err() == nil && reply.ID != "" { // with its id it is done once
 					reply, err = registry.Request(ctx, st, args[0], what, append(opts, registry.WithRequestID(reply.ID))...)
@@ -97,7 +97,7 @@ func (p *program) release() *cobra.Command {
 			"until then two may work. To ask it to leave in order, use request. Without a terminal to ask on, give\n" +
 			"--yes.",
 		RunE: func(c *cobra.Command, args []string) error {
-			return p.withStore(c.Context(), func(ctx context.Context, st store.Store) error {
+			return p.briefly(c.Context(), func(ctx context.Context, st store.Store) error {
 				limited, cancel := p.limited(ctx)
 				defer cancel()
 				r, err := p.read(limited, st, args[0])

@@ -80,7 +80,7 @@ func (p *program) log() *cobra.Command {
 			wanted := func(e entry) bool {
 				return (len(kinds) == 0 || slices.Contains(kinds, string(e.Kind))) && (since == 0 || time.Since(e.At) <= since)
 			}
-			err := p.withStore(c.Context(), func(ctx context.Context, st store.Store) error {
+			err := p.briefly(c.Context(), func(ctx context.Context, st store.Store) error {
 				after, err := p.printLog(ctx, st, args[0], limit, wanted)
 				if err != nil || !follow {
 					return err

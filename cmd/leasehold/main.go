@@ -186,7 +186,7 @@ func (p *program) withKey(c *cobra.Command, more cobra.PositionalArgs) *cobra.Co
 		ctx, cancel := context.WithTimeout(c.Context(), 2*time.Second)
 		defer cancel()
 		var keys []string
-		_ = p.withStore(ctx, func(ctx context.Context, st store.Store) error {
+		_ = p.briefly(ctx, func(ctx context.Context, st store.Store) error {
 			for r, err := range st.List(ctx, begun) {
 				if err != nil || len(keys) == 1000 {
 					return err
@@ -201,7 +201,19 @@ func (p *program) withKey(c *cobra.Command, more cobra.PositionalArgs) *cobra.Co
 }
 
 // withStore opens the store, calls f, and closes the store.
-func (p *program) withStore(ctx context.Context, f func(context.Context, store.Store) error) (err error) {
+func (p *program) withStore(ctx context.Context, f func(context.Context, store.Store) error) error {
+	return p.opened(ctx, storeurl.Target.Open, f)
+}
+
+// briefly is withStore for a command that makes a few calls: none is tried before, so that its user
+// needs no rights but those for the calls.
+func (p *program) briefly(ctx context.Context, f func(context.Context, store.Store) error) error {
+	return p.opened(ctx, storeurl.Target.OpenWithoutTrial, f)
+}
+
+type opener func(storeurl.Target, context.Context) (store.Store, func() error, error)
+
+func (p *program) opened(ctx context.Context, open opener, f func(context.Context, store.Store) error) (err error) {
 	if p.url == "" {
 		p.url = os.Getenv("LEASEHOLD_STORE") // no default of the flag, which help would show with its password
 	}
@@ -214,7 +226,7 @@ func (p *program) withStore(ctx context.Context, f func(context.Context, store.S
 	}
 	limited, cancel := p.limited(ctx)
 	defer cancel()
-	st, closeStore, err := target.Open(limited)
+	st, closeStore, err := open(target, limited)
 	if err != nil {
 		return &unopened{target, err}
 	}
@@ -251,10 +263,30 @@ func explain(err error) string {
 		return text + ": its program has to set Config.Requests"
 	case errors.Is(err, store.ErrNotFound):
 		return text + ": nobody holds it; `leasehold ls` lists what is held"
+	case errors.Is(err, store.ErrDenied):
+		return text + ": " + lacking(err)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, store.ErrUnavailable):
 		return text + ": see that the store runs, and that --store names it"
 	case errors.Is(err, store.ErrInDoubt):
 		return text + ": see with `leasehold get` and `leasehold log` whether it happened"
+	}
+	return text
+}
+
+// lacking says which rights a user needs whom the store refused a call.
+func lacking(err error) string {
+	call, role := new(store.Error), "a worker" // also for the trial of a store
+	if errors.As(err, &call) {
+		switch call.Op {
+		case "get", "list", "watch", "read log", "follow log":
+			role = "a reader"
+		case "ask":
+			role = "an asker"
+		}
+	}
+	text := fmt.Sprintf("the user of --store needs the rights of %s for the key, which docs/operations.md lists", role)
+	if call.Op == "list" || call.Op == "watch" {
+		text += "; where it may read some keys alone, give their PREFIX"
 	}
 	return text
 }

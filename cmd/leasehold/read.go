@@ -31,7 +31,7 @@ func (p *program) ls() *cobra.Command {
 		Use: "ls [PREFIX]", Short: "List what is held", Args: atMostOne,
 		Long: "List the records whose keys begin with PREFIX, so job:1 also lists job:10.",
 		RunE: func(c *cobra.Command, args []string) error {
-			return p.withStore(c.Context(), func(ctx context.Context, st store.Store) error {
+			return p.briefly(c.Context(), func(ctx context.Context, st store.Store) error {
 				ctx, cancel := p.limited(ctx)
 				defer cancel()
 				var all []record
@@ -66,7 +66,7 @@ func (p *program) get() *cobra.Command {
 	return p.withKey(&cobra.Command{
 		Use: "get KEY", Short: "Show a record, with its history and payload",
 		RunE: func(c *cobra.Command, args []string) error {
-			return p.withStore(c.Context(), func(ctx context.Context, st store.Store) error {
+			return p.briefly(c.Context(), func(ctx context.Context, st store.Store) error {
 				ctx, cancel := p.limited(ctx)
 				defer cancel()
 				r, err := p.read(ctx, st, args[0])

@@ -32,7 +32,7 @@ func (p *program) watch() *cobra.Command {
 			"\"synced\", then for each change. \"resync\" begins anew: a record that is not repeated before the next\n" +
 			"\"synced\" has gone.",
 		RunE: func(c *cobra.Command, args []string) error {
-			err := p.withStore(c.Context(), func(ctx context.Context, st store.Store) error {
+			err := p.briefly(c.Context(), func(ctx context.Context, st store.Store) error {
 				if _, _, is := terminal(p.out); is && p.format == "table" {
 					return p.watchTable(ctx, st, prefix(args))
 				}

@@ -220,6 +220,80 @@ func (s *screen) end() string {
 	return s.said()
 }
 
+// background is the program while it runs.
+type background struct {
+	cmd  *exec.Cmd
+	mu   sync.Mutex
+	out  strings.Builder
+	done chan struct{} // closed at the end of the program
+}
+
+func inBackground(t testing.TB, url string, args ...string) *background {
+	t.Helper()
+	b := &background{cmd: exec.Command(filepath.Join(bin(t), "leasehold"), args...), done: make(chan struct{})}
+	b.cmd.Env = append(os.Environ(), "LEASEHOLD_STORE="+url)
+	write := writer(func(text []byte) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.out.Write(text)
+	})
+	b.cmd.Stdout, b.cmd.Stderr = write, write
+	if err := b.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_ = b.cmd.Wait()
+		close(b.done)
+	}()
+	t.Cleanup(func() {
+		_ = b.cmd.Process.Kill()
+		<-b.done
+	})
+	return b
+}
+
+func (b *background) said() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.out.String()
+}
+
+// says waits until the program has said that, or has ended.
+func (b *background) says(text string) bool {
+	for deadline := time.After(patience); !strings.Contains(b.said(), text); {
+		select {
+		case <-b.done:
+			return strings.Contains(b.said(), text)
+		case <-deadline:
+			return false
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	return true
+}
+
+// end waits for the end of the program, and returns its exit code.
+func (b *background) end(t testing.TB) int {
+	t.Helper()
+	select {
+	case <-b.done:
+	case <-time.After(2 * patience):
+		t.Fatalf("%v does not end: %s", b.cmd.Args[1:], b.said())
+	}
+	return b.cmd.ProcessState.ExitCode()
+}
+
+// command runs the program to its end, and returns its exit code and what it said.
+func command(t testing.TB, url string, args ...string) (code int, said string) {
+	t.Helper()
+	b := inBackground(t, url, args...)
+	return b.end(t), b.said()
+}
+
+type writer func([]byte)
+
+func (w writer) Write(text []byte) (int, error) { w(text); return len(text), nil }
+
 // On a terminal nothing is wider than it, and what a record has in it moves no cursor.
 func TestATableFitsItsTerminal(t *testing.T) {
 	url := redistest.Start(t).URL()
@@ -373,74 +447,38 @@ func TestTheStoreGoesAwayInTheMiddle(t *testing.T) {
 	server := redistest.Start(t)
 	w := newWorld(t, server.URL())
 	i := w.instance("k")
-	path := filepath.Join(bin(t), "leasehold")
-	start := func(args ...string) (c *exec.Cmd, said func() string, ended chan error) {
-		var mu sync.Mutex
-		var b strings.Builder
-		c = exec.Command(path, args...)
-		c.Env = append(os.Environ(), "LEASEHOLD_STORE="+server.URL())
-		out := writer(func(text []byte) {
-			mu.Lock()
-			defer mu.Unlock()
-			b.Write(text)
-		})
-		c.Stdout, c.Stderr = out, out
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		ended = make(chan error, 1)
-		go func() { ended <- c.Wait() }()
-		t.Cleanup(func() { _ = c.Process.Kill() })
-		return c, func() string { mu.Lock(); defer mu.Unlock(); return b.String() }, ended
-	}
-	await := func(said func() string, text string) {
+	await := func(b *background, text string) {
 		t.Helper()
-		for deadline := time.Now().Add(patience); !strings.Contains(said(), text); time.Sleep(10 * time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatalf("no %q in %s", text, said())
-			}
+		if !b.says(text) {
+			t.Fatalf("no %q in %s", text, b.said())
 		}
 	}
-	watch, watched, watchEnded := start("watch", "-o", "json")
-	await(watched, `"synced"`)
-	_, followed, _ := start("log", "k", "--follow")
-	await(followed, "feed is slow")
-	_, ran, runEnded := start("run", "job", "--ttl", "2s", "--grace", "1s", "--", "sh", "-c", `trap "" TERM; echo working; while :; do sleep 1; done`)
-	await(ran, "working")
+	watch := inBackground(t, server.URL(), "watch", "-o", "json")
+	await(watch, `"synced"`)
+	follow := inBackground(t, server.URL(), "log", "k", "--follow")
+	await(follow, "feed is slow")
+	run := inBackground(t, server.URL(), "run", "job", "--ttl", "2s", "--grace", "1s", "--", "sh", "-c", `trap "" TERM; echo working; while :; do sleep 1; done`)
+	await(run, "working")
 
 	server.Pause()
 	for _, args := range [][]string{{"ls"}, {"get", "k"}, {"log", "k"}, {"release", "k", "-y"}, {"request", "k", "stopping", "--wait", "2s"}, {"run", "other", "--", "true"}} {
-		_, said, ended := start(append(args, "--timeout", "1s")...)
-		select {
-		case err := <-ended:
-			if exit := new(exec.ExitError); !errors.As(err, &exit) || exit.ExitCode() != 69 || strings.Count(said(), "\n") != 1 {
-				t.Errorf("%v: %v\n%s", args, err, said())
-			}
-		case <-time.After(patience):
-			t.Errorf("%v does not end", args)
+		c := inBackground(t, server.URL(), append(args, "--timeout", "1s")...)
+		if code := c.end(t); code != 69 || strings.Count(c.said(), "\n") != 1 {
+			t.Errorf("%v: %d\n%s", args, code, c.said())
 		}
 	}
-	select {
-	case err := <-runEnded: // the command ignores SIGTERM
-		if exit := new(exec.ExitError); !errors.As(err, &exit) || exit.ExitCode() != 79 {
-			t.Errorf("run: %v\n%s", err, ran())
-		}
-	case <-time.After(patience):
-		t.Error("run does not end")
+	if code := run.end(t); code != 79 { // the command ignores SIGTERM
+		t.Errorf("run: %d\n%s", code, run.said())
 	}
 	server.Resume()
 	if !i.Lease().Valid() {
 		t.Fatal("the pause was too long for the test")
 	}
 	_ = i.Transition(t.Context(), "stopping")
-	await(watched, `"stopping"`)
-	await(followed, "active -> stopping")
-	_ = watch.Process.Signal(os.Interrupt)
-	if err := <-watchEnded; err != nil {
-		t.Errorf("watch: %v", err)
+	await(watch, `"stopping"`)
+	await(follow, "active -> stopping")
+	_ = watch.cmd.Process.Signal(os.Interrupt)
+	if code := watch.end(t); code != 0 {
+		t.Errorf("watch: %d", code)
 	}
 }
-
-type writer func([]byte)
-
-func (w writer) Write(text []byte) (int, error) { w(text); return len(text), nil }

@@ -74,7 +74,7 @@ const watchTimeout = 5 * time.Second
 const leaveTimeout = 250 * time.Millisecond
 
 // check asks for the smallest ttl and tries the verbs.
-func (s *Store) check(ctx context.Context) error {
+func (s *Store) check(ctx context.Context, o options) error {
 	ctx, leave, err := s.tasks.enter(ctx)
 	if err != nil {
 		return s.unable("connect", err)
@@ -82,7 +82,22 @@ func (s *Store) check(ctx context.Context) error {
 	defer leave()
 	ctx, cancel := context.WithTimeoutCause(ctx, checkTimeout, errHung)
 	defer cancel()
-	shortest, err := s.connect(ctx)
+	if o.untried {
+		s.minTTL.Store(int64(store.MinTTL))
+		err := connect(ctx, func(ctx context.Context) error {
+			_, err := pb.NewMaintenanceClient(s.conn).Status(ctx, &pb.StatusRequest{}, grpc.WaitForReady(true))
+			return err
+		})
+		if err != nil {
+			return s.unable("connect", err)
+		}
+		return s.checkVersion(ctx)
+	}
+	var shortest *pb.LeaseGrantResponse
+	err = connect(ctx, func(ctx context.Context) (err error) {
+		shortest, err = s.leases.LeaseGrant(ctx, &pb.LeaseGrantRequest{TTL: 1}, grpc.WaitForReady(true))
+		return err
+	})
 	if err != nil {
 		return s.unable("connect", err)
 	}
@@ -102,24 +117,24 @@ func (s *Store) check(ctx context.Context) error {
 	return nil
 }
 
-// connect has an etcd lease of the smallest ttl granted. It sends the request itself, because
-// the client's Grant drops the reason why there is no connection.
-func (s *Store) connect(ctx context.Context) (*pb.LeaseGrantResponse, error) {
+// connect makes the first request. That goes past the client's methods, which drop the reason why
+// there is no connection.
+func connect(ctx context.Context, request func(context.Context) error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, connectTimeout, fmt.Errorf("no answer within %v", connectTimeout))
 	defer cancel()
-	answer, err := s.leases.LeaseGrant(ctx, &pb.LeaseGrantRequest{TTL: 1}, grpc.WaitForReady(true))
+	err := request(ctx)
 	if err == nil {
-		return answer, nil
+		return nil
 	}
 	word, _ := status.FromError(err)
 	switch text, noConnection := strings.CutPrefix(word.Message(), "latest balancer error: connection error: desc = "); {
 	case noConnection:
-		return nil, &connectError{strings.TrimPrefix(strings.TrimPrefix(strings.Trim(text, `"`), "transport: "), "Error while dialing: "), cause(ctx, err)}
+		return &connectError{strings.TrimPrefix(strings.TrimPrefix(strings.Trim(text, `"`), "transport: "), "Error while dialing: "), cause(ctx, err)}
 	case word.Code() == codes.Unimplemented:
 		first, _, _ := strings.Cut(text, "\n")
-		return nil, &connectError{first, err}
+		return &connectError{first, err}
 	}
-	return nil, cause(ctx, rpctypes.Error(err))
+	return cause(ctx, rpctypes.Error(err))
 }
 
 // checkVersion refuses a server before 3.5 to a client with a password. The client asks for

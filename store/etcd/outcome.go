@@ -21,8 +21,8 @@ var (
 	// ErrNoSpace: the database is full, so the servers take no values. Existing records
 	// can still be renewed without a value, read and deleted.
 	ErrNoSpace = errors.New("the etcd database is full (NOSPACE alarm)")
-	// ErrDenied: the client's user lacks a right, or is unknown.
-	ErrDenied = errors.New("the etcd user lacks a right; the doc of package etcdstore lists them")
+	// ErrDenied: the client's user lacks a right, or is unknown. It unwraps to [store.ErrDenied].
+	ErrDenied = fmt.Errorf("%w; the doc of package etcdstore lists them", store.ErrDenied)
 	// ErrLeaseGone: the etcd lease that the record was on has expired or was
 	// revoked.
 	ErrLeaseGone = errors.New("the record's etcd lease has expired or was revoked")

@@ -41,6 +41,15 @@ var (
 	_ feed.Source          = source{}
 )
 
+// Option changes how [New] makes a store. Most stores need none.
+type Option func(*options)
+
+type options struct{ untried bool }
+
+// WithoutTrial is for a program that runs a moment, or whose user may not write. [New] tries no verb,
+// and only waits for a connection. A verb that the user has no right to is [ErrDenied].
+func WithoutTrial() Option { return func(o *options) { o.untried = true } }
+
 // New returns a store on the cluster that client is connected to. It asks for the
 // smallest ttl that the servers grant, and tries each verb and a watch on a record of
 // the library's own: a client with too few rights, or with a namespace on only some of
@@ -49,7 +58,11 @@ var (
 // answer, however long ctx lasts, and then says why there is no connection.
 //
 // The caller owns the client, and with it the endpoints, credentials and timeouts.
-func New(ctx context.Context, client *clientv3.Client) (*Store, error) {
+func New(ctx context.Context, client *clientv3.Client, opts ...Option) (*Store, error) {
+	var o options
+	for _, opt := range opts {
+		opt(&o)
+	}
 	if client == nil {
 		return nil, &store.InvalidError{What: "client", Rule: "must not be nil"}
 	}
@@ -62,7 +75,7 @@ func New(ctx context.Context, client *clientv3.Client) (*Store, error) {
 	s := &Store{writer: w, marker: m, records: r, pool: newPool(w, m, r), keyWatches: keyWatches{byKey: make(map[string]*keyWatch)},
 		mailLeases: mailLeases{granting: make(chan struct{}, 1)}, answerWatches: answerWatches{byKey: make(map[string]*answerWatch)},
 		lateLogs: lateLogs{byKey: make(map[string]*lateLog)}}
-	if err := s.check(ctx); err != nil {
+	if err := s.check(ctx, o); err != nil {
 		s.Close()
 		return nil, err
 	}

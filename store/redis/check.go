@@ -16,7 +16,7 @@ import (
 )
 
 // ServerError is the reason why New refused a server, and the remedy. It unwraps to Err and,
-// if that is not nil, to [store.ErrUnavailable].
+// if that is not nil, to [store.ErrUnavailable] and perhaps [store.ErrDenied].
 type ServerError struct {
 	Server string // its address
 	What   string // what was looked at or tried, e.g. "maxmemory_policy" or "create"
@@ -37,10 +37,14 @@ func (e *ServerError) Error() string {
 	return text
 }
 
-// Unwrap returns [store.ErrUnavailable] and Err, or nothing if Err is nil.
+// Unwrap returns [store.ErrUnavailable] and Err, or nothing if Err is nil. If the user lacks a
+// right it returns [store.ErrDenied] too.
 func (e *ServerError) Unwrap() []error {
-	if e.Err == nil {
+	switch {
+	case e.Err == nil:
 		return nil
+	case denied(e.Err):
+		return []error{store.ErrUnavailable, store.ErrDenied, e.Err}
 	}
 	return []error{store.ErrUnavailable, e.Err}
 }
@@ -50,6 +54,9 @@ func unable(address, step string, err error) *ServerError {
 	var failure *store.Error
 	if errors.As(err, &failure) && failure.Err != nil {
 		err = failure.Err // its condition is that of the step and not of New
+	}
+	if refusal := new(deniedError); errors.As(err, &refusal) {
+		err = refusal.cause // remedy says the rest
 	}
 	return &ServerError{Server: address, What: step, Rule: remedy(step, err), Err: err}
 }
@@ -93,34 +100,39 @@ func denied(err error) bool {
 }
 
 // check refuses servers that will not do. It returns the number of the database that the client
-// selects, and whether the servers are a Cluster. It returns as soon as the context ends;
+// selects, and whether the servers are a Cluster and have EVALSHA_RO. It returns as soon as the context ends;
 // questions under way then end by the client's own timeouts.
-func (c connection) check(ctx context.Context, o options) (database int, clustered bool, err error) {
+func (c connection) check(ctx context.Context, o options) (database int, clustered, evalRO bool, err error) {
 	var asking tasks
 	var servers []server
 	err = asking.try(ctx, func() (err error) {
-		servers, err = c.servers(ctx)
+		servers, err = c.servers(ctx, o.untried)
 		return err
 	})
 	var known *ServerError
 	switch {
 	case errors.As(err, &known):
-		return 0, false, known
+		return 0, false, false, known
 	case err != nil:
-		return 0, false, unable(c.address(), "info", err)
+		return 0, false, false, unable(c.address(), "info", err)
 	}
+	evalRO = true
 	for i, s := range servers {
-		if err := s.check(c.cluster != nil, o.allowEviction); err != nil {
-			return 0, false, err
+		if err := s.check(c.cluster != nil, o.allowEviction || o.untried); err != nil {
+			return 0, false, false, err
 		}
 		if i > 0 && s.database != database {
-			return 0, false, &ServerError{Server: s.address, What: "database", Got: strconv.Itoa(s.database),
+			return 0, false, false, &ServerError{Server: s.address, What: "database", Got: strconv.Itoa(s.database),
 				Rule: fmt.Sprintf("must be %d as on the other servers: change the client's OnConnect", database)}
 		}
 		database = s.database
 		clustered = clustered || s.facts["cluster_enabled"] == "1"
+		evalRO = evalRO && atLeast(s.facts["redis_version"], 7, 0)
 	}
-	return database, clustered, c.probe(ctx, database, clustered)
+	if o.untried {
+		return database, clustered, evalRO, nil
+	}
+	return database, clustered, evalRO, c.probe(ctx, database, clustered)
 }
 
 // server is a master, its INFO, and the number of the database that the client selects there.
@@ -130,16 +142,16 @@ type server struct {
 	database int
 }
 
-// servers asks each master.
-func (c connection) servers(ctx context.Context) ([]server, error) {
+// servers asks each master, for the limits of its clients too unless the store only reads.
+func (c connection) servers(ctx context.Context, untried bool) ([]server, error) {
 	if c.single != nil {
-		s, err := ask(ctx, c.single)
+		s, err := ask(ctx, c.single, untried)
 		return []server{s}, err
 	}
 	var mu sync.Mutex
 	var all []server
 	err := c.cluster.ForEachMaster(ctx, func(ctx context.Context, master *redis.Client) error {
-		s, err := ask(ctx, master)
+		s, err := ask(ctx, master, untried)
 		mu.Lock()
 		defer mu.Unlock()
 		all = append(all, s)
@@ -151,13 +163,19 @@ func (c connection) servers(ctx context.Context) ([]server, error) {
 // ask reads INFO, and the limits of CONFIG if the server lets it, which managed servers do not. It
 // asks for the database, because the options do not tell: any client can select one in OnConnect, and go-redis's failover
 // client of the Cluster kind does.
-func ask(ctx context.Context, master *redis.Client) (server, error) {
+func ask(ctx context.Context, master *redis.Client, untried bool) (server, error) {
 	address := master.Options().Addr
-	info, err := master.Info(ctx).Result()
+	pipe := master.Pipeline()
+	infoReply, ownReply := pipe.Info(ctx), pipe.Do(ctx, "client", "info")
+	_, failure := pipe.Exec(ctx)
+	info, err := infoReply.Result()
+	if err == nil && ownReply.Err() == nil {
+		err = failure // go-redis does not tell the commands of a connection that was refused
+	}
 	if err != nil {
 		return server{}, unable(address, "info", err)
 	}
-	own, err := master.Do(ctx, "client", "info").Text()
+	own, err := ownReply.Text()
 	if err != nil {
 		return server{}, unable(address, "client info", err)
 	}
@@ -171,6 +189,9 @@ func ask(ctx context.Context, master *redis.Client) (server, error) {
 		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
 			facts[name] = value
 		}
+	}
+	if untried {
+		return server{address, facts, database}, nil
 	}
 	if limits, err := master.ConfigGet(ctx, "*client*").Result(); err == nil {
 		maps.Copy(facts, limits)

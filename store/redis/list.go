@@ -21,7 +21,11 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[store.Record,
 			return
 		}
 		gone := make(map[string]struct{})
-		defer func() { s.index.sweep(ctx, gone) }()
+		defer func() {
+			if !s.untried {
+				s.index.sweep(ctx, gone)
+			}
+		}()
 		for f, err := range s.entries(ctx, prefix) {
 			switch {
 			case err != nil:

@@ -7,12 +7,13 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// Option changes how a store works. There are two, [WithEvictionAllowed] and
-// [WithReplicaAck]; most stores need neither.
+// Option changes how a store works: [WithEvictionAllowed], [WithReplicaAck] or [WithoutTrial]. Most
+// stores need none.
 type Option func(*options)
 
 type options struct {
 	allowEviction bool
+	untried       bool
 	wait          bool
 	replicas      replicas
 }
@@ -22,6 +23,14 @@ type options struct {
 // can then create the key while the first still trusts its lease.
 func WithEvictionAllowed() Option {
 	return func(o *options) { o.allowEviction = true }
+}
+
+// WithoutTrial is for a program that runs a moment, or whose user may not write. [New] tries no verb
+// and accepts servers that evict, or with low limits, List does not tidy the index, and watches publish
+// no message to prove that they hear: one that goes deaf notices that when it next reads everything.
+// A verb that the user has no right to is [store.ErrUnavailable].
+func WithoutTrial() Option {
+	return func(o *options) { o.untried = true }
 }
 
 // WithReplicaAck makes each Create and Renew wait until at least count replicas of

@@ -28,8 +28,20 @@ func failed(op, key string, i intent, err error) error {
 	if i == writes && !unsent(err) && !refused(err) {
 		condition = store.ErrInDoubt
 	}
+	if denied(err) {
+		err = &deniedError{err}
+	}
 	return &store.Error{Op: op, Key: key, Condition: condition, Err: err}
 }
+
+// deniedError is a refusal because the user lacks a right.
+type deniedError struct{ cause error }
+
+func (e *deniedError) Error() string {
+	return fmt.Sprintf("%v; the doc of package redisstore lists them: %v", store.ErrDenied, e.cause)
+}
+
+func (e *deniedError) Unwrap() []error { return []error{store.ErrDenied, e.cause} }
 
 // unsent reports whether err came before the call was sent.
 func unsent(err error) bool {

@@ -103,7 +103,7 @@ func (s *Store) ask(ctx context.Context, m mail, q store.Request, queue, look bo
 		case err != nil && denied(err) && len(keys) > 3:
 			return s.ask(ctx, m, q, queue, true)
 		case err != nil && denied(err):
-			return store.Answer{}, 0, &store.Error{Op: "ask", Key: q.Key, Condition: store.ErrUnavailable, Err: err}
+			return store.Answer{}, 0, failed("ask", q.Key, reads, err)
 		case err != nil:
 			return store.Answer{}, 0, failed("ask", q.Key, writes, err)
 		case word == "wait":

@@ -20,6 +20,7 @@ type Store struct {
 	transport *transport
 	index     *index
 	listener  listener
+	untried   bool // see WithoutTrial
 
 	lastExpiries atomic.Pointer[expiries]
 	readOnly     atomic.Bool // whether records are read by EVALSHA_RO, as a user who may not write them must; see fetchWave
@@ -58,11 +59,14 @@ func New(ctx context.Context, client redis.UniversalClient, opts ...Option) (*St
 	if conn, err = conn.bounded(); err != nil {
 		return nil, err
 	}
-	database, clustered, err := conn.check(ctx, o)
+	database, clustered, evalRO, err := conn.check(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	return newStore(conn, newLayout(store.Reserved, database, clustered), o.replicas), nil
+	s := newStore(conn, newLayout(store.Reserved, database, clustered), o.replicas)
+	s.untried, s.listener.untried = o.untried, o.untried
+	s.readOnly.Store(o.untried && evalRO)
+	return s, nil
 }
 
 func newStore(conn connection, l layout, acks replicas) *Store {

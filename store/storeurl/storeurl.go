@@ -57,8 +57,9 @@ var schemes = map[string]func(location) (opener, error){
 	"etcds":           onEtcd,
 }
 
-// opener opens a store. The function that it returns closes the store and its client.
-type opener func(context.Context) (store.Store, func() error, error)
+// opener opens a store, without a trial of its verbs if it is to be untried. The function that it
+// returns closes the store and its client.
+type opener func(ctx context.Context, untried bool) (store.Store, func() error, error)
 
 // Target is a store that is not open yet. It comes from [Parse].
 type Target struct {
@@ -92,10 +93,20 @@ func (t Target) String() string { return t.name }
 // Open connects, for ten seconds at most. The function that it returns closes the store and then its
 // client. It fails with the errors of New of the backend, which say what to change.
 func (t Target) Open(ctx context.Context) (store.Store, func() error, error) {
+	return t.opened(ctx, false)
+}
+
+// OpenWithoutTrial is Open for a program that runs a moment, or whose user may not write: see
+// WithoutTrial of the backends.
+func (t Target) OpenWithoutTrial(ctx context.Context) (store.Store, func() error, error) {
+	return t.opened(ctx, true)
+}
+
+func (t Target) opened(ctx context.Context, untried bool) (store.Store, func() error, error) {
 	if t.open == nil {
 		return nil, nil, invalid(errors.New("must be made by Parse"))
 	}
-	return t.open(ctx)
+	return t.open(ctx, untried)
 }
 
 // Open is [Parse] and [Target.Open].
@@ -211,7 +222,7 @@ func memory(at location) (opener, error) {
 	if at.Opaque+at.Host+at.Path+at.RawQuery != "" {
 		return nil, errors.New("memory: takes nothing after the colon")
 	}
-	return func(context.Context) (store.Store, func() error, error) {
+	return func(context.Context, bool) (store.Store, func() error, error) {
 		st := memstore.New()
 		return st, st.Close, nil
 	}, nil
@@ -257,11 +268,15 @@ func onCluster(at location) (opener, error) {
 }
 
 func redisOpener(connect func() redis.UniversalClient) opener {
-	return func(ctx context.Context) (store.Store, func() error, error) {
+	return func(ctx context.Context, untried bool) (store.Store, func() error, error) {
 		ctx, cancel := context.WithTimeout(ctx, openLimit)
 		defer cancel()
+		var opts []redisstore.Option
+		if untried {
+			opts = append(opts, redisstore.WithoutTrial())
+		}
 		client := connect()
-		st, err := redisstore.New(ctx, client)
+		st, err := redisstore.New(ctx, client, opts...)
 		return withClient(client, st, err)
 	}
 }
@@ -276,14 +291,18 @@ func onEtcd(at location) (opener, error) {
 	}
 	config.Username = at.User.Username()
 	config.Password, _ = at.User.Password()
-	return func(ctx context.Context) (store.Store, func() error, error) {
+	return func(ctx context.Context, untried bool) (store.Store, func() error, error) {
 		ctx, cancel := context.WithTimeout(ctx, openLimit)
 		defer cancel()
 		client, err := clientv3.New(config)
 		if err != nil {
 			return nil, nil, err
 		}
-		st, err := etcdstore.New(ctx, client)
+		var opts []etcdstore.Option
+		if untried {
+			opts = append(opts, etcdstore.WithoutTrial())
+		}
+		st, err := etcdstore.New(ctx, client, opts...)
 		return withClient(client, st, err)
 	}, nil
 }
