@@ -79,6 +79,37 @@ func Example() {
 	// afterwards: get "exchange:1:status": not found
 }
 
+func Example_short() {
+	ctx := context.Background()
+	lifecycle := fsm.MustDefine("idle", fsm.Table[string]{
+		"idle":    {"active"},
+		"active":  {"idle", "stopped"},
+		"stopped": {},
+	})
+	keeper, err := lease.NewKeeper(memstore.New(), lease.Config{}) // or redisstore.New(ctx, client), etcdstore.New(ctx, client)
+	if err != nil {
+		log.Fatal(err)
+	}
+	cfg := registry.Config[string, struct{}]{Key: "exchange:1"}
+	inst, err := registry.Register(ctx, keeper, lifecycle, cfg) // nobody else has the key from here on
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(inst.Transition(ctx, "stopped"))
+	fmt.Println(inst.Transition(ctx, "active"), inst.State())
+	_, err = registry.Register(ctx, keeper, lifecycle, cfg)
+
+	conflict := new(registry.ConflictError)
+	fmt.Println("held:", errors.As(err, &conflict))
+	fmt.Println(keeper.Close(ctx))
+
+	// Output:
+	// idle -> stopped is not in the table; from idle: active
+	// <nil> active
+	// held: true
+	// <nil>
+}
+
 // Disk is the argument of Boot.
 type Disk struct{ Path string }
 

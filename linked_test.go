@@ -80,7 +80,7 @@ func TestAnExampleLinksInServersOnlyInItsFolderServers(t *testing.T) {
 	for _, p := range packages(t) {
 		switch dir, inExamples := strings.CutPrefix(p.name, "examples/"); {
 		case !inExamples, dir == "internal/readmetest":
-		case dir == "service": // it is there to be deployed
+		case dir == "service", dir == "worker": // to be deployed
 		case strings.HasSuffix(dir, "/servers"):
 		default:
 			tried++

@@ -8,14 +8,17 @@ import (
 )
 
 func TestTheCodeInTheReadmeIsCompiled(t *testing.T) {
-	examples := flat(t, "example_test.go") + flat(t, "e2e/observe/service_test.go")
+	var examples string
+	for _, file := range []string{"example_test.go", "examples/worker/main.go", "e2e/observe/service_test.go"} {
+		examples += flat(t, file)
+	}
 	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(flat(t, "README.md"), -1)
 	if len(blocks) < 4 {
 		t.Errorf("only %d blocks of Go code in README.md", len(blocks))
 	}
 	for _, block := range blocks {
 		if !strings.Contains(examples, block[1]) {
-			t.Errorf("neither in example_test.go nor in e2e/observe/service_test.go:\n%s", block[1])
+			t.Errorf("in none of the files that are compiled:\n%s", block[1])
 		}
 	}
 }
