@@ -117,3 +117,29 @@ func TestMissedDeletesAreLookedFor(t *testing.T) {
 		}
 	})
 }
+
+// The keeper hears of deletes from its making on: the record of its first lease may be deleted before
+// any of its goroutines has run.
+func TestTheDeleteOfTheFirstRecordIsHeard(t *testing.T) {
+	for range 300 {
+		st := memstore.New()
+		k, err := lease.NewKeeper(st, lease.Config{TTL: time.Hour, Heartbeat: 30 * time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := k.Acquire(t.Context(), "key", []byte("ours"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := st.Delete(t.Context(), "key", store.ByToken(l.Token())); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-l.Done():
+		case <-time.After(time.Minute):
+			t.Fatal("the loss was not noticed")
+		}
+		k.Close(t.Context())
+		st.Close()
+	}
+}

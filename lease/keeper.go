@@ -132,9 +132,10 @@ func NewKeeper(st store.Store, cfg Config) (*Keeper, error) {
 	k.settler = settler{keeper: k, pauses: newBackoff(min(cfg.Heartbeat, maxTry))}
 	k.runs.Go(k.keep)
 	if st, ok := st.(store.DeleteNotifier); ok {
+		deletions := st.Deletions(k.life) // of the first lease too
 		k.runs.Go(func() {
 			// The store says of each key whether the lease still has its record.
-			for key := range st.Deletions(k.life) {
+			for key := range deletions {
 				k.schedule.alert(key, k.moment(time.Now()))
 			}
 		})

@@ -125,12 +125,14 @@ func (h *Hub) watch(ctx context.Context, src Source, scope scope) iter.Seq2[stor
 	}
 }
 
-// Keys yields the keys that are marked from now on, until ctx ends or the hub is closed. It
-// yields the empty key if marks may have been lost.
+// Keys yields the keys that are marked from the call on, until ctx ends or the hub is closed. It
+// yields the empty key if marks may have been lost. Marks are kept until ctx ends, also if nobody
+// reads them.
 func (h *Hub) Keys(ctx context.Context) iter.Seq[string] {
+	m := newMarks(scope{})
+	h.join(m)
+	context.AfterFunc(ctx, func() { h.leave(m) })
 	return func(yield func(string) bool) {
-		m := newMarks(scope{})
-		h.join(m)
 		defer h.leave(m)
 		var keys map[string]change
 		for {
