@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
+	"time"
 
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/registry"
@@ -184,4 +187,120 @@ func ExampleRequest() {
 	// transition starting -> stopping
 	// transition stopping -> stopped
 	// left
+}
+
+// A watch begins with the records that are there, and goes on with each change. A record that another
+// program wrote is yielded as foreign, and hides nothing.
+func ExampleWatch() {
+	ctx := context.Background()
+	st := memstore.New()
+	keeper, err := lease.NewKeeper(st, lease.Config{})
+	if err != nil {
+		panic(err)
+	}
+	defer keeper.Close(ctx)
+	inst, err := registry.Register(ctx, keeper, lifecycle, coinbase)
+	if err != nil {
+		panic(err)
+	}
+	for e, err := range registry.Watch[Connector](ctx, st, "exchange:") {
+		if err != nil {
+			panic(err) // only a refused prefix, the end of ctx or of the store
+		}
+		switch e.Kind {
+		case store.EventPut:
+			fmt.Println(e.Record.Key, "is", e.Record.State)
+		case store.EventSynced: // all that was there has been yielded
+			_ = inst.Leave(ctx)
+		case store.EventGone:
+			fmt.Println(e.Record.Key, e.Cause)
+			return
+		}
+	}
+	// Unordered output:
+	// exchange:1:status is idle
+	// exchange:1:status deleted
+}
+
+// The health of an instance, as its probes tell it; see package probe.
+func ExampleHealth() {
+	ctx := context.Background()
+	keeper, err := lease.NewKeeper(memstore.New(), lease.Config{})
+	if err != nil {
+		panic(err)
+	}
+	defer keeper.Close(ctx)
+	health := &registry.Health[State]{ReadyIn: []State{Active}}
+	cfg := coinbase
+	cfg.Health = health
+	inst, err := registry.Register(ctx, keeper, lifecycle, cfg)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println("ready:", health.Ready())
+	for _, s := range []State{Starting, Warming, Active} {
+		if err := inst.Transition(ctx, s); err != nil {
+			panic(err)
+		}
+	}
+	fmt.Println("ready:", health.Ready())
+	health.Report(errors.New("the feed is stale")) // until Report(nil)
+	fmt.Println("live:", health.Live())
+	// Output:
+	// ready: the service is in state idle
+	// ready: <nil>
+	// live: the feed is stale
+}
+
+// Notices of an instance go to observers; LogTo writes them as lines with listed attributes.
+func ExampleLogTo() {
+	ctx := context.Background()
+	keeper, err := lease.NewKeeper(memstore.New(), lease.Config{})
+	if err != nil {
+		panic(err)
+	}
+	defer keeper.Close(ctx)
+	some := func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey || a.Key == "token" || a.Key == "duration" || a.Key == "instance" {
+			return slog.Attr{}
+		}
+		return a
+	}
+	cfg := coinbase
+	cfg.Observers = []registry.Observer{registry.LogTo(slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: some})))}
+	inst, err := registry.Register(ctx, keeper, lifecycle, cfg)
+	if err != nil {
+		panic(err)
+	}
+	_ = inst.TransitionWithCause(ctx, Starting, "told to")
+	_ = inst.Transition(ctx, Idle)
+	_ = inst.Deregister(ctx)
+	// Output:
+	// level=INFO msg="leasehold: registered" key=exchange:1:status
+	// level=INFO msg="leasehold: transition" key=exchange:1:status from=idle to=starting cause="told to" number=1
+	// level=INFO msg="leasehold: transition" key=exchange:1:status from=starting to=idle number=2
+	// level=INFO msg="leasehold: left" key=exchange:1:status
+}
+
+// A waiter that gives up is told who held the key.
+func ExampleWaitError() {
+	ctx := context.Background()
+	keeper, err := lease.NewKeeper(memstore.New(), lease.Config{})
+	if err != nil {
+		panic(err)
+	}
+	defer keeper.Close(ctx)
+	if _, err := registry.Register(ctx, keeper, lifecycle, coinbase); err != nil {
+		panic(err)
+	}
+	cfg := coinbase
+	cfg.Wait = true
+	short, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
+	defer cancel()
+	_, err = registry.Register(short, keeper, lifecycle, cfg)
+	if waited, ok := errors.AsType[*registry.WaitError](err); ok {
+		fmt.Println(waited.Holder.Key, "was held by", waited.Holder.Host, errors.Is(err, context.DeadlineExceeded))
+	}
+	// Output:
+	// exchange:1:status was held by host-a true
 }
