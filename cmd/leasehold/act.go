@@ -70,12 +70,24 @@ func (p *program) request() *cobra.Command {
 			})
 		},
 	}, cobra.RangeArgs(1, 2))
+	c.ValidArgsFunction = func(c *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if len(args) == 1 && event == "" {
+			return p.completeMove(c, args[0], begun, false)
+		}
+		return p.completeKey(c, args, begun)
+	}
 	c.Flags().StringVar(&event, "event", "", "the event, in place of a state")
 	c.Flags().StringVar(&argument, "arg", "", "the argument of the event, as JSON")
 	c.Flags().StringVar(&cause, "cause", "", "the reason, for the history and the log")
 	c.Flags().StringVar(&sender, "sender", defaultSender(), "who asks")
 	c.Flags().DurationVar(&wait, "wait", registry.DefaultRequestTimeout, "how long to wait for the answer; a request that has not begun by then\nis not carried out")
 	c.Flags().Uint64Var(&token, "token", 0, "only if the holder has this token")
+	_ = c.RegisterFlagCompletionFunc("event", func(c *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if len(args) == 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return p.completeMove(c, args[0], begun, true)
+	})
 	return c
 }
 

@@ -65,10 +65,10 @@ func (p *program) log() *cobra.Command {
 	var since time.Duration
 	var kinds []string
 	var limit int
+	known := []string{string(registry.LogRegistered), string(registry.LogTransition), string(registry.LogRequest), string(registry.LogError), string(registry.LogLeft), string(registry.LogLost)}
 	c := p.withKey(&cobra.Command{
 		Use: "log KEY", Short: "Show the activity log of a key, also after its holder has gone",
 		RunE: func(c *cobra.Command, args []string) error {
-			known := []string{string(registry.LogRegistered), string(registry.LogTransition), string(registry.LogRequest), string(registry.LogError), string(registry.LogLeft), string(registry.LogLost)}
 			for _, k := range kinds {
 				if !slices.Contains(known, k) {
 					return usagef("--kind %q is none of %s", k, strings.Join(known, ", "))
@@ -105,7 +105,8 @@ func (p *program) log() *cobra.Command {
 	}, cobra.ExactArgs(1))
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on as the log grows")
 	c.Flags().DurationVar(&since, "since", 0, "only entries that are not older, such as 24h")
-	c.Flags().StringSliceVar(&kinds, "kind", nil, "only these kinds: registered, transition, request, error, left, lost")
+	c.Flags().StringSliceVar(&kinds, "kind", nil, "only these kinds: "+strings.Join(known, ", "))
+	_ = c.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(known, cobra.ShellCompDirectiveNoFileComp))
 	c.Flags().IntVarP(&limit, "limit", "n", 100, "the newest entries that fit the other flags")
 	return c
 }

@@ -179,24 +179,7 @@ func (p *program) withKey(c *cobra.Command, more cobra.PositionalArgs) *cobra.Co
 		}
 		return nil
 	}
-	c.ValidArgsFunction = func(c *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
-		if len(args) > 0 {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		ctx, cancel := context.WithTimeout(c.Context(), 2*time.Second)
-		defer cancel()
-		var keys []string
-		_ = p.briefly(ctx, func(ctx context.Context, st store.Store) error {
-			for r, err := range st.List(ctx, begun) {
-				if err != nil || len(keys) == 1000 {
-					return err
-				}
-				keys = append(keys, r.Key)
-			}
-			return nil
-		})
-		return keys, cobra.ShellCompDirectiveNoFileComp
-	}
+	c.ValidArgsFunction = p.completeKey
 	return c
 }
 

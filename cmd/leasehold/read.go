@@ -28,7 +28,7 @@ func atMostOne(c *cobra.Command, args []string) error {
 
 func (p *program) ls() *cobra.Command {
 	return &cobra.Command{
-		Use: "ls [PREFIX]", Short: "List what is held", Args: atMostOne,
+		Use: "ls [PREFIX]", Short: "List what is held", Args: atMostOne, ValidArgsFunction: p.completeKey,
 		Long: "List the records whose keys begin with PREFIX, so job:1 also lists job:10.",
 		RunE: func(c *cobra.Command, args []string) error {
 			return p.briefly(c.Context(), func(ctx context.Context, st store.Store) error {

@@ -94,6 +94,12 @@ func (p *program) run() *cobra.Command {
 	c.Flags().DurationVar(&grace, "grace", 10*time.Second, "from SIGTERM to SIGKILL when the lease is lost")
 	c.Flags().Uint8VarP(&heldCode, "conflict-exit-code", "E", exitHeld, "exit `CODE` if another holds the key")
 	c.Flags().Uint8Var(&lostCode, "lost-exit-code", exitLost, "exit `CODE` if the lease is lost")
+	c.ValidArgsFunction = func(c *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if len(args) > 0 { // the command
+			return nil, cobra.ShellCompDirectiveDefault
+		}
+		return p.completeKey(c, args, begun)
+	}
 	c.Flags().SetInterspersed(true)
 	return c
 }

@@ -83,10 +83,14 @@ type disk struct {
 	Path string `json:"path"`
 }
 
-var boot = fsm.NewEvent[disk]("boot")
+var (
+	boot = fsm.NewEvent[disk]("boot")
+	halt = fsm.NewSignal("halt")
+)
 
 var lifecycle = fsm.MustDefine("idle", fsm.Table[string]{"idle": {"active"}, "active": {"stopping"}, "stopping": {"idle"}},
 	fsm.On(boot, fsm.From("idle"), "active"),
+	fsm.On(halt, fsm.From("active"), "stopping"),
 	fsm.GuardEdge("stopping", "idle", "flushed", func(context.Context, fsm.Transition[string]) error { return errors.New("2 orders are open") }))
 
 // instance registers an instance under a key, in state active, with an error.
@@ -94,7 +98,7 @@ func (w *world) instance(key string) *registry.Instance[string, payload] {
 	w.t.Helper()
 	i, err := registry.Register(context.Background(), w.keeper, lifecycle, registry.Config[string, payload]{
 		Key: key, Payload: payload{Feed: "trades"}, Instance: "one", Host: "host-a", Log: &registry.Log{},
-		Requests: &registry.Requests[string]{States: []string{"active", "stopping", "idle"}, Events: []registry.RequestableEvent[string]{registry.Requestable[string](boot)}},
+		Requests: &registry.Requests[string]{States: []string{"active", "stopping", "idle"}, Events: []registry.RequestableEvent[string]{registry.Requestable[string](boot), registry.Requestable[string](halt)}},
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -465,6 +469,11 @@ func TestTheStoreGoesAwayInTheMiddle(t *testing.T) {
 		c := inBackground(t, server.URL(), append(args, "--timeout", "1s")...)
 		if code := c.end(t); code != 69 || strings.Count(c.said(), "\n") != 1 {
 			t.Errorf("%v: %d\n%s", args, code, c.said())
+		}
+	}
+	for _, args := range [][]string{{"get", ""}, {"request", "k", ""}, {"ls", ""}} {
+		if code, said := command(t, server.URL(), append([]string{"__completeNoDesc"}, args...)...); code != 0 || !strings.Contains(said, ":4\n") || strings.Count(said, "\n") != 2 {
+			t.Errorf("a completion of %v while the store is away: %d, %s", args, code, said)
 		}
 	}
 	if code := run.end(t); code != 79 { // the command ignores SIGTERM

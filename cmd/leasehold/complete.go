@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/leasehold-go/leasehold/registry"
+	"github.com/leasehold-go/leasehold/store"
+)
+
+const (
+	completeLimit = time.Second // for a completion; a store that takes longer has none
+	completeMost  = 1000        // words
+)
+
+// words are completions, in the order of their addition, each with a description that may be empty.
+// Words that a shell would split or a terminal obey are left out.
+type words struct {
+	begun string
+	known map[string]bool
+	all   []cobra.Completion
+}
+
+func (w *words) add(word, description string) {
+	strange := func(r rune) bool { return r == ' ' || !printable(r) }
+	if word == "" || !strings.HasPrefix(word, w.begun) || strings.ContainsFunc(word, strange) || w.known[word] || len(w.all) == completeMost {
+		return
+	}
+	w.known[word] = true
+	w.all = append(w.all, cobra.CompletionWithDesc(word, oneLine(description)))
+}
+
+// fromStore completes a word from the store, silently and for a second at most.
+func (p *program) fromStore(ctx context.Context, begun string, find func(context.Context, store.Store, *words) error) ([]cobra.Completion, cobra.ShellCompDirective) {
+	ctx, cancel := context.WithTimeout(ctx, completeLimit)
+	defer cancel()
+	p.timeout = completeLimit
+	found := make(chan []cobra.Completion, 1)
+	go func() { // a store that hangs can take longer to close; the process does not wait for that
+		w := &words{begun: begun, known: make(map[string]bool)}
+		_ = p.briefly(ctx, func(ctx context.Context, st store.Store) error {
+			err := find(ctx, st, w)
+			found <- w.all
+			return err
+		})
+		select {
+		case found <- nil: // it was not opened
+		default:
+		}
+	}()
+	select {
+	case all := <-found:
+		return all, cobra.ShellCompDirectiveNoFileComp
+	case <-ctx.Done():
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// completeKey completes the first argument, a key or a prefix.
+func (p *program) completeKey(c *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return p.fromStore(c.Context(), begun, func(ctx context.Context, st store.Store, w *words) error {
+		for r, err := range registry.List[raw](ctx, st, begun) {
+			if err != nil || len(w.all) == completeMost {
+				return err
+			}
+			w.add(r.Key, r.State)
+		}
+		return nil
+	})
+}
+
+// completeMove completes the state or the event of a request with those that the instance is known to
+// have been through.
+func (p *program) completeMove(c *cobra.Command, key, begun string, events bool) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return p.fromStore(c.Context(), begun, func(ctx context.Context, st store.Store, w *words) error {
+		seen := make(map[string]bool)
+		s, err := st.Get(ctx, key)
+		if err != nil {
+			return err
+		}
+		history := registry.Decode[raw](s).History
+		for e, err := range registry.ReadLog(ctx, st, key, store.LogQuery{Backward: true, Limit: 200}) {
+			if err != nil {
+				break // the user may have no right to the log
+			}
+			if e.Transition != nil {
+				history = append(history, *e.Transition)
+			}
+		}
+		for _, t := range history {
+			if events {
+				seen[t.Event] = true
+			} else {
+				seen[t.From], seen[t.To] = true, true
+			}
+		}
+		for _, word := range slices.Sorted(maps.Keys(seen)) {
+			w.add(word, "")
+		}
+		return nil
+	})
+}
