@@ -154,6 +154,6 @@ func (p *program) printEntry(e entry) error {
 	if p.format != "table" {
 		return p.write(e)
 	}
-	_, err := fmt.Fprintf(p.out, "%s  %4d  %-10s  %s\n", e.At.Format("2006-01-02T15:04:05.000Z07:00"), e.Token, e.Kind, oneLine(e.what()))
+	_, err := fmt.Fprintf(p.out, "%s  %4d  %s  %s\n", e.At.Format("2006-01-02T15:04:05.000Z07:00"), e.Token, p.paint(e.style(), fmt.Sprintf("%-10s", oneLine(string(e.Kind)))), oneLine(e.what()))
 	return err
 }

@@ -123,6 +123,7 @@ type program struct {
 
 	url     string
 	format  string
+	color   string
 	timeout time.Duration
 }
 
@@ -153,6 +154,11 @@ func (p *program) root() *cobra.Command {
 			default:
 				return usagef("--output %q is none of table, json, yaml", p.format)
 			}
+			switch p.color {
+			case "auto", "always", "never":
+			default:
+				return usagef("--color %q is none of auto, always, never", p.color)
+			}
 			if p.timeout <= 0 {
 				return usagef("--timeout %v must be positive", p.timeout)
 			}
@@ -163,8 +169,10 @@ func (p *program) root() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVar(&p.url, "store", "", "`URL` of the store, such as redis://host:6379 or etcd://host:2379;\nLEASEHOLD_STORE otherwise (leasehold --help has all kinds)")
 	flags.StringVarP(&p.format, "output", "o", "table", "`FORMAT` of what is shown: table, json or yaml")
+	flags.StringVar(&p.color, "color", "auto", "`WHEN` to use colours: auto, always or never; auto is on a terminal,\nunless NO_COLOR is set")
 	flags.DurationVar(&p.timeout, "timeout", 10*time.Second, "limit of one read or write of the store; request and run wait for\nothers as long as their --wait says")
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = root.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp))
 	for _, c := range []*cobra.Command{p.ls(), p.get(), p.watch(), p.log(), p.request(), p.release(), p.run()} {
 		root.AddCommand(c)
 	}

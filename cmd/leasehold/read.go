@@ -55,7 +55,7 @@ func (p *program) ls() *cobra.Command {
 					return nil
 				}
 				width, _, _ := terminal(p.out)
-				records(all).print(p.out, width)
+				records(all).print(p.out, width, p.colored())
 				return nil
 			})
 		},
@@ -94,11 +94,17 @@ func (p *program) read(ctx context.Context, st store.Store, key string) (record,
 
 // show writes a record for people.
 func (p *program) show(r record) {
-	line := func(name, value string) {
+	painted := func(name, value string, s style) {
+		if value != "" {
+			fmt.Fprintf(p.out, "%-12s %s\n", name, p.paint(s, oneLine(value)))
+		}
+	}
+	lines := func(name, value string) { // each line after the first is indented
 		if value != "" {
 			fmt.Fprintf(p.out, "%-12s %s\n", name, plain(value))
 		}
 	}
+	line := func(name, value string) { painted(name, value, noStyle) }
 	at := func(t time.Time) string {
 		if t.IsZero() {
 			return ""
@@ -108,11 +114,11 @@ func (p *program) show(r record) {
 	line("key", r.Key)
 	switch r.Kind {
 	case "foreign":
-		line("kind", "foreign: another program put this value here")
+		painted("kind", "foreign: another program put this value here", magenta)
 	case "lease":
 		line("kind", "lease, of a program without a registry")
 	}
-	line("state", r.State)
+	painted("state", r.State, r.health())
 	line("instance", r.Instance)
 	line("host", strings.TrimSpace(r.Host+" "+r.IP))
 	if r.PID != 0 {
@@ -129,7 +135,7 @@ func (p *program) show(r record) {
 	line("registered", at(r.Registered))
 	line("changed", at(r.Changed))
 	line("heartbeat", at(r.Heartbeat))
-	line("last error", r.LastError)
+	painted("last error", r.LastError, red)
 	line("", at(r.LastErrorAt))
 	if r.Kind == "instance" {
 		line("requests", map[bool]string{true: "taken", false: "not taken"}[r.Requests])
@@ -155,9 +161,9 @@ func (p *program) show(r record) {
 		if len(text) > most {
 			text = strings.ToValidUTF8(text[:most], "") + "… (use -o json for all of it)"
 		}
-		line("payload", text)
+		lines("payload", text)
 	}
-	line("value", r.Value)
+	lines("value", strings.ReplaceAll(r.Value, "\n", "\n             "))
 }
 
 // because is an event and a cause in brackets.

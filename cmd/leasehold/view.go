@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -175,23 +174,27 @@ func oneLine(text string) string { return strings.ReplaceAll(plain(text), "\n", 
 // table lines up columns. Cells are shown harmless and in one line; the last column is cut at the
 // width of the terminal, and if that does not suffice, so are the others.
 type table struct {
-	header []string
-	rows   [][]string
+	rows [][]cell // the first is the header
 }
 
-func (t *table) add(cells ...string) {
+type cell struct {
+	text  string
+	style style
+}
+
+func (t *table) add(cells ...cell) {
 	for i := range cells {
-		cells[i] = oneLine(cells[i])
+		cells[i].text = oneLine(cells[i].text)
 	}
 	t.rows = append(t.rows, cells)
 }
 
 // print writes the table. A width of 0 is no limit.
-func (t *table) print(w io.Writer, width int) {
-	widths := make([]int, len(t.header))
-	for _, row := range slices.Concat([][]string{t.header}, t.rows) {
+func (t *table) print(w io.Writer, width int, colored bool) {
+	widths := make([]int, len(t.rows[0]))
+	for _, row := range t.rows {
 		for i, cell := range row {
-			widths[i] = max(widths[i], min(runewidth.StringWidth(cell), 200))
+			widths[i] = max(widths[i], min(runewidth.StringWidth(cell.text), 200))
 		}
 	}
 	const gap = 2
@@ -210,26 +213,39 @@ func (t *table) print(w io.Writer, width int) {
 			left -= widths[i]
 		}
 	}
-	for _, row := range slices.Concat([][]string{t.header}, t.rows) {
-		var b strings.Builder
-		for i, cell := range row {
-			cell = runewidth.Truncate(cell, widths[i], "…")
-			if i < len(row)-1 {
-				cell = runewidth.FillRight(cell, widths[i]+gap)
+	for _, row := range t.rows {
+		var plain, painted strings.Builder
+		end := len(row) // of the cells that are not empty
+		for end > 1 && row[end-1].text == "" {
+			end--
+		}
+		for i, cell := range row[:end] {
+			text, fill := runewidth.Truncate(cell.text, widths[i], "…"), ""
+			if i < end-1 {
+				fill = strings.Repeat(" ", widths[i]+gap-runewidth.StringWidth(text))
 			}
-			b.WriteString(cell)
+			plain.WriteString(text + fill)
+			painted.WriteString(cell.style.of(text) + fill)
 		}
-		line := strings.TrimRight(b.String(), " ")
-		if width > 0 {
-			line = runewidth.Truncate(line, width, "…")
+		switch line := plain.String(); {
+		case width > 0 && runewidth.StringWidth(line) > width:
+			fmt.Fprintln(w, strings.TrimRight(runewidth.Truncate(line, width, "…"), " "))
+		case colored:
+			fmt.Fprintln(w, painted.String())
+		default:
+			fmt.Fprintln(w, strings.TrimRight(line, " "))
 		}
-		fmt.Fprintln(w, line)
 	}
 }
 
 // records is a table of records that were read just now.
 func records(all []record) *table {
-	t := &table{header: []string{"KEY", "STATE", "INSTANCE", "HOST", "HEARTBEAT", "LEFT", "TOKEN", "LAST ERROR"}}
+	t := new(table)
+	var header []cell
+	for _, name := range []string{"KEY", "STATE", "INSTANCE", "HOST", "HEARTBEAT", "LEFT", "TOKEN", "LAST ERROR"} {
+		header = append(header, cell{name, bold})
+	}
+	t.add(header...)
 	for _, r := range all {
 		state, left, token := r.State, "for ever", ""
 		if r.Kind != "instance" {
@@ -241,7 +257,9 @@ func records(all []record) *table {
 		if r.Token != 0 {
 			token = fmt.Sprint(r.Token)
 		}
-		t.add(r.Key, state, r.Instance, r.Host, ago(r.Heartbeat), left, token, r.LastError)
+		health := r.health()
+		t.add(cell{r.Key, noStyle}, cell{state, health}, cell{r.Instance, noStyle}, cell{r.Host, noStyle},
+			cell{ago(r.Heartbeat), noStyle}, cell{left, health}, cell{token, noStyle}, cell{r.LastError, red})
 	}
 	return t
 }

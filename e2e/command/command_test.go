@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -171,7 +172,7 @@ type screen struct {
 func onScreen(t *testing.T, url string, columns uint16, args ...string) *screen {
 	t.Helper()
 	s := &screen{t: t, cmd: exec.Command(filepath.Join(bin(t), "leasehold"), args...), done: make(chan struct{})}
-	s.cmd.Env = append(os.Environ(), "LEASEHOLD_STORE="+url)
+	s.cmd.Env = append(os.Environ(), "LEASEHOLD_STORE="+url, "TERM=xterm")
 	var err error
 	if s.file, err = pty.StartWithSize(s.cmd, &pty.Winsize{Rows: 20, Cols: columns}); err != nil {
 		t.Fatal(err)
@@ -303,7 +304,7 @@ func TestATableFitsItsTerminal(t *testing.T) {
 	url := redistest.Start(t).URL()
 	w := newWorld(t, url)
 	w.instance("a")
-	hostile := "\x1b[2J\x1b]0;title\a\r\u202eevil\u009b31m 日本語日本語日本語日本語日本語日本語"
+	hostile := "\nstate        forged\n\x1b[2J\x1b]0;title\a\r\u202eevil\u009b31m 日本語日本語日本語日本語日本語日本語"
 	for i := range 3 {
 		other := w.instance(fmt.Sprint("b", i))
 		if err := other.RecordError(t.Context(), errors.New(hostile)); err != nil {
@@ -312,9 +313,12 @@ func TestATableFitsItsTerminal(t *testing.T) {
 	}
 	for _, columns := range []uint16{40, 80, 200} {
 		for _, command := range [][]string{{"ls"}, {"log", "b0"}, {"get", "b0"}} {
-			text := onScreen(t, url, columns, command...).end()
+			text := withoutColors(onScreen(t, url, columns, command...).end())
 			if strings.ContainsAny(text, "\x1b\a\u202e\u009b") || strings.Contains(strings.ReplaceAll(text, "\r\n", ""), "\r") {
 				t.Errorf("%v at %d columns has control characters: %q", command, columns, text)
+			}
+			if n := strings.Count("\n"+text, "\nstate "); command[0] == "get" && n != 1 {
+				t.Errorf("%d states in %q", n, text)
 			}
 			if command[0] != "ls" {
 				continue
@@ -332,6 +336,40 @@ func TestATableFitsItsTerminal(t *testing.T) {
 				t.Errorf("a wide terminal does not show all:\n%s", text)
 			}
 		}
+	}
+}
+
+// withoutColors returns text without the sequences that the program makes itself.
+func withoutColors(text string) string {
+	return regexp.MustCompile("\x1b\\[(0|1|31|32|33|35|36)m").ReplaceAllString(text, "")
+}
+
+// Colours are for terminals, and for those who want them.
+func TestColors(t *testing.T) {
+	url := redistest.Start(t).URL()
+	w := newWorld(t, url)
+	w.instance("k")
+	const state, trouble = "\x1b[32mactive\x1b[0m", "\x1b[31mfeed is slow\x1b[0m"
+	for _, args := range [][]string{{"ls"}, {"get", "k"}, {"log", "k"}} {
+		colored := onScreen(t, url, 200, args...).end()
+		if args[0] != "log" && !(strings.Contains(colored, state) && strings.Contains(colored, trouble)) || !strings.Contains(colored, "\x1b[31m") {
+			t.Errorf("%v on a terminal has no colours: %q", args, colored)
+		}
+		if plain := onScreen(t, url, 200, append(args, "--color", "never")...).end(); strings.Contains(plain, "\x1b") {
+			t.Errorf("%v with --color never: %q", args, plain)
+		}
+		if _, piped := command(t, url, args...); strings.Contains(piped, "\x1b") {
+			t.Errorf("%v in a pipe: %q", args, piped)
+		}
+		if _, piped := command(t, url, append(args, "--color", "always")...); !strings.Contains(piped, "\x1b[31m") {
+			t.Errorf("%v in a pipe with --color always: %q", args, piped)
+		}
+	}
+	s := onScreen(t, url, 200, "watch")
+	s.await(state)
+	t.Setenv("NO_COLOR", "1")
+	if plain := onScreen(t, url, 200, "ls").end(); strings.Contains(plain, "\x1b") {
+		t.Errorf("with NO_COLOR: %q", plain)
 	}
 }
 
