@@ -50,8 +50,8 @@ type Config[S comparable, P any] struct {
 	Reclaim Reclaim
 
 	// Log, if not nil, has the store keep an activity log under the key: registrations,
-	// transitions, requests with their outcome, errors and leaves. An entry of a transition is
-	// stored with it. A log that cannot be written neither fails nor delays anything.
+	// transitions, requests with their outcome, errors and leaves. See Activity log
+	// in the package documentation. A log that cannot be written neither fails nor delays anything.
 	Log *Log
 	// Requests, if not nil, has the instance carry out requests; see [Request].
 	Requests *Requests[S]

@@ -103,8 +103,10 @@
 // transitions, requests and their outcome, errors and leaves. It outlives the instance.
 // [ReadLog] reads it forward or backward, [FollowLog] also as it grows.
 //
-//   - The entry of a transition is stored with it: after a transition that failed there is none.
-//     Other entries follow soon after: a reply can be there before the entry of its request.
+//   - The entry of a transition is stored with it, or soon after it if earlier entries are still on
+//     their way, such as that of the registration; FlushLog of the lease waits for them. After a
+//     transition that failed there is none. Other entries follow soon after: a reply can be there
+//     before the entry of its request.
 //     A transition whose reply was lost may leave an entry although it was undone; the next
 //     entry of a transition has the same number then.
 //   - Entries are ordered by the token of the lease, then by number. A missing number is an
