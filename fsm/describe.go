@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/leasehold-go/leasehold/fsm/internal/graph"
@@ -9,22 +10,23 @@ import (
 // Edge is a permitted pair of states, with the names of its events, guards and timeouts. A
 // child has one for each edge of the states around it.
 type Edge[S comparable] struct {
-	From, To S
-	Declared S // the state that lists the edge in the table: From or a state around it
-	Kind     EdgeKind
+	From     S        `json:"from"`
+	To       S        `json:"to"`
+	Declared S        `json:"declared"` // the state that lists the edge in the table: From or a state around it
+	Kind     EdgeKind `json:"kind"`
 	// Events are the events that can take the edge, in the order of the rules.
-	Events []EdgeEvent
+	Events []EdgeEvent `json:"events,omitempty"`
 	// Guards are the names of the guards of every transition along the edge: first the guards
 	// of the edge, then the guards of each entered state, if history states remember nothing.
-	Guards []string
+	Guards []string `json:"guards,omitempty"`
 	// Timeouts are the names of the timeouts of From that take the edge.
-	Timeouts []string
+	Timeouts []string `json:"timeouts,omitempty"`
 }
 
 // EdgeEvent is an event that can take an edge.
 type EdgeEvent struct {
-	Name   string
-	Guards []string // of the rule itself: If
+	Name   string   `json:"name"`
+	Guards []string `json:"guards,omitempty"` // of the rule itself: If
 }
 
 // EdgeKind tells how a transition along an edge treats its source.
@@ -36,6 +38,35 @@ const (
 	EdgeReenter                  // from a state to itself, leaving it and entering it again: [Reenter]
 	EdgeLocal                    // from a state to one within it, without leaving the source: [Local]
 )
+
+// The texts of the kinds of edges, by their numbers.
+var edgeKinds = []string{"external", "self", "reenter", "local"}
+
+// String returns "external", "self", "reenter" or "local".
+func (k EdgeKind) String() string {
+	if int(k) < len(edgeKinds) {
+		return edgeKinds[k]
+	}
+	return fmt.Sprintf("EdgeKind(%d)", uint8(k))
+}
+
+// MarshalText returns the text of String, and fails for a kind that does not exist.
+func (k EdgeKind) MarshalText() ([]byte, error) {
+	if int(k) >= len(edgeKinds) {
+		return nil, fmt.Errorf("fsm: there is no kind of edge %d", uint8(k))
+	}
+	return []byte(edgeKinds[k]), nil
+}
+
+// UnmarshalText reads the text of String.
+func (k *EdgeKind) UnmarshalText(text []byte) error {
+	i := slices.Index(edgeKinds, string(text))
+	if i < 0 {
+		return fmt.Errorf("fsm: there is no kind of edge %.40q", text)
+	}
+	*k = EdgeKind(i)
+	return nil
+}
 
 // Edges returns all edges: by source in the order of [Definition.States], then in the order
 // of the table, inherited edges last.

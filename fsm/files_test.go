@@ -21,7 +21,7 @@ var fileLayers = [][]string{
 	{"value.go"},
 	{"machine.go", "option.go"},
 	{"turn.go", "timers.go", "history.go", "watchers.go", "clock.go"},
-	{"definition.go", "compile.go", "compile_events.go", "check.go", "describe.go", "forms.go"},
+	{"definition.go", "compile.go", "compile_events.go", "check.go", "describe.go", "description.go", "forms.go"},
 	{"rule.go", "event.go", "substates.go", "timeout.go", "data.go", "table.go"},
 	{"transition.go", "snapshot.go", "errors.go"},
 }

@@ -70,6 +70,10 @@ type Config[S comparable, P any] struct {
 	// then derive [Record.Heartbeat] from the time left, and [Status.Heartbeat] does not advance.
 	LivenessOnly bool
 
+	// NoDefinition has the registry not publish the definition of the machine, which [ReadDefinition]
+	// reads.
+	NoDefinition bool
+
 	last lastLease // of Supervise: its record may be deleted
 }
 

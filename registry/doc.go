@@ -5,7 +5,7 @@
 // appended, "leasehold", which holds the registry's part of the record. [Run] registers, calls
 // a function that serves, and leaves; [Supervise] runs again after a loss. Without a lease, [Get],
 // [List] and [Watch] read records, [Request] asks an instance to move, and [ReadLog] and
-// [FollowLog] read activity logs.
+// [FollowLog] read activity logs. [ReadDefinition] reads the definition of an instance's machine.
 //
 // # Guaranteed
 //
@@ -115,6 +115,29 @@
 //     counts as dropped although it may be there.
 //   - A log that cannot be written neither fails nor delays a transition.
 //   - An instance that lost its lease cannot log that. Readers derive it: [LogLost].
+//
+// # Definitions
+//
+// An instance publishes the description of its machine's definition ([fsm.Description]), so that
+// a program that only has the store can draw it: its states, edges, and the names of its events,
+// guards and timeouts, and no code. The record has its id, [Record.Definition].
+//
+//   - The id is made of the content, not of [fsm.Definition.Fingerprint], which two versions of a
+//     service with different guards share. Instances with equal definitions share one; another
+//     version has another. A reader finds out if its content was changed.
+//   - It is written in the background once the instance is registered, so it may be missing in the
+//     first moments. Neither the registration nor a heartbeat waits for it or fails with it. A
+//     write that fails is tried again, and told to observers ([NoticeDefinition]).
+//   - It is kept for a day, or for twelve times the TTL of records if that is longer, and written
+//     again when a third of that has passed. Instances of a process with the same keeper and
+//     definition write it together. It stays for a sixth of that time after the last instance, at
+//     least.
+//   - A definition of more than [store.MaxDefinition] bytes is not published.
+//
+// Definitions are published unless [Config.NoDefinition] is set, because they cost little: a value
+// of some kilobytes for each version of a service, a few commands for each process and day, and
+// 50 bytes in each record. They need no more rights than a record does. Whoever may read
+// everything under "leasehold:" can read the names in them.
 //
 // # Health
 //

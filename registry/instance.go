@@ -29,6 +29,7 @@ type Instance[S comparable, P any] struct {
 	gated      chan struct{}      // closed when that of gate has ended
 	served     chan struct{}      // closed when that of serveRequests has ended
 	observed   chan struct{}      // closed when that of observeEnd has ended
+	publisher  *publisher         // nil if no definition is published
 	logDropped atomic.Int64
 	leaving    atomic.Bool // the entry LogLeft has been queued; set under logging
 	logging    sync.Mutex  // orders the entries of log before or behind LogLeft

@@ -71,7 +71,7 @@ func (i *Instance[S, P]) deregister(ctx context.Context) (released, closed, sear
 		}
 	}
 	<-i.gated
-	return released, closed, errors.Join(i.awaitSearch(limited), i.awaitServed(ctx, limited), i.awaitObserved(limited))
+	return released, closed, errors.Join(i.awaitSearch(limited), i.awaitServed(ctx, limited), i.awaitObserved(limited), i.awaitPublished(limited))
 }
 
 // finish waits a moment until a request that is being carried out has its answer, and the
@@ -113,6 +113,14 @@ func (i *Instance[S, P]) awaitSearch(ctx context.Context) error {
 func (i *Instance[S, P]) awaitObserved(ctx context.Context) error {
 	if !closes(ctx, i.observed) {
 		return fmt.Errorf("observers of %q: one does not return", i.cfg.Key)
+	}
+	return nil
+}
+
+// awaitPublished waits until no goroutine publishes the definition for the instance.
+func (i *Instance[S, P]) awaitPublished(ctx context.Context) error {
+	if !closes(ctx, i.publisher.end()) {
+		return fmt.Errorf("definition of %q: the store or an observer does not return", i.cfg.Key)
 	}
 	return nil
 }

@@ -36,6 +36,7 @@ const (
 	NoticeRequest    NoticeKind = "request"     // Request, Duration; a second time if it expired before the answer was stored
 	NoticeError      NoticeKind = "error"       // Err: the last error of the status
 	NoticeLogDropped NoticeKind = "log dropped" // Count entries of the activity log were not stored, because of Err
+	NoticeDefinition NoticeKind = "definition"  // the definition could not be published, because of Err; it is tried again
 	NoticeLost       NoticeKind = "lost"        // Err is the *[lease.LostError]
 	NoticeLeft       NoticeKind = "left"        // the lease was released
 	NoticeRestart    NoticeKind = "restart"     // [Supervise] registers again after Duration, because of Err

@@ -33,6 +33,9 @@ type Record[P any] struct {
 
 	// Requests reports whether the instance takes requests.
 	Requests bool
+	// Definition is the id of the published definition of the machine; empty without one. See
+	// [ReadDefinition].
+	Definition string
 
 	// Published reports whether the value has the registry's part.
 	Published bool
@@ -55,6 +58,7 @@ func Decode[P any](s store.Record) Record[P] {
 	}
 	r.Published = true
 	r.Identity, r.State, r.Changed, r.History, r.Requests = p.identity(), p.State, p.Changed, p.History, p.Requests
+	r.Definition = p.Definition
 	r.LastError, r.LastErrorAt, r.TTL = p.Error, p.ErrorAt, time.Duration(p.TTL)*time.Millisecond
 	if s.Left <= r.TTL {
 		r.Heartbeat = time.Now().Add(s.Left - r.TTL).UTC()
@@ -72,13 +76,14 @@ var ErrBadPayload = errors.New("payload")
 // part is the registry's part of a value. The token is that of the record.
 type part struct {
 	publishedIdentity
-	TTL      int64                    `json:"ttl"` // milliseconds
-	State    string                   `json:"state"`
-	Changed  time.Time                `json:"changed"`
-	History  []fsm.Transition[string] `json:"history,omitempty"`
-	Error    string                   `json:"error,omitempty"`
-	ErrorAt  time.Time                `json:"error_at,omitzero"`
-	Requests bool                     `json:"requests,omitempty"` // whether the instance takes any
+	TTL        int64                    `json:"ttl"` // milliseconds
+	State      string                   `json:"state"`
+	Changed    time.Time                `json:"changed"`
+	History    []fsm.Transition[string] `json:"history,omitempty"`
+	Error      string                   `json:"error,omitempty"`
+	ErrorAt    time.Time                `json:"error_at,omitzero"`
+	Requests   bool                     `json:"requests,omitempty"` // whether the instance takes any
+	Definition string                   `json:"definition,omitempty"`
 }
 
 const maxPublishedError = 1 << 10 // bytes
@@ -137,12 +142,13 @@ func (i *Instance[S, P]) encode(c contents[S, P]) ([]byte, error) {
 	p := part{
 		publishedIdentity: publish(s.Identity),
 
-		TTL:      (i.ttl + time.Millisecond - 1).Milliseconds(), // rounded up: no record has more time left
-		State:    fmt.Sprint(s.State),
-		Changed:  s.Changed,
-		Error:    s.LastError,
-		ErrorAt:  s.LastErrorAt,
-		Requests: i.cfg.Requests != nil,
+		TTL:        (i.ttl + time.Millisecond - 1).Milliseconds(), // rounded up: no record has more time left
+		State:      fmt.Sprint(s.State),
+		Changed:    s.Changed,
+		Error:      s.LastError,
+		ErrorAt:    s.LastErrorAt,
+		Requests:   i.cfg.Requests != nil,
+		Definition: i.publisher.id(),
 	}
 	if len(p.Error) > maxPublishedError {
 		p.Error = strings.ToValidUTF8(p.Error[:maxPublishedError], "") + "…"

@@ -45,6 +45,14 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	if err := def.Accepts(machineOptions...); err != nil {
 		return nil, fmt.Errorf("machine of %q: %w", cfg.Key, err)
 	}
+	if !cfg.NoDefinition {
+		i.publisher = newPublisher(k, def, i.definitionFailed)
+		defer func() {
+			if i.lease == nil {
+				i.publisher.end()
+			}
+		}()
+	}
 	if _, err := i.encode(i.confirmed); err != nil {
 		return nil, err
 	}
@@ -96,6 +104,7 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	i.machine = machine
 	i.mu.Unlock()
 	close(registered)
+	i.publisher.begin(acquired)
 	cfg.Health.enter(HealthHeld, cfg.Key, i)
 	go i.gate(life)
 	if len(cfg.Observers) > 0 {

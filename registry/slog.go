@@ -6,8 +6,8 @@ import (
 )
 
 // LogTo returns an observer that writes a line for each notice: at level error for a loss and an
-// error, at level warn for a rejection, a restart and dropped log entries, and at level info for the
-// rest. The message is "leasehold: " and the kind of the notice. The package documentation lists
+// error, at level warn for a rejection, a restart, dropped log entries and a definition that is not
+// published, and at level info for the rest. The message is "leasehold: " and the kind of the notice. The package documentation lists
 // the names of the attributes.
 func LogTo(logger *slog.Logger) Observer { return slogObserver{logger} }
 
@@ -21,7 +21,7 @@ func (n Notice) level() slog.Level {
 	switch n.Kind {
 	case NoticeLost, NoticeError:
 		return slog.LevelError
-	case NoticeRejected, NoticeRestart, NoticeLogDropped:
+	case NoticeRejected, NoticeRestart, NoticeLogDropped, NoticeDefinition:
 		return slog.LevelWarn
 	}
 	return slog.LevelInfo

@@ -11,9 +11,9 @@ import (
 type Call struct {
 	// Verb is the name of the method in lower case: create, renew, update (also for UpdateWith),
 	// delete, delete batch, get, list, watch, watch key, ask, requests, answer, append log, read
-	// log, follow log, deletions.
+	// log, follow log, deletions, put definition, get definition.
 	Verb string
-	Key  string // or prefix; empty for a batch and for deletions
+	Key  string // or prefix, or id of a definition; empty for a batch and for deletions
 	// Items is how many records, events, requests or entries a call that yields has yielded, and
 	// the length of a batch.
 	Items    int
@@ -27,8 +27,9 @@ type Call struct {
 }
 
 // Observe returns a store that makes every call on st, and then calls f with it and its context.
-// It has the optional interfaces of this package that st has, and no other method of st. f is
-// called by any number of goroutines at a time, and every call waits for it.
+// It has the optional interfaces of this package that st has, of them [Definer] by [DefinerOf], and
+// no other method of st. f is called by any number of goroutines at a time, and every call waits
+// for it.
 func Observe(st Store, f func(context.Context, Call)) Store {
 	o := &observed{st, f}
 	logger, logs := st.(Logger)
@@ -237,6 +238,32 @@ func observe[T any](ctx context.Context, o *observed, c Call, seq iter.Seq2[T, e
 			}
 		}
 	}
+}
+
+// definer returns the observed definitions of the store, for [DefinerOf].
+func (o *observed) definer() (Definer, bool) {
+	d, ok := DefinerOf(o.st)
+	return observedDefinitions{o, d}, ok
+}
+
+// observedDefinitions is a [Definer].
+type observedDefinitions struct {
+	o  *observed
+	st Definer
+}
+
+func (d observedDefinitions) PutDefinition(ctx context.Context, definition []byte, ttl time.Duration) error {
+	began := time.Now()
+	err := d.st.PutDefinition(ctx, definition, ttl)
+	d.o.done(ctx, "put definition", DefinitionID(definition), began, err)
+	return err
+}
+
+func (d observedDefinitions) GetDefinition(ctx context.Context, id string) ([]byte, error) {
+	began := time.Now()
+	definition, err := d.st.GetDefinition(ctx, id)
+	d.o.done(ctx, "get definition", id, began, err)
+	return definition, err
 }
 
 // observedLog has the methods of a [Logger] but UpdateWith.

@@ -10,7 +10,19 @@ import (
 // DOT draws a definition as a Graphviz digraph, for the layout engine dot. The result ends
 // with a newline.
 func DOT[S comparable](def *fsm.Definition[S], marks ...Mark[S]) string {
-	d := newDrawing(def, marks)
+	return dot(newDrawing(described(def, marks)))
+}
+
+// DOTOf is DOT for a description, as [fsm.Definition.Describe] makes it. It fails with the error
+// of [fsm.Description.Check].
+func DOTOf(def fsm.Description, marks ...Mark[string]) (string, error) {
+	if err := def.Check(); err != nil {
+		return "", err
+	}
+	return dot(newDrawing(def, marks)), nil
+}
+
+func dot(d *drawing) string {
 	var b strings.Builder
 	b.WriteString("digraph {\n\trankdir=LR\n")
 	if d.nested {

@@ -14,8 +14,8 @@ import (
 // drawing is a definition as nodes and arrows, without a notation. A node is known by its
 // place in nodes.
 type drawing struct {
-	nodes  []node  // in the order of [fsm.Definition.States]
-	arrows []arrow // in the order of [fsm.Definition.Edges]
+	nodes  []node  // in the order of [fsm.Description].States
+	arrows []arrow // in the order of [fsm.Description].Edges, without some
 	nested bool    // some node is drawn in another
 
 	// The nodes drawn directly in a node, the arrows between them, and the arrows that leave it,
@@ -46,34 +46,32 @@ type arrow struct {
 	taken    int
 }
 
-func newDrawing[S comparable](def *fsm.Definition[S], marks []Mark[S]) *drawing {
+// newDrawing makes a drawing of a description that [fsm.Description.Check] accepts.
+func newDrawing(def fsm.Description, marks []Mark[string]) *drawing {
 	d := new(drawing)
-	states := def.States()
-	ids := make(map[S]int, len(states))
-	for i, s := range states {
-		ids[s] = i
+	ids := make(map[string]int, len(def.States))
+	for i, s := range def.States {
+		ids[s.Name] = i
 	}
-	for _, s := range states {
-		n := node{name: printable(fmt.Sprint(s)), inPlace: inPlace(def, s), around: none, initial: none}
-		if of, deep, ok := def.HistoryState(s); ok {
-			kind := "H "
-			if deep {
-				kind = "H* "
-			}
-			n.name, n.around, n.history = kind+n.name, ids[of], true
-		} else if children := def.Children(s); len(children) > 0 {
-			n.initial = ids[children[0]]
-		} else {
-			n.final = len(def.Next(s)) == 0
+	for _, s := range def.States {
+		n := node{name: printable(s.Name), inPlace: inPlace(s), around: none, initial: none, history: s.History != "", final: s.Final}
+		switch s.History {
+		case "shallow":
+			n.name = "H " + n.name
+		case "deep":
+			n.name = "H* " + n.name
 		}
-		if parent, ok := def.Parent(s); ok {
-			n.around = ids[parent]
-			n.inPlace = without(n.inPlace, inPlace(def, parent))
+		if s.Initial != nil {
+			n.initial = ids[*s.Initial]
+		}
+		if s.Parent != nil {
+			n.around = ids[*s.Parent]
+			n.inPlace = without(n.inPlace, inPlace(def.States[n.around]))
 		}
 		d.nested = d.nested || n.around != none
 		d.nodes = append(d.nodes, n)
 	}
-	d.arrows = newArrows(d, def.Edges(), ids)
+	d.arrows = newArrows(d, def.Edges, ids)
 	d.inside, d.between, d.leaving = make(map[int][]int), make(map[int][]int), make(map[int][]int)
 	for i, n := range d.nodes {
 		d.inside[n.around] = append(d.inside[n.around], i)
@@ -83,17 +81,16 @@ func newDrawing[S comparable](def *fsm.Definition[S], marks []Mark[S]) *drawing 
 		d.leaving[a.from] = append(d.leaving[a.from], i)
 	}
 
-	// A state lies in itself, unless it is unknown: ids panics for one that cannot be hashed.
-	known := func(s S) bool { return def.In(s, s) }
 	for _, m := range marks {
-		if m.current != nil && known(*m.current) {
-			d.nodes[ids[*m.current]].current = true
+		if m.current != nil {
+			if id, known := ids[*m.current]; known {
+				d.nodes[id].current = true
+			}
 		}
 		for _, t := range m.taken {
-			if t.Forced || t.Start || !known(t.From) || !known(t.To) {
-				continue
-			}
-			if from, to := ids[t.From], ids[t.To]; !d.nodes[from].history && !d.nodes[to].history {
+			from, known := ids[t.From]
+			to, also := ids[t.To]
+			if known && also && !t.Forced && !t.Start && !d.nodes[from].history && !d.nodes[to].history {
 				d.take(from, to)
 			}
 		}
@@ -106,15 +103,35 @@ func newDrawing[S comparable](def *fsm.Definition[S], marks []Mark[S]) *drawing 
 	return d
 }
 
-// inPlace returns a line for each rule that makes a state handle an event without a transition.
-func inPlace[S comparable](def *fsm.Definition[S], state S) []string {
+// described returns the description of a definition, with the marks for it. Marks of states that
+// the definition does not have are left out, although another state may print like one.
+func described[S comparable](def *fsm.Definition[S], marks []Mark[S]) (fsm.Description, []Mark[string]) {
+	// A state lies in itself, unless it is unknown.
+	known := func(s S) bool { return def.In(s, s) }
+	var texts []Mark[string]
+	for _, m := range marks {
+		var text Mark[string]
+		if m.current != nil && known(*m.current) {
+			text.current = new(fmt.Sprint(*m.current))
+		}
+		for _, t := range m.taken {
+			if known(t.From) && known(t.To) {
+				text.taken = append(text.taken, fsm.Transition[string]{From: fmt.Sprint(t.From), To: fmt.Sprint(t.To), Forced: t.Forced, Start: t.Start})
+			}
+		}
+		texts = append(texts, text)
+	}
+	return def.Describe(), texts
+}
+
+// inPlace returns a line for each event that a state handles without a transition.
+func inPlace(s fsm.DescribedState) []string {
 	var lines []string
-	for _, r := range def.ReactionsIn(state) {
-		switch {
-		case r.Internal:
-			lines = append(lines, guarded(printable(r.Event)+" (internal)", r.Guards))
-		case r.Ignored:
-			lines = append(lines, printable(r.Event)+" (ignored)")
+	for _, e := range s.InPlace {
+		if e.Ignored {
+			lines = append(lines, printable(e.Name)+" (ignored)")
+		} else {
+			lines = append(lines, guarded(printable(e.Name)+" (internal)", e.Guards))
 		}
 	}
 	return lines
@@ -122,7 +139,7 @@ func inPlace[S comparable](def *fsm.Definition[S], state S) []string {
 
 // newArrows returns the arrows of a drawing that has its nodes. An inherited edge has an arrow
 // only if its label says more than the label of the same edge at the parent.
-func newArrows[S comparable](d *drawing, edges []fsm.Edge[S], ids map[S]int) []arrow {
+func newArrows(d *drawing, edges []fsm.Edge[string], ids map[string]int) []arrow {
 	// The lines of every edge, except timeouts: events with all guards, or the guards alone.
 	lines := make(map[[2]int][]string, len(edges)) // by source and target
 	for _, e := range edges {

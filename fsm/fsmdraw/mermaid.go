@@ -11,7 +11,19 @@ import (
 
 // Mermaid draws a definition as a Mermaid stateDiagram-v2. The result ends with a newline.
 func Mermaid[S comparable](def *fsm.Definition[S], marks ...Mark[S]) string {
-	d := newDrawing(def, marks)
+	return mermaid(newDrawing(described(def, marks)))
+}
+
+// MermaidOf is Mermaid for a description, as [fsm.Definition.Describe] makes it. It fails with the error
+// of [fsm.Description.Check].
+func MermaidOf(def fsm.Description, marks ...Mark[string]) (string, error) {
+	if err := def.Check(); err != nil {
+		return "", err
+	}
+	return mermaid(newDrawing(def, marks)), nil
+}
+
+func mermaid(d *drawing) string {
 	var b strings.Builder
 	b.WriteString("stateDiagram-v2\n")
 	d.writeMermaid(&b, none, "    ")

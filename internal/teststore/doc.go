@@ -16,7 +16,7 @@
 //	Straggle      after a time                the answer, or store.ErrInDoubt when its context ends first
 //	Delay         after a time                the answer after another time
 //
-// Faults apply to create, renew, update, delete and the start of a watch. Get and List always
+// Faults apply to create, renew, update, delete, the put of a definition and the start of a watch. Get and List always
 // reach the memory store, and so do calls on [Store.Store], which are not recorded either.
 // Times pass in a synctest bubble.
 package teststore

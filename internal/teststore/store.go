@@ -24,13 +24,14 @@ const (
 	Watch  Verb = "watch"
 	Answer Verb = "answer"
 	Append Verb = "append log"
+	Define Verb = "put definition"
 )
 
 // Request is a recorded request.
 type Request struct {
 	Verb   Verb
 	At     time.Duration   // since New
-	Key    string          // not of a renew; the prefix of a watch
+	Key    string          // not of a renew; the prefix of a watch; the id of a definition
 	Nonce  store.Nonce     // of a create, and of a delete by nonce
 	Token  store.Token     // of an update, and of a delete by token
 	Writes []store.Renewal // of a renew and an update; of a create, with key and value alone
@@ -187,6 +188,18 @@ func (s *Store) FollowLog(ctx context.Context, key string, after store.LogPositi
 func (s *Store) AppendLog(ctx context.Context, key string, token store.Token, e store.LogEntries) error {
 	err := s.do(ctx, Request{Verb: Append, Key: key, Token: token}, func(ctx context.Context) error { return s.memory.AppendLog(ctx, key, token, e) })
 	return named(err, Append, key)
+}
+
+// PutDefinition implements [store.Definer].
+func (s *Store) PutDefinition(ctx context.Context, definition []byte, ttl time.Duration) error {
+	id := store.DefinitionID(definition)
+	err := s.do(ctx, Request{Verb: Define, Key: id}, func(ctx context.Context) error { return s.memory.PutDefinition(ctx, definition, ttl) })
+	return named(err, Define, id)
+}
+
+// GetDefinition implements [store.Definer]. It has no faults.
+func (s *Store) GetDefinition(ctx context.Context, id string) ([]byte, error) {
+	return s.memory.GetDefinition(ctx, id)
 }
 
 // Delete implements [store.Store].

@@ -30,6 +30,7 @@ import (
 
 var (
 	_ store.Store          = (*Store)(nil)
+	_ store.Definer        = (*Store)(nil)
 	_ store.DeleteNotifier = (*Store)(nil)
 	_ store.Logger         = (*Store)(nil)
 	_ store.Requester      = (*Store)(nil)
@@ -53,6 +54,8 @@ type Store struct {
 	messages map[string][]*message // by key, in the order in which the requests came
 	asked    uint64                // number of the last request
 	logs     map[string][]logged   // by key, oldest first
+
+	definitions map[string]definition // by id
 }
 
 // record is the value under a key with its lease. It may have expired; live checks that.
@@ -67,7 +70,7 @@ type record struct {
 
 // New returns an empty store.
 func New() *Store {
-	return &Store{records: make(map[string]*record), messages: make(map[string][]*message), logs: make(map[string][]logged), sweepAt: minSweep,
+	return &Store{records: make(map[string]*record), messages: make(map[string][]*message), logs: make(map[string][]logged), definitions: make(map[string]definition), sweepAt: minSweep,
 		ended: newRecent[store.Nonce](), deleted: newRecent[store.Token]()}
 }
 

@@ -84,6 +84,9 @@ func (l layout) bySlot(all []names) {
 func (l layout) ofKey(key string) string        { return l.channels + "k:" + key }
 func (l layout) ofStore(instance string) string { return l.channels + "s:" + instance }
 
+// definition returns the name of the definition with an id. It belongs to no key, and so to no slot.
+func (l layout) definition(id string) string { return l.root + "d:" + id }
+
 // anyone is a channel that nobody publishes on, in a random slot.
 func (l layout) anyone() string { return l.channels + "-:" + strconv.Itoa(rand.Int()) }
 

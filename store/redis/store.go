@@ -29,6 +29,7 @@ type Store struct {
 var (
 	_ store.Store          = (*Store)(nil)
 	_ store.Describer      = (*Store)(nil)
+	_ store.Definer        = (*Store)(nil)
 	_ store.DeleteNotifier = (*Store)(nil)
 	_ store.BatchDeleter   = (*Store)(nil)
 	_ store.Logger         = (*Store)(nil)

@@ -47,7 +47,7 @@ var laws = []law{
 	exclusionLaw, tokenLaw, staleTokenLaw, ttlLaw, expiryLaw,
 	namesLaw, contextLaw, repetitionLaw, foreignLaw,
 	heldLaw, untilLaw, seqLaw, batchLaw, deleteLaw, getLaw, listLaw,
-	watchLaw, watchKeyLaw, requestLaw, logLaw, deletionLaw, restartLaw, ownershipLaw, closeLaw,
+	watchLaw, watchKeyLaw, requestLaw, logLaw, definitionLaw, deletionLaw, restartLaw, ownershipLaw, closeLaw,
 }
 
 // check runs the given cases of the law, each as a subtest.
