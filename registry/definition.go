@@ -37,7 +37,7 @@ func ReadDefinition[P any](ctx context.Context, st store.Store, r Record[P]) (fs
 	case !r.Published:
 		return none("its record was not written by package registry")
 	case r.Definition == "":
-		return none("its instance publishes none: it has an older version of leasehold or the setting NoDefinition, or its definition is too long")
+		return none("its instance publishes none: its program has an older version of leasehold, sets NoDefinition, or has a definition that is too long")
 	case store.CheckDefinitionID(r.Definition) != nil:
 		return none(fmt.Sprintf("its record names the definition %.40q, which cannot be one", r.Definition))
 	case !ok:
@@ -45,7 +45,7 @@ func ReadDefinition[P any](ctx context.Context, st store.Store, r Record[P]) (fs
 	}
 	value, err := definer.GetDefinition(ctx, r.Definition)
 	if errors.Is(err, store.ErrNotFound) {
-		return none("the store does not have it: try again in a few seconds, and if it stays so, see the instance's log for the error of storing it")
+		return none("the store does not have it: try again in a few seconds, and if that does not help, look for the error in the log of the program")
 	}
 	if err != nil {
 		return fsm.Description{}, err

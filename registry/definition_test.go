@@ -123,7 +123,7 @@ func TestEachVersionOfADefinitionIsPublished(t *testing.T) {
 
 // The writes of a definition do not grow with the number of instances.
 func TestInstancesOfAProcessShareTheWritesOfADefinition(t *testing.T) {
-	const instances, days = 50, 2
+	const instances, days = 20, 1
 	sent := func(t *testing.T, n int) int {
 		st := teststore.New()
 		k := newSlowKeeper(t, st)

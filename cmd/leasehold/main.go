@@ -173,7 +173,7 @@ func (p *program) root() *cobra.Command {
 	flags.DurationVar(&p.timeout, "timeout", 10*time.Second, "limit of one read or write of the store; request and run wait for\nothers as long as their --wait says")
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = root.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp))
-	for _, c := range []*cobra.Command{p.ls(), p.get(), p.watch(), p.log(), p.request(), p.release(), p.run()} {
+	for _, c := range []*cobra.Command{p.ls(), p.get(), p.watch(), p.log(), p.graph(), p.request(), p.release(), p.run()} {
 		root.AddCommand(c)
 	}
 	return root
@@ -252,6 +252,8 @@ func explain(err error) string {
 	switch {
 	case errors.Is(err, registry.ErrNoRequests):
 		return text + ": its program has to set Config.Requests"
+	case errors.Is(err, store.ErrForeign):
+		return text + ": see it with `leasehold get`"
 	case errors.Is(err, store.ErrNotFound):
 		return text + ": nobody holds it; `leasehold ls` lists what is held"
 	case errors.Is(err, store.ErrDenied):
