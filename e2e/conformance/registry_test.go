@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/leasehold-go/leasehold/e2e/internal/answered"
 	"github.com/leasehold-go/leasehold/fsm"
 	"github.com/leasehold-go/leasehold/lease"
@@ -64,6 +66,7 @@ func TestRegistry(t *testing.T) {
 		"AnInstanceWaitsForTheKey":           instanceWaits,
 		"RequestsAreCarriedOutAndLogged":     requestsLogged,
 		"AnswersAndLogsOutliveTheInstance":   outlived,
+		"ADefinitionIsPublished":             definitionPublished,
 	}.hold(t)
 }
 
@@ -406,5 +409,57 @@ func instanceWaits(s *scene) {
 		if since := second.Status().Registered; since.Before(asked) {
 			s.Errorf("registered %v before the key was free", asked.Sub(since))
 		}
+	}
+}
+
+// Two instances of a version publish one definition, and an instance of another version its own. They
+// are there after the last instance.
+func definitionPublished(s *scene) {
+	newer, err := lifecycle.With(fsm.Guard(Active, "feed is fresh", func(context.Context, fsm.Transition[State]) error { return nil }))
+	if err != nil {
+		s.Fatal(err)
+	}
+	k, reader := s.keep(long), s.Open()
+	first := s.register(k)
+	s.climb(first, Starting)
+	r := s.published(reader)
+	other, err := answered.Acquire(s.Context(), func() (*instance, error) {
+		return registry.Register(s.Context(), k, newer, s.config(func(c *config) { c.Key += " newer" }))
+	})
+	if err != nil {
+		s.Fatal(err)
+	}
+	r2, err := registry.Get[payload](s.Context(), reader, s.key+" newer")
+	if err != nil {
+		s.Fatal(err)
+	}
+	if r.Definition == r2.Definition || lifecycle.Fingerprint() != newer.Fingerprint() {
+		s.Errorf("two versions have the definitions %q and %q", r.Definition, r2.Definition)
+	}
+	want := func(what string, r registry.Record[payload], def *fsm.Definition[State]) {
+		s.Helper()
+		var d fsm.Description
+		s.eventually("the definition of "+what, func() bool {
+			var err error
+			d, err = registry.ReadDefinition(s.Context(), reader, r)
+			if err != nil && !errors.Is(err, registry.ErrNoDefinition) && !errors.Is(err, store.ErrUnavailable) {
+				s.Fatal(err)
+			}
+			return err == nil
+		})
+		if diff := cmp.Diff(def.Describe(), d); diff != "" {
+			s.Errorf("%s (-want +got):\n%s", what, diff)
+		}
+	}
+	want("an instance", r, lifecycle)
+	want("an instance of another version", r2, newer)
+	for _, i := range []*instance{first, other} {
+		if err := i.Deregister(s.Context()); err != nil {
+			s.Error(err)
+		}
+	}
+	want("an instance that has left", r, lifecycle)
+	for r, err := range registry.List[payload](s.Context(), reader, s.key) {
+		s.Errorf("a list after the last instance has %+v, %v", r, err)
 	}
 }

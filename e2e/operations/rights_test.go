@@ -71,6 +71,9 @@ func live(ctx context.Context, st interface {
 	if err := logged(ctx, st.(store.Logger), held.Token()); err != nil {
 		return err
 	}
+	if err := defined(ctx, st.(store.Definer)); err != nil {
+		return err
+	}
 	if err := held.Release(ctx); err != nil {
 		return err
 	}
@@ -125,6 +128,18 @@ func logged(ctx context.Context, st store.Logger, token store.Token) error {
 		}
 	}
 	return nil
+}
+
+// defined stores a definition, again for longer, and reads it.
+func defined(ctx context.Context, st store.Definer) error {
+	definition := []byte("definition")
+	for _, ttl := range []time.Duration{time.Minute, time.Hour} {
+		if err := st.PutDefinition(ctx, definition, ttl); err != nil {
+			return err
+		}
+	}
+	_, err := st.GetDefinition(ctx, store.DefinitionID(definition))
+	return err
 }
 
 // watched returns once watches of a prefix and of a key have told of a record.
@@ -382,11 +397,12 @@ type asker interface {
 	store.Store
 	store.Requester
 	store.Logger
+	store.Definer
 	WatchErr() error
 }
 
-// wantAsker checks that a user can ask the holder of a key and read its log, and can write neither
-// its record nor its log.
+// wantAsker checks that a user can ask the holder of a key and read its log and definition, and can
+// write none of record, log and definition.
 func wantAsker(t *testing.T, sender, holder asker) {
 	t.Helper()
 	claim := store.Claim{Key: "app:job", Value: []byte("value"), TTL: time.Hour, Nonce: store.NewNonce()}
@@ -429,6 +445,12 @@ func wantAsker(t *testing.T, sender, holder asker) {
 			t.Errorf("reading the log %s: no entry", name)
 		}
 	}
+	if err := holder.PutDefinition(ctx, []byte("definition"), time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if d, err := sender.GetDefinition(ctx, store.DefinitionID([]byte("definition"))); err != nil || string(d) != "definition" {
+		t.Errorf("reading the definition: %q, %v", d, err)
+	}
 	entries.First = 2
 	other := store.Request{Key: "app:nobody", ID: "1", Body: []byte("body"), TTL: patience}
 	if _, err := sender.Ask(ctx, other); !errors.Is(err, store.ErrNotFound) {
@@ -455,6 +477,8 @@ func wantAsker(t *testing.T, sender, holder asker) {
 		"update": sender.Update(ctx, store.Update{Key: "app:job", Token: grant.Token, Seq: 9, Value: []byte("forged")}),
 		"renew":  sender.Renew(ctx, []store.Renewal{{Key: "app:job", Token: grant.Token}})[0].Err,
 		"delete": sender.Delete(ctx, "app:job", store.ByToken(grant.Token)),
+		"define": sender.PutDefinition(ctx, []byte("forged"), time.Hour),
+		"extend": sender.PutDefinition(ctx, []byte("definition"), 10*time.Hour),
 		"log":    sender.AppendLog(ctx, "app:job", grant.Token, entries),
 		"answer": sender.Answer(ctx, "app:job", grant.Token, store.Answer{ID: "3", Body: []byte("forged"), TTL: patience, Final: true}),
 	} {

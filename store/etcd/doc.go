@@ -187,6 +187,11 @@
 // its entries without such an etcd lease, for a minute after the servers refused entries, or if
 // they are many: they are appended in the background, in turn, and the update does not wait.
 //
+// # Definitions
+//
+// A definition is a key under "leasehold:d:" and its id; definitions with equal lives share an etcd lease.
+// To extend one, the store writes it again on another etcd lease.
+//
 // # Rights
 //
 // A user needs to read and write its own keys and everything under "leasehold:". If the

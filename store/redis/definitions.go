@@ -24,10 +24,15 @@ func (s *Store) PutDefinition(ctx context.Context, value []byte, ttl time.Durati
 		if err == nil {
 			return nil
 		}
-		if !isNil(err) { // else another process has put it there meanwhile
+		if !isNil(err) {
 			return failed(op, id, writes, err)
 		}
-	} else if err != nil {
+		// Another process has put it there meanwhile, or it is an empty string.
+		if _, err = s.definition(ctx, op, id); errors.Is(err, store.ErrNotFound) {
+			err = foreignDefinition(name)
+		}
+	}
+	if err != nil {
 		return err
 	}
 	left, err := s.command(ctx, newCommand(maxRefusal, "pttl", name))
@@ -71,9 +76,14 @@ func (s *Store) definition(ctx context.Context, op, id string) ([]byte, error) {
 	case err == nil && value == "":
 		return nil, &store.Error{Op: op, Key: id, Condition: store.ErrNotFound}
 	case err != nil || store.DefinitionID([]byte(value)) != id:
-		return nil, &store.ForeignError{Record: store.Record{Key: name, Left: store.Forever}}
+		return nil, foreignDefinition(name)
 	}
 	return []byte(value), nil
+}
+
+// foreignDefinition is the error of a value that is not a definition; its time left is not read.
+func foreignDefinition(name string) error {
+	return &store.ForeignError{Record: store.Record{Key: name, Left: store.Forever}}
 }
 
 // command sends a call that is a command, and returns the reply.

@@ -181,6 +181,12 @@
 // oldest. Redis takes only growing ids: after an entry of another program, an entry of a lease with
 // the same id or a smaller one is not stored, and its writer is told.
 //
+// # Definitions
+//
+// A definition is a string under "leasehold:d:" and its id, in the slot of that name. It is read, with no
+// more of a longer value than tells that it is foreign, and written or extended by commands, without a
+// script: the name allows one value alone.
+//
 // # Rights
 //
 // A user with an access control list needs its own keys and leasehold:*, the
