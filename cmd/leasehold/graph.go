@@ -38,7 +38,7 @@ func (p *program) graph() *cobra.Command {
 				return usagef("--output %q is none of %s", format, strings.Join(formats, ", "))
 			}
 			p.format = format
-			return p.withStore(c.Context(), func(ctx context.Context, st store.Store) error {
+			return p.briefly(c.Context(), func(ctx context.Context, st store.Store) error {
 				ctx, cancel := p.limited(ctx)
 				defer cancel()
 				r, err := registry.Get[raw](ctx, st, args[0])

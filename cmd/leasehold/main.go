@@ -271,7 +271,7 @@ func lacking(err error) string {
 	call, role := new(store.Error), "a worker" // also for the trial of a store
 	if errors.As(err, &call) {
 		switch call.Op {
-		case "get", "list", "watch", "read log", "follow log":
+		case "get", "list", "watch", "read log", "follow log", "get definition":
 			role = "a reader"
 		case "ask":
 			role = "an asker"

@@ -20,6 +20,7 @@ import (
 func reads(t *testing.T, w *world, url string) (missing []string) {
 	for want, args := range map[string][]string{
 		"app:job ":       {"ls", "app:"},
+		"in state":       {"graph", "app:job"},
 		"feed is slow":   {"get", "app:job"},
 		"foreign":        {"get", "app:foreign"},
 		"idle -> active": {"log", "app:job"},
@@ -39,6 +40,7 @@ func reads(t *testing.T, w *world, url string) (missing []string) {
 func wantReader(t *testing.T, admin, reader string) {
 	w := newWorld(t, admin)
 	i := w.instance("app:job")
+	drawn(t, admin, "app:job")
 	if missing := reads(t, w, reader); len(missing) > 0 {
 		t.Errorf("a user who may read misses %q", missing)
 	}
@@ -105,6 +107,7 @@ func TestEachRightOfTheRedisReaderIsNeeded(t *testing.T) {
 	}
 	w := newWorld(t, server.URL())
 	w.instance("app:job")
+	drawn(t, server.URL(), "app:job")
 	held, err := w.keeper.Acquire(t.Context(), "app:large", []byte(strings.Repeat("x", 8<<10)))
 	if err != nil {
 		t.Fatal(err)
