@@ -96,14 +96,14 @@ func (g graph) print(p *program) {
 			children[*s.Parent] = append(children[*s.Parent], i)
 		}
 	}
-	all := &table{header: []string{"", "STATE", "TO", "ON", "IF"}}
+	all := newTable("", "STATE", "TO", "ON", "IF")
 	var add func(states []int, depth int)
 	add = func(states []int, depth int) {
 		for _, i := range states {
 			s := g.Definition.States[i]
 			first := []string{map[bool]string{true: "*"}[s.Name == g.State], strings.Repeat("  ", min(depth, 10)) + shown(s.Name) + note(g.Definition, i)}
 			row := func(cells ...string) {
-				all.add(append(first, cells...)...)
+				all.addText(append(first, cells...)...)
 				first = []string{"", ""}
 			}
 			rows := len(all.rows)
@@ -119,12 +119,12 @@ func (g graph) print(p *program) {
 		}
 	}
 	add(top, 0)
-	all.print(p.out, width)
+	all.print(p.out, width, p.colored())
 
 	fmt.Fprintln(p.out)
-	now := &table{header: []string{"PERMITTED NOW", "ON", "IF"}}
+	now := newTable("PERMITTED NOW", "ON", "IF")
 	for _, e := range g.Permitted {
-		each(e, now.add)
+		each(e, now.addText)
 	}
 	known := false
 	for _, s := range g.Definition.States {
@@ -134,13 +134,13 @@ func (g graph) print(p *program) {
 		known = true
 		for _, event := range s.InPlace {
 			if !event.Ignored {
-				now.add("(stays)", event.Name, strings.Join(event.Guards, ", "))
+				now.addText("(stays)", event.Name, strings.Join(event.Guards, ", "))
 			}
 		}
 	}
 	switch {
-	case len(now.rows) > 0:
-		now.print(p.out, width)
+	case len(now.rows) > 1:
+		now.print(p.out, width, p.colored())
 	case !known:
 		fmt.Fprintln(p.out, "the published definition does not have the state, so nothing is known to be permitted")
 	default:

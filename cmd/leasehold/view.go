@@ -182,6 +182,24 @@ type cell struct {
 	style style
 }
 
+func newTable(header ...string) *table {
+	t := new(table)
+	t.addText(header...)
+	for i := range t.rows[0] {
+		t.rows[0][i].style = bold
+	}
+	return t
+}
+
+// addText adds a row without styles.
+func (t *table) addText(texts ...string) {
+	cells := make([]cell, len(texts))
+	for i, text := range texts {
+		cells[i].text = text
+	}
+	t.add(cells...)
+}
+
 func (t *table) add(cells ...cell) {
 	for i := range cells {
 		cells[i].text = oneLine(cells[i].text)
@@ -240,12 +258,7 @@ func (t *table) print(w io.Writer, width int, colored bool) {
 
 // records is a table of records that were read just now.
 func records(all []record) *table {
-	t := new(table)
-	var header []cell
-	for _, name := range []string{"KEY", "STATE", "INSTANCE", "HOST", "HEARTBEAT", "LEFT", "TOKEN", "LAST ERROR"} {
-		header = append(header, cell{name, bold})
-	}
-	t.add(header...)
+	t := newTable("KEY", "STATE", "INSTANCE", "HOST", "HEARTBEAT", "LEFT", "TOKEN", "LAST ERROR")
 	for _, r := range all {
 		state, left, token := r.State, "for ever", ""
 		if r.Kind != "instance" {
