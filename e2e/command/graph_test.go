@@ -179,6 +179,7 @@ func TestGraphSaysWhyThereIsNone(t *testing.T) {
 
 // No name in a definition moves a cursor, and no table is wider than its terminal.
 func TestHostileDefinitionsAreHarmless(t *testing.T) {
+	t.Setenv("NO_COLOR", "1")
 	store := redistest.Start(t).URL()
 	w := newWorld(t, store)
 	const hostile = "\x1b[2J\x1b]0;title\a\r\n\u202eevil\u009b31m 日本語日本語日本語日本語日本語"
