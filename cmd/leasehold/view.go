@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -112,37 +114,64 @@ func (p *program) write(value any) error {
 		if err := d.Decode(&any); err != nil {
 			return err
 		}
-		if text, err = yaml.Marshal(numbers(any)); err != nil {
+		if text, err = yaml.Marshal(yamlNode(any)); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(p.out, "---\n%s", text)
+		_, err = fmt.Fprintf(p.out, "---\n%s", safeYAML(text))
 		return err
 	}
 	_, err = fmt.Fprintf(p.out, "%s\n", safeJSON(text))
 	return err
 }
 
-// numbers replaces each json.Number in a value by an integer or a float, which YAML writes as a number.
-func numbers(v any) any {
+// yamlNode is a value of JSON in YAML. A text that a terminal could obey is in double quotes, where YAML
+// has escapes.
+func yamlNode(v any) *yaml.Node {
+	n := new(yaml.Node)
 	switch v := v.(type) {
-	case json.Number:
-		if i, err := v.Int64(); err == nil {
-			return i
-		}
-		if f, err := v.Float64(); err == nil {
-			return f
-		}
-		return v.String()
 	case map[string]any:
-		for name := range v {
-			v[name] = numbers(v[name])
+		n.Kind = yaml.MappingNode
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			n.Content = append(n.Content, yamlNode(name), yamlNode(v[name]))
 		}
 	case []any:
-		for i := range v {
-			v[i] = numbers(v[i])
+		n.Kind = yaml.SequenceNode
+		for _, item := range v {
+			n.Content = append(n.Content, yamlNode(item))
+		}
+	case json.Number:
+		if i, err := v.Int64(); err == nil {
+			_ = n.Encode(i)
+		} else if f, err := v.Float64(); err == nil {
+			_ = n.Encode(f)
+		} else {
+			_ = n.Encode(v.String())
+		}
+	case string:
+		_ = n.Encode(v)
+		if strings.ContainsFunc(v, func(r rune) bool { return r != '\n' && !printable(r) }) {
+			n.Style = yaml.DoubleQuotedStyle
+		}
+	default:
+		_ = n.Encode(v) // a bool, or null
+	}
+	return n
+}
+
+// safeYAML escapes the characters that a terminal may obey. They occur in double quotes alone.
+func safeYAML(text []byte) []byte {
+	var b bytes.Buffer
+	for _, r := range string(text) {
+		switch {
+		case r == '\n' || printable(r):
+			b.WriteRune(r)
+		case r > 0xffff:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
 		}
 	}
-	return v
+	return b.Bytes()
 }
 
 // safeJSON escapes the characters that JSON lets through and a terminal may obey. They occur in

@@ -186,7 +186,7 @@ func TestHostileDefinitionsAreHarmless(t *testing.T) {
 	event := fsm.NewSignal("event " + hostile)
 	register(t, w, "k", fsm.MustDefine(hostile, fsm.Table[string]{hostile: {"to " + hostile, ""}, "to " + hostile: {}, "": {}},
 		fsm.On(event, fsm.From(hostile), "to "+hostile), fsm.Guard("", "guard "+hostile, pass)))
-	for _, format := range []string{"text", "mermaid", "dot", "json"} {
+	for _, format := range []string{"text", "mermaid", "dot", "json", "yaml"} {
 		drawn(t, store, "k", "-o", format)
 		for _, columns := range []uint16{40, 80, 200} {
 			text := onScreen(t, store, columns, "graph", "k", "-o", format).end()
