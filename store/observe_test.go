@@ -20,6 +20,7 @@ type (
 	logs     struct{ store.Logger }
 	asks     struct{ store.Requester }
 	notifies struct{ store.DeleteNotifier }
+	defines  struct{ store.Definer }
 	both     struct {
 		plain
 		logs
@@ -35,7 +36,8 @@ func interfaces(st store.Store) string {
 	_, l := st.(store.Logger)
 	_, r := st.(store.Requester)
 	_, d := st.(store.DeleteNotifier)
-	return fmt.Sprintf("logs %v, asks %v, notifies %v", l, r, d)
+	_, f := store.DefinerOf(st)
+	return fmt.Sprintf("logs %v, asks %v, notifies %v, defines %v", l, r, d, f)
 }
 
 func TestAnObservedStoreHasTheOptionalInterfacesOfItsStore(t *testing.T) {
@@ -67,6 +69,10 @@ func TestAnObservedStoreHasTheOptionalInterfacesOfItsStore(t *testing.T) {
 			asks
 			notifies
 		}{p, r, d},
+		struct {
+			plain
+			defines
+		}{p, defines{m}},
 	} {
 		want := interfaces(st)
 		seen[want] = true
@@ -74,8 +80,8 @@ func TestAnObservedStoreHasTheOptionalInterfacesOfItsStore(t *testing.T) {
 			t.Errorf("a store that %s is observed as one that %s", want, got)
 		}
 	}
-	if len(seen) != 8 {
-		t.Errorf("%d of 8 kinds of stores", len(seen))
+	if len(seen) != 9 {
+		t.Errorf("%d of 9 kinds of stores", len(seen))
 	}
 }
 
@@ -135,6 +141,10 @@ func TestObserveTellsOfEachCall(t *testing.T) {
 	}
 	for range full.Requests(ended, "a", grant.Token) {
 	}
+	definer, _ := store.DefinerOf(st)
+	_ = definer.PutDefinition(ctx, []byte("d"), time.Hour)
+	_, _ = definer.GetDefinition(ctx, store.DefinitionID([]byte("d")))
+	_, _ = definer.GetDefinition(ctx, store.DefinitionID([]byte("e")))
 	want := []string{
 		`create "a" 0-0 ok`, `create "a" 0-0 held`, `create "" 0-0 invalid`,
 		`renew "" 2-1 lost`,
@@ -145,6 +155,8 @@ func TestObserveTellsOfEachCall(t *testing.T) {
 		`ask "b" 0-0 not_found`, `answer "b" 0-0 lost`,
 		`delete batch "" 2-1 invalid`, `delete "a" 0-0 ok`,
 		`deletions "" 0-0 ok`, `requests "a" 0-0 canceled`,
+		`put definition "18ac3e7343f016890c510e93f9352611" 0-0 ok`, `get definition "18ac3e7343f016890c510e93f9352611" 0-0 ok`,
+		`get definition "3f79bb7b435b05321651daefd374cdc6" 0-0 not_found`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
