@@ -90,6 +90,10 @@ shows() {
 	}
 }
 shows exchange '"to":"active"' -for 4s & examples=($!) # most of which wait
+shows leader 'no longer leads' -for 4s & examples+=($!)
+shows shards 'has 64 of 64 shards' -for 2s & examples+=($!)
+shows cron 'finishes tick' -for 5s & examples+=($!)
+shows http 'serving at' -for 2s -lag 0s -listen 127.0.0.1:0 -probes 127.0.0.1:0 & examples+=($!)
 shows order 'boxing -> labelled: label' & examples+=($!)
 shows connection 'received tick' -for 3s & examples+=($!)
 shows sqlrow 'version 5: done' & examples+=($!)

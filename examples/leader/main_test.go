@@ -10,12 +10,12 @@ import (
 
 func TestMain(m *testing.M) { built.Main(m) }
 
-// The three candidates take turns: each leader is followed by another, with a larger token.
+// All three candidates come to lead, one after the other, each with a larger token.
 func TestCandidatesTakeTurns(t *testing.T) {
 	f := fleet.New(t, built.Racing(t, "examples/leader"), "-term", "50ms")
 	p := f.Start()
 	led, last := make(map[string]bool), 0
-	for range 6 {
+	for n := 0; n < 6 || len(led) < 3; n++ {
 		begun := f.Expect(`^(candidate-\S+) leads with token (\d+)$`)
 		token, err := strconv.Atoi(begun[1])
 		if err != nil || token <= last {
@@ -25,9 +25,6 @@ func TestCandidatesTakeTurns(t *testing.T) {
 			t.Fatalf("the next line is %q, not %q", line, want)
 		}
 		led[begun[0]], last = true, token
-	}
-	if len(led) != 3 {
-		t.Errorf("%d candidates have led: %v", len(led), led)
 	}
 	p.Stop()
 }

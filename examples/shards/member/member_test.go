@@ -184,7 +184,7 @@ func (l *ledger) write(member, does, shardText, tokenText string) {
 func TestShardsOfProcesses(t *testing.T) {
 	full.Only(t)
 	f := fleet.New(t, built.Racing(t, "examples/shards/servers"),
-		"-store", redistest.Start(t).URL(), "-members", "1", "-ttl", "4s", "-step", "300ms", "-v")
+		"-store", redistest.Start(t).URL(), "-members", "1", "-ttl", "5s", "-step", "300ms", "-v")
 	l := ledger{t: t, overtaken: make(map[string]bool)}
 	live := make(map[string]*fleet.Process)
 	start := func() string {
