@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -225,6 +226,9 @@ func TestLeadersFollowEachOtherAndStandAgain(t *testing.T) {
 }
 
 func TestOneOfASingletonServes(t *testing.T) {
+	logger := slog.Default()
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // every restart
+	defer slog.SetDefault(logger)
 	synctest.Test(t, func(t *testing.T) {
 		_, all := fleet(t, 3)
 		ctx, stop := context.WithCancel(t.Context())

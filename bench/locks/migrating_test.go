@@ -3,6 +3,7 @@ package locks
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os/exec"
 	"path/filepath"
 	"sync"
@@ -21,9 +22,11 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/leasehold-go/leasehold/e2e/etcdtest"
+	"github.com/leasehold-go/leasehold/fsm"
 	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/internal/redistest"
 	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
 	etcdstore "github.com/leasehold-go/leasehold/store/etcd"
 	redisstore "github.com/leasehold-go/leasehold/store/redis"
@@ -160,6 +163,8 @@ func mixed(t *testing.T, kinds ...func(ctx context.Context, work func(context.Co
 	all.Wait()
 }
 
+var working = fsm.MustDefine("working", fsm.Table[string]{"working": {}})
+
 // keeperOn returns a keeper on a store, as of a process of its own.
 func keeperOn(t *testing.T, st store.Store, err error) *lease.Keeper {
 	t.Helper()
@@ -189,11 +194,17 @@ func TestAFleetOnOneKeyOfRedis(t *testing.T) {
 	ours := func(ctx context.Context, work func(context.Context) error) error {
 		return beside(ctx, func(ctx context.Context) error { return withLease(ctx, k, untold(work)) })
 	}
+	supervised := func(ctx context.Context, work func(context.Context) error) error {
+		cfg := registry.Config[string, struct{}]{Key: "job", Wait: true, Observers: []registry.Observer{registry.LogTo(slog.New(slog.DiscardHandler))}}
+		return beside(ctx, func(ctx context.Context) error {
+			return registry.Supervise(ctx, k, working, cfg, func(ctx context.Context, _ *registry.Instance[string, struct{}]) error { return work(ctx) })
+		})
+	}
 	for name, theirs := range map[string]func(ctx context.Context, client *redis.Client, work func(context.Context) error) error{
 		"redislock": withRedislock, "redsync": withRedsync,
 	} {
 		old := func(ctx context.Context, work func(context.Context) error) error { return theirs(ctx, client, work) }
-		t.Run(name+" takes turns", func(t *testing.T) { mixed(t, old, ours) })
+		t.Run(name+" takes turns", func(t *testing.T) { mixed(t, old, ours, supervised) })
 		t.Run(name+" has the key", func(t *testing.T) {
 			err := old(t.Context(), func(ctx context.Context) error {
 				_, err := k.Acquire(ctx, "job", []byte("host-a"), lease.WithWait())
@@ -235,6 +246,21 @@ func TestAFleetOnOneKeyOfRedis(t *testing.T) {
 		})
 		if err != nil {
 			t.Error(err)
+		}
+	})
+	t.Run("a token of redislock that begins our value takes our key", func(t *testing.T) {
+		l, err := k.Acquire(t.Context(), "job", []byte("host-a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Release(t.Context())
+		lock, err := redislock.Obtain(t.Context(), client, "job", time.Minute, &redislock.Options{Token: "host"})
+		if err != nil {
+			t.Fatalf("the page says that it is obtained: %v", err)
+		}
+		defer lock.Release(t.Context())
+		if err := l.Update(t.Context(), []byte("host-a")); !errors.Is(err, store.ErrForeign) {
+			t.Errorf("ours: %v", err)
 		}
 	})
 	t.Run("rueidislock through a version between", func(t *testing.T) {
