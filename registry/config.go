@@ -82,7 +82,7 @@ func (c Config[S, P]) complete(def *fsm.Definition[S]) (Config[S, P], error) {
 	if err := store.CheckKey(c.Key); err != nil {
 		return c, err
 	}
-	if err := checkStates(def, "state", slices.Concat(c.Connected, c.LeavePath)); err != nil {
+	if err := cmp.Or(checkStates(def, "state of Connected", c.Connected), checkStates(def, "state of LeavePath", c.LeavePath)); err != nil {
 		return c, err
 	}
 	if c.Reclaim > ReclaimName {

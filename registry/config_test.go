@@ -19,8 +19,8 @@ func TestRegisterRefusesInvalidConfig(t *testing.T) {
 		`invalid key: must not be empty`: func(c *config) { c.Key = "" },
 		`invalid key "leasehold:x": names that begin with "leasehold:" are the library's own`: func(c *config) { c.Key = "leasehold:x" },
 		`invalid key "\xff": is not valid UTF-8`:                                              func(c *config) { c.Key = "\xff" },
-		`invalid state "broken": is not in the definition`:                                    func(c *config) { c.Connected = []State{Active, "broken"} },
-		`invalid state "gone": is not in the definition`:                                      func(c *config) { c.LeavePath = []State{"gone"} },
+		`invalid state of Connected "broken": is not in the definition`:                       func(c *config) { c.Connected = []State{Active, "broken"} },
+		`invalid state of LeavePath "gone": is not in the definition`:                         func(c *config) { c.LeavePath = []State{"gone"} },
 		`invalid leave timeout -1s: must not be negative`:                                     func(c *config) { c.LeaveTimeout = -time.Second },
 		`invalid reclaim policy 3: must be ReclaimNever, ReclaimDead or ReclaimName`:          func(c *config) { c.Reclaim = registry.ReclaimName + 1 },
 	} {
