@@ -16,13 +16,14 @@ var layers = map[string]struct {
 	third []string // modules of others that may be linked in; none for most
 	why   string
 }{
-	"":                    {nil, nil, "it is a doc comment"},
-	"store":               {nil, nil, "the contract knows no backend and nobody who uses it"},
-	"store/internal/feed": {[]string{"store"}, nil, "it serves backends, and is one of no store"},
-	"store/memory":        {[]string{"store", "store/internal/feed"}, nil, "a backend knows the contract alone"},
-	"store/redis": {[]string{"store", "store/internal/feed"}, []string{"github.com/redis/go-redis/v9"},
+	"":                       {nil, nil, "it is a doc comment"},
+	"store":                  {nil, nil, "the contract knows no backend and nobody who uses it"},
+	"store/internal/feed":    {[]string{"store"}, nil, "it serves backends, and is one of no store"},
+	"store/internal/checkup": {[]string{"store"}, nil, "it serves backends, and is one of no store"},
+	"store/memory":           {[]string{"store", "store/internal/feed"}, nil, "a backend knows the contract alone"},
+	"store/redis": {[]string{"store", "store/internal/feed", "store/internal/checkup"}, []string{"github.com/redis/go-redis/v9"},
 		"a backend knows the contract alone, and its client"},
-	"store/etcd": {[]string{"store", "store/internal/feed"},
+	"store/etcd": {[]string{"store", "store/internal/feed", "store/internal/checkup"},
 		[]string{"go.etcd.io/etcd/client/v3", "go.etcd.io/etcd/api/v3", "google.golang.org/grpc"},
 		"a backend knows the contract alone, and its client"},
 	"store/storeurl": {[]string{"store", "store/memory", "store/redis", "store/etcd"},

@@ -135,10 +135,12 @@ func (c connection) check(ctx context.Context, o options) (database int, cluster
 	return database, clustered, evalRO, c.probe(ctx, database, clustered)
 }
 
-// server is a master, its INFO, and the number of the database that the client selects there.
+// server is a master, its INFO, what it says of the client's connection, and the number of the
+// database that the client selects there.
 type server struct {
 	address  string
 	facts    map[string]string
+	own      map[string]string // CLIENT INFO
 	database int
 }
 
@@ -162,66 +164,78 @@ func (c connection) servers(ctx context.Context, untried bool) ([]server, error)
 
 // ask reads INFO, and the limits of CONFIG if the server lets it, which managed servers do not. It
 // asks for the database, because the options do not tell: any client can select one in OnConnect, and go-redis's failover
-// client of the Cluster kind does.
+// client of the Cluster kind does. After an error the server has the answers that there were.
 func ask(ctx context.Context, master *redis.Client, untried bool) (server, error) {
-	address := master.Options().Addr
+	s := server{address: master.Options().Addr, facts: make(map[string]string), own: make(map[string]string)}
 	pipe := master.Pipeline()
 	infoReply, ownReply := pipe.Info(ctx), pipe.Do(ctx, "client", "info")
 	_, failure := pipe.Exec(ctx)
 	info, err := infoReply.Result()
+	own, ownErr := ownReply.Text()
 	if err == nil && ownReply.Err() == nil {
 		err = failure // go-redis does not tell the commands of a connection that was refused
 	}
-	if err != nil {
-		return server{}, unable(address, "info", err)
-	}
-	own, err := ownReply.Text()
-	if err != nil {
-		return server{}, unable(address, "client info", err)
-	}
-	var database int
-	_, rest, _ := strings.Cut(own, " db=")
-	if _, err := fmt.Sscan(rest, &database); err != nil {
-		return server{}, unable(address, "client info", odd(own))
-	}
-	facts := make(map[string]string)
 	for line := range strings.Lines(info) {
 		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
-			facts[name] = value
+			s.facts[name] = value
 		}
 	}
-	if untried {
-		return server{address, facts, database}, nil
+	for _, field := range strings.Fields(own) {
+		name, value, _ := strings.Cut(field, "=")
+		s.own[name] = value
 	}
-	if limits, err := master.ConfigGet(ctx, "*client*").Result(); err == nil {
-		maps.Copy(facts, limits)
-	} // else the user may not read them
-	return server{address, facts, database}, nil
+	if err != nil {
+		return s, unable(s.address, "info", err)
+	}
+	if !untried {
+		if limits, err := master.ConfigGet(ctx, "*client*").Result(); err == nil {
+			maps.Copy(s.facts, limits)
+		} // else the user may not read them
+	}
+	if ownErr != nil {
+		return s, unable(s.address, "client info", ownErr)
+	}
+	if s.database, err = strconv.Atoi(s.own["db"]); err != nil {
+		return s, unable(s.address, "client info", odd(own))
+	}
+	return s, nil
 }
 
-// check refuses a server that breaks a rule. The names come from INFO and CONFIG.
+// rule is a demand on a server.
+type rule struct {
+	check string // the name of its finding
+	what  string // the name of the setting, as INFO or CONFIG has it
+	got   string // its value; empty if it is not known
+	ok    bool
+	rule  string // the demand, and the remedy
+}
+
+// check refuses a server that breaks a rule.
 func (s server) check(clusterClient, allowEviction bool) error {
-	for _, must := range []struct {
-		ok         bool
-		what, rule string
-	}{
-		{s.facts["redis_version"] != "", "redis_version",
-			"must be in the answer to INFO: connect to a Redis or Valkey server itself, with the right to all of INFO"},
-		{atLeast(s.facts["redis_version"], 6, 2), "redis_version", "must be 6.2 or later"},
-		{s.facts["redis_mode"] != "sentinel", "redis_mode",
-			"must not be sentinel: use redis.NewFailoverClient with this address in SentinelAddrs"},
-		{s.facts["role"] == "master", "role",
-			"must be master: connect to its master, through redis.NewFailoverClient if there are sentinels"},
-		{clusterClient || s.facts["cluster_enabled"] != "1", "cluster_enabled",
-			"must be 0 for a *redis.Client: use redis.NewClusterClient for a Cluster"},
-		{allowEviction || s.facts["maxmemory_policy"] == "noeviction", "maxmemory_policy",
-			"must be noeviction, or a record can end before its time: change it, or accept that with WithEvictionAllowed"},
-	} {
-		if !must.ok {
-			return &ServerError{Server: s.address, What: must.what, Got: s.facts[must.what], Rule: must.rule}
+	for _, r := range s.rules(clusterClient, allowEviction) {
+		if !r.ok {
+			return &ServerError{Server: s.address, What: r.what, Got: r.got, Rule: r.rule}
 		}
 	}
-	return s.checkLimits()
+	return nil
+}
+
+// rules are the demands of New. The names come from INFO and CONFIG.
+func (s server) rules(clusterClient, allowEviction bool) []rule {
+	f := s.facts
+	return append([]rule{
+		{"version", "redis_version", f["redis_version"], f["redis_version"] != "",
+			"must be in the answer to INFO: connect to a Redis or Valkey server itself, with the right to all of INFO"},
+		{"version", "redis_version", f["redis_version"], atLeast(f["redis_version"], 6, 2), "must be 6.2 or later"},
+		{"mode", "redis_mode", f["redis_mode"], f["redis_mode"] != "sentinel",
+			"must not be sentinel: use redis.NewFailoverClient with this address in SentinelAddrs"},
+		{"role", "role", f["role"], f["role"] == "master",
+			"must be master: connect to its master, through redis.NewFailoverClient if there are sentinels"},
+		{"mode", "cluster_enabled", f["cluster_enabled"], clusterClient || f["cluster_enabled"] != "1",
+			"must be 0 for a *redis.Client: use redis.NewClusterClient for a Cluster"},
+		{"eviction", "maxmemory_policy", f["maxmemory_policy"], allowEviction || f["maxmemory_policy"] == "noeviction",
+			"must be noeviction, or a record can end before its time: change it, or accept that with WithEvictionAllowed"},
+	}, s.limits()...)
 }
 
 // The least limits of a server, if they are known: below them a call can fail. A pipeline has at
@@ -234,13 +248,13 @@ const (
 	minClientMemory = 8 * store.MaxValue
 )
 
-// checkLimits refuses a server that would close connections in the middle of a call.
-func (s server) checkLimits() error {
+// limits are the demands that keep a server from closing connections in the middle of a call.
+func (s server) limits() (rules []rule) {
 	normal := strings.Fields(s.facts["client-output-buffer-limit"]) // class, hard, soft, seconds; class ...
 	if at := slices.Index(normal, "normal"); at >= 0 {
 		normal = normal[at:]
 	}
-	output := "0"
+	output := ""
 	if len(normal) > 1 {
 		output = normal[1]
 	}
@@ -260,12 +274,10 @@ func (s server) checkLimits() error {
 		{"maxmemory-clients", memory, minClientMemory},
 	} {
 		got, err := strconv.ParseInt(limit.got, 10, 64)
-		if err == nil && got > 0 && got < limit.least { // 0 is no limit
-			return &ServerError{Server: s.address, What: limit.what, Got: limit.got,
-				Rule: fmt.Sprintf("must be at least %d: with less, the server refuses or closes connections that the store needs", limit.least)}
-		}
+		rules = append(rules, rule{"limits", limit.what, limit.got, err != nil || got <= 0 || got >= limit.least, // 0 is no limit
+			fmt.Sprintf("must be at least %d: with less, the server refuses or closes connections that the store needs", limit.least)})
 	}
-	return nil
+	return rules
 }
 
 // atLeast compares a version, for example "7.0.15".

@@ -83,6 +83,8 @@
 //
 // # Servers and clients that do not fit
 //
+// [Check] says more about servers than [New], and goes on after a fault.
+//
 // [New] refuses a replica, a server that evicts, one without a command or a right that the
 // verbs need, and clients for servers that know nothing of each other, like redis.Ring. It
 // cannot tell, and the guarantees do not hold: KeyDB as an active replica or with several

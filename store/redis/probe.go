@@ -21,22 +21,35 @@ const (
 // errDiffers is the fault of a server that answers a step unlike Redis.
 var errDiffers = errors.New("the result is not what was written")
 
-// probe goes through the verbs once on each master, with a record beside all others: no store
-// lists it and no watch hears of it. That loads the scripts, too.
+// probe goes through the verbs once on each master. That loads the scripts, too.
 func (c connection) probe(ctx context.Context, database int, clustered bool) error {
-	root := store.Reserved + "probe:" + store.NewNonce().String() + ":"
-	s := newStore(c, newLayout(root, database, clustered), replicas{})
+	s := c.prober(database, clustered)
 	defer s.Close()
 	for master, slot := range c.someSlots(ctx) {
-		key := root + "{" + tags()[slot] + "}"
-		step, err := s.exercise(ctx, key)
-		if err == nil {
-			step, err = "del", s.sweep(ctx, key)
+		if err := s.probe(ctx, master.Options().Addr, slot); err != nil {
+			return err
 		}
-		if err != nil {
-			s.sweepLate(ctx, key)
-			return unable(master.Options().Addr, step, err)
-		}
+	}
+	return nil
+}
+
+// prober returns a store whose records stand beside all others: no store lists them and no watch
+// hears of them.
+func (c connection) prober(database int, clustered bool) *Store {
+	root := store.Reserved + "probe:" + store.NewNonce().String() + ":"
+	return newStore(c, newLayout(root, database, clustered), replicas{})
+}
+
+// probe goes through the verbs on the master of a slot. The receiver is a prober.
+func (s *Store) probe(ctx context.Context, address string, slot int) error {
+	key := s.layout.root + "{" + tags()[slot] + "}"
+	step, err := s.exercise(ctx, key)
+	if err == nil {
+		step, err = "del", s.sweep(ctx, key)
+	}
+	if err != nil {
+		s.sweepLate(ctx, key)
+		return unable(address, step, err)
 	}
 	return nil
 }
