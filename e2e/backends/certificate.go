@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// certificate writes a certificate for 127.0.0.1, which is its own authority, and its
+// Certificate writes a certificate for 127.0.0.1, which is its own authority, and its
 // private key, and returns the names of the files.
-func certificate(t testing.TB) (certificate, key string) {
+func Certificate(t testing.TB) (certificate, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

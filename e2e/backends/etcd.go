@@ -50,7 +50,7 @@ func startEtcd(as oneEtcd) func(testing.TB) servers {
 		var s etcdtest.Settings
 		m := member{oneEtcd: as}
 		if as.tls {
-			s.Certificate, s.Key = certificate(t)
+			s.Certificate, s.Key = Certificate(t)
 			text, err := os.ReadFile(s.Certificate)
 			if err != nil {
 				t.Fatal(err)

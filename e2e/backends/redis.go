@@ -83,7 +83,7 @@ func startRedis(as oneRedis) func(testing.TB) servers {
 			r.Server = redistest.Start(t, args...)
 			r.url = "redis://worker:secret@" + r.Addr()
 		case as.tls:
-			certificate, key := certificate(t)
+			certificate, key := Certificate(t)
 			err := child.OnFreePorts(1, func(ports []string) error {
 				i, err := redistest.Run(t.TempDir(), "--tls-port", ports[0], "--tls-auth-clients", "no",
 					"--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", certificate)

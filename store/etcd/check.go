@@ -114,6 +114,9 @@ func (s *Store) check(ctx context.Context, o options) error {
 	if step, err := s.probe(ctx, lease); err != nil {
 		return s.unable(step, err)
 	}
+	if o.after != nil {
+		o.after(ctx, lease)
+	}
 	return nil
 }
 

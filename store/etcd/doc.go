@@ -197,5 +197,5 @@
 // A user needs to read and write its own keys and everything under "leasehold:". If the
 // user may read only a part of a prefix, a watch of the prefix uses the notes alone. A
 // namespace (client/v3/namespace) has to be on the client's KV and Watcher alike; [New]
-// tries it.
+// tries it. [Check] names each right that is missing, and says what else is wrong with the servers.
 package etcdstore

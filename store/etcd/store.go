@@ -45,7 +45,10 @@ var (
 // Option changes how [New] makes a store. Most stores need none.
 type Option func(*options)
 
-type options struct{ untried bool }
+type options struct {
+	untried bool
+	after   func(context.Context, clientv3.LeaseID) // is called with the etcd lease of a trial that succeeds
+}
 
 // WithoutTrial is for a program that runs a moment, or whose user may not write. [New] tries no verb,
 // and only waits for a connection. A verb that the user has no right to is [ErrDenied].
@@ -64,6 +67,19 @@ func New(ctx context.Context, client *clientv3.Client, opts ...Option) (*Store, 
 	for _, opt := range opts {
 		opt(&o)
 	}
+	s, err := newStore(client)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.check(ctx, o); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// newStore returns a store that knows nothing of its servers yet.
+func newStore(client *clientv3.Client) (*Store, error) {
 	if client == nil {
 		return nil, &store.InvalidError{What: "client", Rule: "must not be nil"}
 	}
@@ -73,14 +89,9 @@ func New(ctx context.Context, client *clientv3.Client, opts ...Option) (*Store, 
 	}
 	w := newWriter(newCluster(client, conn))
 	m, r := &marker{writer: w}, newRecords()
-	s := &Store{writer: w, marker: m, records: r, pool: newPool(w, m, r), keyWatches: keyWatches{byKey: make(map[string]*keyWatch)},
+	return &Store{writer: w, marker: m, records: r, pool: newPool(w, m, r), keyWatches: keyWatches{byKey: make(map[string]*keyWatch)},
 		mailLeases: mailLeases{granting: make(chan struct{}, 1)}, answerWatches: answerWatches{byKey: make(map[string]*answerWatch)},
-		lateLogs: lateLogs{byKey: make(map[string]*lateLog)}}
-	if err := s.check(ctx, o); err != nil {
-		s.Close()
-		return nil, err
-	}
-	return s, nil
+		lateLogs: lateLogs{byKey: make(map[string]*lateLog)}}, nil
 }
 
 // Close ends every call and watch, which then return [store.ErrClosed] or, for a write

@@ -1,0 +1,253 @@
+package etcd_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/leasehold-go/leasehold/e2e/backends"
+	"github.com/leasehold-go/leasehold/e2e/etcdtest"
+	"github.com/leasehold-go/leasehold/internal/full"
+	"github.com/leasehold-go/leasehold/store"
+	etcdstore "github.com/leasehold-go/leasehold/store/etcd"
+)
+
+// unhurried has a TTL with which no round trip of a busy machine is too slow.
+var unhurried = store.Usage{Prefix: "app/", TTL: 24 * time.Hour}
+
+func checked(t *testing.T, client *clientv3.Client) []store.Finding {
+	t.Helper()
+	found, err := etcdstore.Check(t.Context(), client, unhurried)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range found {
+		if f.Check == "" || f.Seen == "" || (f.Level == store.LevelOK) != (f.Advice == "") || strings.Contains(f.Seen+f.Advice, "\n") {
+			t.Errorf("a finding of a wrong form: %+v", f)
+		}
+	}
+	return found
+}
+
+// wantFinding checks that there is one finding of a check, of that level, which says all words.
+func wantFinding(t *testing.T, found []store.Finding, check string, level store.Level, words ...string) {
+	t.Helper()
+	some := slices.DeleteFunc(slices.Clone(found), func(f store.Finding) bool { return f.Check != check })
+	if len(some) != 1 {
+		t.Errorf("%d findings about %s, want 1: %+v", len(some), check, some)
+		return
+	}
+	f := some[0]
+	if f.Level != level {
+		t.Errorf("%s is %s, want %s: %+v", check, f.Level, level, f)
+	}
+	for _, word := range words {
+		if !strings.Contains(f.Seen+"; "+f.Advice, word) {
+			t.Errorf("%s does not say %q: %+v", check, word, f)
+		}
+	}
+}
+
+// worse returns the checks whose findings are not ok.
+func worse(found []store.Finding) (checks []string) {
+	for _, f := range found {
+		if f.Level != store.LevelOK {
+			checks = append(checks, f.Check)
+		}
+	}
+	return checks
+}
+
+func TestCheckOfOneMember(t *testing.T) {
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Settings{})
+	client := cluster.Client()
+	found := checked(t, client)
+	if bad := worse(found); !slices.Equal(bad, []string{"members"}) {
+		t.Errorf("not ok: %q: %+v", bad, found)
+	}
+	wantFinding(t, found, "members", store.LevelWarn, "1 of 1", "use three")
+	wantFinding(t, found, "clock", store.LevelOK, "as on this machine")
+	wantFinding(t, found, "ttl", store.LevelOK)
+
+	// Nothing is left.
+	keys, err := client.Get(t.Context(), "", clientv3.WithPrefix(), clientv3.WithCountOnly())
+	if err != nil || keys.Count != 0 {
+		t.Errorf("%d keys are left, %v", keys.Count, err)
+	}
+	leases, err := client.Leases(t.Context())
+	if err != nil || len(leases.Leases) != 0 {
+		t.Errorf("%d etcd leases are left, %v", len(leases.Leases), err)
+	}
+
+	if _, err := client.Compact(t.Context(), keys.Header.Revision); err != nil {
+		t.Fatal(err)
+	}
+	wantFinding(t, checked(t, client), "compaction", store.LevelOK, "are compacted")
+	short := store.Usage{TTL: store.MinTTL}
+	found, err = etcdstore.Check(t.Context(), client, short)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFinding(t, found, "ttl", store.LevelUnsafe, "100ms is refused")
+	wantFinding(t, found, "right to write", store.LevelOK, "keys of services not tried")
+}
+
+// Debian's etcd-server is 3.4. It has no AuthStatus and does not tell its quota.
+func TestCheckOfAnOldEtcd(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Settings{Program: "etcd"})
+	found := checked(t, cluster.Client())
+	wantFinding(t, found, "version", store.LevelOK, "etcd 3.4")
+	wantFinding(t, found, "database", store.LevelUnknown, "--quota-backend-bytes")
+	wantFinding(t, found, "trial", store.LevelOK)
+	secure(t, cluster.Client(), "app/", "leasehold:")
+	found = checked(t, cluster.Client(asUser("app", "secret")))
+	wantFinding(t, found, "trial", store.LevelUnsafe, "must be 3.5 or later")
+}
+
+func TestCheckOfThreeMembers(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Settings{Members: 3})
+	client := cluster.Client()
+	found := checked(t, client)
+	if bad := worse(found); len(bad) > 0 {
+		t.Errorf("not ok: %q: %+v", bad, found)
+	}
+	wantFinding(t, found, "members", store.LevelOK, "3 of 3")
+	wantFinding(t, found, "clocks", store.LevelOK, "3 servers")
+	// A client of one member learns of the others.
+	one := cluster.Client(func(cfg *clientv3.Config) { cfg.Endpoints = cfg.Endpoints[:1] })
+	wantFinding(t, checked(t, one), "members", store.LevelOK, "3 of 3")
+
+	leader := cluster.Leader()
+	var others []etcdtest.Member
+	for i := range 3 {
+		if m := cluster.Member(i); m.Endpoint() != leader.Endpoint() {
+			others = append(others, m)
+		}
+	}
+	others[0].Kill()
+	client = cluster.Client() // without a connection to that one
+	found = checked(t, client)
+	wantFinding(t, found, "members", store.LevelWarn, "2 of 3")
+	wantFinding(t, found, "connection", store.LevelWarn, "does not reach the member")
+	wantFinding(t, found, "trial", store.LevelOK)
+
+	others[1].Kill()
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	defer cancel()
+	found, err := etcdstore.Check(ctx, client, unhurried)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFinding(t, found, "members", store.LevelUnsafe, "1 of 3", "without a majority")
+	wantFinding(t, found, "trial", store.LevelUnsafe)
+
+	leader.Kill()
+	short, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if _, err := etcdstore.Check(short, client, unhurried); !errors.As(err, new(*etcdstore.ServerError)) || !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("without a member: %v", err)
+	}
+}
+
+func TestCheckNamesAnAlarm(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Settings{Quota: 8 << 20})
+	client := cluster.Client()
+	value := string(bytes.Repeat([]byte("x"), 1<<20))
+	var err error
+	for range 20 {
+		if _, err = client.Put(t.Context(), "other", value); err != nil {
+			break
+		}
+	}
+	if err == nil {
+		t.Fatal("the database does not fill")
+	}
+	found := checked(t, client)
+	wantFinding(t, found, "alarms", store.LevelUnsafe, "NOSPACE", "etcdctl alarm disarm")
+	wantFinding(t, found, "database", store.LevelWarn, "--quota-backend-bytes")
+	wantFinding(t, found, "trial", store.LevelUnsafe, "NOSPACE")
+}
+
+func TestCheckThroughTLS(t *testing.T) {
+	t.Parallel()
+	var s etcdtest.Settings
+	s.Certificate, s.Key = backends.Certificate(t)
+	text, err := os.ReadFile(s.Certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(text)
+	found := checked(t, etcdtest.Start(t, s).Client(func(cfg *clientv3.Config) {
+		cfg.TLS = &tls.Config{RootCAs: roots}
+		for i, endpoint := range cfg.Endpoints {
+			cfg.Endpoints[i] = "https://" + endpoint
+		}
+	}))
+	wantFinding(t, found, "tls", store.LevelOK, "TLS")
+	wantFinding(t, found, "clock", store.LevelUnknown, "HTTP alone")
+	wantFinding(t, found, "trial", store.LevelOK)
+}
+
+func TestCheckNamesEachMissingRight(t *testing.T) {
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Settings{})
+	secure(t, cluster.Client())
+	root, app := cluster.Client(asUser("root", "secret")), cluster.Client(asUser("app", "secret"))
+	read, write, both := clientv3.PermissionType(clientv3.PermRead), clientv3.PermissionType(clientv3.PermWrite), clientv3.PermissionType(clientv3.PermReadWrite)
+	grant := func(prefix string, kind clientv3.PermissionType) {
+		t.Helper()
+		if _, err := root.RoleGrantPermission(t.Context(), "app", prefix, clientv3.GetPrefixRangeEnd(prefix), kind); err != nil {
+			t.Fatal(err)
+		}
+	}
+	line := func(right, prefix string) string {
+		return "etcdctl role grant-permission app --prefix=true " + right + " " + prefix
+	}
+	found := checked(t, app)
+	wantFinding(t, found, "right to read", store.LevelWarn, line("read", "leasehold:"), line("read", "app/"))
+	wantFinding(t, found, "right to write", store.LevelWarn, line("readwrite", "leasehold:"), line("readwrite", "app/"))
+	wantFinding(t, found, "right to ask", store.LevelWarn, line("readwrite", "leasehold:q:"), line("read", "leasehold:a:"))
+	wantFinding(t, found, "right to answer", store.LevelWarn, line("readwrite", "leasehold:q:"), line("readwrite", "leasehold:a:"))
+	wantFinding(t, found, "right to logs", store.LevelWarn, line("readwrite", "leasehold:l:"))
+	wantFinding(t, found, "trial", store.LevelWarn, "New refuses this user")
+	wantFinding(t, found, "alarms", store.LevelOK)
+	wantFinding(t, found, "latency", store.LevelOK, "no write was possible")
+
+	grant("leasehold:", read)
+	grant("app/", read)
+	found = checked(t, app)
+	wantFinding(t, found, "right to read", store.LevelOK)
+	wantFinding(t, found, "right to write", store.LevelWarn, line("readwrite", "leasehold:"), line("readwrite", "app/"))
+	wantFinding(t, found, "right to logs", store.LevelWarn, line("readwrite", "leasehold:l:"))
+	wantFinding(t, found, "trial", store.LevelWarn)
+	wantFinding(t, found, "latency", store.LevelOK, "no write was possible")
+
+	grant("leasehold:", both)
+	grant("app/", write)
+	found = checked(t, app)
+	wantFinding(t, found, "right to read", store.LevelWarn, "missing: read app/;")
+	wantFinding(t, found, "right to write", store.LevelOK)
+	wantFinding(t, found, "trial", store.LevelOK)
+
+	grant("app/", both)
+	if bad := worse(checked(t, app)); !slices.Equal(bad, []string{"members"}) {
+		t.Errorf("with the rights of docs/operations.md: %q", bad)
+	}
+}
