@@ -34,6 +34,7 @@ const (
 	exitUnavailable = 69
 	exitHeld        = 75
 	exitNotDone     = 76
+	exitUnsafe      = 78
 	exitLost        = 79
 	exitNotRun      = 126
 	exitNoCommand   = 127
@@ -58,6 +59,7 @@ Exit codes:
   69    the store cannot be reached, or refuses
   75    another holds the key (run; -E changes it)
   76    a request was not done: rejected, failed or expired
+  78    the store is unsafe (doctor)
   79    the lease was lost before the command ended (run; --lost-exit-code changes it)
   126   the command cannot be run (run)
   127   there is no such command (run)
@@ -173,7 +175,7 @@ func (p *program) root() *cobra.Command {
 	flags.DurationVar(&p.timeout, "timeout", 10*time.Second, "limit of one read or write of the store; request and run wait for\nothers as long as their --wait says")
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = root.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp))
-	for _, c := range []*cobra.Command{p.ls(), p.get(), p.watch(), p.log(), p.graph(), p.request(), p.release(), p.run()} {
+	for _, c := range []*cobra.Command{p.ls(), p.get(), p.watch(), p.log(), p.graph(), p.request(), p.release(), p.run(), p.doctor()} {
 		root.AddCommand(c)
 	}
 	return root
@@ -204,16 +206,25 @@ func (p *program) briefly(ctx context.Context, f func(context.Context, store.Sto
 
 type opener func(storeurl.Target, context.Context) (store.Store, func() error, error)
 
-func (p *program) opened(ctx context.Context, open opener, f func(context.Context, store.Store) error) (err error) {
+// target returns the store that the URL names.
+func (p *program) target() (storeurl.Target, error) {
 	if p.url == "" {
 		p.url = os.Getenv("LEASEHOLD_STORE") // no default of the flag, which help would show with its password
 	}
 	if p.url == "" {
-		return usagef("no store: give --store URL or set LEASEHOLD_STORE, for example redis://localhost:6379")
+		return storeurl.Target{}, usagef("no store: give --store URL or set LEASEHOLD_STORE, for example redis://localhost:6379")
 	}
 	target, err := storeurl.Parse(p.url)
 	if err != nil {
-		return usageError{err}
+		return target, usageError{err}
+	}
+	return target, nil
+}
+
+func (p *program) opened(ctx context.Context, open opener, f func(context.Context, store.Store) error) (err error) {
+	target, err := p.target()
+	if err != nil {
+		return err
 	}
 	limited, cancel := p.limited(ctx)
 	defer cancel()
@@ -293,6 +304,8 @@ func exitCode(err error) int {
 		return own.code
 	case errors.As(err, new(usageError)):
 		return exitUsage
+	case errors.As(err, new(*unsafeError)):
+		return exitUnsafe
 	case errors.As(err, &refused), errors.Is(err, registry.ErrNoRequests):
 		return exitNotDone
 	case errors.Is(err, store.ErrNotFound):

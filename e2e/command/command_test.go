@@ -19,9 +19,11 @@ import (
 	"github.com/creack/pty"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/leasehold-go/leasehold/e2e/backends"
 	"github.com/leasehold-go/leasehold/e2e/etcdtest"
 	"github.com/leasehold-go/leasehold/fsm"
 	"github.com/leasehold-go/leasehold/internal/built"
+	"github.com/leasehold-go/leasehold/internal/child"
 	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/internal/redistest"
 	"github.com/leasehold-go/leasehold/lease"
@@ -112,6 +114,7 @@ func (w *world) instance(key string) *registry.Instance[string, payload] {
 
 // TestScripts runs testdata/*.txt. Each script has a key of its own in $KEY. Its commands beside those of
 // testscript are instance KEY, which registers an instance, and release KEY, which ends it in order.
+// [redis] and [etcd] are conditions.
 func TestScripts(t *testing.T) {
 	path := bin(t)
 	for name, url := range servers(t) {
@@ -120,7 +123,8 @@ func TestScripts(t *testing.T) {
 			var mu sync.Mutex
 			instances := make(map[string]*registry.Instance[string, payload])
 			testscript.Run(t, testscript.Params{
-				Dir: "testdata",
+				Dir:       "testdata",
+				Condition: func(store string) (bool, error) { return store == name, nil }, // [redis], [etcd]
 				Setup: func(e *testscript.Env) error {
 					e.Setenv("LEASEHOLD_STORE", url)
 					e.Setenv("KEY", strings.TrimPrefix(filepath.Base(e.WorkDir), "script-"))
@@ -383,6 +387,65 @@ func displayed(line string) (n int) {
 	return n
 }
 
+func TestFindingsFitTheirTerminal(t *testing.T) {
+	url := redistest.Start(t).URL()
+	for _, columns := range []uint16{40, 200} {
+		text := withoutColors(onScreen(t, url, columns, "doctor").end())
+		table, advice, _ := strings.Cut(text, "\r\n\r\n")
+		for line := range strings.SplitSeq(table, "\r\n") {
+			if n := displayed(line); n > int(columns) {
+				t.Errorf("a line of %d columns on %d: %s", n, columns, line)
+			}
+		}
+		if !strings.Contains(advice, "set appendonly yes") {
+			t.Errorf("no advice:\n%s", text)
+		}
+	}
+}
+
+func TestDoctorThroughEachURL(t *testing.T) {
+	full.Only(t)
+	sentinel := redistest.StartSentinel(t, time.Minute)
+	path := filepath.Join(bin(t), "leasehold")
+	certificate, key := backends.Certificate(t)
+	var secure string
+	err := child.OnFreePorts(1, func(ports []string) error {
+		i, err := redistest.Run(t.TempDir(), "--tls-port", ports[0], "--tls-auth-clients", "no",
+			"--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", certificate)
+		if err == nil {
+			t.Cleanup(i.Stop)
+			secure = "rediss://127.0.0.1:" + ports[0]
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		url  string
+		says []string
+	}{
+		"sentinel":               {sentinel.URL(), []string{`"check":"sentinel","server":"` + sentinel.Addr(), `"check":"replicas","server":"` + sentinel.Master().Addr(), `"check":"clock","server":"` + sentinel.Replica().Addr()}},
+		"cluster":                {redistest.StartCluster(t, 3).URL(), []string{`"check":"cluster","seen":"3 masters serve 16384 of 16384 slots"`}},
+		"a sentinel as a server": {"redis://" + sentinel.Addr(), []string{`"level":"unsafe","check":"mode"`, "use redis.NewFailoverClient"}},
+		"TLS":                    {secure + "?ca=" + certificate, []string{`"seen":"TLS"`}},
+		"TLS without a check":    {secure + "?skip_verify=true", []string{`"level":"warn","check":"tls"`}},
+		"etcd":                   {etcdtest.Start(t, etcdtest.Settings{Members: 3}).URL(), []string{`"check":"members","seen":"3 of 3 voting members answer"`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cmd := exec.Command(path, "doctor", "-o", "json", "--timeout", "60s", "--store", c.url)
+			var complaints strings.Builder
+			cmd.Stderr = &complaints
+			text, _ := cmd.Output()
+			for _, words := range c.says {
+				if !strings.Contains(string(text), words) {
+					t.Errorf("it does not say %s:\n%s%s", words, text, complaints.String())
+				}
+			}
+		})
+	}
+}
+
 func TestReleaseAsksOnATerminal(t *testing.T) {
 	url := redistest.Start(t).URL()
 	w := newWorld(t, url)
@@ -503,7 +566,7 @@ func TestTheStoreGoesAwayInTheMiddle(t *testing.T) {
 	await(run, "working")
 
 	server.Pause()
-	for _, args := range [][]string{{"ls"}, {"get", "k"}, {"log", "k"}, {"release", "k", "-y"}, {"request", "k", "stopping", "--wait", "2s"}, {"run", "other", "--", "true"}} {
+	for _, args := range [][]string{{"ls"}, {"get", "k"}, {"log", "k"}, {"release", "k", "-y"}, {"request", "k", "stopping", "--wait", "2s"}, {"run", "other", "--", "true"}, {"doctor"}} {
 		c := inBackground(t, server.URL(), append(args, "--timeout", "1s")...)
 		if code := c.end(t); code != 69 || strings.Count(c.said(), "\n") != 1 {
 			t.Errorf("%v: %d\n%s", args, code, c.said())

@@ -45,7 +45,7 @@ const (
 )
 
 // schemes are the schemes of the URLs. A new store needs a line here.
-var schemes = map[string]func(location) (opener, error){
+var schemes = map[string]func(location) (backend, error){
 	"memory":          memory,
 	"redis":           onRedis,
 	"rediss":          onRedis,
@@ -57,14 +57,19 @@ var schemes = map[string]func(location) (opener, error){
 	"etcds":           onEtcd,
 }
 
-// opener opens a store, without a trial of its verbs if it is to be untried. The function that it
-// returns closes the store and its client.
-type opener func(ctx context.Context, untried bool) (store.Store, func() error, error)
+// backend is what the URLs of a scheme stand for.
+type backend struct {
+	// open opens a store, without a trial of its verbs if it is to be untried. The function that it
+	// returns closes the store and its client.
+	open func(ctx context.Context, untried bool) (store.Store, func() error, error)
+	// check checks the servers, through a client of its own.
+	check func(context.Context, store.Usage) ([]store.Finding, error)
+}
 
 // Target is a store that is not open yet. It comes from [Parse].
 type Target struct {
+	backend
 	name string
-	open opener
 }
 
 // Parse checks a URL and everything in it that can be checked before its server is reached. It
@@ -78,11 +83,11 @@ func Parse(text string) (Target, error) {
 	if !known {
 		return Target{}, invalid(fmt.Errorf("has the unknown scheme %q; known are %s", at.Scheme, strings.Join(slices.Sorted(maps.Keys(schemes)), ", ")))
 	}
-	open, err := scheme(at)
+	b, err := scheme(at)
 	if err != nil {
 		return Target{}, invalid(err)
 	}
-	return Target{at.name(), open}, nil
+	return Target{b, at.name()}, nil
 }
 
 func invalid(err error) error { return &store.InvalidError{What: "store URL", Rule: err.Error()} }
@@ -107,6 +112,15 @@ func (t Target) opened(ctx context.Context, untried bool) (store.Store, func() e
 		return nil, nil, invalid(errors.New("must be made by Parse"))
 	}
 	return t.open(ctx, untried)
+}
+
+// Check checks the servers of the store, the user's rights to them, and what both mean for a usage,
+// without opening a store. See Check of the backends, whose errors it returns.
+func (t Target) Check(ctx context.Context, usage store.Usage) ([]store.Finding, error) {
+	if t.check == nil {
+		return nil, invalid(errors.New("must be made by Parse"))
+	}
+	return t.check(ctx, usage)
 }
 
 // Open is [Parse] and [Target.Open].
@@ -218,72 +232,94 @@ func (l location) redis(kind string) string {
 	return u.String()
 }
 
-func memory(at location) (opener, error) {
+func memory(at location) (backend, error) {
 	if at.Opaque+at.Host+at.Path+at.RawQuery != "" {
-		return nil, errors.New("memory: takes nothing after the colon")
+		return backend{}, errors.New("memory: takes nothing after the colon")
 	}
-	return func(context.Context, bool) (store.Store, func() error, error) {
-		st := memstore.New()
-		return st, st.Close, nil
+	return backend{
+		func(context.Context, bool) (store.Store, func() error, error) {
+			st := memstore.New()
+			return st, st.Close, nil
+		},
+		func(_ context.Context, usage store.Usage) ([]store.Finding, error) {
+			return []store.Finding{{Check: "sharing", Level: store.LevelWarn, Seen: "private to a process, and gone when it ends",
+				Advice: "other processes can hold the same keys: use Redis or etcd for services"}}, usage.Check()
+		},
 	}, nil
 }
 
-func onRedis(at location) (opener, error) {
+func onRedis(at location) (backend, error) {
 	if len(at.more) > 0 {
-		return nil, fmt.Errorf("%s: takes one host; %[1]s+sentinel and %[1]s+cluster take several", at.Scheme)
+		return backend{}, fmt.Errorf("%s: takes one host; %[1]s+sentinel and %[1]s+cluster take several", at.Scheme)
 	}
 	options, err := redis.ParseURL(at.redis(""))
 	if err != nil {
-		return nil, err
+		return backend{}, err
 	}
 	at.secure(options.TLSConfig)
 	options.DialerRetries = 1 // the keeper tries again itself
-	return redisOpener(func() redis.UniversalClient { return redis.NewClient(options) }), nil
+	return onServers(func() redis.UniversalClient { return redis.NewClient(options) }), nil
 }
 
-func onSentinel(at location) (opener, error) {
+func onSentinel(at location) (backend, error) {
 	options, err := redis.ParseFailoverURL(at.redis("+sentinel"))
 	if err != nil {
-		return nil, err
+		return backend{}, err
 	}
 	if options.MasterName == "" {
-		return nil, fmt.Errorf("%s: needs the name of the master: ?master_name=NAME", at.Scheme)
+		return backend{}, fmt.Errorf("%s: needs the name of the master: ?master_name=NAME", at.Scheme)
 	}
 	at.secure(options.TLSConfig)
 	options.DialerRetries = 1
-	return redisOpener(func() redis.UniversalClient { return redis.NewFailoverClient(options) }), nil
+	b := onServers(func() redis.UniversalClient { return redis.NewFailoverClient(options) })
+	master := b.check
+	b.check = func(ctx context.Context, usage store.Usage) ([]store.Finding, error) {
+		findings, err := master(ctx, usage)
+		if err != nil {
+			return nil, err
+		}
+		return append(findings, redisstore.CheckSentinels(ctx, options, usage)...), nil
+	}
+	return b, nil
 }
 
-func onCluster(at location) (opener, error) {
+func onCluster(at location) (backend, error) {
 	if strings.Trim(at.Path, "/0") != "" {
-		return nil, fmt.Errorf("%s: has one database, so none can be chosen", at.Scheme)
+		return backend{}, fmt.Errorf("%s: has one database, so none can be chosen", at.Scheme)
 	}
 	options, err := redis.ParseClusterURL(at.redis("+cluster"))
 	if err != nil {
-		return nil, err
+		return backend{}, err
 	}
 	at.secure(options.TLSConfig)
 	options.DialerRetries = 1
-	return redisOpener(func() redis.UniversalClient { return redis.NewClusterClient(options) }), nil
+	return onServers(func() redis.UniversalClient { return redis.NewClusterClient(options) }), nil
 }
 
-func redisOpener(connect func() redis.UniversalClient) opener {
-	return func(ctx context.Context, untried bool) (store.Store, func() error, error) {
-		ctx, cancel := context.WithTimeout(ctx, openLimit)
-		defer cancel()
-		var opts []redisstore.Option
-		if untried {
-			opts = append(opts, redisstore.WithoutTrial())
-		}
-		client := connect()
-		st, err := redisstore.New(ctx, client, opts...)
-		return withClient(client, st, err)
+func onServers(connect func() redis.UniversalClient) backend {
+	return backend{
+		func(ctx context.Context, untried bool) (store.Store, func() error, error) {
+			ctx, cancel := context.WithTimeout(ctx, openLimit)
+			defer cancel()
+			var opts []redisstore.Option
+			if untried {
+				opts = append(opts, redisstore.WithoutTrial())
+			}
+			client := connect()
+			st, err := redisstore.New(ctx, client, opts...)
+			return withClient(client, st, err)
+		},
+		func(ctx context.Context, usage store.Usage) ([]store.Finding, error) {
+			client := connect()
+			findings, err := redisstore.Check(ctx, client, usage)
+			return findings, errors.Join(err, client.Close())
+		},
 	}
 }
 
-func onEtcd(at location) (opener, error) {
+func onEtcd(at location) (backend, error) {
 	if strings.Trim(at.Path, "/")+at.RawQuery != "" {
-		return nil, fmt.Errorf("%s: takes nothing after the hosts but ca, cert and key", at.Scheme)
+		return backend{}, fmt.Errorf("%s: takes nothing after the hosts but ca, cert and key", at.Scheme)
 	}
 	config := clientv3.Config{
 		Endpoints: at.hosts(), DialTimeout: openLimit, Logger: zap.NewNop(), TLS: at.tls,
@@ -291,19 +327,29 @@ func onEtcd(at location) (opener, error) {
 	}
 	config.Username = at.User.Username()
 	config.Password, _ = at.User.Password()
-	return func(ctx context.Context, untried bool) (store.Store, func() error, error) {
-		ctx, cancel := context.WithTimeout(ctx, openLimit)
-		defer cancel()
-		client, err := clientv3.New(config)
-		if err != nil {
-			return nil, nil, err
-		}
-		var opts []etcdstore.Option
-		if untried {
-			opts = append(opts, etcdstore.WithoutTrial())
-		}
-		st, err := etcdstore.New(ctx, client, opts...)
-		return withClient(client, st, err)
+	return backend{
+		func(ctx context.Context, untried bool) (store.Store, func() error, error) {
+			ctx, cancel := context.WithTimeout(ctx, openLimit)
+			defer cancel()
+			client, err := clientv3.New(config)
+			if err != nil {
+				return nil, nil, err
+			}
+			var opts []etcdstore.Option
+			if untried {
+				opts = append(opts, etcdstore.WithoutTrial())
+			}
+			st, err := etcdstore.New(ctx, client, opts...)
+			return withClient(client, st, err)
+		},
+		func(ctx context.Context, usage store.Usage) ([]store.Finding, error) {
+			client, err := clientv3.New(config)
+			if err != nil {
+				return nil, err
+			}
+			findings, err := etcdstore.Check(ctx, client, usage)
+			return findings, errors.Join(err, client.Close())
+		},
 	}, nil
 }
 
