@@ -49,10 +49,12 @@ func (r Record[P]) Foreign() bool { return r.Token == 0 }
 // Decode decodes a record that was read from a store. If the payload cannot be decoded, Err says why.
 func Decode[P any](s store.Record) Record[P] {
 	r := Record[P]{Key: s.Key, Token: s.Token, Left: s.Left}
-	if err := json.Unmarshal(s.Value, &r.Payload); err != nil {
-		r.Err = fmt.Errorf("payload of %q: %w", s.Key, err)
-	}
 	p, ok := decodePart(s.Value)
+	if _, none := any(r.Payload).(struct{}); !none || !ok { // an object always fits into a struct{}
+		if err := json.Unmarshal(s.Value, &r.Payload); err != nil {
+			r.Err = fmt.Errorf("payload of %q: %w", s.Key, err)
+		}
+	}
 	if !ok {
 		return r
 	}

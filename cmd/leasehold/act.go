@@ -44,7 +44,7 @@ func (p *program) request() *cobra.Command {
 			default:
 				return usagef("give a STATE, or --event EVENT with or without --arg JSON")
 			}
-			opts := []registry.RequestOption{registry.WithSender(sender), registry.WithRequestTimeout(wait)}
+			opts := []registry.RequestOption{registry.WithSender(cmp.Or(sender, defaultSender())), registry.WithRequestTimeout(wait)}
 			if cause != "" {
 				opts = append(opts, registry.WithRequestCause(cause))
 			}
@@ -79,7 +79,7 @@ func (p *program) request() *cobra.Command {
 	c.Flags().StringVar(&event, "event", "", "the event, in place of a state")
 	c.Flags().StringVar(&argument, "arg", "", "the argument of the event, as JSON")
 	c.Flags().StringVar(&cause, "cause", "", "the reason, for the history and the log")
-	c.Flags().StringVar(&sender, "sender", defaultSender(), "who asks")
+	c.Flags().StringVar(&sender, "sender", "", "who asks; USER@HOST otherwise")
 	c.Flags().DurationVar(&wait, "wait", registry.DefaultRequestTimeout, "how long to wait for the answer; a request that has not begun by then\nis not carried out")
 	c.Flags().Uint64Var(&token, "token", 0, "only if the holder has this token")
 	_ = c.RegisterFlagCompletionFunc("event", func(c *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {

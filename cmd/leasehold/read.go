@@ -1,17 +1,19 @@
 package main
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
 )
 
@@ -34,12 +36,17 @@ func (p *program) ls() *cobra.Command {
 			return p.briefly(c.Context(), func(ctx context.Context, st store.Store) error {
 				ctx, cancel := p.limited(ctx)
 				defer cancel()
+				debug.SetGCPercent(400) // the process ends with the list
+				decode := decoded[raw]
+				if p.format == "table" {
+					decode = decoded[struct{}]
+				}
 				var all []record
-				for r, err := range registry.List[raw](ctx, st, prefix(args)) {
+				for s, err := range ahead(ctx, st.List, prefix(args)) {
 					if err != nil {
 						return err
 					}
-					all = append(all, newRecord(r))
+					all = append(all, decode(s))
 				}
 				slices.SortFunc(all, func(a, b record) int { return cmp.Compare(a.Key, b.Key) })
 				if p.format != "table" {
@@ -55,10 +62,44 @@ func (p *program) ls() *cobra.Command {
 					return nil
 				}
 				width, _, _ := terminal(p.out)
-				records(all).print(p.out, width, p.colored())
-				return nil
+				return records(all).print(p.out, width, p.colored())
 			})
 		},
+	}
+}
+
+// ahead yields what list does, and has it go on to read while a record is in use.
+func ahead(ctx context.Context, list func(context.Context, string) iter.Seq2[store.Record, error], prefix string) iter.Seq2[store.Record, error] {
+	type row struct {
+		record store.Record
+		err    error
+	}
+	return func(yield func(store.Record, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		rows := make(chan []row, 8)
+		defer func() {
+			cancel()
+			for range rows {
+			}
+		}()
+		go func() {
+			defer close(rows)
+			some := make([]row, 0, 100)
+			for r, err := range list(ctx, prefix) {
+				if some = append(some, row{r, err}); len(some) == cap(some) || err != nil {
+					rows <- some
+					some = make([]row, 0, 100)
+				}
+			}
+			rows <- some
+		}()
+		for some := range rows {
+			for _, r := range some {
+				if !yield(r.record, r.err) {
+					return
+				}
+			}
+		}
 	}
 }
 
@@ -76,8 +117,7 @@ func (p *program) get() *cobra.Command {
 				if p.format != "table" {
 					return p.write(r)
 				}
-				p.show(r)
-				return nil
+				return p.show(r)
 			})
 		},
 	}, cobra.ExactArgs(1))
@@ -89,19 +129,20 @@ func (p *program) read(ctx context.Context, st store.Store, key string) (record,
 	if err != nil {
 		return record{}, err
 	}
-	return newRecord(registry.Decode[raw](s)).withValue(s.Value), nil
+	return decoded[raw](s).withValue(s.Value), nil
 }
 
 // show writes a record for people.
-func (p *program) show(r record) {
+func (p *program) show(r record) error {
+	out := bufio.NewWriter(p.out)
 	painted := func(name, value string, s style) {
 		if value != "" {
-			fmt.Fprintf(p.out, "%-12s %s\n", name, p.paint(s, oneLine(value)))
+			fmt.Fprintf(out, "%-12s %s\n", name, p.paint(s, oneLine(value)))
 		}
 	}
 	lines := func(name, value string) { // each line after the first is indented
 		if value != "" {
-			fmt.Fprintf(p.out, "%-12s %s\n", name, plain(value))
+			fmt.Fprintf(out, "%-12s %s\n", name, plain(value))
 		}
 	}
 	line := func(name, value string) { painted(name, value, noStyle) }
@@ -164,6 +205,7 @@ func (p *program) show(r record) {
 		lines("payload", text)
 	}
 	lines("value", strings.ReplaceAll(r.Value, "\n", "\n             "))
+	return out.Flush()
 }
 
 // because is an event and a cause in brackets.

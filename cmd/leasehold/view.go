@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -52,7 +53,10 @@ func (r *raw) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-func newRecord(r registry.Record[raw]) record {
+// decoded is a record of the store as it is shown, with its payload if P is raw.
+func decoded[P any](s store.Record) record { return newRecord(registry.Decode[P](s)) }
+
+func newRecord[P any](r registry.Record[P]) record {
 	v := record{
 		Key: r.Key, Kind: "instance", State: r.State, Instance: r.Instance, Host: r.Host, PID: r.Process.ID, Token: r.Token, TTL: r.TTL.Seconds(),
 		Registered: r.Registered, Changed: r.Changed, Heartbeat: r.Heartbeat.Truncate(time.Millisecond),
@@ -70,8 +74,8 @@ func newRecord(r registry.Record[raw]) record {
 	case !r.Published:
 		v.Kind = "lease"
 	}
-	if r.Err == nil {
-		v.Payload = payload(r.Payload)
+	if text, is := any(r.Payload).(raw); is && r.Err == nil {
+		v.Payload = payload(text)
 	}
 	return v
 }
@@ -195,10 +199,41 @@ func safeJSON(text []byte) []byte {
 	return b.Bytes()
 }
 
+// isASCII reports whether text is ASCII without control characters, as most of what is shown.
+func isASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// columns is how wide text is in a terminal.
+func columns(text string) int {
+	if isASCII(text) {
+		return len(text)
+	}
+	return runewidth.StringWidth(text)
+}
+
+// cut shortens text to a width.
+func cut(text string, width int) string {
+	if isASCII(text) && len(text) <= width {
+		return text
+	}
+	return runewidth.Truncate(text, width, "…")
+}
+
 func printable(r rune) bool { return r == ' ' || unicode.IsPrint(r) && r != utf8.RuneError }
 
 // oneLine makes text harmless, and one line.
-func oneLine(text string) string { return strings.ReplaceAll(plain(text), "\n", " ") }
+func oneLine(text string) string {
+	if isASCII(text) {
+		return text
+	}
+	return strings.ReplaceAll(plain(text), "\n", " ")
+}
 
 // table lines up columns. Cells are shown harmless and in one line; the last column is cut at the
 // width of the terminal, and if that does not suffice, so are the others.
@@ -237,11 +272,12 @@ func (t *table) add(cells ...cell) {
 }
 
 // print writes the table. A width of 0 is no limit.
-func (t *table) print(w io.Writer, width int, colored bool) {
+func (t *table) print(out io.Writer, width int, colored bool) error {
+	w := bufio.NewWriter(out)
 	widths := make([]int, len(t.rows[0]))
 	for _, row := range t.rows {
 		for i, cell := range row {
-			widths[i] = max(widths[i], min(runewidth.StringWidth(cell.text), 200))
+			widths[i] = max(widths[i], min(columns(cell.text), 200))
 		}
 	}
 	const gap = 2
@@ -267,22 +303,23 @@ func (t *table) print(w io.Writer, width int, colored bool) {
 			end--
 		}
 		for i, cell := range row[:end] {
-			text, fill := runewidth.Truncate(cell.text, widths[i], "…"), ""
+			text, fill := cut(cell.text, widths[i]), ""
 			if i < end-1 {
-				fill = strings.Repeat(" ", widths[i]+gap-runewidth.StringWidth(text))
+				fill = strings.Repeat(" ", widths[i]+gap-columns(text))
 			}
 			plain.WriteString(text + fill)
 			painted.WriteString(cell.style.of(text) + fill)
 		}
 		switch line := plain.String(); {
-		case width > 0 && runewidth.StringWidth(line) > width:
-			fmt.Fprintln(w, strings.TrimRight(runewidth.Truncate(line, width, "…"), " "))
+		case width > 0 && columns(line) > width:
+			fmt.Fprintln(w, strings.TrimRight(cut(line, width), " "))
 		case colored:
 			fmt.Fprintln(w, painted.String())
 		default:
 			fmt.Fprintln(w, strings.TrimRight(line, " "))
 		}
 	}
+	return w.Flush()
 }
 
 // records is a table of records that were read just now.

@@ -147,6 +147,6 @@ func (p *program) draw(held map[string]record, current bool) {
 		fmt.Fprintf(&b, ", %d not shown", more)
 	}
 	b.WriteByte('\n')
-	records(rows).print(&b, width, p.colored())
+	_ = records(rows).print(&b, width, p.colored())
 	_, _ = p.out.Write(b.Bytes())
 }

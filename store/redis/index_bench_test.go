@@ -97,6 +97,7 @@ func (s *Store) countByScripts(ctx context.Context) (n int, err error) {
 
 var rangeScript = func() *script {
 	const text = "return redis.call('ZRANGEBYLEX', KEYS[1], ARGV[1], ARGV[2], 'LIMIT', 0, ARGV[3])"
-	hash := sha1.Sum([]byte(text))
-	return &script{text: text, hash: hex.EncodeToString(hash[:])}
+	sum := sha1.Sum([]byte(text))
+	hash := hex.EncodeToString(sum[:])
+	return &script{text: func() any { return text }, hash: func() any { return hash }}
 }()

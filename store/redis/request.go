@@ -53,13 +53,13 @@ func (r *request) write(l layout) {
 	args := make([]any, 0, 4+len(r.calls)*(len(first.keys)+len(first.args)))
 	switch {
 	case first.text && first.reads:
-		args = append(args, "eval_ro", first.script.text, 0)
+		args = append(args, "eval_ro", first.script.text(), 0)
 	case first.text:
-		args = append(args, "eval", first.script.text, 0)
+		args = append(args, "eval", first.script.text(), 0)
 	case first.reads:
-		args = append(args, "evalsha_ro", first.script.hash, 0)
+		args = append(args, "evalsha_ro", first.script.hash(), 0)
 	default:
-		args = append(args, "evalsha", first.script.hash, 0)
+		args = append(args, "evalsha", first.script.hash(), 0)
 	}
 	for _, c := range r.calls {
 		args = append(args, c.keys...)

@@ -4,6 +4,7 @@ import (
 	"crypto/sha1"
 	"embed"
 	"encoding/hex"
+	"sync"
 )
 
 //go:embed scripts/*.lua
@@ -30,23 +31,28 @@ var (
 	publishScript = newScript("publish")
 )
 
-// script is a text that the server runs and knows by its hash.
+// script is a text that the server runs and knows by its hash. It is made when it is used first.
 type script struct {
-	text any // string, as an argument of EVAL
-	hash any // string, as an argument of EVALSHA
+	text func() any // a string, as an argument of EVAL
+	hash func() any // a string, as an argument of EVALSHA
 }
 
-// newScript joins embedded files. It panics if one is missing, which no build
+// newScript joins embedded files. Its functions panic if one is missing, which no build
 // that passes a test can.
 func newScript(names ...string) *script {
-	var text string
-	for _, name := range names {
-		part, err := scripts.ReadFile("scripts/" + name + ".lua")
-		if err != nil {
-			panic(err)
+	text := sync.OnceValue(func() any {
+		var text string
+		for _, name := range names {
+			part, err := scripts.ReadFile("scripts/" + name + ".lua")
+			if err != nil {
+				panic(err)
+			}
+			text += string(part)
 		}
-		text += string(part)
-	}
-	hash := sha1.Sum([]byte(text))
-	return &script{text: text, hash: hex.EncodeToString(hash[:])}
+		return text
+	})
+	return &script{text: text, hash: sync.OnceValue(func() any {
+		hash := sha1.Sum([]byte(text().(string)))
+		return hex.EncodeToString(hash[:])
+	})}
 }

@@ -28,13 +28,22 @@ func tagOf(key string) (tag string, ok bool) {
 
 // tags holds for each slot the shortest text that hashes to it. With one of them
 // in braces a name can be made for the slot of any key, which cannot be done with
-// the key itself: it may have braces of its own.
+// the key itself: it may have braces of its own. The tags are the numbers from 0 in base 36, and the
+// sum of each is that of the number without its last digit, and the digit: a program that runs a
+// moment waits for this table.
 var tags = sync.OnceValue(func() *[slots]string {
+	const digits = "0123456789abcdefghijklmnopqrstuvwxyz"
 	var tags [slots]string
-	for n, missing := int64(0), slots; missing > 0; n++ {
-		tag := strconv.FormatInt(n, 36)
-		if slot := crc16(tag) % slots; tags[slot] == "" {
-			tags[slot] = tag
+	sums := make([]uint16, 0, 1<<18)
+	for n, missing := 0, slots; missing > 0; n++ {
+		var before uint16
+		if n >= len(digits) {
+			before = sums[n/len(digits)]
+		}
+		sum := crc16Add(before, digits[n%len(digits)])
+		sums = append(sums, sum)
+		if slot := sum % slots; tags[slot] == "" {
+			tags[slot] = strconv.FormatInt(int64(n), len(digits))
 			missing--
 		}
 	}
@@ -45,10 +54,13 @@ var tags = sync.OnceValue(func() *[slots]string {
 func crc16(s string) uint16 {
 	var sum uint16
 	for i := range len(s) {
-		sum = sum<<8 ^ crc16Table[byte(sum>>8)^s[i]]
+		sum = crc16Add(sum, s[i])
 	}
 	return sum
 }
+
+// crc16Add is the sum of a text whose sum was that before its last byte.
+func crc16Add(sum uint16, last byte) uint16 { return sum<<8 ^ crc16Table[byte(sum>>8)^last] }
 
 var crc16Table = func() (table [256]uint16) {
 	const polynomial = 0x1021

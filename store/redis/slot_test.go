@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -37,8 +38,19 @@ func TestSlotOf(t *testing.T) {
 	}
 }
 
+// The names of fences have tags in them, so a slot never gets another.
 func TestEachSlotHasATag(t *testing.T) {
+	first := make(map[int]string)
+	for n := int64(0); len(first) < slots; n++ {
+		tag := strconv.FormatInt(n, 36)
+		if slot := int(crc16(tag)) % slots; first[slot] == "" {
+			first[slot] = tag
+		}
+	}
 	for slot, tag := range tags() {
+		if tag != first[slot] {
+			t.Fatalf("the tag of slot %d is %q, want %q", slot, tag, first[slot])
+		}
 		if tag == "" || slotOf("{"+tag+"}") != slot {
 			t.Fatalf("the tag of slot %d is %q", slot, tag)
 		}
