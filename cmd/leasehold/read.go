@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"iter"
 	"runtime/debug"
@@ -189,15 +188,7 @@ func (p *program) show(r record) error {
 		line(name, fmt.Sprintf("%s  %s -> %s%s", t.At.Format(time.RFC3339), t.From, t.To, because(t.Event, t.Cause)))
 	}
 	if r.Payload != nil {
-		var indented strings.Builder
-		var value any
-		if json.Unmarshal(r.Payload, &value) == nil {
-			e := json.NewEncoder(&indented)
-			e.SetIndent("             ", "  ")
-			e.SetEscapeHTML(false)
-			_ = e.Encode(value)
-		}
-		text := strings.TrimSpace(indented.String())
+		text := indented(r.Payload, "             ")
 		const most = 16 << 10
 		if len(text) > most {
 			text = strings.ToValidUTF8(text[:most], "") + "… (use -o json for all of it)"

@@ -61,7 +61,8 @@ func (p *program) run() *cobra.Command {
 				}
 				return &ownCode{err, code}
 			}
-			return p.withStore(context.WithoutCancel(c.Context()), func(ctx context.Context, st store.Store) (err error) {
+			return p.withStore(c.Context(), func(ctx context.Context, st store.Store) (err error) {
+				ctx = context.WithoutCancel(ctx) // the lease is released after a signal too
 				keeper, err := lease.NewKeeper(st, lease.Config{TTL: ttl, Heartbeat: heartbeat})
 				if err != nil {
 					return err

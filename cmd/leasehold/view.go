@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -112,13 +111,7 @@ func (p *program) write(value any) error {
 		return err
 	}
 	if p.format == "yaml" {
-		var any any
-		d := json.NewDecoder(bytes.NewReader(text))
-		d.UseNumber()
-		if err := d.Decode(&any); err != nil {
-			return err
-		}
-		if text, err = yaml.Marshal(yamlNode(any)); err != nil {
+		if text, err = yaml.Marshal(yamlOf(text, maxLevels)); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(p.out, "---\n%s", safeYAML(text))
@@ -128,41 +121,55 @@ func (p *program) write(value any) error {
 	return err
 }
 
-// yamlNode is a value of JSON in YAML. A text that a terminal could obey is in double quotes, where YAML
-// has escapes.
-func yamlNode(v any) *yaml.Node {
-	n := new(yaml.Node)
-	switch v := v.(type) {
-	case map[string]any:
-		n.Kind = yaml.MappingNode
-		for _, name := range slices.Sorted(maps.Keys(v)) {
-			n.Content = append(n.Content, yamlNode(name), yamlNode(v[name]))
-		}
-	case []any:
-		n.Kind = yaml.SequenceNode
-		for _, item := range v {
-			n.Content = append(n.Content, yamlNode(item))
-		}
-	case json.Number:
-		if i, err := v.Int64(); err == nil {
-			_ = n.Encode(i)
-		} else if f, err := v.Float64(); err == nil {
-			_ = n.Encode(f)
-		} else {
-			_ = n.Encode(v.String())
-		}
-	case string:
-		_ = n.Encode(v)
-		if strings.ContainsFunc(v, func(r rune) bool { return r != '\n' && !printable(r) }) {
+// maxLevels is how deep objects and arrays are written on lines of their own: each level is indented
+// further, and a payload of a few kilobytes can have thousands.
+const maxLevels = 32
+
+// yamlOf is a JSON value as YAML, in its order. What lies deeper than so many levels becomes a string
+// of JSON. A string with characters that a terminal may obey is in double quotes; see safeYAML.
+func yamlOf(text json.RawMessage, levels int) *yaml.Node {
+	scalar := func(tag, value string) *yaml.Node {
+		n := &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: value}
+		if tag == "!!str" && strings.ContainsFunc(value, func(r rune) bool { return r != '\n' && !printable(r) }) {
 			n.Style = yaml.DoubleQuotedStyle
 		}
-	default:
-		_ = n.Encode(v) // a bool, or null
+		return n
 	}
-	return n
+	text = bytes.TrimSpace(text)
+	var s string
+	switch {
+	case (text[0] == '{' || text[0] == '[') && levels == 0:
+		return scalar("!!str", string(text))
+	case text[0] == '{' || text[0] == '[':
+		n := &yaml.Node{Kind: yaml.MappingNode}
+		if text[0] == '[' {
+			n.Kind = yaml.SequenceNode
+		}
+		d := json.NewDecoder(bytes.NewReader(text))
+		for _, err := d.Token(); err == nil && d.More(); {
+			if n.Kind == yaml.MappingNode {
+				name, _ := d.Token()
+				n.Content = append(n.Content, scalar("!!str", fmt.Sprint(name)))
+			}
+			var inner json.RawMessage
+			if err = d.Decode(&inner); err == nil {
+				n.Content = append(n.Content, yamlOf(inner, levels-1))
+			}
+		}
+		return n
+	case json.Unmarshal(text, &s) == nil && text[0] == '"':
+		return scalar("!!str", s)
+	case text[0] == 'n':
+		return scalar("!!null", string(text))
+	case text[0] == 't' || text[0] == 'f':
+		return scalar("!!bool", string(text))
+	case bytes.ContainsAny(text, ".eE"):
+		return scalar("!!float", string(text))
+	}
+	return scalar("!!int", string(text))
 }
 
-// safeYAML escapes the characters that a terminal may obey. They occur in double quotes alone.
+// safeYAML escapes what safeJSON escapes. It occurs in strings in double quotes alone.
 func safeYAML(text []byte) []byte {
 	var b bytes.Buffer
 	for _, r := range string(text) {
@@ -176,6 +183,32 @@ func safeYAML(text []byte) []byte {
 		}
 	}
 	return b.Bytes()
+}
+
+// indented is a JSON value on several lines, each after the first behind a prefix, or on one line if
+// it is too deep for that.
+func indented(text []byte, prefix string) string {
+	var b bytes.Buffer
+	depth, most, inString, escaped := 0, 0, false, false
+	for _, c := range text {
+		switch {
+		case escaped:
+			escaped = false
+		case inString:
+			escaped, inString = c == '\\', c != '"'
+		case c == '"':
+			inString = true
+		case c == '{' || c == '[':
+			depth++
+			most = max(most, depth)
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	if most > maxLevels || json.Indent(&b, text, prefix, "  ") != nil {
+		return string(text)
+	}
+	return b.String()
 }
 
 // safeJSON escapes the characters that JSON lets through and a terminal may obey. They occur in
@@ -347,10 +380,14 @@ func seconds(s float64) string {
 	return (time.Duration(s * float64(time.Second))).Round(time.Second).String()
 }
 
-// ago says how long ago a time was.
+// ago says how long ago a time was, in days and hours from the second day on.
 func ago(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return max(time.Since(t), 0).Round(time.Second).String() + " ago"
+	d := max(time.Since(t), 0).Round(time.Second)
+	if days := d / (24 * time.Hour); days >= 2 {
+		return fmt.Sprintf("%dd%dh ago", days, d%(24*time.Hour)/time.Hour)
+	}
+	return d.String() + " ago"
 }

@@ -2,13 +2,13 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 
+	"github.com/mattn/go-runewidth"
 	"github.com/spf13/cobra"
 
 	"github.com/leasehold-go/leasehold/registry"
@@ -75,10 +75,10 @@ func (p *program) watchLines(ctx context.Context, st store.Store, prefix string)
 func (p *program) watchTable(ctx context.Context, st store.Store, prefix string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	changes, ended := make(chan registry.Event[raw], 1024), make(chan error, 1)
+	changes, ended := make(chan registry.Event[struct{}], 1024), make(chan error, 1)
 	go func() {
 		defer close(changes)
-		for e, err := range registry.Watch[raw](ctx, st, prefix) {
+		for e, err := range registry.Watch[struct{}](ctx, st, prefix) {
 			if err != nil {
 				ended <- err
 				return
@@ -91,6 +91,7 @@ func (p *program) watchTable(ctx context.Context, st store.Store, prefix string)
 		ended <- nil
 	}()
 	held, stale := make(map[string]record), make(map[string]bool)
+	var keys []string // of held, sorted; nil if they have changed
 	current, dirty := false, true
 	tick := time.NewTicker(redraw)
 	defer tick.Stop()
@@ -104,10 +105,16 @@ func (p *program) watchTable(ctx context.Context, st store.Store, prefix string)
 			dirty = true
 			switch e.Kind {
 			case store.EventPut:
-				held[e.Record.Key] = newRecord(e.Record)
+				if _, known := held[e.Record.Key]; !known {
+					keys = nil
+				}
+				r := newRecord(e.Record)
+				r.History = nil // is not shown
+				held[e.Record.Key] = r
 				delete(stale, e.Record.Key)
 			case store.EventGone:
 				delete(held, e.Record.Key)
+				keys = nil
 			case store.EventResync:
 				current = false
 				for key := range held {
@@ -119,34 +126,37 @@ func (p *program) watchTable(ctx context.Context, st store.Store, prefix string)
 					delete(held, key)
 				}
 				clear(stale)
+				keys = nil
 			}
 		case now := <-tick.C:
 			if dirty || now.Sub(drawn) >= time.Second {
-				p.draw(held, current)
+				if keys == nil {
+					keys = slices.Sorted(maps.Keys(held))
+				}
+				p.draw(held, keys, current)
 				drawn, dirty = now, false
 			}
 		}
 	}
 }
 
-// draw shows the table of the records.
-func (p *program) draw(held map[string]record, current bool) {
+// draw shows the table of the records that fit on the terminal.
+func (p *program) draw(held map[string]record, keys []string, current bool) {
 	width, height, _ := terminal(p.out)
-	rows := slices.SortedFunc(maps.Values(held), func(a, b record) int { return cmp.Compare(a.Key, b.Key) })
-	more := len(rows) - max(height-3, 1)
+	more := max(len(keys)-max(height-3, 1), 0)
+	var rows []record
+	for _, key := range keys[:len(keys)-more] {
+		rows = append(rows, held[key])
+	}
+	status := fmt.Sprintf("%d held", len(held))
+	if !current {
+		status += ", being read"
+	}
 	if more > 0 {
-		rows = rows[:len(rows)-more]
+		status += fmt.Sprintf(", %d not shown", more)
 	}
 	var b bytes.Buffer
-	b.WriteString("\x1b[H\x1b[2J")
-	fmt.Fprintf(&b, "%d held", len(held))
-	if !current {
-		b.WriteString(", being read")
-	}
-	if more > 0 {
-		fmt.Fprintf(&b, ", %d not shown", more)
-	}
-	b.WriteByte('\n')
+	fmt.Fprintf(&b, "\x1b[H\x1b[2J%s\n", runewidth.Truncate(status, width, "…"))
 	_ = records(rows).print(&b, width, p.colored())
 	_, _ = p.out.Write(b.Bytes())
 }

@@ -377,6 +377,28 @@ func TestColors(t *testing.T) {
 	}
 }
 
+// A payload that is deep costs no more than it is long: each level that is indented takes a longer line.
+func TestADeepPayload(t *testing.T) {
+	server := redistest.Start(t)
+	const levels = 9000
+	deep := strings.Repeat(`{"a":`, levels) + `"\u202e"` + strings.Repeat("}", levels)
+	if err := server.Client().Set(t.Context(), "deep", `{"n":18446744073709551616,"s":"\u001b[2J\u2028","z":`+deep+`}`, 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range []string{"table", "json", "yaml"} {
+		code, said := command(t, server.URL(), "get", "deep", "-o", format)
+		if code != 0 || len(said) > 2*len(deep) {
+			t.Errorf("%s: %d, %d bytes for %d", format, code, len(said), len(deep))
+		}
+		if strings.ContainsAny(said, "\x1b\u202e\u2028") {
+			t.Errorf("%s has control characters: %.200q", format, said)
+		}
+		if !strings.Contains(said, "18446744073709551616") {
+			t.Errorf("%s has another number: %.200q", format, said)
+		}
+	}
+}
+
 // displayed is the width of a line; the wide characters of the test are those above U+3000.
 func displayed(line string) (n int) {
 	for _, r := range line {
@@ -570,6 +592,14 @@ func TestTheStoreGoesAwayInTheMiddle(t *testing.T) {
 		c := inBackground(t, server.URL(), append(args, "--timeout", "1s")...)
 		if code := c.end(t); code != 69 || strings.Count(c.said(), "\n") != 1 {
 			t.Errorf("%v: %d\n%s", args, code, c.said())
+		}
+	}
+	for _, args := range [][]string{{"ls"}, {"release", "k", "-y"}, {"request", "k", "stopping"}, {"run", "other", "--", "true"}} {
+		c := inBackground(t, server.URL(), args...)
+		time.Sleep(500 * time.Millisecond)
+		_ = c.cmd.Process.Signal(os.Interrupt)
+		if code := c.end(t); code != 130 && code != -1 { // -1: it was not ready for the signal yet
+			t.Errorf("%v, interrupted while the store is away: %d, %s", args, code, c.said())
 		}
 	}
 	for _, args := range [][]string{{"get", ""}, {"request", "k", ""}, {"ls", ""}} {
