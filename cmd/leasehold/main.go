@@ -124,6 +124,7 @@ type program struct {
 	out, errOut io.Writer
 
 	url     string
+	target  storeurl.Target // of url, once the store is open
 	format  string
 	color   string
 	timeout time.Duration
@@ -175,7 +176,7 @@ func (p *program) root() *cobra.Command {
 	flags.DurationVar(&p.timeout, "timeout", 10*time.Second, "limit of one read or write of the store; request and run wait for\nothers as long as their --wait says")
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = root.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp))
-	for _, c := range []*cobra.Command{p.ls(), p.get(), p.watch(), p.log(), p.graph(), p.request(), p.release(), p.run(), p.doctor()} {
+	for _, c := range []*cobra.Command{p.ls(), p.get(), p.watch(), p.log(), p.graph(), p.request(), p.release(), p.run(), p.serve(), p.doctor()} {
 		root.AddCommand(c)
 	}
 	return root
@@ -237,6 +238,7 @@ func (p *program) opened(ctx context.Context, open opener, f func(context.Contex
 			err = closed
 		}
 	}()
+	p.target = target
 	return f(ctx, st)
 }
 

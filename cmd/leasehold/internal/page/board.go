@@ -1,0 +1,454 @@
+package page
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/leasehold-go/leasehold/registry"
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// Limits of a board.
+const (
+	maxRows     = 50_000           // that are alive; others are counted
+	maxGone     = 1000             // rows of instances that went
+	keepGone    = 10 * time.Minute // for which they stay
+	maxItems    = 500              // of the feed
+	maxFrames   = 1024             // that a client can be behind
+	maxBacklog  = 16 << 20         // bytes of them
+	rowsInFrame = 500
+
+	batchEvery = 50 * time.Millisecond // at most one batch of changes
+	probeEvery = 2 * time.Second       // whether the store answers
+	probeLimit = 2 * time.Second
+	minPause   = 250 * time.Millisecond // between two watches
+	maxPause   = 5 * time.Second
+)
+
+// board has the rows of all instances under a prefix, from one watch of the store, and the
+// changes of the last moments as frames of an event stream. It keeps nothing for a client: each
+// reads the frames at its own pace, and begins again with all rows if it is behind the oldest.
+type board struct {
+	store  store.Store
+	prefix string
+
+	dirty chan struct{} // has an element if there is something to make a batch of
+
+	mu       sync.Mutex
+	rows     map[string]*known
+	unseen   map[string]struct{} // the rows that a new watch has not shown yet
+	left     map[string]struct{} // keys of live records for which there is no room
+	ended    []string            // keys of rows that are gone, in the order of their end
+	changes  []string            // keys of the rows for the next batch
+	news     []item              // for the next batch
+	items    []item              // of the feed, oldest first
+	loaded   bool                // the first watch has been synced
+	now      current
+	frames   [][]byte      // each with one or more events
+	first    uint64        // number of frames[0]
+	backlog  int           // bytes of frames
+	appended chan struct{} // closed at the next frame
+}
+
+// current says whether the rows are those of the store.
+type current struct {
+	Current bool   `json:"current"`
+	Since   moment `json:"since"`
+	Error   string `json:"error,omitempty"`
+}
+
+func newBoard(st store.Store, prefix string) *board {
+	return &board{
+		store: st, prefix: prefix, dirty: make(chan struct{}, 1), appended: make(chan struct{}),
+		rows: make(map[string]*known), items: []item{}, unseen: make(map[string]struct{}), left: make(map[string]struct{}),
+		now: current{Since: now(), Error: "the instances are being read"},
+	}
+}
+
+func now() moment { return moment{time.Now()} }
+
+// run watches the store until ctx ends. Whenever the watch ends, or the store does not answer, it
+// begins another.
+func (b *board) run(ctx context.Context) {
+	var batches sync.WaitGroup
+	defer batches.Wait()
+	batches.Go(func() { b.batches(ctx) })
+	for pause := minPause; ; pause = min(2*pause, maxPause) {
+		synced, err := b.watch(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		b.setCurrent(false, err)
+		if synced {
+			pause = minPause
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// watch applies one watch, until it ends or the store does not answer. It reports whether it has
+// seen all records.
+func (b *board) watch(ctx context.Context) (synced bool, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var probing sync.WaitGroup
+	defer probing.Wait()
+	defer cancel(nil)
+
+	b.mu.Lock()
+	clear(b.unseen)
+	for key, k := range b.rows {
+		if k.row.Gone == nil {
+			b.unseen[key] = struct{}{}
+		}
+	}
+	clear(b.left)
+	b.mu.Unlock()
+
+	for e, err := range registry.Watch[fields](ctx, b.store, b.prefix) {
+		if err != nil {
+			return synced, cmp.Or(context.Cause(ctx), err)
+		}
+		b.apply(e)
+		if e.Kind == store.EventSynced && !synced {
+			synced = true
+			probing.Go(func() { cancel(b.probe(ctx)) })
+		}
+	}
+	return synced, errors.New("the watch has ended")
+}
+
+// probe reads a record from time to time, and returns the error if the store does not answer. A
+// watch does not tell: it only waits.
+func (b *board) probe(ctx context.Context) error {
+	every := time.NewTicker(probeEvery)
+	defer every.Stop()
+	for {
+		select {
+		case <-every.C:
+		case <-ctx.Done():
+			return nil
+		}
+		b.dropGone()
+		err := b.ask(ctx)
+		if ctx.Err() == nil && (errors.Is(err, store.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)) {
+			return err
+		}
+	}
+}
+
+// ask reads one record: any, so that each server of several has its turn.
+func (b *board) ask(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, probeLimit)
+	defer cancel()
+	if key := b.anyKey(); key != "" {
+		_, err := b.store.Get(ctx, key)
+		return err
+	}
+	for _, err := range b.store.List(ctx, b.prefix) {
+		return err
+	}
+	return nil
+}
+
+func (b *board) anyKey() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for key := range b.rows {
+		return key
+	}
+	return ""
+}
+
+// apply takes an event into the rows.
+func (b *board) apply(e registry.Event[fields]) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch key := e.Record.Key; e.Kind {
+	case store.EventPut:
+		delete(b.unseen, key)
+		b.put(e.Record)
+	case store.EventGone:
+		b.end(key, e.Cause)
+	case store.EventSynced:
+		for key := range b.unseen {
+			b.end(key, store.CauseUnknown)
+		}
+		clear(b.unseen)
+		b.synced()
+	}
+	b.wake()
+}
+
+func (b *board) wake() {
+	select {
+	case b.dirty <- struct{}{}:
+	default:
+	}
+}
+
+func (b *board) put(r registry.Record[fields]) {
+	before := b.rows[r.Key]
+	if before == nil && len(b.rows)-len(b.ended) >= maxRows {
+		b.left[r.Key] = struct{}{}
+		return
+	}
+	v := newRow(r)
+	text := encode(v)
+	if before != nil && bytes.Equal(before.text, text) {
+		return // a watch that began again
+	}
+	b.news = append(b.news, activities(before, r, v, now())...)
+	if !b.loaded && len(b.news) > 8*maxItems { // the feed begins with the newest of all instances
+		b.news = newest(b.news)
+	}
+	if before != nil && before.row.Gone != nil {
+		b.ended = slices.DeleteFunc(b.ended, func(key string) bool { return key == r.Key })
+	}
+	b.set(&known{text: text, row: v, number: lastNumber(r.History)}, before)
+}
+
+// set replaces what is known of a row, which is in the next batch.
+func (b *board) set(k, before *known) {
+	k.changed = true
+	if before == nil || !before.changed {
+		b.changes = append(b.changes, k.row.Key)
+	}
+	b.rows[k.row.Key] = k
+}
+
+// end marks a row as gone.
+func (b *board) end(key string, cause store.Cause) {
+	delete(b.left, key)
+	before := b.rows[key]
+	if before == nil || before.row.Gone != nil {
+		return
+	}
+	why := map[store.Cause]string{store.CauseUnknown: whyUnknown, store.CauseDeleted: whyDeleted, store.CauseExpired: whyExpired}[cause]
+	b.setGone(before, gone{At: now(), Why: why})
+	b.ended = append(b.ended, key)
+	b.news = append(b.news, item{At: now(), Seen: now(), Key: key, Name: before.row.Name, Kind: "gone", From: before.row.State, Why: why})
+}
+
+// setGone replaces the end in a row.
+func (b *board) setGone(before *known, g gone) {
+	k := *before
+	k.row.Gone = &g
+	k.text = encode(k.row)
+	b.set(&k, before)
+}
+
+// dropGone forgets rows that went a while ago. Clients do so by themselves.
+func (b *board) dropGone() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for len(b.ended) > 0 {
+		key := b.ended[0]
+		if k := b.rows[key]; len(b.ended) <= maxGone && time.Since(k.row.Gone.At.Time) < keepGone {
+			return
+		}
+		b.ended = b.ended[1:]
+		delete(b.rows, key)
+	}
+}
+
+// synced ends the list of a watch: the rows are those of the store.
+func (b *board) synced() {
+	if !b.loaded {
+		b.loaded = true
+		b.items, b.news, b.changes = newest(b.news), nil, nil
+		for _, k := range b.rows {
+			k.changed = false
+		}
+		b.now = current{Current: true, Since: now()}
+		b.restart()
+		return
+	}
+	if !b.now.Current {
+		b.now = current{Current: true, Since: now()}
+		b.append(event("current", b.now))
+	}
+}
+
+// setCurrent says that the rows may be older than those of the store, and why.
+func (b *board) setCurrent(is bool, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c := current{Current: is, Since: now()}
+	if err != nil {
+		c.Error = cut(err.Error(), maxText)
+	}
+	if b.now.Current == is {
+		if b.now.Error == c.Error {
+			return
+		}
+		c.Since = b.now.Since
+	}
+	b.now = c
+	b.append(event("current", c))
+}
+
+// batches makes a frame of the changes at most every batchEvery.
+func (b *board) batches(ctx context.Context) {
+	for {
+		select {
+		case <-b.dirty:
+		case <-ctx.Done():
+			return
+		}
+		b.batch()
+		select {
+		case <-time.After(batchEvery):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// batch makes frames of the changes since the last.
+func (b *board) batch() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.loaded {
+		return
+	}
+	at := now()
+	for len(b.changes) > 0 {
+		n := min(len(b.changes), rowsInFrame)
+		rows := make([][]byte, 0, n)
+		for _, key := range b.changes[:n] {
+			if k := b.rows[key]; k != nil {
+				k.changed = false
+				rows = append(rows, k.text)
+			}
+		}
+		if b.changes = b.changes[n:]; len(rows) > 0 {
+			b.append(rowsEvent("change", fmt.Sprintf(`"at":%s`, encode(at)), rows))
+		}
+	}
+	b.changes = nil
+	news := b.news[max(len(b.news)-maxItems, 0):]
+	b.news = nil
+	if len(news) > 0 {
+		b.append(event("feed", feed{Items: news}))
+		all := slices.Concat(b.items, news) // snapshots have the items before
+		b.items = all[max(len(all)-maxItems, 0):]
+	}
+}
+
+// newest returns the newest items, the oldest of them first.
+func newest(all []item) []item {
+	slices.SortStableFunc(all, func(x, y item) int { return x.At.Compare(y.At.Time) })
+	return append([]item{}, all[max(len(all)-maxItems, 0):]...)
+}
+
+// feed is a part of the activities, or all of them.
+type feed struct {
+	Items []item `json:"items"`
+	All   bool   `json:"all,omitempty"`
+}
+
+// append adds a frame, and drops the oldest beyond the limits.
+func (b *board) append(frame []byte) {
+	b.frames = append(b.frames, frame)
+	b.backlog += len(frame)
+	for len(b.frames) > maxFrames || b.backlog > maxBacklog && len(b.frames) > 1 {
+		b.backlog -= len(b.frames[0])
+		b.frames[0] = nil
+		b.frames = b.frames[1:]
+		b.first++
+	}
+	b.announce()
+}
+
+// restart has every client begin again.
+func (b *board) restart() {
+	b.first += uint64(len(b.frames)) + 1
+	b.frames, b.backlog = nil, 0
+	b.announce()
+}
+
+func (b *board) announce() {
+	close(b.appended)
+	b.appended = make(chan struct{})
+}
+
+// after returns the frames from a number on, and a channel that is closed at the next one if there are
+// none. It is false for a client that is behind the oldest and has to begin again.
+func (b *board) after(number uint64) (frames [][]byte, appended <-chan struct{}, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if number < b.first {
+		return nil, nil, false
+	}
+	return slices.Clone(b.frames[number-b.first:]), b.appended, true
+}
+
+// snapshot is everything that a client begins with.
+type snapshot struct {
+	rows      []*known // by key
+	items     []item
+	now       current
+	truncated int    // live records for which there is no room
+	next      uint64 // number of the first frame after it
+}
+
+func (b *board) snapshot() snapshot {
+	b.mu.Lock()
+	s := snapshot{
+		rows: make([]*known, 0, len(b.rows)), items: b.items, now: b.now, truncated: len(b.left),
+		next: b.first + uint64(len(b.frames)),
+	}
+	for _, k := range b.rows {
+		s.rows = append(s.rows, k)
+	}
+	b.mu.Unlock()
+	slices.SortFunc(s.rows, func(x, y *known) int { return cmp.Compare(x.row.Key, y.row.Key) })
+	return s
+}
+
+// get returns the row under a key.
+func (b *board) get(key string) (row, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if k := b.rows[key]; k != nil {
+		return k.row, true
+	}
+	return row{}, false
+}
+
+// event is an event of a stream. JSON has no line breaks.
+func event(name string, data any) []byte {
+	return fmt.Appendf(nil, "event: %s\ndata: %s\n\n", name, encode(data))
+}
+
+// encode returns a value of the package in JSON. All of them marshal.
+func encode(v any) []byte {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("page: %v", err))
+	}
+	return text
+}
+
+// rowsEvent is an event with rows that are in JSON already, behind other members.
+func rowsEvent(name, members string, rows [][]byte) []byte {
+	frame := fmt.Appendf(nil, `event: %s`+"\n"+`data: {%s,"rows":[`, name, members)
+	for i, text := range rows {
+		if i > 0 {
+			frame = append(frame, ',')
+		}
+		frame = append(frame, text...)
+	}
+	return append(frame, "]}\n\n"...)
+}

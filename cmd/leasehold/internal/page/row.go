@@ -1,0 +1,188 @@
+package page
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/registry"
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// row is an instance as the overview shows it. Durations are in milliseconds.
+type row struct {
+	Key         string `json:"key"`
+	Kind        string `json:"kind"` // instance; lease, without the registry's part; foreign
+	Name        string `json:"name"`
+	State       string `json:"state,omitempty"`
+	Token       string `json:"token,omitempty"` // digits, since it can exceed the integers of JavaScript
+	Host        string `json:"host,omitempty"`
+	IP          string `json:"ip,omitempty"`
+	PID         int    `json:"pid,omitempty"`
+	Since       moment `json:"since,omitzero"`   // of the state
+	Started     moment `json:"started,omitzero"` // registered at
+	LastError   string `json:"lastError,omitempty"`
+	LastErrorAt moment `json:"lastErrorAt,omitzero"`
+	TTL         int64  `json:"ttl,omitempty"`
+	Requests    bool   `json:"requests,omitempty"`
+	Fields      fields `json:"fields,omitempty"`
+	Gone        *gone  `json:"gone,omitempty"`
+}
+
+// gone is the end of a record, by the clock of the server.
+type gone struct {
+	At  moment `json:"at"`
+	Why string `json:"why"`
+}
+
+// The reasons of an end.
+const (
+	whyLeft    = "left"    // in order, as its log says
+	whyExpired = "expired" // its holder died, or was cut off from the store
+	whyDeleted = "deleted" // by force, or in order but without a log
+	whyUnknown = "unknown"
+)
+
+// moment is a time in UTC with milliseconds in JSON.
+type moment struct{ time.Time }
+
+func (m moment) MarshalJSON() ([]byte, error) {
+	return m.UTC().AppendFormat(nil, `"2006-01-02T15:04:05.000Z"`), nil
+}
+
+// fields are the scalars of a JSON object as texts, numbers as they are written, with long texts cut;
+// nil for another value.
+type fields map[string]string
+
+const (
+	maxFields    = 16
+	maxFieldText = 128 // bytes
+)
+
+func (f *fields) UnmarshalJSON(text []byte) error {
+	var all map[string]json.RawMessage
+	*f = nil
+	if json.Unmarshal(text, &all) != nil {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		value := string(all[name])
+		switch value[0] {
+		case '{', '[', 'n':
+			continue
+		case '"':
+			if json.Unmarshal(all[name], &value) != nil {
+				continue
+			}
+		}
+		if *f == nil {
+			*f = make(fields)
+		}
+		if (*f)[cut(name, maxFieldText)] = cut(value, maxFieldText); len(*f) == maxFields {
+			break
+		}
+	}
+	return nil
+}
+
+// cut returns the first bytes of a text, with "…" if there are more.
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
+}
+
+func newRow(r registry.Record[fields]) row {
+	v := row{
+		Key: r.Key, Kind: "instance", Name: cut(r.Instance, maxText), State: cut(r.State, maxText), Host: cut(r.Host, maxText), PID: r.Process.ID,
+		Since: moment{r.Changed}, Started: moment{r.Registered}, LastError: cut(r.LastError, maxText), LastErrorAt: moment{r.LastErrorAt},
+		TTL: r.TTL.Milliseconds(), Requests: r.Requests, Fields: r.Payload,
+	}
+	if r.IP.IsValid() {
+		v.IP = r.IP.String()
+	}
+	if r.Token != 0 {
+		v.Token = digits(r.Token)
+	}
+	switch {
+	case r.Foreign():
+		v.Kind, v.Name = "foreign", r.Key
+	case !r.Published:
+		v.Kind, v.Name = "lease", r.Key
+	}
+	return v
+}
+
+const maxText = 1 << 10 // bytes of a text in a row or an item
+
+func digits(t store.Token) string { return strconv.FormatUint(uint64(t), 10) }
+
+// item is an activity of an instance.
+type item struct {
+	At     moment `json:"at"`   // by the clock of the instance; of its end, by the server's
+	Seen   moment `json:"seen"` // by the clock of the server
+	Key    string `json:"key"`
+	Name   string `json:"name"`
+	Kind   string `json:"kind"` // registered, transition, error, gone
+	From   string `json:"from,omitempty"`
+	To     string `json:"to,omitempty"`
+	Event  string `json:"event,omitempty"`
+	Cause  string `json:"cause,omitempty"`
+	Forced bool   `json:"forced,omitempty"`
+	Error  string `json:"error,omitempty"`
+	Why    string `json:"why,omitempty"`
+}
+
+// known is what the server keeps of a row beside its JSON.
+type known struct {
+	text    []byte // the row in JSON
+	row     row    // without fields
+	number  uint64 // of the last transition
+	changed bool   // since the last batch
+}
+
+// activities returns the items between what was known of an instance, if anything, and its
+// record. Of the transitions it has those that the history of the record has.
+func activities(before *known, r registry.Record[fields], now row, seen moment) []item {
+	var all []item
+	add := func(at moment, kind string, i item) {
+		i.At, i.Seen, i.Key, i.Name, i.Kind = at, seen, now.Key, now.Name, kind
+		all = append(all, i)
+	}
+	number := uint64(0)
+	if before == nil || before.row.Gone != nil || before.row.Token != now.Token {
+		before = nil
+		at := now.Started
+		if at.IsZero() { // not the registry's
+			at = seen
+		}
+		add(at, "registered", item{})
+	} else {
+		number = before.number
+	}
+	for _, t := range r.History {
+		if t.Number > number {
+			add(moment{t.At}, "transition", item{From: cut(t.From, maxText), To: cut(t.To, maxText), Event: cut(t.Event, maxText), Cause: cut(t.Cause, maxText), Forced: t.Forced})
+		}
+	}
+	if len(r.History) == 0 && before != nil && before.row.State != now.State { // a machine without a history
+		add(now.Since, "transition", item{From: before.row.State, To: now.State})
+	}
+	if now.LastError != "" && (before == nil || !before.row.LastErrorAt.Equal(now.LastErrorAt.Time)) {
+		add(now.LastErrorAt, "error", item{Error: now.LastError})
+	}
+	return all
+}
+
+// lastNumber is the number of the last transition of a history.
+func lastNumber(history []fsm.Transition[string]) uint64 {
+	if len(history) == 0 {
+		return 0
+	}
+	return history[len(history)-1].Number
+}
