@@ -25,6 +25,8 @@ const (
 	maxBacklog  = 16 << 20         // bytes of them
 	rowsInFrame = 500
 
+	framesAtOnce = 16 // that a client takes: all but these can be dropped
+
 	batchEvery = 50 * time.Millisecond // at most one batch of changes
 	probeEvery = 2 * time.Second       // whether the store answers
 	probeLimit = 2 * time.Second
@@ -383,7 +385,7 @@ func (b *board) announce() {
 	b.appended = make(chan struct{})
 }
 
-// after returns the frames from a number on, and a channel that is closed at the next one if there are
+// after returns the next frames from a number on, and a channel that is closed at the next one if there are
 // none. It is false for a client that is behind the oldest and has to begin again.
 func (b *board) after(number uint64) (frames [][]byte, appended <-chan struct{}, ok bool) {
 	b.mu.Lock()
@@ -391,7 +393,8 @@ func (b *board) after(number uint64) (frames [][]byte, appended <-chan struct{},
 	if number < b.first {
 		return nil, nil, false
 	}
-	return slices.Clone(b.frames[number-b.first:]), b.appended, true
+	frames = b.frames[number-b.first:]
+	return slices.Clone(frames[:min(len(frames), framesAtOnce)]), b.appended, true
 }
 
 // snapshot is everything that a client begins with.

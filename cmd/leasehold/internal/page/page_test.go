@@ -362,7 +362,15 @@ var boot = fsm.NewEvent[disk]("boot")
 
 var lifecycle = fsm.MustDefine("idle", fsm.Table[string]{"idle": {"active"}, "active": {"stopping"}, "stopping": {"idle"}},
 	fsm.On(boot, fsm.From("idle"), "active"),
-	fsm.GuardEdge("stopping", "idle", "flushed", func(context.Context, fsm.Transition[string]) error { return errors.New("2 orders are open") }))
+	fsm.GuardEdge("stopping", "idle", "flushed", func(context.Context, fsm.Transition[string]) error {
+		if slowGuard != nil {
+			slowGuard()
+		}
+		return errors.New("2 orders are open")
+	}))
+
+// slowGuard, if set, runs in the guard.
+var slowGuard func()
 
 // instance registers an instance in state idle.
 func (w *world) instance(key string) *registry.Instance[string, payload] {

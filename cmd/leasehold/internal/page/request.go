@@ -36,7 +36,6 @@ func (p *Page) request(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, err)
 		return
 	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // its end would end the request
 	if err := p.mayRead(asked.Key); err != nil {
 		p.fail(w, err)
 		return

@@ -9,7 +9,7 @@ import (
 
 const (
 	quietFor   = 15 * time.Second // then a stream has a comment
-	writeLimit = 20 * time.Second // of one frame; a client that takes longer is cut off
+	writeLimit = 20 * time.Second // of a few frames; a client that takes longer is cut off
 )
 
 // hello begins a stream, and begins it again after a client has missed something.
@@ -39,7 +39,6 @@ func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no") // nginx
 	s := stream{w: w, control: http.NewResponseController(w)}
-	_ = s.control.SetReadDeadline(time.Time{}) // its end would end the request
 
 	quiet := time.NewTicker(quietFor)
 	defer quiet.Stop()
@@ -51,9 +50,7 @@ func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 			next = p.begin(r.Context(), &s)
 			continue
 		case len(frames) > 0:
-			for _, f := range frames {
-				s.write(f)
-			}
+			s.write(frames...)
 			next += uint64(len(frames))
 			continue
 		}
@@ -103,14 +100,16 @@ type stream struct {
 	err     error
 }
 
-func (s *stream) write(frame []byte) {
-	if s.err != nil {
-		return
+func (s *stream) write(frames ...[]byte) {
+	if s.err == nil {
+		s.err = s.control.SetWriteDeadline(time.Now().Add(writeLimit))
 	}
-	if s.err = s.control.SetWriteDeadline(time.Now().Add(writeLimit)); s.err != nil {
-		return
+	for _, f := range frames {
+		if s.err == nil {
+			_, s.err = s.w.Write(f)
+		}
 	}
-	if _, s.err = s.w.Write(frame); s.err == nil {
+	if s.err == nil {
 		s.err = s.control.Flush()
 	}
 }

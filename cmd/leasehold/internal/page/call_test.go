@@ -1,0 +1,325 @@
+package page_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/leasehold-go/leasehold/cmd/leasehold/internal/page"
+	"github.com/leasehold-go/leasehold/store"
+)
+
+// problem is the body of an error.
+type problem struct{ Error, Do string }
+
+func (s *served) refuses(want int, method, path, body string, headers ...string) problem {
+	s.t.Helper()
+	status, text := s.call(method, path, body, headers...)
+	var p problem
+	if err := json.Unmarshal([]byte(text), &p); status != want || err != nil || p.Error == "" || p.Do == "" {
+		s.t.Errorf("%s %s %s: %d %s, want %d and a sentence", method, path, body, status, text, want)
+	}
+	return p
+}
+
+func TestAgesAreTheStores(t *testing.T) {
+	w := inMemory(t)
+	i := w.instance("job:1")
+	s := serve(t, w.store, nil)
+	s.open().awaitState("job:1", "idle")
+	type ages struct {
+		At   time.Time
+		Ages []struct {
+			Key       string
+			Left, TTL int64
+			Gone      bool
+		}
+	}
+	a := get[ages](s, "POST", "api/ages", `{"keys":["none","job:1"]}`)
+	if len(a.Ages) != 2 || !a.Ages[0].Gone || a.Ages[0].Key != "none" || a.Ages[1].Left <= 0 || a.Ages[1].Left > a.Ages[1].TTL || a.Ages[1].TTL == 0 || a.At.IsZero() {
+		t.Errorf("%+v", a)
+	}
+	if err := i.Deregister(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for limit := time.Now().Add(patience); !get[ages](s, "POST", "api/ages", `{"keys":["job:1"]}`).Ages[0].Gone; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatal("it is not gone")
+		}
+	}
+	many, _ := json.Marshal(slices.Repeat([]string{"a"}, 201))
+	s.refuses(400, "POST", "api/ages", `{"keys":`+string(many)+`}`)
+	for _, bad := range []string{`{"keys":[]}`, `{"keys":[""]}`, `{"keys":["leasehold:x"]}`, `{`, ``, `[]`, `{"keys":["a"]} x`, `{"keys":["a"],"more":1}`, `{"keys":7}`} {
+		s.refuses(400, "POST", "api/ages", bad)
+	}
+	s.refuses(415, "POST", "api/ages", `{"keys":["a"]}`, "Content-Type: text/plain")
+	s.refuses(413, "POST", "api/ages", `{"keys":["`+strings.Repeat("a", 200<<10)+`"]}`)
+	s.refuses(404, "GET", "api/ages", "")
+}
+
+type instance struct {
+	Row     row
+	Left    int64
+	Size    int
+	Payload json.RawMessage
+	Text    string
+	History []struct{ From, To, Cause string }
+}
+
+func TestTheViewOfAnInstance(t *testing.T) {
+	w := inMemory(t)
+	i := w.instance("job:1")
+	if err := i.TransitionWithCause(t.Context(), "active", "the feed is up"); err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, w.store, nil)
+	v := get[instance](s, "GET", "api/instance?key=job:1", "")
+	if v.Row.State != "active" || v.Row.Token == "" || string(v.Payload) != `{"feed":"trades","inner":[1],"load":1.5}` || v.Left <= 0 || len(v.History) != 1 || v.History[0].Cause != "the feed is up" {
+		t.Errorf("%+v", v)
+	}
+	s.refuses(404, "GET", "api/instance?key=none", "")
+	s.refuses(400, "GET", "api/instance", "")
+	s.refuses(400, "GET", "api/instance?key=leasehold:x", "")
+
+	// Values of other programs are shown as they are, and large ones as their beginning.
+	for key, value := range map[string]string{"raw": "\xff<script>\x00", "json": `{"a":"<script>"}`, "large": `{"a":"` + strings.Repeat("x", 300<<10) + `"}`, "deep": strings.Repeat(`{"a":`, 5000) + "1" + strings.Repeat("}", 5000), "nothing": "null"} {
+		if _, err := w.store.Create(t.Context(), store.Claim{Key: key, Value: []byte(value), TTL: time.Minute, Nonce: store.NewNonce()}); err != nil {
+			t.Fatal(err)
+		}
+		v := get[instance](s, "GET", "api/instance?key="+key, "")
+		if v.Row.Kind != "lease" || v.Size != len(value) {
+			t.Errorf("%s: %+v", key, v)
+		}
+		switch key {
+		case "raw":
+			if v.Text != "\uFFFD<script>\x00" {
+				t.Errorf("%q", v.Text)
+			}
+		case "large":
+			if v.Payload != nil || len(v.Text) != 4<<10 {
+				t.Errorf("%d bytes of text", len(v.Text))
+			}
+		case "json":
+			if string(v.Payload) != `{"a":"\u003cscript\u003e"}` {
+				t.Errorf("%s", v.Payload)
+			}
+		}
+	}
+	c := s.open()
+	c.await("all of them", func(c *client) bool { return len(c.rows) == 6 })
+
+	bounded := serve(t, w.store, func(c *page.Config) { c.Prefix = "job:" })
+	bounded.refuses(400, "GET", "api/instance?key=raw", "")
+	bounded.refuses(400, "GET", "api/log?key=raw", "")
+	bounded.refuses(400, "POST", "api/ages", `{"keys":["job:1","raw"]}`)
+	c = bounded.open()
+	c.await("its own", func(c *client) bool { return c.loaded > 0 && len(c.rows) == 1 })
+}
+
+type page1 struct {
+	Entries []struct {
+		Pos, Kind, Token, Text, Instance, Host string
+		At                                     time.Time
+		Transition                             *struct{ From, To, Cause string }
+		Request                                *struct{ What, Outcome, Sender string }
+	}
+	More string
+}
+
+func TestTheLogIsReadByPageAndKind(t *testing.T) {
+	w := inMemory(t)
+	i := w.instance("job:1")
+	for n := range 30 {
+		if err := errors.Join(i.RecordError(t.Context(), fmt.Errorf("error %d", n)), i.Update(t.Context(), func(*payload) {})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(i.TransitionWithCause(t.Context(), "active", "up"), i.Deregister(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, w.store, nil)
+	var kinds []string
+	seen := make(map[string]bool)
+	before := ""
+	for range 100 {
+		p := get[page1](s, "GET", "api/log?key=job:1&limit=7&before="+before, "")
+		for _, e := range p.Entries {
+			if seen[e.Pos] {
+				t.Errorf("%s twice", e.Pos)
+			}
+			seen[e.Pos] = true
+			kinds = append(kinds, e.Kind)
+		}
+		if before = p.More; before == "" {
+			break
+		}
+	}
+	slices.Reverse(kinds)
+	if len(kinds) != 33 || kinds[0] != "registered" || !slices.Contains(kinds, "left") || !slices.Contains(kinds, "transition") {
+		t.Errorf("%d entries: %v", len(kinds), kinds)
+	}
+	p := get[page1](s, "GET", "api/log?key=job:1&kind=transition,registered", "")
+	if len(p.Entries) != 2 || p.Entries[0].Transition == nil || p.Entries[0].Transition.Cause != "up" || p.Entries[1].Instance != "one" || p.More != "" {
+		t.Errorf("%+v", p)
+	}
+	if p := get[page1](s, "GET", "api/log?key=none", ""); len(p.Entries) != 0 || p.More != "" {
+		t.Errorf("%+v", p)
+	}
+	for _, bad := range []string{"limit=0", "limit=201", "limit=x", "before=7", "before=x-1", "before=-1", "key="} {
+		s.refuses(400, "GET", "api/log?"+bad+"&key=job:1", "")
+		if bad == "key=" {
+			s.refuses(400, "GET", "api/log?key=", "")
+		}
+	}
+}
+
+func TestATimelineIsDrawnFromTheLog(t *testing.T) {
+	w := inMemory(t)
+	s := serve(t, w.store, nil)
+	c := s.open()
+	from := time.Now()
+	i := w.instance("job:1")
+	if err := i.Transition(t.Context(), "active"); err != nil {
+		t.Fatal(err)
+	}
+	if err := i.Deregister(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	i = w.instance("job:1")
+	c.awaitState("job:1", "idle")
+	if err := i.Transition(t.Context(), "active"); err != nil {
+		t.Fatal(err)
+	}
+	c.awaitState("job:1", "active")
+	type timeline struct {
+		Strips []struct {
+			Key   string
+			Cut   time.Time
+			Parts []struct {
+				State, End string
+				From, To   time.Time
+				N          int
+			}
+		}
+	}
+	ask := func(from, to time.Time, keys ...string) timeline {
+		t.Helper()
+		body, _ := json.Marshal(map[string]any{"keys": keys, "from": from, "to": to})
+		return get[timeline](s, "POST", "api/timeline", string(body))
+	}
+	time.Sleep(20 * time.Millisecond)
+	to := time.Now()
+	fine := ask(from, to, "job:1", "none")
+	if len(fine.Strips) != 2 || len(fine.Strips[1].Parts) != 0 {
+		t.Fatalf("%+v", fine)
+	}
+	strip := fine.Strips[0]
+	last := strip.Parts[len(strip.Parts)-1]
+	if last.State != "active" || last.To.Before(to.Truncate(time.Millisecond)) || !strip.Cut.IsZero() {
+		t.Errorf("%+v", strip)
+	}
+	held, changes := 0, 0
+	for n, p := range strip.Parts {
+		if n > 0 && p.From.Before(strip.Parts[n-1].To) || p.To.Before(p.From) {
+			t.Errorf("parts overlap: %+v", strip.Parts)
+		}
+		if p.State != "" {
+			held++
+		}
+		changes += p.N + 1
+	}
+	if held == 0 || changes < 4 {
+		t.Errorf("%d changes: %+v", changes, strip.Parts)
+	}
+	// In a week, all of it is one part.
+	week := ask(to.Add(-7*24*time.Hour), to, "job:1")
+	if n := len(week.Strips[0].Parts); n != 1 || week.Strips[0].Parts[0].N < 3 {
+		t.Errorf("%+v", week)
+	}
+	if past := ask(from.Add(-time.Hour), from.Add(-time.Minute), "job:1"); len(past.Strips[0].Parts) != 0 {
+		t.Errorf("%+v", past)
+	}
+	s.refuses(400, "POST", "api/timeline", `{"keys":["a"],"from":"2026-01-02T00:00:00Z","to":"2026-01-01T00:00:00Z"}`)
+	s.refuses(400, "POST", "api/timeline", `{"keys":["a"],"from":"0001-01-02T00:00:00Z","to":"2026-01-01T00:00:00Z"}`)
+	s.refuses(400, "POST", "api/timeline", `{"keys":["a"]}`)
+	s.refuses(400, "POST", "api/timeline", `{"keys":[],"from":"2026-01-01T00:00:00Z","to":"2026-01-02T00:00:00Z"}`)
+}
+
+type reply struct {
+	Outcome, State, Error, ID string
+	Permitted                 []string
+}
+
+func TestRequestsNeedTheSwitchAndThePage(t *testing.T) {
+	w := inMemory(t)
+	i := w.instance("job:1")
+	off := serve(t, w.store, nil)
+	on := serve(t, w.store, func(c *page.Config) { c.Requests = true })
+	origin := func(s *served) string { return "Origin: " + strings.TrimSuffix(s.url, "/") }
+	const active = `{"key":"job:1","state":"active","cause":"by hand"}`
+
+	off.refuses(403, "POST", "api/request", active, origin(off), "Sec-Fetch-Site: same-origin")
+	for _, headers := range [][]string{
+		nil, // a form of long ago, or a program
+		{"Origin: http://evil.example"},
+		{"Origin: null"},
+		{"Origin: http://127.0.0.1:1"},
+		{"Origin: " + strings.Replace(strings.TrimSuffix(on.url, "/"), "http:", "ftp:", 1)},
+		{"Origin: http://evil.example", "Sec-Fetch-Site: same-origin"},
+		{origin(on), "Sec-Fetch-Site: same-site"},
+		{origin(on), "Sec-Fetch-Site: cross-site"},
+		{"Sec-Fetch-Site: none"},
+	} {
+		on.refuses(403, "POST", "api/request", active, headers...)
+	}
+	on.refuses(415, "POST", "api/request", active, origin(on), "Content-Type: text/plain;charset=UTF-8")
+	if state := i.State(); state != "idle" {
+		t.Fatalf("it is in state %s", state)
+	}
+
+	r := get[reply](on, "POST", "api/request", active, origin(on))
+	if r.Outcome != "done" || r.State != "active" || r.ID == "" || i.State() != "active" {
+		t.Errorf("%+v, state %s", r, i.State())
+	}
+	r = get[reply](on, "POST", "api/request", `{"key":"job:1","state":"idle"}`, "Sec-Fetch-Site: same-origin")
+	if r.Outcome != "rejected" || r.Error == "" || !slices.Contains(r.Permitted, "stopping") {
+		t.Errorf("%+v", r)
+	}
+	r = get[reply](on, "POST", "api/request", `{"key":"job:1","event":"boot","arg":{"path":"/d"}}`, origin(on))
+	if r.Outcome != "rejected" {
+		t.Errorf("%+v", r)
+	}
+	log := on.log.String()
+	for _, want := range []string{`key=job:1`, `who=127.0.0.1`, `outcome=done`, `cause="by hand"`, `outcome=rejected`, `why="another origin"`} {
+		if !strings.Contains(log, want) {
+			t.Errorf("no %s in the log:\n%s", want, log)
+		}
+	}
+	h := i.Machine().History()
+	if len(h) == 0 || h[0].Cause != "by hand" {
+		t.Errorf("history %+v", h)
+	}
+	for body, want := range map[string]int{
+		`{"key":"none","state":"a"}`:                                              404,
+		`{"key":"job:1"}`:                                                         400,
+		`{"key":"job:1","state":"a","event":"b"}`:                                 400,
+		`{"key":"job:1","state":"a","arg":1}`:                                     400,
+		`{"key":"job:1","state":"a","token":"x"}`:                                 400,
+		`{"key":"job:1","state":"a","token":"7777777"}`:                           409,
+		`{"key":"leasehold:q","state":"a"}`:                                       400,
+		`{"key":"job:1","state":"a","sender":"the president"}`:                    400,
+		`{"key":"job:1","state":"a","cause":"` + strings.Repeat("c", 2000) + `"}`: 400,
+	} {
+		on.refuses(want, "POST", "api/request", body, origin(on))
+	}
+	if _, err := w.store.Create(context.Background(), store.Claim{Key: "deaf", Value: []byte("1"), TTL: time.Minute, Nonce: store.NewNonce()}); err != nil {
+		t.Fatal(err)
+	}
+	on.refuses(http.StatusConflict, "POST", "api/request", `{"key":"deaf","state":"a"}`, origin(on))
+}

@@ -1,0 +1,6 @@
+package page
+
+const (
+	MaxStreamsOfOne     = maxStreamsOfOne
+	MaxConnectionsOfOne = maxConnectionsOfOne
+)

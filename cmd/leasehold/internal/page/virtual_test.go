@@ -1,0 +1,247 @@
+package page_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/leasehold-go/leasehold/cmd/leasehold/internal/page"
+	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/store"
+	memstore "github.com/leasehold-go/leasehold/store/memory"
+)
+
+// pipes is a listener in virtual time. Its connections have no buffer: a client that does not read
+// holds up the writer at once.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	close  func()
+}
+
+func newPipes() *pipes {
+	p := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+	p.close = sync.OnceFunc(func() { close(p.closed) })
+	return p
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error   { p.close(); return nil }
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
+
+func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	client, server := net.Pipe()
+	select {
+	case p.conns <- server:
+		return client, nil
+	case <-p.closed:
+		return nil, errors.New("refused")
+	}
+}
+
+// inVirtualTime runs a test with a page in virtual time.
+func inVirtualTime(t *testing.T, change func(*page.Config), test func(*world, *served)) {
+	synctest.Test(t, func(t *testing.T) {
+		st := memstore.New()
+		keeper, err := lease.NewKeeper(st, lease.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := newPipes()
+		cfg := page.Config{Store: st, Listen: "127.0.0.1:0"}
+		if change != nil {
+			change(&cfg)
+		}
+		p, err := page.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- p.Serve(ctx, l) }()
+		s := &served{t: t, url: "http://127.0.0.1/", log: new(logged), client: &http.Client{Transport: &http.Transport{DialContext: l.dial}}}
+		s.stop = sync.OnceFunc(func() {
+			cancel()
+			if err := <-ended; err != nil {
+				t.Errorf("the page ended with %v", err)
+			}
+			s.client.CloseIdleConnections()
+		})
+		synctest.Wait()
+		test(&world{t, st, keeper}, s)
+		s.stop()
+		if err := errors.Join(keeper.Close(context.Background()), st.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A client that reads slowly begins again with all rows, and costs others nothing.
+func TestASlowClientBeginsAgain(t *testing.T) {
+	inVirtualTime(t, nil, func(w *world, s *served) {
+		i := w.instance("job:1")
+		answer, err := s.client.Do(s.request("GET", "api/events", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		slow := &client{t: t, rows: make(map[string]row), changed: make(chan struct{}, 1)}
+		fast := s.open()
+		fast.awaitState("job:1", "idle")
+		throttle, done := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(done)
+			slow.read(&throttled{answer.Body, throttle})
+		}()
+		for n := range 700 { // more than a client may be behind
+			if err := i.RecordError(context.Background(), fmt.Errorf("error %d", n)); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(60 * time.Millisecond)
+			synctest.Wait()
+			fast.mu.Lock()
+			if got := fast.rows["job:1"].LastError; got != fmt.Sprintf("error %d", n) || fast.hellos != 1 {
+				t.Fatalf("the other client is at %q after error %d, in its hello %d", got, n, fast.hellos)
+			}
+			fast.mu.Unlock()
+			if n%200 == 0 { // within the limit of a write
+				throttle <- struct{}{}
+			}
+		}
+		close(throttle) // it reads on
+		synctest.Wait()
+		slow.mu.Lock()
+		if slow.hellos < 2 || slow.rows["job:1"].LastError != "error 699" {
+			t.Errorf("the slow client has begun %d times, and has %+v", slow.hellos, slow.rows)
+		}
+		slow.mu.Unlock()
+		_ = answer.Body.Close()
+		<-done
+		fast.stop()
+	})
+}
+
+// throttled reads only when it is told to.
+type throttled struct {
+	from io.Reader
+	may  chan struct{}
+}
+
+func (t *throttled) Read(into []byte) (int, error) {
+	<-t.may
+	return t.from.Read(into)
+}
+
+// A client that does not read at all is cut off, and its place is free again.
+func TestADeadClientIsCutOff(t *testing.T) {
+	inVirtualTime(t, nil, func(w *world, s *served) {
+		i := w.instance("job:1")
+		answer, err := s.client.Do(s.request("GET", "api/events", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range 400 {
+			_ = i.RecordError(context.Background(), fmt.Errorf("error %d", n))
+			time.Sleep(100 * time.Millisecond)
+		}
+		text, err := io.ReadAll(answer.Body)
+		if err == nil || strings.Contains(string(text), "error 300") {
+			t.Errorf("it was served on: %v, %d bytes", err, len(text))
+		}
+		_ = answer.Body.Close()
+	})
+}
+
+// A stream lives on for hours, with a comment when nothing happens.
+func TestAQuietStreamStays(t *testing.T) {
+	inVirtualTime(t, nil, func(w *world, s *served) {
+		answer, err := s.client.Do(s.request("GET", "api/events", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text strings.Builder
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_, _ = io.Copy(&text, answer.Body)
+		}()
+		time.Sleep(time.Hour)
+		s.stop()
+		<-done
+		if n := strings.Count(text.String(), "\n:\n"); n < 200 {
+			t.Errorf("%d comments in an hour", n)
+		}
+		if !strings.HasSuffix(text.String(), "event: bye\ndata: {}\n\n") {
+			t.Errorf("it ends with %q", text.String()[max(text.Len()-100, 0):])
+		}
+	})
+}
+
+// A request takes up to half a minute, longer than a body may take to come.
+func TestASlowInstanceIsWaitedFor(t *testing.T) {
+	inVirtualTime(t, func(c *page.Config) { c.Requests = true }, func(w *world, s *served) {
+		i := w.instance("job:1")
+		if err := errors.Join(i.Transition(context.Background(), "active"), i.Transition(context.Background(), "stopping")); err != nil {
+			t.Fatal(err)
+		}
+		hold := make(chan struct{})
+		slowGuard = func() { <-hold }
+		defer func() { slowGuard = nil }()
+		time.AfterFunc(20*time.Second, func() { close(hold) })
+		r := get[reply](s, "POST", "api/request", `{"key":"job:1","state":"idle"}`, "Sec-Fetch-Site: same-origin")
+		if r.Outcome != "rejected" || !strings.Contains(r.Error, "2 orders") {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
+// Instances that went stay for ten minutes.
+func TestWhatWentStaysForAWhile(t *testing.T) {
+	inVirtualTime(t, nil, func(w *world, s *served) {
+		died, err := w.store.Create(context.Background(), store.Claim{Key: "died", Value: []byte("1"), TTL: 5 * time.Second, Nonce: store.NewNonce()})
+		if err != nil || died.Token == 0 {
+			t.Fatal(err)
+		}
+		gone := func() *row {
+			t.Helper()
+			synctest.Wait()
+			c := s.open()
+			defer c.stop()
+			c.await("the rows", func(c *client) bool { return c.loaded > 0 })
+			if r, is := c.rows["died"]; is {
+				return &r
+			}
+			return nil
+		}
+		if r := gone(); r == nil || r.Gone != nil {
+			t.Errorf("at first %+v", r)
+		}
+		time.Sleep(6 * time.Second)
+		if r := gone(); r == nil || r.Gone == nil || r.Gone.Why != "expired" {
+			t.Errorf("after its end %+v", r)
+		}
+		time.Sleep(9 * time.Minute)
+		if r := gone(); r == nil {
+			t.Error("it did not stay")
+		}
+		time.Sleep(2 * time.Minute)
+		if r := gone(); r != nil {
+			t.Errorf("it is still there: %+v", r)
+		}
+	})
+}
