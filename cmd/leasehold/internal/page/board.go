@@ -25,6 +25,7 @@ const (
 	maxBacklog  = 16 << 20         // bytes of them
 	rowsInFrame = 500
 
+	endsAtOnce   = 4
 	framesAtOnce = 16 // that a client takes: all but these can be dropped
 
 	batchEvery = 50 * time.Millisecond // at most one batch of changes
@@ -42,6 +43,7 @@ type board struct {
 	prefix string
 
 	dirty chan struct{} // has an element if there is something to make a batch of
+	ends  chan ending   // whose logs may tell why
 
 	mu       sync.Mutex
 	rows     map[string]*known
@@ -68,7 +70,7 @@ type current struct {
 
 func newBoard(st store.Store, prefix string) *board {
 	return &board{
-		store: st, prefix: prefix, dirty: make(chan struct{}, 1), appended: make(chan struct{}),
+		store: st, prefix: prefix, dirty: make(chan struct{}, 1), ends: make(chan ending, maxGone), appended: make(chan struct{}),
 		rows: make(map[string]*known), items: []item{}, unseen: make(map[string]struct{}), left: make(map[string]struct{}),
 		now: current{Since: now(), Error: "the instances are being read"},
 	}
@@ -79,9 +81,12 @@ func now() moment { return moment{time.Now()} }
 // run watches the store until ctx ends. Whenever the watch ends, or the store does not answer, it
 // begins another.
 func (b *board) run(ctx context.Context) {
-	var batches sync.WaitGroup
-	defer batches.Wait()
-	batches.Go(func() { b.batches(ctx) })
+	var others sync.WaitGroup
+	defer others.Wait()
+	others.Go(func() { b.batches(ctx) })
+	for range endsAtOnce {
+		others.Go(func() { b.explainEnds(ctx) })
+	}
 	for pause := minPause; ; pause = min(2*pause, maxPause) {
 		synced, err := b.watch(ctx)
 		if ctx.Err() != nil {
@@ -237,9 +242,70 @@ func (b *board) end(key string, cause store.Cause) {
 		return
 	}
 	why := map[store.Cause]string{store.CauseUnknown: whyUnknown, store.CauseDeleted: whyDeleted, store.CauseExpired: whyExpired}[cause]
-	b.setGone(before, gone{At: now(), Why: why})
 	b.ended = append(b.ended, key)
-	b.news = append(b.news, item{At: now(), Seen: now(), Key: key, Name: before.row.Name, Kind: "gone", From: before.row.State, Why: why})
+	at := now()
+	b.setGone(before, gone{at, why})
+	if before.row.Kind == "instance" {
+		select {
+		case b.ends <- ending{before.row, gone{at, why}}:
+			return
+		default:
+		}
+	}
+	b.tellEnd(before.row, gone{at, why})
+}
+
+// tellEnd adds the end of a row to the feed.
+func (b *board) tellEnd(r row, g gone) {
+	b.news = append(b.news, item{At: g.At, Seen: now(), Key: r.Key, Name: r.Name, Kind: "gone", From: r.State, Why: g.Why})
+}
+
+// ending is the end of an instance as the store tells it.
+type ending struct {
+	row
+	gone
+}
+
+// explainEnds looks in the logs of instances that went whether they left in order, which the store
+// does not tell, and adds their ends to the feed.
+func (b *board) explainEnds(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case e := <-b.ends:
+			e.Why = b.why(ctx, e)
+			b.mu.Lock()
+			b.tellEnd(e.row, e.gone)
+			if k := b.rows[e.Key]; k != nil && k.row.Token == e.Token && k.row.Gone != nil && k.row.Gone.Why != e.Why {
+				b.setGone(k, e.gone)
+			}
+			b.wake()
+			b.mu.Unlock()
+		}
+	}
+}
+
+// why returns the reason of an end: the log's, if it has a word of it.
+func (b *board) why(ctx context.Context, e ending) string {
+	ctx, cancel := context.WithTimeout(ctx, probeLimit)
+	defer cancel()
+	logged := false
+	for entry, err := range registry.ReadLog(ctx, b.store, e.Key, store.LogQuery{Backward: true, Limit: 50}) {
+		switch {
+		case err != nil:
+			return e.Why
+		case digits(entry.Token) != e.Token: // of a successor, or of the one before
+		case entry.Kind == registry.LogLeft:
+			return whyLeft
+		default:
+			logged = true
+		}
+	}
+	if logged && e.Why == whyUnknown {
+		return whyLost
+	}
+	return e.Why
 }
 
 // setGone replaces the end in a row.

@@ -31,6 +31,8 @@ func TestRowsFollowTheStore(t *testing.T) {
 	}
 	c.await("its end", func(c *client) bool { g := c.rows["job:2"].Gone; return g != nil && !g.At.IsZero() })
 
+	c.await("the reason in its log", func(c *client) bool { return c.rows["job:2"].Gone.Why == "left" })
+
 	// Another client begins with the same, with what has gone too.
 	other := s.open()
 	other.await("the same rows", func(o *client) bool {
@@ -44,7 +46,7 @@ func TestRowsFollowTheStore(t *testing.T) {
 					kinds = append(kinds, i.Kind)
 				}
 			}
-			return len(kinds) == 3 && kinds[0] == "registered" && kinds[1] == "error" && kinds[2] == "gone"
+			return len(kinds) == 3 && kinds[0] == "registered" && kinds[1] == "error" && kinds[2] == "gone" && c.items[len(c.items)-1].Why == "left"
 		})
 		c.await("the transition in the feed", func(c *client) bool {
 			for _, i := range c.items {

@@ -36,7 +36,7 @@ type row struct {
 // gone is the end of a record, by the clock of the server.
 type gone struct {
 	At  moment `json:"at"`
-	Why string `json:"why"`
+	Why string `json:"why"` // one of the reasons below
 }
 
 // The reasons of an end.
@@ -44,6 +44,7 @@ const (
 	whyLeft    = "left"    // in order, as its log says
 	whyExpired = "expired" // its holder died, or was cut off from the store
 	whyDeleted = "deleted" // by force, or in order but without a log
+	whyLost    = "lost"    // not in order: it died, was cut off, or was released by force
 	whyUnknown = "unknown"
 )
 
