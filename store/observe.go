@@ -10,7 +10,7 @@ import (
 // Call is a finished call of a store, for metrics and traces; see [Observe].
 type Call struct {
 	// Verb is the name of the method in lower case: create, renew, update (also for UpdateWith),
-	// delete, delete batch, get, list, watch, watch key, ask, requests, answer, append log, read
+	// delete, delete batch, get, get batch, list, watch, watch key, ask, requests, answer, append log, read
 	// log, follow log, deletions, put definition, get definition.
 	Verb string
 	Key  string // or prefix, or id of a definition; empty for a batch and for deletions
@@ -183,6 +183,18 @@ func (o *observed) Delete(ctx context.Context, key string, ref LeaseRef) error {
 	err := o.st.Delete(ctx, key, ref)
 	o.done(ctx, "delete", key, began, err)
 	return err
+}
+
+// GetBatch is one call also if the store makes several of it.
+func (o *observed) GetBatch(ctx context.Context, keys []string) (map[string]Record, error) {
+	began := time.Now()
+	live, err := GetBatch(ctx, o.st, keys)
+	c := Call{Verb: "get batch", Items: len(keys), Began: began, Duration: time.Since(began), Err: err}
+	if err != nil {
+		c.Failed = len(keys)
+	}
+	o.f(ctx, c)
+	return live, err
 }
 
 // DeleteBatch is one call also if the store makes several of it.

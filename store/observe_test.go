@@ -133,6 +133,8 @@ func TestObserveTellsOfEachCall(t *testing.T) {
 	}
 	_, _ = full.Ask(ctx, store.Request{Key: "b", ID: "q", Body: []byte("x"), TTL: time.Minute})
 	_ = full.Answer(ctx, "b", 9, store.Answer{ID: "q", Body: []byte("x"), TTL: time.Minute, Final: true})
+	_, _ = store.GetBatch(ctx, st, []string{"a", "b"})
+	_, _ = store.GetBatch(ctx, st, []string{"a", ""})
 	store.DeleteBatch(ctx, st, []store.Deletion{{Key: "a", Ref: store.ByToken(grant.Token)}, {Key: "", Ref: store.ByToken(9)}})
 	_ = st.Delete(ctx, "a", store.ByToken(grant.Token))
 	ended, cancel := context.WithCancel(ctx)
@@ -153,6 +155,7 @@ func TestObserveTellsOfEachCall(t *testing.T) {
 		`append log "a" 0-0 ok`, `read log "a" 2-0 ok`, `follow log "a" 1-0 ok`,
 		`list "" 1-0 ok`, `watch "" 1-0 ok`, `watch key "a" 1-0 ok`,
 		`ask "b" 0-0 not_found`, `answer "b" 0-0 lost`,
+		`get batch "" 2-0 ok`, `get batch "" 2-2 invalid`,
 		`delete batch "" 2-1 invalid`, `delete "a" 0-0 ok`,
 		`deletions "" 0-0 ok`, `requests "a" 0-0 canceled`,
 		`put definition "18ac3e7343f016890c510e93f9352611" 0-0 ok`, `get definition "18ac3e7343f016890c510e93f9352611" 0-0 ok`,

@@ -31,6 +31,29 @@ func (s *Store) Get(ctx context.Context, key string) (store.Record, error) {
 	return store.Record{}, &store.Error{Op: "get", Key: key, Condition: store.ErrNotFound}
 }
 
+// GetBatch implements [store.BatchGetter].
+func (s *Store) GetBatch(ctx context.Context, keys []string) (map[string]store.Record, error) {
+	for _, key := range keys {
+		if err := store.CheckKey(key); err != nil {
+			return nil, err
+		}
+	}
+	return s.readAll(ctx, "get batch", keys, anything)
+}
+
+// readAll is fetch for any number of keys.
+func (s *Store) readAll(ctx context.Context, op string, keys []string, include func(found) bool) (map[string]store.Record, error) {
+	live := make(map[string]store.Record, len(keys))
+	for some := range slices.Chunk(keys, maxPairs) {
+		found, err := s.fetchIn(ctx, some, include)
+		if err != nil {
+			return nil, failed(op, some[0], reads, err)
+		}
+		maps.Copy(live, found)
+	}
+	return live, nil
+}
+
 // fetch returns the live records of keys that include accepts. It makes two requests
 // for up to maxPairs keys on one etcd lease, and one more for each further etcd lease.
 func (s *Store) fetch(ctx context.Context, keys []string, include func(found) bool) (map[string]store.Record, error) {

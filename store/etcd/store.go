@@ -37,6 +37,7 @@ var (
 	_ store.Definer        = (*Store)(nil)
 	_ store.DeleteNotifier = (*Store)(nil)
 	_ store.BatchDeleter   = (*Store)(nil)
+	_ store.BatchGetter    = (*Store)(nil)
 	_ store.Logger         = (*Store)(nil)
 	_ store.Requester      = (*Store)(nil)
 	_ feed.Source          = source{}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -347,15 +346,7 @@ type source struct{ *Store }
 
 // Read returns the records that List would yield for these keys.
 func (s source) Read(ctx context.Context, keys []string) (map[string]store.Record, error) {
-	live := make(map[string]store.Record, len(keys))
-	for some := range slices.Chunk(keys, maxPairs) {
-		found, err := s.fetchIn(ctx, some, listed)
-		if err != nil {
-			return nil, failed("watch", some[0], reads, err)
-		}
-		maps.Copy(live, found)
-	}
-	return live, nil
+	return s.readAll(ctx, "watch", keys, listed)
 }
 
 func sleep(ctx context.Context, d time.Duration) {

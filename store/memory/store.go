@@ -30,6 +30,7 @@ import (
 
 var (
 	_ store.Store          = (*Store)(nil)
+	_ store.BatchGetter    = (*Store)(nil)
 	_ store.Definer        = (*Store)(nil)
 	_ store.DeleteNotifier = (*Store)(nil)
 	_ store.Logger         = (*Store)(nil)
@@ -225,6 +226,32 @@ func (s *Store) Get(ctx context.Context, key string) (store.Record, error) {
 	return store.Record{}, fail("get", key, store.ErrNotFound)
 }
 
+// GetBatch implements [store.BatchGetter]. All records are of one moment.
+func (s *Store) GetBatch(ctx context.Context, keys []string) (map[string]store.Record, error) {
+	for _, key := range keys {
+		if err := store.CheckKey(key); err != nil {
+			return nil, err
+		}
+	}
+	return s.readAll(ctx, "get batch", keys)
+}
+
+// readAll returns the live records of keys.
+func (s *Store) readAll(ctx context.Context, op string, keys []string) (map[string]store.Record, error) {
+	if err := s.enter(ctx, op, ""); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+
+	live := make(map[string]store.Record, len(keys))
+	for _, key := range keys {
+		if r := s.live(key); r != nil {
+			live[key] = r.public(key)
+		}
+	}
+	return live, nil
+}
+
 // List implements [store.Store]. All records are of one moment.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[store.Record, error] {
 	return func(yield func(store.Record, error) bool) {
@@ -287,16 +314,5 @@ type source struct{ *Store }
 
 // Read implements [feed.Source].
 func (s source) Read(ctx context.Context, keys []string) (map[string]store.Record, error) {
-	if err := s.enter(ctx, "watch", ""); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-
-	live := make(map[string]store.Record, len(keys))
-	for _, key := range keys {
-		if r := s.live(key); r != nil {
-			live[key] = r.public(key)
-		}
-	}
-	return live, nil
+	return s.readAll(ctx, "watch", keys)
 }

@@ -39,6 +39,29 @@ func (s *Store) get(ctx context.Context, key string) (store.Record, error) {
 	return store.Record{}, &store.Error{Op: "get", Key: key, Condition: store.ErrNotFound}
 }
 
+// GetBatch implements [store.BatchGetter]: a round trip for some ten thousand keys, unless their
+// values are large.
+func (s *Store) GetBatch(ctx context.Context, keys []string) (map[string]store.Record, error) {
+	wanted := make([]names, len(keys))
+	for i, key := range keys {
+		if err := store.CheckKey(key); err != nil {
+			return nil, err
+		}
+		wanted[i] = s.layout.of(key)
+	}
+	s.layout.bySlot(wanted)
+	live := make(map[string]store.Record, len(keys))
+	for f, err := range s.fetch(ctx, wanted) {
+		switch {
+		case err != nil:
+			return nil, failed("get batch", keys[0], reads, err)
+		case f.live:
+			live[f.key] = f.record
+		}
+	}
+	return live, nil
+}
+
 // fetch yields the records and foreign values under names. On a Cluster a call has names of
 // one slot, so names of one slot should stand together. An error is the last thing that it
 // yields.

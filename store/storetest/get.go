@@ -37,6 +37,32 @@ var getLaw = law{
 				c.want("get of "+near, c.getErr(near), store.ErrNotFound)
 			}
 		}},
+		{name: "Batch", run: func(c *trial) {
+			names := keys("key/", 300)
+			tokens := make(map[string]store.Token)
+			for i, key := range names {
+				t := c.hold(key)
+				if tokens[key] = t.Token; i%7 == 3 {
+					deleteLease(c, t)
+					delete(tokens, key)
+				}
+			}
+			asked := append(names, "never", names[0]) // one of them twice
+			live, err := store.GetBatch(c.Context(), c.Store, asked)
+			if err != nil || len(live) != len(tokens) {
+				c.failf("GetBatch of %d keys returned %d records, want %d: %v", len(asked), len(live), len(tokens), err)
+			}
+			for key, token := range tokens {
+				if r := live[key]; r.Key != key || string(r.Value) != "first" || r.Token != token || r.Left <= 0 {
+					c.failf("GetBatch returned %s for %q, which has value %q and token %d", describe(r), key, "first", token)
+				}
+			}
+			if live, err := store.GetBatch(c.Context(), c.Store, nil); err != nil || len(live) != 0 {
+				c.failf("GetBatch of no keys returned %d records and %v", len(live), err)
+			}
+			_, err = store.GetBatch(c.Context(), c.Store, []string{names[0], ""})
+			c.want("GetBatch with an invalid key", err, store.ErrInvalid)
+		}},
 		{name: "TimeLeft", run: func(c *trial) {
 			t := c.holdShort("key")
 			for range 3 {
