@@ -2,7 +2,6 @@ package page
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -55,7 +54,7 @@ func (a *ages) of(ctx context.Context, keys []string) ([]readAge, error) {
 
 	read := make(map[string]readAge, len(old))
 	if len(old) > 0 {
-		records, err := getAll(ctx, a.store, old)
+		records, err := store.GetBatch(ctx, a.store, old)
 		if err != nil {
 			return nil, err
 		}
@@ -83,39 +82,6 @@ func (a *ages) of(ctx context.Context, keys []string) ([]readAge, error) {
 		}
 	}
 	return all, nil
-}
-
-// getAll reads the records under keys; a key without one is not among them.
-func getAll(ctx context.Context, st store.Store, keys []string) (map[string]store.Record, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var mu sync.Mutex
-	var first error
-	all := make(map[string]store.Record, len(keys))
-	next := make(chan string)
-	var workers sync.WaitGroup
-	for range min(16, len(keys)) {
-		workers.Go(func() {
-			for key := range next {
-				r, err := st.Get(ctx, key)
-				mu.Lock()
-				switch {
-				case err == nil:
-					all[key] = r
-				case !errors.Is(err, store.ErrNotFound) && first == nil:
-					first = err
-					cancel()
-				}
-				mu.Unlock()
-			}
-		})
-	}
-	for _, key := range keys {
-		next <- key
-	}
-	close(next)
-	workers.Wait()
-	return all, first
 }
 
 // getAges tells the times left of the rows in view.
