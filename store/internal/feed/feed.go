@@ -14,6 +14,8 @@ import (
 const (
 	maxDirty = 10_000 // marked keys beyond which a feed reads its whole scope instead
 
+	dueSoonShare = 4 // a record is due soon in the last quarter of its time left
+
 	firstBackoff = 100 * time.Millisecond // after a failed read; doubles
 	maxBackoff   = 5 * time.Second
 
@@ -44,6 +46,7 @@ type feed struct {
 type entry struct {
 	store.Record
 	deadline time.Time
+	dueSoon  time.Time // from then on it is read if another record is due
 }
 
 // work is the next read of a feed: some keys, or all of its scope.
@@ -111,11 +114,12 @@ func (f *feed) next(ctx context.Context) (work, error) {
 	keys, missed := f.marks.take(nil)
 
 	// A record due to expire is only read again: its holder may have renewed it, and a
-	// renew is not marked.
+	// renew is not marked. Those that are due soon are read with it, so that many records need
+	// few reads.
 	if !f.expiry.IsZero() && !now.Before(f.expiry) {
 		f.expiry = time.Time{}
 		for key, e := range f.known {
-			if now.Before(e.deadline) {
+			if now.Before(e.dueSoon) {
 				f.wakeBy(e.deadline)
 			} else if _, marked := keys[key]; !marked {
 				keys[key] = change{}
@@ -250,7 +254,7 @@ func (f *feed) remember(r store.Record) {
 	if left == store.Forever {
 		left = maxInterval // there is no expiry to wait for; read it from time to time
 	}
-	e := entry{Record: r, deadline: f.readAt.Add(left)}
+	e := entry{Record: r, deadline: f.readAt.Add(left), dueSoon: f.readAt.Add(left - left/dueSoonShare)}
 	f.known[r.Key] = e
 	f.wakeBy(e.deadline)
 }

@@ -224,6 +224,43 @@ func TestUnmarkedRenewalIsNotAnEvent(t *testing.T) {
 	})
 }
 
+// Records that are due soon are read together with the one that is due: reads do not grow with the
+// number of records.
+func TestReadsOfManyRenewedRecordsAreFew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n, ttl, minutes = 400, 40 * time.Second, 10
+		s := newTable()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		for i := range n { // one after the other, each with its own heartbeat
+			key := fmt.Sprint(i)
+			s.put(key, "v", ttl)
+			go func() {
+				for beat := time.NewTicker(ttl / 3); ; {
+					select {
+					case <-beat.C:
+						s.renew(key, ttl)
+					case <-ctx.Done():
+						return
+					}
+				}
+			}()
+			time.Sleep(ttl / n)
+		}
+		r := watch(ctx, s, "", 0)
+		_, before := s.asked()
+		time.Sleep(minutes * time.Minute)
+		if _, reads := s.asked(); reads-before > 10*minutes {
+			t.Errorf("%d reads in %d minutes", reads-before, minutes)
+		}
+		if err := r.agree(s, ""); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		synctest.Wait()
+	})
+}
+
 func TestQuietTableIsNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newTable()
