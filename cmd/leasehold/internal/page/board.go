@@ -28,8 +28,9 @@ const (
 	endsAtOnce   = 4
 	framesAtOnce = 16 // that a client takes: all but these can be dropped
 
-	batchEvery = 50 * time.Millisecond // at most one batch of changes
-	probeEvery = 2 * time.Second       // whether the store answers
+	batchEvery = 100 * time.Millisecond // at most one batch of changes
+	gatherFor  = 10 * time.Millisecond  // a batch is gathered: long enough to read what has come since the last
+	probeEvery = 2 * time.Second        // whether the store answers
 	probeLimit = 2 * time.Second
 	minPause   = 250 * time.Millisecond // between two watches
 	maxPause   = 5 * time.Second
@@ -42,7 +43,7 @@ type board struct {
 	store  store.Store
 	prefix string
 
-	dirty chan struct{} // has an element if there is something to make a batch of
+	dirty chan struct{} // has an element if there is something for a batch beside the watch
 	ends  chan ending   // whose logs may tell why
 
 	mu       sync.Mutex
@@ -83,7 +84,6 @@ func now() moment { return moment{time.Now()} }
 func (b *board) run(ctx context.Context) {
 	var others sync.WaitGroup
 	defer others.Wait()
-	others.Go(func() { b.batches(ctx) })
 	for range endsAtOnce {
 		others.Go(func() { b.explainEnds(ctx) })
 	}
@@ -106,10 +106,13 @@ func (b *board) run(ctx context.Context) {
 
 // watch applies one watch, until it ends or the store does not answer. It reports whether it has
 // seen all records.
+//
+// It takes the events that are there, makes a batch of them, and takes no more for a while. The store
+// collects changes meanwhile, and reads them at once: many changes so cost little more than a few.
 func (b *board) watch(ctx context.Context) (synced bool, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	var probing sync.WaitGroup
-	defer probing.Wait()
+	var others sync.WaitGroup
+	defer others.Wait()
 	defer cancel(nil)
 
 	b.mu.Lock()
@@ -122,17 +125,55 @@ func (b *board) watch(ctx context.Context) (synced bool, err error) {
 	clear(b.left)
 	b.mu.Unlock()
 
-	for e, err := range registry.Watch[fields](ctx, b.store, b.prefix) {
-		if err != nil {
-			return synced, cmp.Or(context.Cause(ctx), err)
+	events, ended := make(chan store.Event), make(chan error, 1)
+	others.Go(func() {
+		for e, err := range b.store.Watch(ctx, b.prefix) {
+			if err != nil {
+				ended <- cmp.Or(context.Cause(ctx), err)
+				return
+			}
+			select {
+			case events <- e:
+			case <-ctx.Done():
+			}
 		}
-		b.apply(e)
-		if e.Kind == store.EventSynced && !synced {
-			synced = true
-			probing.Go(func() { cancel(b.probe(ctx)) })
+		ended <- errors.New("the watch has ended")
+	})
+
+	reading := true           // all records are being read
+	var over <-chan time.Time // when the batch is complete
+	for {
+		select {
+		case e := <-events:
+			b.apply(e)
+			switch e.Kind {
+			case store.EventResync:
+				reading = true
+			case store.EventSynced:
+				reading = false
+				if !synced {
+					synced = true
+					others.Go(func() { cancel(b.probe(ctx)) })
+				}
+			}
+			if over == nil && !reading {
+				over = time.After(gatherFor)
+			}
+			continue
+		case <-over:
+		case <-b.dirty:
+		case err := <-ended:
+			return synced, err
+		}
+		if over = nil; reading {
+			continue
+		}
+		b.batch()
+		select {
+		case <-time.After(batchEvery - gatherFor):
+		case <-ctx.Done():
 		}
 	}
-	return synced, errors.New("the watch has ended")
 }
 
 // probe reads a record from time to time, and returns the error if the store does not answer. A
@@ -178,13 +219,13 @@ func (b *board) anyKey() string {
 }
 
 // apply takes an event into the rows.
-func (b *board) apply(e registry.Event[fields]) {
+func (b *board) apply(e store.Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch key := e.Record.Key; e.Kind {
 	case store.EventPut:
 		delete(b.unseen, key)
-		b.put(e.Record)
+		b.put(registry.Decode[fields](e.Record))
 	case store.EventGone:
 		b.end(key, e.Cause)
 	case store.EventSynced:
@@ -193,14 +234,6 @@ func (b *board) apply(e registry.Event[fields]) {
 		}
 		clear(b.unseen)
 		b.synced()
-	}
-	b.wake()
-}
-
-func (b *board) wake() {
-	select {
-	case b.dirty <- struct{}{}:
-	default:
 	}
 }
 
@@ -280,8 +313,11 @@ func (b *board) explainEnds(ctx context.Context) {
 			if k := b.rows[e.Key]; k != nil && k.row.Token == e.Token && k.row.Gone != nil && k.row.Gone.Why != e.Why {
 				b.setGone(k, e.gone)
 			}
-			b.wake()
 			b.mu.Unlock()
+			select {
+			case b.dirty <- struct{}{}:
+			default:
+			}
 		}
 	}
 }
@@ -364,23 +400,6 @@ func (b *board) setCurrent(is bool, err error) {
 	}
 	b.now = c
 	b.append(event("current", c))
-}
-
-// batches makes a frame of the changes at most every batchEvery.
-func (b *board) batches(ctx context.Context) {
-	for {
-		select {
-		case <-b.dirty:
-		case <-ctx.Done():
-			return
-		}
-		b.batch()
-		select {
-		case <-time.After(batchEvery):
-		case <-ctx.Done():
-			return
-		}
-	}
 }
 
 // batch makes frames of the changes since the last.
