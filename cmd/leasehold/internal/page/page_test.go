@@ -293,6 +293,7 @@ func (c *client) take(name, text string) {
 	case "current":
 		c.current = current{}
 		into(&c.current)
+	case "beat":
 	case "bye":
 		c.said = true
 	default:

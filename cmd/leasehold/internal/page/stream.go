@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	quietFor   = 15 * time.Second // then a stream has a comment
+	quietFor   = 15 * time.Second // then a stream has a beat
 	writeLimit = 20 * time.Second // of a few frames; a client that takes longer is cut off
 )
 
@@ -25,6 +25,11 @@ type hello struct {
 	KeepGone      int64  `json:"keepGone"`
 	Precision     int64  `json:"precision"`
 	current
+}
+
+// beat is a sign of life. Scripts do not see a comment.
+type beat struct {
+	Now moment `json:"now"`
 }
 
 // events is the stream of everything that happens.
@@ -57,7 +62,7 @@ func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-appended:
 		case <-quiet.C:
-			s.write([]byte(":\n\n"))
+			s.write(event("beat", beat{now()}))
 		case <-p.closing:
 			s.write(event("bye", struct{}{}))
 			return
