@@ -63,7 +63,44 @@ func TestAgesAreTheStores(t *testing.T) {
 	s.refuses(404, "GET", "api/ages", "")
 }
 
+func TestTheDefinitionTellsWhatIsPermitted(t *testing.T) {
+	w := inMemory(t)
+	w.instance("job:1")
+	s := serve(t, w.store, nil)
+	var v instance
+	for limit := time.Now().Add(patience); v.Permitted == nil; time.Sleep(10 * time.Millisecond) { // it is published after the record
+		if v = get[instance](s, "GET", "api/instance?key=job:1", ""); time.Now().After(limit) {
+			t.Fatalf("%+v", v)
+		}
+	}
+	if !slices.Equal(v.Permitted.States, []string{"active"}) || len(v.Permitted.Events) != 1 || v.Permitted.Events[0].Name != "boot" || v.Permitted.Events[0].To != "active" {
+		t.Errorf("%+v", v.Permitted)
+	}
+	d := get[struct {
+		ID     string
+		States []struct{ Name string }
+		Edges  []struct{ From, To, Kind string }
+	}](s, "GET", "api/definition?key=job:1", "")
+	if d.ID == "" || d.ID != v.Definition || len(d.States) != 3 || d.States[0].Name != "idle" || len(d.Edges) != 3 || d.Edges[0].Kind != "external" {
+		t.Errorf("%+v", d)
+	}
+	if _, err := w.store.Create(t.Context(), store.Claim{Key: "bare", Value: []byte("1"), TTL: time.Minute, Nonce: store.NewNonce()}); err != nil {
+		t.Fatal(err)
+	}
+	s.refuses(404, "GET", "api/definition?key=bare", "")
+	s.refuses(404, "GET", "api/definition?key=none", "")
+	s.refuses(400, "GET", "api/definition?key=", "")
+	if v := get[instance](s, "GET", "api/instance?key=bare", ""); v.Permitted != nil {
+		t.Errorf("%+v", v)
+	}
+}
+
 type instance struct {
+	Definition string
+	Permitted  *struct {
+		States []string
+		Events []struct{ Name, To string }
+	}
 	Row     row
 	Left    int64
 	Size    int

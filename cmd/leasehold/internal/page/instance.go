@@ -26,18 +26,7 @@ type instance struct {
 	History   []transition    `json:"history"`
 	Permitted *permitted      `json:"permitted,omitempty"` // nil if the definition is not known
 
-	Definition string `json:"definition,omitempty"` // the fingerprint of the published one
-}
-
-// permitted are the states and events that the definition permits in a state. Guards may refuse them.
-type permitted struct {
-	States []string         `json:"states"`
-	Events []permittedEvent `json:"events"`
-}
-
-type permittedEvent struct {
-	Name string `json:"name"`
-	To   string `json:"to,omitempty"`
+	Definition string `json:"definition,omitempty"` // the id of the published one
 }
 
 type transition struct {
@@ -74,6 +63,9 @@ func (p *Page) getInstance(ctx context.Context, r *http.Request) (any, error) {
 		v.History = append(v.History, newTransition(t))
 	}
 	v.Payload, v.Text = payload(s.Value)
+	if d, err := p.definitions.of(ctx, record); err == nil {
+		v.Definition, v.Permitted = record.Definition, permittedIn(d, record.State)
+	}
 	return v, nil
 }
 
@@ -92,8 +84,4 @@ func payload(value []byte) (json.RawMessage, string) {
 		return rest, ""
 	}
 	return nil, strings.ToValidUTF8(string(rest[:min(len(rest), maxShown)]), "\uFFFD")
-}
-
-func (p *Page) getDefinition(context.Context, *http.Request) (any, error) {
-	return nil, &problem{http.StatusNotFound, "the instance has not published its definition", "its program needs a newer version of the library"}
 }

@@ -68,18 +68,19 @@ type Config struct {
 
 // Page serves one store. It comes from [New].
 type Page struct {
-	cfg     Config
-	assets  fs.FS
-	board   *board
-	ages    *ages
-	hosts   hosts
-	secret  *secret // or nil
-	streams *limiter
-	reads   chan struct{} // has an element for each call that reads the store
-	asking  chan struct{} // and for each request under way
-	hello   hello
-	handler http.Handler
-	closing chan struct{} // closed when the server ends
+	cfg         Config
+	assets      fs.FS
+	board       *board
+	ages        *ages
+	definitions *definitions
+	hosts       hosts
+	secret      *secret // or nil
+	streams     *limiter
+	reads       chan struct{} // has an element for each call that reads the store
+	asking      chan struct{} // and for each request under way
+	hello       hello
+	handler     http.Handler
+	closing     chan struct{} // closed when the server ends
 }
 
 // ConfigError is a configuration that breaks a rule. It says what to do.
@@ -103,7 +104,7 @@ func New(cfg Config) (*Page, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	p := &Page{
-		cfg: cfg, assets: assets(), board: newBoard(cfg.Store, cfg.Prefix), ages: newAges(cfg.Store),
+		cfg: cfg, assets: assets(), board: newBoard(cfg.Store, cfg.Prefix), ages: newAges(cfg.Store), definitions: newDefinitions(cfg.Store),
 		streams: newLimiter(maxStreams, maxStreamsOfOne), reads: make(chan struct{}, maxReads), asking: make(chan struct{}, maxAsking), closing: make(chan struct{}),
 	}
 	if p.hosts, err = checkAddress(cfg); err != nil {
