@@ -89,7 +89,7 @@ func (h hosts) allows(host string) bool {
 }
 
 // policy is the Content-Security-Policy: nothing but the files of the page.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; " +
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; worker-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 
 // secured sets the headers of every answer, and refuses requests for another host.

@@ -92,7 +92,7 @@ func (p *Page) getAges(ctx context.Context, r *http.Request) (any, error) {
 	if err := body(r, &asked); err != nil {
 		return nil, err
 	}
-	if err := p.keysOf(asked.Keys, maxAges); err != nil {
+	if err := p.keysOf(asked.Keys, 0, maxAges); err != nil {
 		return nil, err
 	}
 	read, err := p.ages.of(ctx, asked.Keys)

@@ -116,9 +116,9 @@ func body(r *http.Request, into any) error {
 }
 
 // keysOf checks the keys of a call.
-func (p *Page) keysOf(keys []string, most int) error {
-	if len(keys) == 0 || len(keys) > most {
-		return badRequest("%d keys: there must be 1 to %d", len(keys), most)
+func (p *Page) keysOf(keys []string, least, most int) error {
+	if len(keys) < least || len(keys) > most {
+		return badRequest("%d keys: there must be %d to %d", len(keys), least, most)
 	}
 	for _, key := range keys {
 		if err := p.mayRead(key); err != nil {

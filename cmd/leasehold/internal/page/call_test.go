@@ -53,9 +53,12 @@ func TestAgesAreTheStores(t *testing.T) {
 			t.Fatal("it is not gone")
 		}
 	}
+	if none := get[ages](s, "POST", "api/ages", `{"keys":[]}`); len(none.Ages) != 0 || none.At.IsZero() { // a page asks so whether the server lets it in
+		t.Errorf("%+v", none)
+	}
 	many, _ := json.Marshal(slices.Repeat([]string{"a"}, 201))
 	s.refuses(400, "POST", "api/ages", `{"keys":`+string(many)+`}`)
-	for _, bad := range []string{`{"keys":[]}`, `{"keys":[""]}`, `{"keys":["leasehold:x"]}`, `{`, ``, `[]`, `{"keys":["a"]} x`, `{"keys":["a"],"more":1}`, `{"keys":7}`} {
+	for _, bad := range []string{`{"keys":[""]}`, `{"keys":["leasehold:x"]}`, `{`, ``, `[]`, `{"keys":["a"]} x`, `{"keys":["a"],"more":1}`, `{"keys":7}`} {
 		s.refuses(400, "POST", "api/ages", bad)
 	}
 	s.refuses(415, "POST", "api/ages", `{"keys":["a"]}`, "Content-Type: text/plain")

@@ -52,7 +52,7 @@ func (p *Page) getTimeline(ctx context.Context, r *http.Request) (any, error) {
 	if err := body(r, &asked); err != nil {
 		return nil, err
 	}
-	if err := p.keysOf(asked.Keys, maxStrips); err != nil {
+	if err := p.keysOf(asked.Keys, 1, maxStrips); err != nil {
 		return nil, err
 	}
 	if length := asked.To.Sub(asked.From); length <= 0 || length > maxRange {
