@@ -124,7 +124,6 @@ type program struct {
 	out, errOut io.Writer
 
 	url     string
-	target  storeurl.Target // of url, once the store is open
 	format  string
 	color   string
 	timeout time.Duration
@@ -238,7 +237,6 @@ func (p *program) opened(ctx context.Context, open opener, f func(context.Contex
 			err = closed
 		}
 	}()
-	p.target = target
 	return f(ctx, st)
 }
 

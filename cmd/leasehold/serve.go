@@ -50,7 +50,11 @@ func (p *program) serve() *cobra.Command {
 			}
 			cfg.Logger = slog.New(slog.NewTextHandler(p.errOut, nil))
 			err = p.briefly(c.Context(), func(ctx context.Context, st store.Store) error {
-				cfg.Store, cfg.StoreName = st, p.target.String()
+				target, err := p.target()
+				if err != nil {
+					return err
+				}
+				cfg.Store, cfg.StoreName = st, target.String()
 				served, err := page.New(cfg)
 				if err != nil {
 					return usageError{err}
