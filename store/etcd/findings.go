@@ -25,7 +25,7 @@ import (
 // memberLimit is how long Check waits for a member.
 const memberLimit = 3 * time.Second
 
-// manyRevisions is a number of revisions by which a cluster that compacts would have done so.
+// manyRevisions is how many revisions a cluster has without a compaction before Check warns.
 const manyRevisions = 100_000
 
 // Check looks at the members of the cluster that client is connected to, and at the rights of its
@@ -64,7 +64,7 @@ func Check(ctx context.Context, client *clientv3.Client, usage store.Usage) ([]s
 	return findings, nil
 }
 
-// trial does what New does, and then measures round trips. Its error is that of New.
+// trial tries the verbs as New does, and then measures round trips. Its error is that of New.
 func (s *Store) trial(ctx context.Context, usage store.Usage) (findings []store.Finding, err error) {
 	name := store.Reserved + "probe:" + store.NewNonce().String()
 	call := "write"
@@ -106,7 +106,7 @@ func (s *Store) trial(ctx context.Context, usage store.Usage) (findings []store.
 	return findings, err
 }
 
-// memberAnswer is what is known of a member.
+// memberAnswer is the answer of a member, or the reason why there is none.
 type memberAnswer struct {
 	endpoint string
 	id       uint64
@@ -310,8 +310,8 @@ func (s *Store) clusterFindings(ctx context.Context, members []memberAnswer) []s
 		Seen: "a write is on the disks of a majority before its answer; --unsafe-no-fsync, which ends that, cannot be seen from here"}}
 }
 
-// compactionFinding is about the history of a cluster at a revision, of which a read of the first
-// revision had this error.
+// compactionFinding is about the compaction of a cluster at a revision. The error is that of a read at
+// revision 1.
 func compactionFinding(revision int64, err error) store.Finding {
 	f := store.Finding{Check: "compaction", Level: store.LevelOK, Seen: fmt.Sprintf("%d revisions, too few to tell", revision)}
 	switch {

@@ -146,7 +146,7 @@ func sentinelFinding(ctx context.Context, address string, o *redis.FailoverOptio
 	return f
 }
 
-// errNoMaster is the fault of a Cluster whose nodes know none.
+// errNoMaster is the fault of a Cluster without a master for any slot.
 var errNoMaster = errors.New("no slot has a master")
 
 func silent(address string, err error) store.Finding {

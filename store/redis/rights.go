@@ -179,8 +179,8 @@ func (k *checks) pattern(args []any) string {
 	return access + strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(k.usage.Prefix) + "*"
 }
 
-// mayRun returns the right that a read misses to run its script: by EVALSHA, or by EVALSHA_RO for a
-// user who may not write.
+// mayRun returns the right that is missing to run the script of a read. Either of EVALSHA and
+// EVALSHA_RO suffices; a user without the right to write has the second.
 func (k *checks) mayRun(ctx context.Context, l layout, slot int, verb, script string) (missing string) {
 	fence := l.root + "{" + tags()[slot] + "}:f:" + k.newKey(slot)
 	for _, name := range []string{verb, verb + "_ro"} {
