@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/leasehold-go/leasehold/internal/full"
+	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
 	redisstore "github.com/leasehold-go/leasehold/store/redis"
 )
@@ -83,6 +84,45 @@ func TestAMasterThatTurnsReplicaIsUnavailableAndThenALoss(t *testing.T) {
 	}
 	eventually(t, "the record goes at the new master", func() bool { return replica.raw("job") == "" })
 	later(t, replica.party(time.Hour, 0).acquire("job", "b"), held)
+}
+
+// A master that is not told of the promotion of its replica goes on taking writes, so that the holder
+// there and the next holder at the promoted server both trust their leases. With
+// min-replicas-to-write it takes none, and with WithReplicaAck it confirms none: the first lease
+// ends before the second begins.
+func TestAMasterThatIsCutOffKeepsItsHolderUnlessItNeedsReplicas(t *testing.T) {
+	full.Only(t)
+	for name, c := range map[string]struct {
+		least string // min-replicas-to-write
+		opts  []redisstore.Option
+		two   bool
+	}{
+		"takes writes alone":              {"0", nil, true},
+		"needs a replica":                 {"1", nil, false},
+		"asks the replica for each write": {"0", []redisstore.Option{redisstore.WithReplicaAck(1, 500*time.Millisecond)}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			master, replica := replicated(t)
+			a := master.party(10*time.Second, 500*time.Millisecond, c.opts...)
+			held := a.acquire("job", "a")
+			master.do("CONFIG", "SET", "min-replicas-to-write", c.least)
+			eventually(t, "the replica has the record", func() bool { return replica.raw("job") != "" })
+			replica.do("REPLICAOF", "NO", "ONE")
+			successor := replica.party(time.Hour, 0).acquire("job", "b", lease.WithWait())
+			if !c.two {
+				if held.Valid() {
+					t.Error("both are trusted")
+				}
+				return
+			}
+			a.renewed(held)
+			if !held.Valid() || !successor.Valid() {
+				t.Errorf("they are not both trusted: %v, %v", held.Err(), successor.Err())
+			}
+			later(t, successor, held)
+		})
+	}
 }
 
 func TestAReplicaThatTurnsBackInTimeLosesNothing(t *testing.T) {

@@ -113,7 +113,9 @@
 // Replication is asynchronous. A failover to a replica that has not heard of a
 // create yet forgets it, and another may create the key while the first holder
 // still trusts its lease; [WithReplicaAck] makes that less likely and not
-// impossible. The same goes for an operator's DEL and FLUSHALL, for a restart
+// impossible. A master that is cut off and takes writes alone goes on to confirm renewals, while
+// another may hold the key at the promoted replica; min-replicas-to-write and WithReplicaAck
+// prevent that. The same goes for an operator's DEL and FLUSHALL, for a restart
 // without the latest data, and for a clock that jumps ahead. Eviction would be
 // another such case, so a server that evicts is refused; see [WithEvictionAllowed].
 //
