@@ -73,7 +73,7 @@ func TestTheCoreLinksInNoHTTP(t *testing.T) {
 	}
 }
 
-// Whoever tries an example compiles it first. The clients of the servers take most of that time, so
+// A user who tries an example compiles it first. The clients of the servers take most of that time, so
 // an example has them only in its folder servers, and otherwise nothing of others.
 func TestAnExampleLinksInServersOnlyInItsFolderServers(t *testing.T) {
 	tried := 0

@@ -179,8 +179,8 @@ func (l *ledger) write(member, does, shardText, tokenText string) {
 
 // Of several processes on a Redis, one joins, one is killed, and one is paused for longer than its TTL
 // and comes back. Every shard is run again each time, by the members that there are, in equal numbers.
-// Two never run one: a member begins after the one before has ended, and whoever was killed or paused
-// is late with a smaller token, so that nothing that it writes is taken.
+// Two never run one: a member begins after the one before has ended. One that was killed or paused is late
+// with a smaller token, and its writes are refused.
 func TestShardsOfProcesses(t *testing.T) {
 	full.Only(t)
 	f := fleet.New(t, built.Racing(t, "examples/shards/servers"),
