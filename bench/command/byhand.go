@@ -17,7 +17,7 @@ import (
 func byHand(ctx context.Context, address string) error {
 	client := redis.NewClient(&redis.Options{Addr: address, ReadTimeout: time.Minute})
 	defer client.Close()
-	keys, err := client.ZRangeByLex(ctx, "leasehold:index", &redis.ZRangeBy{Min: "[fleet:", Max: "(fleet;"}).Result()
+	keys, err := client.ZRangeArgs(ctx, redis.ZRangeArgs{Key: "leasehold:index", Start: "[fleet:", Stop: "(fleet;", ByLex: true}).Result()
 	if err != nil {
 		return err
 	}
