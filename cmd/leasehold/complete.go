@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -77,33 +75,33 @@ func (p *program) completeKey(c *cobra.Command, args []string, begun string) ([]
 	})
 }
 
-// completeMove completes the state or the event of a request with those that the instance is known to
-// have been through.
+// completeMove completes the state or the event of a request with those that the definition of the
+// instance permits where it is. Without a definition they are those that it has been through.
 func (p *program) completeMove(c *cobra.Command, key, begun string, events bool) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return p.fromStore(c.Context(), begun, func(ctx context.Context, st store.Store, w *words) error {
-		seen := make(map[string]bool)
-		s, err := st.Get(ctx, key)
+		r, err := registry.Get[raw](ctx, st, key)
 		if err != nil {
 			return err
 		}
-		history := registry.Decode[raw](s).History
-		for e, err := range registry.ReadLog(ctx, st, key, store.LogQuery{Backward: true, Limit: 200}) {
-			if err != nil {
-				break // the user may have no right to the log
-			}
-			if e.Transition != nil {
-				history = append(history, *e.Transition)
-			}
-		}
-		for _, t := range history {
+		add := func(state, event string) {
 			if events {
-				seen[t.Event] = true
+				w.add(event, "")
 			} else {
-				seen[t.From], seen[t.To] = true, true
+				w.add(state, "")
 			}
 		}
-		for _, word := range slices.Sorted(maps.Keys(seen)) {
-			w.add(word, "")
+		if d, err := registry.ReadDefinition(ctx, st, r); err == nil {
+			for _, e := range d.EdgesFrom(r.State) {
+				add(e.To, "")
+				for _, event := range e.Events {
+					add("", event.Name)
+				}
+			}
+			return nil
+		}
+		for _, t := range r.History {
+			add(t.From, t.Event)
+			add(t.To, t.Event)
 		}
 		return nil
 	})

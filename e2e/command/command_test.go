@@ -96,11 +96,12 @@ var lifecycle = fsm.MustDefine("idle", fsm.Table[string]{"idle": {"active"}, "ac
 	fsm.On(halt, fsm.From("active"), "stopping"),
 	fsm.GuardEdge("stopping", "idle", "flushed", func(context.Context, fsm.Transition[string]) error { return errors.New("2 orders are open") }))
 
-// instance registers an instance under a key, in state active, with an error.
+// instance registers an instance under a key, in state active, with an error. It publishes no definition
+// under a key that ends with -bare.
 func (w *world) instance(key string) *registry.Instance[string, payload] {
 	w.t.Helper()
 	i, err := registry.Register(context.Background(), w.keeper, lifecycle, registry.Config[string, payload]{
-		Key: key, Payload: payload{Feed: "trades"}, Instance: "one", Host: "host-a", Log: &registry.Log{},
+		Key: key, Payload: payload{Feed: "trades"}, Instance: "one", Host: "host-a", NoDefinition: strings.HasSuffix(key, "-bare"), Log: &registry.Log{},
 		Requests: &registry.Requests[string]{States: []string{"active", "stopping", "idle"}, Events: []registry.RequestableEvent[string]{registry.Requestable[string](boot), registry.Requestable[string](halt)}},
 	})
 	if err != nil {
