@@ -108,7 +108,7 @@ func (p *program) run() *cobra.Command {
 // acquire claims the key, with a value that says who has it.
 func (p *program) acquire(ctx context.Context, k *lease.Keeper, key, command string, wait time.Duration) (lease.Lease, error) {
 	host, _ := os.Hostname()
-	value, err := json.Marshal(map[string]any{"command": command, "host": cmp.Or(host, "unknown"), "pid": os.Getpid(), "since": time.Now().UTC()})
+	value, err := json.Marshal(runner{Command: command, Host: cmp.Or(host, "unknown"), PID: os.Getpid(), Since: time.Now().UTC()})
 	if err != nil {
 		return nil, err
 	}

@@ -52,7 +52,28 @@ func (r *raw) UnmarshalJSON(text []byte) error {
 }
 
 // decoded is a record of the store as it is shown, with its payload if P is raw.
-func decoded[P any](s store.Record) record { return newRecord(registry.Decode[P](s)) }
+func decoded[P any](s store.Record) record {
+	v := newRecord(registry.Decode[P](s))
+	if v.Kind == "lease" {
+		v.by(registry.Decode[runner](s).Payload)
+	}
+	return v
+}
+
+// runner is the value of a lease of run.
+type runner struct {
+	Command string    `json:"command"`
+	Host    string    `json:"host"`
+	PID     int       `json:"pid"`
+	Since   time.Time `json:"since"`
+}
+
+// by names the holder of a lease of run, whose record the registry did not make.
+func (v *record) by(r runner) {
+	if v.Kind == "lease" && r.Command != "" {
+		v.Instance, v.Host, v.PID, v.Registered = r.Command, r.Host, r.PID, r.Since
+	}
+}
 
 func newRecord[P any](r registry.Record[P]) record {
 	v := record{

@@ -75,10 +75,10 @@ func (p *program) watchLines(ctx context.Context, st store.Store, prefix string)
 func (p *program) watchTable(ctx context.Context, st store.Store, prefix string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	changes, ended := make(chan registry.Event[struct{}], 1024), make(chan error, 1)
+	changes, ended := make(chan registry.Event[runner], 1024), make(chan error, 1)
 	go func() {
 		defer close(changes)
-		for e, err := range registry.Watch[struct{}](ctx, st, prefix) {
+		for e, err := range registry.Watch[runner](ctx, st, prefix) {
 			if err != nil {
 				ended <- err
 				return
@@ -109,6 +109,7 @@ func (p *program) watchTable(ctx context.Context, st store.Store, prefix string)
 					keys = nil
 				}
 				r := newRecord(e.Record)
+				r.by(e.Record.Payload)
 				r.History = nil // is not shown
 				held[e.Record.Key] = r
 				delete(stale, e.Record.Key)
