@@ -56,7 +56,7 @@ func beyondLoopback(address string) error {
 		"or add --token-file FILE with a secret (openssl rand -hex 32 > FILE), or --client-ca with --tls-cert and --tls-key", address)
 }
 
-// open reports whether anyone who reaches the server may read.
+// open reports whether the server lets in every client that reaches it.
 func (p *Page) open() bool {
 	return p.secret == nil && (p.cfg.TLS == nil || p.cfg.TLS.ClientAuth != tls.RequireAndVerifyClientCert)
 }
@@ -162,7 +162,7 @@ func address(remote string) string {
 	return remote
 }
 
-// secret is what a client has to know. A browser has a cookie with a text made from it, so that the
+// secret is the token that clients have to know. A browser has a cookie with a text made from it, so that the
 // cookie does not tell the secret.
 type secret struct {
 	token  [sha256.Size]byte // its hash

@@ -67,7 +67,7 @@ func TestAnotherHostGetsNothing(t *testing.T) {
 	s := serve(t, w.store, nil)
 	proxied := serve(t, w.store, func(c *page.Config) { c.Hosts, c.Token = []string{"status.example.com"}, secret })
 	beyond := serve(t, w.store, func(c *page.Config) { c.Listen, c.Token = "0.0.0.0:0", secret })
-	_, port, _ := strings.Cut(strings.Trim(s.url, "http:/"), ":")
+	_, port, _ := strings.Cut(strings.Trim(s.url, "htp:/"), ":")
 	for _, c := range []struct {
 		s    *served
 		host string

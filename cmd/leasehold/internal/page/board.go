@@ -42,6 +42,7 @@ const (
 type board struct {
 	store  store.Store
 	prefix string
+	room   int // for live rows
 
 	dirty chan struct{} // has an element if there is something for a batch beside the watch
 	ends  chan ending   // whose logs may tell why
@@ -71,7 +72,7 @@ type current struct {
 
 func newBoard(st store.Store, prefix string) *board {
 	return &board{
-		store: st, prefix: prefix, dirty: make(chan struct{}, 1), ends: make(chan ending, maxGone), appended: make(chan struct{}),
+		store: st, prefix: prefix, room: maxRows, dirty: make(chan struct{}, 1), ends: make(chan ending, maxGone), appended: make(chan struct{}),
 		rows: make(map[string]*known), items: []item{}, unseen: make(map[string]struct{}), left: make(map[string]struct{}),
 		now: current{Since: now(), Error: "the instances are being read"},
 	}
@@ -239,10 +240,11 @@ func (b *board) apply(e store.Event) {
 
 func (b *board) put(r registry.Record[fields]) {
 	before := b.rows[r.Key]
-	if before == nil && len(b.rows)-len(b.ended) >= maxRows {
+	if before == nil && len(b.rows)-len(b.ended) >= b.room {
 		b.left[r.Key] = struct{}{}
 		return
 	}
+	delete(b.left, r.Key)
 	v := newRow(r)
 	text := encode(v)
 	if before != nil && bytes.Equal(before.text, text) {
@@ -379,6 +381,7 @@ func (b *board) synced() {
 		return
 	}
 	if !b.now.Current {
+		b.flush() // what has changed meanwhile comes first
 		b.now = current{Current: true, Since: now()}
 		b.append(event("current", b.now))
 	}
@@ -406,9 +409,12 @@ func (b *board) setCurrent(is bool, err error) {
 func (b *board) batch() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.loaded {
-		return
+	if b.loaded {
+		b.flush()
 	}
+}
+
+func (b *board) flush() {
 	at := now()
 	for len(b.changes) > 0 {
 		n := min(len(b.changes), rowsInFrame)

@@ -14,7 +14,7 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// problem is an error for a client, with what can be done about it.
+// problem is an error for a client, with advice.
 type problem struct {
 	status   int
 	text, do string
@@ -26,7 +26,7 @@ func badRequest(format string, args ...any) error {
 	return &problem{http.StatusBadRequest, fmt.Sprintf(format, args...), "see that page and server are of one version: reload the page"}
 }
 
-// problemOf is what a client is told of an error.
+// problemOf returns the problem that a client is told for an error.
 func problemOf(err error) *problem {
 	text := cut(err.Error(), maxText)
 	if p, is := errors.AsType[*problem](err); is {

@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// limiter counts what clients have open, in all and for each address.
+// limiter counts open streams or connections, in all and for each address.
 type limiter struct {
 	most, mostOfOne int
 

@@ -5,7 +5,7 @@
 // cost of a change so depends neither on how many clients there are nor on how slow one of them is: a
 // client that falls behind the oldest frame begins again with all rows.
 //
-// # What the page guarantees
+// # Guarantees
 //
 //   - Rows are those of the store, late by a batch (50 ms) and the watch. While the store does not
 //     answer, clients are told so, and rows stay as they were. When it answers again, they are current
@@ -17,9 +17,9 @@
 //     itself.
 //   - It reads the store and asks instances; it writes nothing else, so the rights to read suffice.
 //
-// # What it does not
+// # No guarantees
 //
-// It does not tell users apart, except by their certificates. Whoever can reach loopback of the machine can
+// The page does not tell users apart, except by their certificates. Whoever can reach loopback of the machine can
 // read the page there, unless it has a secret.
 package page
 
@@ -83,7 +83,7 @@ type Page struct {
 	closing     chan struct{} // closed when the server ends
 }
 
-// ConfigError is a configuration that breaks a rule. It says what to do.
+// ConfigError is a configuration that breaks a rule. Its text has the remedy.
 type ConfigError struct{ text string }
 
 func (e *ConfigError) Error() string { return e.text }

@@ -139,7 +139,7 @@ type item struct {
 	Why    string `json:"why,omitempty"`
 }
 
-// known is what the server keeps of a row beside its JSON.
+// known is a row of the board with its JSON.
 type known struct {
 	text    []byte // the row in JSON
 	row     row    // without fields
@@ -147,8 +147,8 @@ type known struct {
 	changed bool   // since the last batch
 }
 
-// activities returns the items between what was known of an instance, if anything, and its
-// record. Of the transitions it has those that the history of the record has.
+// activities returns the items between the known row of an instance, if there is one, and its
+// record. It finds transitions in the history of the record, which has ten.
 func activities(before *known, r registry.Record[fields], now row, seen moment) []item {
 	var all []item
 	add := func(at moment, kind string, i item) {
