@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -139,10 +140,46 @@ func sameOrigin(r *http.Request) bool {
 	return r.Header.Get("Sec-Fetch-Site") == "same-origin"
 }
 
+const (
+	refusalsLogged = 10  // in a second
+	maxLogged      = 256 // bytes of a text of a client in the log
+)
+
+// refusals counts refusals, so that clients cannot fill the log with them.
+type refusals struct {
+	mu      sync.Mutex
+	began   time.Time // of the second that is counted
+	logged  int
+	dropped int // since the last that was logged
+}
+
+// count reports whether a refusal is logged, with the number that were not before it.
+func (c *refusals) count(now time.Time) (dropped int, log bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now.Sub(c.began) >= time.Second {
+		c.began, c.logged = now, 0
+	}
+	if c.logged == refusalsLogged {
+		c.dropped++
+		return 0, false
+	}
+	dropped, c.dropped = c.dropped, 0
+	c.logged++
+	return dropped, true
+}
+
 // refused logs a refusal.
 func (p *Page) refused(r *http.Request, why string) {
-	p.cfg.Logger.LogAttrs(r.Context(), slog.LevelWarn, "refused", slog.String("why", why), slog.String("from", r.RemoteAddr),
-		slog.String("host", r.Host), slog.String("method", r.Method), slog.String("path", r.URL.Path))
+	dropped, log := p.refusals.count(time.Now())
+	if !log {
+		return
+	}
+	attrs := []slog.Attr{slog.String("why", why), slog.String("from", r.RemoteAddr), slog.String("host", cut(r.Host, maxLogged)), slog.String("method", r.Method), slog.String("path", cut(r.URL.Path, maxLogged))}
+	if dropped > 0 {
+		attrs = append(attrs, slog.Int("not_logged_before", dropped))
+	}
+	p.cfg.Logger.LogAttrs(r.Context(), slog.LevelWarn, "refused", attrs...)
 }
 
 // who names a client as far as it has proved it: by its certificate, or else by its address.

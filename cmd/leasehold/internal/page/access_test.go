@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/leasehold-go/leasehold/cmd/leasehold/internal/page"
 	memstore "github.com/leasehold-go/leasehold/store/memory"
@@ -192,6 +193,24 @@ func TestTheTokenIsAskedFor(t *testing.T) {
 	if status, _ := again.call("GET", "api/instance?key=job:1", "", cookie); status != http.StatusOK {
 		t.Errorf("the cookie after a restart: %d", status)
 	}
+}
+
+// A client that is refused again and again does not fill the log.
+func TestRefusalsDoNotFillTheLog(t *testing.T) {
+	inVirtualTime(t, nil, func(_ *world, s *served) {
+		for range 1000 {
+			s.call("GET", strings.Repeat("x", 5000), "", "Host: evil.example")
+		}
+		time.Sleep(2 * time.Second)
+		s.call("GET", "last", "", "Host: evil.example")
+		log := s.log.String()
+		if n := strings.Count(log, "msg=refused"); n != 11 || len(log) > 10_000 {
+			t.Errorf("%d refusals in %d bytes of log", n, len(log))
+		}
+		if !strings.Contains(log, "path=/last not_logged_before=990") {
+			t.Errorf("the log:\n%s", log)
+		}
+	})
 }
 
 func TestEveryAnswerIsGuardedAgainstOtherSites(t *testing.T) {

@@ -76,6 +76,7 @@ type Page struct {
 	hosts       hosts
 	secret      *secret // or nil
 	streams     *limiter
+	refusals    refusals
 	reads       chan struct{} // has an element for each call that reads the store
 	asking      chan struct{} // and for each request under way
 	hello       hello

@@ -53,7 +53,7 @@ func (p *Page) request(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, badRequest("a state has no argument"))
 		return
 	}
-	sender := "page: " + cut(who(r), 256)
+	sender := "page: " + cut(who(r), maxLogged)
 	opts := []registry.RequestOption{registry.WithSender(sender), registry.WithRequestTimeout(registry.DefaultRequestTimeout)}
 	if asked.Cause != "" {
 		opts = append(opts, registry.WithRequestCause(asked.Cause))
@@ -88,7 +88,7 @@ func (p *Page) request(w http.ResponseWriter, r *http.Request) {
 		slog.String("id", reply.ID), slog.Duration("took", time.Since(began)),
 	}
 	if via := r.Header.Get("X-Forwarded-For"); via != "" { // not proved
-		attrs = append(attrs, slog.String("forwarded_for", cut(via, 256)))
+		attrs = append(attrs, slog.String("forwarded_for", cut(via, maxLogged)))
 	}
 	if asked.Cause != "" {
 		attrs = append(attrs, slog.String("cause", asked.Cause))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -64,7 +65,8 @@ func inVirtualTime(t *testing.T, change func(*page.Config), test func(*world, *s
 			t.Fatal(err)
 		}
 		l := newPipes()
-		cfg := page.Config{Store: st, Listen: "127.0.0.1:0"}
+		said := new(logged)
+		cfg := page.Config{Store: st, Listen: "127.0.0.1:0", Logger: slog.New(slog.NewTextHandler(said, nil))}
 		if change != nil {
 			change(&cfg)
 		}
@@ -75,7 +77,7 @@ func inVirtualTime(t *testing.T, change func(*page.Config), test func(*world, *s
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- p.Serve(ctx, l) }()
-		s := &served{t: t, url: "http://127.0.0.1/", log: new(logged), client: &http.Client{Transport: &http.Transport{DialContext: l.dial}}}
+		s := &served{t: t, url: "http://127.0.0.1/", log: said, client: &http.Client{Transport: &http.Transport{DialContext: l.dial}}}
 		s.stop = sync.OnceFunc(func() {
 			cancel()
 			if err := <-ended; err != nil {
