@@ -361,10 +361,10 @@ func TestThePageMovesAnInstance(t *testing.T) {
 				t.Errorf("%d %s, state %s", status, text, i.State())
 			}
 			v.awaitState("k", "stopping")
+			s.end(syscall.SIGTERM)
 			if log := s.text(); !strings.Contains(log, "who=127.0.0.1") || !strings.Contains(log, `cause="from the page"`) {
 				t.Errorf("the log: %s", log)
 			}
-			s.end(syscall.SIGTERM)
 		})
 	}
 }
