@@ -48,12 +48,13 @@ func main() {
 	instances := flag.Int("instances", 1000, "instances")
 	viewers := flag.Int("viewers", 1, "browsers")
 	window := flag.Duration("for", 30*time.Second, "how long to measure each")
+	rate := flag.Float64("rate", 0, "changes a second; one a minute an instance, and then 200, if 0")
 	naive := flag.String("naive", "", "be the naive page of the store with this URL")
 	flag.Parse()
 	redis.SetLogger(&logging.VoidLogger{})
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	run := func() error { return measure(ctx, *kind, *instances, *viewers, *window) }
+	run := func() error { return measure(ctx, *kind, *instances, *viewers, *window, *rate) }
 	if *naive != "" {
 		run = func() error { return poll(ctx, *naive) }
 	}
@@ -113,7 +114,7 @@ var lifecycle = fsm.MustDefine("active", fsm.Table[string]{"active": {"degraded"
 
 func key(n int) string { return fmt.Sprintf("exchange:%d:status", n) }
 
-func measure(ctx context.Context, kind string, instances, viewers int, window time.Duration) error {
+func measure(ctx context.Context, kind string, instances, viewers int, window time.Duration, rate float64) error {
 	dir, err := os.MkdirTemp("", "pageload")
 	if err != nil {
 		return err
@@ -134,9 +135,13 @@ func measure(ctx context.Context, kind string, instances, viewers int, window ti
 	}
 	defer end()
 	fmt.Printf("%s, %d instances, %d viewers, %v each; processor time in %% of one core\n\n", kind, instances, viewers, window)
-	fmt.Println("| changes a second | page | naive | naive/page | store with page | store with naive | page, MiB | p50 | p99 | most |")
+	fmt.Println("| changes a second | page | naive | naive/page | store with page | store with naive | page, MiB first and last | p50 | p99 | most |")
 	fmt.Println("|---|---|---|---|---|---|---|---|---|---|")
-	for _, rate := range []float64{float64(instances) / 60, 200} {
+	rates := []float64{float64(instances) / 60, 200}
+	if rate > 0 {
+		rates = []float64{rate}
+	}
+	for _, rate := range rates {
 		page, err := w.run(ctx, exec.Command(program, "serve", "--store", w.url, "--listen", "127.0.0.1:0"), viewers, window, rate, watch)
 		if err != nil {
 			return err
@@ -152,8 +157,8 @@ func measure(ctx context.Context, kind string, instances, viewers int, window ti
 		if len(page.late) == 0 {
 			return errors.New("no change has reached a viewer")
 		}
-		fmt.Printf("| %.1f | %.1f | %.1f | %.1f | %.1f | %.1f | %d | %v | %v | %v |\n",
-			rate, page.cpu, naive.cpu, naive.cpu/page.cpu, page.store, naive.store, page.memory>>20, at(0.5), at(0.99), at(1))
+		fmt.Printf("| %.1f | %.1f | %.1f | %.1f | %.1f | %.1f | %d, %d | %v | %v | %v |\n",
+			rate, page.cpu, naive.cpu, naive.cpu/page.cpu, page.store, naive.store, page.before>>20, page.memory>>20, at(0.5), at(0.99), at(1))
 	}
 	return nil
 }
@@ -238,7 +243,8 @@ func child() int {
 // figures are those of one page at one rate.
 type figures struct {
 	cpu, store float64 // % of a core
-	memory     int64   // bytes
+	before     int64   // bytes of memory at the beginning
+	memory     int64   // and at the end
 	late       []time.Duration
 }
 
@@ -280,6 +286,7 @@ func (w *world) run(ctx context.Context, c *exec.Cmd, viewers int, window time.D
 	running.Go(func() { w.change(ctx, rate, changes) })
 	time.Sleep(2 * time.Second)
 	changes.count(true)
+	before := resident(c.Process.Pid)
 	began, cpu, store := time.Now(), used(c.Process.Pid), used(w.pid)
 	select {
 	case <-time.After(window):
@@ -287,7 +294,7 @@ func (w *world) run(ctx context.Context, c *exec.Cmd, viewers int, window time.D
 		return figures{}, ctx.Err()
 	}
 	share := func(d time.Duration) float64 { return 100 * d.Seconds() / time.Since(began).Seconds() }
-	f := figures{cpu: share(used(c.Process.Pid) - cpu), store: share(used(w.pid) - store), memory: resident(c.Process.Pid)}
+	f := figures{cpu: share(used(c.Process.Pid) - cpu), store: share(used(w.pid) - store), before: before, memory: resident(c.Process.Pid)}
 	f.late = changes.count(false)
 	return f, nil
 }
