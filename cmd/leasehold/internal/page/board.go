@@ -190,7 +190,8 @@ func (b *board) probe(ctx context.Context) error {
 		}
 		b.dropGone()
 		err := b.ask(ctx)
-		if ctx.Err() == nil && (errors.Is(err, store.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)) {
+		away := errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrDenied) // a refusal is an answer
+		if away && ctx.Err() == nil {
 			return err
 		}
 	}

@@ -7,7 +7,7 @@
 //
 // # Guarantees
 //
-//   - Rows are those of the store, late by a batch (50 ms) and the watch. While the store does not
+//   - Rows are those of the store, late by a batch (100 ms) and the watch. While the store does not
 //     answer, clients are told so, and rows stay as they were. When it answers again, they are current
 //     only after all of them have been read anew.
 //   - Nothing is served to a name that the page does not have (DNS rebinding), and nothing from the
