@@ -3,6 +3,8 @@ package page_test
 import (
 	"errors"
 	"testing"
+
+	"github.com/leasehold-go/leasehold/store"
 )
 
 func TestRowsFollowTheStore(t *testing.T) {
@@ -57,6 +59,17 @@ func TestRowsFollowTheStore(t *testing.T) {
 			return false
 		})
 	}
+
+	// A release by force is no leave, and its key has another instance soon.
+	if err := w.store.Delete(t.Context(), "job:1", store.ByToken(before.Lease().Token())); err != nil {
+		t.Fatal(err)
+	}
+	c.await("its end by force", func(c *client) bool {
+		g := c.rows["job:1"].Gone
+		return g != nil && g.Why == "deleted" && c.items[len(c.items)-1].Why == "deleted"
+	})
+	w.instance("job:1")
+	c.awaitState("job:1", "idle")
 	s.stop()
 	c.await("the end of the stream", func(c *client) bool { return c.said && c.ended })
 }
