@@ -37,13 +37,13 @@ need redis-server redis-server
 # four packages run at a time.
 short= matrix=yes none='^$' packages_at_once=
 case " $* " in
-*" -short "*) short=yes matrix= none='/e2e/(cluster|cmd|drawings|etcdtest|kubernetes|process|systemd|xstate)$' packages_at_once=-p=4 ;;
+*" -short "*) short=yes matrix= none='/e2e/(cluster|cmd|drawings|etcdtest|kubernetes|page|process|systemd|xstate)$' packages_at_once=-p=4 ;;
 *" -run"*) matrix= ;;
 esac
 [ -z "$matrix" ] || need etcd etcd-server
 
-# Except with -short, e2e/drawings runs a browser and dot, e2e/xstate runs XState in node, and
-# e2e/systemd runs a systemd.
+# Except with -short, e2e/drawings runs a browser and dot, e2e/page a browser and the build of the
+# page, e2e/xstate runs XState in node, and e2e/systemd runs a systemd.
 if [ -z "$short" ]; then
 	need chromium chromium
 	need dot graphviz
@@ -51,7 +51,7 @@ if [ -z "$short" ]; then
 	need node nodejs
 	need npm npm
 	need systemctl systemd
-	for lock in e2e/*/package-lock.json; do
+	for lock in e2e/*/package-lock.json cmd/leasehold/internal/page/web/package-lock.json; do
 		dir=${lock%/*}
 		[ "$lock" -nt "$dir/node_modules/.package-lock.json" ] || continue
 		npm ci --prefix "$dir" --ignore-scripts --silent || {

@@ -1,0 +1,292 @@
+import assert from 'node:assert/strict';
+import {after, before, test} from 'node:test';
+import {accessible, card, launch, open, tell, until, world} from './world.mjs';
+
+let browser, url, keys;
+const pages = [];
+
+// tab opens a page that ends with its test.
+async function tab(t, path = '', options) {
+	const page = await open(browser, url + path, options);
+	pages.push(page);
+	t.after(() => page.context().close());
+	return page;
+}
+
+before(async () => {
+	browser = await launch();
+	({url} = await world('serve', {requests: true}));
+	keys = [];
+	for (const first of [1, 2, 3]) keys.push(...(await world('start', {first, ttl: '5s'})));
+});
+after(async () => {
+	await browser?.close();
+	for (const page of pages) assert.deepEqual(page.faults, [], page.url());
+});
+
+test('cards appear', async t => {
+	const page = await tab(t);
+	for (const key of keys) {
+		await card(page, key).getByText('idle').waitFor();
+		await card(page, key).locator('.beat').waitFor(); // the age of its heartbeat
+	}
+	assert.equal(await page.locator('.total .big').textContent(), '3');
+	const text = await card(page, keys[0]).innerText();
+	for (const part of [/fra-2/, /book/, /Token\s+\d+/, /of 5 s/]) assert.match(text, part);
+
+	const [later] = await world('start', {first: 4, ttl: '5s'});
+	await card(page, later).waitFor();
+	await tell(later, {do: 'leave'});
+	await card(page, later).getByText('Left in order').waitFor();
+	await until(page, () => document.querySelector('.verdict').textContent.includes('All well'));
+});
+
+test('a transition shows, also in the feed and the timeline', async t => {
+	const [overview, activity, timeline] = [await tab(t), await tab(t, '?page=activity'), await tab(t, '?page=timeline')];
+	const strip = timeline.locator(`[data-key="${keys[0]}"] .strip-line`);
+	await card(overview, keys[0]).getByText('idle').waitFor();
+	await activity.getByText('registered').first().waitFor();
+	await strip.locator('rect.tone').first().waitFor();
+	const parts = await strip.locator('rect.tone').count();
+
+	const started = Date.now();
+	await tell(keys[0], {do: 'move', to: 'connecting', cause: 'the market opens'});
+	await card(overview, keys[0]).locator('.badge', {hasText: 'connecting'}).waitFor();
+	t.diagnostic(`on the page ${Date.now() - started} ms after it was asked for`);
+	await activity.locator('.item', {hasText: keys[0]}).filter({hasText: 'the market opens'}).waitFor();
+	await until(timeline, ([key, before]) => document.querySelectorAll(`[data-key="${key}"] rect.tone`).length > before, [keys[0], parts]);
+	await tell(keys[0], {do: 'move', to: 'authenticating'});
+	await tell(keys[0], {do: 'move', to: 'active'});
+	await card(overview, keys[0]).locator('.badge', {hasText: 'active'}).waitFor();
+});
+
+test('an instance that is killed is offline, and its card says why', async t => {
+	const page = await tab(t);
+	const [key] = await world('start', {first: 5, ttl: '5s'});
+	await tell(key, {do: 'error', text: 'order book out of sequence'});
+	await card(page, key).getByText('order book out of sequence').waitFor();
+	await world('kill', {key});
+	const killed = Date.now();
+	await card(page, key).locator('.badge', {hasText: 'offline'}).waitFor();
+	t.diagnostic(`offline ${Date.now() - killed} ms after its end, of a time to live of 5000 ms`);
+	const why = await card(page, key).locator('.why').innerText();
+	assert.match(why, /Went silent/);
+	assert.match(why, /order book out of sequence/);
+	assert.equal(await page.locator('.cards > li').first().getAttribute('data-key'), key); // what is in trouble comes first
+	await page.goto(`${url}?page=timeline`);
+	await page.locator(`[data-key="${key}"] rect.none`).waitFor();
+});
+
+test('hostile texts are texts', async t => {
+	const hostile = `<img src=x onerror="pwned=1"><script>pwned=1</script>"'\u202e{{1}}`;
+	const [key] = await world('start', {first: 6, prefix: `<b>'"&/`, ttl: '5s'});
+	await tell(key, {do: 'note', text: hostile});
+	await tell(key, {do: 'move', to: 'connecting', cause: hostile});
+	await tell(key, {do: 'error', text: hostile});
+	const page = await tab(t);
+	await page.locator('.card', {hasText: key}).getByText('onerror=').first().waitFor();
+	await page.getByRole('link', {name: key}).click();
+	await page.locator('.tree').getByText(hostile).waitFor();
+	await page.locator('.log').getByText(hostile).first().waitFor();
+	await page.locator('.history').getByText(hostile).waitFor();
+	await page.getByRole('link', {name: 'Activity'}).click();
+	await page.locator('.item').getByText('onerror=').first().waitFor();
+	await page.getByRole('link', {name: 'Timeline'}).click();
+	await page.locator('.strip', {hasText: key}).waitFor();
+	assert.equal(await page.evaluate(() => typeof pwned), 'undefined');
+	assert.equal(await page.locator('img, main script, main b b').count(), 0);
+	await world('kill', {key});
+});
+
+test('a request moves an instance, and is refused without the switch', async t => {
+	const key = keys[1];
+	const page = await tab(t, `?page=instance&key=${encodeURIComponent(key)}`);
+	await page.locator('.title .badge', {hasText: 'idle'}).waitFor();
+
+	// ask asks for a state: by its button, or by its name if none is known to be permitted.
+	const ask = async state => {
+		const button = page.locator('.permitted').getByRole('button', {name: state, exact: true});
+		const field = page.getByLabel('State to ask for');
+		await button.or(field).first().waitFor();
+		if (await field.isVisible()) {
+			await field.fill(state);
+			await page.getByRole('button', {name: 'Ask …'}).click();
+		} else await button.click();
+		await page.getByLabel('Cause, for the log').fill('by a test');
+		await page.getByRole('button', {name: `Ask to move to ${state}`}).click();
+	};
+	await ask('connecting');
+	await page.locator('.answer', {hasText: 'done'}).waitFor();
+	await accessible(page, 'an answer');
+	await page.getByRole('button', {name: 'Close'}).click();
+	await page.locator('.title .badge', {hasText: 'connecting'}).waitFor();
+	await page.locator('.log').getByText('asked by').first().waitFor();
+
+	await world('serve', {requests: false});
+	await page.getByText('Read only').waitFor();
+	assert.equal(await page.locator('.permitted button, .ask').count(), 0);
+	const status = await page.evaluate(async key => (await fetch('api/request', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify({key, state: 'authenticating'})})).status, key);
+	assert.equal(status, 403);
+	await world('serve', {requests: true});
+});
+
+test('the connection goes away and comes back', async t => {
+	const page = await tab(t);
+	await page.locator('.live.on').waitFor();
+	await page.evaluate(() => (globalThis.same = true));
+	await world('unserve');
+	await page.getByText('Not current').first().waitFor();
+	await tell(keys[2], {do: 'move', to: 'connecting'});
+	await world('refuse'); // after which an event source is not tried again by itself
+	await page.getByRole('button', {name: 'Try now'}).click();
+	await page.getByText('answered 503').waitFor();
+	await world('serve', {requests: true});
+	await page.locator('.live.on').waitFor();
+	await card(page, keys[2]).locator('.badge', {hasText: 'connecting'}).waitFor();
+	assert.equal(await page.locator('.notice').count(), 0);
+	assert.equal(await page.evaluate(() => globalThis.same), true); // without a reload
+});
+
+test('the store goes away and comes back', async t => {
+	const page = await tab(t);
+	await card(page, keys[0]).locator('.badge').waitFor();
+	await world('pause');
+	try {
+		await page.getByText('The server does not reach its store').waitFor();
+		assert.equal(await page.locator('.live.off').count(), 1);
+	} finally {
+		await world('resume');
+	}
+	await page.locator('.live.on').waitFor();
+	await until(page, () => !document.querySelector('.notice'));
+});
+
+test('a server that stands still is noticed', async t => {
+	const page = await tab(t);
+	await page.locator('.live.on').waitFor();
+	await world('freeze'); // its connections stay open
+	try {
+		await page.getByText('The server has been silent').waitFor();
+	} finally {
+		await world('thaw');
+	}
+	await page.locator('.live.on').waitFor();
+	await tell(keys[2], {do: 'move', to: 'authenticating'});
+	await card(page, keys[2]).locator('.badge', {hasText: 'authenticating'}).waitFor();
+});
+
+test('all tabs share one stream', async t => {
+	const context = await browser.newContext();
+	t.after(() => context.close());
+	for (let i = 0; i < 8; i++) {
+		const page = await context.newPage();
+		await page.goto(url);
+		await page.locator('.card').first().waitFor(); // the seventh would wait for ever
+		assert.equal(await page.evaluate(() => performance.getEntriesByName(new URL('api/events', location.href).href).length), 0);
+	}
+});
+
+for (const [name, broken] of [
+	['no shared workers', () => delete globalThis.SharedWorker],
+	['a shared worker that does not start', () => (globalThis.SharedWorker = class extends SharedWorker { constructor() { super(trustedTypes.createPolicy('test', {createScriptURL: url => url}).createScriptURL('assets/none.js')); } })],
+]) {
+	test(`a tab in a browser with ${name} has a stream of its own`, async t => {
+		const context = await browser.newContext();
+		t.after(() => context.close());
+		const page = await context.newPage();
+		await page.addInitScript(broken);
+		await page.goto(url);
+		await card(page, keys[0]).waitFor();
+		await page.locator('.live.on').waitFor();
+	});
+}
+
+// While all are cards.
+test('the chosen fields are in the address', async t => {
+	const page = await tab(t);
+	await card(page, keys[0]).getByText('pairs').waitFor();
+	await page.getByText('Fields', {exact: true}).click();
+	await page.getByLabel('pairs').uncheck();
+	await card(page, keys[0]).getByText('pairs').waitFor({state: 'detached'});
+	await accessible(page, 'the choice of fields');
+	await page.keyboard.press('Escape');
+	assert.equal(await page.getByLabel('pairs').isVisible(), false);
+	assert.equal(new URL(page.url()).searchParams.get('fields'), 'feed');
+	const other = await tab(t, '?fields=pairs');
+	await card(other, keys[0]).getByText('pairs').waitFor();
+	assert.equal(await card(other, keys[0]).getByText('feed', {exact: true}).count(), 0);
+});
+
+for (const colorScheme of ['light', 'dark']) {
+	test(`axe finds nothing, ${colorScheme}`, async t => {
+		for (const [width, height] of [
+			[1280, 800],
+			[360, 740],
+		]) {
+			for (const path of ['', `?page=instance&key=${encodeURIComponent(keys[0])}`, '?page=activity', '?page=timeline']) {
+				const page = await tab(t, path, {colorScheme, viewport: {width, height}});
+				await page.locator('.card, .row, .entry, .item, .strip').first().waitFor();
+				await accessible(page, `${path} ${width}`);
+				assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${path} is wider than ${width} pixels`);
+				await page.context().close();
+			}
+		}
+	});
+}
+
+test('the filter is in the address, and rows take the keys of the keyboard', async t => {
+	const many = await world('start', {count: 300, first: 100, prefix: 'many:', ttl: '15s'});
+	t.after(() => world('kill', {key: many[0]}));
+	const page = await tab(t);
+	await page.locator('.row').first().waitFor();
+	await page.getByRole('searchbox').fill('many: state:idle');
+	await until(page, () => document.querySelector('.table')?.getAttribute('aria-rowcount') === '301');
+	assert.equal(new URL(page.url()).searchParams.get('q'), 'many: state:idle');
+	await page.reload();
+	await until(page, () => document.querySelector('.table')?.getAttribute('aria-rowcount') === '301');
+	assert.ok((await page.locator('.row').count()) < 80);
+
+	await page.locator('.row a').first().focus();
+	await page.keyboard.press('End');
+	await until(page, last => document.activeElement?.textContent === last, many.at(-1));
+	await page.keyboard.press('Home');
+	await page.keyboard.press('ArrowDown');
+	await until(page, second => document.activeElement?.textContent === second, many[1]);
+	await page.keyboard.press('Enter');
+	await page.locator('h1', {hasText: many[1]}).waitFor();
+	await page.goBack();
+	await until(page, () => document.querySelector('.table')?.getAttribute('aria-rowcount') === '301');
+
+	await accessible(page, 'rows');
+	await world('kill', {key: many[0]});
+});
+
+test('a list that was kept up to date is that of a new page', async t => {
+	const orders = ['', 'name', 'state', 'changed', 'started', 'host'];
+	const filters = ['', 'is:live -state:idle'];
+	const context = await browser.newContext({viewport: {width: 1280, height: 800}});
+	t.after(() => context.close());
+	const show = async search => {
+		const page = await context.newPage();
+		await page.goto(url + search);
+		return page;
+	};
+	const old = [];
+	for (const order of orders) for (const filter of filters) old.push(await show(`?sort=${order}&q=${encodeURIComponent(filter)}`));
+	const moving = await world('start', {count: 120, first: 500, prefix: 'moving:', ttl: '30s', rate: 60, moving: '5s'});
+	t.after(() => world('kill', {key: moving[0]}));
+	const list = page => page.evaluate(() => [document.querySelector('.shown').textContent, ...[...document.querySelectorAll('.row')].sort((a, b) => a.dataset.index - b.dataset.index).slice(0, 20).map(row => `${row.dataset.key} ${row.querySelector('.badge').textContent}`)].join('\n'));
+	await until(old[0], () => document.querySelectorAll('.row').length > 20);
+	await new Promise(done => setTimeout(done, 6000)); // the changes have ended
+	for (const page of old) {
+		const fresh = await show(new URL(page.url()).search);
+		await until(fresh, () => document.querySelector('.row, .empty button'));
+		let lists;
+		for (const late = Date.now() + 20_000; Date.now() < late; await new Promise(done => setTimeout(done, 200))) {
+			lists = [await list(page), await list(fresh)];
+			if (lists[0] === lists[1]) break;
+		}
+		assert.equal(...lists, page.url());
+		await fresh.close();
+	}
+});
