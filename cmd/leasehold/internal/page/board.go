@@ -355,13 +355,14 @@ func (b *board) setGone(before *known, g gone) {
 	b.set(&k, before)
 }
 
-// dropGone forgets rows that went a while ago. Clients do so by themselves.
+// dropGone forgets rows that went a while ago, of which clients have been told. Clients do so by
+// themselves.
 func (b *board) dropGone() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for len(b.ended) > 0 {
 		key := b.ended[0]
-		if k := b.rows[key]; len(b.ended) <= maxGone && time.Since(k.row.Gone.At.Time) < keepGone {
+		if k := b.rows[key]; k.changed || len(b.ended) <= maxGone && time.Since(k.row.Gone.At.Time) < keepGone {
 			return
 		}
 		b.ended = b.ended[1:]

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"testing"
@@ -99,5 +100,48 @@ func TestTheFramesOfABoardAreBounded(t *testing.T) {
 	b.restart()
 	if _, _, ok := b.after(b.first - 1); ok {
 		t.Error("a client did not begin again")
+	}
+}
+
+// All clients are told of an end, also if so many end at once that there is no room for their rows.
+func TestEveryEndIsToldBeforeItsRowIsDropped(t *testing.T) {
+	st := memstore.New()
+	defer st.Close()
+	b := newBoard(st, "")
+	const n = 3 * maxGone
+	key := func(i int) string { return fmt.Sprintf("job:%d", i) }
+	for i := range n {
+		b.apply(store.Event{Kind: store.EventPut, Record: store.Record{Key: key(i), Value: []byte("1"), Token: 1, Left: time.Minute}})
+	}
+	b.apply(store.Event{Kind: store.EventSynced})
+	b.batch()
+	next := b.snapshot().next
+	for i := range n {
+		b.apply(store.Event{Kind: store.EventGone, Record: store.Record{Key: key(i), Token: 1}, Cause: store.CauseDeleted})
+	}
+	b.dropGone() // between two batches
+	b.batch()
+	told := 0
+	for {
+		frames, _, ok := b.after(next)
+		if !ok {
+			t.Fatal("the client is behind")
+		}
+		if len(frames) == 0 {
+			break
+		}
+		next += uint64(len(frames))
+		for _, f := range frames {
+			if bytes.HasPrefix(f, []byte("event: change\n")) {
+				told += bytes.Count(f, []byte(`"gone":{`))
+			}
+		}
+	}
+	if told != n {
+		t.Errorf("%d of %d ends were told", told, n)
+	}
+	b.dropGone()
+	if rows := len(b.snapshot().rows); rows != maxGone {
+		t.Errorf("%d rows of instances that went stay, want %d", rows, maxGone)
 	}
 }
