@@ -163,6 +163,23 @@ func TestCheckOfThreeMembers(t *testing.T) {
 	}
 }
 
+// Each member is asked at the same time, so one that hangs hides no other: a majority stays one.
+func TestAHungMemberHidesNoOther(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Settings{Members: 3})
+	for hung := range 3 {
+		client := cluster.Client(func(cfg *clientv3.Config) { cfg.Endpoints = []string{cluster.Member((hung + 1) % 3).Endpoint()} })
+		cluster.Member(hung).Pause()
+		wantFinding(t, checked(t, client), "members", store.LevelWarn, "2 of 3")
+		client = cluster.Client(func(cfg *clientv3.Config) {
+			cfg.Endpoints = []string{cluster.Member(hung).Endpoint(), cluster.Member((hung + 2) % 3).Endpoint()}
+		})
+		wantFinding(t, checked(t, client), "members", store.LevelWarn, "2 of 3")
+		cluster.Member(hung).Resume()
+	}
+}
+
 func TestCheckNamesAnAlarm(t *testing.T) {
 	full.Only(t)
 	t.Parallel()

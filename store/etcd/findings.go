@@ -112,6 +112,7 @@ type memberAnswer struct {
 	id       uint64
 	learner  bool
 	status   *pb.StatusResponse // nil if the member does not answer
+	members  []*pb.Member       // of the cluster; nil if the member does not tell
 	err      error
 	tls      bool
 	local    bool // the member is on this machine
@@ -119,35 +120,40 @@ type memberAnswer struct {
 	unread   error // the reason why the clock is not known
 }
 
-// askMembers asks each endpoint of the client, and each member that is behind none of them.
+// askMembers asks each endpoint of the client, and each member that is behind none of them. One that
+// hangs holds up no other.
 func (s *Store) askMembers(ctx context.Context) []memberAnswer {
 	answers := s.askEndpoints(ctx, s.client.Endpoints())
 	known := make(map[uint64]bool)
+	var unknown []*pb.Member
 	for _, a := range answers {
 		known[a.id] = a.status != nil
+		if len(a.members) > 0 {
+			unknown = a.members
+		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, memberLimit)
-	defer cancel()
-	list, err := s.client.MemberList(ctx, clientv3.WithSerializable())
-	if err != nil {
+	if len(unknown) == 0 {
 		return answers
 	}
 	// An endpoint that does not answer is that of a member, or of none that is left.
 	answers = slices.DeleteFunc(answers, func(a memberAnswer) bool { return a.status == nil })
-	for _, m := range list.Members {
-		if known[m.ID] {
-			continue
-		}
-		a := memberAnswer{endpoint: m.Name, err: errors.New("it has no address for clients")}
-		for _, url := range m.ClientURLs {
-			if a = s.askMember(ctx, url); a.status != nil {
-				break
+	unknown = slices.DeleteFunc(unknown, func(m *pb.Member) bool { return known[m.ID] })
+	others := make([]memberAnswer, len(unknown))
+	var all sync.WaitGroup
+	for i, m := range unknown {
+		all.Go(func() {
+			a := memberAnswer{endpoint: m.Name, err: errors.New("it has no address for clients")}
+			for _, url := range m.ClientURLs {
+				if a = s.askMember(ctx, url); a.status != nil {
+					break
+				}
 			}
-		}
-		a.id, a.learner = m.ID, m.IsLearner
-		answers = append(answers, a)
+			a.id, a.learner = m.ID, m.IsLearner
+			others[i] = a
+		})
 	}
-	return answers
+	all.Wait()
+	return append(answers, others...)
 }
 
 func (s *Store) askEndpoints(ctx context.Context, endpoints []string) []memberAnswer {
@@ -179,6 +185,9 @@ func (s *Store) askMember(ctx context.Context, endpoint string) memberAnswer {
 		return a
 	}
 	a.id, a.learner = a.status.Header.MemberId, a.status.IsLearner
+	if list, err := pb.NewClusterClient(conn).MemberList(ctx, &pb.MemberListRequest{}); err == nil {
+		a.members = list.Members
+	}
 	a.tls = p.AuthInfo != nil && p.AuthInfo.AuthType() == "tls"
 	tcp, isTCP := p.Addr.(*net.TCPAddr)
 	a.local = !isTCP || tcp.IP.IsLoopback()
