@@ -201,6 +201,24 @@ func TestSuccessorWithTheSameValueIsAnEvent(t *testing.T) {
 	})
 }
 
+// Two servers of a cluster can tell of the two in the wrong order, while the slot of a key moves.
+func TestSuccessorIsSeenAlsoIfTheDeleteIsToldLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTable()
+		s.put("a", "1", time.Hour)
+		r := watch(t.Context(), s, "", 0)
+		r.lines()
+		s.loseMarks(true)
+		s.remove("a", store.CauseDeleted)
+		s.loseMarks(false)
+		s.put("a", "2", time.Hour)
+		s.hub.MarkDeleted("a", 1)
+		if err := r.agree(s, ""); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestUnmarkedRenewalIsNotAnEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newTable()

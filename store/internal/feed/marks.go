@@ -34,10 +34,14 @@ func newMarks(scope scope) *marks {
 }
 
 // mark adds a key. A later change replaces an earlier one, because it is closer to the
-// read.
+// read. There has to be a read if they are of two records, or may be: they can come in the wrong
+// order.
 func (m *marks) mark(key string, c change) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if before, marked := m.dirty[key]; marked && before.token != c.token {
+		c.token = 0
+	}
 	if m.dirty[key] = c; len(m.dirty) > maxDirty {
 		m.full = true
 		clear(m.dirty)
