@@ -36,7 +36,8 @@ type feed struct {
 
 	known    map[string]entry // the records that were yielded
 	ended    store.Token      // of the record whose end was yielded last
-	readAt   time.Time        // when the events that are being yielded were read; a slow reader gets them later
+	askedAt  time.Time        // when the events that are being yielded were asked for
+	readAt   time.Time        // when they were read; a slow reader gets them later
 	expiry   time.Time        // not after the deadline of any known record; zero if there is none
 	nextList time.Time        // when a lossy feed reads its whole scope although nothing was marked
 	backoff  time.Duration    // pause after a failed read; zero while reads succeed
@@ -46,6 +47,7 @@ type feed struct {
 type entry struct {
 	store.Record
 	deadline time.Time
+	earliest time.Time // at which it can have expired: the store counts from before its answer
 	dueSoon  time.Time // from then on it is read if another record is due
 }
 
@@ -69,6 +71,7 @@ func (f *feed) run(ctx context.Context) error {
 			err = f.list(ctx, w.missed)
 		} else if err = f.send(f.deleted(w.keys)); err == nil && len(w.keys) > 0 {
 			var live map[string]store.Record
+			f.askedAt = time.Now()
 			if live, err = f.src.Read(ctx, slices.Collect(maps.Keys(w.keys))); err == nil {
 				f.readAt = time.Now()
 				err = f.send(f.changes(w.keys, live))
@@ -166,6 +169,7 @@ func (f *feed) read(ctx context.Context) (map[string]store.Record, error) {
 // and EventSynced; the first list has no EventResync. A later list without changes
 // yields nothing, unless changes were certainly missed.
 func (f *feed) list(ctx context.Context, missed bool) error {
+	f.askedAt = time.Now()
 	live, err := f.read(ctx)
 	if err != nil {
 		return err
@@ -220,7 +224,7 @@ func (f *feed) changes(keys map[string]change, live map[string]store.Record) []s
 			events = append(events, store.Event{Kind: store.EventPut, Record: now})
 		case known:
 			cause := c.cause
-			if cause == store.CauseUnknown && !time.Now().Before(before.deadline) {
+			if cause == store.CauseUnknown && !time.Now().Before(before.earliest) {
 				cause = store.CauseExpired
 			}
 			events = append(events, endOf(before.Record, cause))
@@ -254,7 +258,7 @@ func (f *feed) remember(r store.Record) {
 	if left == store.Forever {
 		left = maxInterval // there is no expiry to wait for; read it from time to time
 	}
-	e := entry{Record: r, deadline: f.readAt.Add(left), dueSoon: f.readAt.Add(left - left/dueSoonShare)}
+	e := entry{Record: r, deadline: f.readAt.Add(left), earliest: f.askedAt.Add(left), dueSoon: f.readAt.Add(left - left/dueSoonShare)}
 	f.known[r.Key] = e
 	f.wakeBy(e.deadline)
 }

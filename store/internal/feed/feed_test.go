@@ -166,6 +166,30 @@ func TestGoneHasItsCause(t *testing.T) {
 	}
 }
 
+// The answer with a time left is late by the round trip. A record that is read before the end that the
+// reader knows, because another is due, can have expired all the same.
+func TestExpiryHasItsCauseAlsoIfTheTimeLeftCameLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTable()
+		s.put("a", "1", 10*time.Second)
+		s.put("b", "1", 10*time.Second)
+		r := watch(t.Context(), s, "", 0)
+		r.lines()
+		time.Sleep(time.Second)
+		s.answerLate(50 * time.Millisecond)
+		s.put("b", "2", 9*time.Second)
+		time.Sleep(time.Second)
+		s.answerLate(0)
+		r.lines()
+		time.Sleep(time.Minute)
+		got := r.lines()
+		slices.Sort(got)
+		if want := []string{"10s gone a expired", "10s gone b expired"}; !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
 // The time left of a record counts from the read, not from the event that a slow reader
 // gets later.
 func TestSlowReaderGetsAnExpiryOnTime(t *testing.T) {

@@ -22,10 +22,11 @@ type table struct {
 	mu        sync.Mutex
 	records   map[string]row
 	last      store.Token
-	err       error // the error of every read, if not nil
-	marksLost bool  // marks are lost
-	lists     int   // number of calls of List
-	reads     int   // number of calls of Read
+	err       error         // the error of every read, if not nil
+	late      time.Duration // the time that the answer to Read takes
+	marksLost bool          // marks are lost
+	lists     int           // number of calls of List
+	reads     int           // number of calls of Read
 }
 
 type row struct {
@@ -108,6 +109,7 @@ func (s *table) live(match func(key string) bool) (map[string]store.Record, erro
 // Read implements feed.Source.
 func (s *table) Read(ctx context.Context, keys []string) (map[string]store.Record, error) {
 	s.mu.Lock()
+	defer time.Sleep(s.late)
 	defer s.mu.Unlock()
 	s.reads++
 	wanted := make(map[string]bool, len(keys))
@@ -264,4 +266,11 @@ func (r *reader) end() (error, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.err, r.ended
+}
+
+// answerLate makes the answer to each Read take a while.
+func (s *table) answerLate(by time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.late = by
 }
