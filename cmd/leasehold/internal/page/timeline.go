@@ -145,14 +145,16 @@ func entriesOf(r registry.Record[fields]) []registry.LogEntry {
 // parts makes parts of the entries of a log, oldest first, and of the row, which tells whether the
 // last holder is alive.
 func parts(entries []registry.LogEntry, last row, until moment) []part {
-	all := []part{}
-	open, left := false, false // the last part has no end yet; the holder has left
+	all := []part{} // the last has no end yet
+	left := false   // the holder has left
 	begin := func(at time.Time, state string) {
-		if open {
+		for len(all) > 0 && !all[len(all)-1].From.Before(at) { // by a clock that is ahead of this one
+			all = all[:len(all)-1]
+		}
+		if len(all) > 0 {
 			all[len(all)-1].To = moment{at}
 		}
 		all = append(all, part{State: state, From: moment{at}})
-		open = true
 	}
 	for i, e := range entries {
 		switch e.Kind {
@@ -167,19 +169,19 @@ func parts(entries []registry.LogEntry, last row, until moment) []part {
 		case registry.LogLeft:
 			left = true
 		case registry.LogLost:
-			if open {
+			if len(all) > 0 {
 				all[len(all)-1].End = string(registry.LogLost)
 			}
 		}
 		if next := i + 1; left && (next == len(entries) || entries[next].Token != e.Token) { // other entries can follow LogLeft
-			if open {
+			if len(all) > 0 {
 				all[len(all)-1].End = string(registry.LogLeft)
 			}
 			begin(e.At, "")
 			left = false
 		}
 	}
-	if !open {
+	if len(all) == 0 {
 		return all
 	}
 	end := &all[len(all)-1]
