@@ -107,10 +107,11 @@ type madeDefinition struct {
 
 // publisher is an instance that publishes its definition. A nil publisher publishes none.
 type publisher struct {
-	of    *publication
-	tell  func(error) // that the definition is not in the store
-	told  bool        // of the failure that lasts; guarded by publications
-	leave func() <-chan struct{}
+	of      *publication
+	tell    func(error)    // that the definition is not in the store
+	told    bool           // of the failure that lasts; guarded by publications
+	telling sync.WaitGroup // calls of tell
+	leave   func() <-chan struct{}
 }
 
 // newPublisher returns the publisher of an instance that is to be registered, or nil if the store
@@ -140,7 +141,15 @@ func newPublisher[S comparable](k *lease.Keeper, def *fsm.Definition[S], tell fu
 	}
 	p.joined++
 	m := &publisher{of: p, tell: tell}
-	m.leave = sync.OnceValue(func() <-chan struct{} { return p.leave(m) })
+	m.leave = sync.OnceValue(func() <-chan struct{} {
+		stored, ended := p.leave(m), make(chan struct{})
+		go func() {
+			<-stored
+			m.telling.Wait()
+			close(ended)
+		}()
+		return ended
+	})
 	return m
 }
 
@@ -249,19 +258,15 @@ func (p *publication) run(ctx context.Context, value []byte, ended chan<- struct
 	}
 }
 
-// report tells each publisher of a failure, once until a write succeeds.
+// report tells each publisher of a failure, once until a write succeeds. It waits for none of them.
 func (p *publication) report(err error) {
-	var tells []func(error)
 	publications.Lock()
+	defer publications.Unlock()
 	for m := range p.begun {
 		if err != nil && !m.told {
-			tells = append(tells, m.tell)
+			m.telling.Go(func() { m.tell(err) })
 		}
 		m.told = err != nil
-	}
-	publications.Unlock()
-	for _, tell := range tells {
-		tell(err)
 	}
 }
 

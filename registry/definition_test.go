@@ -197,6 +197,33 @@ func TestDefinitionThatCannotBeStoredCostsNothing(t *testing.T) {
 	}
 }
 
+// Instances share the writes of a definition, but not the time of an observer.
+func TestObserverThatHangsHoldsUpNoDefinition(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := teststore.New()
+		k := newSlowKeeper(t, st)
+		st.Inject(teststore.Refuse, teststore.Define)
+		hang := make(chan struct{})
+		hanging := register(t, k, func(c *config) { c.Key = "hanging" }, observe(func(_ context.Context, n registry.Notice) {
+			if n.Kind == registry.NoticeDefinition {
+				<-hang
+			}
+		}))
+		inst := register(t, k)
+		time.Sleep(time.Minute)
+		st.Inject(nil, teststore.Define)
+		time.Sleep(time.Hour)
+		wantDefinition(t, st, published(t, st), lifecycle)
+		if err := hanging.Deregister(t.Context()); err == nil {
+			t.Error("the end of an instance did not wait for its observer")
+		}
+		if err := inst.Deregister(t.Context()); err != nil {
+			t.Error(err)
+		}
+		close(hang)
+	})
+}
+
 // A goroutine of a lost instance would go on for ever.
 func TestLostInstancePublishesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
