@@ -3,6 +3,7 @@ package page
 import (
 	"bytes"
 	"cmp"
+	"container/list"
 	"context"
 	"encoding/json"
 	"errors"
@@ -51,7 +52,7 @@ type board struct {
 	rows     map[string]*known
 	unseen   map[string]struct{} // the rows that a new watch has not shown yet
 	left     map[string]struct{} // keys of live records for which there is no room
-	ended    []string            // keys of rows that are gone, in the order of their end
+	ended    *list.List          // keys of rows that are gone, in the order of their end
 	changes  []string            // keys of the rows for the next batch
 	news     []item              // for the next batch
 	items    []item              // of the feed, oldest first
@@ -73,7 +74,7 @@ type current struct {
 func newBoard(st store.Store, prefix string) *board {
 	return &board{
 		store: st, prefix: prefix, room: maxRows, dirty: make(chan struct{}, 1), ends: make(chan ending, maxGone), appended: make(chan struct{}),
-		rows: make(map[string]*known), items: []item{}, unseen: make(map[string]struct{}), left: make(map[string]struct{}),
+		rows: make(map[string]*known), items: []item{}, unseen: make(map[string]struct{}), left: make(map[string]struct{}), ended: list.New(),
 		now: current{Since: now(), Error: "the instances are being read"},
 	}
 }
@@ -241,7 +242,7 @@ func (b *board) apply(e store.Event) {
 
 func (b *board) put(r registry.Record[fields]) {
 	before := b.rows[r.Key]
-	if before == nil && len(b.rows)-len(b.ended) >= b.room {
+	if before == nil && len(b.rows)-b.ended.Len() >= b.room {
 		b.left[r.Key] = struct{}{}
 		return
 	}
@@ -256,7 +257,7 @@ func (b *board) put(r registry.Record[fields]) {
 		b.news = newest(b.news)
 	}
 	if before != nil && before.row.Gone != nil {
-		b.ended = slices.DeleteFunc(b.ended, func(key string) bool { return key == r.Key })
+		b.ended.Remove(before.end)
 	}
 	b.set(&known{text: text, row: v, number: lastNumber(r.History)}, before)
 }
@@ -278,7 +279,7 @@ func (b *board) end(key string, cause store.Cause) {
 		return
 	}
 	why := map[store.Cause]string{store.CauseUnknown: whyUnknown, store.CauseDeleted: whyDeleted, store.CauseExpired: whyExpired}[cause]
-	b.ended = append(b.ended, key)
+	before.end = b.ended.PushBack(key)
 	at := now()
 	b.setGone(before, gone{at, why})
 	if before.row.Kind == "instance" {
@@ -360,12 +361,13 @@ func (b *board) setGone(before *known, g gone) {
 func (b *board) dropGone() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for len(b.ended) > 0 {
-		key := b.ended[0]
-		if k := b.rows[key]; k.changed || len(b.ended) <= maxGone && time.Since(k.row.Gone.At.Time) < keepGone {
+	for b.ended.Len() > 0 {
+		key := b.ended.Front().Value.(string)
+		k := b.rows[key]
+		if k.changed || b.ended.Len() <= maxGone && time.Since(k.row.Gone.At.Time) < keepGone {
 			return
 		}
-		b.ended = b.ended[1:]
+		b.ended.Remove(k.end)
 		delete(b.rows, key)
 	}
 }

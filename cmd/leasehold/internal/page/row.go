@@ -1,6 +1,7 @@
 package page
 
 import (
+	"container/list"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -145,6 +146,8 @@ type known struct {
 	row     row    // without fields
 	number  uint64 // of the last transition
 	changed bool   // since the last batch
+
+	end *list.Element // of board.ended, if the row is gone
 }
 
 // activities returns the items between the known row of an instance, if there is one, and its
