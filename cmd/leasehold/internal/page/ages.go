@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	maxAges   = 200             // keys in a call
-	freshAges = time.Second     // for which an age is answered again
-	keptAges  = 2 * freshAges   // after which one goes, so that a client that asks for many keys fills no memory
+	maxAges   = 200           // keys in a call
+	freshAges = time.Second   // for which an age is answered again
+	keptAges  = 2 * freshAges // after which one goes, so that a client that asks for many keys fills no memory
 )
 
 // age is the time left of a record, by the store. Times are in milliseconds.
