@@ -65,6 +65,7 @@ type Config[S comparable, P any] struct {
 
 	// MachineOptions are options of the machine: [fsm.WithQueue], [fsm.WithHistory],
 	// [fsm.WithData], [fsm.WithManualStart]. [fsm.WithWriter] is refused, because the registry is the machine's writer.
+	// Each run of [Supervise] gives its machine the same data: serve first sets it to its initial values.
 	MachineOptions []fsm.Option
 	// LivenessOnly makes heartbeats renew the record without a value, for large fleets. Readers
 	// then derive [Record.Heartbeat] from the time left, and [Status.Heartbeat] does not advance.

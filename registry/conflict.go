@@ -16,7 +16,7 @@ type ConflictError struct {
 	Identity
 	Key   string
 	Token store.Token
-	Left  time.Duration // until the record expires, unless it is renewed
+	Left  time.Duration // from the store's answer until the record expires, unless it is renewed; does not count down
 	err   error
 }
 

@@ -16,8 +16,11 @@ func Get[P any](ctx context.Context, st store.Store, key string) (Record[P], err
 	return Decode[P](r), nil
 }
 
-// List yields the records under a prefix, in no particular order. It sets [Record.Err] if a
-// payload cannot be decoded and goes on; an error of the store ends the list.
+// List yields the record of every key that begins with prefix, in no particular order. The prefix
+// is literal: "job:1" also yields job:10, and "" yields every key. Records of bare leases and
+// foreign values are among them, the latter as far as the store knows of them: see
+// [Record.Published] and [Record.Foreign]. List sets [Record.Err] if a payload cannot be decoded
+// and goes on; an error of the store ends the list.
 func List[P any](ctx context.Context, st store.Store, prefix string) iter.Seq2[Record[P], error] {
 	return func(yield func(Record[P], error) bool) {
 		for r, err := range st.List(ctx, prefix) {
@@ -39,8 +42,8 @@ type Event[P any] struct {
 	Cause  store.Cause // of an EventGone
 }
 
-// Watch yields the current records under a prefix, then an [store.EventSynced], then changes;
-// see the Watch of [store.Store].
+// Watch yields the current records under a prefix, as [List] does, then a [store.EventSynced], then
+// changes; see the Watch of [store.Store].
 func Watch[P any](ctx context.Context, st store.Store, prefix string) iter.Seq2[Event[P], error] {
 	return func(yield func(Event[P], error) bool) {
 		for e, err := range st.Watch(ctx, prefix) {

@@ -19,7 +19,7 @@ type Record[P any] struct {
 	Identity
 	Key     string
 	Token   store.Token   // zero for a foreign value
-	Left    time.Duration // until the record expires, unless it is renewed
+	Left    time.Duration // from the store's answer until the record expires, unless it is renewed; does not count down
 	Payload P
 
 	State     string

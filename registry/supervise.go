@@ -32,8 +32,9 @@ const (
 // then Supervise is leader election. Once it has held the key it waits in every case. The record that
 // its own last lease left does not hold it up.
 //
-// It returns nil when ctx has ended and serve returned nil or the error of its context; and
-// otherwise the error of the end that no further run can mend, with the error of Leave:
+// It returns nil when ctx has ended and serve returned nil or the error of its context, or was not
+// running: Supervise waited for the key or paused. Otherwise it returns the error of the end that
+// no further run can mend, with the error of Leave:
 //
 //   - another error of serve that came while the lease was held, or nil if serve was done;
 //   - a configuration that is refused, a key that another program uses, a closed keeper or store.
