@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/leasehold-go/leasehold/fsm"
 	"github.com/leasehold-go/leasehold/fsm/fsmtest"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/registry"
@@ -119,6 +120,38 @@ func consume(ctx context.Context, i *registry.Instance[State, Record], jobs <-ch
 		}
 	}
 	return ctx.Err()
+}
+
+// Feed is the data of one instance.
+type Feed struct{ fresh atomic.Bool }
+
+var feed = fsm.NewData[*Feed]("feed")
+
+var guarded = fsm.MustDefine(Idle, fsm.Table[State]{
+	Idle:     {Starting},
+	Starting: {Active, Idle},
+	Active:   {Idle},
+},
+	fsm.Requires[State](feed), // no machine without it
+	fsm.Guard(Active, "feed is fresh", func(ctx context.Context, _ fsm.Transition[State]) error {
+		if !feed.Of(ctx).fresh.Load() {
+			return errors.New("no quote yet")
+		}
+		return nil
+	}),
+)
+
+// follow runs serve for as long as this process holds the key of a feed, and again after a loss.
+func follow(ctx context.Context, keeper *lease.Keeper, key string, f *Feed, serve registry.ServeFunc[State, Record]) error {
+	cfg := registry.Config[State, Record]{
+		Key:            key,
+		LeavePath:      []State{Idle},
+		MachineOptions: []fsm.Option{fsm.WithData(feed, f)},
+	}
+	return registry.Supervise(ctx, keeper, guarded, cfg, func(ctx context.Context, i *registry.Instance[State, Record]) error {
+		f.fresh.Store(false) // each run has the same data
+		return serve(ctx, i)
+	})
 }
 
 func TestTheLifecycle(t *testing.T) {
@@ -259,6 +292,41 @@ func TestOneOfASingletonServes(t *testing.T) {
 		}
 		stop()
 		ended.Wait()
+	})
+}
+
+func TestAGuardReadsTheDataOfItsInstanceInEachRun(t *testing.T) {
+	logger := slog.Default()
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // every restart
+	defer slog.SetDefault(logger)
+	synctest.Test(t, func(t *testing.T) {
+		_, all := fleet(t, 1)
+		p, f := all[0], new(Feed)
+		runs := 0
+		err := follow(t.Context(), p.Keeper, "feed:1", f, func(ctx context.Context, i *registry.Instance[State, Record]) error {
+			runs++
+			p.down.Store(false)
+			if err := i.Transition(ctx, Starting); err != nil {
+				return err
+			}
+			refused := new(fsm.GuardError)
+			if err := i.Transition(ctx, Active); !errors.As(err, &refused) || refused.Name != "feed is fresh" {
+				t.Errorf("run %d: without a quote: %v", runs, err)
+			}
+			f.fresh.Store(true)
+			if err := i.Transition(ctx, Active); err != nil {
+				t.Errorf("run %d: with a quote: %v", runs, err)
+			}
+			if runs == 2 {
+				return nil
+			}
+			p.down.Store(true)
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		if err != nil || runs != 2 {
+			t.Errorf("%d runs: %v", runs, err)
+		}
 	})
 }
 
