@@ -10,6 +10,11 @@ import (
 	"github.com/leasehold-go/leasehold/fsm"
 )
 
+// create stores a job in the initial state and returns the id of its row.
+func create(ctx context.Context, db *sql.DB) (int64, error) {
+	return Insert(ctx, db, fsm.New(lifecycle, fsm.WithData(jobID, 0)).Snapshot()) // Load gives the id
+}
+
 // advance moves the machine in a row, also while other processes move it.
 func advance(ctx context.Context, db *sql.DB, id int64, to State) error {
 	for {
@@ -31,7 +36,7 @@ func TestOneOfManyAdvancesARow(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	id, err := Insert(ctx, db, fsm.New(lifecycle, fsm.WithData(jobID, 0)).Snapshot())
+	id, err := create(ctx, db)
 	if err != nil {
 		t.Fatal(err)
 	}
