@@ -64,7 +64,7 @@ func run(ctx context.Context) error {
 }
 
 // serve runs while this process holds the key. Its context ends when the program is told to end, or
-// the lease can no longer be trusted: it then stops its work and returns.
+// the lease can no longer be trusted: it then stops its work and returns nil or the context's error.
 func serve(ctx context.Context, inst *registry.Instance[State, struct{}]) error {
 	if err := inst.Transition(ctx, Active); err != nil {
 		return err
