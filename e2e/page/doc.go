@@ -4,6 +4,6 @@
 //
 // Two commands make what is too long for ./test.sh:
 //
-//	go test ./e2e/page -run TestPictures -pictures ../../docs/page
-//	go test ./e2e/page -run TestSpeed -speed -v
+//	go test ./e2e/page -run '^$' -bench Pictures -benchtime 1x
+//	go test ./e2e/page -run '^$' -bench Speed -benchtime 1x
 package page

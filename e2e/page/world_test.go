@@ -27,11 +27,7 @@ import (
 	"github.com/leasehold-go/leasehold/internal/redistest"
 )
 
-var (
-	pictures = flag.String("pictures", "", "`directory` for the pictures of docs")
-	speed    = flag.Bool("speed", false, "measure the speed of the page")
-	steps    = flag.String("steps", ".", "`pattern` of the tests in JavaScript to run")
-)
+var steps = flag.String("steps", ".", "`pattern` of the tests in JavaScript to run")
 
 func TestMain(m *testing.M) { built.Main(m) }
 
@@ -59,23 +55,16 @@ func TestPage(t *testing.T) {
 	}
 }
 
-func TestPictures(t *testing.T) {
-	if *pictures == "" {
-		t.Skip("needs -pictures DIRECTORY")
-	}
-	dir, err := filepath.Abs(*pictures)
+// BenchmarkPictures makes the pictures of docs, where tests are not to.
+func BenchmarkPictures(b *testing.B) {
+	dir, err := filepath.Abs(filepath.Join("..", "..", "docs", "page"))
 	if err != nil {
-		t.Fatal(err)
+		b.Fatal(err)
 	}
-	newWorld(t, redistest.Start(t)).run("pictures.test.mjs", "PICTURES="+dir)
+	newWorld(b, redistest.Start(b)).run("pictures.test.mjs", "PICTURES="+dir)
 }
 
-func TestSpeed(t *testing.T) {
-	if !*speed {
-		t.Skip("needs -speed")
-	}
-	newWorld(t, redistest.Start(t)).run("speed.test.mjs")
-}
+func BenchmarkSpeed(b *testing.B) { newWorld(b, redistest.Start(b)).run("speed.test.mjs") }
 
 // TestDist builds the front end anew and compares it with the embedded one.
 func TestDist(t *testing.T) {
@@ -93,7 +82,7 @@ func TestDist(t *testing.T) {
 // world is a store with its page and instances, all of them processes. A test in JavaScript changes it
 // by requests, each of which is answered when it is done.
 type world struct {
-	t          *testing.T
+	t          testing.TB
 	server     server
 	dir        string
 	port       string // of the page, also while it is stopped
@@ -111,7 +100,7 @@ type connector struct {
 	ended chan struct{}
 }
 
-func newWorld(t *testing.T, s server) *world {
+func newWorld(t testing.TB, s server) *world {
 	t.Helper()
 	w := &world{t: t, server: s, dir: t.TempDir(), connectors: make(map[string]*connector)}
 	if err := child.OnFreePorts(1, func(ports []string) error { w.port = ports[0]; return nil }); err != nil {
