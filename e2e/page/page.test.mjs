@@ -282,7 +282,7 @@ test('a list that was kept up to date is that of a new page', async t => {
 	await new Promise(done => setTimeout(done, 6000)); // the changes have ended
 	for (const page of old) {
 		const fresh = await show(new URL(page.url()).search);
-		await until(fresh, () => document.querySelector('.row, .empty button'));
+		await until(fresh, () => document.querySelector('.row, .card, .empty button'));
 		let lists;
 		for (const late = Date.now() + 20_000; Date.now() < late; await new Promise(done => setTimeout(done, 200))) {
 			lists = [await list(page), await list(fresh)];
