@@ -57,7 +57,11 @@ func (p *program) ls() *cobra.Command {
 					return nil
 				}
 				if len(all) == 0 {
-					fmt.Fprintln(p.errOut, "nothing is held")
+					if under := prefix(args); under != "" {
+						fmt.Fprintf(p.errOut, "nothing is held under %q\n", under)
+					} else {
+						fmt.Fprintln(p.errOut, "nothing is held")
+					}
 					return nil
 				}
 				width, _, _ := terminal(p.out)
