@@ -252,7 +252,7 @@ func safeJSON(text []byte) []byte {
 	return b.Bytes()
 }
 
-// isASCII reports whether text is ASCII without control characters, as most of what is shown.
+// isASCII reports whether text is ASCII without control characters, as most texts are.
 func isASCII(text string) bool {
 	for i := range len(text) {
 		if text[i] < ' ' || text[i] > '~' {

@@ -12,6 +12,44 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
+// asked is the body of a request.
+type asked struct {
+	Key   string          `json:"key"`
+	State string          `json:"state"`
+	Event string          `json:"event"`
+	Arg   json.RawMessage `json:"arg"`
+	Cause string          `json:"cause"`
+	Token string          `json:"token"`
+}
+
+// request returns what is asked for, and how.
+func (a asked) request() (what registry.Requested, opts []registry.RequestOption, err error) {
+	switch {
+	case (a.State == "") == (a.Event == ""):
+		return what, nil, badRequest("a request must have a state or an event")
+	case a.State != "" && a.Arg != nil:
+		return what, nil, badRequest("a state has no argument")
+	case a.State != "":
+		what = registry.ForState(a.State)
+	case a.Arg != nil:
+		what = registry.ForEvent(a.Event, a.Arg)
+	default:
+		what = registry.ForEvent(a.Event, nil)
+	}
+	opts = append(opts, registry.WithRequestTimeout(registry.DefaultRequestTimeout))
+	if a.Cause != "" {
+		opts = append(opts, registry.WithRequestCause(a.Cause))
+	}
+	if a.Token != "" {
+		token, err := strconv.ParseUint(a.Token, 10, 64)
+		if err != nil || token == 0 {
+			return what, nil, badRequest("token must be digits")
+		}
+		opts = append(opts, registry.WithRequestToken(store.Token(token)))
+	}
+	return what, opts, nil
+}
+
 // request asks an instance for a state or an event.
 func (p *Page) request(w http.ResponseWriter, r *http.Request) {
 	switch {
@@ -24,14 +62,7 @@ func (p *Page) request(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, &problem{http.StatusForbidden, "the request does not come from this page", "use the page itself"})
 		return
 	}
-	var asked struct {
-		Key   string          `json:"key"`
-		State string          `json:"state"`
-		Event string          `json:"event"`
-		Arg   json.RawMessage `json:"arg"`
-		Cause string          `json:"cause"`
-		Token string          `json:"token"`
-	}
+	var asked asked
 	if err := body(r, &asked); err != nil {
 		p.fail(w, err)
 		return
@@ -40,32 +71,12 @@ func (p *Page) request(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, err)
 		return
 	}
-	what := registry.ForState(asked.State)
-	switch {
-	case (asked.State == "") == (asked.Event == ""):
-		p.fail(w, badRequest("a request must have a state or an event"))
-		return
-	case asked.Event != "" && asked.Arg != nil:
-		what = registry.ForEvent(asked.Event, asked.Arg)
-	case asked.Event != "":
-		what = registry.ForEvent(asked.Event, nil)
-	case asked.Arg != nil:
-		p.fail(w, badRequest("a state has no argument"))
+	what, opts, err := asked.request()
+	if err != nil {
+		p.fail(w, err)
 		return
 	}
-	sender := "page: " + cut(who(r), maxLogged)
-	opts := []registry.RequestOption{registry.WithSender(sender), registry.WithRequestTimeout(registry.DefaultRequestTimeout)}
-	if asked.Cause != "" {
-		opts = append(opts, registry.WithRequestCause(asked.Cause))
-	}
-	if asked.Token != "" {
-		token, err := strconv.ParseUint(asked.Token, 10, 64)
-		if err != nil || token == 0 {
-			p.fail(w, badRequest("token must be digits"))
-			return
-		}
-		opts = append(opts, registry.WithRequestToken(store.Token(token)))
-	}
+	opts = append(opts, registry.WithSender("page: "+cut(who(r), maxLogged)))
 	select {
 	case p.asking <- struct{}{}:
 		defer func() { <-p.asking }()
