@@ -8,7 +8,6 @@ import (
 	"errors"
 	"os"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 
 	"github.com/leasehold-go/leasehold/e2e/backends"
 	"github.com/leasehold-go/leasehold/e2e/etcdtest"
+	"github.com/leasehold-go/leasehold/internal/findingtest"
 	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
 	etcdstore "github.com/leasehold-go/leasehold/store/etcd"
@@ -30,31 +30,8 @@ func checked(t *testing.T, client *clientv3.Client) []store.Finding {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range found {
-		if f.Check == "" || f.Seen == "" || (f.Level == store.LevelOK) != (f.Advice == "") || strings.Contains(f.Seen+f.Advice, "\n") {
-			t.Errorf("a finding of a wrong form: %+v", f)
-		}
-	}
+	findingtest.Form(t, found)
 	return found
-}
-
-// wantFinding checks that there is one finding of a check, of that level, which says all words.
-func wantFinding(t *testing.T, found []store.Finding, check string, level store.Level, words ...string) {
-	t.Helper()
-	some := slices.DeleteFunc(slices.Clone(found), func(f store.Finding) bool { return f.Check != check })
-	if len(some) != 1 {
-		t.Errorf("%d findings about %s, want 1: %+v", len(some), check, some)
-		return
-	}
-	f := some[0]
-	if f.Level != level {
-		t.Errorf("%s is %s, want %s: %+v", check, f.Level, level, f)
-	}
-	for _, word := range words {
-		if !strings.Contains(f.Seen+"; "+f.Advice, word) {
-			t.Errorf("%s does not say %q: %+v", check, word, f)
-		}
-	}
 }
 
 // worse returns the checks whose findings are not ok.
@@ -75,9 +52,9 @@ func TestCheckOfOneMember(t *testing.T) {
 	if bad := worse(found); !slices.Equal(bad, []string{"members"}) {
 		t.Errorf("not ok: %q: %+v", bad, found)
 	}
-	wantFinding(t, found, "members", store.LevelWarn, "1 of 1", "use three")
-	wantFinding(t, found, "clock", store.LevelOK, "as on this machine")
-	wantFinding(t, found, "ttl", store.LevelOK)
+	findingtest.Want(t, found, "members", store.LevelWarn, "1 of 1", "use three")
+	findingtest.Want(t, found, "clock", store.LevelOK, "as on this machine")
+	findingtest.Want(t, found, "ttl", store.LevelOK)
 
 	// Nothing is left.
 	keys, err := client.Get(t.Context(), "", clientv3.WithPrefix(), clientv3.WithCountOnly())
@@ -92,14 +69,14 @@ func TestCheckOfOneMember(t *testing.T) {
 	if _, err := client.Compact(t.Context(), keys.Header.Revision); err != nil {
 		t.Fatal(err)
 	}
-	wantFinding(t, checked(t, client), "compaction", store.LevelOK, "are compacted")
+	findingtest.Want(t, checked(t, client), "compaction", store.LevelOK, "are compacted")
 	short := store.Usage{TTL: store.MinTTL}
 	found, err = etcdstore.Check(t.Context(), client, short)
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantFinding(t, found, "ttl", store.LevelUnsafe, "100ms is refused")
-	wantFinding(t, found, "right to write", store.LevelOK, "keys of services not tried")
+	findingtest.Want(t, found, "ttl", store.LevelUnsafe, "100ms is refused")
+	findingtest.Want(t, found, "right to write", store.LevelOK, "keys of services not tried")
 }
 
 // Debian's etcd-server is 3.4. It has no AuthStatus and does not tell its quota.
@@ -108,12 +85,12 @@ func TestCheckOfAnOldEtcd(t *testing.T) {
 	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Settings{Program: "etcd"})
 	found := checked(t, cluster.Client())
-	wantFinding(t, found, "version", store.LevelOK, "etcd 3.4")
-	wantFinding(t, found, "database", store.LevelUnknown, "--quota-backend-bytes")
-	wantFinding(t, found, "trial", store.LevelOK)
+	findingtest.Want(t, found, "version", store.LevelOK, "etcd 3.4")
+	findingtest.Want(t, found, "database", store.LevelUnknown, "--quota-backend-bytes")
+	findingtest.Want(t, found, "trial", store.LevelOK)
 	secure(t, cluster.Client(), "app/", "leasehold:")
 	found = checked(t, cluster.Client(asUser("app", "secret")))
-	wantFinding(t, found, "trial", store.LevelUnsafe, "must be 3.5 or later")
+	findingtest.Want(t, found, "trial", store.LevelUnsafe, "must be 3.5 or later")
 }
 
 func TestCheckOfThreeMembers(t *testing.T) {
@@ -125,11 +102,11 @@ func TestCheckOfThreeMembers(t *testing.T) {
 	if bad := worse(found); len(bad) > 0 {
 		t.Errorf("not ok: %q: %+v", bad, found)
 	}
-	wantFinding(t, found, "members", store.LevelOK, "3 of 3")
-	wantFinding(t, found, "clocks", store.LevelOK, "3 servers")
+	findingtest.Want(t, found, "members", store.LevelOK, "3 of 3")
+	findingtest.Want(t, found, "clocks", store.LevelOK, "3 servers")
 	// A client of one member learns of the others.
 	one := cluster.Client(func(cfg *clientv3.Config) { cfg.Endpoints = cfg.Endpoints[:1] })
-	wantFinding(t, checked(t, one), "members", store.LevelOK, "3 of 3")
+	findingtest.Want(t, checked(t, one), "members", store.LevelOK, "3 of 3")
 
 	leader := cluster.Leader()
 	var others []etcdtest.Member
@@ -141,9 +118,9 @@ func TestCheckOfThreeMembers(t *testing.T) {
 	others[0].Kill()
 	client = cluster.Client() // without a connection to that one
 	found = checked(t, client)
-	wantFinding(t, found, "members", store.LevelWarn, "2 of 3")
-	wantFinding(t, found, "connection", store.LevelWarn, "does not reach the member")
-	wantFinding(t, found, "trial", store.LevelOK)
+	findingtest.Want(t, found, "members", store.LevelWarn, "2 of 3")
+	findingtest.Want(t, found, "connection", store.LevelWarn, "does not reach the member")
+	findingtest.Want(t, found, "trial", store.LevelOK)
 
 	others[1].Kill()
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
@@ -152,8 +129,8 @@ func TestCheckOfThreeMembers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantFinding(t, found, "members", store.LevelUnsafe, "1 of 3", "without a majority")
-	wantFinding(t, found, "trial", store.LevelUnsafe)
+	findingtest.Want(t, found, "members", store.LevelUnsafe, "1 of 3", "without a majority")
+	findingtest.Want(t, found, "trial", store.LevelUnsafe)
 
 	leader.Kill()
 	short, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -171,11 +148,11 @@ func TestAHungMemberHidesNoOther(t *testing.T) {
 	for hung := range 3 {
 		client := cluster.Client(func(cfg *clientv3.Config) { cfg.Endpoints = []string{cluster.Member((hung + 1) % 3).Endpoint()} })
 		cluster.Member(hung).Pause()
-		wantFinding(t, checked(t, client), "members", store.LevelWarn, "2 of 3")
+		findingtest.Want(t, checked(t, client), "members", store.LevelWarn, "2 of 3")
 		client = cluster.Client(func(cfg *clientv3.Config) {
 			cfg.Endpoints = []string{cluster.Member(hung).Endpoint(), cluster.Member((hung + 2) % 3).Endpoint()}
 		})
-		wantFinding(t, checked(t, client), "members", store.LevelWarn, "2 of 3")
+		findingtest.Want(t, checked(t, client), "members", store.LevelWarn, "2 of 3")
 		cluster.Member(hung).Resume()
 	}
 }
@@ -196,9 +173,9 @@ func TestCheckNamesAnAlarm(t *testing.T) {
 		t.Fatal("the database does not fill")
 	}
 	found := checked(t, client)
-	wantFinding(t, found, "alarms", store.LevelUnsafe, "NOSPACE", "etcdctl alarm disarm")
-	wantFinding(t, found, "database", store.LevelWarn, "--quota-backend-bytes")
-	wantFinding(t, found, "trial", store.LevelUnsafe, "NOSPACE")
+	findingtest.Want(t, found, "alarms", store.LevelUnsafe, "NOSPACE", "etcdctl alarm disarm")
+	findingtest.Want(t, found, "database", store.LevelWarn, "--quota-backend-bytes")
+	findingtest.Want(t, found, "trial", store.LevelUnsafe, "NOSPACE")
 }
 
 func TestCheckThroughTLS(t *testing.T) {
@@ -217,9 +194,9 @@ func TestCheckThroughTLS(t *testing.T) {
 			cfg.Endpoints[i] = "https://" + endpoint
 		}
 	}))
-	wantFinding(t, found, "tls", store.LevelOK, "TLS")
-	wantFinding(t, found, "clock", store.LevelUnknown, "HTTP alone")
-	wantFinding(t, found, "trial", store.LevelOK)
+	findingtest.Want(t, found, "tls", store.LevelOK, "TLS")
+	findingtest.Want(t, found, "clock", store.LevelUnknown, "HTTP alone")
+	findingtest.Want(t, found, "trial", store.LevelOK)
 }
 
 func TestCheckNamesEachMissingRight(t *testing.T) {
@@ -238,30 +215,30 @@ func TestCheckNamesEachMissingRight(t *testing.T) {
 		return "etcdctl role grant-permission app --prefix=true " + right + " " + prefix
 	}
 	found := checked(t, app)
-	wantFinding(t, found, "right to read", store.LevelWarn, line("read", "leasehold:"), line("read", "app/"))
-	wantFinding(t, found, "right to write", store.LevelWarn, line("readwrite", "leasehold:"), line("readwrite", "app/"))
-	wantFinding(t, found, "right to ask", store.LevelWarn, line("readwrite", "leasehold:q:"), line("read", "leasehold:a:"))
-	wantFinding(t, found, "right to answer", store.LevelWarn, line("readwrite", "leasehold:q:"), line("readwrite", "leasehold:a:"))
-	wantFinding(t, found, "right to logs", store.LevelWarn, line("readwrite", "leasehold:l:"))
-	wantFinding(t, found, "trial", store.LevelWarn, "New refuses this user")
-	wantFinding(t, found, "alarms", store.LevelOK)
-	wantFinding(t, found, "latency", store.LevelOK, "no write was possible")
+	findingtest.Want(t, found, "right to read", store.LevelWarn, line("read", "leasehold:"), line("read", "app/"))
+	findingtest.Want(t, found, "right to write", store.LevelWarn, line("readwrite", "leasehold:"), line("readwrite", "app/"))
+	findingtest.Want(t, found, "right to ask", store.LevelWarn, line("readwrite", "leasehold:q:"), line("read", "leasehold:a:"))
+	findingtest.Want(t, found, "right to answer", store.LevelWarn, line("readwrite", "leasehold:q:"), line("readwrite", "leasehold:a:"))
+	findingtest.Want(t, found, "right to logs", store.LevelWarn, line("readwrite", "leasehold:l:"))
+	findingtest.Want(t, found, "trial", store.LevelWarn, "New refuses this user")
+	findingtest.Want(t, found, "alarms", store.LevelOK)
+	findingtest.Want(t, found, "latency", store.LevelOK, "no write was possible")
 
 	grant("leasehold:", read)
 	grant("app/", read)
 	found = checked(t, app)
-	wantFinding(t, found, "right to read", store.LevelOK)
-	wantFinding(t, found, "right to write", store.LevelWarn, line("readwrite", "leasehold:"), line("readwrite", "app/"))
-	wantFinding(t, found, "right to logs", store.LevelWarn, line("readwrite", "leasehold:l:"))
-	wantFinding(t, found, "trial", store.LevelWarn)
-	wantFinding(t, found, "latency", store.LevelOK, "no write was possible")
+	findingtest.Want(t, found, "right to read", store.LevelOK)
+	findingtest.Want(t, found, "right to write", store.LevelWarn, line("readwrite", "leasehold:"), line("readwrite", "app/"))
+	findingtest.Want(t, found, "right to logs", store.LevelWarn, line("readwrite", "leasehold:l:"))
+	findingtest.Want(t, found, "trial", store.LevelWarn)
+	findingtest.Want(t, found, "latency", store.LevelOK, "no write was possible")
 
 	grant("leasehold:", both)
 	grant("app/", write)
 	found = checked(t, app)
-	wantFinding(t, found, "right to read", store.LevelWarn, "missing: read app/;")
-	wantFinding(t, found, "right to write", store.LevelOK)
-	wantFinding(t, found, "trial", store.LevelOK)
+	findingtest.Want(t, found, "right to read", store.LevelWarn, "missing: read app/;")
+	findingtest.Want(t, found, "right to write", store.LevelOK)
+	findingtest.Want(t, found, "trial", store.LevelOK)
 
 	grant("app/", both)
 	if bad := worse(checked(t, app)); !slices.Equal(bad, []string{"members"}) {

@@ -1,10 +1,12 @@
 package server_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/findingtest"
 	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
 	redisstore "github.com/leasehold-go/leasehold/store/redis"
@@ -23,24 +25,8 @@ func (s server) findings(ttl time.Duration) []store.Finding {
 // wantFinding checks that there is a finding of a check on a server, of a level, which says all words.
 func wantFinding(t *testing.T, found []store.Finding, check, server string, level store.Level, words ...string) {
 	t.Helper()
-	n := 0
-	for _, f := range found {
-		if f.Check != check || f.Server != server {
-			continue
-		}
-		n++
-		if f.Level != level {
-			t.Errorf("%s of %s is %s, want %s: %+v", check, server, f.Level, level, f)
-		}
-		for _, word := range words {
-			if !strings.Contains(f.Seen+"; "+f.Advice, word) {
-				t.Errorf("%s of %s does not say %q: %+v", check, server, word, f)
-			}
-		}
-	}
-	if n != 1 {
-		t.Errorf("%d findings about %s of %q: %+v", n, check, server, found)
-	}
+	of := slices.DeleteFunc(slices.Clone(found), func(f store.Finding) bool { return f.Server != server })
+	findingtest.Want(t, of, check, level, words...)
 }
 
 func TestACheckComparesTheClocksOfServersAndMachine(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/leasehold-go/leasehold/internal/findingtest"
 	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/internal/redistest"
 	"github.com/leasehold-go/leasehold/store"
@@ -26,11 +27,7 @@ func checked(t *testing.T, client redis.UniversalClient) []store.Finding {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range found {
-		if f.Check == "" || f.Seen == "" || (f.Level == store.LevelOK) != (f.Advice == "") || strings.Contains(f.Seen+f.Advice, "\n") {
-			t.Errorf("a finding of a wrong form: %+v", f)
-		}
-	}
+	findingtest.Form(t, found)
 	return found
 }
 
@@ -42,25 +39,6 @@ func at(found []store.Finding, server, check string) (some []store.Finding) {
 		}
 	}
 	return some
-}
-
-// wantFinding checks that there is one finding of a check, of that level, which says all words.
-func wantFinding(t *testing.T, found []store.Finding, check string, level store.Level, words ...string) {
-	t.Helper()
-	some := at(found, "", check)
-	if len(some) != 1 {
-		t.Errorf("%d findings about %s, want 1: %+v", len(some), check, some)
-		return
-	}
-	f := some[0]
-	if f.Level != level {
-		t.Errorf("%s is %s, want %s: %+v", check, f.Level, level, f)
-	}
-	for _, word := range words {
-		if !strings.Contains(f.Seen+"; "+f.Advice, word) {
-			t.Errorf("%s does not say %q: %+v", check, word, f)
-		}
-	}
 }
 
 // worse returns the findings that are not ok.
@@ -75,10 +53,10 @@ func TestCheckFindsNothingWrongWithAGoodServer(t *testing.T) {
 	if bad := worse(found); len(bad) > 0 {
 		t.Errorf("%+v", bad)
 	}
-	wantFinding(t, found, "protocol", store.LevelOK, "RESP3")
+	findingtest.Want(t, found, "protocol", store.LevelOK, "RESP3")
 	old := redis.NewClient(&redis.Options{Addr: server.Addr(), Protocol: 2})
 	defer old.Close()
-	wantFinding(t, checked(t, old), "protocol", store.LevelOK, "RESP2")
+	findingtest.Want(t, checked(t, old), "protocol", store.LevelOK, "RESP2")
 }
 
 func TestCheckNamesEachBadSetting(t *testing.T) {
@@ -111,7 +89,7 @@ func TestCheckNamesEachBadSetting(t *testing.T) {
 			server := redistest.Start(t, c.args...)
 			found := checked(t, server.Client())
 			for _, w := range c.want {
-				wantFinding(t, found, w.check, w.level, w.words)
+				findingtest.Want(t, found, w.check, w.level, w.words)
 			}
 		})
 	}
@@ -124,9 +102,9 @@ func TestCheckOfAReplicaNamesItsRole(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := checked(t, server.Client())
-	wantFinding(t, found, "role", store.LevelUnsafe, "slave", "must be master")
-	wantFinding(t, found, "trial", store.LevelUnsafe, "READONLY")
-	wantFinding(t, found, "right to write", store.LevelOK)
+	findingtest.Want(t, found, "role", store.LevelUnsafe, "slave", "must be master")
+	findingtest.Want(t, found, "trial", store.LevelUnsafe, "READONLY")
+	findingtest.Want(t, found, "right to write", store.LevelOK)
 }
 
 // user adds a user, and returns its client.
@@ -143,14 +121,14 @@ func TestCheckWorksWithTheRightsOfAReader(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	found := checked(t, user(t, server, "%R~app:*", "%R~leasehold:*", "&leasehold:*", "+info", "+client|info", "+evalsha_ro", "+eval_ro", "+@read", "+time", "+@pubsub"))
-	wantFinding(t, found, "right to read", store.LevelOK)
-	wantFinding(t, found, "right to watch", store.LevelOK)
-	wantFinding(t, found, "right to write", store.LevelWarn, "+set +setrange +del", "ACL SETUSER app ")
-	wantFinding(t, found, "trial", store.LevelWarn, "New refuses this user")
-	wantFinding(t, found, "persistence", store.LevelUnsafe)
-	wantFinding(t, found, "latency", store.LevelOK, "no renew was possible")
-	wantFinding(t, found, "clock", store.LevelOK)
-	wantFinding(t, found, "limits", store.LevelUnknown, "config|get", "ask for")
+	findingtest.Want(t, found, "right to read", store.LevelOK)
+	findingtest.Want(t, found, "right to watch", store.LevelOK)
+	findingtest.Want(t, found, "right to write", store.LevelWarn, "+set +setrange +del", "ACL SETUSER app ")
+	findingtest.Want(t, found, "trial", store.LevelWarn, "New refuses this user")
+	findingtest.Want(t, found, "persistence", store.LevelUnsafe)
+	findingtest.Want(t, found, "latency", store.LevelOK, "no renew was possible")
+	findingtest.Want(t, found, "clock", store.LevelOK)
+	findingtest.Want(t, found, "limits", store.LevelUnknown, "config|get", "ask for")
 	if names := server.Client().Keys(t.Context(), "*").Val(); len(names) > 0 {
 		t.Errorf("keys are left: %q", names)
 	}
@@ -184,9 +162,9 @@ func TestCheckWithoutTheRightToInfo(t *testing.T) {
 	server := redistest.Start(t)
 	found := checked(t, user(t, server, "~*", "&*", "+@all", "-info"))
 	for _, name := range []string{"version", "role", "eviction", "persistence", "replicas"} {
-		wantFinding(t, found, name, store.LevelUnknown, "INFO failed: NOPERM")
+		findingtest.Want(t, found, name, store.LevelUnknown, "INFO failed: NOPERM")
 	}
-	wantFinding(t, found, "right to read", store.LevelWarn, "missing: +info")
+	findingtest.Want(t, found, "right to read", store.LevelWarn, "missing: +info")
 }
 
 // A check changes no record, is not seen by a watch, and leaves nothing.
@@ -292,8 +270,8 @@ func TestCheckBehindSentinel(t *testing.T) {
 	options := &redis.FailoverOptions{MasterName: redistest.MasterName, SentinelAddrs: []string{s.Addr(), "127.0.0.1:1"}}
 	client := s.Client()
 	found := checked(t, client)
-	wantFinding(t, found, "replicas", store.LevelWarn, "1 of 1 online", "min-replicas-to-write 1")
-	wantFinding(t, found, "clocks", store.LevelOK, "2 servers")
+	findingtest.Want(t, found, "replicas", store.LevelWarn, "1 of 1 online", "min-replicas-to-write 1")
+	findingtest.Want(t, found, "clocks", store.LevelOK, "2 servers")
 	for _, server := range []*redistest.Server{s.Master(), s.Replica()} {
 		if clocks := at(found, server.Addr(), "clock"); len(clocks) != 1 || clocks[0].Level != store.LevelOK {
 			t.Errorf("the clock of %s: %+v", server.Addr(), clocks)
@@ -302,13 +280,13 @@ func TestCheckBehindSentinel(t *testing.T) {
 	if err := s.Master().Client().ConfigSet(t.Context(), "min-replicas-to-write", "1").Err(); err != nil {
 		t.Fatal(err)
 	}
-	wantFinding(t, checked(t, client), "replicas", store.LevelOK)
+	findingtest.Want(t, checked(t, client), "replicas", store.LevelOK)
 
 	sentinels := redisstore.CheckSentinels(t.Context(), options, slow)
-	wantFinding(t, at(sentinels, s.Addr(), "sentinel"), "sentinel", store.LevelWarn, "0 other sentinels and 1 replicas", "use three")
-	wantFinding(t, at(sentinels, "127.0.0.1:1", "sentinel"), "sentinel", store.LevelWarn, "connection refused")
+	findingtest.Want(t, at(sentinels, s.Addr(), "sentinel"), "sentinel", store.LevelWarn, "0 other sentinels and 1 replicas", "use three")
+	findingtest.Want(t, at(sentinels, "127.0.0.1:1", "sentinel"), "sentinel", store.LevelWarn, "connection refused")
 	options.MasterName = "other"
-	wantFinding(t, redisstore.CheckSentinels(t.Context(), options, slow)[:1], "sentinel", store.LevelWarn, "No such master", "monitors other")
+	findingtest.Want(t, redisstore.CheckSentinels(t.Context(), options, slow)[:1], "sentinel", store.LevelWarn, "No such master", "monitors other")
 
 	if err := s.Master().Client().ConfigSet(t.Context(), "min-replicas-to-write", "0").Err(); err != nil {
 		t.Fatal(err)
@@ -326,14 +304,14 @@ func TestCheckOfACluster(t *testing.T) {
 	c := redistest.StartCluster(t, 3)
 	client := c.Client()
 	found := checked(t, client)
-	wantFinding(t, found, "cluster", store.LevelOK, "3 masters serve 16384 of 16384 slots")
-	wantFinding(t, found, "clocks", store.LevelOK, "3 servers")
+	findingtest.Want(t, found, "cluster", store.LevelOK, "3 masters serve 16384 of 16384 slots")
+	findingtest.Want(t, found, "clocks", store.LevelOK, "3 servers")
 	for _, address := range c.Addrs() {
 		mine := slices.DeleteFunc(slices.Clone(found), func(f store.Finding) bool { return f.Server != address })
-		wantFinding(t, mine, "replicas", store.LevelWarn, "attach a replica")
-		wantFinding(t, mine, "trial", store.LevelOK)
-		wantFinding(t, mine, "latency", store.LevelOK, "renew")
-		wantFinding(t, mine, "right to cluster", store.LevelOK)
+		findingtest.Want(t, mine, "replicas", store.LevelWarn, "attach a replica")
+		findingtest.Want(t, mine, "trial", store.LevelOK)
+		findingtest.Want(t, mine, "latency", store.LevelOK, "renew")
+		findingtest.Want(t, mine, "right to cluster", store.LevelOK)
 	}
 	for _, master := range c.Masters {
 		if names := master.Client().Keys(t.Context(), "*").Val(); len(names) > 0 {
@@ -376,5 +354,5 @@ func TestCheckOfAClusterWithoutAllSlots(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	wantFinding(t, checked(t, c.Client()), "cluster", store.LevelUnsafe, "2 masters serve 16383 of 16384 slots")
+	findingtest.Want(t, checked(t, c.Client()), "cluster", store.LevelUnsafe, "2 masters serve 16383 of 16384 slots")
 }
