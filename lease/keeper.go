@@ -171,7 +171,7 @@ func (k *Keeper) Store() store.Store { return k.store }
 type Stats struct {
 	Held    int // leases that it renews
 	Waiting int // calls of Acquire that wait for another holder
-	// TrustLeft is what is left of the trust window that ends first; zero without a lease. A
+	// TrustLeft is the rest of the trust window that ends first; zero without a lease. A
 	// window is as long as the TTL, less a margin, after each renew.
 	TrustLeft time.Duration
 }

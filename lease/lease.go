@@ -7,7 +7,7 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// Content is what [Lease.WriteContent] stores.
+// Content is the argument of [Lease.WriteContent].
 type Content struct {
 	Value  []byte        // of the record; see [store.CheckValue]
 	Log    [][]byte      // entries of the activity log; dropped if the lease has none

@@ -141,7 +141,7 @@ func (s *schedule) close() []*lease {
 	return all
 }
 
-// stats returns how many leases there are, and what is left of the window that ends first.
+// stats returns the number of leases, and the rest of the window that ends first.
 func (s *schedule) stats(now time.Time) (n int, least time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

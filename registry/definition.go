@@ -14,7 +14,7 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// ErrNoDefinition is the condition of an instance whose definition cannot be read: it publishes
+// ErrNoDefinition is the error for an instance without a readable definition: it publishes
 // none, has not stored it yet, or is gone for so long that it has expired.
 var ErrNoDefinition = errors.New("no definition")
 

@@ -136,8 +136,8 @@
 //
 // Definitions are published unless [Config.NoDefinition] is set, because they cost little: a value
 // of some kilobytes for each version of a service, a few commands for each process and day, and
-// 50 bytes in each record. They need no more rights than a record does. Whoever may read
-// everything under "leasehold:" can read the names in them.
+// 50 bytes in each record. They need no more rights than a record does. A user with the right to
+// read everything under "leasehold:" can read the names in them.
 //
 // # Health
 //
@@ -160,8 +160,8 @@
 // The observers of [Config.Observers] get a [Notice] of each registration, change of the machine,
 // request, error, loss, leave and restart. [LogTo] writes them to a logger.
 //
-// What this package and its observers log has these attributes, and no others; package lease
-// logs a panic of a callback, with stack.
+// The log lines of this package and its observers have these attributes, and no others;
+// package lease logs a panic of a callback, with stack.
 //
 //	key, instance, token             of the instance
 //	from, to, event, cause, number   of a transition, or of the change that was rejected

@@ -76,7 +76,7 @@ func (i *Instance[S, P]) Lease() lease.Lease { return i.lease }
 func (i *Instance[S, P]) State() S { return i.machine.State() }
 
 // Status returns the status that the store confirmed last. Once the lease has ended, state,
-// times and history are those of the machine.
+// times and history come from the machine.
 func (i *Instance[S, P]) Status() Status[S] {
 	i.mu.Lock()
 	s := i.confirmed.status.clone()

@@ -89,8 +89,8 @@ func (i *Instance[S, P]) finish(ctx context.Context) {
 	_ = i.lease.FlushLog(logging)
 }
 
-// awaitServed waits until no request is being carried out. A request whose own code has called
-// is not waited for.
+// awaitServed waits until no request is being carried out. It does not wait for a request if
+// the request's own code is the caller.
 func (i *Instance[S, P]) awaitServed(caller, limited context.Context) error {
 	if i.askedOf(caller) != nil {
 		return nil

@@ -214,8 +214,8 @@ func readLog(ctx context.Context, st store.Store, key string, query store.LogQue
 	}
 }
 
-// neighbours returns the entries beside those of a query, at its bounds or beyond; none where it
-// has no bound.
+// neighbours returns the entries beside the result of a query, at its bounds or beyond; none
+// where it has no bound.
 func neighbours(ctx context.Context, l store.Logger, key string, query store.LogQuery) (older, newer logged, err error) {
 	one := func(into *logged, q store.LogQuery) {
 		for s, failed := range l.ReadLog(ctx, key, q) {

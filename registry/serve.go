@@ -289,7 +289,7 @@ func (i *Instance[S, P]) carryOut(ctx context.Context, r *asked) Reply {
 	return judge[S](r, err, reject)
 }
 
-// notBegun returns the reply for a request whose id could not be stored.
+// notBegun returns the reply for a request if its id could not be stored.
 func notBegun(err error) Reply {
 	if errors.Is(err, store.ErrExpired) {
 		return Reply{Outcome: OutcomeExpired, Error: expiredText}
@@ -340,8 +340,8 @@ func (i *Instance[S, P]) permitted(ctx context.Context, r *asked) (names []strin
 	})
 }
 
-// reply logs the request, and then stores the final answer: the entry comes before those of
-// anything that the sender does next.
+// reply logs the request, and then stores the final answer: the entry comes before the
+// entries of the sender's next calls.
 func (i *Instance[S, P]) reply(ctx context.Context, r *asked, reply Reply) {
 	expire := func() { reply.Outcome, reply.Error, reply.Permitted = OutcomeExpired, expiredText, nil }
 	if !r.answered.Load() && !time.Now().Before(r.deadline) {

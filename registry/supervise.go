@@ -78,8 +78,8 @@ func Supervise[S comparable, P any](ctx context.Context, k *lease.Keeper, def *f
 	}
 }
 
-// atShutdown returns the errors of a run that ended after ctx had, without those that say only
-// that it has.
+// atShutdown returns the errors of a run that ended after ctx had, except errors that say only
+// that ctx has ended.
 func (e ending) atShutdown(ctx context.Context) error {
 	says := func(err error) bool {
 		return errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))

@@ -8,8 +8,8 @@
 // It runs in the directory of the module bench/command and needs redis-server. redis-cli and etcdctl
 // (Debian: redis-tools, etcd-client) are compared if they are there. Every load ends by itself.
 //
-// Contenders take turns within a round, and ratios are formed within a round. The CPU time and memory
-// of watch are those of its process, by /proc.
+// Contenders take turns within a round, and ratios are formed within a round. The CPU time and
+// memory of watch are read from /proc.
 package main
 
 import (

@@ -17,7 +17,8 @@ import (
 
 // settle and etcdSettle are how long a waiter has until the key is released. It has found
 // the key held and waits by then. A member of etcd takes up to 100 ms until a watch that
-// began at its current revision, such as concurrency.Mutex's, is told of changes at once.
+// began at its current revision, like that of concurrency.Mutex, is told of changes at
+// once.
 const (
 	settle     = 5 * time.Millisecond
 	etcdSettle = 120 * time.Millisecond

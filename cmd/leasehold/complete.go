@@ -75,8 +75,9 @@ func (p *program) completeKey(c *cobra.Command, args []string, begun string) ([]
 	})
 }
 
-// completeMove completes the state or the event of a request with those that the definition of the
-// instance permits where it is. Without a definition they are those that it has been through.
+// completeMove completes the state or the event of a request. It offers the states or events that
+// the definition of the instance permits in its current state or, without a definition, the states
+// and events in its history.
 func (p *program) completeMove(c *cobra.Command, key, begun string, events bool) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return p.fromStore(c.Context(), begun, func(ctx context.Context, st store.Store, w *words) error {
 		r, err := registry.Get[raw](ctx, st, key)

@@ -70,7 +70,8 @@ func (p *program) showGraph(g graph) error {
 	case "dot":
 		draw = fsmdraw.DOTOf
 	}
-	// A drawing is harmless in a terminal: package fsmdraw shows what cannot be printed as an escape.
+	// A drawing is harmless in a terminal: package fsmdraw writes unprintable characters as
+	// escapes.
 	text, err := draw(g.Definition, fsmdraw.Current(g.State))
 	if err == nil {
 		_, err = fmt.Fprint(p.out, text)
@@ -78,8 +79,8 @@ func (p *program) showGraph(g graph) error {
 	return err
 }
 
-// print writes a graph for people: each state with its own edges, then those that are permitted now,
-// inherited ones among them.
+// print writes a graph for people: each state with its own edges, then the edges that are permitted
+// now, inherited ones among them.
 func (g graph) print(p *program) {
 	width, _, _ := terminal(p.out)
 	fmt.Fprintf(p.out, "%s is in state %s", oneLine(g.Key), oneLine(shown(g.State)))
@@ -148,7 +149,7 @@ func (g graph) print(p *program) {
 	}
 }
 
-// note tells what is special about a state, by its place.
+// note says of a state if it is initial, final or a history state.
 func note(d fsm.Description, i int) string {
 	s := d.States[i]
 	switch {

@@ -38,7 +38,7 @@ func newEntry(e registry.LogEntry) entry {
 	return v
 }
 
-// what is the content of an entry in one line.
+// what returns the content of an entry in one line.
 func (e entry) what() string {
 	switch {
 	case e.Transition != nil:

@@ -79,8 +79,8 @@ func main() {
 	os.Exit(execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// notified returns a channel of these signals, without those that the process was started to ignore,
-// as nohup does.
+// notified returns a channel of these signals, except signals that the process was started to
+// ignore, as nohup does.
 func notified(all ...os.Signal) chan os.Signal {
 	c := make(chan os.Signal, 16)
 	for _, s := range all {
@@ -257,7 +257,7 @@ type unopened struct {
 func (e *unopened) Error() string { return fmt.Sprintf("store %s: %v", e.target, e.err) }
 func (e *unopened) Unwrap() error { return e.err }
 
-// explain adds to an error what can be done about it.
+// explain adds a remedy to an error.
 func explain(err error) string {
 	text := err.Error()
 	switch {
@@ -277,7 +277,7 @@ func explain(err error) string {
 	return text
 }
 
-// lacking says which rights a user needs whom the store refused a call.
+// lacking names the rights that a user needs after the store refused a call.
 func lacking(err error) string {
 	call, role := new(store.Error), "a worker" // also for the trial of a store
 	if errors.As(err, &call) {
@@ -336,8 +336,8 @@ func (p *program) limited(ctx context.Context) (context.Context, context.CancelF
 	return context.WithTimeout(ctx, p.timeout)
 }
 
-// plain makes text harmless in a terminal: control characters, and those that change the direction
-// of writing, become escapes. Lines stay lines.
+// plain makes text harmless in a terminal: control characters, and characters that change the
+// direction of writing, become escapes. Lines stay lines.
 func plain(text string) string {
 	var b strings.Builder
 	for _, r := range text {

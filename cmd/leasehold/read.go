@@ -71,7 +71,7 @@ func (p *program) ls() *cobra.Command {
 	}
 }
 
-// ahead yields what list does, and has it go on to read while a record is in use.
+// ahead yields the records of list, and reads on while a record is in use.
 func ahead(ctx context.Context, list func(context.Context, string) iter.Seq2[store.Record, error], prefix string) iter.Seq2[store.Record, error] {
 	type row struct {
 		record store.Record

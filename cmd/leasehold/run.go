@@ -105,7 +105,7 @@ func (p *program) run() *cobra.Command {
 	return c
 }
 
-// acquire claims the key, with a value that says who has it.
+// acquire claims the key, with a value that names the holder.
 func (p *program) acquire(ctx context.Context, k *lease.Keeper, key, command string, wait time.Duration) (lease.Lease, error) {
 	host, _ := os.Hostname()
 	value, err := json.Marshal(runner{Command: command, Host: cmp.Or(host, "unknown"), PID: os.Getpid(), Since: time.Now().UTC()})

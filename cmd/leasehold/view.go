@@ -68,7 +68,7 @@ type runner struct {
 	Since   time.Time `json:"since"`
 }
 
-// by names the holder of a lease of run, whose record the registry did not make.
+// by names the holder of a lease of run, since the registry did not make its record.
 func (v *record) by(r runner) {
 	if v.Kind == "lease" && r.Command != "" {
 		v.Instance, v.Host, v.PID, v.Registered = r.Command, r.Host, r.PID, r.Since
@@ -116,7 +116,7 @@ func payload(text []byte) json.RawMessage {
 	return rest
 }
 
-// withValue adds the value to a record whose value is no JSON.
+// withValue adds the value to a record if the value is no JSON.
 func (v record) withValue(value []byte) record {
 	if v.Payload == nil && v.Kind != "instance" {
 		v.Value = strings.ToValidUTF8(string(value[:min(len(value), 4096)]), "\uFFFD")
@@ -145,8 +145,8 @@ func (p *program) write(value any) error {
 // further, and a payload of a few kilobytes can have thousands.
 const maxLevels = 32
 
-// yamlOf is a JSON value as YAML, in its order. What lies deeper than so many levels becomes a string
-// of JSON. A string with characters that a terminal may obey is in double quotes; see safeYAML.
+// yamlOf is a JSON value as YAML, in its order. A value below so many levels becomes a string of
+// JSON. A string with characters that a terminal may obey is in double quotes; see safeYAML.
 func yamlOf(text json.RawMessage, levels int) *yaml.Node {
 	scalar := func(tag, value string) *yaml.Node {
 		n := &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: value}
@@ -189,7 +189,7 @@ func yamlOf(text json.RawMessage, levels int) *yaml.Node {
 	return scalar("!!int", string(text))
 }
 
-// safeYAML escapes what safeJSON escapes. It occurs in strings in double quotes alone.
+// safeYAML escapes the same characters as safeJSON. They occur only in strings in double quotes.
 func safeYAML(text []byte) []byte {
 	var b bytes.Buffer
 	for _, r := range string(text) {

@@ -44,8 +44,8 @@ func Start(t testing.TB, s Settings) *Cluster {
 	return &Cluster{c, t}
 }
 
-// For returns the same cluster for a part of the test, which fails by itself and
-// whose clients are closed at its end.
+// For returns the same cluster for a part of the test: the part fails by itself, and its
+// clients are closed at its end.
 func (c *Cluster) For(t testing.TB) *Cluster { return &Cluster{c.Instances, t} }
 
 // Client returns a new client of all members, changed as given, which is closed when
@@ -141,8 +141,8 @@ func (m Member) Restart() {
 }
 
 // RestartEmpty starts the member without data, after it is killed if it runs. One of
-// several leaves the cluster and joins it as a new member, for which the others have
-// to have a quorum.
+// several members leaves the cluster and joins it as a new member, so the others need a
+// quorum.
 func (m Member) RestartEmpty() {
 	m.cluster.t.Helper()
 	m.kill()

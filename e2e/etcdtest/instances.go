@@ -26,7 +26,7 @@ const (
 	// serving is the line that a member prints once it listens. It is not a constant of
 	// package member: every test that runs an etcd would link the server in.
 	serving = "etcd member serves"
-	// programServes is part of what an etcd program prints then.
+	// programServes is part of the line that an etcd program prints then.
 	programServes = "ready to serve client requests"
 )
 
@@ -34,8 +34,8 @@ const (
 type Settings struct {
 	// Members is how many there are; 1 if zero.
 	Members int
-	// Quota is the size of the database, in bytes, at which it takes no more
-	// writes and raises the alarm NOSPACE; 2 GiB if zero.
+	// Quota is the largest size of the database in bytes; 2 GiB if zero. Beyond it a member
+	// refuses writes and raises the alarm NOSPACE.
 	Quota int64
 	// Operations is how many a member takes in one transaction; 128 if zero.
 	Operations int
@@ -51,8 +51,8 @@ type Settings struct {
 	// Election is how long a leader may be silent; 500 ms if zero. The smallest
 	// ttl that is granted is one and a half times that, in whole seconds.
 	Election time.Duration
-	// Certificate and Key are the files of a certificate for 127.0.0.1, with which the
-	// members serve clients through TLS. If empty, they serve without.
+	// Certificate and Key are the files of a certificate for 127.0.0.1: the members serve
+	// clients through TLS. If empty, they serve without.
 	Certificate, Key string
 	// Program is an etcd to run, e.g. "/usr/bin/etcd". If empty, the members run the
 	// etcd that is part of this module.

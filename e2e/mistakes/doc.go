@@ -1,3 +1,3 @@
-// Package mistakes makes the mistakes of a user on real servers, and holds the section "Held wrong" of
-// docs/operations.md to what the library says to each. It has no code of its own.
+// Package mistakes makes the mistakes of a user on real servers, and compares the section "Held
+// wrong" of docs/operations.md with the library's answer to each. It has no code of its own.
 package mistakes

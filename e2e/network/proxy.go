@@ -1,9 +1,9 @@
-// Package network stands between a client and a server on the loopback interface
-// and does to their bytes what networks do: it loses, delays, holds and repeats
-// them, and cuts connections, whole or in half.
+// Package network stands between a client and a server on the loopback interface and acts
+// on their bytes as networks do: it loses, delays, holds and repeats them, and cuts
+// connections, whole or in half.
 //
 // A [Proxy] passes on chunks, as they come out of a read, and a [Rule] picks chunks by
-// some bytes in them. A [Wire] says which chunk is the reply to which.
+// some bytes in them. A [Wire] finds the chunk that is the reply to another.
 package network
 
 import (
@@ -26,7 +26,7 @@ const (
 	ToClient
 )
 
-// Fate is what happens to a chunk that a [Rule] picks.
+// Fate is the treatment of a chunk that a [Rule] picks.
 type Fate int
 
 const (
@@ -47,8 +47,8 @@ type Rule struct {
 	taken      [][]byte
 }
 
-// Taken returns copies of what the rule has picked, in order: requests, as the wire
-// knows them, or chunks of what came from the server.
+// Taken returns copies of the chunks that the rule has picked, in order: requests, as the
+// wire knows them, or chunks from the server.
 func (r *Rule) Taken() [][]byte {
 	r.proxy.mu.Lock()
 	defer r.proxy.mu.Unlock()
@@ -114,8 +114,8 @@ func (p *Proxy) On(d Direction, containing string, f Fate, times int) *Rule {
 }
 
 // Freeze holds all bytes of the directions back, of connections yet to come too.
-// Nothing is lost: what a client has sent arrives after [Proxy.Heal], be the client
-// still there or not.
+// Nothing is lost: the bytes of a client arrive after [Proxy.Heal], even if the client is
+// gone.
 func (p *Proxy) Freeze(directions ...Direction) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -150,7 +150,7 @@ func (p *Proxy) Refuse() {
 	p.refuse = true
 }
 
-// Heal takes back all rules, freezes, delays and refusals. What was held goes on.
+// Heal takes back all rules, freezes, delays and refusals. Bytes that were held go on.
 func (p *Proxy) Heal() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -294,8 +294,7 @@ func (p *Proxy) pump(l *link, d Direction) {
 	}
 }
 
-// pass does to one chunk what has to be done. It returns false if the link is to be
-// cut.
+// pass treats one chunk by the rules. It returns false if the link is to be cut.
 func (p *Proxy) pass(l *link, d Direction, bytes []byte, to io.Writer) bool {
 	fate := p.fate(l, d, bytes)
 	if fate == Cut {

@@ -5,22 +5,21 @@ import (
 	"encoding/binary"
 )
 
-// Wire is what a proxy knows of a protocol. It looks for a request that has some
-// bytes in it, which a chunk to the server contains, and returns it, and what
-// recognises the chunk that begins its reply.
+// Wire is the part of a protocol that a proxy knows. Within a chunk to the server it finds
+// the request that contains some bytes, and returns it with a function that recognises the
+// chunk at the start of its reply.
 type Wire func(chunk, containing []byte) (request []byte, replies func(chunk []byte) bool)
 
-// Lines is the wire of clients that write a request in one piece and wait for its
-// reply before they send another over the same connection, as those of Redis do.
+// Lines is the wire of clients that write a request in one piece and wait for its reply
+// before they send another over the same connection, as Redis clients do.
 func Lines(chunk, _ []byte) ([]byte, func([]byte) bool) {
 	return chunk, func([]byte) bool { return true }
 }
 
 // GRPC is the wire of gRPC without encryption: HTTP/2, with any number of requests
-// under way on a connection. The request is the message alone: what is around it
-// makes sense on its own connection only. It is meant for messages that fit into a
-// frame, and for peers that write whole frames, of which so few are under way that
-// each comes out of one read.
+// under way on a connection. The request is the message alone: the frames around it make
+// sense on its own connection only. It is meant for messages that fit into a frame, and for
+// peers that write whole frames, so few at a time that one read returns a whole frame.
 func GRPC(chunk, containing []byte) ([]byte, func([]byte) bool) {
 	for f := range frames(chunk) {
 		if f.kind == kindData && bytes.Contains(f.payload, containing) {
@@ -63,8 +62,8 @@ func frames(chunk []byte) func(yield func(frame) bool) {
 	}
 }
 
-// begins reports whether a chunk has the headers of what the server answers on the
-// frame's stream: it has done then what it was asked for.
+// begins reports whether a chunk has the headers of the server's answer on the frame's
+// stream: the server has then carried out the request.
 func (f frame) begins(chunk []byte) bool {
 	for other := range frames(chunk) {
 		if other.kind == kindHeaders && other.stream == f.stream {

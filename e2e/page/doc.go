@@ -1,8 +1,8 @@
 // Package page tests the page of the command, leasehold serve, in a real headless Chromium, on a real
-// Redis and a real etcd. The steps of the browser are in page.test.mjs; world_test.go does to servers
-// and instances what they ask for. It has no code of its own.
+// Redis and a real etcd. The steps of the browser are in page.test.mjs; world_test.go starts, stops
+// and moves servers and instances for them. It has no code of its own.
 //
-// Two commands make what is too long for ./test.sh:
+// Two commands are too long for ./test.sh:
 //
 //	go test ./e2e/page -run '^$' -bench Pictures -benchtime 1x
 //	go test ./e2e/page -run '^$' -bench Speed -benchtime 1x

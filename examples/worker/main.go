@@ -1,6 +1,6 @@
 // Command worker is the whole program of README.md: one process of a fleet works, the others wait.
-// It needs a Redis, whose URL is in REDIS_URL. Package service beside it is the longer program, with
-// health, flags and exit codes.
+// It needs a Redis server: REDIS_URL has its URL. Package service beside it is the longer program,
+// with health, flags and exit codes.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Package findingtest checks what a store found wrong with its servers, for the tests of every backend.
+// Package findingtest checks a store's findings about its servers, for the tests of every backend.
 package findingtest
 
 import (
@@ -9,7 +9,8 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// Form checks that each finding has a check, what was seen, and advice unless it is ok, in one line each.
+// Form checks that each finding has a check, an observation, and advice unless it is ok, in one
+// line each.
 func Form(t *testing.T, found []store.Finding) {
 	t.Helper()
 	for _, f := range found {

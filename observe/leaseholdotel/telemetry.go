@@ -37,10 +37,10 @@
 //
 // # Traces
 //
-// Each registration and request is a span. So is a change of a machine and a call of the store, if
-// there is a span in the context of its call, whose child it is then: heartbeats and timeouts are none.
-// Spans have attributes for key, instance, token, states, event and outcome, and the error as their
-// status. The span of a sender does not reach the instance that carries out its request.
+// Each registration and request is a span. A change of a machine and a call of the store are child
+// spans of the span in their context; without one, as in heartbeats and timeouts, they are not
+// traced. Spans have attributes for key, instance, token, states, event and outcome, and the error
+// as their status. The span of a sender does not reach the instance that carries out its request.
 package leaseholdotel
 
 import (
@@ -288,8 +288,8 @@ func (t *Telemetry) Observe(ctx context.Context, n registry.Notice) {
 	}
 }
 
-// Machine returns an option with which t counts and traces the changes of a machine without an
-// instance.
+// Machine returns an option for a machine without an instance: t counts and traces its
+// changes.
 func Machine[S comparable](t *Telemetry) fsm.Option {
 	known := new(transitions[S])
 	return fsm.WithObserver(func(ctx context.Context, r fsm.Result[S]) {

@@ -205,7 +205,7 @@ func (m *Metrics) Observe(_ context.Context, n registry.Notice) {
 	}
 }
 
-// Machine returns an option with which a machine without an instance counts its changes in m.
+// Machine returns an option for a machine without an instance: m counts its changes.
 func Machine[S comparable](m *Metrics) fsm.Option {
 	counts := &transitions[S]{vec: m.transitions.vec}
 	return fsm.WithObserver(func(_ context.Context, r fsm.Result[S]) {
@@ -214,7 +214,7 @@ func Machine[S comparable](m *Metrics) fsm.Option {
 	})
 }
 
-// collector is m as a [prometheus.Collector], whose methods are no part of its API.
+// collector is m as a [prometheus.Collector]: its methods are no part of the API of m.
 type collector Metrics
 
 func (c *collector) parts() []prometheus.Collector {

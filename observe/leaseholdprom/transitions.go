@@ -15,7 +15,7 @@ import (
 // maxSeries bounds the transitions with counters of their own.
 const maxSeries = 1000
 
-// fewSeries is the number of transitions up to which a search is quicker than a hash.
+// fewSeries is the largest number of transitions for which a search is quicker than a hash.
 const fewSeries = 16
 
 // transitions has the counters of a machine's transitions. A lookup takes no lock and allocates

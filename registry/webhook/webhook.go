@@ -6,7 +6,7 @@
 //	err = sender.Close(ctx)
 //
 // A notice is a POST with a JSON object, in the form of Standard Webhooks
-// (https://www.standardwebhooks.com), whose libraries can check it:
+// (https://www.standardwebhooks.com), so that their libraries can check it:
 //
 //	{"type": "leasehold.transition", "timestamp": "2026-01-02T15:04:05.123Z", "data": {
 //	  "key": "exchange:1:status", "instance": "connector-7", "token": 12,
@@ -64,8 +64,8 @@ import (
 type Config struct {
 	// URL is that of the server, http or https. It is not part of any error.
 	URL string
-	// Secrets sign each request: "whsec_" and the base64 of 24 to 64 bytes. Several are for the time
-	// in which receivers change from one to the next. Requests are not signed if there is none.
+	// Secrets sign each request: "whsec_" and the base64 of 24 to 64 bytes. Set several while
+	// receivers change from one to the next. Requests are not signed if there is none.
 	Secrets []string
 	// Header has more headers of each request, such as Authorization.
 	Header http.Header
@@ -215,9 +215,10 @@ func (s *Sender) Stats() Stats {
 	return s.stats
 }
 
-// Close sends what waits, until ctx ends, and then ends the sender. It fails with an error that says
-// how many notices it has dropped. Later notices are dropped. It may be called again. Without a
-// deadline in ctx it may wait for a server that is down until each notice is too old.
+// Close sends the notices that wait, until ctx ends, and then ends the sender. It fails with an
+// error that says how many notices it has dropped. Later notices are dropped. It may be called
+// again. Without a deadline in ctx it may wait for a server that is down until each notice is too
+// old.
 func (s *Sender) Close(ctx context.Context) error {
 	s.mu.Lock()
 	s.closing = true

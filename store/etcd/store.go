@@ -51,8 +51,9 @@ type options struct {
 	after   func(context.Context, clientv3.LeaseID) // is called with the etcd lease of a trial that succeeds
 }
 
-// WithoutTrial is for a program that runs a moment, or whose user may not write. [New] tries no verb,
-// and only waits for a connection. A verb that the user has no right to is [ErrDenied].
+// WithoutTrial is for a program that runs a moment, or for a user without the right to write. [New]
+// tries no verb, and only waits for a connection. A verb that the user has no right to is
+// [ErrDenied].
 func WithoutTrial() Option { return func(o *options) { o.untried = true } }
 
 // New returns a store on the cluster that client is connected to. It asks for the

@@ -135,7 +135,7 @@ func (c connection) check(ctx context.Context, o options) (database int, cluster
 	return database, clustered, evalRO, c.probe(ctx, database, clustered)
 }
 
-// server is a master, its INFO, what it says of the client's connection, and the number of the
+// server is a master with its INFO, its CLIENT INFO of this connection, and the number of the
 // database that the client selects there.
 type server struct {
 	address  string

@@ -25,10 +25,10 @@ func WithEvictionAllowed() Option {
 	return func(o *options) { o.allowEviction = true }
 }
 
-// WithoutTrial is for a program that runs a moment, or whose user may not write. [New] tries no verb
-// and accepts servers that evict, or with low limits, List does not tidy the index, and watches publish
-// no message to prove that they hear: one that goes deaf notices that when it next reads everything.
-// A verb that the user has no right to is [store.ErrUnavailable].
+// WithoutTrial is for a program that runs a moment, or for a user without the right to write. [New]
+// tries no verb and accepts servers that evict, or with low limits, List does not tidy the index,
+// and watches publish no message to prove that they hear: one that goes deaf notices that when it
+// next reads everything. A verb that the user has no right to is [store.ErrUnavailable].
 func WithoutTrial() Option {
 	return func(o *options) { o.untried = true }
 }

@@ -33,8 +33,8 @@ func (c connection) probe(ctx context.Context, database int, clustered bool) err
 	return nil
 }
 
-// prober returns a store whose records stand beside all others: no store lists them and no watch
-// hears of them.
+// prober returns a store with records of its own: no other store lists them and no watch hears
+// of them.
 func (c connection) prober(database int, clustered bool) *Store {
 	root := store.Reserved + "probe:" + store.NewNonce().String() + ":"
 	return newStore(c, newLayout(root, database, clustered), replicas{})

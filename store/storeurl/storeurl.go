@@ -1,4 +1,5 @@
-// Package storeurl opens the store that a URL names, for programs whose users choose it:
+// Package storeurl opens the store that a URL names, so that the users of a program can
+// choose it:
 //
 //	memory:                                          the memory of the process
 //	redis://user:password@host:6379/0                Redis; rediss with TLS
@@ -57,7 +58,7 @@ var schemes = map[string]func(location) (backend, error){
 	"etcds":           onEtcd,
 }
 
-// backend is what the URLs of a scheme stand for.
+// backend opens the URLs of a scheme.
 type backend struct {
 	// open opens a store, without a trial of its verbs if it is to be untried. The function that it
 	// returns closes the store and its client.
@@ -96,13 +97,13 @@ func invalid(err error) error { return &store.InvalidError{What: "store URL", Ru
 func (t Target) String() string { return t.name }
 
 // Open connects, for ten seconds at most. The function that it returns closes the store and then its
-// client. It fails with the errors of New of the backend, which say what to change.
+// client. It fails with the errors of New of the backend, which name the settings to change.
 func (t Target) Open(ctx context.Context) (store.Store, func() error, error) {
 	return t.opened(ctx, false)
 }
 
-// OpenWithoutTrial is Open for a program that runs a moment, or whose user may not write: see
-// WithoutTrial of the backends.
+// OpenWithoutTrial is Open for a program that runs a moment, or for a user without the right
+// to write: see WithoutTrial of the backends.
 func (t Target) OpenWithoutTrial(ctx context.Context) (store.Store, func() error, error) {
 	return t.opened(ctx, true)
 }
@@ -114,8 +115,8 @@ func (t Target) opened(ctx context.Context, untried bool) (store.Store, func() e
 	return t.open(ctx, untried)
 }
 
-// Check checks the servers of the store, the user's rights to them, and what both mean for a usage,
-// without opening a store. See Check of the backends, whose errors it returns.
+// Check checks the servers of the store and the user's rights against a usage, without opening a
+// store. It returns the errors of Check of the backends.
 func (t Target) Check(ctx context.Context, usage store.Usage) ([]store.Finding, error) {
 	if t.check == nil {
 		return nil, invalid(errors.New("must be made by Parse"))

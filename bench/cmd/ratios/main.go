@@ -5,10 +5,9 @@
 //	go run ./cmd/ratios -write              # and renew results.txt, the page and the plot
 //	go run ./cmd/ratios -from results.txt   # read instead of run
 //
-// It runs in the directory of the bench module. All libraries run in each round,
-// next to each other, and what is compared is the ratio within a round: on a
-// machine that is shared with others the median of those holds still where
-// nanoseconds do not.
+// It runs in the directory of the bench module. All libraries run in each round, next to
+// each other, and ratios are formed within a round: on a shared machine their median is
+// steadier than nanoseconds are.
 package main
 
 import (

@@ -6,7 +6,7 @@ import (
 	"github.com/leasehold-go/leasehold/internal/figures"
 )
 
-// us is the library whose benchmarks these are; byHand is what it is held to.
+// us is leasehold; byHand is the code by hand that bounds leasehold's figures.
 const (
 	us     = "leasehold"
 	byHand = "baseline"

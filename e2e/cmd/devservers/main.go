@@ -1,7 +1,7 @@
-// Command devservers starts servers to try the example on, for someone who has none:
-// a Redis server and an etcd of one member, on free ports of the loopback interface.
-// It prints their URLs on standard output, one a line, as the example's -store takes
-// them. An interrupt stops both and removes their data.
+// Command devservers starts servers to try the examples on: a Redis server and an etcd of
+// one member, on free ports of the loopback interface. It prints their URLs on standard
+// output, one a line, as the example's -store takes them. An interrupt stops both and
+// removes their data.
 //
 // It needs redis-server; the etcd is part of it.
 package main
@@ -20,7 +20,7 @@ import (
 	"github.com/leasehold-go/leasehold/internal/redistest"
 )
 
-// asMember is the argument with which the program is the etcd that it starts.
+// asMember is the argument that makes the program the etcd that it starts.
 const asMember = "etcdmember"
 
 func main() {

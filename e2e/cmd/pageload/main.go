@@ -240,7 +240,7 @@ func child() int {
 	return 0
 }
 
-// figures are those of one page at one rate.
+// figures has the measurements of one page at one rate.
 type figures struct {
 	cpu, store float64 // % of a core
 	before     int64   // bytes of memory at the beginning

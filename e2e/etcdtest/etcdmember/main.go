@@ -1,5 +1,5 @@
-// Command etcdmember is one member of an etcd cluster, for tests. Package member
-// says what it takes.
+// Command etcdmember is one member of an etcd cluster, for tests. Package member has its
+// configuration.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Package account keeps account of what a watch tells, so that tests can compare it
-// with a list: once all is quiet the two are equal, whatever happened on the way.
+// Package account keeps account of the events of a watch, so that tests can compare it with
+// a list: once all is quiet the two are equal, whatever happened on the way.
 package account
 
 import (
@@ -14,10 +14,10 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// patience is how long a watch may take to tell of what was listed.
+// patience is how long a watch may take to tell of a listed record.
 const patience = time.Minute
 
-// Account is what a reader has been told by a watch.
+// Account has the records that a watch has told of.
 type Account struct {
 	t      testing.TB
 	prefix string
@@ -92,7 +92,7 @@ func (a *Account) told() map[string]string {
 	return maps.Clone(a.records)
 }
 
-// Equals waits until the watch has told of just what another store lists.
+// Equals waits until the account equals the list of another store.
 func (a *Account) Equals(when string, other store.Store) {
 	a.t.Helper()
 	for late := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {

@@ -1,5 +1,5 @@
-// Package answered acquires keys on servers that have much else to do. A keeper gives
-// one request no more than half a heartbeat, and those of tests are short.
+// Package answered acquires keys on servers that have much else to do. A keeper gives one
+// request no more than half a heartbeat, and heartbeats of tests are short.
 package answered
 
 import (
@@ -13,8 +13,8 @@ import (
 // patience is how long the answer may take.
 const patience = time.Minute
 
-// Acquire calls acquire until the store has answered it, or ctx ends. What was in doubt
-// may then be in its own way, until it is settled.
+// Acquire calls acquire until the store has answered it, or ctx ends. A create in doubt may
+// then find its own record, until it is settled.
 func Acquire[T any](ctx context.Context, acquire func() (T, error)) (T, error) {
 	doubt := false
 	for late := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {

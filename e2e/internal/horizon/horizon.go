@@ -1,4 +1,4 @@
-// Package horizon stands before a store and notes what its answers promise.
+// Package horizon wraps a store and notes the promises of its answers.
 package horizon
 
 import (

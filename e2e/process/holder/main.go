@@ -1,5 +1,5 @@
-// Command holder is a small program for the tests of package process: it holds one
-// key, and says on standard output what becomes of it, one event a line:
+// Command holder is a small program for the tests of package process: it holds one key, and
+// tells of the lease on standard output, one event a line:
 //
 //	waiting              before it acquires the key
 //	held TOKEN           it has

@@ -193,7 +193,7 @@ func (sv *service) work() {
 	}
 }
 
-// saying is an observer that says what it is told.
+// saying is an observer that prints each notice.
 type saying struct{}
 
 func (saying) Observe(_ context.Context, n registry.Notice) {

@@ -23,7 +23,7 @@ func enter(command []string) {
 	fail("exec", syscall.Exec(command[0], command, os.Environ()))
 }
 
-// shift enters a new time namespace, whose time since boot is 1,000 s ahead, and becomes the
+// shift enters a new time namespace, 1,000 s ahead in its time since boot, and becomes the
 // command. Older kernels move only new processes into the namespace, not a program that replaces
 // this one.
 func shift(command []string) {
@@ -47,8 +47,8 @@ func fail(what string, err error) {
 
 // succeed runs two programs beside each other: "succeed kill FIRST... then SECOND...".
 // The second starts once the first has registered, and has been killed; with "spare"
-// in place of "kill", while it lives. What the second writes is passed on, and its
-// exit code returned.
+// in place of "kill", while it lives. The output of the second is passed on, and its exit
+// code returned.
 func succeed(args []string) int {
 	then := slices.Index(args, "then")
 	first := exec.Command(args[1], args[2:then]...)

@@ -36,7 +36,8 @@ type (
 	instance = registry.Instance[State, struct{}]
 )
 
-// Schedule is a job and its ticks. All members of a fleet have the same, but for the keeper.
+// Schedule is a job and its ticks. All members of a fleet have the same, except for the
+// keeper.
 type Schedule struct {
 	Key         string
 	Every       time.Duration // ticks are at its multiples, in UTC
@@ -50,7 +51,7 @@ type Schedule struct {
 }
 
 // Run is a member of the fleet until ctx has ended; it finishes the job at hand first. It runs each
-// tick after the last one in the log, also those that are overdue, one after the other.
+// tick after the last one in the log, overdue ticks too, one after the other.
 func (s *Schedule) Run(ctx context.Context) error {
 	cfg := config{Key: s.Key, Wait: true, Log: &registry.Log{Age: store.MaxLogAge}}
 	return registry.Supervise(ctx, s.Keeper, lifecycle, cfg, s.serve)

@@ -77,7 +77,7 @@ func start(ctx context.Context, stores program.Stores, args []string, std progra
 	return run(ctx, st, set, trades, std)
 }
 
-// run does what the flags say, on an opened store. It opens and closes the keeper; the connector
+// run carries out the flags on an opened store. It opens and closes the keeper; the connector
 // has released its lease by then.
 func run(ctx context.Context, st store.Store, set settings, trades feed, std program.Streams) (err error) {
 	out := newOutput(std.Out, set.key())

@@ -1,6 +1,6 @@
 // Package fleet runs several processes of an example for a test. Their standard output is one pipe:
-// its lines come in the order in which all processes wrote them, and so say what happened before
-// what, whichever process it was in.
+// its lines come in the order in which all processes wrote them, so a test can compare events of
+// different processes.
 package fleet
 
 import (
@@ -96,8 +96,8 @@ func (f *Fleet) Next() string {
 	return ""
 }
 
-// Expect returns what the groups of a regular expression match in the next line that it matches. It
-// passes over other lines.
+// Expect returns the groups of a regular expression in the next line that it matches. It passes
+// over other lines.
 func (f *Fleet) Expect(pattern string) []string {
 	f.t.Helper()
 	for re := regexp.MustCompile(pattern); ; {
@@ -116,7 +116,7 @@ func (p *Process) Stop() {
 	}
 }
 
-// Stderr is what the process has said on standard error.
+// Stderr returns the process's standard error so far.
 func (p *Process) Stderr() string {
 	p.t.Helper()
 	text, err := os.ReadFile(p.stderr)
@@ -135,7 +135,7 @@ func (f *Fleet) Rest() []string {
 	return f.seen
 }
 
-// end kills what still runs, and fails the test for data races of the processes.
+// end kills the processes that still run, and fails the test for data races of any.
 func (f *Fleet) end() {
 	for _, p := range f.all {
 		p.Kill()

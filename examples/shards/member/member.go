@@ -35,8 +35,8 @@ type Member struct {
 	Keeper *lease.Keeper
 
 	// Work runs a shard until ctx ends, and then stops soon: another member waits for the shard.
-	// The token is larger than that of all who ran the shard before. Give it to whatever Work
-	// writes to.
+	// The token is larger than the token of every earlier run of the shard. Pass it to the
+	// resources that Work writes to.
 	Work func(ctx context.Context, shard int, token store.Token) error
 
 	// Assigned, if set, is told how many shards are the member's own, out of how many members.

@@ -7,7 +7,7 @@ import (
 	"github.com/leasehold-go/leasehold/internal/figures"
 )
 
-// us is the library whose benchmarks these are; the store is it without a keeper.
+// us is leasehold; the store is leasehold without a keeper.
 const (
 	us      = "leasehold"
 	ourPart = "leasehold-store"

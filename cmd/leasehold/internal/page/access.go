@@ -79,8 +79,8 @@ func bare(host string) string {
 	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
-// allows reports whether a request may have this Host. A browser that was sent here by the name of an
-// attacker, whose name server says 127.0.0.1, says that name.
+// allows reports whether a request may have this Host. If an attacker's name resolves to 127.0.0.1,
+// a browser that was sent here by it has that name in Host.
 func (h hosts) allows(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -182,7 +182,7 @@ func (p *Page) refused(r *http.Request, why string) {
 	p.cfg.Logger.LogAttrs(r.Context(), slog.LevelWarn, "refused", attrs...)
 }
 
-// who names a client as far as it has proved it: by its certificate, or else by its address.
+// who names a client by its certificate, or else by its address.
 func who(r *http.Request) string {
 	from := address(r.RemoteAddr)
 	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {

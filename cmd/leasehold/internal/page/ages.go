@@ -23,8 +23,8 @@ type age struct {
 	Gone bool   `json:"gone,omitempty"`
 }
 
-// ages reads times left, and remembers each for a second, so that many clients cost the store what one
-// does.
+// ages reads times left, and remembers each for a second, so that many clients cost the store as
+// much as one.
 type ages struct {
 	store store.Store
 

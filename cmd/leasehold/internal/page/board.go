@@ -64,7 +64,7 @@ type board struct {
 	appended chan struct{} // closed at the next frame
 }
 
-// current says whether the rows are those of the store.
+// current says whether the rows equal the records of the store.
 type current struct {
 	Current bool   `json:"current"`
 	Since   moment `json:"since"`
@@ -262,7 +262,7 @@ func (b *board) put(r registry.Record[fields]) {
 	b.set(&known{text: text, row: v, number: lastNumber(r.History)}, before)
 }
 
-// set replaces what is known of a row, which is in the next batch.
+// set replaces a row, and puts it in the next batch.
 func (b *board) set(k, before *known) {
 	k.changed = true
 	if before == nil || !before.changed {
@@ -356,8 +356,8 @@ func (b *board) setGone(before *known, g gone) {
 	b.set(&k, before)
 }
 
-// dropGone forgets rows that went a while ago, of which clients have been told. Clients do so by
-// themselves.
+// dropGone forgets rows that went a while ago, after clients have been told of their end.
+// Clients do so by themselves.
 func (b *board) dropGone() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -372,7 +372,7 @@ func (b *board) dropGone() {
 	}
 }
 
-// synced ends the list of a watch: the rows are those of the store.
+// synced ends the list of a watch: the rows equal the records of the store.
 func (b *board) synced() {
 	if !b.loaded {
 		b.loaded = true
@@ -391,7 +391,7 @@ func (b *board) synced() {
 	}
 }
 
-// setCurrent says that the rows may be older than those of the store, and why.
+// setCurrent says that the rows may be older than the records of the store, and why.
 func (b *board) setCurrent(is bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

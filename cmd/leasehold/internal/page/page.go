@@ -19,8 +19,8 @@
 //
 // # No guarantees
 //
-// The page does not tell users apart, except by their certificates. Whoever can reach loopback of the machine can
-// read the page there, unless it has a secret.
+// The page does not tell users apart, except by their certificates. Everybody with access to the
+// machine's loopback interface can read a page there that has no secret.
 package page
 
 import (
@@ -50,10 +50,10 @@ type Config struct {
 
 	// Listen is the address, host:port.
 	Listen string
-	// Hosts are further names by which browsers reach the page, through a proxy for example.
+	// Hosts are further host names of the page, of a proxy for example.
 	Hosts []string
-	// BasePath is the path below which browsers see the page, such as /leasehold. The server takes
-	// requests with it and without it, so a proxy may strip it.
+	// BasePath is the page's path in browsers, /leasehold for example. The server takes requests
+	// with it and without it, so a proxy may strip it.
 	BasePath string
 	// Token is the secret that clients have to know; none if empty.
 	Token string
@@ -160,8 +160,8 @@ func (p *Page) routes() http.Handler {
 	return p.secured(p.based(all))
 }
 
-// based takes the base path off, and sends browsers to the path with a slash at its end, from which
-// relative addresses work.
+// based takes the base path off, and redirects browsers to the path with a slash at its end, so
+// that relative addresses work.
 func (p *Page) based(next http.Handler) http.Handler {
 	base := p.cfg.BasePath
 	if base == "" {

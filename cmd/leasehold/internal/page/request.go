@@ -22,7 +22,7 @@ type asked struct {
 	Token string          `json:"token"`
 }
 
-// request returns what is asked for, and how.
+// request returns the move that is asked for, and its options.
 func (a asked) request() (what registry.Requested, opts []registry.RequestOption, err error) {
 	switch {
 	case (a.State == "") == (a.Event == ""):
