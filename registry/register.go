@@ -20,31 +20,11 @@ const addressLimit = 3 * time.Second // for Config.PublicIP
 func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fsm.Definition[S], cfg Config[S, P]) (_ *Instance[S, P], err error) {
 	began := time.Now()
 
-	// Check everything that can be checked without the store.
-	if k == nil {
-		return nil, &store.InvalidError{What: "keeper", Rule: "must not be nil"}
-	}
-	if def == nil || len(def.States()) == 0 {
-		return nil, &store.InvalidError{What: "definition", Rule: "must be made by fsm.Define"}
-	}
-	cfg, err = cfg.complete(def)
+	i, machineOptions, err := prepare(k, def, cfg)
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := k.Store().(store.Requester); !ok && cfg.Requests != nil {
-		return nil, &store.InvalidError{Key: cfg.Key, What: "Requests", Rule: "needs a store that passes requests, a store.Requester"}
-	}
-	self := Identity{Instance: cfg.Instance, Host: cfg.Host, Process: thisProcess()}
-	i := &Instance[S, P]{cfg: cfg, ttl: k.TTL(), def: def}
-	i.confirmed.payload = cfg.Payload
-	i.confirmed.status = Status[S]{Identity: self, State: def.Initial()}
-	machineOptions := append(slices.Clone(cfg.MachineOptions), fsm.WithWriter(writer[S, P]{i}))
-	if len(cfg.Observers) > 0 || cfg.Requests != nil {
-		machineOptions = append(machineOptions, fsm.WithObserver(i.observe))
-	}
-	if err := def.Accepts(machineOptions...); err != nil {
-		return nil, fmt.Errorf("machine of %q: %w", cfg.Key, err)
-	}
+	cfg = i.cfg
 	if !cfg.NoDefinition {
 		i.publisher = newPublisher(k, def, i.definitionFailed)
 		defer func() {
@@ -52,9 +32,6 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 				i.publisher.end()
 			}
 		}()
-	}
-	if _, err := i.encode(i.confirmed); err != nil {
-		return nil, err
 	}
 
 	phase := HealthRegistering
@@ -70,7 +47,7 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	// Look for the address at the same time, and stop if the key is not acquired.
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	registered := make(chan struct{}) // closed below once the instance is complete
-	i.stop, i.searched, i.served, i.gated, i.observed = stop, make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})
+	i.stop = stop
 	go func() {
 		defer close(i.searched)
 		i.locate(life, registered)
@@ -86,7 +63,7 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	}()
 
 	// Claim the key.
-	acquired, err := k.Acquire(claiming, cfg.Key, nil, i.acquireOptions(self)...)
+	acquired, err := k.Acquire(claiming, cfg.Key, nil, i.acquireOptions()...)
 	if err != nil {
 		return nil, namingHolder(err)
 	}
@@ -94,7 +71,7 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	// Begin: the machine writes through the lease.
 	i.mu.Lock()
 	i.token = acquired.Token()
-	self = i.confirmed.status.Identity
+	self := i.confirmed.status.Identity
 	i.mu.Unlock()
 	i.lease = acquired
 	i.log(LogEntry{At: self.Registered, Kind: LogRegistered, Identity: &self}) // before a timeout can move the machine
@@ -123,9 +100,48 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	return i, nil
 }
 
+// prepare returns an instance that has claimed nothing, with the options of its machine. It checks
+// everything that can be checked without the store.
+func prepare[S comparable, P any](k *lease.Keeper, def *fsm.Definition[S], cfg Config[S, P]) (*Instance[S, P], []fsm.Option, error) {
+	if k == nil {
+		return nil, nil, &store.InvalidError{What: "keeper", Rule: "must not be nil"}
+	}
+	if def == nil || len(def.States()) == 0 {
+		return nil, nil, &store.InvalidError{What: "definition", Rule: "must be made by fsm.Define"}
+	}
+	cfg, err := cfg.complete(def)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, ok := k.Store().(store.Requester); !ok && cfg.Requests != nil {
+		return nil, nil, &store.InvalidError{Key: cfg.Key, What: "Requests", Rule: "needs a store that passes requests, a store.Requester"}
+	}
+	i := &Instance[S, P]{
+		cfg: cfg, ttl: k.TTL(), def: def,
+		searched: make(chan struct{}), gated: make(chan struct{}), served: make(chan struct{}), observed: make(chan struct{}),
+	}
+	i.confirmed.payload = cfg.Payload
+	i.confirmed.status = Status[S]{
+		Identity: Identity{Instance: cfg.Instance, Host: cfg.Host, Process: thisProcess()},
+		State:    def.Initial(),
+	}
+	machineOptions := append(slices.Clone(cfg.MachineOptions), fsm.WithWriter(writer[S, P]{i}))
+	if len(cfg.Observers) > 0 || cfg.Requests != nil {
+		machineOptions = append(machineOptions, fsm.WithObserver(i.observe))
+	}
+	if err := def.Accepts(machineOptions...); err != nil {
+		return nil, nil, fmt.Errorf("machine of %q: %w", cfg.Key, err)
+	}
+	if _, err := i.encode(i.confirmed); err != nil {
+		return nil, nil, err
+	}
+	return i, machineOptions, nil
+}
+
 // acquireOptions returns the options of the lease. No heartbeat is prepared before the create has
 // succeeded, so the first value counts as confirmed when it is made.
-func (i *Instance[S, P]) acquireOptions(self Identity) []lease.Option {
+func (i *Instance[S, P]) acquireOptions() []lease.Option {
+	self := i.confirmed.status.Identity
 	opts := append(i.logOptions(), lease.WithValueFunc(func() ([]byte, error) {
 		defer i.commit()
 		return i.stage(func(c *contents[S, P]) {
