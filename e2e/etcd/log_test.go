@@ -52,16 +52,42 @@ func mustUpdate(t *testing.T, st *etcdstore.Store, token store.Token, n uint64) 
 // wantLog checks that a log has the entries with the given numbers.
 func wantLog(t *testing.T, what string, st *etcdstore.Store, numbers ...uint64) {
 	t.Helper()
-	var got []uint64
-	for e, err := range st.ReadLog(t.Context(), "key", store.LogQuery{}) {
-		if err != nil {
-			t.Fatalf("%s: %v", what, err)
-		}
-		got = append(got, e.Number)
-	}
-	if !slices.Equal(got, numbers) {
+	if got := readLog(t, st, store.LogQuery{}); !slices.Equal(got, numbers) {
 		t.Errorf("%s the log has %v, want %v", what, got, numbers)
 	}
+}
+
+// readLog returns the numbers of a log's entries.
+func readLog(t *testing.T, st *etcdstore.Store, query store.LogQuery) (numbers []uint64) {
+	t.Helper()
+	for e, err := range st.ReadLog(t.Context(), "key", query) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		numbers = append(numbers, e.Number)
+	}
+	return numbers
+}
+
+// followLog returns the numbers of a log's entries as a reader gets them, until the test ends.
+func followLog(t *testing.T, st *etcdstore.Store) <-chan uint64 {
+	ctx, cancel := context.WithCancel(t.Context())
+	got := make(chan uint64, 100)
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		for e, err := range st.FollowLog(ctx, "key", store.LogPosition{}) {
+			if err == nil {
+				got <- e.Number
+			} else if ctx.Err() == nil {
+				t.Errorf("the reader ended: %v", err)
+			}
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		reader.Wait()
+	})
+	return got
 }
 
 func TestALogThatIsDeniedDoesNotFailAnUpdate(t *testing.T) {
@@ -118,27 +144,14 @@ func TestAnUpdateDoesNotWaitForAnEtcdLeaseOfItsEntry(t *testing.T) {
 	p := new(interceptor)
 	st, other := open(t, p.client(cluster)), open(t, cluster.Client())
 	token := holdKey(t, st)
-	ctx, cancel := context.WithCancel(t.Context())
-	got := make(chan uint64, 100)
-	var all sync.WaitGroup
-	defer all.Wait()
-	defer cancel()
-	all.Go(func() {
-		for e, err := range other.FollowLog(ctx, "key", store.LogPosition{}) {
-			if err == nil {
-				got <- e.Number
-			} else if ctx.Err() == nil {
-				t.Errorf("the reader ended: %v", err)
-			}
-		}
-	})
+	got := followLog(t, other)
 	answer := sync.OnceFunc(p.hold("LeaseGrant"))
 	defer answer() // before Close, which waits for the call
 	for n := uint64(1); n <= 5; n++ {
 		mustUpdate(t, st, token, n)
 	}
 	appended := make(chan error, 1)
-	all.Go(func() { appended <- st.AppendLog(t.Context(), "key", token, entry(6)) })
+	go func() { appended <- st.AppendLog(t.Context(), "key", token, entry(6)) }()
 	if r, err := other.Get(t.Context(), "key"); err != nil || string(r.Value) != "value 5" {
 		t.Errorf("the record has %q, %v", r.Value, err)
 	}
@@ -204,31 +217,11 @@ func TestAFollowedLogSurvivesCompactionsAndClosedConnections(t *testing.T) {
 	c := new(connections)
 	follower, st, other := open(t, c.client(cluster)), open(t, cluster.Client()), cluster.Client()
 	token := holdKey(t, st)
-	ctx, cancel := context.WithCancel(t.Context())
-	var all sync.WaitGroup
-	defer all.Wait()
-	defer cancel()
-	got := make(chan uint64, 100)
-	all.Go(func() {
-		defer close(got)
-		for e, err := range follower.FollowLog(ctx, "key", store.LogPosition{}) {
-			if err == nil {
-				got <- e.Number
-			} else if ctx.Err() == nil {
-				t.Errorf("the reader ended: %v", err)
-			}
-		}
-	})
+	got := followLog(t, follower)
 	for n := uint64(1); n <= 20; n++ {
 		c.closeAll()
 		mustUpdate(t, st, token, n)
-		put, err := other.Put(t.Context(), "other", strings.Repeat("x", 10))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := other.Compact(t.Context(), put.Header.Revision, clientv3.WithCompactPhysical()); err != nil {
-			t.Fatal(err)
-		}
+		putAndCompact(t, other)
 	}
 	for n := uint64(1); n <= 20; n++ {
 		wantNext(t, got, n)
@@ -294,20 +287,7 @@ func TestLogsSurviveTheirMembers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ctx, cancel := context.WithCancel(t.Context())
-			got := make(chan uint64, 100)
-			var all sync.WaitGroup
-			defer all.Wait()
-			defer cancel()
-			all.Go(func() {
-				for e, err := range other.FollowLog(ctx, "key", store.LogPosition{}) {
-					if err == nil {
-						got <- e.Number
-					} else if ctx.Err() == nil {
-						t.Errorf("the reader ended: %v", err)
-					}
-				}
-			})
+			got := followLog(t, other)
 			const updates = 40
 			dropped := make([]chan error, updates+1)
 			update := func(n uint64) {
@@ -339,13 +319,7 @@ func TestLogsSurviveTheirMembers(t *testing.T) {
 				}
 				update(n)
 			}
-			var stored []uint64
-			for e, err := range st.ReadLog(t.Context(), "key", store.LogQuery{}) {
-				if err != nil {
-					t.Fatal(err)
-				}
-				stored = append(stored, e.Number)
-			}
+			stored := readLog(t, st, store.LogQuery{})
 			for n := uint64(1); n <= updates; n++ {
 				if !slices.Contains(stored, n) && len(dropped[n]) == 0 {
 					t.Errorf("entry %d is neither stored nor reported", n)
@@ -450,23 +424,10 @@ func TestForeignKeysInALogAreSkipped(t *testing.T) {
 	}
 	names := []string{"", ":", "f:1", "zz", "0000000000000001", "0000000000000001:", "0000000000000001:000000000000000g", "0000000000000001:00000000000000010",
 		"ffffffffffffffff:FFFFFFFFFFFFFFFF", fmt.Sprintf("%016x:%016x", uint64(token), 3)}
-	ctx, cancel := context.WithCancel(t.Context())
-	got := make(chan uint64, 100)
-	var all sync.WaitGroup
-	defer all.Wait()
-	defer cancel()
 	for _, name := range names {
 		other.put(prefix+name, nil, store.Forever)
 	}
-	all.Go(func() {
-		for e, err := range st.FollowLog(ctx, "key", store.LogPosition{}) {
-			if err == nil {
-				got <- e.Number
-			} else if ctx.Err() == nil {
-				t.Errorf("the reader ended: %v", err)
-			}
-		}
-	})
+	got := followLog(t, st)
 	for n := uint64(1); n <= 2; n++ {
 		mustUpdate(t, st, token, n)
 		for _, name := range names {
@@ -475,14 +436,7 @@ func TestForeignKeysInALogAreSkipped(t *testing.T) {
 		wantNext(t, got, n)
 	}
 	wantLog(t, "among foreign keys", st, 1, 2)
-	var backward []uint64
-	for e, err := range st.ReadLog(t.Context(), "key", store.LogQuery{Backward: true, Limit: 3}) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		backward = append(backward, e.Number)
-	}
-	if !slices.Equal(backward, []uint64{2, 1}) {
+	if backward := readLog(t, st, store.LogQuery{Backward: true, Limit: 3}); !slices.Equal(backward, []uint64{2, 1}) {
 		t.Errorf("read backward the log has %v, want 2 and 1", backward)
 	}
 }

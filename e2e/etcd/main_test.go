@@ -69,6 +69,18 @@ func (c *connections) client(cluster *etcdtest.Cluster) *clientv3.Client {
 	})
 }
 
+// putAndCompact writes a key of no store and compacts all revisions before it.
+func putAndCompact(t *testing.T, client *clientv3.Client) {
+	t.Helper()
+	put, err := client.Put(t.Context(), "other", "value")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Compact(t.Context(), put.Header.Revision, clientv3.WithCompactPhysical()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // otherProgram is a program that uses etcd without this library.
 type otherProgram struct {
 	t      testing.TB

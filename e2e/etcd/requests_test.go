@@ -246,15 +246,9 @@ func TestRequestsSurviveACompaction(t *testing.T) {
 	token := holdKey(t, st)
 	result := ask(t.Context(), st, request("1", long))
 	readRequests(t, st, token, 1)
-	for i := range 20 {
+	for range 20 {
 		c.closeAll()
-		put, err := other.Put(t.Context(), "other", fmt.Sprint(i))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := other.Compact(t.Context(), put.Header.Revision, clientv3.WithCompactPhysical()); err != nil {
-			t.Fatal(err)
-		}
+		putAndCompact(t, other)
 	}
 	for late := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		err := st.Answer(t.Context(), "key", token, answerTo("1"))
