@@ -3,6 +3,7 @@ package command_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -32,7 +33,10 @@ import (
 	"github.com/leasehold-go/leasehold/store/storeurl"
 )
 
-func TestMain(m *testing.M) { built.Main(m) }
+func TestMain(m *testing.M) {
+	flag.Set("test.parallel", "4") // a test waits most of the time
+	built.Main(m)
+}
 
 // patience is how long a test waits for what has to come.
 const patience = 30 * time.Second
@@ -117,9 +121,11 @@ func (w *world) instance(key string) *registry.Instance[string, payload] {
 // testscript are instance KEY, which registers an instance, and release KEY, which ends it in order.
 // [redis] and [etcd] are conditions.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	path := bin(t)
 	for name, url := range servers(t) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, url)
 			var mu sync.Mutex
 			instances := make(map[string]*registry.Instance[string, payload])
@@ -306,6 +312,7 @@ func (w writer) Write(text []byte) (int, error) { w(text); return len(text), nil
 
 // On a terminal nothing is wider than it, and what a record has in it moves no cursor.
 func TestATableFitsItsTerminal(t *testing.T) {
+	t.Parallel()
 	url := redistest.Start(t).URL()
 	w := newWorld(t, url)
 	w.instance("a")
@@ -380,6 +387,7 @@ func TestColors(t *testing.T) {
 
 // A payload that is deep costs no more than it is long: each level that is indented takes a longer line.
 func TestADeepPayload(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	const levels = 9000
 	deep := strings.Repeat(`{"a":`, levels) + `"\u202e"` + strings.Repeat("}", levels)
@@ -411,6 +419,7 @@ func displayed(line string) (n int) {
 }
 
 func TestFindingsFitTheirTerminal(t *testing.T) {
+	t.Parallel()
 	url := redistest.Start(t).URL()
 	for _, columns := range []uint16{40, 200} {
 		text := withoutColors(onScreen(t, url, columns, "doctor").end())
@@ -428,6 +437,7 @@ func TestFindingsFitTheirTerminal(t *testing.T) {
 
 func TestDoctorThroughEachURL(t *testing.T) {
 	full.Only(t)
+	t.Parallel()
 	sentinel := redistest.StartSentinel(t, time.Minute)
 	path := filepath.Join(bin(t), "leasehold")
 	certificate, key := backends.Certificate(t)
@@ -456,6 +466,7 @@ func TestDoctorThroughEachURL(t *testing.T) {
 		"etcd":                   {etcdtest.Start(t, etcdtest.Settings{Members: 3}).URL(), []string{`"check":"members","seen":"3 of 3 voting members answer"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			cmd := exec.Command(path, "doctor", "-o", "json", "--timeout", "60s", "--store", c.url)
 			var complaints strings.Builder
 			cmd.Stderr = &complaints
@@ -470,6 +481,7 @@ func TestDoctorThroughEachURL(t *testing.T) {
 }
 
 func TestReleaseAsksOnATerminal(t *testing.T) {
+	t.Parallel()
 	url := redistest.Start(t).URL()
 	w := newWorld(t, url)
 	i := w.instance("k")
@@ -491,6 +503,7 @@ func TestReleaseAsksOnATerminal(t *testing.T) {
 }
 
 func TestWatchDrawsATable(t *testing.T) {
+	t.Parallel()
 	url := redistest.Start(t).URL()
 	w := newWorld(t, url)
 	s := onScreen(t, url, 120, "watch")
@@ -512,6 +525,7 @@ func TestWatchDrawsATable(t *testing.T) {
 // Nobody renews the lease once leasehold has been killed, so its command must not go on, also one that
 // ignores SIGTERM.
 func TestACommandDoesNotOutliveItsLeasehold(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux tells a child of the end of its parent")
 	}
@@ -540,6 +554,7 @@ func TestACommandDoesNotOutliveItsLeasehold(t *testing.T) {
 
 // docs/command.md has the help of the program as it is.
 func TestTheManualHasTheHelp(t *testing.T) {
+	t.Parallel()
 	said, err := exec.Command(filepath.Join(bin(t), "leasehold"), "--help").Output()
 	if err != nil {
 		t.Fatal(err)
@@ -588,24 +603,32 @@ func TestTheStoreGoesAwayInTheMiddle(t *testing.T) {
 	run := inBackground(t, server.URL(), "run", "job", "--ttl", "2s", "--grace", "1s", "--", "sh", "-c", `trap "" TERM; echo working; while :; do sleep 1; done`)
 	await(run, "working")
 
+	// start starts all programs before any is awaited: the store is to be away for a short time.
+	start := func(arguments ...[]string) (started []*background) {
+		for _, args := range arguments {
+			started = append(started, inBackground(t, server.URL(), args...))
+		}
+		return started
+	}
 	server.Pause()
-	for _, args := range [][]string{{"ls"}, {"get", "k"}, {"log", "k"}, {"release", "k", "-y"}, {"request", "k", "stopping", "--wait", "2s"}, {"run", "other", "--", "true"}, {"doctor"}} {
-		c := inBackground(t, server.URL(), append(args, "--timeout", "1s")...)
+	for _, c := range start([]string{"ls", "--timeout", "1s"}, []string{"get", "k", "--timeout", "1s"}, []string{"log", "k", "--timeout", "1s"},
+		[]string{"release", "k", "-y", "--timeout", "1s"}, []string{"request", "k", "stopping", "--wait", "2s", "--timeout", "1s"},
+		[]string{"run", "other", "--timeout", "1s", "--", "true"}, []string{"doctor", "--timeout", "1s"}) {
 		if code := c.end(t); code != 69 || strings.Count(c.said(), "\n") != 1 {
-			t.Errorf("%v: %d\n%s", args, code, c.said())
+			t.Errorf("%v: %d\n%s", c.cmd.Args[1:], code, c.said())
 		}
 	}
-	for _, args := range [][]string{{"ls"}, {"release", "k", "-y"}, {"request", "k", "stopping"}, {"run", "other", "--", "true"}} {
-		c := inBackground(t, server.URL(), args...)
-		time.Sleep(500 * time.Millisecond)
+	interrupted := start([]string{"ls"}, []string{"release", "k", "-y"}, []string{"request", "k", "stopping"}, []string{"run", "other", "--", "true"})
+	time.Sleep(500 * time.Millisecond)
+	for _, c := range interrupted {
 		_ = c.cmd.Process.Signal(os.Interrupt)
 		if code := c.end(t); code != 130 && code != -1 { // -1: it was not ready for the signal yet
-			t.Errorf("%v, interrupted while the store is away: %d, %s", args, code, c.said())
+			t.Errorf("%v, interrupted while the store is away: %d, %s", c.cmd.Args[1:], code, c.said())
 		}
 	}
-	for _, args := range [][]string{{"get", ""}, {"request", "k", ""}, {"ls", ""}} {
-		if code, said := command(t, server.URL(), append([]string{"__completeNoDesc"}, args...)...); code != 0 || !strings.Contains(said, ":4\n") || strings.Count(said, "\n") != 2 {
-			t.Errorf("a completion of %v while the store is away: %d, %s", args, code, said)
+	for _, c := range start([]string{"__completeNoDesc", "get", ""}, []string{"__completeNoDesc", "request", "k", ""}, []string{"__completeNoDesc", "ls", ""}) {
+		if code := c.end(t); code != 0 || !strings.Contains(c.said(), ":4\n") || strings.Count(c.said(), "\n") != 2 {
+			t.Errorf("%v while the store is away: %d, %s", c.cmd.Args[1:], code, c.said())
 		}
 	}
 	if code := run.end(t); code != 79 { // the command ignores SIGTERM

@@ -70,8 +70,10 @@ var nested = func() *fsm.Definition[string] {
 }()
 
 func TestGraphOfAHierarchy(t *testing.T) {
+	t.Parallel()
 	for name, url := range servers(t) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, url)
 			i := register(t, w, "k", nested)
 			if err := i.Transition(t.Context(), "on"); err != nil {
@@ -107,8 +109,10 @@ broken
 
 // Two versions of a service run at once, with the same table and so the same fingerprint.
 func TestGraphIsThatOfTheInstancesOwnVersion(t *testing.T) {
+	t.Parallel()
 	for name, url := range servers(t) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, url)
 			older := fsm.MustDefine("idle", fsm.Table[string]{"idle": {"busy"}, "busy": {}})
 			newer, err := older.With(fsm.Guard("busy", "has work", pass))
@@ -128,8 +132,10 @@ func TestGraphIsThatOfTheInstancesOwnVersion(t *testing.T) {
 }
 
 func TestGraphSaysWhyThereIsNone(t *testing.T) {
+	t.Parallel()
 	for name, store := range servers(t) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, store)
 			register(t, w, "silent", lifecycle, func(c *registry.Config[string, payload]) { c.NoDefinition = true })
 			address, err := url.Parse(store)

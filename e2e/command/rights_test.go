@@ -90,6 +90,7 @@ func setUser(t *testing.T, admin *redis.Client, user string, rights []string) {
 }
 
 func TestARedisUserWhoMayOnlyRead(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	setUser(t, server.Client(), "reader", backends.RedisRightsOf(t, "reader"))
 	if err := server.Client().Set(t.Context(), "app:foreign", "text", 0).Err(); err != nil {
@@ -101,6 +102,7 @@ func TestARedisUserWhoMayOnlyRead(t *testing.T) {
 // Nothing that a reader does is refused, and without one of its rights something is.
 func TestEachRightOfTheRedisReaderIsNeeded(t *testing.T) {
 	full.Only(t)
+	t.Parallel()
 	server := redistest.Start(t)
 	admin, rights := server.Client(), backends.RedisRightsOf(t, "reader")
 	if err := admin.Set(t.Context(), "app:foreign", "text", 0).Err(); err != nil {
@@ -155,6 +157,7 @@ func TestEachRightOfTheRedisReaderIsNeeded(t *testing.T) {
 }
 
 func TestAnEtcdUserWhoMayOnlyRead(t *testing.T) {
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
 	client := cluster.Client()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

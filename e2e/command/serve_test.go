@@ -190,6 +190,7 @@ func (v *viewer) awaitState(key, state string) {
 // The store goes away under the page and comes back: the page says so, and catches up by itself.
 func TestThePageCatchesUpWithItsStore(t *testing.T) {
 	full.Only(t)
+	t.Parallel()
 	redis, etcd := redistest.Start(t), etcdtest.Start(t, etcdtest.Settings{})
 	for name, c := range map[string]struct {
 		url                    string
@@ -199,6 +200,7 @@ func TestThePageCatchesUpWithItsStore(t *testing.T) {
 		"etcd":  {etcd.URL(), etcd.Pause, etcd.Resume, etcd.Restart},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, c.url)
 			i := w.instance("k")
 			s := serve(t, c.url)
@@ -238,8 +240,10 @@ func (w *world) reach() error {
 // A process that is killed leaves a card that says so, and one that leaves in order another.
 func TestThePageTellsADeathFromALeave(t *testing.T) {
 	full.Only(t)
+	t.Parallel()
 	for name, url := range servers(t) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, url)
 			s := serve(t, url)
 			v := s.view()
@@ -267,14 +271,9 @@ func TestThePageTellsADeathFromALeave(t *testing.T) {
 // The rights to read are enough for the page.
 func TestThePageNeedsNoRightToWriteRecords(t *testing.T) {
 	full.Only(t)
+	t.Parallel()
 	redis, etcd := redistest.Start(t), etcdtest.Start(t, etcdtest.Settings{})
-	args := []any{"ACL", "SETUSER", "reader", "on", ">secret"}
-	for _, right := range backends.RedisRightsOf(t, "reader") {
-		args = append(args, right)
-	}
-	if err := redis.Client().Do(t.Context(), args...).Err(); err != nil {
-		t.Fatal(err)
-	}
+	setUser(t, redis.Client(), "reader", backends.RedisRightsOf(t, "reader"))
 	admin := etcd.Client()
 	var errs []error
 	for _, name := range []string{"root", "reader"} {
@@ -296,6 +295,7 @@ func TestThePageNeedsNoRightToWriteRecords(t *testing.T) {
 		"etcd":  {strings.Replace(etcd.URL(), "://", "://reader:secret@", 1), strings.Replace(etcd.URL(), "://", "://root:secret@", 1)},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, c.all)
 			i := w.instance("app:k")
 			s := serve(t, c.url, "--prefix", "app:")
@@ -349,8 +349,10 @@ func (s *served) call(method, path, body string) (int, string) {
 }
 
 func TestThePageMovesAnInstance(t *testing.T) {
+	t.Parallel()
 	for name, url := range servers(t) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, url)
 			i := w.instance("k")
 			s := serve(t, url, "--allow-requests")

@@ -3,8 +3,10 @@ package operations_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"iter"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -24,7 +26,10 @@ import (
 	redisstore "github.com/leasehold-go/leasehold/store/redis"
 )
 
-func TestMain(m *testing.M) { built.Main(m) }
+func TestMain(m *testing.M) {
+	flag.Set("test.parallel", "4") // a test waits most of the time
+	built.Main(m)
+}
 
 // patience is how long a test waits for an event. No event is expected to take so long.
 const patience = 30 * time.Second
@@ -170,14 +175,7 @@ func onRedis(t *testing.T, rights []string, suffice bool) (refused []*redis.ACLL
 	t.Helper()
 	server := redistest.Start(t)
 	admin := server.Client()
-	args := []any{"ACL", "SETUSER", "worker", "on", ">secret"}
-	for _, right := range rights {
-		args = append(args, right)
-	}
-	if err := admin.Do(t.Context(), args...).Err(); err != nil {
-		t.Fatal(err)
-	}
-	client := redis.NewClient(&redis.Options{Addr: server.Addr(), Username: "worker", Password: "secret"})
+	client := redis.NewClient(addRedisUser(t, server, "worker", rights))
 	defer client.Close()
 	st, err := redisstore.New(t.Context(), client)
 	if err == nil {
@@ -199,6 +197,32 @@ func onRedis(t *testing.T, rights []string, suffice bool) (refused []*redis.ACLL
 		st.Close()
 	}
 	return refusedBy(t, admin), err
+}
+
+// addRedisUser gives a server a user with the given rights, and returns the options of its client.
+func addRedisUser(t *testing.T, server *redistest.Server, name string, rights []string) *redis.Options {
+	t.Helper()
+	args := []any{"ACL", "SETUSER", name, "on", ">secret"}
+	for _, right := range rights {
+		args = append(args, right)
+	}
+	if err := server.Client().Do(t.Context(), args...).Err(); err != nil {
+		t.Fatal(err)
+	}
+	return &redis.Options{Addr: server.Addr(), Username: name, Password: "secret"}
+}
+
+// openRedis returns a store until the end of the test.
+func openRedis(t *testing.T, options *redis.Options) *redisstore.Store {
+	t.Helper()
+	client := redis.NewClient(options)
+	t.Cleanup(func() { client.Close() })
+	st, err := redisstore.New(t.Context(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { st.Close() })
+	return st
 }
 
 // refusedBy returns the commands that a server has refused to its users.
@@ -228,16 +252,18 @@ func TestEachRightOfTheRedisUserIsNeeded(t *testing.T) {
 		}
 		t.Run(right, func(t *testing.T) {
 			t.Parallel()
-			var fewer []string
-			fewer = append(append(fewer, rights[:i]...), rights[i+1:]...)
-			if refused, err := onRedis(t, fewer, false); len(refused) == 0 {
+			if refused, err := onRedis(t, without(rights, i), false); len(refused) == 0 {
 				t.Errorf("without %s the server refuses nothing (%v)", right, err)
 			}
 		})
 	}
 }
 
-// grant is a right of a role on a range of keys.
+// without returns all rights but one.
+func without(rights []string, i int) []string {
+	return slices.Delete(slices.Clone(rights), i, i+1)
+}
+
 // onCluster renews a record whose slot moves, and takes a lease through its life with
 // acknowledged writes, as a user of a Cluster with the given rights. It returns what the nodes
 // refused.
@@ -245,14 +271,8 @@ func onCluster(t *testing.T, rights []string) (refused []string, err error) {
 	t.Helper()
 	cluster := redistest.StartCluster(t, 2)
 	nodes := append([]*redistest.Server{cluster.Follower(cluster.Masters[0]), cluster.Follower(cluster.Masters[1])}, cluster.Masters...)
-	args := []any{"ACL", "SETUSER", "worker", "on", ">secret"}
-	for _, right := range rights {
-		args = append(args, right)
-	}
 	for _, s := range nodes {
-		if err := s.Client().Do(t.Context(), args...).Err(); err != nil {
-			t.Fatal(err)
-		}
+		addRedisUser(t, s, "worker", rights)
 	}
 	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: cluster.Addrs(), Username: "worker", Password: "secret"})
 	defer client.Close()
@@ -299,17 +319,23 @@ func TestTheRightsOfTheRedisUserOnAClusterSufficeAndAreNeeded(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
 	more := []string{"+cluster|slots", "+asking", "+wait", "+command"} // as in docs/operations.md
-	if refused, err := onCluster(t, append(backends.RedisRights(t), more...)); err != nil || len(refused) > 0 {
-		t.Errorf("%v; the servers refused %q", err, refused)
-	}
-	for i, right := range more {
-		fewer := append(append(backends.RedisRights(t), more[:i]...), more[i+1:]...)
-		if refused, err := onCluster(t, fewer); len(refused) == 0 {
-			t.Errorf("without %s the servers refuse nothing (%v)", right, err)
+	t.Run("all", func(t *testing.T) {
+		t.Parallel()
+		if refused, err := onCluster(t, append(backends.RedisRights(t), more...)); err != nil || len(refused) > 0 {
+			t.Errorf("%v; the servers refused %q", err, refused)
 		}
+	})
+	for i, right := range more {
+		t.Run(right, func(t *testing.T) {
+			t.Parallel()
+			if refused, err := onCluster(t, append(backends.RedisRights(t), without(more, i)...)); len(refused) == 0 {
+				t.Errorf("without %s the servers refuse nothing (%v)", right, err)
+			}
+		})
 	}
 }
 
+// grant is a right of a role on a range of keys.
 type grant = backends.EtcdRight
 
 // onEtcd takes a lease through its life as a user whose role has the given rights.
@@ -505,24 +531,8 @@ func TestARedisUserWhoMayOnlyAsk(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
 	server := redistest.Start(t)
-	open := func(options *redis.Options) asker {
-		client := redis.NewClient(options)
-		t.Cleanup(func() { client.Close() })
-		st, err := redisstore.New(t.Context(), client)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { st.Close() })
-		return st
-	}
-	args := []any{"ACL", "SETUSER", "asker", "on", ">secret"}
-	for _, right := range backends.RedisRightsOf(t, "asker") {
-		args = append(args, right)
-	}
-	if err := server.Client().Do(t.Context(), args...).Err(); err != nil {
-		t.Fatal(err)
-	}
-	wantAsker(t, open(&redis.Options{Addr: server.Addr(), Username: "asker", Password: "secret"}), open(&redis.Options{Addr: server.Addr()}))
+	options := addRedisUser(t, server, "asker", backends.RedisRightsOf(t, "asker"))
+	wantAsker(t, openRedis(t, options), openRedis(t, &redis.Options{Addr: server.Addr()}))
 }
 
 func TestAnEtcdUserWhoMayOnlyAsk(t *testing.T) {
@@ -551,25 +561,7 @@ func TestAnEtcdUserWhoMayOnlyAsk(t *testing.T) {
 func TestARedisUserIsRefusedAKeyOfOthersAlone(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
-	server := redistest.Start(t)
-	open := func(options *redis.Options) *redisstore.Store {
-		client := redis.NewClient(options)
-		t.Cleanup(func() { client.Close() })
-		st, err := redisstore.New(t.Context(), client)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { st.Close() })
-		return st
-	}
-	args := []any{"ACL", "SETUSER", "worker", "on", ">secret"}
-	for _, right := range backends.RedisRights(t) {
-		args = append(args, right)
-	}
-	if err := server.Client().Do(t.Context(), args...).Err(); err != nil {
-		t.Fatal(err)
-	}
-	worker := open(&redis.Options{Addr: server.Addr(), Username: "worker", Password: "secret"})
+	worker := openRedis(t, addRedisUser(t, redistest.Start(t), "worker", backends.RedisRights(t)))
 	if _, err := worker.Get(t.Context(), "other:job"); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("get of another's key: %v", err)
 	}

@@ -50,8 +50,12 @@ func servers(t *testing.T) map[string]func(*testing.T) server {
 
 func TestPage(t *testing.T) {
 	full.Only(t)
+	t.Parallel()
 	for name, start := range servers(t) {
-		t.Run(name, func(t *testing.T) { newWorld(t, start(t)).run("page.test.mjs") })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			newWorld(t, start(t)).run("page.test.mjs")
+		})
 	}
 }
 
@@ -69,6 +73,7 @@ func BenchmarkSpeed(b *testing.B) { newWorld(b, redistest.Start(b)).run("speed.t
 // TestDist builds the front end anew and compares it with the embedded one.
 func TestDist(t *testing.T) {
 	full.Only(t)
+	t.Parallel()
 	check := exec.CommandContext(t.Context(), "npm", "run", "--silent", "check")
 	check.Dir = filepath.Join("..", "..", "cmd", "leasehold", "internal", "page", "web")
 	if _, err := os.Stat(filepath.Join(check.Dir, "node_modules")); err != nil {

@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"os"
 	"strings"
 	"sync"
@@ -25,6 +26,7 @@ import (
 const patience = 60 * time.Second
 
 func TestMain(m *testing.M) {
+	flag.Set("test.parallel", "4")         // a test waits most of the time
 	redis.SetLogger(&logging.VoidLogger{}) // its troubles come back as errors
 	goleak.VerifyTestMain(m)
 }
