@@ -32,12 +32,12 @@ command -v go >/dev/null || {
 need gcc build-essential # for the race detector
 need redis-server redis-server
 
-# The matrix takes a minute or two, so only a run of everything includes it. Packages without
-# a test that -short leaves in are not linked for it. The tests that are left mostly wait, so
-# four packages run at a time.
-short= matrix=yes none='^$' packages_at_once=
+# The matrix takes a minute, so only a run of everything includes it. Packages without a test
+# that -short leaves in are not linked for it. Tests mostly wait, so more packages run at a time
+# than there are processors.
+short= matrix=yes none='^$' packages_at_once=$(($(nproc) * 3 / 2))
 case " $* " in
-*" -short "*) short=yes matrix= none='/e2e/(cluster|cmd|drawings|etcdtest|kubernetes|page|process|systemd|xstate)$' packages_at_once=-p=4 ;;
+*" -short "*) short=yes matrix= none='/e2e/(cluster|cmd|drawings|etcdtest|kubernetes|page|process|systemd|xstate)$' packages_at_once=$(($(nproc) * 2)) ;;
 *" -run"*) matrix= ;;
 esac
 [ -z "$matrix" ] || need etcd etcd-server
@@ -103,14 +103,18 @@ for one in "${examples[@]}"; do wait "$one"; done
 # the race detector they would have to be compiled once more, the etcd in them too.
 go run -exec true ./e2e/etcdtest/etcdmember # links it once, not in each package that runs it
 tested=$(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' "$packages" | grep -Ev "$none")
-go test -race -shuffle=on -vet=off -timeout 20m $packages_at_once "$@" $tested
+go test -race -shuffle=on -vet=off -timeout 20m -p "$packages_at_once" "$@" $tested
 
 # The tests above ran on Debian's redis-server and on the etcd of the module e2e, through the
 # usual clients. Here are the other clients, and older versions of etcd.
 if [ -n "$matrix" ]; then
 	(cd e2e/etcd36 && GOWORK=off go build -o "$scratch/etcd-3.6" .)
 	go build -o "$scratch/matrix" ./e2e/cmd/matrix
-	"$scratch/matrix" -redis redis-server -etcd "$scratch/etcd-3.6" -etcd built-in -run '^TestRegistry$'
-	"$scratch/matrix" -etcd etcd -only etcd,etcd-three,etcd-namespace,etcd-tls -run '^TestRegistry$'
-	"$scratch/matrix" -etcd etcd -etcd "$scratch/etcd-3.6" -only etcd -run '^TestStore$' -programmes 2
+	failed=
+	"$scratch/matrix" -etcd etcd -etcd "$scratch/etcd-3.6" -only etcd -run '^TestStore$' -programmes 2 >"$scratch/suite" & suite=$!
+	"$scratch/matrix" -redis redis-server -etcd "$scratch/etcd-3.6" -etcd built-in -run '^TestRegistry$' || failed=yes
+	"$scratch/matrix" -etcd etcd -only etcd,etcd-three,etcd-namespace,etcd-tls -run '^TestRegistry$' || failed=yes
+	wait "$suite" || failed=yes
+	cat "$scratch/suite"
+	[ -z "$failed" ]
 fi
