@@ -48,10 +48,7 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	registered := make(chan struct{}) // closed below once the instance is complete
 	i.stop = stop
-	go func() {
-		defer close(i.searched)
-		i.locate(life, registered)
-	}()
+	go i.locate(life, registered)
 	defer func() {
 		if i.lease == nil { // also if Fill panics
 			stop()
@@ -89,14 +86,11 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	} else {
 		close(i.observed)
 	}
-	if cfg.Requests == nil {
+	if cfg.Requests != nil {
+		go i.serveRequests(life)
+	} else {
 		close(i.served)
-		return i, nil
 	}
-	go func() {
-		defer close(i.served)
-		i.serveRequests(life)
-	}()
 	return i, nil
 }
 
@@ -174,6 +168,7 @@ func (i *Instance[S, P]) acquireOptions() []lease.Option {
 // locate finds the address of the instance and publishes it once the instance is registered,
 // unless the first value already has it. If that write fails, the next value has the address.
 func (i *Instance[S, P]) locate(ctx context.Context, registered <-chan struct{}) {
+	defer close(i.searched)
 	limited, cancel := context.WithTimeout(ctx, addressLimit)
 	defer cancel()
 	ip, err := i.cfg.PublicIP(limited)

@@ -173,6 +173,7 @@ func (r *asked) what() Requested { return Requested{state: r.State, event: r.Eve
 // end the one that is being carried out. An error of the store, which the user of the store can
 // end, is published, and the store is asked again.
 func (i *Instance[S, P]) serveRequests(taking context.Context) {
+	defer close(i.served)
 	ctx, cancel := i.lease.Context(context.WithoutCancel(taking))
 	defer cancel()
 	for said := ""; ; {
