@@ -152,6 +152,10 @@ func backwards(to [][]graph.ID) (from [][]graph.ID) {
 // checkTimeouts compares the circles of leaves that only timeouts leave with the TimeoutCycle
 // rules.
 func (c *compiler[S]) checkTimeouts() {
+	if len(c.timeouts) > graph.Max { // timeoutsOf cannot number them
+		c.found.add("%d timeouts, more than %d", len(c.timeouts), graph.Max)
+		return
+	}
 	circle := c.timeoutCircles()
 	before := make([]int, len(c.states)+1) // by place: leaves of circles before it
 	for i, s := range c.graph.Order {

@@ -388,9 +388,6 @@ func (c *compiler[S]) attachTimeouts() {
 			c.onTimeoutError = append(c.onTimeoutError, rule.run)
 		}
 	}
-	if len(c.timeouts) > graph.Max {
-		c.found.add("%d timeouts, more than %d", len(c.timeouts), graph.Max)
-	}
 }
 
 // attachTimeout attaches a timeout. given has the states and targets of those before it.

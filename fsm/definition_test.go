@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -87,6 +88,9 @@ func TestDefineRefusesMoreStatesThanItCanNumber(t *testing.T) {
 
 	delete(table, 65535)
 	table[65534] = nil
+	def, err = fsm.Define(-1, table)
+	wantProblems(t, def == nil, err, `initial state "-1" is not in the table`)
+
 	largest, err := fsm.Define(0, table)
 	if err != nil {
 		t.Fatal(err)
@@ -115,11 +119,8 @@ func TestDefineRefusesMoreEventsAndTimeoutsThanItCanNumber(t *testing.T) {
 			timeouts = append(timeouts, fsm.Timeout(from, time.Hour, to))
 		}
 	}
-	table[n] = nil // an end, so that there is no circle that only timeouts leave
-	for i := range n {
-		table[i] = append(table[i], n)
-	}
-	defined, err := fsm.Define(0, table, timeouts...)
+	// Nothing is said about the circles of timeouts that have no number.
+	defined, err := fsm.Define(0, table, append(timeouts, fsm.TimeoutCycle(slices.Sorted(maps.Keys(table))...))...)
 	wantProblems(t, defined == nil, err, "65792 timeouts, more than 65535")
 }
 
