@@ -2,47 +2,34 @@ package fsm
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/leasehold-go/leasehold/fsm/internal/graph"
 )
 
-// checkTable reports the mistakes in the table alone.
-func (c *compiler[S]) checkTable() {
-	_, rooted := c.table[c.initial]
-	if !rooted {
-		c.found.add("initial state %q is not in the table", label(c.initial))
+// checkLabels reports states that print alike: in a message, a record or a drawing nobody could
+// tell them apart.
+func (c *compiler[S]) checkLabels() {
+	if t := reflect.TypeFor[S](); t.NumMethod() == 0 && (t.Kind() < reflect.Float32 || t.Kind() == reflect.String) {
+		return // fmt prints them as they are
 	}
 	printed := make(map[string]graph.ID, len(c.states)) // the first state with each label
 	alike := make(map[string][]string)
-	listed := make([]int, len(c.states)) // by target: the last state that listed it, from 1
-	for i, from := range c.states {
-		if from == c.initial && !rooted {
+	for i, s := range c.states {
+		if i == 0 && !c.rooted {
 			continue
 		}
-		if first, taken := printed[c.labels[i]]; !taken {
-			printed[c.labels[i]] = graph.ID(i)
+		text := label(s)
+		if first, taken := printed[text]; !taken {
+			printed[text] = graph.ID(i)
 		} else {
-			if alike[c.labels[i]] == nil {
-				alike[c.labels[i]] = []string{fmt.Sprintf("%#v", c.states[first])}
+			if alike[text] == nil {
+				alike[text] = []string{fmt.Sprintf("%#v", c.states[first])}
 			}
-			alike[c.labels[i]] = append(alike[c.labels[i]], fmt.Sprintf("%#v", from))
-		}
-		for _, to := range c.table[from] {
-			target, known := c.ids[to]
-			switch {
-			case to == from:
-				c.found.add("%q leads to itself", c.labels[i])
-			case !known || to == c.initial && !rooted:
-				c.found.add("%q leads to %q, which is not in the table", c.labels[i], label(to))
-			case listed[target] == i+1:
-				c.found.add("%q leads to %q more than once", c.labels[i], label(to))
-			default:
-				listed[target] = i + 1
-			}
+			alike[text] = append(alike[text], fmt.Sprintf("%#v", s))
 		}
 	}
-	// In a message, a record or a drawing nobody could tell such states apart.
 	for text, states := range alike {
 		slices.Sort(states)
 		c.found.add("%d states print as %q: %s", len(states), text, names(states))
@@ -51,7 +38,7 @@ func (c *compiler[S]) checkTable() {
 
 // checkReach reports states that no machine can reach.
 func (c *compiler[S]) checkReach() {
-	if _, rooted := c.table[c.initial]; !rooted { // then no state can be reached, and that is reported
+	if !c.rooted { // then no state can be reached, and that is reported
 		return
 	}
 	reached := c.graph.Search(c.start).Met
@@ -60,7 +47,7 @@ func (c *compiler[S]) checkReach() {
 	}
 	for i := range c.states {
 		if !reached[i] {
-			c.found.add("%q cannot be reached from %q", c.labels[i], label(c.initial))
+			c.found.add("%q cannot be reached from %q", label(c.states[i]), label(c.states[0]))
 		}
 	}
 }
@@ -83,7 +70,7 @@ func (c *compiler[S]) checkFinal() {
 	}
 	ends := c.leadToFinal(final)
 	for i := range c.states {
-		id, s := graph.ID(i), c.labels[i]
+		id, s := graph.ID(i), label(c.states[i])
 		switch {
 		case c.graph.IsComposite(id) && final[i]:
 			c.found.add("%q is final, but has others within it", s)
@@ -180,7 +167,7 @@ func (c *compiler[S]) checkTimeouts() {
 			}
 			meant[id] = true
 			if n := &c.graph.Nodes[id]; before[n.First] == before[n.Last] {
-				c.found.add("the timeout cycle rule names %q, which is on no circle that only timeouts leave", c.labels[id])
+				c.found.add("the timeout cycle rule names %q, which is on no circle that only timeouts leave", label(c.states[id]))
 			}
 		}
 	}

@@ -14,7 +14,8 @@ import (
 // compiler makes a definition. It goes on after a mistake, to report all of them.
 type compiler[S comparable] struct {
 	*Definition[S]
-	labels   []string // by ID
+	rooted   bool       // the initial state is in the table
+	listed   []graph.ID // see Table.order
 	guards   map[namedGuard[S]]bool
 	into     [][]graph.ID    // see sources
 	named    [][]graph.ID    // by number of an event: the states that rules for it name, and that do not offer it to their parents
@@ -33,9 +34,17 @@ type namedGuard[S comparable] struct {
 // compile makes a definition, from top to bottom: states, hierarchy, edges, code,
 // timeouts, events, checks.
 func compile[S comparable](initial S, table Table[S], rules []Rule[S]) (*Definition[S], error) {
-	c := compiler[S]{Definition: &Definition[S]{initial: initial, table: table, rules: rules}}
-	if len(table) <= graph.Max {
-		c.numberStates()
+	c := compiler[S]{Definition: &Definition[S]{rules: rules}}
+	if _, c.rooted = table[initial]; !c.rooted {
+		c.found.add("initial state %q is not in the table", label(initial))
+	}
+	if len(table) > graph.Max {
+		c.found.add("%d states, more than %d", len(table), graph.Max)
+	}
+	c.numberStates(initial, table)
+	if len(c.states) <= graph.Max {
+		c.checkLabels()
+		c.graph = graph.New[hook[S]](len(c.states))
 		c.nest()
 		c.connect()
 		c.fingerprint = sync.OnceValue(c.computeFingerprint)
@@ -47,8 +56,6 @@ func compile[S comparable](initial S, table Table[S], rules []Rule[S]) (*Definit
 		c.checkFinal()
 		c.checkTimeouts()
 		c.findCode()
-	} else {
-		c.found.add("%d states, more than %d", len(table), graph.Max)
 	}
 	if len(c.found) > 0 {
 		slices.Sort(c.found) // tables are maps: the order of discovery is not stable
@@ -59,17 +66,14 @@ func compile[S comparable](initial S, table Table[S], rules []Rule[S]) (*Definit
 
 // numberStates gives every state an ID, also one that cannot be reached, so that rules
 // about it raise no second complaint.
-func (c *compiler[S]) numberStates() {
+func (c *compiler[S]) numberStates(initial S, table Table[S]) {
 	children := make(map[S][]S)
 	for _, r := range c.rules {
 		if sub, ok := r.spec.(substatesRule[S]); ok {
 			children[sub.parent] = append(children[sub.parent], sub.children...)
 		}
 	}
-	c.states, c.ids = c.table.order(c.initial, children)
-	c.labels = labels(c.states)
-	c.checkTable()
-	c.graph = graph.New[hook[S]](len(c.states))
+	c.ordered, c.listed = table.order(initial, children)
 }
 
 // nest builds the hierarchy. A relation that cannot be is reported and left out, so that
@@ -131,7 +135,7 @@ func (c *compiler[S]) remember(rule historyRule[S]) {
 		c.found.add("history state %q cannot lie within another, nor another within it", s)
 	}
 	inTable := func(to S) bool { _, ok := c.ids[to]; return ok }
-	if targets := c.table[rule.state]; slices.ContainsFunc(targets, inTable) {
+	if targets := c.lists[id]; slices.ContainsFunc(targets, inTable) {
 		c.found.add("history state %q leads to %s, but stands for another state", s, names(targets))
 	}
 	if id == 0 {
@@ -145,17 +149,28 @@ func (c *compiler[S]) remember(rule historyRule[S]) {
 // connect adds the edges of the table, then the edges from states to themselves, and then
 // makes room for the code that states have for inherited edges.
 func (c *compiler[S]) connect() {
-	listed := make([]int, len(c.states))                  // by target: the last state that listed it, from 1
-	edges := make([]graph.Edge[hook[S]], c.table.edges()) // room for all
-	for from, s := range c.states {
-		own := len(c.table[s])
-		c.graph.Nodes[from].Edges, edges = edges[:0:own], edges[own:]
-		for _, to := range c.table[s] {
-			if target, known := c.ids[to]; known && listed[target] != from+1 {
-				listed[target] = from + 1
+	last := make([]int, len(c.states))                  // by target: the last state that listed it, from 1
+	edges := make([]graph.Edge[hook[S]], len(c.listed)) // room for all
+	next := c.listed
+	for from, list := range c.lists {
+		c.graph.Nodes[from].Edges, edges = edges[:0:len(list)], edges[len(list):]
+		for i, to := range list {
+			target := next[i]
+			known := target != graph.None
+			switch {
+			case int(target) == from:
+				c.found.add("%q leads to itself", label(to))
+			case !known || target == 0 && !c.rooted:
+				c.found.add("%q leads to %q, which is not in the table", label(c.states[from]), label(to))
+			case last[target] == from+1:
+				c.found.add("%q leads to %q more than once", label(c.states[from]), label(to))
+			}
+			if known && last[target] != from+1 {
+				last[target] = from + 1
 				c.graph.Connect(graph.ID(from), target, graph.External)
 			}
 		}
+		next = next[len(list):]
 	}
 	kinds := make(map[graph.ID]graph.Kind)
 	for _, r := range c.rules {
@@ -169,7 +184,7 @@ func (c *compiler[S]) connect() {
 		case !known:
 		case !given:
 			kinds[id] = rule.kind
-			if !slices.Contains(c.table[rule.state], rule.state) { // that is reported already
+			if !slices.Contains(c.lists[id], rule.state) { // that is reported already
 				c.graph.Connect(id, id, rule.kind)
 			}
 		case kind == rule.kind:
@@ -180,24 +195,18 @@ func (c *compiler[S]) connect() {
 	}
 	c.connectLocally()
 	for _, twice := range c.graph.Link() {
-		c.found.add("%q leads to %q, and so does %q around it", c.labels[twice.State], c.labels[twice.Target], c.labels[twice.Outer])
+		c.found.add("%q leads to %q, and so does %q around it", label(c.states[twice.State]), label(c.states[twice.Target]), label(c.states[twice.Outer]))
 	}
 	if c.graph.Nested {
 		c.inherit()
 	}
-	total := 0
-	for _, n := range c.graph.Nodes {
-		total += len(n.Edges)
-	}
-	c.targets = make([][]S, len(c.states))
-	all := make([]S, 0, total)
-	for from, n := range c.graph.Nodes {
-		first := len(all)
-		for _, e := range n.Edges {
-			all = append(all, c.states[e.Target])
-		}
-		if len(n.Edges) > 0 {
-			c.targets[from] = slices.Clip(all[first:]) // errors share it: an append must copy
+	c.targets = slices.Clone(c.lists)
+	for from := range c.graph.Nodes {
+		if edges := c.graph.Nodes[from].Edges; len(edges) != len(c.lists[from]) { // with edges of rules
+			c.targets[from] = make([]S, len(edges)) // errors share it: an append must copy
+			for i, e := range edges {
+				c.targets[from][i] = c.states[e.Target]
+			}
 		}
 	}
 }
@@ -484,12 +493,7 @@ func (c *compiler[S]) findCode() {
 func (d *Definition[S]) computeFingerprint() string {
 	lines := make([]string, len(d.states))
 	for i, s := range d.states {
-		var targets []string
-		for _, to := range d.table[s] {
-			if _, known := d.ids[to]; known {
-				targets = append(targets, label(to))
-			}
-		}
+		targets := labels(d.lists[i])
 		slices.Sort(targets)
 		lines[i] = fmt.Sprintf("%q %q", label(s), targets)
 		n := &d.graph.Nodes[i]

@@ -450,11 +450,11 @@ func (c *compiler[S]) candidates(s graph.ID, rules []*eventRule[S], own bool) []
 		switch {
 		case last == nil:
 		case last.kind == ignored || r.kind == ignored:
-			report("event %q is ignored in %q, and has another rule there", r.event.name, c.labels[s])
+			report("event %q is ignored in %q, and has another rule there", r.event.name, label(c.states[s]))
 		case len(r.guards) == 0 && last.kind == r.kind && slices.Equal(last.to, r.to):
-			report("event %q%s is given more than once for %q", r.event.name, r.targets(), c.labels[s])
+			report("event %q%s is given more than once for %q", r.event.name, r.targets(), label(c.states[s]))
 		default:
-			report("event %q%s is never reached in %q: the rule before it has no guard", r.event.name, r.targets(), c.labels[s])
+			report("event %q%s is never reached in %q: the rule before it has no guard", r.event.name, r.targets(), label(c.states[s]))
 		}
 		cand := candidate[S]{eventRule: r}
 		for _, to := range r.to {
@@ -464,7 +464,7 @@ func (c *compiler[S]) candidates(s graph.ID, rules []*eventRule[S], own bool) []
 			}
 			edge := c.graph.Edge(s, target)
 			if edge == nil && !r.source.any {
-				report("event %q leads from %q to %q, which the table does not", r.event.name, c.labels[s], label(to))
+				report("event %q leads from %q to %q, which the table does not", r.event.name, label(c.states[s]), label(to))
 			}
 			if edge != nil && r.kind == leads {
 				cand.edge = edge

@@ -15,14 +15,10 @@ import (
 // number of machines and goroutines. It comes from [Define], [MustDefine] or
 // [Definition.With]; its zero value is of no use.
 type Definition[S comparable] struct {
-	// As given.
-	initial S
-	table   Table[S]
-	rules   []Rule[S]
+	// As given. States have IDs, their places in the order of States.
+	ordered[S]
+	rules []Rule[S]
 
-	// States by ID, which is their place in the order of States.
-	states  []S
-	ids     map[S]graph.ID
 	graph   *graph.Graph[hook[S]]
 	targets [][]S    // by ID: the targets of the state's edges in the graph
 	start   graph.ID // the leaf in which a machine begins
@@ -124,7 +120,7 @@ func (t *timeout[S]) cause() string { return fmt.Sprintf("timeout after %s in %v
 // It panics if a target or a state of a rule cannot be hashed, as a map in an interface.
 // Elsewhere an unhashable value is an unknown state.
 func Define[S comparable](initial S, table Table[S], rules ...Rule[S]) (*Definition[S], error) {
-	return compile(initial, table.clone(), slices.Clone(rules))
+	return compile(initial, table, slices.Clone(rules))
 }
 
 // MustDefine is [Define] for package variables. It panics with the error.
@@ -139,7 +135,11 @@ func MustDefine[S comparable](initial S, table Table[S], rules ...Rule[S]) *Defi
 // With returns a definition of the same table with the rules of d and more. It fails like
 // [Define].
 func (d *Definition[S]) With(rules ...Rule[S]) (*Definition[S], error) {
-	return compile(d.initial, d.table, slices.Concat(d.rules, rules))
+	table := make(Table[S], len(d.states))
+	for id, s := range d.states {
+		table[s] = d.lists[id]
+	}
+	return compile(d.states[0], table, slices.Concat(d.rules, rules))
 }
 
 // few is how many states or events are compared: a hash costs as much.

@@ -11,55 +11,67 @@ import (
 // that lists itself: see [Define].
 type Table[S comparable] map[S][]S
 
-// clone copies the table, so that the caller may change its own.
-func (t Table[S]) clone() Table[S] {
-	c, all := make(Table[S], len(t)), make([]S, 0, t.edges())
-	for s, targets := range t {
-		first := len(all)
-		all = append(all, targets...)
-		c[s] = slices.Clip(all[first:])
-	}
-	return c
+// ordered is a table in the order of its states, which are numbered by their places.
+type ordered[S comparable] struct {
+	states []S
+	ids    map[S]graph.ID
+	lists  [][]S // by ID: the targets in the table
 }
 
-// edges returns the number of targets of all states.
-func (t Table[S]) edges() (n int) {
-	for _, targets := range t {
-		n += len(targets)
-	}
-	return n
-}
-
-// order returns all states, and their places: the initial one, then breadth first the
+// order copies the table in the order of its states: the initial one, then breadth first the
 // children and the targets of each state; at last the states that this does not reach, by
-// their labels.
-func (t Table[S]) order(initial S, children map[S][]S) (states []S, ids map[S]graph.ID) {
-	states, ids = make([]S, 0, len(t)+1), make(map[S]graph.ID, len(t)+1)
-	add := func(s S) {
-		if _, seen := ids[s]; !seen {
-			ids[s] = graph.ID(len(states))
-			states = append(states, s)
-		}
+// their labels. targets has the IDs of the targets of all states, one state after the other,
+// and None for a target that is not in the table.
+func (t Table[S]) order(initial S, children map[S][]S) (o ordered[S], targets []graph.ID) {
+	o = ordered[S]{states: make([]S, 0, len(t)+1), ids: make(map[S]graph.ID, len(t)+1), lists: make([][]S, 0, len(t)+1)}
+	add := func(s S, list []S) graph.ID {
+		id := graph.ID(len(o.states))
+		o.ids[s] = id
+		o.states, o.lists = append(o.states, s), append(o.lists, list)
+		return id
 	}
-	add(initial)
-	for i := 0; i < len(states); i++ {
-		for _, next := range [][]S{children[states[i]], t[states[i]]} {
-			for _, to := range next {
-				if _, known := t[to]; known {
-					add(to)
-				}
+	find := func(s S) graph.ID {
+		if id, seen := o.ids[s]; seen {
+			return id
+		}
+		if list, known := t[s]; known {
+			return add(s, list)
+		}
+		return graph.None
+	}
+	add(initial, t[initial])
+	followed := 0
+	follow := func() {
+		for ; followed < len(o.states); followed++ {
+			for _, child := range children[o.states[followed]] {
+				find(child)
+			}
+			for _, to := range o.lists[followed] {
+				targets = append(targets, find(to))
 			}
 		}
 	}
-	var rest []S
-	for s := range t {
-		if _, seen := ids[s]; !seen {
-			rest = append(rest, s)
+	follow()
+	if _, known := t[initial]; len(o.states) < len(t) || !known {
+		var rest []S
+		for s := range t {
+			if _, seen := o.ids[s]; !seen {
+				rest = append(rest, s)
+			}
+		}
+		slices.SortFunc(rest, func(a, b S) int { return strings.Compare(label(a), label(b)) })
+		for _, s := range rest {
+			add(s, t[s])
+		}
+		follow()
+	}
+	all := make([]S, 0, len(targets))
+	for i, list := range o.lists {
+		first := len(all)
+		all = append(all, list...)
+		if o.lists[i] = nil; len(list) > 0 {
+			o.lists[i] = slices.Clip(all[first:])
 		}
 	}
-	slices.SortFunc(rest, func(a, b S) int { return strings.Compare(label(a), label(b)) })
-	for _, s := range rest {
-		add(s)
-	}
-	return states, ids
+	return o, targets
 }
