@@ -477,7 +477,7 @@ func (c *compiler[S]) findCode() {
 	}
 	for _, r := range c.rules {
 		switch rule := r.spec.(type) {
-		case eventRule[S]:
+		case *eventRule[S]:
 			c.asks = c.asks || len(rule.guards) > 0 || rule.kind == chooses
 			c.acts = c.acts || len(rule.acts) > 0
 		case timeoutRule[S]:

@@ -13,24 +13,22 @@ import (
 func (c *compiler[S]) handleEvents() {
 	c.handlers, c.handled = make([][]handler[S], len(c.states)), make([][]string, len(c.states))
 	c.numbers, c.read = make(map[*event]uint16), []bool{false}
-	named := make(map[string]bool)
 	rules := [][]*eventRule[S]{nil} // by number
 	for _, r := range c.rules {
-		if rule, ok := r.spec.(eventRule[S]); ok && c.checkEventRule(&rule) {
+		if rule, ok := r.spec.(*eventRule[S]); ok && c.checkEventRule(rule) {
 			number, known := c.numbers[rule.event]
 			if !known {
-				if named[rule.event.name] {
-					c.found.add("2 events are called %q", rule.event.name)
-				}
-				named[rule.event.name] = true
 				c.events = append(c.events, rule.event)
 				number = uint16(len(c.events))
 				c.numbers[rule.event] = number
 				c.read, rules = append(c.read, false), append(rules, nil)
 			}
 			c.read[number] = c.read[number] || len(rule.guards)+len(rule.acts) > 0 || rule.kind == chooses
-			rules[number] = append(rules[number], &rule)
+			rules[number] = append(rules[number], rule)
 		}
+	}
+	for _, name := range repeated(c.Events()) {
+		c.found.add("2 events are called %q", name)
 	}
 	if len(c.events) >= entered {
 		c.found.add("%d events, more than %d", len(c.events), entered-1)
@@ -78,25 +76,29 @@ func (c *compiler[S]) handleEvents() {
 // handleNamed compiles the rules for one event that name states. It returns these states in
 // the order of the graph.
 func (c *compiler[S]) handleNamed(number uint16, all []*eventRule[S]) (states []graph.ID) {
-	in := make(map[graph.ID][]*eventRule[S])
-	for _, r := range all {
+	type holding struct {
+		in   graph.ID
+		rule int // place in all
+	}
+	var rules []holding
+	for i, r := range all {
 		for _, s := range r.source.states {
-			id, known := c.ids[s]
-			if !known || c.graph.IsHistory(id) {
-				continue
+			if id, known := c.ids[s]; known && !c.graph.IsHistory(id) {
+				rules = append(rules, holding{id, i})
 			}
-			if n := len(in[id]); n == 0 {
-				states = append(states, id)
-			} else if in[id][n-1] == r { // named twice
-				continue
-			}
-			in[id] = append(in[id], r)
 		}
 	}
-	for _, s := range states {
-		c.addHandler(s, number, c.candidates(s, in[s], true))
+	slices.SortStableFunc(rules, func(a, b holding) int { return cmp.Compare(c.graph.Nodes[a.in].First, c.graph.Nodes[b.in].First) })
+	rules = slices.Compact(rules) // of states that a rule names twice
+	var of []*eventRule[S]
+	for i, r := range rules {
+		of = append(of, all[r.rule])
+		if i+1 == len(rules) || rules[i+1].in != r.in {
+			states = append(states, r.in)
+			c.addHandler(r.in, number, c.candidates(r.in, of, true))
+			of = of[:0]
+		}
 	}
-	slices.SortFunc(states, func(a, b graph.ID) int { return cmp.Compare(c.graph.Nodes[a].First, c.graph.Nodes[b].First) })
 	return states
 }
 

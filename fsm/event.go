@@ -191,5 +191,5 @@ func newEventRule[S comparable, A any](rule eventRule[S], options []RuleOption[S
 		}
 	}
 	rule.source.states, rule.to = slices.Clone(rule.source.states), slices.Clone(rule.to)
-	return Rule[S]{rule}
+	return Rule[S]{&rule}
 }

@@ -17,7 +17,7 @@ import (
 // with the hook's context once the transition has ended. If user code panics or ends its
 // goroutine, the transition ends at that point and the machine stays usable.
 type Rule[S comparable] struct {
-	spec any // one of the types below, eventRule, substatesRule, historyRule, localRule, timeoutRule, timeoutCycleRule or requiresRule
+	spec any // one of the types below, *eventRule, substatesRule, historyRule, localRule, timeoutRule, timeoutCycleRule or requiresRule
 }
 
 // hook is the type of user code that runs in a transition.

@@ -11,7 +11,7 @@ import (
 
 func TestDefineRefusesEventsAndEdges(t *testing.T) {
 	pass := failsWith(nil)
-	guarded := fsm.If("disk", bootable)
+	guarded, twice := fsm.If("disk", bootable), fsm.On(boot, fsm.From(idle), starting)
 	tests := map[string]struct {
 		rules []stateRule
 		want  []string
@@ -25,6 +25,7 @@ func TestDefineRefusesEventsAndEdges(t *testing.T) {
 		"implicit self":     {[]stateRule{fsm.On(boot, fsm.From(idle), idle)}, []string{`event "boot" leads from "idle" to "idle", which the table does not`}},
 		"source twice":      {[]stateRule{fsm.On(boot, fsm.From(idle, idle), starting)}, []string{`event "boot" from ["idle" "idle"] names "idle" more than once`}},
 		"given twice":       {[]stateRule{fsm.On(boot, fsm.From(idle), starting), fsm.On(boot, fsm.From(idle), starting)}, []string{`event "boot" to starting is given more than once for "idle"`}},
+		"one rule twice":    {[]stateRule{twice, twice}, []string{`event "boot" to starting is given more than once for "idle"`}},
 		"never reached":     {[]stateRule{fsm.On(boot, fsm.From(starting), warming), fsm.On(boot, fsm.From(starting), idle, guarded), fsm.Internal(boot, fsm.From(starting))}, []string{`event "boot" is never reached in "starting": the rule before it has no guard`, `event "boot" to idle is never reached in "starting": the rule before it has no guard`}},
 		"wildcard overlap":  {[]stateRule{fsm.On(stop, fsm.FromAny[state](), stopped), fsm.Internal(stop, fsm.FromAny[state]())}, []string{`event "stop" is never reached in "stopping": the rule before it has no guard`}},
 		"wildcard nowhere":  {[]stateRule{fsm.On(stop, fsm.FromAny[state](), stopped), fsm.Ignore(stop, fsm.From(stopping))}, []string{`event "stop" from any state to stopped applies nowhere`}},
