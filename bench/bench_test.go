@@ -128,6 +128,19 @@ func BenchmarkNew(b *testing.B) {
 	each(b, func(b *testing.B, l library) { l.creations(b) })
 }
 
+// A definition of 1,000 states and as many edges. leasehold-events has an event for each edge
+// too, as the peers have.
+func BenchmarkDefine(b *testing.B) {
+	for _, d := range definitions {
+		b.Run("lib="+d.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				d.define()
+			}
+		})
+	}
+}
+
 // Bytes of heap a machine. With entries=50 it has made 50 transitions, which the
 // libraries with a history remember. Time has no meaning here; run it with
 // -benchtime=1x.

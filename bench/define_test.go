@@ -123,19 +123,6 @@ func defineStatekit() func() string {
 	}
 }
 
-// A definition of 1,000 states and as many edges. leasehold-events has an event for each edge
-// too, as the peers have.
-func BenchmarkDefine(b *testing.B) {
-	for _, d := range definitions {
-		b.Run("lib="+d.name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				d.define()
-			}
-		})
-	}
-}
-
 func TestDefinitionsMakeTheStepsOfTheRing(t *testing.T) {
 	for _, d := range definitions {
 		if got := d.define()(); got != ring[1] {

@@ -37,6 +37,7 @@ var targets = []target{
 	{text: "state read under a writer", limit: 5, unit: " ns", procs: parallel, of: figure("StateUnderWriter", "ns/op")},
 	{text: "state read under a writer, times as fast as the fastest peer", limit: 10, atLeast: true, unit: "×", procs: parallel, of: lead("StateUnderWriter")},
 	{text: "construction from a shared definition", limit: 60, unit: " ns", procs: anywhere, of: figure("New", "ns/op")},
+	{text: "definition of 1,000 states, times as fast as the fastest peer", limit: 1, atLeast: true, unit: "×", procs: anywhere, of: lead("Define")},
 	{text: "a fresh machine", limit: 200, unit: " B", procs: anyMemory, of: figure("Memory/entries=0", "B/machine")},
 	{text: "a machine with 50 entries", limit: 1536, unit: " B", procs: anyMemory, of: figure("Memory/entries=50", "B/machine")},
 }
