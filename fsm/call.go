@@ -66,7 +66,7 @@ func (m *Machine[S]) TransitionWithCause(ctx context.Context, to S, cause string
 	if edge == nil {
 		return m.transitionError(m.id(), to, PhaseTable, ErrInvalidTransition, false)
 	}
-	e := entry{at: now(), from: m.id(), to: edge.Target}
+	e := entry{at: now(), from: m.id(), to: m.leaf(edge)}
 	m.commit(e, cause, edge.Kind == graph.Self)
 	if m.watched() {
 		m.extras.watchers.tell(m.def.transition(e, m.past.count, cause))
@@ -120,7 +120,7 @@ func (m *Machine[S]) fire(ctx context.Context, e *event, arg argument, cause str
 		if edge == nil {
 			return nil
 		}
-		done := entry{at: now(), from: m.id(), to: edge.Target, event: number}
+		done := entry{at: now(), from: m.id(), to: m.leaf(edge), event: number}
 		m.commit(done, cause, edge.Kind == graph.Self)
 		if m.watched() {
 			m.extras.watchers.tell(m.def.transition(done, m.past.count, cause))
@@ -287,7 +287,7 @@ func (m *Machine[S]) InProgress() (change string, since time.Time) {
 		m.turn.mu.Unlock()
 		return "", time.Time{}
 	}
-	r, began := m.extras.request, h.code.began
+	r, began, p := m.extras.request, h.code.began, Phase(h.code.phase.Load())
 	m.turn.mu.Unlock() // states may print themselves
 	switch r.kind {
 	case byTarget:
@@ -303,7 +303,7 @@ func (m *Machine[S]) InProgress() (change string, since time.Time) {
 	default:
 		change = fmt.Sprintf("a question in %v", m.def.states[r.from])
 	}
-	if p := Phase(h.phase.Load()); p > 0 {
+	if p > 0 {
 		change = fmt.Sprintf("%s (%s)", change, phases[p])
 	}
 	return change, moment(began)

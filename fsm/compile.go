@@ -485,7 +485,7 @@ func (c *compiler[S]) findCode() {
 		}
 	}
 	c.stateful = len(c.timeouts)+len(c.graph.Remembered) > 0
-	c.plain = !c.asks && !c.acts && !c.graph.Nested && !c.stateful && len(c.finally)+len(c.onTimeoutError) == 0
+	c.plain = !c.asks && !c.acts && !c.stateful && len(c.finally)+len(c.onTimeoutError) == 0
 }
 
 // computeFingerprint hashes the states, their edges in the table and the hierarchy. It

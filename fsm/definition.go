@@ -53,7 +53,7 @@ type Definition[S comparable] struct {
 	asks bool
 	// acts: hooks may run after a commit.
 	acts bool
-	// plain: no user code, hierarchy or timeouts, so that a transition is an entry in
+	// plain: no user code, timeouts or history states, so that a transition is an entry in
 	// the history and no more.
 	plain bool
 	// stateful: machines have a memory for history states, or timeouts.

@@ -20,27 +20,43 @@ type entry struct {
 // history counts all committed transitions and keeps the newest of them.
 type history struct {
 	count uint64
-	ring  *ring  // nil while empty
-	next  uint32 // place of the next entry: at the end, or that of the oldest
-	limit uint32 // how many entries are kept
+	ring  *ring // nil while it is empty and has the default limit
 }
 
 // ring holds the entries, and the causes of the few that have one.
 type ring struct {
 	entries []entry           // oldest first until there are limit of them
 	causes  map[uint64]string // by number
+	next    uint32            // place of the next entry: at the end, or that of the oldest
+	limit   uint32            // how many entries are kept
+}
+
+// newHistory returns an empty history.
+func newHistory(limit uint32) (h history) {
+	if limit != defaultHistory {
+		h.ring = &ring{limit: limit}
+	}
+	return h
+}
+
+// limit is how many entries are kept.
+func (h *history) limit() uint32 {
+	if h.ring == nil {
+		return defaultHistory
+	}
+	return h.ring.limit
 }
 
 // replace puts the next entry in place of the oldest, if that is all there is to do. It is
 // short so that it is inlined.
 func (h *history) replace(e entry) bool {
 	r := h.ring
-	if r == nil || int(h.next) >= len(r.entries) || r.causes != nil {
+	if r == nil || int(r.next) >= len(r.entries) || r.causes != nil {
 		return false
 	}
-	r.entries[h.next] = e
-	if h.next++; h.next == h.limit {
-		h.next = 0
+	r.entries[r.next] = e
+	if r.next++; r.next == r.limit {
+		r.next = 0
 	}
 	return true
 }
@@ -48,26 +64,26 @@ func (h *history) replace(e entry) bool {
 // add is replace for every other case: the ring has room, or there are causes. The count
 // includes the entry already.
 func (h *history) add(e entry, cause string) {
-	if h.limit == 0 {
-		return
-	}
 	if h.ring == nil {
-		h.ring = new(ring)
+		h.ring = &ring{limit: defaultHistory}
 	}
 	r := h.ring
-	if n := len(r.entries); n < int(h.limit) {
+	if r.limit == 0 {
+		return
+	}
+	if n := len(r.entries); n < int(r.limit) {
 		if n == cap(r.entries) { // double, up to the limit; append could exceed it by a quarter
-			r.entries = append(make([]entry, 0, min(max(4, 2*n), int(h.limit))), r.entries...)
+			r.entries = append(make([]entry, 0, min(max(4, 2*n), int(r.limit))), r.entries...)
 		}
 		r.entries = append(r.entries, e)
 	} else {
-		r.entries[h.next] = e
+		r.entries[r.next] = e
 	}
-	if h.next++; h.next == h.limit {
-		h.next = 0
+	if r.next++; r.next == r.limit {
+		r.next = 0
 	}
-	if h.count > uint64(h.limit) {
-		delete(r.causes, h.count-uint64(h.limit))
+	if h.count > uint64(r.limit) {
+		delete(r.causes, h.count-uint64(r.limit))
 	}
 	if cause != "" {
 		if r.causes == nil {
@@ -98,7 +114,7 @@ func (h *history) all() iter.Seq[kept] {
 		n := h.len()
 		for i := range n {
 			number := h.count - uint64(n-1-i)
-			e := h.ring.entries[(int(h.next)+i)%n]
+			e := h.ring.entries[(int(h.ring.next)+i)%n]
 			if !yield(kept{e, number, h.ring.causes[number]}) {
 				return
 			}

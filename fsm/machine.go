@@ -174,6 +174,14 @@ func (m *Machine[S]) Next() []S { return slices.Clone(m.def.permitted(m.id())) }
 // In reports whether the machine is in a state or in one that lies within it.
 func (m *Machine[S]) In(s S) bool { return m.def.In(m.State(), s) }
 
+// leaf is where an edge leads a plain machine.
+func (m *Machine[S]) leaf(edge *graph.Edge[hook[S]]) graph.ID {
+	if m.def.graph.Nested {
+		return m.def.graph.Route(m.id(), edge, nil).Leaf
+	}
+	return edge.Target
+}
+
 // commit moves the machine. It is the only place that does. stays reports a transition by a
 // Self rule, which does not leave its state. It needs the turn and the mutex.
 func (m *Machine[S]) commit(e entry, cause string, stays bool) {
@@ -215,6 +223,9 @@ func (m *Machine[S]) open(c *change[S]) {
 
 // runCode runs user code of a change, with the mutex open meanwhile.
 func (m *Machine[S]) runCode(c *change[S], run func()) {
+	if c.code == nil {
+		m.extras.code.enter(0) // the code may be of no phase
+	}
 	m.open(c)
 	defer m.turn.shut()
 	run()

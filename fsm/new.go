@@ -13,7 +13,10 @@ import (
 // the error of [Definition.Accepts] if that refuses the options.
 func New[S comparable](def *Definition[S], opts ...Option) *Machine[S] {
 	mustBeDefined("New", def)
-	m := &Machine[S]{def: def, plain: def.plain, since: now(), past: history{limit: defaultHistory}}
+	m := &Machine[S]{def: def, plain: def.plain, since: now()}
+	if def.start > 0 {
+		m.state.Store(uint32(def.start))
+	}
 	if len(opts) == 0 && def.plain && def.requires == nil {
 		return m
 	}
@@ -22,7 +25,6 @@ func New[S comparable](def *Definition[S], opts ...Option) *Machine[S] {
 		panic(fmt.Errorf("fsm: New: %w", err))
 	}
 	m.configure(c)
-	m.state.Store(uint32(def.start))
 	if c.manual {
 		m.awaitStart(notEntered)
 		return m
@@ -46,7 +48,7 @@ func mustBeDefined[S comparable](call string, def *Definition[S]) {
 
 // configure applies options to a new machine.
 func (m *Machine[S]) configure(c config) {
-	m.past.limit = uint32(c.history)
+	m.past = newHistory(uint32(c.history))
 	m.plain = m.def.plain && c.writer == nil && c.observers == nil
 	if c.writer == nil && c.data == nil && c.queue == 0 && c.observers == nil && !m.def.stateful {
 		return

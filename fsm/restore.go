@@ -255,7 +255,7 @@ func (r *reader[Old, S]) time(what string, t time.Time) int64 {
 
 // history reads the newest entries up to the limit.
 func (r *reader[Old, S]) history(present graph.ID, limit uint32) history {
-	past, number, read := r.snapshot.History, r.snapshot.Number, history{limit: limit}
+	past, number, read := r.snapshot.History, r.snapshot.Number, newHistory(limit)
 	if uint64(len(past)) > number || number > math.MaxInt64 {
 		r.wrong.add("history: %d transitions, and number %d", len(past), number)
 		return read

@@ -155,9 +155,11 @@ func (t *turn) runs(h *hookContext) bool { return h != nil && h == t.user }
 
 // userCode is the common part of the contexts of a machine's user code.
 type userCode struct {
-	turn  *turn
-	data  *dataset
-	began int64 // when the change got its turn whose code runs, or ran last; nanoseconds since 1970
+	turn *turn
+	data *dataset
+	// Of the change whose code runs, or ran last:
+	began int64         // when it got its turn; nanoseconds since 1970
+	phase atomic.Uint32 // the Phase whose code runs
 }
 
 // hookContext is the context of guards, hooks and writes during one turn. Calls from inside
@@ -165,16 +167,17 @@ type userCode struct {
 // the machine. A transition with a hook allocates this and no more.
 type hookContext struct {
 	context.Context
-	code  *userCode
-	phase atomic.Uint32 // the Phase whose code runs
+	code *userCode
 }
 
 // enter notes that the code of a phase runs.
-func (h *hookContext) enter(p Phase) {
-	if h.phase.Load() != uint32(p) {
-		h.phase.Store(uint32(p))
+func (u *userCode) enter(p Phase) {
+	if u.phase.Load() != uint32(p) {
+		u.phase.Store(uint32(p))
 	}
 }
+
+func (h *hookContext) enter(p Phase) { h.code.enter(p) }
 
 // Value returns the hookContext itself for its turn, and the machine's own data for a key of
 // [NewData]: that of an outer machine is hidden.

@@ -48,7 +48,7 @@ func (m *Machine[S]) snapshotAfter(c *change[S]) Snapshot[S] {
 		State:   c.t.To,
 		Since:   c.t.At,
 		Number:  number,
-		History: past[max(0, len(past)-int(m.past.limit)):],
+		History: past[max(0, len(past)-int(m.past.limit())):],
 	}
 	if c.isSelf() {
 		s.Since = moment(m.since)
