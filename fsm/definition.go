@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"iter"
 	"slices"
 	"sync/atomic"
 
@@ -282,24 +281,6 @@ func (d *Definition[S]) rulesAnywhere(s graph.ID, number uint16) []candidate[S] 
 	return rules
 }
 
-// towardTargets yields the FromAny rules that hold in a state unless others do.
-func (d *Definition[S]) towardTargets(s graph.ID) iter.Seq[anywhereRule] {
-	return func(yield func(anywhereRule) bool) {
-		for _, rule := range d.toward[graph.None] {
-			if !yield(rule) {
-				return
-			}
-		}
-		for e := range d.graph.Edges(s) {
-			for _, rule := range d.toward[e.Target] {
-				if !yield(rule) {
-					return
-				}
-			}
-		}
-	}
-}
-
 // handler finds the handler of a state for an event, or of the nearest state around it that
 // has one.
 func (d *Definition[S]) handler(s graph.ID, number uint16) *handler[S] {
@@ -349,8 +330,14 @@ func (d *Definition[S]) eventsIn(s graph.ID) []uint16 {
 			numbers = append(numbers, d.handlers[around][i].number)
 		}
 	}
-	for rule := range d.towardTargets(s) {
-		numbers = append(numbers, rule.number)
+	anywhere := func(toward graph.ID) {
+		for _, rule := range d.toward[toward] {
+			numbers = append(numbers, rule.number)
+		}
+	}
+	anywhere(graph.None)
+	for e := range d.graph.Edges(s) {
+		anywhere(e.Target)
 	}
 	slices.Sort(numbers)
 	return slices.Compact(numbers)

@@ -103,3 +103,20 @@ func TestEdgesTellLocalOnes(t *testing.T) {
 		}
 	}
 }
+
+func TestTextsOfEdgeKinds(t *testing.T) {
+	for kind, text := range map[fsm.EdgeKind]string{fsm.EdgeExternal: "external", fsm.EdgeSelf: "self", fsm.EdgeReenter: "reenter", fsm.EdgeLocal: "local"} {
+		var read fsm.EdgeKind
+		written, err := kind.MarshalText()
+		if err != nil || kind.String() != text || string(written) != text || read.UnmarshalText(written) != nil || read != kind {
+			t.Errorf("%d is %v and %q (%v), and read as %v", kind, kind, written, err, read)
+		}
+	}
+	none := fsm.EdgeKind(4)
+	if text, err := none.MarshalText(); err == nil || none.String() != "EdgeKind(4)" {
+		t.Errorf("a kind that does not exist is %v and %q", none, text)
+	}
+	if err := none.UnmarshalText([]byte("loop")); err == nil || none != 4 {
+		t.Errorf(`"loop" is read as %v`, none)
+	}
+}

@@ -144,6 +144,27 @@ func TestGuardedRuleForAllChildrenOverridesTheirOwn(t *testing.T) {
 	}
 }
 
+// A parent offers an event also for the sake of a child: the rule that follows holds in the
+// child alone.
+func TestParentOffersWhatOneChildTakes(t *testing.T) {
+	refuses := fsm.If("never", func(context.Context, transition, fsm.NoArg) error { return errBoom })
+	def, err := fsm.Define(idle, nestedTable, slices.Concat(nesting, []stateRule{
+		fsm.Internal(stop, fsm.From(running), refuses), fsm.Internal(stop, fsm.From(warming), refuses),
+		fsm.OfferToParent(stop, fsm.From(running, warming)), fsm.On(stop, fsm.FromAny[state](), active),
+	})...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if def.Can(running, active) {
+		t.Fatal("the parent has the edge too")
+	}
+	m := fsm.New(def)
+	walk(t, m, running, live)
+	if err := m.Fire(t.Context(), stop); err != nil || m.State() != active {
+		t.Errorf("in %s, %v", m.State(), err)
+	}
+}
+
 func TestDefineRefusesOffers(t *testing.T) {
 	never := fsm.If("never", func(context.Context, transition, fsm.NoArg) error { return errBoom })
 	guarded := fsm.Internal(stop, fsm.From(active), never)
@@ -156,6 +177,7 @@ func TestDefineRefusesOffers(t *testing.T) {
 		"nowhere":         {[]stateRule{guarded, fsm.OfferToParent(stop, fsm.FromAny[state]())}, []string{`event "stop" is offered to the parent of no state: none has rules for it that may all refuse, and others after them`}},
 		"no guard":        {[]stateRule{fsm.Internal(stop, fsm.From(active)), fsm.On(stop, fsm.From(running), stopped), fsm.OfferToParent(stop, fsm.From(active))}, []string{`event "stop" to stopped is never reached in "active": the rule before it has no guard`}},
 		"twice":           {[]stateRule{guarded, fsm.On(stop, fsm.From(running), stopped), fsm.OfferToParent(stop, fsm.From(active)), fsm.OfferToParent(stop, fsm.From(active))}, []string{`event "stop" is offered to the parent of "active" more than once`}},
+		"leads nowhere":   {[]stateRule{guarded, fsm.OfferToParent(stop, fsm.From(active)), fsm.On(stop, fsm.FromAny[state](), "x")}, []string{`event "stop" from any state names "x", which is not in the table`, `event "stop" from any state to x applies nowhere`, `event "stop" is offered to the parent of "active", which has no rule for it, or none follows`}},
 		"unknown":         {[]stateRule{guarded, fsm.OfferToParent(stop, fsm.From[state]("x"))}, []string{`event "stop" from ["x"] names "x", which is not in the table`}},
 	}
 	for name, test := range tests {

@@ -37,6 +37,35 @@ type null struct{}
 
 func (null) MarshalJSON() ([]byte, error) { return []byte("null"), nil }
 
+// shy is a state that has no JSON if it is 1.
+type shy int
+
+func (s shy) MarshalJSON() ([]byte, error) {
+	if s == 1 {
+		return nil, errBoom
+	}
+	return []byte{'0' + byte(s)}, nil
+}
+
+// A machine with a writer never enters a state that has no JSON, and works in all others.
+func TestStateWithoutJSONIsNotEntered(t *testing.T) {
+	def := fsm.MustDefine(0, fsm.Table[shy]{0: {1, 2}, 1: {}, 2: {}})
+	m := fsm.New(def, fsm.WithWriter(newLease()))
+	var failed *fsm.TransitionError[shy]
+	if err := m.Transition(t.Context(), 1); !errors.Is(err, errBoom) || !errors.As(err, &failed) || failed.Phase != fsm.PhaseWrite {
+		t.Errorf("got %v, want a refusal of the write", err)
+	}
+	walk(t, m, 2)
+	data, err := json.Marshal(m.Snapshot())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := fsm.DecodeSnapshot[shy](data)
+	if again, restored := fsm.Restore(def, s); err != nil || restored != nil || again.State() != 2 {
+		t.Errorf("%s is restored as %+v (%v, %v)", data, s, err, restored)
+	}
+}
+
 // ofStates returns a definition of a table from the first state to each other and back.
 func ofStates[S comparable](first S, others ...S) *fsm.Definition[S] {
 	table := fsm.Table[S]{first: others}

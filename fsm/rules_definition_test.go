@@ -65,6 +65,9 @@ func TestFinalRuleReportsDeadEnds(t *testing.T) {
 	if _, err := fsm.Define("a", fsm.Table[state]{"a": {"b"}, "b": {"a", "end"}, "end": {}}, fsm.Final[state]("end")); err != nil {
 		t.Error(err)
 	}
+	// Nothing more is said of the children of a parent that the rule names.
+	def, err = fsm.Define("p", fsm.Table[state]{"p": {}, "c": {}}, fsm.Substates[state]("p", "c"), fsm.Self[state]("p"), fsm.Final[state]("p"))
+	wantProblems(t, def == nil, err, `"p" is final, but has others within it`)
 }
 
 // If a guard of the rule, the edge or the target refuses, the next candidate is tried.

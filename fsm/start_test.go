@@ -142,6 +142,9 @@ func TestRestoredMachineWaitsForStartBeforeItsTimeouts(t *testing.T) {
 			t.Fatal(err)
 		}
 		wantAt(t, on, 0, active)
+		ended := newLease()
+		ended.end(errBoom)
+		wantRefusal(t, restored(t, def, m.Snapshot(), fsm.WithManualStart(), fsm.WithWriter(ended)).Start(t.Context()), fsm.PhaseEnded, errBoom)
 		writes, _ := held.counts()
 		want := []string{"guard active", "before", "exit warming", "enter active", "after", "finally false <nil>"}
 		if diff := cmp.Diff(want, ran.lines); diff != "" || writes != 1 {

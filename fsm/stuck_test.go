@@ -139,6 +139,9 @@ func TestInProgressNamesTheChangeAndItsPhase(t *testing.T) {
 		_ = m.Fire(t.Context(), stop)
 		wantSeen(func() { began.Add(int64(time.Minute)); later(time.Minute) }, "stopping -> stopped, timeout after 1m in stopping (before)", "stopping -> stopped, timeout after 1m in stopping (write)",
 			"stopping -> stopped, timeout after 1m in stopping (after)", "stopping -> stopped, timeout after 1m in stopping (finally)")
+
+		m = fsm.New(with(t, fsm.OnEntry(idle, see)), fsm.WithManualStart())
+		wantSeen(func() { _ = m.Start(t.Context()) }, "start in idle (entry)")
 	})
 }
 

@@ -72,13 +72,9 @@ func (g *Graph[H]) Leaves(from, domain, s ID) bool {
 	return g.Within(from, s) && !g.Within(domain, s)
 }
 
-// Update returns the memory after a transition from a leaf to a domain. A nil memory
-// means that the machine has left no state yet.
+// Update returns the memory after a transition from a leaf to a domain.
 func (g *Graph[H]) Update(memory []ID, from, domain ID) []ID {
 	next := slices.Clone(memory)
-	if next == nil {
-		next = g.Forget()
-	}
 	for i, s := range g.Remembered {
 		if g.Leaves(from, domain, s) {
 			next[i] = from
