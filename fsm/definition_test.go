@@ -76,6 +76,8 @@ func (sameText) String() string { return "twin" }
 func TestDefineRefusesStatesThatPrintAlike(t *testing.T) {
 	def, err := fsm.Define(sameText(1), fsm.Table[sameText]{1: {2}, 2: {}})
 	wantProblems(t, def == nil, err, `2 states print as "twin": 1, 2`)
+	def, err = fsm.Define(sameText(3), fsm.Table[sameText]{1: {}}) // a state that is not in the table is not counted
+	wantProblems(t, def == nil, err, `initial state "twin" is not in the table`)
 }
 
 func TestDefineRefusesMoreStatesThanItCanNumber(t *testing.T) {

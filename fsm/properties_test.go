@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -284,4 +285,48 @@ func drawError(rt *rapid.T, name string) error {
 		return fmt.Errorf("%s: %w", name, errBoom)
 	}
 	return nil
+}
+
+// A definition without code makes its transitions on a shorter way: with the same results as a
+// machine with an observer, which goes the long way.
+func TestMachineWithoutCodeMovesAsOneWithAnObserver(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		table := drawTable(rt)
+		in := &interpreter{table: table, self: make(map[int]string), code: make(map[string]bool), reached: make(map[string]int)}
+		def := fsm.MustDefine(0, table)
+		in.drawHierarchy(rt, &def)
+		in.drawLocal(rt, &def)
+		events := []fsm.Signal{fsm.NewSignal("unknown")}
+		for s := range len(table) {
+			in.add(&def, rapid.SampledFrom([]func(int) fsm.Rule[int]{fsm.Self[int], fsm.Reenter[int]}).Draw(rt, "self")(s))
+			e := fsm.NewSignal(fmt.Sprint("e", s))
+			events = append(events, e)
+			for range 3 {
+				from := rapid.SampledFrom([]fsm.Source[int]{fsm.FromAny[int](), fsm.From(drawState(rt, len(table)))}).Draw(rt, "from")
+				in.add(&def, rapid.SampledFrom([]fsm.Rule[int]{fsm.On(e, from, s), fsm.Internal(e, from), fsm.Ignore(e, from)}).Draw(rt, "rule"))
+			}
+		}
+		inBubble(t, rt, func() {
+			short := fsm.New(def)
+			observed := fsm.New(def, fsm.WithObserver(func(context.Context, fsm.Result[int]) {}))
+			for i := range rapid.IntRange(1, 40).Draw(rt, "calls") {
+				var call func(*fsm.Machine[int]) error
+				if cause := fmt.Sprint(i); rapid.Bool().Draw(rt, "fire") {
+					e := rapid.SampledFrom(events).Draw(rt, "event")
+					call = func(m *fsm.Machine[int]) error { return m.FireWithCause(t.Context(), e, cause) }
+				} else {
+					to := rapid.IntRange(-1, len(table)).Draw(rt, "to")
+					call = func(m *fsm.Machine[int]) error { return m.TransitionWithCause(t.Context(), to, cause) }
+				}
+				got, want := call(short), call(observed)
+				if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b error) bool { return fmt.Sprintf("%+v", a) == fmt.Sprintf("%+v", b) })); diff != "" {
+					rt.Fatalf("the result differs (-observed +short):\n%s", diff)
+				}
+				if diff := cmp.Diff(observed.Snapshot(), short.Snapshot()); diff != "" {
+					rt.Fatalf("after %v the machine differs (-observed +short):\n%s", got, diff)
+				}
+				time.Sleep(time.Millisecond)
+			}
+		})
+	})
 }
