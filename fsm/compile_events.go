@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/leasehold-go/leasehold/fsm/internal/graph"
 )
@@ -416,6 +417,8 @@ func (c *compiler[S]) checkEventRule(r *eventRule[S]) bool {
 	}
 	if r.event.name == "" {
 		c.found.add("an event has no name")
+	} else if !utf8.ValidString(r.event.name) { // a snapshot would have another name in its history
+		c.found.add("the name of event %q is not UTF-8", r.event.name)
 	}
 	for _, s := range r.source.states {
 		if id, known := c.ids[s]; !known {

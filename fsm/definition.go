@@ -100,11 +100,11 @@ func (t *timeout[S]) cause() string { return fmt.Sprintf("timeout after %s in %v
 //   - Rules: a rule for an unknown state or edge, a rule without a function, a guard without
 //     a name or with the name of another guard of its state, edge or candidate, a second
 //     [Encode] or [OnUnhandled] rule, a state with both [Self] and [Reenter].
-//   - Events: an event without a name or with the name of another, a rule without a source,
-//     for an edge that the table does not have, that is given twice, or that is never
-//     reached because the rule before it has no guard (two [FromAny] rules included), an
-//     event that is both ignored and handled in a state, a FromAny rule that applies
-//     nowhere, and an [OfferToParent] rule without effect.
+//   - Events: an event without a name, or with one that is not UTF-8 or is that of another
+//     event, a rule without a source, for an edge that the table does not have, that is given
+//     twice, or that is never reached because the rule before it has no guard (two [FromAny]
+//     rules included), an event that is both ignored and handled in a state, a FromAny rule
+//     that applies nowhere, and an [OfferToParent] rule without effect.
 //   - Hierarchy: a state within itself, in two parents, or twice in one, a parent without
 //     children, an edge that both a state and a state around it list, a history state that
 //     has edges, lies in another state, or is of a leaf, and a [Local] rule for a target that

@@ -29,7 +29,7 @@ type event struct {
 //	var Start = fsm.NewEvent[Boot]("start")
 //
 // The name is for people, in errors, histories and drawings. A definition refuses an
-// empty name, and two events with one name.
+// empty name, one that is not UTF-8, and two events with one name.
 func NewEvent[A any](name string) Event[A] { return Event[A]{&event{name: name}} }
 
 // NewSignal returns a new event without an argument.

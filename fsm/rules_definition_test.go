@@ -19,6 +19,7 @@ func TestDefineRefusesEventsAndEdges(t *testing.T) {
 		"no source":         {[]stateRule{fsm.On(boot, fsm.From[state](), starting)}, []string{`event "boot" from [] has no source`}},
 		"empty event":       {[]stateRule{fsm.On(fsm.Event[disk]{}, fsm.From(idle), starting)}, []string{"an event is empty: events come from NewEvent"}},
 		"nameless event":    {[]stateRule{fsm.On(fsm.NewSignal(""), fsm.From(idle), starting)}, []string{"an event has no name"}},
+		"name of no text":   {[]stateRule{fsm.On(fsm.NewSignal("boot\xff"), fsm.From(idle), starting)}, []string{`the name of event "boot\xff" is not UTF-8`}}, // JSON would make another name of it
 		"namesakes":         {[]stateRule{fsm.On(boot, fsm.From(idle), starting), fsm.On(fsm.NewSignal("boot"), fsm.From(starting), idle)}, []string{`2 events are called "boot"`}},
 		"unknown states":    {[]stateRule{fsm.On(boot, fsm.From[state](idle, "x"), "y"), fsm.Ignore(stop, fsm.From[state]("z"))}, []string{`event "boot" from ["idle" "x"] names "x", which is not in the table`, `event "boot" from ["idle" "x"] names "y", which is not in the table`, `event "stop" from ["z"] names "z", which is not in the table`}},
 		"not an edge":       {[]stateRule{fsm.On(boot, fsm.From(idle, starting), active)}, []string{`event "boot" leads from "idle" to "active", which the table does not`, `event "boot" leads from "starting" to "active", which the table does not`}},
