@@ -110,6 +110,25 @@ func TestCheckAcceptsHierarchyAndTimeouts(t *testing.T) {
 	), fsmtest.Arg[state](boot, rapid.IntRange(0, 3)))
 }
 
+// The guards of a parent have run for a candidate that the guard of a child refuses, when the next
+// candidate is tried.
+func TestCheckAcceptsACandidateAfterOneThatAChildRefuses(t *testing.T) {
+	moved, inPlace, ignored := fsm.NewSignal("moved"), fsm.NewSignal("in place"), fsm.NewSignal("ignored")
+	fsmtest.Check(t, fsm.MustDefine("idle", fsm.Table[state]{"idle": {"warming", "active"}, "live": {"idle"}, "warming": {}, "active": {}},
+		fsm.Substates[state]("live", "warming", "active"),
+		fsm.Guard("warming", "never", func(context.Context, fsm.Transition[state]) error { return errBoom }),
+		fsm.On(moved, fsm.From[state]("idle"), "warming"), fsm.On(moved, fsm.From[state]("idle"), "active"),
+		fsm.On(inPlace, fsm.From[state]("idle"), "warming"), fsm.Internal(inPlace, fsm.From[state]("idle")),
+		fsm.On(ignored, fsm.From[state]("idle"), "warming"), fsm.Ignore(ignored, fsm.From[state]("idle"))))
+}
+
+// A deep history state of a parent that was never left stands for the first child, which is left
+// and entered again.
+func TestCheckAcceptsDeepHistoryOfAParentThatWasNeverLeft(t *testing.T) {
+	fsmtest.Check(t, fsm.MustDefine("idle", fsm.Table[state]{"idle": {"running"}, "running": {}, "live": {}, "warming": {"again"}, "again": {}},
+		fsm.Substates[state]("running", "live"), fsm.Substates[state]("live", "warming"), fsm.DeepHistory[state]("again", "running")))
+}
+
 func TestCoverTakesTheEdgesOfLeaves(t *testing.T) {
 	fsmtest.Cover(t, nested())
 	want := [][]state{
