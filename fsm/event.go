@@ -30,10 +30,16 @@ type event struct {
 //
 // The name is for people, in errors, histories and drawings. A definition refuses an
 // empty name, one that is not UTF-8, and two events with one name.
-func NewEvent[A any](name string) Event[A] { return Event[A]{&event{name: name}} }
+func NewEvent[A any](name string) Event[A] {
+	e := Event[A]{&event{name: name}}
+	if _, signal := any(e).(Signal); signal {
+		e.signal = &boxed[NoArg]{}
+	}
+	return e
+}
 
 // NewSignal returns a new event without an argument.
-func NewSignal(name string) Signal { return Signal{&event{name: name, signal: &boxed[NoArg]{}}} }
+func NewSignal(name string) Signal { return NewEvent[NoArg](name) }
 
 // Name returns the event's name; the zero Event has none.
 func (e Event[A]) Name() string { return e.event.text() }

@@ -505,3 +505,19 @@ func TestInternalRuleWithoutDoDoesNothing(t *testing.T) {
 		t.Errorf("the event left a trace (-before +after):\n%s", diff)
 	}
 }
+
+// A signal is an event without an argument, whichever function made it.
+func TestEventOfNoArgIsASignal(t *testing.T) {
+	event := fsm.NewEvent[struct{}]("event")
+	did := 0
+	def := with(t, fsm.On(event, fsm.From(idle), starting,
+		fsm.If("if", func(context.Context, transition, fsm.NoArg) error { did++; return nil }),
+		fsm.Do(func(context.Context, transition, fsm.NoArg) error { did++; return nil })))
+	if signals := def.Signals(); len(signals) != 1 || signals[0] != event {
+		t.Errorf("the signals are %v", signals)
+	}
+	m := fsm.New(def)
+	if err := m.Fire(t.Context(), event); err != nil || did != 2 {
+		t.Errorf("%d of 2 functions ran: %v", did, err)
+	}
+}
