@@ -51,8 +51,8 @@
 // writes the same bytes with another expiry, or changes the expiry, does not end the lease;
 // the next renew restores the ttl. Of a value above 4 KiB a renew without a value compares
 // length and expiry, and the bytes once in a ttl or if the expiry is not within a second of
-// the fence's: a foreign value with both can be extended, never overwritten, for that long. A
-// value of another length is never read, and a foreign one above 4 KiB does not come with an
+// the fence's: a foreign value with both can be extended, never overwritten, for that long. Of
+// a value of another length no more than 4 KiB is read, and a foreign one above 4 KiB does not come with an
 // error ([store.Record.Value] is nil).
 //
 // # The way to the server

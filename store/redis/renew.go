@@ -46,7 +46,7 @@ func (s *Store) renew(ctx context.Context, batch []store.Renewal, results []stor
 func (s *Store) renewal(c *call, r store.Renewal) *call {
 	n := s.layout.of(r.Key)
 	if len(r.Value) == 0 {
-		return c.ready(renewScript, renewal, n, 0, digits(r.Token), "", "")
+		return c.ready(renewScript, renewal, n, 0, digits(r.Token))
 	}
 	return c.ready(renewScript, renewal, n, len(r.Value), digits(r.Token), written(r.Seq, r.Value), own(r.Value))
 }

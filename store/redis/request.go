@@ -34,7 +34,7 @@ func (r *request) take(c *call, slotted bool) bool {
 	first := r.calls[0]
 	if !c.shares || !first.shares || c.alone || first.alone || len(r.calls) == maxShared || r.bytes+c.bytes > maxSharedBytes ||
 		c.script != first.script || c.text != first.text || slotted && c.slot != first.slot ||
-		c.script == nil && c.keys[1] != first.keys[1] {
+		len(c.args) != len(first.args) || c.script == nil && c.keys[1] != first.keys[1] {
 		return false
 	}
 	r.calls = append(r.calls, c)

@@ -8,9 +8,9 @@
 
 local key, fence, queue, request, answer = unpack(KEYS)
 local channel, id, token, ttl, text = unpack(ARGV)
-local f = fields(read_fence(fence, WHOLE - 1))
-local left, ours = inspect(f, key, fence, true)
-local refused = refusal(f, key, fence, left, ours, token)
+local lease = read_fence(fence, LAST)
+local left, ours = inspect(lease, key, fence, true)
+local refused = refusal(lease, key, fence, left, ours, token)
 if refused then return refused end
 local least = answerable(request, answer)
 if least == 'expired' then return refuse(fence, {'expired'}) end

@@ -18,12 +18,12 @@ if left > 0 then return refuse(request, {'wait', left}) end
 
 local lease = '0000000000000000' -- the live one, if it is known
 if key then
-  local f = fields(read_fence(fence, WHOLE - 1))
-  local there, ours = inspect(f, key, fence, false)
+  local record = read_fence(fence, LAST)
+  local there, ours = inspect(record, key, fence, false)
   if not there then return refuse(request, {'none'}) end
-  local refused = refusal(f, key, fence, there, ours, token == '' and f and f.token or token)
+  local refused = refusal(record, key, fence, there, ours, token == '' and sub(record, 3, 18) or token)
   if refused then return refused end
-  lease = f.token
+  lease = sub(record, 3, 18)
 end
 local ids = typed('ZRANGE', queue, 0, -1, 'WITHSCORES')
 if not ids then error('leasehold: WRONGTYPE: the queue has a value of another program', 0) end

@@ -21,28 +21,27 @@ end
 -- list_after returns the list of ended creates for a lease that follows the one of a fence.
 -- It raises an error if none can.
 local function list_after(text, last)
-  if string.find(last, '%D') then damaged() end
+  if string.find(last, '%D') then error(DAMAGED, 0) end
   if last >= '9007199254740991' then error('leasehold: the tokens of this key are used up', 0) end
   if last == '' then return '000' end
   if last == '0000000000000000' then return sub(text, WHOLE + 1) end -- of a key that had no lease
   return with_ended(text, sub(text, 35, 42), sub(text, 2, 2) == 'n', ALL)
 end
 
-return each(4, function(key, fence, begun, value, expiry, fence_expiry)
+return each(function(key, fence, begun, value, expiry, fence_expiry)
   local nonce = sub(begun, 1, 16)
-  local text = read_fence(fence, -1)
+  local text = read_fence(fence, '-1')
   local last = sub(text, 3, 18)
   local ended = sub(text, 19, 34) == nonce or knows(text, sub(begun, 17, 24))
   local list = not ended and list_after(text, last)
 
   if ended or not call('SET', key, value, 'NX', 'PX', expiry) then
-    local f = fields(text)
-    local left, ours, there = inspect(f, key, fence, true)
-    if ours and f.nonce == nonce then
-      extend(key, fence, f.ttl)
-      return tonumber(f.token)
+    local left, ours, there = inspect(text, key, fence, true)
+    if ours and sub(text, 19, 34) == nonce then
+      extend(text, key, fence)
+      return tonumber(last)
     end
-    local answer = left and row(f, key, SMALL, left, ours, there) or {'ended'}
+    local answer = left and row(text, key, SMALL, left, ours, there) or {'ended'}
     if ended then return refuse(fence, answer) end
     if left then return answer end -- of a server that takes writes, for it took the SET
     call('SET', key, value, 'PX', expiry) -- over a value in its last millisecond

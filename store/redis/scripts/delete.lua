@@ -10,7 +10,7 @@
 
 -- settle has a fence know a create that is not that of its own lease.
 local function settle(fence, mark)
-  local text = read_fence(fence, -1)
+  local text = read_fence(fence, '-1')
   local at = knows(text, mark)
   local stays = at and at < WHOLE + 4 + 18 * sub(text, WHOLE + 1, WHOLE + 3)
   if stays and sub(text, at + 8, at + 17) >= now()[1] then return refuse(fence, 1) end
@@ -21,22 +21,23 @@ local function settle(fence, mark)
   return 1
 end
 
-return each(3, function(key, fence, token, nonce_and_mark, instance)
+return each(function(key, fence, token, nonce_and_mark, instance)
   local nonce = sub(nonce_and_mark, 1, 16)
-  local f = fields(read_fence(fence, WHOLE - 1))
-  local named = f and (f.token == token or f.nonce == nonce)
-  if named and f.state == 'l' then
-    local _, ours = inspect(f, key, fence, true)
+  local text = read_fence(fence, LAST)
+  local named = text ~= '' and (sub(text, 3, 18) == token or sub(text, 19, 34) == nonce)
+  if named and sub(text, 2, 2) == 'l' then
+    local _, ours = inspect(text, key, fence, true)
     if ours then
       call('DEL', key) -- first, so that it is not refused when memory is out
-      call('SETRANGE', fence, 1, nonce == '' and 'd' or 'n')
-      publish(ARGV[1] .. 'k:' .. key, '-' .. f.token)
-      if f.store ~= instance then publish(ARGV[1] .. 's:' .. f.store, key) end
+      call('SETRANGE', fence, '1', nonce == '' and 'd' or 'n')
+      publish(ARGV[1] .. 'k:' .. key, '-' .. sub(text, 3, 18))
+      local store = sub(text, 43, 58)
+      if store ~= instance then publish(ARGV[1] .. 's:' .. store, key) end
       return 1
     end
   end
-  if nonce == '' or named and f.state == 'n' then return refuse(fence, 1) end
+  if nonce == '' or named and sub(text, 2, 2) == 'n' then return refuse(fence, 1) end
   if not named then return settle(fence, sub(nonce_and_mark, 17)) end
-  call('SETRANGE', fence, 1, 'n')
+  call('SETRANGE', fence, '1', 'n')
   return 1
 end)

@@ -1,10 +1,11 @@
--- each calls one for every key and fence in KEYS, with so many arguments of ARGV behind
+-- each calls one for every key and fence in KEYS, with its equal share of ARGV behind
 -- the first. What an item raises is its answer, and does not keep others from theirs.
-local function each(arguments, one)
-  local answers = {}
-  for i = 1, #KEYS / 2 do
-    local a = (i - 1) * arguments + 1
-    local ok, answer = pcall(one, KEYS[2 * i - 1], KEYS[2 * i], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4])
+local function each(one)
+  local answers, n = {}, #KEYS / 2
+  local share = (#ARGV - 1) / n
+  for i = 1, n do
+    local a = (i - 1) * share + 1
+    local ok, answer = pcall(one, KEYS[2 * i - 1], KEYS[2 * i], unpack(ARGV, a + 1, a + share))
     if ok then
       answers[i] = answer
     else

@@ -8,8 +8,8 @@
 
 local rows, bytes, most = {}, 0, tonumber(ARGV[1])
 for i = 1, #KEYS, 2 do
-  local f = fields(read_fence(KEYS[i + 1], WHOLE - 1))
-  local r = row(f, KEYS[i], most, inspect(f, KEYS[i], KEYS[i + 1], true))
+  local text = read_fence(KEYS[i + 1], LAST)
+  local r = row(text, KEYS[i], most, inspect(text, KEYS[i], KEYS[i + 1], true))
   bytes = bytes + (type(r[#r]) == 'string' and #r[#r] or 0)
   if bytes > most then break end
   rows[#rows + 1] = r

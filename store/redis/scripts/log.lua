@@ -8,12 +8,12 @@
 
 local key, fence, log = unpack(KEYS)
 local channel, token, seq = unpack(ARGV, 1, 3)
-local f = fields(read_fence(fence, WHOLE - 1))
+local lease = read_fence(fence, LAST)
 if seq ~= '' then
-  if not f or f.token ~= token or f.seq ~= seq then return refuse(fence, {'unwritten'}) end
+  if sub(lease, 3, 18) ~= token or sub(lease, 72, 91) ~= seq then return refuse(fence, {'unwritten'}) end
 else
-  local left, ours = inspect(f, key, fence, false)
-  local refused = refusal(f, key, fence, left, ours, token)
+  local left, ours = inspect(lease, key, fence, false)
+  local refused = refusal(lease, key, fence, left, ours, token)
   if refused then return refused end
 end
 append_log(log, channel, 8)

@@ -3,18 +3,18 @@
 -- A record is two things, in one slot:
 --
 --   key    the value itself, a plain string with an expiry
---   fence  a string beside it that outlives it, of these fields in turn:
---            layout  1  '2'; a fence of another layout is refused, not guessed at
---            state   1  'l'; 'd' once the lease was deleted by its token, 'n' by its nonce
---            token  16  of the newest lease, decimal
---            nonce  16  of the create that began it, as bytes
---            mark    8  the first bytes of the sha1 of that nonce
---            store  16  the instance of the store that created it
---            ttl    13  in ms, decimal
---            seq    20  number of the value that was written last, decimal
---            length  7  of that value in bytes, decimal
---            sum    40  sha1 of that value, hexadecimal
---            ended   -  creates whose leases have ended; see ended.lua
+--   fence  a string beside it that outlives it, of these fields, each with its first and last byte:
+--            layout    1    1  '2'; a fence of another layout is refused, not guessed at
+--            state     2    2  'l'; 'd' once the lease was deleted by its token, 'n' by its nonce
+--            token     3   18  of the newest lease, decimal
+--            nonce    19   34  of the create that began it, as bytes
+--            mark     35   42  the first bytes of the sha1 of that nonce
+--            store    43   58  the instance of the store that created it
+--            ttl      59   71  in ms, decimal
+--            seq      72   91  number of the value that was written last, decimal
+--            length   92   98  of that value in bytes, decimal
+--            sum      99  138  sha1 of that value, hexadecimal
+--            ended   139    -  creates whose leases have ended; see ended.lua
 --
 -- The key lives for ttl and a millisecond, because Redis cuts off part of one. The fence
 -- expires a constant time after it, DAY + 2 * ttl: when a slot moves, Redis carries times to
@@ -25,21 +25,22 @@
 -- have written may give it: see refuse.
 --
 -- What costs time here: Lua hashes each new string byte by byte, a number that is an
--- argument of a command is printed as a floating point number, and each function is made
--- anew for each call. So the scripts read no more of a fence than they need, take
--- arguments that the client has written out, and share a text that is short.
+-- argument of a command is printed as a floating point number, a table costs as much as a
+-- command, and each function is made anew for each call. So the scripts read no more of a fence
+-- than they need, take its fields out of its text one by one, write numbers as strings, take
+-- arguments that the client has written out, and have few functions.
 
 local call, sub = redis.call, string.sub
 
 local DAY = 24 * 60 * 60 * 1000
-local FORM = 'xc1c16c16xxxxxxxxc16c13c20c7c40'
-local WHOLE = 138 -- length of those fields
-local SMALL = 4096 -- bytes of a value that is compared each time and shipped with a refusal
+local WHOLE, LAST = 138, '137' -- length of those fields, and the place of their last byte
+local DAMAGED = 'leasehold: the fence is damaged' -- it says what no script wrote
+local SMALL, SMALL_TEXT = 4096, '4096' -- bytes of a value that is compared each time and shipped with a refusal
 
 -- read_fence returns the text of a fence up to a place, '' if there is none. It raises an
 -- error for one that it cannot read: its key is then neither free nor another program's.
 local function read_fence(name, last)
-  local text = redis.pcall('GETRANGE', name, 0, last)
+  local text = redis.pcall('GETRANGE', name, '0', last)
   if text == '' then return text end
   if type(text) ~= 'string' then
     if sub(text.err, 1, 9) ~= 'WRONGTYPE' then error('leasehold: ' .. text.err, 0) end -- nothing is written
@@ -51,22 +52,26 @@ local function read_fence(name, last)
   return text
 end
 
--- damaged raises the error for a fence that says what no script wrote.
-local function damaged() error('leasehold: the fence is damaged', 0) end
-
--- fields returns what a fence says, or nil if there is none.
-local function fields(text)
-  if text == '' then return nil end
-  local state, token, nonce, store, ttl, seq, length, sum = struct.unpack(FORM, text)
-  ttl, length = tonumber(ttl), tonumber(length)
-  if not (ttl and length and ttl >= 0 and ttl < 1e13 and length >= 0 and length < 1e7) then damaged() end
-  return {state = state, token = token, nonce = nonce, store = store, ttl = ttl, seq = seq, length = length, sum = sum}
+-- times returns the ttl of a fence in ms, and the times to live of key and fence after a renew
+-- as strings. The leases of one call have the same, as a rule.
+local last_ttl, ttl_number, key_expiry, fence_expiry
+local function times(text)
+  local ttl = sub(text, 59, 71)
+  if ttl ~= last_ttl then
+    local n = tonumber(ttl)
+    if not n or n < 0 or n >= 1e13 then error(DAMAGED, 0) end
+    last_ttl, ttl_number = ttl, n
+    key_expiry, fence_expiry = string.format('%d', n + 1), string.format('%d', DAY + 3 * n + 1)
+  end
+  return ttl_number, key_expiry, fence_expiry
 end
 
--- extend restarts the times to live of a key and its fence.
-local function extend(key, fence, ttl)
-  call('PEXPIRE', key, string.format('%d', ttl + 1))
-  call('PEXPIRE', fence, string.format('%d', DAY + 3 * ttl + 1))
+-- extend restarts the times to live of a key and its fence, and returns the ttl.
+local function extend(text, key, fence)
+  local ttl, of_key, of_fence = times(text)
+  call('PEXPIRE', key, of_key)
+  call('PEXPIRE', fence, of_fence)
+  return ttl
 end
 
 -- publish tells of a change on the channel of its key, '+' for a value and '-' with the
@@ -98,22 +103,28 @@ end
 -- two expiries are not at their distance within a second. A distance alone ends no lease: a
 -- move of the slot can add to one of the two times to live and not to the other. It never
 -- takes from one, so a lease whose own time has passed in the fence is over.
-local function inspect(f, key, fence, whole)
-  local alive = f and f.state == 'l'
-  local own = alive and call('PTTL', fence) - (DAY + 2 * f.ttl) -- first: time goes on in a script of Redis 7.0
+local function inspect(text, key, fence, whole)
+  local alive, ttl, own = sub(text, 2, 2) == 'l', nil, nil
+  if alive then
+    ttl = times(text)
+    own = call('PTTL', fence) - DAY - 2 * ttl -- first: time goes on in a script of Redis 7.0
+  end
   local left = call('PTTL', key)
   if left == -2 or left == 0 then return nil, false end
   if not alive or left < 0 or own <= 0 then return left, false end
-  if f.length > SMALL then
-    if typed('STRLEN', key) ~= f.length then return left, false end
+  local length, last = sub(text, 92, 98), SMALL_TEXT
+  if length > '0004096' then
+    if not tonumber(length) then error(DAMAGED, 0) end
+    if typed('STRLEN', key) ~= tonumber(length) then return left, false end
     if not whole and math.abs(own - left) <= 1000 then
       local time = call('TIME')
       local now = time[1] * 1000 + math.floor(time[2] / 1000)
-      if math.floor(now / f.ttl) == math.floor((now - f.ttl + left) / f.ttl) then return left, true end
+      if math.floor(now / ttl) == math.floor((now - ttl + left) / ttl) then return left, true end
     end
+    last = '-1'
   end
-  local value = typed('GETRANGE', key, 0, f.length)
-  if not value or #value ~= f.length or redis.sha1hex(value) ~= f.sum then return left, false, value end
+  local value = typed('GETRANGE', key, '0', last)
+  if not value or redis.sha1hex(value) ~= sub(text, 99, WHOLE) then return left, false, value end
   return left, true, value
 end
 
@@ -125,22 +136,23 @@ end
 --
 -- value is missing if it has more than most bytes or is no string. An ours that read it
 -- hands it on.
-local function row(f, key, most, left, ours, value)
+local function row(text, key, most, left, ours, value)
   if not left then return {'gone'} end
   if not ours or not value or #value > most then
     local length = typed('STRLEN', key)
     value = length and length <= most and call('GET', key)
   end
-  if ours then return {'held', tonumber(f.token), math.min(left, f.ttl), value} end
+  if ours then return {'held', tonumber(sub(text, 3, 18)), math.min(left, (times(text))), value} end
   return {'foreign', left, value}
 end
 
 -- refusal says why the lease with this token may not write, or nil. To 'lost' it adds the token
 -- of the record that is there, '0' if there is none, and the state of the fence, 'l' for one
 -- of another lease, '' if there is none.
-local function refusal(f, key, fence, left, ours, token)
-  if left and not ours then return refuse(fence, row(f, key, SMALL, left)) end
-  if not left or f.token ~= token then
-    return refuse(fence, {'lost', left and f.token or '0', f and f.token == token and f.state or f and 'l' or ''})
+local function refusal(text, key, fence, left, ours, token)
+  if left and not ours then return refuse(fence, row(text, key, SMALL, left)) end
+  local last = sub(text, 3, 18)
+  if not left or last ~= token then
+    return refuse(fence, {'lost', left and last or '0', last == token and sub(text, 2, 2) or text ~= '' and 'l' or ''})
   end
 end

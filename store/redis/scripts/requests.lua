@@ -8,9 +8,9 @@
 -- the request, '' if its id is dead, with its time left in ms; or {'lost', ...} (see refusal) or {'foreign', ...} (see row).
 
 local key, fence, queue, request = unpack(KEYS)
-local f = fields(read_fence(fence, WHOLE - 1))
-local there, ours = inspect(f, key, fence, false)
-local refused = refusal(f, key, fence, there, ours, ARGV[1])
+local lease = read_fence(fence, LAST)
+local there, ours = inspect(lease, key, fence, false)
+local refused = refusal(lease, key, fence, there, ours, ARGV[1])
 if refused then return refused end
 local ids = call('ZRANGE', queue, 0, -1, 'WITHSCORES')
 local time = call('TIME')

@@ -7,16 +7,16 @@
 -- {'stale'} if a value with a higher number has been written; or {'error', ...}. The same
 -- number again is the same write come twice.
 
-return each(3, function(key, fence, token, written, value)
-  local f = fields(read_fence(fence, WHOLE - 1))
-  local left, ours = inspect(f, key, fence, true)
-  local refused = refusal(f, key, fence, left, ours, token)
+return each(function(key, fence, token, written, value)
+  local text = read_fence(fence, LAST)
+  local left, ours = inspect(text, key, fence, true)
+  local refused = refusal(text, key, fence, left, ours, token)
   if refused then return refused end
-  local seq = sub(written, 1, 20)
-  if seq < f.seq then return refuse(fence, {'stale'}) end
-  if seq == f.seq then return 1 end
+  local seq, last = sub(written, 1, 20), sub(text, 72, 91)
+  if seq < last then return refuse(fence, {'stale'}) end
+  if seq == last then return 1 end
 
-  call('SETRANGE', fence, 71, written)
+  call('SETRANGE', fence, '71', written)
   call('SET', key, value, 'XX', 'KEEPTTL')
   publish(ARGV[1] .. 'k:' .. key, '+')
   return 1

@@ -7,18 +7,18 @@
 
 local key, fence, queue, request, answer = unpack(KEYS)
 local channel, id, token, ttl, text, changes, written, value = unpack(ARGV)
-local f = fields(read_fence(fence, WHOLE - 1))
-local left, ours = inspect(f, key, fence, true)
-local refused = refusal(f, key, fence, left, ours, token)
+local lease = read_fence(fence, LAST)
+local left, ours = inspect(lease, key, fence, true)
+local refused = refusal(lease, key, fence, left, ours, token)
 if refused then return refused end
 local seq = sub(written, 1, 20)
-if seq < f.seq then return refuse(fence, {'stale'}) end
-if seq == f.seq then return 1 end
+if seq < sub(lease, 72, 91) then return refuse(fence, {'stale'}) end
+if seq == sub(lease, 72, 91) then return 1 end
 local least = answerable(request, answer)
 if least == 'expired' then return refuse(fence, {'expired'}) end
 
 if least ~= 'stands' then store_answer(queue, request, answer, least, channel, id, tonumber(ttl), text) end
-call('SETRANGE', fence, 71, written)
+call('SETRANGE', fence, '71', written)
 call('SET', key, value, 'XX', 'KEEPTTL')
 publish(changes, '+')
 return 1

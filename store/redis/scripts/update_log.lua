@@ -9,14 +9,14 @@
 
 local key, fence, log = unpack(KEYS)
 local channel, token, changes, written, value = unpack(ARGV, 1, 5)
-local f = fields(read_fence(fence, WHOLE - 1))
-local left, ours = inspect(f, key, fence, true)
-local refused = refusal(f, key, fence, left, ours, token)
+local lease = read_fence(fence, LAST)
+local left, ours = inspect(lease, key, fence, true)
+local refused = refusal(lease, key, fence, left, ours, token)
 if refused then return refused end
 local seq = sub(written, 1, 20)
-if seq < f.seq then return refuse(fence, {'stale'}) end
-if seq > f.seq then
-  call('SETRANGE', fence, 71, written)
+if seq < sub(lease, 72, 91) then return refuse(fence, {'stale'}) end
+if seq > sub(lease, 72, 91) then
+  call('SETRANGE', fence, '71', written)
   call('SET', key, value, 'XX', 'KEEPTTL')
   publish(changes, '+')
 end
