@@ -71,6 +71,13 @@ func (l *lease) Err() error {
 	return reason
 }
 
+// ended reports whether the end of the lease has been noted.
+func (l *lease) ended() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.reason != nil
+}
+
 // check ends the lease if its window has ended. It returns the reason of the end, and true
 // if this call was the one that ended it: the caller then reports the loss.
 func (l *lease) check(now time.Time) (reason error, first bool) {

@@ -200,7 +200,7 @@ func (s *schedule) alert(key string, at moment) {
 // alertLocked has a record looked at: at once or, as alerts can be many and wrong, a moment
 // after the last look.
 func (s *schedule) alertLocked(l *lease, at moment) {
-	if l.schedule.retryAt != 0 || l.schedule.state == queued {
+	if l.schedule.retryAt != 0 || l.schedule.state == queued || l.ended() { // one that is being released, say
 		return
 	}
 	if last := l.schedule.alertAt; last > 0 {

@@ -111,6 +111,18 @@ func (f *feed) next(ctx context.Context) (work, error) {
 	case <-f.marks.closed:
 		return work{}, store.ErrClosed
 	case <-signal:
+		// Who waits for a key hears of its own create too, and has ended the watch before a read.
+		if f.scope.exact && f.lossy && !f.marks.urgent() {
+			timer.Reset(gather)
+			select {
+			case <-ctx.Done():
+				return work{}, context.Cause(ctx)
+			case <-f.marks.closed:
+				return work{}, store.ErrClosed
+			case <-signal:
+			case <-timer.C:
+			}
+		}
 	case <-timer.C:
 	}
 	now := time.Now()

@@ -540,3 +540,49 @@ func TestMarksOutsideThePrefixCauseNoRead(t *testing.T) {
 		}
 	})
 }
+
+// A change of the key is no hurry: a watch that ends a moment later does not read it. The end of
+// its record is.
+func TestLossyWatchOfAKeyReadsAChangeAMomentLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTable()
+		s.hub.Lossy = true
+		s.put("a", "1", time.Hour)
+		ctx, stop := context.WithCancel(t.Context())
+		began, events := time.Now(), make(map[store.EventKind]time.Duration)
+		go func() {
+			for e, err := range s.hub.WatchKey(ctx, s, "a") {
+				if err == nil {
+					events[e.Kind] = time.Since(began)
+				}
+			}
+		}()
+		synctest.Wait()
+		_, before := s.asked()
+		s.put("a", "2", time.Hour)
+		synctest.Wait()
+		if _, reads := s.asked(); reads != before {
+			t.Errorf("%d reads of the change at once", reads-before)
+		}
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		if events[store.EventPut] != time.Millisecond {
+			t.Errorf("the change came after %v", events[store.EventPut])
+		}
+		s.put("a", "3", time.Hour)
+		synctest.Wait()
+		s.remove("a", store.CauseDeleted)
+		synctest.Wait()
+		if events[store.EventGone] != time.Millisecond {
+			t.Errorf("the end came after %v, %v late", events[store.EventGone], events[store.EventGone]-time.Millisecond)
+		}
+		_, before = s.asked()
+		s.put("a", "4", time.Hour)
+		synctest.Wait()
+		stop()
+		synctest.Wait()
+		if _, reads := s.asked(); reads != before {
+			t.Errorf("%d reads of a watch that has ended", reads-before)
+		}
+	})
+}

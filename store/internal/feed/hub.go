@@ -15,9 +15,13 @@ import (
 	"iter"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/leasehold-go/leasehold/store"
 )
+
+// gather is how long marks that are in no hurry are collected.
+const gather = time.Millisecond
 
 // Source reads records for a feed.
 type Source interface {
@@ -127,7 +131,8 @@ func (h *Hub) watch(ctx context.Context, src Source, scope scope) iter.Seq2[stor
 
 // Keys yields the keys that are marked from the call on, until ctx ends or the hub is closed. It
 // yields the empty key if marks may have been lost. Marks are kept until ctx ends, also if nobody
-// reads them.
+// reads them. A first mark is yielded at once, and those of the next millisecond together after it:
+// a burst of marks would otherwise wake the reader for each.
 func (h *Hub) Keys(ctx context.Context) iter.Seq[string] {
 	m := newMarks(scope{})
 	h.join(m)
@@ -135,6 +140,8 @@ func (h *Hub) Keys(ctx context.Context) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		defer h.leave(m)
 		var keys map[string]change
+		pause := time.NewTimer(gather)
+		defer pause.Stop()
 		for {
 			select {
 			case <-ctx.Done():
@@ -153,6 +160,14 @@ func (h *Hub) Keys(ctx context.Context) iter.Seq[string] {
 				}
 			}
 			clear(keys)
+			pause.Reset(gather)
+			select {
+			case <-ctx.Done():
+				return
+			case <-m.closed:
+				return
+			case <-pause.C:
+			}
 		}
 	}
 }

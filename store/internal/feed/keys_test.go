@@ -2,9 +2,11 @@ package feed
 
 import (
 	"context"
+	"maps"
 	"strconv"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/leasehold-go/leasehold/store"
@@ -47,4 +49,28 @@ func TestKeysTellsOfLostMarks(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The reader of a burst is woken for its first mark and once for the rest.
+func TestKeysGathersABurst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var h Hub
+		keys := h.Keys(t.Context())
+		h.Mark("first", store.CauseDeleted)
+		began, got := time.Now(), make(map[string]time.Duration)
+		for key := range keys {
+			got[key] = time.Since(began)
+			if key == "first" {
+				for _, next := range []string{"second", "third"} {
+					h.Mark(next, store.CauseDeleted)
+				}
+			}
+			if len(got) == 3 {
+				break
+			}
+		}
+		if want := map[string]time.Duration{"first": 0, "second": gather, "third": gather}; !maps.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	})
 }

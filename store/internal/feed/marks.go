@@ -49,6 +49,18 @@ func (m *marks) mark(key string, c change) {
 	m.wake()
 }
 
+// urgent reports whether a mark tells of an end, or marks may have been lost.
+func (m *marks) urgent() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, c := range m.dirty {
+		if c.cause != store.CauseUnknown {
+			return true
+		}
+	}
+	return m.full
+}
+
 func (m *marks) missed() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
