@@ -5,9 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/ctxerr"
 	"github.com/leasehold-go/leasehold/store"
 )
 
@@ -134,10 +134,9 @@ func (k *Keeper) giveUp(claim store.Claim, err, doubt error) error {
 }
 
 func (k *Keeper) createOnce(ctx context.Context, claim store.Claim) (store.Grant, error) {
-	ctx, cancel := context.WithTimeout(ctx, k.limit())
-	defer cancel()
-	defer k.cancels.remove(k.cancels.add(cancel))
-	grant, err := k.store.Create(ctx, claim)
+	limited := ctxerr.Limit(ctx, k.open, k.limit())
+	defer limited.End()
+	grant, err := k.store.Create(limited, claim)
 	return grant, sound("create", claim.Key, err)
 }
 
@@ -171,44 +170,5 @@ func until(ctx, end context.Context) (context.Context, context.CancelFunc) {
 	return ctx, func() {
 		stop()
 		cancel(nil)
-	}
-}
-
-// cancels has the cancel functions of calls that end when Close begins. A map costs a call no
-// allocation, a second context would.
-type cancels struct {
-	mu     sync.Mutex
-	closed bool
-	last   uint64
-	all    map[uint64]context.CancelFunc
-}
-
-func (c *cancels) add(cancel context.CancelFunc) (id uint64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		cancel()
-		return 0
-	}
-	if c.all == nil {
-		c.all = make(map[uint64]context.CancelFunc)
-	}
-	c.last++
-	c.all[c.last] = cancel
-	return c.last
-}
-
-func (c *cancels) remove(id uint64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.all, id)
-}
-
-func (c *cancels) close() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.closed = true
-	for _, cancel := range c.all {
-		cancel()
 	}
 }

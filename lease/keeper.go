@@ -92,7 +92,6 @@ type Keeper struct {
 
 	mu      sync.Mutex // orders the first of calls against Close
 	calls   group      // of Acquire
-	cancels cancels    // of the creates under way
 	settler settler    // of the creates that are in doubt
 
 	callbacks group // goroutines in a callback

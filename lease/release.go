@@ -139,9 +139,9 @@ func (k *Keeper) remove(ctx context.Context, key string, ref store.LeaseRef, pau
 }
 
 func (k *Keeper) removeOnce(ctx context.Context, key string, ref store.LeaseRef) error {
-	ctx, cancel := context.WithTimeout(ctx, k.limit())
-	defer cancel()
-	return sound("delete", key, k.store.Delete(ctx, key, ref))
+	limited := ctxerr.Limit(ctx, nil, k.limit())
+	defer limited.End()
+	return sound("delete", key, k.store.Delete(limited, key, ref))
 }
 
 // Close releases every lease, deletes their records in batches, and returns when every
@@ -159,7 +159,6 @@ func (k *Keeper) Close(ctx context.Context) error {
 	k.mu.Lock()
 	k.shut(ErrClosed)
 	k.mu.Unlock()
-	k.cancels.close()
 	k.progress.Store(&progress)
 	k.settler.retry()
 	result := k.releaseAll(ctx, progress)

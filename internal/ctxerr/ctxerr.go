@@ -1,4 +1,4 @@
-// Package ctxerr says why a context has ended.
+// Package ctxerr says why a context has ended, and has a context for short calls.
 package ctxerr
 
 import (

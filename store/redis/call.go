@@ -1,9 +1,12 @@
 package redisstore
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
+	"github.com/leasehold-go/leasehold/internal/ctxerr"
 	"github.com/leasehold-go/leasehold/store"
 )
 
@@ -57,12 +60,41 @@ const (
 
 // wait tells a caller when all its calls are answered.
 type wait struct {
-	open atomic.Int32  // calls without an answer
-	done chan struct{} // holds one element once there are none
+	open  atomic.Int32  // calls without an answer
+	done  chan struct{} // holds one element once there are none
+	timer *time.Timer   // of a [ctxerr.Limited]; stopped while nobody waits
 }
 
 // waits keeps finished waits, to be used again.
-var waits = sync.Pool{New: func() any { return &wait{done: make(chan struct{}, 1)} }}
+var waits = sync.Pool{New: func() any {
+	w := &wait{done: make(chan struct{}, 1), timer: time.NewTimer(time.Hour)}
+	w.timer.Stop()
+	return w
+}}
+
+// wait returns true once all calls are answered, or false if ctx has ended before.
+func (w *wait) wait(ctx context.Context) bool {
+	limited, ok := ctx.(*ctxerr.Limited)
+	if !ok {
+		select {
+		case <-w.done:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	parent, also, deadline := limited.Signals()
+	w.timer.Reset(time.Until(deadline))
+	defer w.timer.Stop()
+	select {
+	case <-w.done:
+		return true
+	case <-parent:
+	case <-also:
+	case <-w.timer.C:
+	}
+	return false
+}
 
 // ready makes a call of a script for one record; bytes is the length of the value among args.
 // It may share a request with other calls of the script; the server answers each by itself.

@@ -35,6 +35,25 @@ var foreign = map[string]struct {
 	"a list with ttl":          {func(b *bench) { b.do("RPUSH", "key", "a"); b.do("EXPIRE", "key", 30) }, true, 30 * time.Second, true},
 }
 
+// A renew reads no more of a value than it may compare. What another program's value has behind that
+// makes it foreign all the same.
+func TestLongerForeignValueThatBeginsLikeOurs(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	for _, size := range []int{1, 8, 4095, 4096, 4097, 5000} {
+		ours := claim(fmt.Sprint("key", size))
+		ours.Value = bytes.Repeat([]byte("x"), size)
+		w := store.Renewal{Key: ours.Key, Token: b.create(ours).Token}
+		want(t, "renew", b.renew(w).Err, nil)
+		b.do("APPEND", ours.Key, "x")
+		want(t, fmt.Sprintf("renew of %d bytes and one more", size), b.renew(w).Err, store.ErrForeign)
+		want(t, "delete", b.Delete(t.Context(), ours.Key, store.ByToken(w.Token)), nil)
+		if n := b.do("STRLEN", ours.Key); n != int64(size+1) {
+			t.Errorf("%d bytes and one more are %v bytes after a delete", size, n)
+		}
+	}
+}
+
 func TestForeignValuesAreRefusedAndLeftAlone(t *testing.T) {
 	t.Parallel()
 	for name, c := range foreign {

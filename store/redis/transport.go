@@ -61,13 +61,12 @@ func (t *transport) do(ctx context.Context, calls ...*call) {
 	}
 	defer t.tasks.running.Done()
 	t.route(ctx, calls)
-	select {
-	case <-w.done:
+	if w.wait(ctx) {
 		waits.Put(w) // nobody else has it any more
-	case <-ctx.Done():
-		for _, c := range calls {
-			c.leave(ctxerr.Of(ctx))
-		}
+		return
+	}
+	for _, c := range calls {
+		c.leave(ctxerr.Of(ctx))
 	}
 }
 
