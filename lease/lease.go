@@ -51,7 +51,8 @@ type Lease interface {
 
 	// WriteContent is Write for a value with more that is stored in the same request, or not at
 	// all: entries of the activity log, and the answer to a request. It also fails with
-	// [store.ErrExpired], and writes nothing, if the deadline of that request has passed.
+	// [store.ErrExpired], and writes nothing, if the deadline of that request has passed, and with
+	// [store.ErrStale] if the request has its final answer.
 	//
 	// An entry or an answer of a write in doubt may have been stored, and stays when the value is
 	// settled: correct it with a later entry, and with a final answer.

@@ -39,7 +39,8 @@ type Addition struct {
 	// fails nor delays the update; see [LogEntries.Failed].
 	Log LogEntries
 	// Answer, if not nil, takes effect together with the value, or neither does: the update fails
-	// with [ErrExpired] where [Requester.Answer] would.
+	// with [ErrExpired] where [Requester.Answer] would, and with [ErrStale] if the request has its
+	// final answer.
 	Answer *Answer
 }
 

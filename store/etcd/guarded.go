@@ -333,8 +333,11 @@ func (d *guardedOp) answered(answer outcome) {
 		replied := d.replies()
 		if d.learn(decode(d.key, answer.answers)); replied && !d.done {
 			d.reply.learn(answer.answers[2:])
-			if d.replies() && !d.reply.known {
+			switch {
+			case d.replies() && !d.reply.known:
 				d.fail(&store.Error{Op: d.op, Key: d.key, Condition: store.ErrExpired})
+			case d.writes() && d.reply.stands:
+				d.fail(&store.Error{Op: d.op, Key: d.key, Condition: store.ErrStale})
 			}
 		}
 	case err == nil:

@@ -179,7 +179,8 @@ func (s *shown) take(name string) time.Duration {
 	return s.requests[name].ttl
 }
 
-// reply is an answer that a guarded operation stores, or leaves alone if a final one stands.
+// reply is an answer that a guarded operation stores. If a final one stands, an operation without
+// a value leaves that alone, and one with a value fails.
 type reply struct {
 	key, id string
 	text    string

@@ -401,8 +401,8 @@ func (s *Store) answerWith(ctx context.Context, d *guardedOp, a store.Answer) er
 		if err != nil {
 			return failed(d.op, d.key, reads, err)
 		}
-		if r.learn(found); !r.known {
-			return s.answerNobody(ctx, d)
+		if r.learn(found); !r.known || r.stands && len(d.value) > 0 {
+			return s.answerNobody(ctx, d, r)
 		}
 	}
 	for tries := 0; ; tries++ {
@@ -423,8 +423,8 @@ func (s *Store) answerWith(ctx context.Context, d *guardedOp, a store.Answer) er
 	}
 }
 
-// answerNobody returns the error of an answer to no request, without a change.
-func (s *Store) answerNobody(ctx context.Context, d *guardedOp) error {
+// answerNobody returns the error of an operation whose answer nobody waits for, without a change.
+func (s *Store) answerNobody(ctx context.Context, d *guardedOp, r *reply) error {
 	check := *d
 	check.value = nil
 	if err := s.write(ctx, &check); err != nil {
@@ -435,6 +435,8 @@ func (s *Store) answerNobody(ctx context.Context, d *guardedOp) error {
 		return &store.Error{Op: d.op, Key: d.key, Condition: store.ErrStale}
 	case len(d.value) > 0 && d.seq == check.note.seq: // the same write, repeated
 		return nil
+	case r.stands:
+		return &store.Error{Op: d.op, Key: d.key, Condition: store.ErrStale}
 	}
 	return &store.Error{Op: d.op, Key: d.key, Condition: store.ErrExpired}
 }

@@ -178,6 +178,9 @@ func (s *Store) UpdateWith(ctx context.Context, u store.Update, with store.Addit
 		return err
 	}
 	if with.Answer != nil && w.Seq != r.seq { // else it is the same write, repeated
+		if m := s.message(w.Key, with.Answer.ID); m != nil && m.answer.Final {
+			return fail("update", w.Key, store.ErrStale)
+		}
 		if err := s.answer("update", w.Key, *with.Answer); err != nil {
 			return err
 		}

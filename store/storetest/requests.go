@@ -349,6 +349,10 @@ var requestLaw = law{
 			}
 			c.wantRecord("after an update with an answer", "key", "second", t.Token)
 			c.wantAnswer("by an update", one, "done")
+			other := answerTo("1", "done again")
+			c.want("an update with an answer to an answered request", c.requester().UpdateWith(c.Context(), t.update(2, "never"), store.Addition{Answer: &other}), store.ErrStale)
+			c.wantRecord("after an update with an answer to an answered request", "key", "second", t.Token)
+			c.wantAnswer("after a second update", c.ask(c.Store, request("key", "1")), "done")
 
 			b := answerTo("2", "stale")
 			with = store.Addition{Answer: &b}

@@ -16,8 +16,9 @@ if seq < sub(lease, 72, 91) then return refuse(fence, {'stale'}) end
 if seq == sub(lease, 72, 91) then return 1 end
 local least = answerable(request, answer)
 if least == 'expired' then return refuse(fence, {'expired'}) end
+if least == 'stands' then return refuse(fence, {'stale'}) end
 
-if least ~= 'stands' then store_answer(queue, request, answer, least, channel, id, tonumber(ttl), text) end
+store_answer(queue, request, answer, least, channel, id, tonumber(ttl), text)
 call('SETRANGE', fence, '71', written)
 call('SET', key, value, 'XX', 'KEEPTTL')
 publish(changes, '+')
