@@ -63,7 +63,7 @@ type Lease interface {
 	// and reported: see WithLog. It fails with *[store.InvalidError] for entries that break a
 	// rule or a lease without a log, and like Write once the lease has ended.
 	AppendLog(values ...[]byte) error
-	// FlushLog waits until nothing is queued for the log. It returns the error of ctx if that
+	// FlushLog waits until every entry so far is stored or dropped. It returns the error of ctx if that
 	// ends first.
 	FlushLog(ctx context.Context) error
 

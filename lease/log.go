@@ -6,34 +6,39 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/leasehold-go/leasehold/internal/ctxerr"
 	"github.com/leasehold-go/leasehold/store"
 )
 
 const (
-	maxQueued = 1024 // entries of one log
-	logTries  = 8    // for one batch of entries
+	maxQueued  = 1024     // entries of one log
+	logTries   = 8        // for one batch of entries
+	maxCarried = 64 << 10 // bytes of earlier entries that a write carries
 )
 
 var errLogQueueFull = errors.New("too many entries are waiting")
 
-// activityLog stores the entries of one lease, one request at a time: the store takes entries in
-// the order of their numbers alone. A write carries its entries if no others are on their way.
-// Other entries, also from AppendLog, wait in a queue for a request of their own.
+// activityLog stores the entries of one lease in the order of their numbers: the store takes no
+// others. A write carries its own entries, and before them those that wait in the queue, which may
+// be on their way in a request of their own: a repeat changes nothing.
 type activityLog struct {
 	lease   *lease
 	limits  store.LogLimits
 	dropped func(int, error)
 	reports *observer[struct{}] // calls dropped
+	late    atomic.Bool         // the store may still have entries of a write to append
 
 	mu      sync.Mutex
-	next    uint64 // number of the next entry that is sent
-	sending bool   // a request with entries is under way
-	queued  [][]byte
+	queued  [][]byte      // that are not known to be stored; nil for a number that is not used
+	next    uint64        // number of the first of them
+	sending bool          // a request with entries of the queue is under way
+	carried uint64        // number of the first entry of the write under way; zero if there is none
+	failed  bool          // that write has not stored its entries
 	untold  int           // entries that were dropped and not reported
 	reason  error         // of the last of them
-	empty   chan struct{} // closed once nothing is queued or sent; nil unless somebody waits
+	empty   chan struct{} // closed once nothing is queued or under way; nil unless somebody waits
 }
 
 // checkLog refuses a log that the store or its limits do not allow.
@@ -77,21 +82,29 @@ func (l *lease) FlushLog(ctx context.Context) error {
 		return nil
 	}
 	a.mu.Lock()
-	if !a.sending && len(a.queued) == 0 {
-		a.mu.Unlock()
-		return nil
-	}
-	if a.empty == nil {
-		a.empty = make(chan struct{})
-	}
 	empty := a.empty
+	if empty == nil {
+		empty = make(chan struct{})
+		a.empty = empty
+		a.sendQueued()
+	}
 	a.mu.Unlock()
 	select {
 	case <-empty:
-		return nil
 	case <-ctx.Done():
 		return ctxerr.Of(ctx)
 	}
+	if !a.late.Swap(false) {
+		return nil
+	}
+	// A read waits for the entries that the store has still to append; its own error tells nothing of them.
+	for range l.keeper.store.(store.Logger).ReadLog(ctx, l.key, store.LogQuery{Backward: true, Limit: 1}) {
+	}
+	err := ctxerr.Of(ctx)
+	if err != nil {
+		a.late.Store(true)
+	}
+	return err
 }
 
 // adder is the common part of [store.Logger] and [store.Requester].
@@ -124,43 +137,62 @@ func (l *lease) send(ctx context.Context, u store.Update, c Content) error {
 	}
 	switch {
 	case carried:
-		l.log.carried(len(c.Log), err)
+		l.log.settle(len(c.Log), err)
 	case logged && err == nil:
 		l.log.queue(c.Log)
 	}
 	return err
 }
 
-// carry has an update carry entries, unless others are on their way.
+// carry has an update carry entries behind those of the queue, unless they are too many.
 func (a *activityLog) carry(values [][]byte, with *store.Addition) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.sending || len(a.queued) > 0 || len(values) > store.MaxLogEntries {
+	size := 0
+	for _, v := range a.queued {
+		if size += len(v); v == nil || size > maxCarried {
+			return false
+		}
+	}
+	all := slices.Concat(a.queued, values)
+	if len(all) > store.MaxLogEntries {
 		return false
 	}
-	n := len(values)
-	with.Log = store.LogEntries{First: a.next, Values: values, Limits: a.limits, Failed: func(err error) { a.drop(n, err) }}
-	a.next += uint64(n)
-	a.sending = true
+	first, own := a.next, a.next+uint64(len(a.queued))
+	a.carried, a.failed = own, false
+	with.Log = store.LogEntries{First: first, Values: all, Limits: a.limits, Failed: func(err error) {
+		a.mu.Lock()
+		n := len(all)
+		if a.carried == own { // those of the queue are still there
+			a.failed, n = true, len(values)
+		}
+		a.mu.Unlock()
+		a.drop(n, err)
+	}}
 	return true
 }
 
-// carried notes how the update with entries ended. The numbers of entries that may have been
+// settle notes how the update with n entries ended. The numbers of entries that may have been
 // stored are not used again.
-func (a *activityLog) carried(n int, err error) {
+func (a *activityLog) settle(n int, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.sending = false
-	if err != nil && !errors.Is(err, store.ErrInDoubt) {
-		a.next -= uint64(n)
+	before := int(a.carried - a.next) // the queue may have been sent meanwhile
+	switch {
+	case err == nil && !a.failed:
+		a.queued, a.next = a.queued[before:], a.carried+uint64(n)
+		a.late.Store(true)
+	case err == nil, errors.Is(err, store.ErrInDoubt):
+		a.queued = slices.Insert(a.queued, before, make([][]byte, n)...)
 	}
+	a.carried = 0
 	a.sendQueued()
 }
 
 // queue adds entries to the queue.
 func (a *activityLog) queue(values [][]byte) {
 	a.mu.Lock()
-	taken := min(len(values), maxQueued-len(a.queued))
+	taken := min(len(values), max(0, maxQueued-len(a.queued)))
 	for _, v := range values[:taken] {
 		a.queued = append(a.queued, bytes.Clone(v))
 	}
@@ -175,22 +207,38 @@ func (a *activityLog) queue(values [][]byte) {
 func (a *activityLog) sendQueued() {
 	switch {
 	case a.sending:
-	case len(a.queued) > 0:
+	case len(a.batch()) > 0:
 		a.sending = true
 		a.lease.keeper.calls.start(a.sendAll)
-	case a.empty != nil:
+	case a.carried == 0 && a.empty != nil:
 		close(a.empty)
 		a.empty = nil
 	}
 }
 
-// sendAll sends entries until none are queued.
+// batch returns the entries of the queue that can be sent now, from a.next on: those behind the
+// write under way have no numbers yet. a.mu is locked.
+func (a *activityLog) batch() [][]byte {
+	for len(a.queued) > 0 && a.queued[0] == nil {
+		a.queued, a.next = a.queued[1:], a.next+1
+	}
+	n := min(len(a.queued), store.MaxLogEntries)
+	if a.carried != 0 {
+		n = min(n, int(a.carried-a.next))
+	}
+	if unused := slices.IndexFunc(a.queued[:n], func(v []byte) bool { return v == nil }); unused >= 0 {
+		n = unused
+	}
+	return a.queued[:n]
+}
+
+// sendAll sends entries until there are none to send.
 func (a *activityLog) sendAll() {
 	for {
 		a.mu.Lock()
-		batch := a.queued[:min(len(a.queued), store.MaxLogEntries)]
+		batch := a.batch()
 		if len(batch) == 0 {
-			a.queued, a.sending = nil, false
+			a.sending = false
 			a.sendQueued()
 			a.mu.Unlock()
 			return
@@ -199,11 +247,14 @@ func (a *activityLog) sendAll() {
 		a.mu.Unlock()
 		err := a.append(entries)
 		a.mu.Lock()
-		a.next += uint64(len(batch))
-		a.queued = a.queued[len(batch):]
+		sent := 0 // that a write has not stored meanwhile
+		if a.next == entries.First {
+			sent = len(batch)
+		}
+		a.queued, a.next = a.queued[sent:], a.next+uint64(sent)
 		a.mu.Unlock()
-		if err != nil {
-			a.drop(len(batch), err)
+		if err != nil && sent > 0 {
+			a.drop(sent, err)
 		}
 	}
 }

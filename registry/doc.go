@@ -103,8 +103,9 @@
 // transitions, requests and their outcome, errors and leaves. It outlives the instance.
 // [ReadLog] reads it forward or backward, [FollowLog] also as it grows.
 //
-//   - The entry of a transition is stored with it, or soon after it if earlier entries are still on
-//     their way, such as that of the registration; FlushLog of the lease waits for them. After a
+//   - The entry of a transition is stored with it, and so are earlier entries that are still on
+//     their way. It comes soon after the transition if those are more than 63 or 64 KiB, or if the
+//     store cannot carry it (see [store.Logger]); FlushLog of the lease waits for it. After a
 //     transition that failed there is none. Other entries follow soon after: a reply can be there
 //     before the entry of its request.
 //     A transition whose reply was lost may leave an entry although it was undone; the next

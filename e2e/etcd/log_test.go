@@ -15,6 +15,7 @@ import (
 
 	"github.com/leasehold-go/leasehold/e2e/etcdtest"
 	"github.com/leasehold-go/leasehold/internal/full"
+	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
 	etcdstore "github.com/leasehold-go/leasehold/store/etcd"
 )
@@ -164,6 +165,42 @@ func TestAnUpdateDoesNotWaitForAnEtcdLeaseOfItsEntry(t *testing.T) {
 	for n := uint64(1); n <= 7; n++ {
 		wantNext(t, got, n)
 	}
+}
+
+// An entry that its write could not carry is stored before FlushLog returns.
+func TestFlushLogWaitsForAnEntryWithoutAnEtcdLease(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Settings{})
+	p := new(interceptor)
+	st, other := open(t, p.client(cluster)), open(t, cluster.Client())
+	k, err := lease.NewKeeper(st, lease.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = k.Close(context.Background()) })
+	l, err := k.Acquire(t.Context(), "key", []byte("value"), lease.WithLog(entry(1).Limits, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := sync.OnceFunc(p.hold("LeaseGrant"))
+	defer answer()
+	err = l.WriteContent(t.Context(), func() (lease.Content, error) {
+		return lease.Content{Value: []byte("second"), Log: [][]byte{[]byte("entry")}}, nil
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := l.FlushLog(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("FlushLog before the entry can be stored: %v", err)
+	}
+	answer()
+	if err := l.FlushLog(t.Context()); err != nil {
+		t.Error(err)
+	}
+	wantLog(t, "after FlushLog", other, 1)
 }
 
 // An operator revokes the etcd lease of the entries: they go, and later ones are on another.
