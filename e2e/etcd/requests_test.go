@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -235,6 +236,64 @@ func TestRequestsAndAskNoticeAMemberThatHangs(t *testing.T) {
 	}
 	wantDone(t, "of a sender whose watch hung", result)
 	wantDone(t, "of a later request", second)
+}
+
+// Keys whose requests, answers and logs are read share streams, as watched keys do.
+func TestReadersOfManyKeysShareStreams(t *testing.T) {
+	t.Parallel()
+	const keys = 40
+	var streams atomic.Int64
+	st := open(t, etcdtest.Start(t, etcdtest.Settings{}).Client(countWatchStreams(&streams)))
+	ctx, leave := context.WithCancel(t.Context())
+	var readers sync.WaitGroup
+	defer readers.Wait()
+	defer leave()
+	var answers []<-chan asked
+	for i := range keys {
+		c := claim(fmt.Sprintf("key/%02d", i), long)
+		grant, err := st.Create(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read := make(chan struct{})
+		readers.Go(func() {
+			for q, err := range st.Requests(ctx, c.Key, grant.Token) {
+				if err != nil {
+					if ctx.Err() == nil {
+						t.Errorf("requests of %s: %v", c.Key, err)
+					}
+					return
+				}
+				if err := st.AppendLog(ctx, c.Key, grant.Token, entry(1)); err != nil {
+					t.Errorf("log of %s: %v", c.Key, err)
+				}
+				<-read
+				if err := st.Answer(ctx, c.Key, grant.Token, answerTo(q.ID)); err != nil {
+					t.Errorf("answer of %s: %v", c.Key, err)
+				}
+			}
+		})
+		readers.Go(func() {
+			for _, err := range st.FollowLog(ctx, c.Key, store.LogPosition{}) {
+				if err != nil {
+					if ctx.Err() == nil {
+						t.Errorf("log of %s: %v", c.Key, err)
+					}
+					return
+				}
+				close(read)
+			}
+		})
+		q := request("1", long)
+		q.Key = c.Key
+		answers = append(answers, ask(t.Context(), st, q))
+	}
+	for i, result := range answers {
+		wantDone(t, fmt.Sprint("key ", i), result)
+	}
+	if n := streams.Load(); n > keys/2 {
+		t.Errorf("%d streams for %d keys", n, keys)
+	}
 }
 
 func TestRequestsSurviveACompaction(t *testing.T) {

@@ -143,8 +143,8 @@
 // a delete look alike: the cause is CauseUnknown, or CauseExpired when the time left had
 // passed.
 //
-// Each watch has a gRPC stream of its own, and so has each key with readers of its requests or
-// answers. Up to 64 watched keys share one. The servers must allow more of them on a connection
+// Each watch has a gRPC stream of its own. Up to 64 watched keys, and keys whose requests, answers or
+// logs are read, share one. The servers must allow more of them on a connection
 // (--max-concurrent-streams, by default without a limit), or other requests wait for one.
 //
 // All calls of [Store.WatchKey] for one key share its two etcd watches and its reads. A

@@ -445,23 +445,20 @@ func isUnanswered(err error) bool {
 	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrInDoubt)
 }
 
-// followed is etcd watches of one caller.
+// followed is etcd watches of one caller, on a shared stream.
 type followed struct {
-	store    *Store
-	ctx      context.Context // of the watches
-	stop     func()
-	events   []clientv3.WatchChan // one or two
-	reset    <-chan struct{}      // closed once the cluster's revision has gone back
-	ticker   *time.Ticker
-	answered bool // whether the member has answered since the last tick
+	stream *watchStream
+	stop   func()
+	events []clientv3.WatchChan // one or two
+	reset  <-chan struct{}      // closed once the cluster's revision has gone back
 }
 
 // follow opens etcd watches.
 func (s *Store) follow(ctx context.Context, open func(context.Context) []clientv3.WatchChan) (*followed, error) {
-	f := &followed{store: s, answered: true}
+	f := new(followed)
 	_, f.reset = s.revision.latest()
 	var err error
-	f.ctx, f.stop, err = openWatch(ctx, func(ctx context.Context) error {
+	f.stream, _, f.stop, err = s.streams.open(ctx, s.cluster, func(ctx context.Context) error {
 		f.events = open(ctx)
 		for _, c := range f.events {
 			if err := awaitOpen(ctx, c); err != nil {
@@ -471,17 +468,12 @@ func (s *Store) follow(ctx context.Context, open func(context.Context) []clientv
 		return nil
 	})
 	if err != nil {
-		f.stop()
 		return nil, err
 	}
-	f.ticker = time.NewTicker(memberTimeout)
 	return f, nil
 }
 
-func (f *followed) close() {
-	f.ticker.Stop()
-	f.stop()
-}
+func (f *followed) close() { f.stop() }
 
 // each calls do for each event, until do wants no more or fails, or it is time to read again.
 func (f *followed) each(ctx context.Context, op, key string, do func(*clientv3.Event) (more bool, err error)) error {
@@ -503,8 +495,8 @@ func (f *followed) each(ctx context.Context, op, key string, do func(*clientv3.E
 	}
 }
 
-// next returns events, or none once late has an element. An error says that a watch has ended,
-// or that its member has not answered for memberTimeout.
+// next returns events, or none once late has an element. An error says that a watch has ended.
+// While no user of a stream calls it, the stream can end as one that hangs.
 func (f *followed) next(ctx context.Context, late <-chan time.Time) ([]*clientv3.Event, error) {
 	var second clientv3.WatchChan
 	if len(f.events) > 1 {
@@ -522,23 +514,11 @@ func (f *followed) next(ctx context.Context, late <-chan time.Time) ([]*clientv3
 			return nil, context.Cause(ctx)
 		case <-f.reset:
 			return nil, errRevisionReset
-		case now := <-f.ticker.C:
-			if !f.answered {
-				return nil, errHung
-			}
-			f.answered = false
-			request, cancel := context.WithTimeout(f.ctx, memberTimeout)
-			f.store.client.RequestProgress(request) // if it fails there is no sign of life
-			cancel()
-			if f.store.revision.due(now) {
-				f.store.peek(ctx)
-			}
-			continue
 		}
-		f.answered = true
 		if !open || r.Err() != nil {
-			return nil, endOf(r)
+			return nil, cmp.Or(context.Cause(f.stream.ctx), endOf(r), errWatchClosed)
 		}
+		f.stream.heard.Store(true)
 		if len(r.Events) > 0 {
 			return r.Events, nil
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// keysPerStream is how many watched keys share a gRPC stream. The client opens the watches of
+// keysPerStream is how many users share a gRPC stream. The client opens the watches of
 // a stream one after another, and a member that hangs costs all of them.
 const keysPerStream = 64
 
@@ -72,7 +72,8 @@ func (w *watchStream) check() {
 	}
 }
 
-// watchStreams are the streams that watched keys share. A user is a pair of etcd watches.
+// watchStreams are the streams that etcd watches share. A user is one or two of them: of a watched
+// key, of a key whose requests, answers or log entries are read.
 type watchStreams struct {
 	mu     sync.Mutex
 	shared []*watchStream
@@ -90,6 +91,29 @@ func (s *watchStreams) join(c *cluster) (w *watchStream, isNew bool) {
 	w = s.shared[i]
 	w.users++
 	return w, isNew
+}
+
+// open opens etcd watches on a shared stream, by a function that gets their context. It returns that
+// context, and the function that ends the watches. If they cannot be opened there, no other user
+// joins the stream and they try the next: the token of a stream can have expired.
+func (s *watchStreams) open(ctx context.Context, c *cluster, open func(context.Context) error) (*watchStream, context.Context, func(), error) {
+	for {
+		w, isNew := s.join(c)
+		watching, stop, err := openOn(ctx, w.ctx, open)
+		if err == nil {
+			w.heard.Store(true) // an answer to the last check may have come before
+			return w, watching, func() { stop(); s.leave(w) }, nil
+		}
+		stop()
+		refused := isForbidden(err)
+		if !refused {
+			s.retire(w)
+		}
+		s.leave(w)
+		if refused || isNew || ctx.Err() != nil {
+			return nil, nil, nil, err
+		}
+	}
 }
 
 // leave ends the stream with its last user.

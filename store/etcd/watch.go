@@ -177,40 +177,23 @@ func (w *watch) settle(err error) bool {
 }
 
 // watchOnce opens the etcd watches and relays their events until one fails. The watches of
-// several keys share a stream. If they cannot be opened there, no other key joins the
-// stream and they try the next: the token of a stream can have expired.
+// several keys share streams; those of a prefix have one of their own.
 func (w *watch) watchOnce(ctx context.Context) (opened bool, err error) {
-	if !w.exact {
-		stream := newWatchStream(w.store.cluster)
-		defer stream.close()
-		return w.watchOn(ctx, stream)
-	}
-	for {
-		stream, isNew := w.store.streams.join(w.store.cluster)
-		opened, err = w.watchOn(ctx, stream)
-		refused := isForbidden(err)
-		if !opened && !refused {
-			w.store.streams.retire(stream)
-		}
-		w.store.streams.leave(stream)
-		if opened || refused || isNew || ctx.Err() != nil {
-			return opened, err
-		}
-	}
-}
-
-func (w *watch) watchOn(ctx context.Context, stream *watchStream) (opened bool, err error) {
 	_, reset := w.store.revision.latest()
 	var noteEvents, deleteEvents clientv3.WatchChan
-	ctx, stop, err := openOn(ctx, stream.ctx, func(ctx context.Context) (err error) {
+	open := func(ctx context.Context) (err error) {
 		noteEvents, deleteEvents, err = w.open(ctx)
 		return err
-	})
-	defer stop()
+	}
+	streams := &w.store.streams
+	if !w.exact {
+		streams = new(watchStreams)
+	}
+	stream, ctx, stop, err := streams.open(ctx, w.store.cluster, open)
 	if err != nil {
 		return false, err
 	}
-	stream.heard.Store(true) // an answer to the last check may have come before
+	defer stop()
 	w.store.watchErrs.clear(w)
 	if !w.settle(nil) {
 		w.missed() // there may have been changes between the watches, or since the first try
