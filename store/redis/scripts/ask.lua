@@ -12,9 +12,11 @@
 local queue, request, answer, key, fence = unpack(KEYS)
 local channel, id, token, text, ttl, most = unpack(ARGV)
 
-local given, left = call('GET', answer), call('PTTL', request)
-if given and (left <= 0 or sub(given, 1, 1) == 'f') then return refuse(request, {'answer', given}) end
-if left > 0 then return refuse(request, {'wait', left}) end
+if call('EXISTS', answer, request) > 0 then
+  local given, left = call('GET', answer), call('PTTL', request)
+  if given and (left <= 0 or sub(given, 1, 1) == 'f') then return refuse(request, {'answer', given}) end
+  if left > 0 then return refuse(request, {'wait', left}) end
+end
 
 local lease = '0000000000000000' -- the live one, if it is known
 if key then
@@ -32,7 +34,7 @@ if #ids / 2 >= tonumber(most) then return refuse(request, {'full', ids}) end
 local time = call('TIME')
 local now, last = time[1] * 1000000 + time[2], tonumber(ids[#ids]) or 0
 local place = math.max(now, last + 1)
-local longest = math.max(call('PTTL', queue), tonumber(ttl))
+local longest = #ids > 0 and math.max(call('PTTL', queue), ttl) or ttl
 call('ZADD', queue, string.format('%.0f', place), id)
 call('SET', request, text, 'PX', ttl)
 call('PEXPIRE', queue, string.format('%d', longest))

@@ -43,7 +43,8 @@ end
 local function answerable(request, answer)
   local state = call('GETRANGE', answer, 0, 0)
   if state == 'f' then return 'stands' end
-  local left = math.max(call('PTTL', request), call('PTTL', answer))
+  local left = call('PTTL', request)
+  if state ~= '' then left = math.max(left, call('PTTL', answer)) end
   if left <= 0 then return 'expired' end
   return left
 end
