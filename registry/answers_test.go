@@ -228,6 +228,30 @@ func TestLogHasTheOutcomeThatTheSenderHas(t *testing.T) {
 	})
 }
 
+// The log of an instance that cannot answer, as one without the right, has the outcome that the sender has.
+func TestLogHasTheOutcomeOfARequestThatCannotBeAnswered(t *testing.T) {
+	for name, what := range map[string]registry.Requested{"state": registry.ForState("starting"), "event": registry.ForEvent("boot", nil)} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				st := teststore.New()
+				inst := served(t, st, nil, withLog)
+				st.Inject(teststore.Refuse, teststore.Answer, teststore.Update)
+				if reply, _ := ask(st, what); reply.Outcome != registry.OutcomeExpired || inst.State() != Idle {
+					t.Errorf("%+v, in %s", reply, inst.State())
+				}
+				time.Sleep(time.Minute)
+				if log := logOf(t, st, store.LogQuery{}); !strings.HasSuffix(log[len(log)-1], ": expired") {
+					t.Errorf("log %q", log)
+				}
+				st.Inject(nil, teststore.Answer, teststore.Update)
+				if _, err := ask(st, what); err != nil {
+					t.Errorf("the next request: %v", err)
+				}
+			})
+		})
+	}
+}
+
 // A hook may leave a goroutine behind that uses its context: what that does later is no part of
 // the request.
 func TestGoroutineOfAHookIsNoPartOfTheRequest(t *testing.T) {

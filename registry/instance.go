@@ -226,7 +226,7 @@ func (w writer[S, P]) Write(ctx context.Context, encode func() ([]byte, error), 
 	i, r, carries := w.i, w.i.askedOf(ctx), false
 	i.noteWriting(true)
 	defer i.noteWriting(false)
-	return i.lease.WriteContent(ctx, func() (lease.Content, error) {
+	err := i.lease.WriteContent(ctx, func() (lease.Content, error) {
 		value, err := encode()
 		if err != nil {
 			return lease.Content{}, err
@@ -237,7 +237,6 @@ func (w writer[S, P]) Write(ctx context.Context, encode func() ([]byte, error), 
 		}
 		if r != nil && r.carries.CompareAndSwap(true, false) {
 			carries = true
-			r.answered.Store(true)
 			content.Answer = r.answer(Reply{
 				Outcome: OutcomeDoneWithErrors, State: fmt.Sprint(i.staged.status.State),
 				Error: "its hooks had not ended when this answer was due", At: time.Now().UTC(),
@@ -251,6 +250,10 @@ func (w writer[S, P]) Write(ctx context.Context, encode func() ([]byte, error), 
 			r.moved.Store(true)
 		}
 	})
+	if carries && (err == nil || errors.Is(err, store.ErrInDoubt)) {
+		r.answered.Store(true)
+	}
+	return err
 }
 
 // noteWriting notes the begin or the end of a write of the machine.

@@ -352,7 +352,9 @@ func (i *Instance[S, P]) reply(ctx context.Context, r *asked, reply Reply) {
 	if reply.Outcome == OutcomeExpired && !r.answered.Load() {
 		return
 	}
-	if err := i.storeAnswer(ctx, r, *r.answer(reply, true)); errors.Is(err, store.ErrExpired) && reply.Outcome != OutcomeExpired {
+	err := i.storeAnswer(ctx, r, *r.answer(reply, true))
+	late := err != nil && !r.answered.Load() && !time.Now().Before(r.deadline)
+	if (late || errors.Is(err, store.ErrExpired)) && reply.Outcome != OutcomeExpired {
 		expire()
 		i.noteRequest(ctx, r, reply)
 	}
