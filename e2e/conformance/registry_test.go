@@ -66,6 +66,7 @@ func TestRegistry(t *testing.T) {
 		"AnInstanceWaitsForTheKey":           instanceWaits,
 		"RequestsAreCarriedOutAndLogged":     requestsLogged,
 		"AnswersAndLogsOutliveTheInstance":   outlived,
+		"AnIDIsCarriedOutOnce":               askedOnce,
 		"ADefinitionIsPublished":             definitionPublished,
 	}.hold(t)
 }

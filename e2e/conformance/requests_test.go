@@ -1,17 +1,21 @@
 package conformance_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
+	"github.com/leasehold-go/leasehold/e2e/internal/answered"
+	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// Another process asks an instance to move, is refused an invalid step, and reads all of it back
-// after the instance has left. Twenty senders do so at once.
 // outlived has a request repeated once its instance is gone, and a log with a loss read in pages.
 func outlived(s *scene) {
 	st := s.Open()
@@ -71,6 +75,77 @@ func outlived(s *scene) {
 	}
 }
 
+// askedOnce has twenty senders ask with one id, again and again until an instance holds the key, while
+// it passes from one instance to the next: before, during or after the transition.
+func askedOnce(s *scene) {
+	stores := []store.Store{s.Open(), s.Open()}
+	keepers := []*lease.Keeper{s.keep(long), s.keep(long)}
+	for _, after := range []time.Duration{0, 10 * time.Millisecond, 20 * time.Millisecond} {
+		var ran atomic.Int64
+		slow := func(context.Context, fsm.Transition[State]) error { time.Sleep(10 * time.Millisecond); return nil }
+		def, err := lifecycle.With(fsm.Guard(Starting, "slow", slow), fsm.OnEntry(Starting, func(ctx context.Context, t fsm.Transition[State]) error {
+			ran.Add(1)
+			return slow(ctx, t)
+		}))
+		if err != nil {
+			s.Fatal(err)
+		}
+		register := func(k *lease.Keeper) *instance {
+			inst, err := answered.Acquire(s.Context(), func() (*instance, error) {
+				return registry.Register(s.Context(), k, def, s.config(func(c *config) {
+					c.Requests = &registry.Requests[State]{States: []State{Starting}}
+				}))
+			})
+			if err != nil {
+				s.Fatal(err)
+			}
+			return inst
+		}
+		inst := register(keepers[0])
+		var senders sync.WaitGroup
+		outcomes := make(chan registry.Outcome, 20)
+		for i := range cap(outcomes) {
+			senders.Go(func() {
+				time.Sleep(time.Duration(i) * time.Millisecond)
+				for {
+					reply, err := registry.Request(s.Context(), stores[i%2], s.key, registry.ForState("starting"),
+						registry.WithRequestID(fmt.Sprint("once, ", after)), registry.WithRequestTimeout(2*time.Second))
+					if reply.Outcome != "" {
+						outcomes <- reply.Outcome
+						return
+					}
+					if !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrInDoubt) {
+						s.Error(err)
+						return
+					}
+					time.Sleep(10 * time.Millisecond)
+				}
+			})
+		}
+		time.Sleep(after)
+		if err := stores[0].Delete(s.Context(), s.key, store.ByToken(inst.Lease().Token())); err != nil {
+			s.Fatal(err)
+		}
+		<-inst.Lease().Done()
+		next := register(keepers[1])
+		senders.Wait()
+		close(outcomes)
+		told := make(map[registry.Outcome]int)
+		for o := range outcomes {
+			told[o]++
+		}
+		delete(told, registry.OutcomeExpired) // a slow machine; the next with that id is another request
+		if len(told) > 1 || ran.Load() > 1 || len(told) > 0 && ran.Load() == 0 {
+			s.Errorf("a takeover after %v: senders were told %v, and the hook ran %d times", after, told, ran.Load())
+		}
+		if err := next.Deregister(s.Context()); err != nil {
+			s.Error(err)
+		}
+	}
+}
+
+// requestsLogged has another process ask an instance to move. It is refused an invalid step, and reads
+// all of it back after the instance has left. Twenty senders do so at once.
 func requestsLogged(s *scene) {
 	takes := func(c *config) {
 		c.Log = new(registry.Log)
