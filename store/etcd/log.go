@@ -23,10 +23,10 @@ const (
 	// mark has, then the token and the number.
 	logs = store.Reserved + "l:"
 
-	logPage       = store.MaxValue / store.MaxLogValue // entries that are read at once
-	logBytes      = 64 << 10                           // of entries in the transaction of an update
-	logDenial     = time.Minute                        // for which updates carry no entries after a refusal
-	trimmedAtOnce = 1000                               // entries
+	logPage       = 100         // entries that are read at once: of the longest, less than two mebibytes
+	logBytes      = 64 << 10    // of entries in the transaction of an update
+	logDenial     = time.Minute // for which updates carry no entries after a refusal
+	trimmedAtOnce = 1000        // entries
 )
 
 func logOf(key string) string { return mailOf(logs, key) }
