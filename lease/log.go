@@ -35,7 +35,7 @@ type activityLog struct {
 	next    uint64        // number of the first of them
 	sending bool          // a request with entries of the queue is under way
 	carried uint64        // number of the first entry of the write under way; zero if there is none
-	failed  bool          // that write has not stored its entries
+	failed  error         // why that write, if it is made, has not stored its entries
 	untold  int           // entries that were dropped and not reported
 	reason  error         // of the last of them
 	empty   chan struct{} // closed once nothing is queued or under way; nil unless somebody waits
@@ -137,7 +137,7 @@ func (l *lease) send(ctx context.Context, u store.Update, c Content) error {
 	}
 	switch {
 	case carried:
-		l.log.settle(len(c.Log), err)
+		l.log.settle(c.Log, err)
 	case logged && err == nil:
 		l.log.queue(c.Log)
 	}
@@ -159,34 +159,46 @@ func (a *activityLog) carry(values [][]byte, with *store.Addition) bool {
 		return false
 	}
 	first, own := a.next, a.next+uint64(len(a.queued))
-	a.carried, a.failed = own, false
+	a.carried, a.failed = own, nil
 	with.Log = store.LogEntries{First: first, Values: all, Limits: a.limits, Failed: func(err error) {
 		a.mu.Lock()
-		n := len(all)
-		if a.carried == own { // those of the queue are still there
-			a.failed, n = true, len(values)
+		early := a.carried == own // the write has not returned
+		if early {
+			a.failed = err
 		}
 		a.mu.Unlock()
-		a.drop(n, err)
+		if !early {
+			a.drop(len(all), err)
+		}
 	}}
 	return true
 }
 
-// settle notes how the update with n entries ended. The numbers of entries that may have been
-// stored are not used again.
-func (a *activityLog) settle(n int, err error) {
+// settle notes how the update with entries ended. If it was made without them they go to the queue,
+// unless they never will be stored. The numbers of entries that may be stored are not used for others.
+func (a *activityLog) settle(values [][]byte, err error) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
+	failed := a.failed
 	before := int(a.carried - a.next) // the queue may have been sent meanwhile
 	switch {
-	case err == nil && !a.failed:
-		a.queued, a.next = a.queued[before:], a.carried+uint64(n)
+	case err == nil && failed == nil:
+		a.queued, a.next = a.queued[before:], a.carried+uint64(len(values))
 		a.late.Store(true)
-	case err == nil, errors.Is(err, store.ErrInDoubt):
-		a.queued = slices.Insert(a.queued, before, make([][]byte, n)...)
+	case err == nil || errors.Is(err, store.ErrInDoubt):
+		kept := make([][]byte, len(values))
+		if err == nil && passing(failed) {
+			for i, v := range values {
+				kept[i] = bytes.Clone(v)
+			}
+		}
+		a.queued = slices.Insert(a.queued, before, kept...)
 	}
 	a.carried = 0
 	a.sendQueued()
+	a.mu.Unlock()
+	if err == nil && failed != nil && !passing(failed) {
+		a.drop(len(values), failed)
+	}
 }
 
 // queue adds entries to the queue.

@@ -108,6 +108,58 @@ func refuseIn(d time.Duration) teststore.Fault {
 	}
 }
 
+// logless makes updates without their entries, for a reason.
+type logless struct {
+	*teststore.Store
+	reason error
+}
+
+func (l logless) UpdateWith(ctx context.Context, u store.Update, with store.Addition) error {
+	failed := with.Log.Failed
+	with.Log = store.LogEntries{}
+	err := l.Store.UpdateWith(ctx, u, with)
+	if err == nil {
+		failed(l.reason)
+	}
+	return err
+}
+
+// An entry that the store did not take with its write follows, if it can.
+func TestEntryFollowsAWriteThatWasMadeWithoutIt(t *testing.T) {
+	refused := errors.New("refused")
+	for reason, want := range map[error][]string{
+		store.ErrUnavailable: {"1 a", "2 write", "3 b"},
+		store.ErrInDoubt:     {"1 a", "2 write", "3 b"},
+		refused:              {"1 a", "3 b"},
+	} {
+		t.Run(reason.Error(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				st := logless{teststore.New(), reason}
+				dropped := 0
+				held := acquire(t, keep(t, st), "k", lease.WithLog(logLimits, func(n int, _ error) { dropped += n }))
+				st.Inject(teststore.Delay(0, time.Second), teststore.Append)
+				if err := held.AppendLog([]byte("a")); err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				if err := putLogged(t.Context(), held, "write"); err != nil {
+					t.Fatal(err)
+				}
+				if err := held.AppendLog([]byte("b")); err != nil {
+					t.Fatal(err)
+				}
+				if err := held.FlushLog(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				if got := logged(t, st.Store, "k"); !slices.Equal(got, want) || dropped != 3-len(want) {
+					t.Errorf("log %q and %d dropped, want %q", got, dropped, want)
+				}
+			})
+		})
+	}
+}
+
 // A write does not carry all entries that wait: they could be a mebibyte.
 func TestWriteCarriesFewBytesOfEarlierEntries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

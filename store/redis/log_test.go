@@ -159,6 +159,34 @@ func TestEntriesWhoseReplyIsLostAreStoredOnce(t *testing.T) {
 	b.wantLog("after the repeats", "key", "1", "2", "3")
 }
 
+// With an answer, the entries are a second command. If its reply alone is lost they are in doubt.
+func TestEntriesInDoubtAreReported(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	p := proxyTo(t, b.server.Addr(), "evalsha")
+	st := open(t, p.client(t))
+	token := b.hold("key").Token
+	ask(b.Context(), b.Store, request("1", time.Minute))
+	for range b.Requests(b.Context(), "key", token) {
+		break
+	}
+	update := func(seq uint64, a store.Answer) (err, entry error) {
+		with := store.Addition{Log: logEntries(seq, fmt.Sprint(seq)), Answer: &a}
+		with.Log.Failed = func(err error) { entry = err }
+		err = st.UpdateWith(b.Context(), store.Update{Key: "key", Token: token, Seq: seq, Value: []byte("value")}, with)
+		return err, entry
+	}
+	early, final := answerTo("1"), answerTo("1")
+	early.Final = false
+	err, entry := update(1, early)
+	want(t, "update", errors.Join(err, entry), nil) // the server knows both scripts
+	p.cutShort.Store(true)
+	err, entry = update(2, final)
+	want(t, "update with one reply of two", err, nil)
+	want(t, "its entry", entry, store.ErrInDoubt)
+	b.wantLog("afterwards", "key", "1", "2")
+}
+
 // A reader of a log that is cut meanwhile gets a part of it, in order, up to its end.
 func TestALogThatIsTrimmedWhileItIsRead(t *testing.T) {
 	t.Parallel()

@@ -24,6 +24,7 @@ type proxy struct {
 	holdUp   atomic.Bool  // pause within each published message
 	heldUp   atomic.Int64
 	darken   atomic.Bool // lose the next published message and all that comes after it on its connection
+	cutShort atomic.Bool // pass on one line of what the server sends next, and close the connection
 
 	mu    sync.Mutex
 	conns []net.Conn
@@ -93,6 +94,10 @@ func (p *proxy) replies(client, server net.Conn) {
 		dark = dark || bytes.Contains(rest, []byte("message\r\n")) && p.darken.CompareAndSwap(true, false)
 		if dark {
 			continue
+		}
+		if p.cutShort.CompareAndSwap(true, false) {
+			client.Write(rest[:bytes.Index(rest, []byte("\r\n"))+2])
+			return
 		}
 		if at := bytes.Index(rest, []byte("\r\nmessage\r\n")); at >= 0 && p.holdUp.Load() {
 			client.Write(rest[:at+len("\r\nmes")])

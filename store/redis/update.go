@@ -31,7 +31,7 @@ func (s *Store) updateWith(ctx context.Context, u store.Update, with store.Addit
 		return err
 	}
 	dropped, err := s.updateWithLog(ctx, u, with)
-	if err == nil && dropped != nil && !errors.Is(dropped, store.ErrInDoubt) && with.Log.Failed != nil {
+	if err == nil && dropped != nil && with.Log.Failed != nil {
 		with.Log.Failed(dropped)
 	}
 	return err
