@@ -105,12 +105,13 @@ type expiries struct {
 	key, fence any // boxed once
 }
 
+const day = 24 * 60 * 60 * 1000 // in ms
+
 // expiries returns those for a ttl. Most stores have leases of one ttl.
 func (s *Store) expiries(ttl time.Duration) *expiries {
 	if last := s.lastExpiries.Load(); last != nil && last.ttl == ttl {
 		return last
 	}
-	const day = 24 * 60 * 60 * 1000
 	ms := milliseconds(ttl)
 	px := &expiries{ttl, strconv.FormatInt(ms+1, 10), strconv.FormatInt(day+3*ms+1, 10)}
 	s.lastExpiries.Store(px)

@@ -2,7 +2,11 @@ package redisstore
 
 import (
 	"context"
+	"crypto/sha1"
+	"encoding/hex"
+	"errors"
 	"iter"
+	"strconv"
 
 	"github.com/leasehold-go/leasehold/store"
 )
@@ -140,23 +144,91 @@ func (s *Store) fetchWaveBy(ctx context.Context, wave []run, readOnly bool) (all
 	return all, rest, nil
 }
 
-// decodeRows reads the rows of a call: one for each name, or for the first few.
+// decodeRows reads the answer to a call: of each name, or of the first few.
 func decodeRows(asked []names, c *call) ([]found, error) {
 	reply, err := c.reply()
 	if err != nil {
 		return nil, err
 	}
+	const columns = 4
 	rows, ok := reply.([]any)
-	if !ok || len(rows) == 0 || len(rows) > len(asked) {
+	if !ok || len(rows) == 0 || len(rows)%columns != 0 || len(rows)/columns > len(asked) {
 		return nil, odd(reply)
 	}
-	all := make([]found, len(rows))
-	for i, row := range rows {
-		if all[i], err = decodeRow(asked[i], row); err != nil {
+	all := make([]found, len(rows)/columns)
+	for i := range all {
+		if all[i], err = inspect(asked[i], rows[i*columns:][:columns]); err != nil {
 			return nil, err
 		}
 	}
 	return all, nil
+}
+
+// inspect judges the elements of an answer of get.lua about one key, as inspect in record.lua does.
+// A value that has not come with it is nil, and has to be read before its record is known for ours.
+func inspect(n names, row []any) (found, error) {
+	text, isText := at[string](row, 0)
+	own, ok1 := at[int64](row, 1)
+	left, ok2 := at[int64](row, 2)
+	value, there := at[string](row, 3)
+	if !ok1 || !ok2 {
+		return found{}, odd(row)
+	}
+	var f fence
+	if text != "" || !isText {
+		var err error
+		if f, err = readFence(text); err != nil {
+			return found{}, err
+		}
+	}
+	if left == -2 || left == 0 { // a value in its last millisecond counts as gone
+		return found{names: n}, nil
+	}
+	r := store.Record{Key: n.key, Left: timeLeft(left)}
+	if there {
+		r.Value = []byte(value)
+	}
+	if f.live && left > 0 && own > day+2*f.ttl && there && f.wrote(r.Value) {
+		r.Token, r.Left = f.token, timeLeft(min(left, f.ttl))
+	}
+	return found{names: n, record: r, live: true}, nil
+}
+
+// fence is part of a fence; see record.lua.
+type fence struct {
+	live   bool // whether its lease was not deleted
+	token  store.Token
+	ttl    int64 // in ms
+	length int
+	sum    string // SHA-1, hexadecimal
+}
+
+// readFence reads the first bytes of a fence.
+func readFence(text string) (f fence, err error) {
+	const whole = 138
+	if len(text) < whole || text[0] != '2' {
+		return f, errors.New("leasehold: the fence has a layout that this version does not know")
+	}
+	f.live, f.sum = text[1] == 'l', text[98:whole]
+	token, err1 := strconv.ParseInt(text[2:18], 10, 64)
+	ttl, err2 := strconv.ParseUint(text[58:71], 10, 63)
+	length, err3 := strconv.ParseUint(text[91:98], 10, 31)
+	if err2 != nil || err3 != nil || f.live && (err1 != nil || token <= 0) {
+		return f, errors.New("leasehold: the fence is damaged")
+	}
+	f.token, f.ttl, f.length = store.Token(token), int64(ttl), int(length)
+	return f, nil
+}
+
+// wrote reports whether a value is the last one of the fence's lease.
+func (f fence) wrote(value []byte) bool {
+	if len(value) != f.length {
+		return false
+	}
+	sum := sha1.Sum(value)
+	var room [2 * sha1.Size]byte
+	hex.Encode(room[:], sum[:])
+	return string(room[:]) == f.sum
 }
 
 // runs splits names into runs that may share a call and are not too long.

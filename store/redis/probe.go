@@ -116,9 +116,10 @@ func (s *Store) exercise(ctx context.Context, key string) (step string, err erro
 	return "foreign value", s.exerciseForeign(ctx, key)
 }
 
-// exerciseForeign puts a value there as another program would.
+// exerciseForeign puts a value there as another program would. It is as long as scripts read by
+// commands of their own.
 func (s *Store) exerciseForeign(ctx context.Context, key string) error {
-	value := []byte("4")
+	value := bytes.Repeat([]byte("4"), maxRefusal+1)
 	err := s.transport.tasks.try(ctx, func() error { return s.client.Set(ctx, key, value, probeTTL).Err() })
 	if err != nil {
 		return err

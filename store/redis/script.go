@@ -17,7 +17,7 @@ var (
 	renewScript  = newScript("record", "each", "renew")
 	updateScript = newScript("record", "each", "update")
 	deleteScript = newScript("record", "ended", "each", "delete")
-	getScript    = newScript("record", "get")
+	getScript    = newScript("get")
 	dropScript   = newScript("drop")
 
 	askScript          = newScript("record", "mail", "ask")
