@@ -4,6 +4,7 @@
 //	go run .                  # everything; three minutes
 //	go run . -only ls,start   # some: ls, start, watch
 //	go run . -rounds 5 -for 10s
+//	go run . -only watch -full -for 10m   # the memory of watch; half an hour
 //
 // It runs in the directory of the module bench/command and needs redis-server. redis-cli and etcdctl
 // (Debian: redis-tools, etcd-client) are compared if they are there. Every load ends by itself.
@@ -73,6 +74,7 @@ type bench struct {
 	instances int
 	rate      int           // changes a second
 	watched   time.Duration // for how long watch is observed
+	full      bool          // whether histories are full before that
 	changed   atomic.Int64  // changes that were made
 	dir       string
 	program   string // the command
@@ -86,6 +88,7 @@ func run(ctx context.Context, args []string) (err error) {
 	flags.IntVar(&b.instances, "instances", 10_000, "instances that ls and watch show")
 	flags.IntVar(&b.rate, "rate", 1000, "changes a second while watch is observed")
 	flags.DurationVar(&b.watched, "for", 40*time.Second, "how long watch is observed, each on a terminal and in a pipe")
+	flags.BoolVar(&b.full, "full", false, "fill the histories of all instances before watch is observed, because values grow until then")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -229,23 +232,40 @@ func (b *bench) fleet(ctx context.Context, url string) (all []*registry.Instance
 		closeStore()
 	}
 	all = make([]*registry.Instance[string, payload], b.instances)
-	errs := make([]error, 64)
-	var callers sync.WaitGroup
-	for c := range errs {
-		callers.Go(func() {
-			for i := c; i < len(all) && errs[c] == nil; i += len(errs) {
-				all[i], errs[c] = registry.Register(ctx, keeper, lifecycle, registry.Config[string, payload]{
-					Key: fmt.Sprintf("fleet:%05d", i), Payload: payload{"trades"}, PublicIP: loopback,
-				})
-			}
+	if err := b.each(func(i int) (err error) {
+		all[i], err = registry.Register(ctx, keeper, lifecycle, registry.Config[string, payload]{
+			Key: fmt.Sprintf("fleet:%05d", i), Payload: payload{"trades"}, PublicIP: loopback,
 		})
-	}
-	callers.Wait()
-	if err := errors.Join(errs...); err != nil {
+		return err
+	}); err != nil {
 		end()
 		return nil, nil, err
 	}
 	return all, end, nil
+}
+
+// each calls f for each instance, for some at a time.
+func (b *bench) each(f func(i int) error) error {
+	errs := make([]error, 64)
+	var callers sync.WaitGroup
+	for c := range errs {
+		callers.Go(func() {
+			for i := c; i < b.instances && errs[c] == nil; i += len(errs) {
+				errs[c] = f(i)
+			}
+		})
+	}
+	callers.Wait()
+	return errors.Join(errs...)
+}
+
+// move changes the state of an instance.
+func move(ctx context.Context, i *registry.Instance[string, payload]) error {
+	to := "active"
+	if i.State() == to {
+		to = "idle"
+	}
+	return i.Transition(ctx, to)
 }
 
 // ls compares a list of all instances with a program that reads the same keys by hand.
@@ -271,6 +291,18 @@ func (b *bench) watch(ctx context.Context, server *redistest.Instance) error {
 		return err
 	}
 	defer end()
+	if b.full {
+		if err := b.each(func(i int) error {
+			for range 50 { // a machine keeps as many
+				if err := move(ctx, all[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var load sync.WaitGroup
@@ -280,11 +312,7 @@ func (b *bench) watch(ctx context.Context, server *redistest.Instance) error {
 	for range 16 {
 		load.Go(func() {
 			for i := range changes {
-				to := "active"
-				if all[i].State() == to {
-					to = "idle"
-				}
-				if all[i].Transition(ctx, to) == nil {
+				if move(ctx, all[i]) == nil {
 					b.changed.Add(1)
 				}
 			}
@@ -339,7 +367,7 @@ func begin(c *exec.Cmd, terminal bool) (io.ReadCloser, error) {
 	return out, c.Start()
 }
 
-// observe prints the share of one core that a process uses, and its memory in each quarter of the time.
+// observe prints the share of one core that a process uses, and its memory after each tenth of the time.
 func (b *bench) observe(ctx context.Context, what string, pid int) error {
 	sleep(ctx, 5*time.Second) // for the first read of all
 	cpu, err := cpuTime(pid)
@@ -348,8 +376,8 @@ func (b *bench) observe(ctx context.Context, what string, pid int) error {
 	}
 	began, changed := time.Now(), b.changed.Load()
 	var memory []int
-	for range 4 {
-		sleep(ctx, b.watched/4)
+	for range 10 {
+		sleep(ctx, b.watched/10)
 		n, err := resident(pid)
 		if err != nil {
 			return err

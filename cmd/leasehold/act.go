@@ -64,7 +64,7 @@ func (p *program) request() *cobra.Command {
 					return errors.Join(p.write(shown), err)
 				}
 				if err == nil {
-					_, err = fmt.Fprintf(p.out, "%s: %s is in state %s\n", reply.Outcome, plain(args[0]), oneLine(reply.State))
+					_, err = fmt.Fprintf(p.out, "%s: %s is in state %s\n", reply.Outcome, oneLine(args[0]), oneLine(reply.State))
 				}
 				return err
 			})
@@ -133,7 +133,7 @@ func (p *program) release() *cobra.Command {
 				if p.format != "table" {
 					return p.write(map[string]any{"key": r.Key, "token": r.Token, "released": true})
 				}
-				_, err = fmt.Fprintf(p.out, "released %s, token %d\n", plain(r.Key), r.Token)
+				_, err = fmt.Fprintf(p.out, "released %s, token %d\n", oneLine(r.Key), r.Token)
 				return err
 			})
 		},

@@ -110,7 +110,9 @@ func (p *program) findings(found []store.Finding) error {
 		about[line] = append(about[line], f.Server)
 	}
 	width, _, _ := terminal(p.out)
-	t.print(p.out, width, p.colored())
+	if err := t.print(p.out, width, p.colored()); err != nil {
+		return err
+	}
 	for _, line := range advice {
 		servers := ""
 		if of := about[line]; len(of) > 1 || of[0] != "" {

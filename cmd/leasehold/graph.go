@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"slices"
@@ -65,8 +66,7 @@ func (p *program) showGraph(g graph) error {
 	case "json", "yaml":
 		return p.write(g)
 	case "text":
-		g.print(p)
-		return nil
+		return g.print(p)
 	case "dot":
 		draw = fsmdraw.DOTOf
 	}
@@ -81,13 +81,14 @@ func (p *program) showGraph(g graph) error {
 
 // print writes a graph for people: each state with its own edges, then the edges that are permitted
 // now, inherited ones among them.
-func (g graph) print(p *program) {
+func (g graph) print(p *program) error {
 	width, _, _ := terminal(p.out)
-	fmt.Fprintf(p.out, "%s is in state %s", oneLine(g.Key), oneLine(shown(g.State)))
+	out := bufio.NewWriter(p.out)
+	fmt.Fprintf(out, "%s is in state %s", oneLine(g.Key), oneLine(shown(g.State)))
 	if !g.Changed.IsZero() {
-		fmt.Fprintf(p.out, " since %s, %s", g.Changed.Format(time.RFC3339), ago(g.Changed))
+		fmt.Fprintf(out, " since %s, %s", g.Changed.Format(time.RFC3339), ago(g.Changed))
 	}
-	fmt.Fprint(p.out, "\n\n")
+	fmt.Fprint(out, "\n\n")
 
 	children, top := make(map[string][]int), []int(nil) // by place
 	for i, s := range g.Definition.States {
@@ -120,9 +121,9 @@ func (g graph) print(p *program) {
 		}
 	}
 	add(top, 0)
-	all.print(p.out, width, p.colored())
+	_ = all.print(out, width, p.colored()) // out keeps the error
 
-	fmt.Fprintln(p.out)
+	fmt.Fprintln(out)
 	now := newTable("PERMITTED NOW", "ON", "IF")
 	for _, e := range g.Permitted {
 		each(e, now.addText)
@@ -141,12 +142,13 @@ func (g graph) print(p *program) {
 	}
 	switch {
 	case len(now.rows) > 1:
-		now.print(p.out, width, p.colored())
+		_ = now.print(out, width, p.colored())
 	case !known:
-		fmt.Fprintln(p.out, "the published definition does not have the state, so nothing is known to be permitted")
+		fmt.Fprintln(out, "the published definition does not have the state, so nothing is known to be permitted")
 	default:
-		fmt.Fprintln(p.out, "nothing is permitted now: the state is final")
+		fmt.Fprintln(out, "nothing is permitted now: the state is final")
 	}
+	return out.Flush()
 }
 
 // note says of a state if it is initial, final or a history state.

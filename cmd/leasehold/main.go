@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -99,12 +100,13 @@ func (i interrupted) Error() string { return "interrupted" }
 // execute runs one command, and returns the exit code.
 func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
 	p := &program{in: in, out: out, errOut: errOut}
+	help := &output{Writer: out}
 	root := p.root()
 	root.SetArgs(args)
 	root.SetIn(in)
-	root.SetOut(out)
+	root.SetOut(help)
 	root.SetErr(errOut)
-	err := root.ExecuteContext(ctx)
+	err := cmp.Or(root.ExecuteContext(ctx), help.err)
 	if err == nil {
 		return 0
 	}
@@ -116,6 +118,18 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 		fmt.Fprintf(errOut, "leasehold: %s\n", plain(explain(err)))
 	}
 	return exitCode(err)
+}
+
+// output keeps the first error of its writer: cobra drops those of help and completions.
+type output struct {
+	io.Writer
+	err error
+}
+
+func (o *output) Write(text []byte) (int, error) {
+	n, err := o.Writer.Write(text)
+	o.err = cmp.Or(o.err, err)
+	return n, err
 }
 
 // program is one run of the command.
@@ -147,7 +161,12 @@ func (p *program) root() *cobra.Command {
 			}
 			return nil
 		},
-		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if c.Flags().NFlag() > 0 { // in a script: the command was taken for the value of a flag
+				return usagef("there is no command; `leasehold --help` lists them")
+			}
+			return c.Help()
+		},
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		PersistentPreRunE: func(*cobra.Command, []string) error {

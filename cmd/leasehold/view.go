@@ -285,7 +285,7 @@ func oneLine(text string) string {
 	if isASCII(text) {
 		return text
 	}
-	return strings.ReplaceAll(plain(text), "\n", " ")
+	return strings.ReplaceAll(plain(text), "\n", `\n`)
 }
 
 // table lines up columns. Cells are shown harmless and in one line; the last column is cut at the

@@ -134,7 +134,9 @@ func (p *program) watchTable(ctx context.Context, st store.Store, prefix string)
 				if keys == nil {
 					keys = slices.Sorted(maps.Keys(held))
 				}
-				p.draw(held, keys, current)
+				if err := p.draw(held, keys, current); err != nil {
+					return err
+				}
 				drawn, dirty = now, false
 			}
 		}
@@ -142,7 +144,7 @@ func (p *program) watchTable(ctx context.Context, st store.Store, prefix string)
 }
 
 // draw shows the table of the records that fit on the terminal.
-func (p *program) draw(held map[string]record, keys []string, current bool) {
+func (p *program) draw(held map[string]record, keys []string, current bool) error {
 	width, height, _ := terminal(p.out)
 	more := max(len(keys)-max(height-3, 1), 0)
 	var rows []record
@@ -159,5 +161,6 @@ func (p *program) draw(held map[string]record, keys []string, current bool) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "\x1b[H\x1b[2J%s\n", runewidth.Truncate(status, width, "…"))
 	_ = records(rows).print(&b, width, p.colored())
-	_, _ = p.out.Write(b.Bytes())
+	_, err := p.out.Write(b.Bytes())
+	return err
 }
