@@ -45,7 +45,9 @@ func ReadDefinition[P any](ctx context.Context, st store.Store, r Record[P]) (fs
 	}
 	value, err := definer.GetDefinition(ctx, r.Definition)
 	if errors.Is(err, store.ErrNotFound) {
-		return none("the store does not have it: try again in a few seconds, and if that does not help, look for the error in the log of the program")
+		again := (definitionLife(r.TTL) / definitionRefresh).Round(time.Hour)
+		return none(fmt.Sprintf("the store does not have it: a program stores it in seconds after an instance registers, or tells its log why it cannot; "+
+			"if it was deleted since, it is there again after %.0f hours, or once another instance registers", again.Hours()))
 	}
 	if err != nil {
 		return fsm.Description{}, err
@@ -70,6 +72,11 @@ const (
 	definitionGap          = 10 * time.Second // between two writes for new instances
 	longestDefinitionPause = 10 * time.Minute // after a write that failed
 )
+
+// definitionLife is for how long a definition is stored whose instances have records of a TTL.
+func definitionLife(ttl time.Duration) time.Duration {
+	return min(max(definitionTTL, recordsPerRefresh*ttl), store.MaxDefinitionTTL)
+}
 
 // publications has the definitions that the instances of this process publish. Instances with the
 // same keeper and definition share one, so that their number does not show in the store's load.
@@ -127,7 +134,7 @@ func newPublisher[S comparable](k *lease.Keeper, def *fsm.Definition[S], tell fu
 	p := publications.all[key]
 	if p == nil {
 		p = &publication{key: key, store: st, begun: make(map[*publisher]struct{}), again: make(chan struct{}, 1)}
-		p.ttl = min(max(definitionTTL, recordsPerRefresh*k.TTL()), store.MaxDefinitionTTL)
+		p.ttl = definitionLife(k.TTL())
 		p.made = sync.OnceValue(func() (m madeDefinition) {
 			if m.value, m.err = json.Marshal(def.Describe()); m.err == nil {
 				m.err = store.CheckDefinition(m.value, p.ttl)

@@ -255,7 +255,7 @@ func TestEachRegistrationPublishes(t *testing.T) {
 		st.Inject(nil, teststore.Define)
 		time.Sleep(time.Second)
 		register(t, k)
-		wantNoDefinition(t, st, published(t, st), "the store does not have it")
+		wantNoDefinition(t, st, published(t, st), "it is there again after 8 hours, or once another instance registers")
 		time.Sleep(10 * time.Second)
 		wantDefinition(t, st, published(t, st), lifecycle)
 	})
