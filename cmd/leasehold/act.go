@@ -166,8 +166,11 @@ func (p *program) confirm(ctx context.Context, r record) (bool, error) {
 	}
 }
 
-// holder names the holder of a record.
-func holder(r record) string {
+// holder names the holder of a record, with its token.
+func holder(r record) string { return fmt.Sprintf("%s (token %d)", who(r), r.Token) }
+
+// who names the holder of a record.
+func who(r record) string {
 	who := r.Instance
 	if r.Host != "" {
 		who += " on " + r.Host
@@ -178,5 +181,5 @@ func holder(r record) string {
 	if r.State != "" {
 		who += ", in state " + r.State
 	}
-	return fmt.Sprintf("%s (token %d)", who, r.Token)
+	return who
 }

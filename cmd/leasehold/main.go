@@ -186,7 +186,9 @@ func (p *program) root() *cobra.Command {
 			return nil
 		},
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usagef("%w; `%s --help` lists the flags, and an argument that begins with - stands behind --", err, c.CommandPath())
+	})
 	flags := root.PersistentFlags()
 	flags.StringVar(&p.url, "store", "", "`URL` of the store, such as redis://host:6379 or etcd://host:2379;\nLEASEHOLD_STORE otherwise (leasehold --help has all kinds)")
 	flags.StringVarP(&p.format, "output", "o", "table", "`FORMAT` of what is shown: table, json or yaml")

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 
@@ -42,11 +43,18 @@ func (p *program) run() *cobra.Command {
 			"lease, for stores that can refuse an older one. Its exit code is passed on.\n\n" +
 			"Signals to leasehold are passed on to the command and its children, and nothing more: a command that\n" +
 			"ignores SIGTERM goes on under the lease. If the lease is lost, the command gets SIGTERM, and after\n" +
-			"--grace SIGKILL; so do its children, unless it runs on a terminal. If leasehold itself is killed\n" +
-			"(SIGKILL), Linux kills the command too, and not its children.",
+			"--grace SIGKILL; so do its children, unless it runs on a terminal. SIGTSTP (Ctrl-Z) stops both, and the\n" +
+			"lease is lost if they are stopped for longer than --ttl. If leasehold itself is killed (SIGKILL), Linux\n" +
+			"kills the command too, and not its children.",
 		Example: "  leasehold run nightly -- ./report.sh                       # not at all if it runs elsewhere\n" +
 			"  leasehold run nightly --wait 1h -E 0 -- ./report.sh        # after it, within an hour; else succeed",
 		RunE: func(c *cobra.Command, args []string) error {
+			if c.ArgsLenAtDash() == 0 && args[1] == "--" { // before a KEY that begins with -, and behind it
+				args = slices.Delete(args, 1, 2)
+			}
+			if len(args) < 2 {
+				return usagef("there is no command; usage: %s", c.UseLine())
+			}
 			if c.ArgsLenAtDash() > 1 {
 				return usagef("one KEY must stand before --; usage: %s", c.UseLine())
 			}
@@ -75,8 +83,15 @@ func (p *program) run() *cobra.Command {
 					}
 				}()
 				held, err := p.acquire(c.Context(), keeper, args[0], args[1], wait)
-				if errors.As(err, new(*lease.WaitError)) || errors.Is(err, store.ErrHeld) {
+				waited, conflict := new(lease.WaitError), new(store.HeldError)
+				switch {
+				case errors.As(err, &waited):
+					if waited.Held != nil && errors.Is(err, context.DeadlineExceeded) {
+						err = fmt.Errorf("%w, by %s; it was not free within --wait %v", waited.Held, who(decoded[raw](waited.Held.Record)), wait)
+					}
 					return &ownCode{err, int(heldCode)}
+				case errors.As(err, &conflict):
+					return &ownCode{fmt.Errorf("%w, by %s; --wait DURATION waits for it", err, who(decoded[raw](conflict.Record))), int(heldCode)}
 				}
 				if err != nil {
 					return err
@@ -127,7 +142,7 @@ func (p *program) command(ctx context.Context, held lease.Lease, path string, ar
 	_, _, interactive := terminal(p.in)
 	c := &exec.Cmd{Path: path, Args: args, Stdin: p.in, Stdout: p.out, Stderr: p.errOut, SysProcAttr: attributes(!interactive)}
 	c.Env = append(os.Environ(), "LEASEHOLD_KEY="+held.Key(), fmt.Sprintf("LEASEHOLD_TOKEN=%d", held.Token()))
-	signals := notified(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
+	signals := notified(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTSTP, syscall.SIGCONT)
 	defer signal.Stop(signals)
 	runtime.LockOSThread() // the end of the thread that starts a child can be taken for that of the process
 	defer runtime.UnlockOSThread()
@@ -156,14 +171,20 @@ func (p *program) command(ctx context.Context, held lease.Lease, path string, ar
 			}
 			return endOf(err, reason)
 		case s := <-signals:
-			if interactive && s == syscall.SIGINT {
-				continue // from the terminal
+			switch {
+			case interactive && s == syscall.SIGINT: // from the terminal
+			case s == syscall.SIGTSTP: // no command goes on while its lease is not renewed, also if it ignores this signal
+				send(syscall.SIGSTOP)
+				_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+			case s == syscall.SIGCONT && !held.Valid(): // it goes on when it is told to end, below
+			default:
+				send(s.(syscall.Signal))
 			}
-			send(s.(syscall.Signal))
 		case <-lost:
 			lost, reason = nil, held.Err()
 			fmt.Fprintf(p.errOut, "leasehold: %s; the command is told to end\n", oneLine(reason.Error()))
 			send(syscall.SIGTERM)
+			send(syscall.SIGCONT)
 			timer := time.NewTimer(grace)
 			defer timer.Stop()
 			kill = timer.C
