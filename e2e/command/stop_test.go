@@ -42,7 +42,11 @@ func signal(t *testing.T, b *background, s os.Signal) {
 func TestAStopStopsTheCommandToo(t *testing.T) {
 	t.Parallel()
 	url, end := redistest.Start(t).URL(), filepath.Join(t.TempDir(), "end")
-	run := inBackground(t, url, "run", "job", "--", "sh", "-c", `trap "" TSTP; echo pid $$.; until [ -e "$0" ]; do sleep 0.05; done; exit 7`, end)
+	if err := syscall.Mkfifo(end, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// No program is started: a shell that is about to start one can be stopped in a state of its own.
+	run := inBackground(t, url, "run", "job", "--", "sh", "-c", `trap "" TSTP; echo pid $$.; read line <"$0"; exit 7`, end)
 	if !run.says(".\n") {
 		t.Fatal(run.said())
 	}
@@ -57,7 +61,7 @@ func TestAStopStopsTheCommandToo(t *testing.T) {
 		signal(t, run, syscall.SIGCONT)
 		awaitStopped(t, pid, false)
 	}
-	if err := os.WriteFile(end, nil, 0o600); err != nil {
+	if err := os.WriteFile(end, []byte("\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if code := run.end(t); code != 7 {
