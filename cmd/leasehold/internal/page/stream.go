@@ -43,6 +43,9 @@ func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no") // nginx
+	if r.Method == http.MethodHead {
+		return
+	}
 	s := stream{w: w, control: http.NewResponseController(w)}
 
 	quiet := time.NewTicker(quietFor)
