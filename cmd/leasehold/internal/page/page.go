@@ -247,11 +247,14 @@ func (p *Page) Serve(ctx context.Context, l net.Listener) error {
 	return err
 }
 
-// URL is the address of the page for a browser, with the base path.
+// URL is the address of the page for a browser of this machine, with the base path.
 func (p *Page) URL(l net.Listener) string {
-	scheme := "http"
+	scheme, host := "http", l.Addr().String()
 	if p.cfg.TLS != nil {
 		scheme = "https"
 	}
-	return fmt.Sprintf("%s://%s%s/", scheme, l.Addr(), p.cfg.BasePath)
+	if at, is := l.Addr().(*net.TCPAddr); is && at.IP.IsUnspecified() {
+		host = fmt.Sprintf("localhost:%d", at.Port)
+	}
+	return fmt.Sprintf("%s://%s%s/", scheme, host, p.cfg.BasePath)
 }
