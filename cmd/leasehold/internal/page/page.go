@@ -32,6 +32,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path"
 	"strings"
 	"sync"
 	"time"
@@ -141,7 +142,8 @@ func checkBasePath(path string) (string, error) {
 	return base, nil
 }
 
-// routes are the paths without the base path.
+// routes are the paths without the base path. A ServeMux answers an odd path, such as //x, with a
+// redirect that lacks the base path, so that it gets none.
 func (p *Page) routes() http.Handler {
 	api := http.NewServeMux()
 	api.HandleFunc("GET /api/events", p.events)
@@ -154,10 +156,14 @@ func (p *Page) routes() http.Handler {
 	api.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, &problem{http.StatusNotFound, "there is no such call", "see that page and server are of one version: reload the page"})
 	})
-	all := http.NewServeMux()
-	all.Handle("/api/", p.guarded(api))
-	all.HandleFunc("/", p.asset)
-	return p.secured(p.based(all))
+	calls := p.guarded(api)
+	return p.secured(p.based(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if at := r.URL.Path; strings.HasPrefix(at, "/api/") && at == path.Clean(at) {
+			calls.ServeHTTP(w, r)
+		} else {
+			p.asset(w, r)
+		}
+	})))
 }
 
 // based takes the base path off, and redirects browsers to the path with a slash at its end, so

@@ -2,6 +2,7 @@ package page_test
 
 import (
 	"bufio"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -72,12 +73,44 @@ func TestTheBasePathHoldsBehindAProxy(t *testing.T) {
 			if status, _ := behind.call("GET", "none.html", ""); status != http.StatusNotFound {
 				t.Errorf("a file that is not there: %d", status)
 			}
+			for _, odd := range []string{"/", "/api/log", "api", "api/", "api//log", "api/./log", "api/../api/log", "api/log/", "..", "assets", "assets/..", "index.html", "%2Fapi%2Flog", "api%2Flog", "//evil.example"} {
+				r := behind.request("GET", odd, "", "Cookie: "+cookie.Name+"="+cookie.Value)
+				status, header, _ := behind.do(r)
+				if to, err := r.URL.Parse(header.Get("Location")); err != nil || status < 400 && !strings.HasPrefix(to.String(), behind.url) {
+					t.Errorf("%s: %d to %q", odd, status, header.Get("Location"))
+				}
+			}
 		})
 	}
 	direct := *s
 	direct.url = root
 	if status, header, _ := direct.do(direct.request("GET", "ops/page?q=a", "")); status != http.StatusPermanentRedirect || header.Get("Location") != "/ops/page/?q=a" {
 		t.Errorf("without a slash: %d %v", status, header)
+	}
+}
+
+// The address that the command prints can be opened on its machine.
+func TestTheAddressOfThePageCanBeOpened(t *testing.T) {
+	w := inMemory(t)
+	for _, listen := range []string{"127.0.0.1:0", "localhost:0", ":0", "0.0.0.0:0", "[::]:0", "[::1]:0"} {
+		s := serve(t, w.store, func(c *page.Config) { c.Listen, c.Token, c.BasePath = listen, secret, "/ops" })
+		if status, _ := s.call("GET", "", ""); status != http.StatusOK || strings.Contains(s.url, "[::]") || strings.Contains(s.url, "0.0.0.0") {
+			t.Errorf("%s is at %s, which answers %d", listen, s.url, status)
+		}
+	}
+}
+
+// A stream without a body would be open until its client is gone.
+func TestAStreamIsNotOpenedByHead(t *testing.T) {
+	s := serve(t, inMemory(t).store, nil)
+	s.client.Transport.(*http.Transport).MaxConnsPerHost = 1 // it is free again only after an answer
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for _, method := range []string{"HEAD", "HEAD", "OPTIONS", "TRACE", "PUT"} {
+		status, header, _ := s.do(s.request(method, "api/events", "").WithContext(ctx))
+		if want := http.StatusNotFound; method != "HEAD" && status != want || method == "HEAD" && (status != http.StatusOK || header.Get("Content-Type") != "text/event-stream") {
+			t.Errorf("%s: %d %v", method, status, header)
+		}
 	}
 }
 
