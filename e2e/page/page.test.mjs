@@ -59,6 +59,7 @@ test('a transition shows, also in the feed and the timeline', async t => {
 	await tell(keys[0], {do: 'move', to: 'authenticating'});
 	await tell(keys[0], {do: 'move', to: 'active'});
 	await card(overview, keys[0]).locator('.badge', {hasText: 'active'}).waitFor();
+	await timeline.locator('.legend-states').getByText('authenticating').waitFor(); // a state of the past
 });
 
 test('an instance that is killed is offline, and its card says why', async t => {
@@ -74,6 +75,8 @@ test('an instance that is killed is offline, and its card says why', async t => 
 	assert.match(why, /Went silent/);
 	assert.match(why, /order book out of sequence/);
 	assert.equal(await page.locator('.cards > li').first().getAttribute('data-key'), key); // what is in trouble comes first
+	const [total, ...counts] = await page.evaluate(() => [document.querySelector('.total .big'), ...document.querySelectorAll('.counts b')].map(({textContent}) => Number(textContent)));
+	assert.equal(counts.reduce((sum, n) => sum + n, 0), total); // those in trouble are among all
 	await page.goto(`${url}?page=timeline`);
 	await page.locator(`[data-key="${key}"] rect.none`).waitFor();
 });

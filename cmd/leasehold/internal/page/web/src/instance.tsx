@@ -4,9 +4,10 @@ import {ask, Failure, query, type Definition, type Instance, type Row, type Step
 import {definitionOf, Diagram} from './diagram';
 import {at, ms, show, span} from './format';
 import {LogOf} from './log';
-import {all, instances, loaded, now, onChange, stateOf, type One} from './model';
+import {all, instances, loaded, now, stateOf, type One} from './model';
 import {Ago, Badge, badgeOf, Failed, Heartbeat, Icon, Since, why} from './parts';
 import {Permitted} from './request';
+import {reread} from './reread';
 import {href, param} from './route';
 import {seconds, useTopics} from './topic';
 import {toneOf} from './tones';
@@ -18,20 +19,14 @@ const definitions = new Map<string, Definition>(); // by fingerprint
 // useInstance reads an instance, and again whenever its row changed.
 function useInstance(key: string): {instance?: Instance; definition?: Definition; error?: unknown} {
 	const [got, set] = useState<{key: string; instance?: Instance; definition?: Definition; error?: unknown}>({key});
-	useEffect(() => {
-		const stop = new AbortController();
-		let running = false;
-		let again = false;
-		const read = async () => {
-			if (running) return void (again = true);
-			running = true;
-			do {
-				again = false;
+	useEffect(
+		() =>
+			reread(key, 300, async signal => {
 				try {
-					const instance = await ask<Instance>(`api/instance?${query({key})}`, undefined, stop.signal);
+					const instance = await ask<Instance>(`api/instance?${query({key})}`, undefined, signal);
 					let definition = instance.definition === undefined ? undefined : definitions.get(instance.definition);
 					if (instance.definition !== undefined && !definition) {
-						definition = await ask<Definition>(`api/definition?${query({key})}`, undefined, stop.signal).catch(error => {
+						definition = await ask<Definition>(`api/definition?${query({key})}`, undefined, signal).catch(error => {
 							if (error instanceof Failure && error.status === 404) return undefined;
 							throw error;
 						});
@@ -40,20 +35,11 @@ function useInstance(key: string): {instance?: Instance; definition?: Definition
 					}
 					set({key, instance, definition});
 				} catch (error) {
-					if (stop.signal.aborted) return;
-					set(before => ({...before, error}));
+					if (!signal.aborted) set(before => ({...before, error}));
 				}
-				await new Promise(done => setTimeout(done, 300));
-			} while (again && !stop.signal.aborted);
-			running = false;
-		};
-		void read();
-		const end = onChange(changed => changed === key && void read());
-		return () => {
-			stop.abort();
-			end();
-		};
-	}, [key]);
+			}),
+		[key],
+	);
 	return got.key === key ? got : {};
 }
 

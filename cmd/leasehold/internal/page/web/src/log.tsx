@@ -1,8 +1,9 @@
 import {useEffect, useRef, useState} from 'preact/hooks';
 import {ask, query, type Entry, type Log} from './api';
 import {at, ms} from './format';
-import {all, onChange} from './model';
+import {all} from './model';
 import {Badge, Failed} from './parts';
+import {reread} from './reread';
 
 const kinds = ['transition', 'error', 'request', 'registered', 'left', 'lost'];
 const length = 50; // of a page
@@ -18,39 +19,22 @@ export function LogOf({name}: {name: string}) {
 	shown.current = entries;
 
 	useEffect(() => {
-		const stop = new AbortController();
 		setEntries(undefined);
 		setMore(undefined);
-		let again = false;
-		let running = false;
-		const read = async () => {
-			if (running) return void (again = true);
-			running = true;
-			do {
-				again = false;
-				try {
-					const log = await ask<Log>(`api/log?${query({key: name, kind, limit: length})}`, undefined, stop.signal);
-					const before = shown.current;
-					const newest = new Set(log.entries.map(entry => entry.pos));
-					if (!before || !before.some(entry => newest.has(entry.pos))) {
-						setEntries(log.entries);
-						setMore(log.more);
-					} else setEntries([...log.entries, ...before.filter(entry => !newest.has(entry.pos))].slice(0, 2000));
-					setError(undefined);
-				} catch (error) {
-					if (stop.signal.aborted) return;
-					setError(error);
-				}
-				await new Promise(done => setTimeout(done, 500));
-			} while (again && !stop.signal.aborted);
-			running = false;
-		};
-		void read();
-		const end = onChange(key => key === name && void read());
-		return () => {
-			stop.abort();
-			end();
-		};
+		return reread(name, 500, async signal => {
+			try {
+				const log = await ask<Log>(`api/log?${query({key: name, kind, limit: length})}`, undefined, signal);
+				const before = shown.current;
+				const newest = new Set(log.entries.map(entry => entry.pos));
+				if (!before || !before.some(entry => newest.has(entry.pos))) {
+					setEntries(log.entries);
+					setMore(log.more);
+				} else setEntries([...log.entries, ...before.filter(entry => !newest.has(entry.pos))].slice(0, 2000));
+				setError(undefined);
+			} catch (error) {
+				if (!signal.aborted) setError(error);
+			}
+		});
 	}, [name, kind]);
 
 	const older = async () => {
@@ -91,8 +75,6 @@ export function LogOf({name}: {name: string}) {
 		</section>
 	);
 }
-
-
 
 function EntryOf({entry, token}: {entry: Entry; token?: string}) {
 	const t = ms(entry.at) ?? 0;

@@ -198,9 +198,9 @@ function Empty({filter, clear}: {filter: string; clear: () => void}) {
 	);
 }
 
-// Summary tells at a glance whether all is well, and which states there are.
+// Summary tells at a glance whether all is well, and which states there are. The instances that went
+// count as the others do: those in trouble are among all.
 function Summary({filter, ask}: {filter: string; ask: (q: string) => void}) {
-	const living = all.size - goneCount;
 	const counts = [...states].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
 	const toggle = (q: string) => ask(filter === q ? '' : q);
 	return (
@@ -211,7 +211,7 @@ function Summary({filter, ask}: {filter: string; ask: (q: string) => void}) {
 				{troubled > 0 && <span>in trouble</span>}
 			</button>
 			<div class="total">
-				<span class="big num">{living.toLocaleString('en')}</span> {living === 1 ? 'instance' : 'instances'}
+				<span class="big num">{all.size.toLocaleString('en')}</span> {all.size === 1 ? 'instance' : 'instances'}
 			</div>
 			<ul class="counts">
 				{counts.slice(0, 24).map(([state, n]) => (

@@ -12,7 +12,8 @@ import {View} from './view';
 const spans = {hour: 3_600_000, day: 86_400_000, week: 7 * 86_400_000};
 type Span = keyof typeof spans;
 
-const most = 50; // strips of one request
+const mostRead = 50; // strips of one request
+const most = 24; // states in the legend
 const fresh = 60_000;
 
 interface Piece {
@@ -35,6 +36,7 @@ class Strips {
 	private timer: ReturnType<typeof setTimeout> | undefined;
 	private running = false;
 	readonly news = new Topic();
+	reads = 0;
 	error: unknown;
 	private stop = onItems((items, all) => {
 		if (all) this.known.clear(); // there may be a gap
@@ -52,13 +54,21 @@ class Strips {
 		return known;
 	}
 
+	// states returns those of strips that were read, in or after a time.
+	*states(list: One[], from: number): Generator<string> {
+		for (const one of list) {
+			if (!one.row.gone && one.row.state) yield one.row.state;
+			for (const p of this.known.get(one.key)?.pieces ?? []) if (p.state && p.to >= from) yield p.state;
+		}
+	}
+
 	private async read() {
 		this.timer = undefined;
 		if (this.running || !isCurrent()) {
 			this.timer = setTimeout(() => void this.read(), 1000);
 			return;
 		}
-		const keys = [...this.wanted].slice(-most);
+		const keys = [...this.wanted].slice(-mostRead);
 		this.wanted.clear();
 		if (keys.length === 0) return;
 		this.running = true;
@@ -67,6 +77,7 @@ class Strips {
 			const {strips} = await ask<{strips: Strip[]}>('api/timeline', {keys, from: new Date(to - this.span).toISOString(), to: new Date(to).toISOString()});
 			if (this.known.size > 2000) this.known.clear();
 			for (const {key, parts, cut} of strips) this.known.set(key, {pieces: parts.map(piece), read: to, cut: ms(cut)});
+			this.reads++;
 			this.error = undefined;
 		} catch (error) {
 			this.error = error;
@@ -121,7 +132,8 @@ export function Timeline() {
 	const wide = useWide(700);
 	const list = view.update(filter, 'trouble', false);
 	const from = to - spans[range];
-	const states = useMemo(() => legend(list), [list]);
+	// Not at each change: there can be many pieces.
+	const states = useMemo(() => [...new Set(strips.states(list, from))].sort(), [strips, strips.reads, to, list.length]);
 
 	return (
 		<>
@@ -142,11 +154,12 @@ export function Timeline() {
 					<input type="search" value={filter} placeholder="Filter" spellcheck={false} autocomplete="off" onInput={event => (setFilter(event.currentTarget.value), set({q: event.currentTarget.value}))} />
 				</label>
 				<ul class="legend-states" aria-label="Colours">
-					{states.map(state => (
+					{states.slice(0, most).map(state => (
 						<li key={state} class={`tone ${toneOf(state).name}`}>
 							<i class="swatch" aria-hidden="true" /> {state}
 						</li>
 					))}
+					{states.length > most && <li>and {states.length - most} more</li>}
 					<li>
 						<i class="swatch none" aria-hidden="true" /> not held
 					</li>
@@ -163,15 +176,6 @@ export function Timeline() {
 			)}
 		</>
 	);
-}
-
-function legend(list: One[]): string[] {
-	const states = new Set<string>();
-	for (const one of list) {
-		if (one.row.state) states.add(one.row.state);
-		if (states.size === 12) break;
-	}
-	return [...states].sort();
 }
 
 function Axis({from, to, range}: {from: number; to: number; range: Span}) {
