@@ -5,14 +5,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/leasehold-go/leasehold/cmd/leasehold/internal/page"
+	"github.com/leasehold-go/leasehold/fsm"
+	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
+	memstore "github.com/leasehold-go/leasehold/store/memory"
 )
 
 // problem is the body of an error.
@@ -289,6 +294,86 @@ func TestATimelineIsDrawnFromTheLog(t *testing.T) {
 	s.refuses(400, "POST", "api/timeline", `{"keys":["a"],"from":"0001-01-02T00:00:00Z","to":"2026-01-01T00:00:00Z"}`)
 	s.refuses(400, "POST", "api/timeline", `{"keys":["a"]}`)
 	s.refuses(400, "POST", "api/timeline", `{"keys":[],"from":"2026-01-01T00:00:00Z","to":"2026-01-02T00:00:00Z"}`)
+}
+
+// reader counts the entries that are read of logs.
+type reader struct {
+	*memstore.Store
+	entries atomic.Int64
+}
+
+func (r *reader) ReadLog(ctx context.Context, key string, query store.LogQuery) iter.Seq2[store.LogEntry, error] {
+	return func(yield func(store.LogEntry, error) bool) {
+		for e, err := range r.Store.ReadLog(ctx, key, query) {
+			r.entries.Add(1)
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// A timeline that is drawn again is the same, and reads what is new in the log.
+func TestATimelineDoesNotReadALogTwice(t *testing.T) {
+	w := inMemory(t)
+	r := &reader{Store: w.store.(*memstore.Store)}
+	s := serve(t, r, nil)
+	flip := fsm.MustDefine("idle", fsm.Table[string]{"idle": {"active"}, "active": {"idle"}})
+	begin := func() *registry.Instance[string, payload] {
+		t.Helper()
+		i, err := registry.Register(t.Context(), w.keeper, flip, registry.Config[string, payload]{Key: "job:1", Log: &registry.Log{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return i
+	}
+	i := begin()
+	move := func(n int) {
+		t.Helper()
+		for range n {
+			to := map[string]string{"idle": "active", "active": "idle"}[i.State()]
+			if err := i.Transition(t.Context(), to); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	var from, to time.Time
+	ask := func(s *served) string {
+		t.Helper()
+		body, _ := json.Marshal(map[string]any{"keys": []string{"job:1"}, "from": from, "to": to})
+		_, text := s.call("POST", "api/timeline", string(body))
+		return text
+	}
+	check := func(what string, most int64) {
+		t.Helper()
+		s.open().awaitState("job:1", i.State())
+		before := r.entries.Load()
+		fresh := serve(t, w.store, nil)
+		fresh.open().awaitState("job:1", i.State())
+		if got, want := ask(s), ask(fresh); got != want || !strings.Contains(got, `"parts":[{`) {
+			t.Errorf("%s: got\n%s\nwant\n%s", what, got, want)
+		}
+		if n := r.entries.Load() - before; n > most {
+			t.Errorf("%s: %d entries were read, want %d at most", what, n, most)
+		}
+	}
+	const none = 100 // entries: what is read of a log at first, without news
+	move(300)
+	time.Sleep(20 * time.Millisecond)
+	from, to = time.Now().Add(-5*time.Millisecond), time.Now()
+	check("the end", 600)
+	from = to.Add(-time.Hour)
+	check("an hour, of which the end is known", 1000)
+	check("the same again", none)
+	move(10)
+	to = time.Now()
+	check("what is new", none)
+	if err := i.Deregister(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	i = begin()
+	to = time.Now()
+	check("another holder", none)
 }
 
 type reply struct {

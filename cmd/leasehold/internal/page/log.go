@@ -14,7 +14,8 @@ import (
 
 const (
 	maxEntries = 200  // in an answer
-	logPage    = 500  // entries that are read at once
+	firstPage  = 50   // entries that are read at once, at first
+	logPage    = 500  // and later
 	maxScanned = 5000 // and in one call
 )
 
@@ -106,9 +107,9 @@ func (p *Page) getLog(ctx context.Context, r *http.Request) (any, error) {
 // readBack calls use with the entries of a log from a position backwards, until it returns false or
 // most entries have been read. It returns where to go on; the zero position at the end of the log.
 func readBack(ctx context.Context, st store.Store, key string, before store.LogPosition, most int, use func(registry.LogEntry) bool) (more store.LogPosition, err error) {
-	for read := 0; ; {
+	for read, page := 0, firstPage; ; page = min(4*page, logPage) {
 		stored := 0
-		size := min(logPage, most-read)
+		size := min(page, most-read)
 		for e, err := range registry.ReadLog(ctx, st, key, store.LogQuery{Before: before, Backward: true, Limit: size}) {
 			if err != nil {
 				return more, err

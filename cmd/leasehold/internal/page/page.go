@@ -74,6 +74,7 @@ type Page struct {
 	board       *board
 	ages        *ages
 	definitions *definitions
+	pasts       *pasts
 	hosts       hosts
 	secret      *secret // or nil
 	streams     *limiter
@@ -106,7 +107,7 @@ func New(cfg Config) (*Page, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	p := &Page{
-		cfg: cfg, assets: assets(), board: newBoard(cfg.Store, cfg.Prefix), ages: newAges(cfg.Store), definitions: newDefinitions(cfg.Store),
+		cfg: cfg, assets: assets(), board: newBoard(cfg.Store, cfg.Prefix), ages: newAges(cfg.Store), definitions: newDefinitions(cfg.Store), pasts: newPasts(cfg.Store),
 		streams: newLimiter(maxStreams, maxStreamsOfOne), reads: make(chan struct{}, maxReads), asking: make(chan struct{}, maxAsking), closing: make(chan struct{}),
 	}
 	if p.hosts, err = checkAddress(cfg); err != nil {

@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	maxStrips    = 50   // in a call
-	maxOfStrip   = 2000 // entries of a log that are read for one
+	maxStrips    = 50      // in a call
+	maxOfStrip   = 2000    // entries of a log that are read for one
+	maxOfStrips  = 100_000 // and that are kept for all
 	stripsAtOnce = 8
 	stripSteps   = 1000 // no part of a strip is much shorter than this share of it
 	maxRange     = 400 * 24 * time.Hour
@@ -91,19 +92,10 @@ func (p *Page) getTimeline(ctx context.Context, r *http.Request) (any, error) {
 // strip makes one strip from the log of a key, or from the history in its record if there is no log.
 func (p *Page) strip(ctx context.Context, key string, from, to time.Time) (strip, error) {
 	s := strip{Key: key, Parts: []part{}}
-	var entries []registry.LogEntry
-	reached := false
-	more, err := readBack(ctx, p.cfg.Store, key, store.LogPosition{}, maxOfStrip, func(e registry.LogEntry) bool {
-		if e.Kind != registry.LogError && e.Kind != registry.LogRequest {
-			entries = append(entries, e)
-		}
-		reached = reached || e.At.Before(from) && e.Kind != registry.LogLost
-		return !reached || e.Kind == registry.LogError || e.Kind == registry.LogRequest // one from before tells the state at the beginning
-	})
+	entries, more, err := p.pasts.of(ctx, key, from)
 	if err != nil && !errors.Is(err, store.ErrInvalid) { // a store without logs
 		return s, err
 	}
-	slices.Reverse(entries)
 	last, _ := p.board.get(key)
 	if len(entries) == 0 {
 		record, err := p.cfg.Store.Get(ctx, key)
@@ -121,6 +113,90 @@ func (p *Page) strip(ctx context.Context, key string, from, to time.Time) (strip
 	}
 	s.Parts = merge(clip(parts(entries, last, now()), from, to), to.Sub(from)/stripSteps)
 	return s, nil
+}
+
+// pasts keeps what was read of logs for strips, so that a log is read from the newest entry back to the
+// newest that is kept.
+type pasts struct {
+	store store.Store
+
+	mu      sync.Mutex
+	known   map[string]past
+	entries int // of all
+}
+
+// past is the end of a log, newest entry first, without errors and requests. It does not change.
+type past struct {
+	newest  store.LogPosition
+	entries []registry.LogEntry
+	more    store.LogPosition // what is older; zero if nothing is
+	reached bool              // the time for which it is read
+}
+
+func newPasts(st store.Store) *pasts { return &pasts{store: st, known: make(map[string]past)} }
+
+// of returns entries of a log, oldest first, from the last before a time on, and where the log goes on if
+// that was not reached.
+func (l *pasts) of(ctx context.Context, key string, from time.Time) ([]registry.LogEntry, store.LogPosition, error) {
+	l.mu.Lock()
+	before := l.known[key]
+	l.mu.Unlock()
+	var now past
+	var err error
+	met := false
+	now.more, err = readBack(ctx, l.store, key, store.LogPosition{}, maxOfStrip, func(e registry.LogEntry) bool {
+		if e.Kind != registry.LogLost && e.LogPosition == before.newest {
+			met = true
+			return false
+		}
+		return now.add(e, from)
+	})
+	if met {
+		now.entries, now.more = append(now.entries, before.entries...), before.more
+		if now.newest == (store.LogPosition{}) {
+			now.newest = before.newest
+		}
+		if n := len(now.entries); n > maxOfStrip {
+			now.entries, now.more = now.entries[:maxOfStrip], now.entries[maxOfStrip-1].LogPosition
+		} else if room := maxOfStrip - n; err == nil && room > 0 && now.more != (store.LogPosition{}) && (n == 0 || !now.entries[n-1].At.Before(from)) {
+			now.more, err = readBack(ctx, l.store, key, now.more, room, func(e registry.LogEntry) bool { return now.add(e, from) })
+		}
+	}
+	if err != nil {
+		return nil, now.more, err
+	}
+	l.keep(key, now)
+	entries := slices.Clone(now.entries)
+	slices.Reverse(entries)
+	return entries, now.more, nil
+}
+
+// add takes the next older entry, and reports whether there must be others.
+func (p *past) add(e registry.LogEntry, from time.Time) bool {
+	if p.newest == (store.LogPosition{}) && e.Kind != registry.LogLost {
+		p.newest = e.LogPosition
+	}
+	p.reached = p.reached || e.At.Before(from) && e.Kind != registry.LogLost
+	if e.Kind == registry.LogError || e.Kind == registry.LogRequest {
+		return true
+	}
+	kept := registry.LogEntry{LogPosition: e.LogPosition, At: e.At, Kind: e.Kind}
+	if e.Transition != nil {
+		kept.Transition = &fsm.Transition[string]{From: e.Transition.From, To: e.Transition.To}
+	}
+	p.entries = append(p.entries, kept)
+	return !p.reached // one from before tells the state at the beginning
+}
+
+func (l *pasts) keep(key string, p past) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.entries+len(p.entries) > maxOfStrips {
+		clear(l.known)
+		l.entries = 0
+	}
+	l.entries += len(p.entries) - len(l.known[key].entries)
+	l.known[key] = p
 }
 
 // entriesOf returns the transitions of a record as entries of a log.
