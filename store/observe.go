@@ -226,6 +226,15 @@ func (o *observed) Watch(ctx context.Context, prefix string) iter.Seq2[Event, er
 	return observe(ctx, o, Call{Verb: "watch", Key: prefix, Endless: true}, o.st.Watch(ctx, prefix))
 }
 
+// WatchGathered is Watch if the store does not gather: no change is late then.
+func (o *observed) WatchGathered(ctx context.Context, prefix string, gather time.Duration) iter.Seq2[Event, error] {
+	g, gathers := o.st.(GatheringWatcher)
+	if !gathers {
+		return o.Watch(ctx, prefix)
+	}
+	return observe(ctx, o, Call{Verb: "watch", Key: prefix, Endless: true}, g.WatchGathered(ctx, prefix, gather))
+}
+
 func (o *observed) WatchKey(ctx context.Context, key string) iter.Seq2[Event, error] {
 	return observe(ctx, o, Call{Verb: "watch key", Key: key, Endless: true}, o.st.WatchKey(ctx, key))
 }

@@ -29,12 +29,13 @@ import (
 )
 
 var (
-	_ store.Store          = (*Store)(nil)
-	_ store.BatchGetter    = (*Store)(nil)
-	_ store.Definer        = (*Store)(nil)
-	_ store.DeleteNotifier = (*Store)(nil)
-	_ store.Logger         = (*Store)(nil)
-	_ store.Requester      = (*Store)(nil)
+	_ store.Store            = (*Store)(nil)
+	_ store.BatchGetter      = (*Store)(nil)
+	_ store.Definer          = (*Store)(nil)
+	_ store.DeleteNotifier   = (*Store)(nil)
+	_ store.GatheringWatcher = (*Store)(nil)
+	_ store.Logger           = (*Store)(nil)
+	_ store.Requester        = (*Store)(nil)
 )
 
 // Store is a [store.Store] in memory. Use [New] to make one.
@@ -297,6 +298,11 @@ func (s *Store) Deletions(ctx context.Context) iter.Seq[string] { return s.delet
 // Watch implements [store.Store].
 func (s *Store) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event, error] {
 	return s.hub.Watch(ctx, source{s}, prefix)
+}
+
+// WatchGathered implements [store.GatheringWatcher].
+func (s *Store) WatchGathered(ctx context.Context, prefix string, gather time.Duration) iter.Seq2[store.Event, error] {
+	return s.hub.WatchGathered(ctx, source{s}, prefix, gather)
 }
 
 // WatchKey implements [store.Store].

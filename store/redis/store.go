@@ -27,15 +27,16 @@ type Store struct {
 }
 
 var (
-	_ store.Store          = (*Store)(nil)
-	_ store.Describer      = (*Store)(nil)
-	_ store.Definer        = (*Store)(nil)
-	_ store.DeleteNotifier = (*Store)(nil)
-	_ store.BatchDeleter   = (*Store)(nil)
-	_ store.BatchGetter    = (*Store)(nil)
-	_ store.Logger         = (*Store)(nil)
-	_ store.Requester      = (*Store)(nil)
-	_ feed.Source          = source{}
+	_ store.Store            = (*Store)(nil)
+	_ store.Describer        = (*Store)(nil)
+	_ store.Definer          = (*Store)(nil)
+	_ store.DeleteNotifier   = (*Store)(nil)
+	_ store.BatchDeleter     = (*Store)(nil)
+	_ store.BatchGetter      = (*Store)(nil)
+	_ store.GatheringWatcher = (*Store)(nil)
+	_ store.Logger           = (*Store)(nil)
+	_ store.Requester        = (*Store)(nil)
+	_ feed.Source            = source{}
 )
 
 // New returns a store on the servers that client is connected to, after a check of each

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"iter"
+	"time"
 
 	"github.com/leasehold-go/leasehold/internal/ctxerr"
 	"github.com/leasehold-go/leasehold/store"
@@ -13,6 +14,14 @@ import (
 // package's doc describes a watch without messages.
 func (s *Store) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event, error] {
 	return s.watch(ctx, store.CheckPrefix(prefix), s.listener.ofAll(), prefix, s.listener.changes.Watch)
+}
+
+// WatchGathered implements [store.GatheringWatcher].
+func (s *Store) WatchGathered(ctx context.Context, prefix string, gather time.Duration) iter.Seq2[store.Event, error] {
+	begin := func(ctx context.Context, src feed.Source, prefix string) iter.Seq2[store.Event, error] {
+		return s.listener.changes.WatchGathered(ctx, src, prefix, gather)
+	}
+	return s.watch(ctx, store.CheckPrefix(prefix), s.listener.ofAll(), prefix, begin)
 }
 
 // WatchKey implements [store.Store]. It listens on the channel of the key alone, and the

@@ -3,12 +3,15 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/leasehold-go/leasehold/store"
 )
+
+var gathering = need{"Store is a GatheringWatcher", func(f Fixture) bool { _, ok := f.Store.(store.GatheringWatcher); return ok }}
 
 var watchLaw = law{
 	name: "WatchYieldsRecordsAndChanges",
@@ -54,6 +57,19 @@ var watchLaw = law{
 			})
 		}},
 		{name: "ACreate", run: watchTells(func(c *trial, _ lease) (lease, string) { return c.hold("key beside"), "first" })},
+		{name: "ChangesGathered", needs: []need{gathering}, run: func(c *trial) {
+			t := c.hold("key")
+			v := view{records: make(map[string]store.Record)}
+			w, stop := read(c.Context(), v, func(ctx context.Context) iter.Seq2[store.Event, error] {
+				return c.Store.(store.GatheringWatcher).WatchGathered(ctx, "", 50*time.Millisecond)
+			})
+			c.Cleanup(stop)
+			c.await(w, "the records and EventSynced", func(v *view) bool { return v.synced >= 1 })
+			beside := c.hold("key beside")
+			c.update(t.update(1, "updated"))
+			c.await(w, "both changes", func(v *view) bool { return hasRecord(t, "updated")(v) && hasRecord(beside, "first")(v) })
+			c.wantEqualsList(w)
+		}},
 		{name: "AnUpdate", run: watchTells(func(c *trial, t lease) (lease, string) {
 			c.update(t.update(1, "updated"))
 			return t, "updated"

@@ -28,11 +28,12 @@ var errStop = errors.New("the reader left the loop")
 
 // feed is the state of one watch. Only the goroutine that runs the loop touches it.
 type feed struct {
-	src   Source
-	scope scope
-	lossy bool
-	marks *marks
-	yield func(store.Event, error) bool
+	src    Source
+	scope  scope
+	lossy  bool
+	gather time.Duration // from the first mark to the read
+	marks  *marks
+	yield  func(store.Event, error) bool
 
 	known    map[string]entry // the records that were yielded
 	ended    store.Token      // of the record whose end was yielded last
@@ -111,15 +112,19 @@ func (f *feed) next(ctx context.Context) (work, error) {
 	case <-f.marks.closed:
 		return work{}, store.ErrClosed
 	case <-signal:
-		// Who waits for a key hears of its own create too, and has ended the watch before a read.
+		pause, again := f.gather, (<-chan struct{})(nil)
 		if f.scope.exact && f.lossy && !f.marks.urgent() {
-			timer.Reset(gather)
+			// Who waits for a key hears of its own create too, and has ended the watch before a read.
+			pause, again = moment, signal
+		}
+		if pause > 0 {
+			timer.Reset(pause)
 			select {
 			case <-ctx.Done():
 				return work{}, context.Cause(ctx)
 			case <-f.marks.closed:
 				return work{}, store.ErrClosed
-			case <-signal:
+			case <-again:
 			case <-timer.C:
 			}
 		}

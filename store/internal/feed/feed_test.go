@@ -76,11 +76,12 @@ func TestAppliedEventsEqualList(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				before := rapid.SliceOfN(acts, 0, 4).Draw(t, "before")
 				after := rapid.SliceOfN(acts, 1, 20).Draw(t, "after")
+				gather := rapid.SampledFrom([]time.Duration{0, 0, 100 * time.Millisecond}).Draw(t, "gather")
 				pauses := rapid.SliceOfN(rapid.SampledFrom([]time.Duration{0, time.Millisecond, time.Second}), 1, 3).Draw(t, "readers' pauses")
 				prefix := rapid.SampledFrom([]string{"", "a", "a1", "c"}).Draw(t, "prefix")
 				rapid.SyncTest(t, func(t *rapid.T) {
 					s := newTable()
-					s.hub.Lossy = lossy
+					s.hub.Lossy, s.gather = lossy, gather
 					for i, a := range before {
 						a.do(s, -i, lossy)
 					}
@@ -108,6 +109,41 @@ func TestAppliedEventsEqualList(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Changes that follow each other within the time of a gathered watch are read together, and none is later
+// than that.
+func TestAGatheredWatchReadsChangesTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTable()
+		s.gather = 100 * time.Millisecond
+		ctx, stop := context.WithCancel(t.Context())
+		r := watch(ctx, s, "", 0)
+		time.Sleep(time.Second)
+		s.put("a", "1", time.Hour)
+		time.Sleep(50 * time.Millisecond)
+		s.put("b", "2", time.Hour)
+		time.Sleep(49 * time.Millisecond)
+		s.put("a", "3", time.Hour)
+		time.Sleep(2 * time.Millisecond)
+		synctest.Wait()
+		got := r.lines()
+		slices.Sort(got)
+		if want := []string{"0s synced", "1.1s put a 1=3", "1.1s put b 2=2"}; !slices.Equal(got, want) {
+			t.Errorf("got %q", got)
+		}
+		s.put("b", "4", time.Hour)
+		time.Sleep(time.Second)
+		if _, reads := s.asked(); reads != 2 {
+			t.Errorf("%d reads", reads)
+		}
+		s.put("b", "5", time.Hour)
+		stop()
+		synctest.Wait()
+		if err, ended := r.end(); !ended || !errors.Is(err, context.Canceled) {
+			t.Errorf("ended %v: %v", ended, err)
+		}
+	})
 }
 
 func TestFirstListIsSyncedOnce(t *testing.T) {

@@ -20,8 +20,8 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// gather is how long marks that are in no hurry are collected.
-const gather = time.Millisecond
+// moment is how long marks that are in no hurry are collected.
+const moment = time.Millisecond
 
 // Source reads records for a feed.
 type Source interface {
@@ -104,20 +104,25 @@ func (h *Hub) each(do func(*marks)) {
 // Watch runs a feed of the keys with a prefix in the reader's own goroutine; see
 // [store.Store].
 func (h *Hub) Watch(ctx context.Context, src Source, prefix string) iter.Seq2[store.Event, error] {
-	return h.watch(ctx, src, scope{name: prefix})
+	return h.watch(ctx, src, scope{name: prefix}, 0)
+}
+
+// WatchGathered is Watch with marks that are read together, up to a time after the first of them.
+func (h *Hub) WatchGathered(ctx context.Context, src Source, prefix string, gather time.Duration) iter.Seq2[store.Event, error] {
+	return h.watch(ctx, src, scope{name: prefix}, gather)
 }
 
 // WatchKey runs a feed of one key. It reads that key alone, and never lists.
 func (h *Hub) WatchKey(ctx context.Context, src Source, key string) iter.Seq2[store.Event, error] {
-	return h.watch(ctx, src, scope{name: key, exact: true})
+	return h.watch(ctx, src, scope{name: key, exact: true}, 0)
 }
 
-func (h *Hub) watch(ctx context.Context, src Source, scope scope) iter.Seq2[store.Event, error] {
+func (h *Hub) watch(ctx context.Context, src Source, scope scope, gather time.Duration) iter.Seq2[store.Event, error] {
 	return func(yield func(store.Event, error) bool) {
 		m := newMarks(scope)
 		h.join(m)
 		defer h.leave(m)
-		f := &feed{src: src, scope: scope, lossy: h.Lossy, marks: m, yield: yield}
+		f := &feed{src: src, scope: scope, lossy: h.Lossy, gather: gather, marks: m, yield: yield}
 		err := f.run(ctx)
 		if err == errStop {
 			return
@@ -140,7 +145,7 @@ func (h *Hub) Keys(ctx context.Context) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		defer h.leave(m)
 		var keys map[string]change
-		pause := time.NewTimer(gather)
+		pause := time.NewTimer(moment)
 		defer pause.Stop()
 		for {
 			select {
@@ -160,7 +165,7 @@ func (h *Hub) Keys(ctx context.Context) iter.Seq[string] {
 				}
 			}
 			clear(keys)
-			pause.Reset(gather)
+			pause.Reset(moment)
 			select {
 			case <-ctx.Done():
 				return

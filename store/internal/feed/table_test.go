@@ -17,7 +17,8 @@ import (
 
 // table is a source that marks every change of a record, unless marks are lost.
 type table struct {
-	hub feed.Hub
+	hub    feed.Hub
+	gather time.Duration // of the watches
 
 	mu        sync.Mutex
 	records   map[string]row
@@ -155,7 +156,7 @@ func watch(ctx context.Context, s *table, prefix string, pause time.Duration) *r
 	r := &reader{pause: pause, records: make(map[string]string)}
 	start := time.Now()
 	go func() {
-		for e, err := range s.hub.Watch(ctx, s, prefix) {
+		for e, err := range s.hub.WatchGathered(ctx, s, prefix, s.gather) {
 			r.apply(e, err, time.Since(start))
 			r.rest(ctx)
 		}

@@ -29,8 +29,8 @@ const (
 	endsAtOnce   = 4
 	framesAtOnce = 16 // that a client takes: all but these can be dropped
 
-	batchEvery = 100 * time.Millisecond // at most one batch of changes
-	gatherFor  = 10 * time.Millisecond  // a batch is gathered: long enough to read what has come since the last
+	batchEvery = 100 * time.Millisecond // for which changes are gathered
+	gatherFor  = 5 * time.Millisecond   // by the board, if the store has gathered them
 	probeEvery = 2 * time.Second        // whether the store answers
 	probeLimit = 2 * time.Second
 	minPause   = 250 * time.Millisecond // between two watches
@@ -109,8 +109,8 @@ func (b *board) run(ctx context.Context) {
 // watch applies one watch, until it ends or the store does not answer. It reports whether it has
 // seen all records.
 //
-// It takes the events that are there, makes a batch of them, and takes no more for a while. The store
-// collects changes meanwhile, and reads them at once: many changes so cost little more than a few.
+// Changes are gathered for a batch from the first of them on, by the store if it can: many then cost
+// little more than a few.
 func (b *board) watch(ctx context.Context) (synced bool, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var others sync.WaitGroup
@@ -128,8 +128,13 @@ func (b *board) watch(ctx context.Context) (synced bool, err error) {
 	b.mu.Unlock()
 
 	events, ended := make(chan store.Event), make(chan error, 1)
+	g, gathered := b.store.(store.GatheringWatcher)
 	others.Go(func() {
-		for e, err := range b.store.Watch(ctx, b.prefix) {
+		all := b.store.Watch(ctx, b.prefix)
+		if gathered {
+			all = g.WatchGathered(ctx, b.prefix, batchEvery)
+		}
+		for e, err := range all {
 			if err != nil {
 				ended <- cmp.Or(context.Cause(ctx), err)
 				return
@@ -144,6 +149,7 @@ func (b *board) watch(ctx context.Context) (synced bool, err error) {
 
 	reading := true           // all records are being read
 	var over <-chan time.Time // when the batch is complete
+	var last time.Time        // batch
 	for {
 		select {
 		case e := <-events:
@@ -158,22 +164,22 @@ func (b *board) watch(ctx context.Context) (synced bool, err error) {
 					others.Go(func() { cancel(b.probe(ctx)) })
 				}
 			}
-			if over == nil && !reading {
-				over = time.After(gatherFor)
-			}
-			continue
-		case <-over:
 		case <-b.dirty:
+		case <-over:
+			over, last = nil, time.Now()
+			b.batch()
+			continue
 		case err := <-ended:
 			return synced, err
 		}
-		if over = nil; reading {
-			continue
-		}
-		b.batch()
-		select {
-		case <-time.After(batchEvery - gatherFor):
-		case <-ctx.Done():
+		switch {
+		case reading:
+			over = nil
+		case over != nil:
+		case gathered: // unless it is more than the board takes at once
+			over = time.After(max(gatherFor, time.Until(last.Add(batchEvery/2))))
+		default:
+			over = time.After(batchEvery)
 		}
 	}
 }
