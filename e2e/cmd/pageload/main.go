@@ -4,9 +4,10 @@
 //	go run ./e2e/cmd/pageload                    # Redis
 //	go run ./e2e/cmd/pageload -store etcd -instances 10000
 //
-// For each rate of changes it prints the processor time of the two servers and of the store, the
-// memory of the servers, and how long a change takes to reach a client of the event stream. Each viewer
-// also asks for the ages of 50 rows once a second, as the page does.
+// For each rate of changes it prints the processor time and the wake-ups of the two servers and of a
+// process that only watches the store, the processor time of the store, the memory of the page, and how
+// long a change takes to reach a client of the event stream. Each viewer also asks for the ages of 50
+// rows every five seconds, as the page does with the default time to live.
 package main
 
 import (
@@ -50,13 +51,17 @@ func main() {
 	window := flag.Duration("for", 30*time.Second, "how long to measure each")
 	rate := flag.Float64("rate", 0, "changes a second; one a minute an instance, and then 200, if 0")
 	naive := flag.String("naive", "", "be the naive page of the store with this URL")
+	bare := flag.String("bare", "", "only watch the store with this URL")
 	flag.Parse()
 	redis.SetLogger(&logging.VoidLogger{})
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	run := func() error { return measure(ctx, *kind, *instances, *viewers, *window, *rate) }
-	if *naive != "" {
+	switch {
+	case *naive != "":
 		run = func() error { return poll(ctx, *naive) }
+	case *bare != "":
+		run = func() error { return watchStore(ctx, *bare) }
 	}
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "pageload:", err)
@@ -98,6 +103,22 @@ func poll(ctx context.Context, url string) error {
 	return nil
 }
 
+// watchStore watches the store and does nothing else. Its cost is a part of the page's.
+func watchStore(ctx context.Context, url string) error {
+	st, closeStore, err := storeurl.Open(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer closeStore()
+	fmt.Fprintln(os.Stderr, "watching")
+	for _, err := range st.Watch(ctx, "") {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // world is the store with its instances.
 type world struct {
 	url       string
@@ -135,8 +156,8 @@ func measure(ctx context.Context, kind string, instances, viewers int, window ti
 	}
 	defer end()
 	fmt.Printf("%s, %d instances, %d viewers, %v each; processor time in %% of one core\n\n", kind, instances, viewers, window)
-	fmt.Println("| changes a second | page | naive | naive/page | store with page | store with naive | page, MiB first and last | p50 | p99 | most |")
-	fmt.Println("|---|---|---|---|---|---|---|---|---|---|")
+	fmt.Println("| changes a second | page | naive | bare watch | naive/page | wake-ups a second: page, naive, bare | store with page | store with naive | page, MiB first and last | p50 | p99 | most |")
+	fmt.Println("|---|---|---|---|---|---|---|---|---|---|---|---|")
 	rates := []float64{float64(instances) / 60, 200}
 	if rate > 0 {
 		rates = []float64{rate}
@@ -150,6 +171,10 @@ func measure(ctx context.Context, kind string, instances, viewers int, window ti
 		if err != nil {
 			return err
 		}
+		bare, err := w.run(ctx, exec.Command(self, "-bare", w.url), 1, window, rate, idle)
+		if err != nil {
+			return err
+		}
 		slices.Sort(page.late)
 		at := func(share float64) time.Duration {
 			return page.late[min(int(share*float64(len(page.late))), len(page.late)-1)].Round(100 * time.Microsecond)
@@ -157,8 +182,9 @@ func measure(ctx context.Context, kind string, instances, viewers int, window ti
 		if len(page.late) == 0 {
 			return errors.New("no change has reached a viewer")
 		}
-		fmt.Printf("| %.1f | %.1f | %.1f | %.1f | %.1f | %.1f | %d, %d | %v | %v | %v |\n",
-			rate, page.cpu, naive.cpu, naive.cpu/page.cpu, page.store, naive.store, page.before>>20, page.memory>>20, at(0.5), at(0.99), at(1))
+		fmt.Printf("| %.1f | %.2f | %.2f | %.2f | %.1f | %.0f, %.0f, %.0f | %.1f | %.1f | %d, %d | %v | %v | %v |\n",
+			rate, page.cpu, naive.cpu, bare.cpu, naive.cpu/page.cpu, page.wakes, naive.wakes, bare.wakes,
+			page.store, naive.store, page.before>>20, page.memory>>20, at(0.5), at(0.99), at(1))
 	}
 	return nil
 }
@@ -243,6 +269,7 @@ func child() int {
 // figures has the measurements of one page at one rate.
 type figures struct {
 	cpu, store float64 // % of a core
+	wakes      float64 // of the threads of the page, a second
 	before     int64   // bytes of memory at the beginning
 	memory     int64   // and at the end
 	late       []time.Duration
@@ -287,7 +314,7 @@ func (w *world) run(ctx context.Context, c *exec.Cmd, viewers int, window time.D
 	time.Sleep(2 * time.Second)
 	changes.count(true)
 	before := resident(c.Process.Pid)
-	began, cpu, store := time.Now(), used(c.Process.Pid), used(w.pid)
+	began, cpu, store, wakes := time.Now(), used(c.Process.Pid), used(w.pid), wakeUps(c.Process.Pid)
 	select {
 	case <-time.After(window):
 	case <-ctx.Done():
@@ -295,6 +322,7 @@ func (w *world) run(ctx context.Context, c *exec.Cmd, viewers int, window time.D
 	}
 	share := func(d time.Duration) float64 { return 100 * d.Seconds() / time.Since(began).Seconds() }
 	f := figures{cpu: share(used(c.Process.Pid) - cpu), store: share(used(w.pid) - store), before: before, memory: resident(c.Process.Pid)}
+	f.wakes = float64(wakeUps(c.Process.Pid)-wakes) / time.Since(began).Seconds()
 	f.late = changes.count(false)
 	return f, nil
 }
@@ -376,7 +404,7 @@ func watch(ctx context.Context, url string, instances, viewer int, seen *changes
 	var asking sync.WaitGroup
 	defer asking.Wait()
 	asking.Go(func() {
-		every(ctx, func() { _ = discard(ctx, http.MethodPost, url+"api/ages", asked) })
+		every(ctx, 5*time.Second, func() { _ = discard(ctx, http.MethodPost, url+"api/ages", asked) })
 	})
 	lines, name, told := bufio.NewReaderSize(answer.Body, 1<<20), "", false
 	for {
@@ -405,11 +433,17 @@ func watch(ctx context.Context, url string, instances, viewer int, seen *changes
 // fetch polls the naive page.
 func fetch(ctx context.Context, url string, _, _ int, _ *changes, ready chan<- struct{}) {
 	ready <- struct{}{}
-	every(ctx, func() { _ = discard(ctx, http.MethodGet, url, nil) })
+	every(ctx, time.Second, func() { _ = discard(ctx, http.MethodGet, url, nil) })
 }
 
-func every(ctx context.Context, f func()) {
-	tick := time.NewTicker(time.Second)
+// idle looks at nothing.
+func idle(ctx context.Context, _ string, _, _ int, _ *changes, ready chan<- struct{}) {
+	ready <- struct{}{}
+	<-ctx.Done()
+}
+
+func every(ctx context.Context, interval time.Duration, f func()) {
+	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
 		select {
@@ -447,6 +481,20 @@ func used(pid int) time.Duration {
 	user, _ := strconv.Atoi(fields[11])
 	system, _ := strconv.Atoi(fields[12])
 	return time.Duration(user+system) * 10 * time.Millisecond // the kernel counts hundredths
+}
+
+// wakeUps is how often threads of a process that waited were woken.
+func wakeUps(pid int) (n int) {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
+	for _, file := range threads {
+		text, _ := os.ReadFile(file)
+		_, rest, _ := strings.Cut(string(text), "\nvoluntary_ctxt_switches:")
+		if count, _, found := strings.Cut(rest, "\n"); found {
+			more, _ := strconv.Atoi(strings.TrimSpace(count))
+			n += more
+		}
+	}
+	return n
 }
 
 // resident is the memory of a process.
