@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -447,4 +448,24 @@ func TestRequestsNeedTheSwitchAndThePage(t *testing.T) {
 		t.Fatal(err)
 	}
 	on.refuses(http.StatusConflict, "POST", "api/request", `{"key":"deaf","state":"a"}`, origin(on))
+}
+
+// A key is a parameter, whatever is in it.
+func TestKeysThatLookLikeSomethingElse(t *testing.T) {
+	w := inMemory(t)
+	s := serve(t, w.store, func(c *page.Config) { c.BasePath = "/ops" })
+	c := s.open()
+	for _, key := range []string{"a/../b", "../../etc/passwd", "%2F..%2f", "?key=x&key=y#z", "a b+c", "ключ/é\u202e\u0000\n", `"}]`, "event: bye\ndata: {}\n\n", "</script><b>", "__proto__", "."} {
+		w.instance(key)
+		c.awaitState(key, "idle")
+		at := "key=" + url.QueryEscape(key)
+		if v := get[instance](s, "GET", "api/instance?"+at, ""); v.Row.Key != key {
+			t.Errorf("%q: %+v", key, v.Row)
+		}
+		for _, path := range []string{"api/log?", "api/definition?"} {
+			if status, text := s.call("GET", path+at, ""); status != http.StatusOK {
+				t.Errorf("%s%q: %d %s", path, key, status, text)
+			}
+		}
+	}
 }
