@@ -335,7 +335,7 @@ func ExampleMachine_Subscribe() {
 }
 
 // All mistakes are reported at once.
-func ExampleDefinition_With_problems() {
+func ExampleDefinitionError() {
 	_, err := jobs.With(
 		fsm.On(Pause, fsm.From(New), Paused),
 		fsm.On(Pause, fsm.From(Running), Done),

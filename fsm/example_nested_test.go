@@ -191,3 +191,26 @@ func ExampleRestore() {
 	// locked 2
 	// state: "slammed" is not in the table
 }
+
+// A snapshot keeps the state that history states go back to, and the timeouts that run.
+func ExampleSnapshot() {
+	ctx := context.Background()
+	m := fsm.New(door)
+	defer m.Close(ctx)
+	for _, to := range []Door{Shut, Locked, Closed} {
+		_ = m.Transition(ctx, to)
+	}
+	s := m.Snapshot()
+	fmt.Println(s.State, s.Number, len(s.History))
+	for _, t := range s.Timeouts {
+		fmt.Println("in", t.State, "until", t.Due.Sub(s.Since), "then", t.To)
+	}
+	_ = m.Transition(ctx, Open)
+	for _, h := range m.Snapshot().HistoryStates {
+		fmt.Println("last in", h.Parent, "was", h.Last)
+	}
+	// Output:
+	// closed 3 3
+	// in closed until 10s then locked
+	// last in shut was closed
+}

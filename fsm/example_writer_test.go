@@ -83,3 +83,41 @@ func ExampleWriter() {
 	// sent
 	// true sent
 }
+
+// Ledger is a writer that makes its values itself, and hears of timeouts that were refused.
+type Ledger struct{ lines []string }
+
+func (l *Ledger) Write(_ context.Context, encode func() ([]byte, error), commit func()) error {
+	value, err := encode()
+	if err != nil {
+		return err
+	}
+	l.lines = append(l.lines, string(value))
+	commit()
+	return nil
+}
+
+func (l *Ledger) EncodeSnapshot(_ context.Context, s fsm.Snapshot[Invoice]) ([]byte, error) {
+	return fmt.Appendf(nil, "%d %s", s.Number, s.State), nil
+}
+
+func (l *Ledger) HandleTimeoutError(_ context.Context, err error) {
+	l.lines = append(l.lines, err.Error())
+}
+
+var (
+	_ fsm.SnapshotEncoder[Invoice] = new(Ledger)
+	_ fsm.TimeoutErrorHandler      = new(Ledger)
+)
+
+// A writer may make the value itself, from the machine as it will be.
+func ExampleSnapshotEncoder() {
+	ctx := context.Background()
+	l := new(Ledger)
+	m := fsm.New(invoice, fsm.WithWriter(l))
+	_ = m.Transition(ctx, Sent)
+	_ = m.Transition(ctx, Draft) // refused, so not written
+	_ = m.Transition(ctx, Paid)
+	fmt.Printf("%q\n", l.lines)
+	// Output: ["1 sent" "2 paid"]
+}
