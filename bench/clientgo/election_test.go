@@ -261,9 +261,9 @@ func child() {
 	work.Wait()
 }
 
-// A leader that was paused beyond its time works on after another leads, for as long as it takes until
-// its timer is served.
-func TestAPausedLeaderWorksOn(t *testing.T) {
+// A leader that was paused until another leads learns of it by a timer, which is overdue by then. The log
+// has the number of steps that it made before the timer was served; it may be zero.
+func TestAPausedLeaderEnds(t *testing.T) {
 	s := serve(t)
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childVariable+"="+s.config.Host+" paused")

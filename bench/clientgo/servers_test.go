@@ -48,14 +48,14 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(programs)
 	apiServerProgram = os.Getenv(programVariable)
-	builds := [][]string{{"-o", filepath.Join(programs, "etcd"), "github.com/leasehold-go/leasehold/e2e/etcdtest/etcdmember"}}
+	if err := build("../..", "", filepath.Join(programs, "etcd"), "./e2e/etcdtest/etcdmember"); err != nil {
+		log.Print(err)
+		return 1
+	}
 	if apiServerProgram == "" {
 		apiServerProgram = filepath.Join(programs, "kube-apiserver")
-		builds = append(builds, []string{"-C", "apiserver", "-o", apiServerProgram, "k8s.io/kubernetes/cmd/kube-apiserver"})
-	}
-	for _, build := range builds {
-		if text, err := exec.Command("go", append([]string{"build"}, build...)...).CombinedOutput(); err != nil {
-			log.Printf("go build %v: %v: %s", build, err, text)
+		if err := build("apiserver", "off", apiServerProgram, "k8s.io/kubernetes/cmd/kube-apiserver"); err != nil {
+			log.Print(err)
 			return 1
 		}
 	}
@@ -66,6 +66,16 @@ func run(m *testing.M) int {
 	}
 	defer etcd.Stop()
 	return m.Run()
+}
+
+// build builds a program in a folder, with a GOWORK.
+func build(dir, work, program, name string) error {
+	cmd := exec.Command("go", "build", "-o", program, name)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOWORK="+work)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build of %s: %w: %s", name, err, text)
+	}
+	return nil
 }
 
 // apiServer is a kube-apiserver. Several may run on the etcd of all.
