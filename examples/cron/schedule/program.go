@@ -5,8 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
-	"sync"
 	"time"
 
 	"github.com/leasehold-go/leasehold/examples/internal/program"
@@ -34,7 +32,7 @@ func Command(stores program.Stores) program.Command {
 			if *every <= 0 {
 				return program.UsageErrorf("-every %v: must be positive", *every)
 			}
-			member := func(ctx context.Context, name string) (err error) {
+			return program.Members(*members, "member", func(name string) (err error) {
 				ctx, leave := context.WithCancel(ctx)
 				defer leave()
 				keeper, err := lease.NewKeeper(st, lease.Config{TTL: *ttl, Heartbeat: *ttl / 3})
@@ -60,14 +58,7 @@ func Command(stores program.Stores) program.Command {
 				}
 				s := Schedule{Key: *key, Every: *every, AtLeastOnce: *again, Keeper: keeper, Job: job}
 				return s.Run(ctx)
-			}
-			failed := make([]error, *members)
-			var all sync.WaitGroup
-			for i := range failed {
-				all.Go(func() { failed[i] = member(ctx, fmt.Sprintf("member-%d.%d", os.Getpid(), i+1)) })
-			}
-			all.Wait()
-			return errors.Join(failed...)
+			})
 		}
 	})
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
-	"sync"
 	"time"
 
 	"github.com/leasehold-go/leasehold/examples/internal/program"
@@ -34,24 +32,20 @@ func Command(stores program.Stores) program.Command {
 			}
 			defer func() { err = errors.Join(err, k.Close(ctx)) }()
 
-			failed := make([]error, *candidates)
-			var all sync.WaitGroup
-			for i := range failed {
-				name := fmt.Sprintf("candidate-%d.%d", os.Getpid(), i+1)
+			return program.Members(*candidates, "candidate", func(name string) error {
 				lead := func(ctx context.Context, token store.Token) error {
 					fmt.Fprintf(std.Out, "%s leads with token %d\n", name, token)
 					program.Pause(ctx, *term)
 					fmt.Fprintf(std.Out, "%s no longer leads\n", name)
 					return ctx.Err()
 				}
-				all.Go(func() {
-					for ctx.Err() == nil && failed[i] == nil {
-						failed[i] = Stand(ctx, k, *key, name, lead)
+				for ctx.Err() == nil {
+					if err := Stand(ctx, k, *key, name, lead); err != nil {
+						return err
 					}
-				})
-			}
-			all.Wait()
-			return errors.Join(failed...)
+				}
+				return nil
+			})
 		}
 	})
 }
