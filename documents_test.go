@@ -18,7 +18,7 @@ var sources = map[string][]string{
 	"docs/guarantees.md":        {"e2e/fencing/sql_test.go", "e2e/fencing/object_test.go", "e2e/fencing/queue_test.go"},
 	"docs/migrating.md":         {"bench/migrating_test.go", "bench/locks/migrating_test.go", "examples/exchange/connector/record.go"},
 	"docs/recipes.md":           {"example_test.go", "recipes_test.go", "examples/sqlrow/recipe_test.go", "examples/service/main.go"},
-	"examples/sqlrow/README.md": {"examples/sqlrow/writer.go", "examples/sqlrow/main.go"},
+	"examples/sqlrow/README.md": {"examples/sqlrow/main.go"},
 }
 
 func TestTheCodeInTheDocumentsIsCompiled(t *testing.T) {
