@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/leasehold-go/leasehold/fsm/internal/graph"
@@ -412,7 +413,7 @@ func (m *Machine[S]) fireTimer() {
 	_ = m.turn.claim(context.Background(), unlimited) // which does not end before
 	defer m.leave()
 	m.extras.timers.armed = false
-	if !m.expireOne(time.Now()) {
+	if !m.expireOne(time.Now(), math.MaxUint64) {
 		m.armTimers()
 	}
 }
@@ -427,27 +428,18 @@ func (m *Machine[S]) begin() {
 	if len(m.extras.timers.pending) == 0 {
 		return
 	}
-	now, due := time.Now(), 0
-	for _, p := range m.extras.timers.pending {
-		if !now.Before(p.due) {
-			due++
-		}
-	}
-	for range due {
-		if !m.expireOne(now) {
-			return
-		}
+	for now, last := time.Now(), m.past.count; m.expireOne(now, last); {
 	}
 }
 
-// expireOne carries out one timeout that is due, and the changes that its hooks have queued.
-// It has the turn and the mutex.
-func (m *Machine[S]) expireOne(now time.Time) bool {
+// expireOne carries out one timeout that is due and that a transition up to the number last has
+// started, and the changes that its hooks have queued. It has the turn and the mutex.
+func (m *Machine[S]) expireOne(now time.Time, last uint64) bool {
 	if m.closed || m.start != started {
 		return false
 	}
 	timers := &m.extras.timers
-	i, due := timers.overdue(now)
+	i, due := timers.overdue(now, last)
 	if !due {
 		return false
 	}

@@ -329,7 +329,7 @@ func (m *Machine[S]) startTimeouts(c *change[S]) {
 			if t.variable {
 				after = max(0, t.afterFunc(c.code, *m.shown(c)))
 			}
-			c.pending = append(c.pending, pendingTimeout{timeout: i, deadline: c.at + min(int64(after), math.MaxInt64-c.at)})
+			c.pending = append(c.pending, pendingTimeout{timeout: i, deadline: c.at + min(int64(after), math.MaxInt64-c.at), number: c.number})
 		}
 	}
 }

@@ -574,3 +574,26 @@ func TestDefineRefusesCirclesOfTimeoutsAlone(t *testing.T) {
 	_, err = fsm.Define("a", fsm.Table[string]{"a": {}}, fsm.Reenter("a"), fsm.Timeout("a", time.Second, "a"))
 	wantProblems(t, true, err, "nothing but timeouts leads from a: they would go round for ever; if that is meant, add a TimeoutCycle rule")
 }
+
+// A call comes before the timeouts that overdue ones start, also if several were overdue and the
+// clock stands still meanwhile.
+func TestCallComesBeforeTheTimeoutsThatOverdueOnesStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		def := fsm.MustDefine("a", fsm.Table[string]{"a": {"b", "c"}, "b": {"c", "d"}, "c": {}, "d": {}},
+			fsm.Timeout("a", time.Second, "b"), fsm.Timeout("a", time.Second, "c"),
+			fsm.TimeoutFunc("b", "none", func(context.Context, fsm.Transition[string]) time.Duration { return 0 }, "c"),
+			fsm.Internal(tick, fsm.From("a"), fsm.Do(func(context.Context, fsm.Transition[string], fsm.NoArg) error {
+				time.Sleep(2 * time.Second)
+				return nil
+			})))
+		m := fsm.New(def)
+		busy := start(func() error { return m.Fire(context.Background(), tick) })
+		later(time.Millisecond)
+		if err := m.Transition(context.Background(), "d"); err != nil || m.State() != "d" {
+			t.Errorf("in %s: %v", m.State(), err)
+		}
+		if err := <-busy; err != nil {
+			t.Error(err)
+		}
+	})
+}

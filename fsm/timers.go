@@ -12,6 +12,7 @@ type pendingTimeout struct {
 	timeout  uint16    // place in the definition's timeouts
 	deadline int64     // nanoseconds since 1970
 	due      time.Time // the deadline by the monotonic clock; zero until it is armed
+	number   uint64    // of the transition that started it; 0 if none did
 }
 
 // timers are the timeouts that run on one machine, and one timer for the next of them.
@@ -83,13 +84,20 @@ func (t *timers) next() (first int) {
 	return first
 }
 
-// overdue returns the place in the definition of the next timeout, if it is due.
-func (t *timers) overdue(now time.Time) (timeout uint16, ok bool) {
-	if len(t.pending) == 0 {
+// overdue returns the place in the definition of the next timeout that is due, of those that
+// transitions up to the number last have started.
+func (t *timers) overdue(now time.Time, last uint64) (timeout uint16, ok bool) {
+	var first *pendingTimeout
+	for i := range t.pending {
+		p := &t.pending[i]
+		if p.number <= last && !now.Before(p.due) && (first == nil || p.due.Before(first.due)) {
+			first = p
+		}
+	}
+	if first == nil {
 		return 0, false
 	}
-	p := &t.pending[t.next()]
-	return p.timeout, !now.Before(p.due)
+	return first.timeout, true
 }
 
 // end removes a timeout that was refused.
