@@ -107,8 +107,9 @@ func (w *waiter[S]) end(err error) { w.over <- err }
 // transitions are yielded, and then [ErrSlowSubscriber]. In the same way it ends with the error
 // of ctx, or with [ErrClosed]. The error is the last value that is yielded, with a zero
 // Transition. The sequence can be ranged over once. Leaving the loop ends the subscription; one
-// that is never ranged over ends with ctx. It starts no goroutine. Inside a hook it must not
-// be ranged over: the loop would wait for the hook's own transition. It panics if buffer is less than 1.
+// that is never ranged over ends with ctx. It starts no goroutine, but [context.AfterFunc] does
+// if ctx has a Done channel of its own. Inside a hook it must not be ranged over: the loop would
+// wait for the hook's own transition. It panics if buffer is less than 1.
 func (m *Machine[S]) Subscribe(ctx context.Context, buffer int) iter.Seq2[Transition[S], error] {
 	if buffer < 1 {
 		panic(fmt.Sprintf("fsm: Subscribe(%d): must have room for one", buffer))
