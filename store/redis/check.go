@@ -83,7 +83,7 @@ func remedy(step string, err error) string {
 		return "the server has no maintenance notifications: set MaintNotificationsConfig.Mode in the client's options to auto or disabled"
 	case strings.Contains(err.Error(), "cluster support disabled"):
 		return "the server is no node of a Cluster: use redis.NewClient"
-	case strings.Contains(err.Error(), "unknown command"), strings.Contains(err.Error(), "unknown subcommand"), strings.Contains(err.Error(), "nknown Redis command"):
+	case strings.Contains(err.Error(), "nknown command"), strings.Contains(err.Error(), "unknown subcommand"), strings.Contains(err.Error(), "nknown Redis command"):
 		return "the server must know this command: use Redis 6.2 or later or Valkey, without rename-command"
 	case !isNoReply(err):
 		return "must not be refused"
@@ -179,6 +179,9 @@ func ask(ctx context.Context, master *redis.Client, untried bool) (server, error
 		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
 			s.facts[name] = value
 		}
+	}
+	if mode := s.facts["server_mode"]; mode != "" { // of Valkey
+		s.facts["redis_mode"] = mode
 	}
 	for _, field := range strings.Fields(own) {
 		name, value, _ := strings.Cut(field, "=")
