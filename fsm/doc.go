@@ -111,4 +111,8 @@
 //   - Between a snapshot and its restoration timeouts go by the wall clock.
 //   - Times come from the wall clock, up to a second behind a step of it. Order transitions
 //     by their numbers.
+//
+// # Next
+//
+// The package store: where a record lies, and what a write to it promises.
 package fsm

@@ -76,4 +76,8 @@
 // for a while: one for a batch of renewals and its callbacks, for the events of an observer,
 // for a create in doubt, and for the watch of a key with waiters. [Keeper.Close] joins them
 // all, except callbacks that do not return.
+//
+// # Next
+//
+// The package registry: a machine and a lease as one instance, which others can list, watch and ask.
 package lease

@@ -8,7 +8,7 @@ import (
 
 // OutboundIP returns the local address of the default IPv4 route; it sends no packet. Behind a
 // network address translation the address is private; package
-// publicip asks a service for the public one.
+// publicip asks a service for the public one. It fails on a machine without such a route.
 func OutboundIP(ctx context.Context) (netip.Addr, error) {
 	// 192.0.2.0/24 is reserved for documentation (RFC 5737). Connecting a UDP socket only looks
 	// up the route.

@@ -37,7 +37,7 @@ type BatchGetter interface {
 }
 
 // GetBatch reads keys through st's [BatchGetter], or with a bounded number of concurrent calls of
-// Get if it is none.
+// Get if it is none. It returns the live record of each key that has one, and fails as a whole.
 func GetBatch(ctx context.Context, st Store, keys []string) (map[string]Record, error) {
 	if b, ok := st.(BatchGetter); ok {
 		return b.GetBatch(ctx, keys)

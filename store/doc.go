@@ -52,4 +52,9 @@
 //     nothing happened.
 //   - In doubt: the call may or may not have had its effect. The caller has to
 //     settle it before it writes anything else.
+//
+// # Next
+//
+// The package lease: it makes these calls for as long as its holder lives, and knows when it may no longer
+// be trusted. A first store is in the package store/memory.
 package store
