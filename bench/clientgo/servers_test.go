@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
@@ -37,35 +38,45 @@ func TestMain(m *testing.M) {
 		child()
 		return
 	}
-	os.Exit(run(m))
+	stop, err := start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		stop()
+		os.Exit(code)
+	}), goleak.IgnoreCurrent())
 }
 
-func run(m *testing.M) int {
+// start builds the programs and starts etcd. The result ends it.
+func start() (stop func(), err error) {
 	programs, err := os.MkdirTemp("", "clientgo")
 	if err != nil {
-		log.Print(err)
-		return 1
+		return nil, err
 	}
-	defer os.RemoveAll(programs)
+	defer func() {
+		if err != nil {
+			os.RemoveAll(programs)
+		}
+	}()
 	apiServerProgram = os.Getenv(programVariable)
 	if err := build("../..", "", filepath.Join(programs, "etcd"), "./e2e/etcdtest/etcdmember"); err != nil {
-		log.Print(err)
-		return 1
+		return nil, err
 	}
 	if apiServerProgram == "" {
 		apiServerProgram = filepath.Join(programs, "kube-apiserver")
 		if err := build("apiserver", "off", apiServerProgram, "k8s.io/kubernetes/cmd/kube-apiserver"); err != nil {
-			log.Print(err)
-			return 1
+			return nil, err
 		}
 	}
 	etcd, err = etcdtest.Run(programs, []string{filepath.Join(programs, "etcd")}, etcdtest.Settings{})
 	if err != nil {
-		log.Print(err)
-		return 1
+		return nil, err
 	}
-	defer etcd.Stop()
-	return m.Run()
+	return func() {
+		etcd.Stop()
+		os.RemoveAll(programs)
+	}, nil
 }
 
 // build builds a program in a folder, with a GOWORK.
