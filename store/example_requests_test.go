@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/leasehold-go/leasehold/store"
@@ -19,15 +20,19 @@ func ExampleRequester() {
 		panic("this store passes no requests")
 	}
 
-	go func() { // the holder
-		for q, err := range mail.Requests(ctx, "job:1", grant.Token) {
+	var holder sync.WaitGroup
+	defer holder.Wait()
+	held, release := context.WithCancel(ctx)
+	defer release()
+	holder.Go(func() {
+		for q, err := range mail.Requests(held, "job:1", grant.Token) {
 			if err != nil {
-				return // its lease has ended
+				return // its context, or its lease, has ended
 			}
 			answer := store.Answer{ID: q.ID, Body: append([]byte("done: "), q.Body...), TTL: time.Minute, Final: true}
 			_ = mail.Answer(ctx, "job:1", grant.Token, answer)
 		}
-	}()
+	})
 
 	q := store.Request{Key: "job:1", ID: "ops-1", Body: []byte("flush"), TTL: 30 * time.Second}
 	answer, err := mail.Ask(ctx, q)
