@@ -3,6 +3,8 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"iter"
+	"time"
 
 	"github.com/leasehold-go/leasehold/store"
 	memstore "github.com/leasehold-go/leasehold/store/memory"
@@ -48,4 +50,42 @@ func ExampleDeleteNotifier() {
 		break
 	}
 	// Output: read "job:1" again
+}
+
+// A page that shows thousands of records would rather read those that changed in the last tenth of a
+// second together than each at once.
+func ExampleGatheringWatcher() {
+	ctx := context.Background()
+	var st store.Store = memstore.New()
+	watch := func(prefix string) iter.Seq2[store.Event, error] { return st.Watch(ctx, prefix) }
+	if gathers, ok := st.(store.GatheringWatcher); ok {
+		watch = func(prefix string) iter.Seq2[store.Event, error] {
+			return gathers.WatchGathered(ctx, prefix, 100*time.Millisecond)
+		}
+	}
+	created(st, "job:1", "starting")
+	for e, err := range watch("job:") {
+		if err != nil {
+			panic(err)
+		}
+		fmt.Println(e.Kind, e.Record.Key)
+		if e.Kind == store.EventSynced {
+			break
+		}
+	}
+	// Output:
+	// put job:1
+	// synced
+}
+
+// A store tells what it promises beyond the contract.
+func ExampleDescriber() {
+	var st store.Store = memstore.New()
+	if _, describes := st.(store.Describer); !describes {
+		fmt.Println("nothing beyond the contract")
+	}
+	fmt.Printf("%+v\n", store.CapabilitiesOf(st))
+	// Output:
+	// nothing beyond the contract
+	// {MinTTL:0s Precision:0s GroupExpiry:false TokensOutliveData:false}
 }
