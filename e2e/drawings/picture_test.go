@@ -53,6 +53,10 @@ func machine(names []string) (def *fsm.Definition[string], shows picture, curren
 		}
 	}
 
+	for _, event := range []*string{&start, &turn, &stop, &tick, &poke} {
+		*event = strings.ToValidUTF8(*event, "not UTF-8") // as that of a state may be
+	}
+
 	signal := func(name string) fsm.Signal { return fsm.NewSignal(name) }
 	turned, poked := signal(turn), signal(poke)
 	def, err = fsm.Define(off, fsm.Table[string]{
