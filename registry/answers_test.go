@@ -228,6 +228,22 @@ func TestLogHasTheOutcomeThatTheSenderHas(t *testing.T) {
 	})
 }
 
+// A write that is in doubt at the deadline and did not come through leaves the request expired, for
+// its sender and in the log.
+func TestLogHasTheOutcomeOfAWriteInDoubtAtTheDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := teststore.New()
+		served(t, st, nil, withLog)
+		st.Inject(teststore.Silence, teststore.Update)
+		if reply, _ := ask(st, registry.ForState("starting")); reply.Outcome != registry.OutcomeExpired {
+			t.Errorf("%+v", reply)
+		}
+		st.Inject(nil, teststore.Update)
+		time.Sleep(time.Minute)
+		wantLog(t, st, "registered by host-a", `request for state "starting" by : expired`)
+	})
+}
+
 // The log of an instance that cannot answer, as one without the right, has the outcome that the sender has.
 func TestLogHasTheOutcomeOfARequestThatCannotBeAnswered(t *testing.T) {
 	for name, what := range map[string]registry.Requested{"state": registry.ForState("starting"), "event": registry.ForEvent("boot", nil)} {

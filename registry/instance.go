@@ -252,6 +252,7 @@ func (w writer[S, P]) Write(ctx context.Context, encode func() ([]byte, error), 
 	})
 	if carries && (err == nil || errors.Is(err, store.ErrInDoubt)) {
 		r.answered.Store(true)
+		r.inDoubt.Store(err != nil)
 	}
 	return err
 }

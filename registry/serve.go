@@ -141,6 +141,7 @@ type asked struct {
 
 	// A hook can use the context on another goroutine.
 	answered atomic.Bool // an answer has been stored, or may have been
+	inDoubt  atomic.Bool // the write that carried it was in doubt
 	carries  atomic.Bool // the next write carries one
 	moved    atomic.Bool // and it was committed
 }
@@ -347,6 +348,14 @@ func (i *Instance[S, P]) reply(ctx context.Context, r *asked, reply Reply) {
 	expire := func() { reply.Outcome, reply.Error, reply.Permitted = OutcomeExpired, expiredText, nil }
 	if !r.answered.Load() && !time.Now().Before(r.deadline) {
 		expire()
+	}
+	if r.inDoubt.Load() && reply.Outcome == OutcomeFailed && !time.Now().Before(r.deadline) {
+		// Nobody waits for the entry any more, and the store knows whether an answer came through.
+		if errors.Is(i.storeAnswer(ctx, r, *r.answer(reply, true)), store.ErrExpired) {
+			expire()
+		}
+		i.noteRequest(ctx, r, reply)
+		return
 	}
 	i.noteRequest(ctx, r, reply)
 	if reply.Outcome == OutcomeExpired && !r.answered.Load() {
