@@ -87,6 +87,11 @@ func (a asked) logged() (texts []string) {
 func (a asked) wantLog(want ...string) {
 	a.Helper()
 	var got []string
+	defer func() {
+		if a.Failed() {
+			a.Logf("the log is %q", got)
+		}
+	}()
 	eventually(a, "the log is "+strings.Join(want, ", "), func() bool { got = a.logged(); return slices.Equal(got, want) })
 }
 
