@@ -37,7 +37,7 @@ func drawn(t *testing.T, store, key string, flags ...string) string {
 		if code == 0 {
 			return stdout
 		}
-		if time.Now().After(deadline) || !strings.Contains(stderr, "try again in a few seconds") {
+		if time.Now().After(deadline) || !strings.Contains(stderr, "a program stores it in seconds") {
 			t.Fatalf("graph %s: exit code %d, %s", key, code, stderr)
 		}
 	}
