@@ -41,7 +41,7 @@ return each(function(key, fence, begun, value, expiry, fence_expiry)
       extend(text, key, fence)
       return tonumber(last)
     end
-    local answer = left and row(text, key, SMALL, left, ours, there) or {'ended'}
+    local answer = left and row(text, key, left, ours, there) or {'ended'}
     if ended then return refuse(fence, answer) end
     if left then return answer end -- of a server that takes writes, for it took the SET
     call('SET', key, value, 'PX', expiry) -- over a value in its last millisecond

@@ -134,13 +134,13 @@ end
 --   {'foreign', left, value}      anything else
 --   {'gone'}                      nothing
 --
--- value is missing if it has more than most bytes or is no string. An ours that read it
+-- value is missing if it has more than SMALL bytes or is no string. An ours that read it
 -- hands it on.
-local function row(text, key, most, left, ours, value)
+local function row(text, key, left, ours, value)
   if not left then return {'gone'} end
-  if not ours or not value or #value > most then
+  if not ours or not value or #value > SMALL then
     local length = typed('STRLEN', key)
-    value = length and length <= most and call('GET', key)
+    value = length and length <= SMALL and call('GET', key)
   end
   if ours then return {'held', tonumber(sub(text, 3, 18)), math.min(left, (times(text))), value} end
   return {'foreign', left, value}
@@ -150,7 +150,7 @@ end
 -- of the record that is there, '0' if there is none, and the state of the fence, 'l' for one
 -- of another lease, '' if there is none.
 local function refusal(text, key, fence, left, ours, token)
-  if left and not ours then return refuse(fence, row(text, key, SMALL, left)) end
+  if left and not ours then return refuse(fence, row(text, key, left)) end
   local last = sub(text, 3, 18)
   if not left or last ~= token then
     return refuse(fence, {'lost', left and last or '0', last == token and sub(text, 2, 2) or text ~= '' and 'l' or ''})
