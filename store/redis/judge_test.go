@@ -34,6 +34,7 @@ func TestReadsAndScriptsAgreeOnAKey(t *testing.T) {
 		"a fence of a deleted":      func(b *bench, _ string) { b.setField("key", "state", "d") },
 		"a fence of another value":  func(b *bench, _ string) { b.setField("key", "sum", strings.Repeat("0", 40)) },
 		"a fence of another length": func(b *bench, value string) { b.setField("key", "length", "0000007") },
+		"a fence of a longer value": func(b *bench, value string) { b.setField("key", "length", "0005000") },
 		"a fence that is a list":    func(b *bench, _ string) { name := b.fence("key"); b.do("DEL", name); b.do("RPUSH", name, "x") },
 		"a fence of another layout": func(b *bench, _ string) { b.setField("key", "layout", "3") },
 		"a fence that is damaged":   func(b *bench, _ string) { b.setField("key", "ttl", "x000000060000") },
