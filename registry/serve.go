@@ -156,6 +156,9 @@ func (i *Instance[S, P]) askedOf(ctx context.Context) *asked {
 	return r
 }
 
+// overdue reports whether the deadline has passed.
+func (r *asked) overdue() bool { return !time.Now().Before(r.deadline) }
+
 // answer returns an answer to store.
 func (r *asked) answer(reply Reply, final bool) *store.Answer {
 	body, err := json.Marshal(reply)
@@ -346,10 +349,10 @@ func (i *Instance[S, P]) permitted(ctx context.Context, r *asked) (names []strin
 // entries of the sender's next calls.
 func (i *Instance[S, P]) reply(ctx context.Context, r *asked, reply Reply) {
 	expire := func() { reply.Outcome, reply.Error, reply.Permitted = OutcomeExpired, expiredText, nil }
-	if !r.answered.Load() && !time.Now().Before(r.deadline) {
+	if !r.answered.Load() && r.overdue() {
 		expire()
 	}
-	if r.inDoubt.Load() && reply.Outcome == OutcomeFailed && !time.Now().Before(r.deadline) {
+	if r.inDoubt.Load() && reply.Outcome == OutcomeFailed && r.overdue() {
 		// Nobody waits for the entry any more, and the store knows whether an answer came through.
 		if errors.Is(i.storeAnswer(ctx, r, *r.answer(reply, true)), store.ErrExpired) {
 			expire()
@@ -362,7 +365,7 @@ func (i *Instance[S, P]) reply(ctx context.Context, r *asked, reply Reply) {
 		return
 	}
 	err := i.storeAnswer(ctx, r, *r.answer(reply, true))
-	late := err != nil && !r.answered.Load() && !time.Now().Before(r.deadline)
+	late := err != nil && !r.answered.Load() && r.overdue()
 	if (late || errors.Is(err, store.ErrExpired)) && reply.Outcome != OutcomeExpired {
 		expire()
 		i.noteRequest(ctx, r, reply)
