@@ -167,10 +167,10 @@ func (p *program) confirm(ctx context.Context, r record) (bool, error) {
 }
 
 // holder names the holder of a record, with its token.
-func holder(r record) string { return fmt.Sprintf("%s (token %d)", who(r), r.Token) }
+func holder(r record) string { return fmt.Sprintf("%s (token %d)", holderName(r), r.Token) }
 
-// who names the holder of a record.
-func who(r record) string {
+// holderName names the holder of a record.
+func holderName(r record) string {
 	who := r.Instance
 	if r.Host != "" {
 		who += " on " + r.Host

@@ -83,15 +83,8 @@ func (p *program) run() *cobra.Command {
 					}
 				}()
 				held, err := p.acquire(c.Context(), keeper, args[0], args[1], wait)
-				waited, conflict := new(lease.WaitError), new(store.HeldError)
-				switch {
-				case errors.As(err, &waited):
-					if waited.Held != nil && errors.Is(err, context.DeadlineExceeded) {
-						err = fmt.Errorf("%w, by %s; it was not free within --wait %v", waited.Held, who(decoded[raw](waited.Held.Record)), wait)
-					}
+				if err, conflict := namingHolder(err, wait); conflict {
 					return &ownCode{err, int(heldCode)}
-				case errors.As(err, &conflict):
-					return &ownCode{fmt.Errorf("%w, by %s; --wait DURATION waits for it", err, who(decoded[raw](conflict.Record))), int(heldCode)}
 				}
 				if err != nil {
 					return err
@@ -118,6 +111,22 @@ func (p *program) run() *cobra.Command {
 	}
 	c.Flags().SetInterspersed(true)
 	return c
+}
+
+// namingHolder adds the holder and a remedy to the error of a key that another holds, and reports
+// whether it is such an error.
+func namingHolder(err error, wait time.Duration) (_ error, conflict bool) {
+	waited, held := new(lease.WaitError), new(store.HeldError)
+	switch {
+	case errors.As(err, &waited):
+		if waited.Held != nil && errors.Is(err, context.DeadlineExceeded) {
+			err = fmt.Errorf("%w, by %s; it was not free within --wait %v", waited.Held, holderName(decoded[raw](waited.Held.Record)), wait)
+		}
+		return err, true
+	case errors.As(err, &held):
+		return fmt.Errorf("%w, by %s; --wait DURATION waits for it", err, holderName(decoded[raw](held.Record))), true
+	}
+	return err, false
 }
 
 // acquire claims the key, with a value that names the holder.
