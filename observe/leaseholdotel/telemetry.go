@@ -47,10 +47,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"sync"
 	"time"
-	"weak"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -60,6 +57,8 @@ import (
 
 	"github.com/leasehold-go/leasehold/fsm"
 	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/observe/internal/keepers"
+	"github.com/leasehold-go/leasehold/observe/internal/series"
 	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
 )
@@ -88,12 +87,11 @@ type Telemetry struct {
 	changes, acquires, renewals, lost, requests, calls      metric.Int64Counter
 	skipped, registrations, leaves, restarts, errs, dropped metric.Int64Counter
 	took, waited, renewed, margin, requested, called        metric.Float64Histogram
-	transitions                                             transitions[string]
+	known                                                   series.Transitions[string, *label]
 	outcomes                                                labels // of acquires, renewals, losses and requests
 	verbs                                                   labels
 
-	mu      sync.Mutex
-	keepers []weak.Pointer[lease.Keeper]
+	keepers keepers.Set
 }
 
 var buckets = metric.WithExplicitBucketBoundaries(.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15, 20, 30, 45, 60, 120, 300, 600, 3600)
@@ -157,7 +155,7 @@ func (t *Telemetry) observeKeepers(meter metric.Meter) error {
 		return err
 	}
 	_, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		all, ttl := t.stats()
+		all, ttl := t.keepers.Stats()
 		o.ObserveInt64(held, int64(all.Held))
 		o.ObserveInt64(waiters, int64(all.Waiting))
 		if all.Held > 0 {
@@ -169,29 +167,6 @@ func (t *Telemetry) observeKeepers(meter metric.Meter) error {
 		return nil
 	}, held, waiters, trust, shortest)
 	return err
-}
-
-// stats is the state of all keepers that are still in use, and their shortest TTL.
-func (t *Telemetry) stats() (all lease.Stats, ttl time.Duration) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.keepers = slices.DeleteFunc(t.keepers, func(p weak.Pointer[lease.Keeper]) bool {
-		k := p.Value()
-		if k == nil {
-			return true
-		}
-		if ttl == 0 || k.TTL() < ttl {
-			ttl = k.TTL()
-		}
-		s := k.Stats()
-		if s.Held > 0 && (all.Held == 0 || s.TrustLeft < all.TrustLeft) {
-			all.TrustLeft = s.TrustLeft
-		}
-		all.Held += s.Held
-		all.Waiting += s.Waiting
-		return false
-	})
-	return all, ttl
 }
 
 // NewKeeper is [lease.NewKeeper] with metrics and traces. The callbacks of cfg are called too.
@@ -233,9 +208,7 @@ func (t *Telemetry) NewKeeper(st store.Store, cfg lease.Config) (*lease.Keeper, 
 	if err != nil {
 		return nil, err
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.keepers = append(t.keepers, weak.Make(k))
+	t.keepers.Add(k)
 	return k, nil
 }
 
@@ -264,7 +237,7 @@ func (t *Telemetry) Observe(ctx context.Context, n registry.Notice) {
 		t.registrations.Add(ctx, 1)
 		t.span(ctx, "register", trace.SpanKindInternal, time.Now().Add(-n.Duration), n.Duration, nil, instance()...)
 	case registry.NoticeTransition, registry.NoticeRejected:
-		t.change(ctx, n.Duration, t.transitions.of(n.Transition.From, n.Transition.To, n.Err))
+		t.change(ctx, n.Duration, t.known.Of(n.Transition.From, n.Transition.To, n.Err, newTransition))
 		if within(ctx) {
 			t.changeSpan(ctx, n.Transition, n.Duration, n.Err, instance()...)
 		}
@@ -291,9 +264,9 @@ func (t *Telemetry) Observe(ctx context.Context, n registry.Notice) {
 // Machine returns an option for a machine without an instance: t counts and traces its
 // changes.
 func Machine[S comparable](t *Telemetry) fsm.Option {
-	known := new(transitions[S])
+	known := new(series.Transitions[S, *label])
 	return fsm.WithObserver(func(ctx context.Context, r fsm.Result[S]) {
-		t.change(ctx, r.Duration, known.of(r.Transition.From, r.Transition.To, r.Err))
+		t.change(ctx, r.Duration, known.Of(r.Transition.From, r.Transition.To, r.Err, newTransition))
 		if within(ctx) {
 			shown := fsm.Transition[string]{From: fmt.Sprint(r.Transition.From), To: fmt.Sprint(r.Transition.To), Event: r.Transition.Event, At: r.Transition.At}
 			t.changeSpan(ctx, shown, r.Duration, r.Err)

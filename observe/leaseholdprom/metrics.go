@@ -37,15 +37,13 @@ package leaseholdprom
 import (
 	"context"
 	"fmt"
-	"slices"
-	"sync"
-	"time"
-	"weak"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/leasehold-go/leasehold/fsm"
 	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/observe/internal/keepers"
+	"github.com/leasehold-go/leasehold/observe/internal/series"
 	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
 )
@@ -59,10 +57,10 @@ type Metrics struct {
 	called                                                  *prometheus.HistogramVec
 	held, waiters, trust, ttl                               *prometheus.Desc
 
-	transitions transitions[string]
+	changes *prometheus.CounterVec
+	known   series.Transitions[string, prometheus.Counter]
 
-	mu      sync.Mutex
-	keepers []weak.Pointer[lease.Keeper]
+	keepers keepers.Set
 }
 
 // Buckets in seconds.
@@ -84,7 +82,7 @@ func New(registerer prometheus.Registerer) (*Metrics, error) {
 		return prometheus.NewHistogram(prometheus.HistogramOpts{Name: "leasehold_" + name, Help: help, Buckets: buckets})
 	}
 	m := &Metrics{
-		transitions:   transitions[string]{vec: counters("transitions_total", "Changes of machines that had their turn.", "from", "to", "outcome")},
+		changes:       counters("transitions_total", "Changes of machines that had their turn.", "from", "to", "outcome"),
 		took:          histogram("transition_duration_seconds", "Duration of transitions, with hooks and write.", quick),
 		acquires:      counters("acquires_total", "Calls of Acquire.", "outcome"),
 		waited:        histogram("wait_duration_seconds", "Wait for keys that were held, until they were acquired.", slow),
@@ -167,9 +165,7 @@ func (m *Metrics) NewKeeper(st store.Store, cfg lease.Config) (*lease.Keeper, er
 	if err != nil {
 		return nil, err
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.keepers = append(m.keepers, weak.Make(k))
+	m.keepers.Add(k)
 	return k, nil
 }
 
@@ -189,7 +185,7 @@ func (m *Metrics) Observe(_ context.Context, n registry.Notice) {
 	case registry.NoticeRegistered:
 		m.registrations.Inc()
 	case registry.NoticeTransition, registry.NoticeRejected:
-		m.transitions.counter(n.Transition.From, n.Transition.To, n.Err).Inc()
+		m.known.Of(n.Transition.From, n.Transition.To, n.Err, m.change).Inc()
 		m.took.Observe(n.Duration.Seconds())
 	case registry.NoticeRequest:
 		m.requests.WithLabelValues(string(n.Request.Outcome)).Inc()
@@ -205,11 +201,16 @@ func (m *Metrics) Observe(_ context.Context, n registry.Notice) {
 	}
 }
 
+// change returns the counter of a transition.
+func (m *Metrics) change(from, to, outcome string) prometheus.Counter {
+	return m.changes.WithLabelValues(from, to, outcome)
+}
+
 // Machine returns an option for a machine without an instance: m counts its changes.
 func Machine[S comparable](m *Metrics) fsm.Option {
-	counts := &transitions[S]{vec: m.transitions.vec}
+	known := new(series.Transitions[S, prometheus.Counter])
 	return fsm.WithObserver(func(_ context.Context, r fsm.Result[S]) {
-		counts.counter(r.Transition.From, r.Transition.To, r.Err).Inc()
+		known.Of(r.Transition.From, r.Transition.To, r.Err, m.change).Inc()
 		m.took.Observe(r.Duration.Seconds())
 	})
 }
@@ -219,7 +220,7 @@ type collector Metrics
 
 func (c *collector) parts() []prometheus.Collector {
 	return []prometheus.Collector{
-		c.transitions.vec, c.took, c.acquires, c.waited, c.renewals, c.renewed, c.margin, c.skipped, c.lost, c.registrations,
+		c.changes, c.took, c.acquires, c.waited, c.renewals, c.renewed, c.margin, c.skipped, c.lost, c.registrations,
 		c.leaves, c.restarts, c.errs, c.requests, c.requested, c.dropped, c.calls, c.called,
 	}
 }
@@ -238,7 +239,7 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	for _, part := range c.parts() {
 		part.Collect(to)
 	}
-	all, ttl := c.stats()
+	all, ttl := c.keepers.Stats()
 	to <- prometheus.MustNewConstMetric(c.held, prometheus.GaugeValue, float64(all.Held))
 	to <- prometheus.MustNewConstMetric(c.waiters, prometheus.GaugeValue, float64(all.Waiting))
 	if all.Held > 0 {
@@ -247,27 +248,4 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	if ttl > 0 {
 		to <- prometheus.MustNewConstMetric(c.ttl, prometheus.GaugeValue, ttl.Seconds())
 	}
-}
-
-// stats is the state of all keepers that are still in use, and their shortest TTL.
-func (c *collector) stats() (all lease.Stats, ttl time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.keepers = slices.DeleteFunc(c.keepers, func(p weak.Pointer[lease.Keeper]) bool {
-		k := p.Value()
-		if k == nil {
-			return true
-		}
-		if ttl == 0 || k.TTL() < ttl {
-			ttl = k.TTL()
-		}
-		s := k.Stats()
-		if s.Held > 0 && (all.Held == 0 || s.TrustLeft < all.TrustLeft) {
-			all.TrustLeft = s.TrustLeft
-		}
-		all.Held += s.Held
-		all.Waiting += s.Waiting
-		return false
-	})
-	return all, ttl
 }
