@@ -139,6 +139,45 @@ func TestOneOfTheConcurrentCreatesOfAKeySucceeds(t *testing.T) {
 	}
 }
 
+// A refusal in a transaction of many calls says as much as one of a single call.
+func TestARefusedCallInAGroupLearnsWhatIsThere(t *testing.T) {
+	t.Parallel()
+	b := start(t, etcdtest.Settings{})
+	st := open(t, b.cluster.Client())
+	b.other.put("foreign", []byte("foreign"), long)
+	var all sync.WaitGroup
+	for caller := range 64 {
+		key := fmt.Sprint("key/", caller)
+		if caller == 0 {
+			key = "foreign"
+		}
+		all.Go(func() {
+			for range 10 {
+				c := claim(key, long)
+				grant, err := b.Create(t.Context(), c)
+				if caller == 0 {
+					want(t, "create", err, store.ErrForeign)
+					continue
+				}
+				want(t, "create", err)
+				_, err = st.Create(t.Context(), claim(key, long))
+				var held *store.HeldError
+				if !errors.As(err, &held) || held.Record.Token != grant.Token || string(held.Record.Value) != string(c.Value) {
+					t.Errorf("create of a held key: %v", err)
+				}
+				want(t, "delete", b.Delete(t.Context(), key, store.ByToken(grant.Token)))
+				next, err := st.Create(t.Context(), claim(key, long))
+				want(t, "create", err)
+				want(t, "late delete", b.Delete(t.Context(), key, store.ByToken(grant.Token)))
+				want(t, "delete", st.Delete(t.Context(), key, store.ByToken(next.Token)))
+				_, err = st.Create(t.Context(), c)
+				want(t, "late create", err, store.ErrEnded)
+			}
+		})
+	}
+	all.Wait()
+}
+
 // The servers refuse the whole transaction because of one create. The others still succeed.
 func TestACreateThatIsDeniedFailsAlone(t *testing.T) {
 	t.Parallel()

@@ -396,6 +396,23 @@ func TestTheMarksOfAKeyStayFew(t *testing.T) {
 	want(t, "the last create, repeated", err, store.ErrEnded)
 }
 
+// An ended mark stays however many marks come after it, and those around it go.
+func TestATrimKeepsEndedMarks(t *testing.T) {
+	t.Parallel()
+	b := start(t, etcdtest.Settings{})
+	var ended []store.Claim
+	for range 5 {
+		c := claim("key", long)
+		ended = append(ended, c)
+		want(t, "delete by nonce", b.Delete(t.Context(), c.Key, store.ByNonce(c.Nonce)))
+	}
+	b.churn("key")
+	for _, c := range ended {
+		_, err := b.Create(t.Context(), c)
+		want(t, "late create", err, store.ErrEnded)
+	}
+}
+
 func TestANewRecordOnAnOldSharedLeaseHasItsWholeTTL(t *testing.T) {
 	full.Only(t)
 	t.Parallel()

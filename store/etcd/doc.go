@@ -28,8 +28,9 @@
 //	         create revision of the mark is 0    the nonce's lease has not ended
 //	Update   mod revision of key and note        neither was written, deleted, taken off its
 //	Renew    are those of the last write         etcd lease, or followed by another; so a late
-//	Delete                                       write is refused too, and a late delete
-//	         number of the value in the note     an older value sent anew is stale
+//	         number of the value in the note     write is refused too; an older value is stale
+//	Delete   mod revision of the key is that     as above; the note goes with its record
+//	         of the last write
 //
 // The failure branch of each guard reads key and note, so that the answer is known at
 // once. A token is the key's create revision: the cluster orders it, it stays for the life
@@ -79,7 +80,8 @@
 // While a transaction is under way, the store collects the creates and deletes of
 // concurrent calls and sends them in the next transaction: one for each key, up to the
 // server's limit of operations and 256 KiB of keys and values. Each is a transaction within it, with
-// comparisons and an answer of its own. If the servers refuse the whole because of the
+// comparisons and an answer of its own, and without a failure branch: those that are refused are
+// sent again in another transaction, with that branch. If the servers refuse the whole because of the
 // etcd lease, the rights or the size of one call, each call is sent alone. A create with a
 // value above 64 KiB always is.
 //

@@ -28,7 +28,8 @@ const (
 // group collects the creates and deletes of concurrent calls while a transaction is under
 // way, and sends them together in the next one: at most one for each key, within the
 // server's limit of operations and the bytes of a transaction. Each request is a transaction within
-// that transaction, with comparisons and an answer of its own.
+// that transaction, with comparisons and an answer of its own. Few are refused, and reads for a
+// refusal would be a third of the bytes, so the refused ones are sent once more, with reads.
 type group struct {
 	mu       sync.Mutex
 	waiting  []*request
@@ -41,13 +42,23 @@ type group struct {
 // txn.
 type request struct {
 	key    string
-	op     clientv3.Op // a transaction on the names of this key alone
-	size   int         // its weight
-	puts   bool        // else it only deletes
-	sent   bool        // it may have had an effect
-	left   bool        // its caller no longer waits for the answer
+	guards []clientv3.Cmp // of names of this key alone, as are the operations
+	then   []clientv3.Op
+	read   []clientv3.OpOption // with which a refusal reads the key
+	size   int                 // its weight
+	puts   bool                // else it only deletes
+	sent   bool                // it may have had an effect
+	left   bool                // its caller no longer waits for the answer
 	txn    *transaction
 	answer chan outcome // receives the one answer; buffered, for the caller may have left
+}
+
+// operation returns the transaction of the request. With reads a refusal reads key and note.
+func (r *request) operation(reads bool) clientv3.Op {
+	if !reads {
+		return clientv3.OpTxn(r.guards, r.then, nil)
+	}
+	return clientv3.OpTxn(r.guards, r.then, readOps(r.key, r.read...))
 }
 
 // outcome is the answer to a request.
@@ -75,14 +86,14 @@ func (w *writer) submit(ctx context.Context, r *request) outcome {
 	_, twice := g.keys[r.key]
 	if twice || r.size > int(w.bytes.Load())/sharers {
 		g.mu.Unlock()
-		return w.alone(ctx, r)
+		return w.alone(ctx, r.operation(true))
 	}
 	if g.underWay == 0 && !g.busy {
 		g.underWay++
 		g.mu.Unlock()
 		release := w.hold()
 		defer release()
-		return w.alone(ctx, r)
+		return w.alone(ctx, r.operation(true))
 	}
 	r.answer = make(chan outcome, 1)
 	g.waiting = append(g.waiting, r)
@@ -116,9 +127,9 @@ func (w *writer) submit(ctx context.Context, r *request) outcome {
 	}
 }
 
-// alone sends a request in a transaction of its own.
-func (w *writer) alone(ctx context.Context, r *request) outcome {
-	guards, then, otherwise := r.op.Txn()
+// alone sends a transaction by itself.
+func (w *writer) alone(ctx context.Context, op clientv3.Op) outcome {
+	guards, then, otherwise := op.Txn()
 	answer, answers, err := w.commit(ctx, guards, then, otherwise)
 	if err != nil {
 		return outcome{err: err}
@@ -175,20 +186,31 @@ func (w *writer) sendWaiting(ctx context.Context) {
 	g.mu.Unlock()
 	release := w.hold()
 	defer release()
+	if refused := w.sendBatch(ctx, batch, len(batch) == 1); len(refused) > 0 {
+		w.sendBatch(ctx, refused, true)
+	}
+}
+
+// sendBatch sends requests in one transaction and returns those that were refused. With reads a
+// refusal is an answer too.
+func (w *writer) sendBatch(ctx context.Context, batch []*request, reads bool) (refused []*request) {
 	if len(batch) == 0 {
-		return
+		return nil
 	}
 	ops := make([]clientv3.Op, len(batch))
 	for i, r := range batch {
-		ops[i] = r.op
+		ops[i] = r.operation(reads)
 	}
 	answer, answers, err := w.commit(ctx, nil, ops, nil)
 	if err == nil {
 		for i, r := range batch {
-			ok, inner := answers[i].inner()
-			r.answer <- outcome{answer.Header.Revision, ok, inner, nil}
+			if ok, inner := answers[i].inner(); ok || reads {
+				r.answer <- outcome{answer.Header.Revision, ok, inner, nil}
+			} else {
+				refused = append(refused, r)
+			}
 		}
-		return
+		return refused
 	}
 	w.learnLimit(err)
 	var all sync.WaitGroup
@@ -200,6 +222,7 @@ func (w *writer) sendWaiting(ctx context.Context) {
 		}
 	}
 	all.Wait()
+	return nil
 }
 
 // resend sends a request of a transaction that was refused, unless its caller has left.
@@ -214,7 +237,7 @@ func (w *writer) resend(ctx context.Context, r *request) {
 	}
 	r.txn = &transaction{1, giveUp}
 	g.mu.Unlock()
-	r.answer <- w.alone(ctx, r)
+	r.answer <- w.alone(ctx, r.operation(true))
 }
 
 // take removes the first waiting requests, and returns them.
@@ -232,6 +255,6 @@ func (g *group) take(most, bytes int) []*request {
 
 // createRequest returns the request of a create.
 func createRequest(m *member, claim store.Claim, marks clientv3.LeaseID) *request {
-	return &request{key: claim.Key, size: weight(claim.Key, claim.Value), puts: true, op: clientv3.OpTxn(
-		[]clientv3.Cmp{absent(claim.Key), absent(markOf(claim.Key, claim.Nonce))}, putsOf(m, claim, marks), readOps(claim.Key))}
+	return &request{key: claim.Key, size: weight(claim.Key, claim.Value), puts: true,
+		guards: []clientv3.Cmp{absent(claim.Key), absent(markOf(claim.Key, claim.Nonce))}, then: putsOf(m, claim, marks)}
 }

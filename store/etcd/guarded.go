@@ -121,18 +121,14 @@ func (d *guardedOp) written() note {
 // operation returns the transaction of the operation: the change if the guard holds, else a
 // read.
 func (d *guardedOp) operation() clientv3.Op {
-	switch beside := noteOf(d.key); {
-	case d.stray != "":
-		return clientv3.OpTxn([]clientv3.Cmp{clientv3.Compare(clientv3.ModRevision(d.stray), "=", d.revision)},
-			[]clientv3.Op{clientv3.OpDelete(d.stray)}, readOps(d.key, withoutValue...))
+	switch {
 	case d.remove:
-		return clientv3.OpTxn(untouched(d.key, d.revision),
-			[]clientv3.Op{clientv3.OpDelete(d.key), clientv3.OpDelete(beside)}, readOps(d.key, withoutValue...))
+		return d.removal().operation(true)
 	case d.onto != 0:
 		on := clientv3.WithLease(d.onto)
 		return clientv3.OpTxn(untouched(d.key, d.revision), []clientv3.Op{
 			clientv3.OpPut(d.key, "", clientv3.WithIgnoreValue(), on),
-			clientv3.OpPut(beside, "", clientv3.WithIgnoreValue(), on),
+			clientv3.OpPut(noteOf(d.key), "", clientv3.WithIgnoreValue(), on),
 		}, readOps(d.key))
 	}
 	guards, otherwise := untouched(d.key, d.revision), readOps(d.key)
@@ -153,6 +149,17 @@ func (d *guardedOp) operation() clientv3.Op {
 		puts = append(puts, d.entries.ops...)
 	}
 	return clientv3.OpTxn(guards, puts, otherwise)
+}
+
+// removal returns the request of a delete. Its guard is the revision of the record alone, which
+// is the note's too: should another program have written the note, the note goes with its record.
+func (d *guardedOp) removal() *request {
+	name, then := d.key, []clientv3.Op{clientv3.OpDelete(d.key), clientv3.OpDelete(noteOf(d.key))}
+	if d.stray != "" {
+		name, then = d.stray, []clientv3.Op{clientv3.OpDelete(d.stray)}
+	}
+	return &request{key: d.key, size: d.weight(), read: withoutValue, then: then,
+		guards: []clientv3.Cmp{clientv3.Compare(clientv3.ModRevision(name), "=", d.revision)}}
 }
 
 // writer makes guarded writes, and sends the writes of concurrent calls together.
@@ -291,23 +298,22 @@ func (d *guardedOp) weight() int {
 // chunk shares one with other callers. If the servers refuse the transaction, each half is
 // sent by itself, until the refused operation is alone.
 func (w *writer) send(ctx context.Context, chunk []*guardedOp) {
-	ops := make([]clientv3.Op, len(chunk))
-	for i, d := range chunk {
-		ops[i] = d.operation()
-	}
 	try, cancel := ctx, func() {}
 	if !chunk[0].puts() {
 		try, cancel = tryWithin(ctx, min(memberTimeout, time.Second<<(chunk[0].tries-1)))
 	}
 	defer cancel()
 	if d := chunk[0]; len(chunk) == 1 {
-		r := &request{key: d.key, op: ops[0], size: d.weight(), puts: d.puts()}
 		if d.remove {
-			d.answered(w.submit(try, r))
+			d.answered(w.submit(try, d.removal()))
 		} else {
-			d.answered(w.alone(try, r))
+			d.answered(w.alone(try, d.operation()))
 		}
 		return
+	}
+	ops := make([]clientv3.Op, len(chunk))
+	for i, d := range chunk {
+		ops[i] = d.operation()
 	}
 	answer, answers, err := w.commit(try, nil, ops, nil)
 	if w.learnLimit(err); err != nil && divisible(err) {

@@ -129,25 +129,43 @@ func (m *marker) dropMarksLease(lease clientv3.LeaseID) {
 // trim drops the oldest used marks of a key, unless they end meanwhile. If it fails, a later
 // create tries again.
 func (m *marker) trim(ctx context.Context, key string) {
-	all, err := m.get(ctx, marksOf(key), clientv3.WithPrefix(),
-		clientv3.WithSort(clientv3.SortByCreateRevision, clientv3.SortAscend))
+	all, err := m.get(ctx, marksOf(key), clientv3.WithPrefix())
 	if err != nil {
 		return
 	}
-	var ops []clientv3.Op
-	for _, kv := range all.Kvs[:max(len(all.Kvs)-minMarks, 0)] {
-		if string(kv.Value) == used {
-			mark := string(kv.Key)
-			ops = append(ops, clientv3.OpTxn([]clientv3.Cmp{clientv3.Compare(clientv3.Value(mark), "=", used)},
-				[]clientv3.Op{clientv3.OpDelete(mark)}, nil))
+	ages := make([]int64, len(all.Kvs))
+	for i, kv := range all.Kvs {
+		ages[i] = kv.CreateRevision
+	}
+	slices.Sort(ages)
+	newest := ages[max(len(ages)-minMarks, 0):]
+	// Marks that follow each other by name are dropped together, with one comparison for all, up
+	// to the next ended mark.
+	var some []string
+	for i, kv := range all.Kvs {
+		isUsed := string(kv.Value) == used
+		if isUsed && kv.CreateRevision < newest[0] {
+			some = append(some, string(kv.Key))
+		}
+		if last := i == len(all.Kvs)-1; len(some) > 0 && (!isUsed || last || len(some) == m.guarded()) {
+			if err := m.drop(ctx, some); err != nil {
+				m.learnLimit(err)
+				return
+			}
+			some = nil
 		}
 	}
-	for some := range slices.Chunk(ops, m.guarded()) {
-		if _, _, err := m.commit(ctx, nil, some, nil); err != nil {
-			m.learnLimit(err)
-			return
-		}
+}
+
+// drop deletes marks, in order, if all from the first to the last are used.
+func (m *marker) drop(ctx context.Context, marks []string) error {
+	ops := make([]clientv3.Op, len(marks))
+	for i, mark := range marks {
+		ops[i] = clientv3.OpDelete(mark)
 	}
+	all := clientv3.Compare(clientv3.Value(marks[0]), "=", used).WithRange(marks[len(marks)-1] + "\x00")
+	_, _, err := m.commit(ctx, []clientv3.Cmp{all}, ops, nil)
+	return err
 }
 
 // trimSoon trims in the background, one key at a time, after one create of trimEvery, which
