@@ -42,15 +42,16 @@ func TestACallInAGroupWhoseContextEndsReportsItsEffect(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	short := func() (context.Context, context.CancelFunc) {
-		return context.WithTimeout(t.Context(), rand.N(4*time.Millisecond))
+	// A busy machine applies nothing within 4 ms, so later calls have longer.
+	short := func(i int) (context.Context, context.CancelFunc) {
+		return context.WithTimeout(t.Context(), rand.N(4*time.Millisecond<<(i/8)))
 	}
 	var all sync.WaitGroup
 	for caller := range 64 {
 		all.Go(func() {
 			for i := range 40 {
 				c := claim(fmt.Sprintf("key/%d/%d", caller, i), long)
-				ctx, cancel := short()
+				ctx, cancel := short(i)
 				grant, err := st.Create(ctx, c)
 				cancel()
 				tally("create", err)
@@ -60,7 +61,7 @@ func TestACallInAGroupWhoseContextEndsReportsItsEffect(t *testing.T) {
 				if err != nil {
 					continue
 				}
-				ctx, cancel = short()
+				ctx, cancel = short(i)
 				err = st.Delete(ctx, c.Key, store.ByToken(grant.Token))
 				cancel()
 				tally("delete", err)

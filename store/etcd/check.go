@@ -223,7 +223,7 @@ func (s *Store) probe(ctx context.Context, lease clientv3.LeaseID) (step string,
 		return "watch", err
 	}
 	m := &member{key: key, nonce: n, shared: &sharedLease{lease: lease, ttl: time.Duration(s.minTTL.Load())}}
-	puts := putsOf(m, store.Claim{Key: key, Value: []byte("1"), Nonce: n}, lease)
+	puts := putsOf(m, store.Claim{Key: key, Value: []byte("1"), Nonce: n}, markOf(key, n), lease)
 	untaken := append(readOps(key), clientv3.OpGet(marks, clientv3.WithPrefix()), clientv3.OpGet(markOf(key, n)))
 	answer, _, err := s.commit(ctx, []clientv3.Cmp{absent(key)}, puts, untaken)
 	if err != nil {

@@ -92,13 +92,13 @@ func (s *Store) tryCreate(ctx context.Context, claim store.Claim) (store.Grant, 
 }
 
 // putsOf returns the writes of a create: record, note and mark.
-func putsOf(m *member, claim store.Claim, marks clientv3.LeaseID) []clientv3.Op {
+func putsOf(m *member, claim store.Claim, mark string, marks clientv3.LeaseID) []clientv3.Op {
 	n := note{nonce: claim.Nonce, ttl: m.shared.ttl, size: len(claim.Value)}
 	on := clientv3.WithLease(m.shared.lease)
 	return []clientv3.Op{
 		clientv3.OpPut(claim.Key, string(claim.Value), on),
 		clientv3.OpPut(noteOf(claim.Key), n.String(), on),
-		clientv3.OpPut(markOf(claim.Key, claim.Nonce), used, clientv3.WithLease(marks)),
+		clientv3.OpPut(mark, used, clientv3.WithLease(marks)),
 	}
 }
 

@@ -255,6 +255,7 @@ func (g *group) take(most, bytes int) []*request {
 
 // createRequest returns the request of a create.
 func createRequest(m *member, claim store.Claim, marks clientv3.LeaseID) *request {
+	mark := markOf(claim.Key, claim.Nonce)
 	return &request{key: claim.Key, size: weight(claim.Key, claim.Value), puts: true,
-		guards: []clientv3.Cmp{absent(claim.Key), absent(markOf(claim.Key, claim.Nonce))}, then: putsOf(m, claim, marks)}
+		guards: []clientv3.Cmp{absent(claim.Key), absent(mark)}, then: putsOf(m, claim, mark, marks)}
 }

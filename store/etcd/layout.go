@@ -1,7 +1,7 @@
 package etcdstore
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/leasehold-go/leasehold/store"
@@ -23,7 +23,8 @@ const marks = store.Reserved + "n:"
 // marksOf is the prefix of the names of a key's marks. It has the key's length, or the
 // marks of "a:" would have the prefix of "a".
 func marksOf(key string) string {
-	return fmt.Sprintf("%s%03d:%s:", marks, len(key), key)
+	n := strconv.Itoa(len(key))
+	return marks + "000"[min(len(n), 3):] + n + ":" + key + ":"
 }
 
 // markOf names the mark of one nonce.

@@ -2,7 +2,6 @@ package etcdstore
 
 import (
 	"encoding/hex"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -23,7 +22,13 @@ const noteVersion = "1"
 
 // String returns the note as it is stored, in words that a person can read too.
 func (n note) String() string {
-	return fmt.Sprintf("%s %v %d %d %d", noteVersion, n.nonce, n.seq, int64(n.ttl/time.Second), n.size)
+	text := make([]byte, 0, 64)
+	text = append(text, noteVersion...)
+	text = hex.AppendEncode(append(text, ' '), n.nonce[:])
+	text = strconv.AppendUint(append(text, ' '), n.seq, 10)
+	text = strconv.AppendInt(append(text, ' '), int64(n.ttl/time.Second), 10)
+	text = strconv.AppendInt(append(text, ' '), int64(n.size), 10)
+	return string(text)
 }
 
 // parseNote reads a note. It accepts only text that String returns.

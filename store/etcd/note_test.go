@@ -29,6 +29,22 @@ func TestANoteIsReadAsItWasWritten(t *testing.T) {
 	})
 }
 
+func TestNotesAndMarksAreWrittenAsDocumented(t *testing.T) {
+	n := note{nonce: store.Nonce{0xab, 15: 1}, seq: 7, ttl: 45 * time.Second, size: 123}
+	if got, want := n.String(), "1 ab000000000000000000000000000001 7 45 123"; got != want {
+		t.Errorf("note %q, want %q", got, want)
+	}
+	for key, want := range map[string]string{
+		"k":                      "leasehold:n:001:k:",
+		strings.Repeat("k", 45):  "leasehold:n:045:" + strings.Repeat("k", 45) + ":",
+		strings.Repeat("k", 512): "leasehold:n:512:" + strings.Repeat("k", 512) + ":",
+	} {
+		if got := marksOf(key); got != want {
+			t.Errorf("marks %q, want %q", got, want)
+		}
+	}
+}
+
 func FuzzParseNoteAcceptsOnlyItsOwnText(f *testing.F) {
 	f.Add("1 000102030405060708090a0b0c0d0e0f 7 45 123")
 	f.Add("2 000102030405060708090a0b0c0d0e0f 7 45 123")

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"sync"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc/metadata"
 
 	"github.com/leasehold-go/leasehold/internal/ctxerr"
 	"github.com/leasehold-go/leasehold/store"
@@ -41,13 +43,25 @@ func (t *tasks) enter(ctx context.Context) (context.Context, func(), error) {
 	if !t.add() {
 		return nil, nil, store.ErrClosed
 	}
-	ctx, cancel := context.WithCancelCause(clientv3.WithRequireLeader(ctx))
+	ctx, cancel := context.WithCancelCause(withLeader(ctx))
 	stop := context.AfterFunc(t.life, func() { cancel(errClosing) })
 	return ctx, func() {
 		stop()
 		cancel(nil)
 		t.running.Done()
 	}, nil
+}
+
+// leader is the metadata that asks for a leader. It is shared, because a map for each call costs
+// as much as the call's other contexts together.
+var leader = metadata.Pairs(rpctypes.MetadataRequireLeaderKey, rpctypes.MetadataHasLeader)
+
+// withLeader is clientv3.WithRequireLeader.
+func withLeader(ctx context.Context) context.Context {
+	if _, has := metadata.FromOutgoingContext(ctx); has {
+		return clientv3.WithRequireLeader(ctx)
+	}
+	return metadata.NewOutgoingContext(ctx, leader)
 }
 
 // start runs task in a goroutine, with a context that ends with the store. It returns false
