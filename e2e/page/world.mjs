@@ -1,6 +1,7 @@
 // Shared by the tests of the browser: the world that they change, and the browser.
 
 import assert from 'node:assert/strict';
+import {readFile} from 'node:fs/promises';
 import {createRequire} from 'node:module';
 import {chromium} from 'playwright-core';
 
@@ -50,10 +51,22 @@ export const until = (page, test, arg) => page.waitForFunction(test, arg, {timeo
 
 export const card = (page, key) => page.locator(`[data-key="${key}"]`);
 
+// ownMemory returns what the processes that show pages have for themselves, in MB.
+export async function ownMemory(browser) {
+	const session = await browser.newBrowserCDPSession();
+	const {processInfo} = await session.send('SystemInfo.getProcessInfo');
+	await session.detach();
+	let kB = 0;
+	for (const {type, id} of processInfo) {
+		if (type === 'renderer') kB += Number.parseInt(/RssAnon:\s+(\d+)/.exec(await readFile(`/proc/${id}/status`, 'utf8'))?.[1] ?? '0');
+	}
+	return kB / 1e3;
+}
+
 // accessible fails if axe finds something.
 export async function accessible(page, where) {
 	// axe is no part of the page: the debugger puts it there, past the policy.
-	if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate((await import('node:fs')).readFileSync(axe, 'utf8'));
+	if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(await readFile(axe, 'utf8'));
 	const {violations} = await page.evaluate(() => globalThis.axe.run(document, {resultTypes: ['violations']}));
 	assert.deepEqual(
 		violations.map(({id, nodes}) => `${where}: ${id}: ${nodes.slice(0, 3).map(node => `${node.target} ${node.failureSummary}`)}`),

@@ -2,6 +2,7 @@ package page_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,7 +28,10 @@ import (
 	"github.com/leasehold-go/leasehold/internal/redistest"
 )
 
-var steps = flag.String("steps", ".", "`pattern` of the tests in JavaScript to run")
+var (
+	steps  = flag.String("steps", ".", "`pattern` of the tests in JavaScript to run")
+	memory = flag.Duration("memory", time.Minute, "how long BenchmarkSpeed measures memory")
+)
 
 func TestMain(m *testing.M) { built.Main(m) }
 
@@ -68,7 +72,13 @@ func BenchmarkPictures(b *testing.B) {
 	newWorld(b, redistest.Start(b)).run("pictures.test.mjs", "PICTURES="+dir)
 }
 
-func BenchmarkSpeed(b *testing.B) { newWorld(b, redistest.Start(b)).run("speed.test.mjs") }
+// BenchmarkSpeed measures the page beside its goals. Its lines come on standard output as they are
+// measured:
+//
+//	go test ./e2e/page -run '^$' -bench Speed -benchtime 1x -memory 10m -timeout 30m
+func BenchmarkSpeed(b *testing.B) {
+	newWorld(b, redistest.Start(b)).run("speed.test.mjs", fmt.Sprint("MEMORY_SECONDS=", memory.Seconds()))
+}
 
 // TestDist builds the front end anew and compares it with the embedded one.
 func TestDist(t *testing.T) {
@@ -159,13 +169,18 @@ func (w *world) run(script string, env ...string) {
 	node := exec.CommandContext(ctx, "node", "--test", "--test-reporter=spec", "--test-name-pattern="+*steps, script)
 	node.Env = append(os.Environ(), append(env, "CONTROL="+control.URL, "TMPDIR="+w.dir)...)
 	node.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	text, err := node.CombinedOutput()
+	var text bytes.Buffer
+	node.Stdout, node.Stderr = &text, &text
+	if _, measures := w.t.(*testing.B); measures { // the log of a benchmark is cut after ten lines
+		node.Stdout, node.Stderr = os.Stdout, os.Stdout
+	}
+	err := node.Run()
 	if err != nil {
 		w.t.Errorf("%v", err)
 		said, _ := os.ReadFile(filepath.Join(w.dir, "page.log"))
 		w.t.Logf("the page said:\n%s", said)
 	}
-	w.t.Logf("%s", text)
+	w.t.Logf("%s", text.Bytes())
 }
 
 // order is a request of a test.
