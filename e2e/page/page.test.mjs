@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import {after, before, test} from 'node:test';
-import {accessible, card, launch, open, tell, until, world} from './world.mjs';
+import {accessible, card, launch, open, patience, tell, until, world} from './world.mjs';
 
 let browser, url, keys;
 const pages = [];
@@ -134,6 +134,78 @@ test('a request moves an instance, and is refused without the switch', async t =
 	await world('serve', {requests: true});
 });
 
+test('a request whose instance goes meanwhile is told of, not dropped', async t => {
+	const [key] = await world('start', {first: 10, ttl: '30s'});
+	const page = await tab(t, `?page=instance&key=${encodeURIComponent(key)}`);
+	await page.locator('.permitted').getByRole('button', {name: 'connecting', exact: true}).click();
+	await tell(key, {do: 'leave'});
+	await page.getByText('no longer holds').waitFor();
+	assert.equal(await page.getByRole('button', {name: 'Ask to move to connecting'}).isEnabled(), false);
+	await page.getByRole('button', {name: 'Close'}).click();
+	await page.locator('.title .badge', {hasText: 'left'}).waitFor();
+
+	const [other] = await world('start', {first: 11, ttl: '30s'});
+	await page.goto(`${url}?page=instance&key=${encodeURIComponent(other)}`);
+	await page.locator('.permitted').getByRole('button', {name: 'connecting', exact: true}).click();
+	await page.getByRole('button', {name: 'Ask to move to connecting'}).click({clickCount: 2}); // and asked for once
+	await page.locator('.answer', {hasText: 'done'}).waitFor();
+	await tell(other, {do: 'leave'});
+	await page.locator('.title .badge', {hasText: 'left', includeHidden: true}).waitFor({state: 'attached'});
+	assert.equal(await page.locator('.answer', {hasText: 'done'}).isVisible(), true);
+	await page.getByRole('button', {name: 'Close'}).click();
+	await page.locator('.log').getByText('asked by').first().waitFor();
+	assert.equal(await page.locator('.log').getByText('asked by').count(), 1);
+});
+
+// setAhead moves the clock of a tab, and not its timers, by minutes every second.
+const setAhead = (page, minutes) =>
+	page.evaluate(minutes => {
+		const real = Date.now;
+		let ahead = 0;
+		Date.now = () => real() + ahead;
+		setInterval(() => (ahead += minutes * 60_000), 1000);
+	}, minutes);
+
+test('when the clock leaps, an instance in a brief state is stuck, and the connection is opened anew', async t => {
+	const [key] = await world('start', {first: 12, ttl: '30s'});
+	t.after(() => world('kill', {key}));
+	await tell(key, {do: 'move', to: 'connecting'});
+	const page = await tab(t);
+	await card(page, key).locator('.badge', {hasText: 'connecting'}).waitFor();
+	assert.equal(await card(page, key).locator('.why').count(), 0);
+
+	// The machine has slept: timers stood still, and nobody closed the connection.
+	const context = await browser.newContext();
+	t.after(() => context.close());
+	const sleeper = await context.newPage();
+	await sleeper.addInitScript(() => delete globalThis.SharedWorker); // whose clock is out of reach
+	await sleeper.goto(url);
+	await sleeper.locator('.live.on').waitFor();
+	const opened = sleeper.waitForRequest(/api\/events/, {timeout: patience});
+
+	await Promise.all([setAhead(page, 6), setAhead(sleeper, 60)]);
+	await Promise.all([card(page, key).getByText('Stuck in').waitFor(), opened]);
+	await sleeper.locator('.live.on').waitFor();
+});
+
+test('the clock of the browser does not matter', async t => {
+	const context = await browser.newContext();
+	t.after(() => context.close());
+	const page = await context.newPage();
+	await page.addInitScript(() => {
+		const real = Date.now;
+		Date.now = () => real() - 3_600_000;
+	});
+	const [key] = await world('start', {first: 13, ttl: '30s'});
+	t.after(() => world('kill', {key}));
+	await tell(key, {do: 'error', text: 'refused'});
+	await page.goto(url);
+	const text = await card(page, key).locator('.why').innerText();
+	assert.match(text, /Error (just now|\d+ s ago)/);
+	await card(page, key).locator('.beat').waitFor();
+	assert.match(await card(page, key).locator('.beat').innerText(), /^(< 1|\d+) s\s+of 30 s$/);
+});
+
 test('the connection goes away and comes back', async t => {
 	const page = await tab(t);
 	await page.locator('.live.on').waitFor();
@@ -205,6 +277,31 @@ for (const [name, broken] of [
 	});
 }
 
+test('a payload that is deep, wide or long leaves the page usable', async t => {
+	const [key] = await world('start', {first: 7, ttl: '30s'});
+	t.after(() => world('kill', {key}));
+	const page = await tab(t, `?page=instance&key=${encodeURIComponent(key)}`);
+	const ofSize = size => until(page, size => Number(document.querySelector('#payload-title + .legend')?.textContent.replace(/\D/g, '')) > size, size);
+	const show = async more => {
+		await world('order', {line: {key, do: 'more', more}});
+		await ofSize(JSON.stringify(more).length);
+	};
+	await world('order', {line: {key, do: 'deep', levels: 9000}});
+	await ofSize(6 * 9000);
+	const closed = page.locator('.tree details:not([open]) > summary');
+	for (let i = 0; i < 30; i++) await closed.click(); // each is wide enough to be seen
+	await show('long '.repeat(40_000));
+	await page.getByText('190,000 more characters').click();
+	await page.getByText('190,000 more characters').waitFor({state: 'detached'});
+	await show(Array(60_000).fill(7));
+	await page.locator('.tree summary', {hasText: '[60000]'}).click();
+	await page.getByText('59900 more').waitFor();
+	await show('x'.repeat(900_000)); // too large for a tree
+	await page.locator('pre.text').waitFor();
+	await page.locator('.back').click();
+	await card(page, key).waitFor();
+});
+
 // While all are cards.
 test('the chosen fields are in the address', async t => {
 	const page = await tab(t);
@@ -232,12 +329,40 @@ for (const colorScheme of ['light', 'dark']) {
 				const page = await tab(t, path, {colorScheme, viewport: {width, height}});
 				await page.locator('.card, .row, .entry, .item, .strip').first().waitFor();
 				await accessible(page, `${path} ${width}`);
+				if (width > 1000 && colorScheme === 'dark') {
+					await page.emulateMedia({forcedColors: 'active', reducedMotion: 'no-preference'});
+					await accessible(page, `${path} in forced colours`);
+				}
 				assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${path} is wider than ${width} pixels`);
 				await page.context().close();
 			}
 		}
 	});
 }
+
+test('names that are long or run from right to left leave room for others', async t => {
+	const [long] = await world('start', {first: 8, ttl: '30s', prefix: 'connector-of-the-exchange-'.repeat(12)});
+	const [rtl] = await world('start', {first: 9, ttl: '30s', prefix: 'שוק:'});
+	t.after(() => Promise.all([long, rtl].map(key => world('kill', {key}))));
+	await tell(long, {do: 'move', to: 'awaiting-the-confirmation-of-the-counterparty-by-the-clearing-house-of-the-exchange'});
+	const boxes = (page, ...selectors) => page.evaluate(selectors => selectors.map(selector => document.querySelector(selector).getBoundingClientRect().toJSON()), selectors);
+	const apart = ([a, b]) => assert.ok(a.right <= b.left && a.width > 40, `${JSON.stringify(a)} and ${JSON.stringify(b)}`);
+	const small = await tab(t, '', {viewport: {width: 360, height: 740}});
+	await card(small, long).waitFor();
+	apart(await boxes(small, `[data-key="${long}"] h2`, `[data-key="${long}"] .badge`));
+	assert.ok((await boxes(small, `[data-key="${long}"]`))[0].height < 700); // not a line for each word of the name
+
+	const [first] = await world('start', {count: 60, first: 900, ttl: '30s', prefix: 'room:'}); // rows
+	t.after(() => world('kill', {key: first}));
+	await small.locator('.row').first().waitFor();
+	await small.getByRole('searchbox').fill('awaiting');
+	await until(small, () => document.querySelectorAll('.row').length === 1);
+	apart(await boxes(small, `.row[data-key="${long}"] .c-name`, `.row[data-key="${long}"] .badge`));
+
+	const wide = await tab(t, '?q=שוק', {viewport: {width: 1440, height: 800}});
+	await wide.locator(`.row[data-key="${rtl}"]`).waitFor();
+	apart(await boxes(wide, `.row[data-key="${rtl}"] .c-name a`, `.row[data-key="${rtl}"] .c-name .faint`)); // the key first
+});
 
 test('the filter is in the address, and rows take the keys of the keyboard', async t => {
 	const many = await world('start', {count: 300, first: 100, prefix: 'many:', ttl: '15s'});

@@ -5,6 +5,8 @@
 //	{"do":"move","key":K,"to":STATE,"cause":TEXT}
 //	{"do":"error","key":K,"text":TEXT}
 //	{"do":"note","key":K,"text":TEXT}     sets a field of the payload
+//	{"do":"more","key":K,"more":JSON}     sets another, of any kind
+//	{"do":"deep","key":K,"levels":N}      sets it to so many objects in each other
 //	{"do":"leave","key":K}
 package main
 
@@ -29,11 +31,12 @@ import (
 )
 
 type feed struct {
-	Feed   string   `json:"feed"`
-	Pairs  int      `json:"pairs"`
-	Note   string   `json:"note,omitempty"`
-	Limits limits   `json:"limits"`
-	Hosts  []string `json:"hosts"`
+	Feed   string          `json:"feed"`
+	Pairs  int             `json:"pairs"`
+	Note   string          `json:"note,omitempty"`
+	More   json.RawMessage `json:"more,omitempty"`
+	Limits limits          `json:"limits"`
+	Hosts  []string        `json:"hosts"`
 }
 
 type limits struct {
@@ -43,8 +46,12 @@ type limits struct {
 
 var restart = fsm.NewEvent[string]("restart")
 
+// long is a state whose name is wider than a telephone.
+const long = "awaiting-the-confirmation-of-the-counterparty-by-the-clearing-house-of-the-exchange"
+
 var lifecycle = fsm.MustDefine("idle", fsm.Table[string]{
-	"idle":           {"connecting", "stopped"},
+	"idle":           {"connecting", "stopped", long},
+	long:             {"idle"},
 	"connecting":     {"authenticating", "error"},
 	"authenticating": {"active", "error"},
 	"active":         {"reconnecting", "connecting"},
@@ -125,7 +132,9 @@ func run() error {
 	lines := make(chan string)
 	go func() {
 		defer close(lines)
-		for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		in := bufio.NewScanner(os.Stdin)
+		in.Buffer(nil, 1<<21)
+		for in.Scan() {
 			lines <- in.Text()
 		}
 	}()
@@ -147,7 +156,11 @@ func run() error {
 }
 
 func obey(ctx context.Context, instances map[string]*instance, line string) error {
-	var order struct{ Do, Key, To, Cause, Text string }
+	var order struct {
+		Do, Key, To, Cause, Text string
+		More                     json.RawMessage
+		Levels                   int
+	}
 	if err := json.Unmarshal([]byte(line), &order); err != nil {
 		return err
 	}
@@ -162,6 +175,12 @@ func obey(ctx context.Context, instances map[string]*instance, line string) erro
 		return i.RecordError(ctx, errors.New(order.Text))
 	case "note":
 		return i.Update(ctx, func(f *feed) { f.Note = order.Text })
+	case "more":
+		return i.Update(ctx, func(f *feed) { f.More = order.More })
+	case "deep":
+		return i.Update(ctx, func(f *feed) {
+			f.More = json.RawMessage(strings.Repeat(`{"a":`, order.Levels) + `"the innermost"` + strings.Repeat("}", order.Levels))
+		})
 	case "leave":
 		return i.Deregister(ctx)
 	}
@@ -185,7 +204,7 @@ func wander(ctx context.Context, instances map[string]*instance, keys []string, 
 		i := instances[keys[rand.IntN(len(keys))]]
 		var to []string
 		for _, state := range i.Machine().Next() {
-			if state != "error" && state != "stopping" && state != "stopped" {
+			if state != "error" && state != "stopping" && state != "stopped" && state != long {
 				to = append(to, state)
 			}
 		}

@@ -3,7 +3,7 @@ import type {Item} from './api';
 import {at, ms} from './format';
 import {LongList} from './list';
 import {feed, items} from './model';
-import {Badge, Icon, useWide} from './parts';
+import {Badge, Icon, useRowHeight} from './parts';
 import {instanceHref, param, set} from './route';
 import {useTopics} from './topic';
 
@@ -22,7 +22,7 @@ export function Activity() {
 	const [kind, setKind] = useState(() => param('kind'));
 	const [filter, setFilter] = useState(() => param('q'));
 	const [stopped, setStopped] = useState<Item[] | undefined>();
-	const wide = useWide(700);
+	const height = useRowHeight(700, 64);
 	const source = stopped ?? feed;
 	const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
 	const list: Item[] = [];
@@ -89,7 +89,7 @@ export function Activity() {
 			{list.length === 0 ? (
 				<p class="empty">{feed.length === 0 ? 'Nothing has happened yet.' : 'Nothing matches.'}</p>
 			) : (
-				<LongList role="list" class="feed" label="Activity, the newest first" items={list} keyOf={keyOf} height={wide ? 36 : 64} row={(item, index, top) => <ItemOf key={keyOf(item)} item={item} index={index} top={top} />} />
+				<LongList role="list" class="feed" label="Activity, the newest first" items={list} keyOf={keyOf} height={height} row={(item, index, top) => <ItemOf key={keyOf(item)} item={item} index={index} top={top} />} />
 			)}
 		</>
 	);

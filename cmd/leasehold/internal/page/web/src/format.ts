@@ -44,6 +44,9 @@ export function ms(time: string | undefined): number | undefined {
 	return Number.isNaN(t) ? undefined : t;
 }
 
+// apart keeps the direction of a text, which a user can choose, from the sentence around it.
+export const apart = (text: string) => `\u2068${text}\u2069`;
+
 export const count = (n: number, one: string, more = one + 's') => `${n.toLocaleString('en')} ${n === 1 ? one : more}`;
 
 // show makes a text of any value.

@@ -118,6 +118,9 @@ function Back() {
 	);
 }
 
+// widthOf gives a long text a line of its own.
+const widthOf = (text: string) => (text.length > 60 ? 'wide' : '');
+
 function Facts({one}: {one: One}) {
 	const {row} = one;
 	const fields = Object.entries(row.fields ?? {});
@@ -141,12 +144,12 @@ function Facts({one}: {one: One}) {
 					<dd>{row.gone ? <span class="faint">–</span> : <Since time={row.started} />}</dd>
 				</div>
 			)}
-			<div>
+			<div class={widthOf(row.name)}>
 				<dt>Name</dt>
 				<dd>{row.name}</dd>
 			</div>
 			{row.host && (
-				<div>
+				<div class={widthOf(row.host)}>
 					<dt>Host</dt>
 					<dd>
 						{row.host}
@@ -167,8 +170,8 @@ function Facts({one}: {one: One}) {
 				</div>
 			)}
 			{fields.map(([name, value]) => (
-				<div key={name}>
-					<dt>{name}</dt>
+				<div key={name} class={widthOf(show(value))}>
+					<dt title={name}>{name}</dt>
 					<dd>{show(value)}</dd>
 				</div>
 			))}

@@ -161,7 +161,7 @@ function event(name: string, data: string) {
 	}
 }
 
-// settle ends what ends with time: those that went, and errors that are old.
+// settle does what comes with time: those that went end, and troubles begin and end.
 function settle() {
 	const t = now();
 	let changed = false;

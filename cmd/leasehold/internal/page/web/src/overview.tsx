@@ -3,7 +3,7 @@ import {ageOf, ages, wantAges, type Age} from './ages';
 import type {Row} from './api';
 import {show} from './format';
 import {all, fieldNames, goneCount, hello, instances, loaded, states, troubled, type One} from './model';
-import {Ago, badgeOf, Heartbeat, Icon, memo, Since, useWide, why} from './parts';
+import {Ago, badgeOf, Heartbeat, Icon, memo, Since, useMatch, useRowHeight, why} from './parts';
 import {instanceHref, onRoute, param, set} from './route';
 import {LongList} from './list';
 import {seconds, useTopics} from './topic';
@@ -35,6 +35,7 @@ export function Overview() {
 	const list = view.update(filter, order, down);
 	const shown = `${list.length.toLocaleString('en')} of ${all.size.toLocaleString('en')} shown`;
 	const few = all.size <= fewest;
+	const roomy = useMatch('(min-width: 1561px)'); // rows have a column for fields
 	const ask = (q: string) => {
 		setFilter(q);
 		set({q});
@@ -74,7 +75,7 @@ export function Overview() {
 						))}
 					</select>
 				</label>
-				<Fields chosen={chosen} choose={choose} />
+				{(few || roomy) && <Fields chosen={chosen} choose={choose} />}
 				<span class="faint shown">{filter !== '' && shown}</span>
 				<Said text={filter === '' ? '' : shown} of={filter} />
 			</div>
@@ -353,8 +354,7 @@ function Rows({list, chosen, order, down, sort}: {list: One[]; chosen: readonly 
 	const tick = useTopics(seconds);
 	useTopics(ages);
 	useEffect(wantAges, [list.length]);
-	const wide = useWide(900);
-	const height = wide ? 36 : 76;
+	const height = useRowHeight(900, 76);
 	return (
 		<div class="table" role="table" aria-label="Instances" aria-rowcount={list.length + 1}>
 			<div class="thead" role="row" aria-rowindex={1}>
@@ -392,7 +392,7 @@ const RowOf = memo(({one, chosen, age, index, top}: Shown & {index: number; top:
 			<div class={`c-error ${trouble.level > 0 ? 'why' : 'faint'} level-${trouble.level}`} role="cell" title={trouble.level > 0 || row.gone ? why(one) : row.lastError}>
 				{trouble.level > 0 || row.gone ? (
 					<>
-						<Icon name={trouble.level > 0 ? 'alert' : 'left'} /> {why(one)}
+						<Icon name={trouble.level > 0 ? 'alert' : 'left'} /> {trouble.short ?? why(one)}
 					</>
 				) : row.lastError ? (
 					<>

@@ -94,14 +94,22 @@ export function Failed({error, children}: {error: unknown; children?: ComponentC
 	);
 }
 
-// useWide says whether the window has a width, in pixels.
-export function useWide(width: number): boolean {
-	const [query] = useState(() => matchMedia(`(min-width: ${width}px)`));
-	const [wide, set] = useState(query.matches);
+// useMatch says whether the window matches a query.
+export function useMatch(asked: string): boolean {
+	const [query] = useState(() => matchMedia(asked));
+	const [matches, set] = useState(query.matches);
 	useEffect(() => {
 		const listener = () => set(query.matches);
 		query.addEventListener('change', listener);
 		return () => query.removeEventListener('change', listener);
 	}, []);
-	return wide;
+	return matches;
+}
+
+// useRowHeight is the height of a row of a list, in pixels: that of one line, or narrow in a window
+// below a width. The style sheet has the same.
+export function useRowHeight(width: number, narrow: number): number {
+	const line = useMatch(`(min-width: ${width}px)`);
+	const wall = useMatch('(min-width: 2200px) and (min-height: 1200px)');
+	return wall ? 48 : line ? 36 : narrow;
 }

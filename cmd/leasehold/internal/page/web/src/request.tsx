@@ -37,11 +37,13 @@ function Ask({set, known}: {set: (what: What) => void; known: string[]}) {
 export function Permitted({one, states, events, known}: {one: One; states?: string[]; events?: PermittedEvent[]; known: string[]}) {
 	const [what, setWhat] = useState<What | undefined>();
 	const {row} = one;
-	if (row.gone || row.kind !== 'instance') return null;
+	const shown = !row.gone && row.kind === 'instance';
 	const can = hello?.allowRequests === true && row.requests === true;
 	const nothing = (states?.length ?? 0) + (events?.length ?? 0) === 0;
+	// The answer to a request is shown also if the instance went after it.
 	return (
-		<section class="panel" aria-labelledby="permitted-title">
+		<>
+		{shown && <section class="panel" aria-labelledby="permitted-title">
 			<div class="panel-head">
 				<h2 id="permitted-title">Permitted now</h2>
 			</div>
@@ -90,8 +92,9 @@ export function Permitted({one, states, events, known}: {one: One; states?: stri
 					{hello?.allowRequests !== true ? 'Read only: the server runs without --allow-requests.' : 'This instance takes no requests.'}
 				</p>
 			)}
-			{what && <Confirm one={one} what={what} close={() => setWhat(undefined)} />}
-		</section>
+		</section>}
+		{what && <Confirm one={one} what={what} close={() => setWhat(undefined)} />}
+		</>
 	);
 }
 
@@ -102,6 +105,8 @@ function Confirm({one, what, close}: {one: One; what: What; close: () => void}) 
 	const [busy, setBusy] = useState(false);
 	const [answer, setAnswer] = useState<Answer | undefined>();
 	const [error, setError] = useState<unknown>();
+	const [{token}] = useState(one.row); // of the instance that the user has seen
+	const ended = one.row.gone !== undefined || one.row.token !== token;
 	useEffect(() => dialog.current?.showModal(), []);
 
 	const send = async () => {
@@ -116,7 +121,7 @@ function Confirm({one, what, close}: {one: One; what: What; close: () => void}) 
 		setError(undefined);
 		try {
 			const asked = 'state' in what ? {state: what.state} : {event: what.event.name, arg: value};
-			setAnswer(await ask<Answer>('api/request', {key: one.key, token: one.row.token, cause: cause || undefined, ...asked}));
+			setAnswer(await ask<Answer>('api/request', {key: one.key, token, cause: cause || undefined, ...asked}));
 		} catch (error) {
 			setError(error);
 		}
@@ -130,7 +135,7 @@ function Confirm({one, what, close}: {one: One; what: What; close: () => void}) 
 				onSubmit={event => {
 					if (answer) return;
 					event.preventDefault();
-					if (!busy) void send();
+					if (!busy && !ended) void send();
 				}}
 			>
 				<h2 id="ask-title">
@@ -149,8 +154,16 @@ function Confirm({one, what, close}: {one: One; what: What; close: () => void}) 
 				) : (
 					<>
 						<p>
-							<b class="key">{one.key}</b> is in state <Badge state={one.row.state ?? ''} />
-							{one.row.host && <> on {one.row.host}</>}. It is asked, and may refuse.
+							{ended ? (
+								<>
+									This instance no longer holds <b class="key">{one.key}</b>.
+								</>
+							) : (
+								<>
+									<b class="key">{one.key}</b> is in state <Badge state={one.row.state ?? ''} />
+									{one.row.host && <> on {one.row.host}</>}. It is asked, and may refuse.
+								</>
+							)}
 						</p>
 						{'event' in what && what.event.arg !== false && (
 							<label class="field">
@@ -165,7 +178,7 @@ function Confirm({one, what, close}: {one: One; what: What; close: () => void}) 
 					</>
 				)}
 				<div aria-live="polite">
-					{busy && <p class="faint">Waiting for its answer …</p>}
+					{busy && <p class="faint">Waiting for its answer … It is asked even if you close this; its log tells the answer.</p>}
 					{error !== undefined && <Failed error={error} />}
 					{answer && (
 						<p class={`answer ${done ? 'well' : 'bad'}`}>
@@ -192,9 +205,9 @@ function Confirm({one, what, close}: {one: One; what: What; close: () => void}) 
 					) : (
 						<>
 							<button type="button" class="button" onClick={() => dialog.current?.close()}>
-								Cancel
+								{busy || ended ? 'Close' : 'Cancel'}
 							</button>
-							<button type="submit" class="button primary" disabled={busy}>
+							<button type="submit" class="button primary" disabled={busy || ended}>
 								{'state' in what ? `Ask to move to ${what.state}` : `Ask to fire ${what.event.name}`}
 							</button>
 						</>

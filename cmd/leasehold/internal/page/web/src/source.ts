@@ -25,6 +25,7 @@ export function openSource(base: string, sink: Sink): () => void {
 	let source: EventSource | undefined;
 	let timer: ReturnType<typeof setTimeout> | undefined;
 	let attempt = 0;
+	let heard = Date.now(); // this clock goes on while the machine sleeps; those of timers stand still
 
 	const say = (next: Omit<Link, 'since'>) => {
 		link = {...next, since: next.open === link.open ? link.since : Date.now()};
@@ -32,6 +33,7 @@ export function openSource(base: string, sink: Sink): () => void {
 	};
 
 	const listen = () => {
+		heard = Date.now();
 		clearTimeout(timer);
 		timer = setTimeout(() => fail('The server has been silent.'), silence);
 	};
@@ -86,6 +88,7 @@ export function openSource(base: string, sink: Sink): () => void {
 	const now = () => {
 		if (!link.open) connect();
 	};
+	setInterval(() => source && Date.now() - heard > silence && fail('The server has been silent.'), 5000);
 	addEventListener('online', now);
 	connect();
 	return now;

@@ -3,7 +3,7 @@ import {ask, type Item, type Part, type Strip} from './api';
 import {at, day, hm, ms, span} from './format';
 import {LongList} from './list';
 import {instances, isCurrent, links, loaded, now, onItems, stateOf, type One} from './model';
-import {badgeOf, Failed, memo, useWide} from './parts';
+import {badgeOf, Failed, memo, useMatch, useRowHeight} from './parts';
 import {instanceHref, onRoute, param, set} from './route';
 import {Topic, useTopics} from './topic';
 import {toneOf} from './tones';
@@ -129,7 +129,8 @@ export function Timeline() {
 		setTo(now());
 		return () => clearInterval(timer);
 	}, [range]);
-	const wide = useWide(700);
+	const height = useRowHeight(700, 60);
+	const narrow = useMatch('(max-width: 699px)');
 	const list = view.update(filter, 'trouble', false);
 	const from = to - spans[range];
 	// Not at each change: there can be many pieces.
@@ -170,21 +171,21 @@ export function Timeline() {
 				<p class="empty">{loaded ? 'Nothing matches.' : 'Reading the instances …'}</p>
 			) : (
 				<div class="timeline">
-					<Axis from={from} to={to} range={range} />
-					<LongList role="list" label={`States of the last ${range}`} items={list} keyOf={one => one.key} height={wide ? 36 : 60} row={(one, index, top) => <StripOf key={one.key} one={one} index={index} top={top} strips={strips} to={to} length={spans[range]} known={strips.of(one.key)} />} />
+					<Axis from={from} to={to} range={range} narrow={narrow} />
+					<LongList role="list" label={`States of the last ${range}`} items={list} keyOf={one => one.key} height={height} row={(one, index, top) => <StripOf key={one.key} one={one} index={index} top={top} strips={strips} to={to} length={spans[range]} known={strips.of(one.key)} />} />
 				</div>
 			)}
 		</>
 	);
 }
 
-function Axis({from, to, range}: {from: number; to: number; range: Span}) {
-	const step = {hour: 600_000, day: 4 * 3_600_000, week: 86_400_000}[range];
+function Axis({from, to, range, narrow}: {from: number; to: number; range: Span; narrow: boolean}) {
+	const step = {hour: 600_000, day: 4 * 3_600_000, week: 86_400_000}[range] * (narrow ? 2 : 1);
 	const ticks: number[] = [];
 	const start = new Date(from);
 	if (range === 'hour') start.setMinutes(0, 0, 0);
 	else start.setHours(0, 0, 0, 0);
-	for (let t = start.getTime(); t < to; t += step) if (t >= from + 0.02 * (to - from) && t < to - 0.09 * (to - from)) ticks.push(t);
+	for (let t = start.getTime(); t < to; t += step) if (t >= from + 0.02 * (to - from) && t < to - (narrow ? 0.25 : 0.09) * (to - from)) ticks.push(t);
 	return (
 		<div class="axis" aria-hidden="true">
 			<div class="ticks">

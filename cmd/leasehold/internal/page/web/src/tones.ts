@@ -20,11 +20,19 @@ export interface Tone {
 const tones = new Map<string, Tone>();
 const taken = new Map<string, number>(); // how many states have a tone
 
+// lastOf is the innermost of names in a row.
+const lastOf = (state: string) => state.split(/[./:]/).at(-1)!;
+
 export function kindOf(state: string): Kind {
-	const last = state.split(/[./:]/).at(-1)!;
+	const last = lastOf(state);
 	for (const [kind, pattern] of words) if (pattern.test(last)) return kind;
 	return 'other';
 }
+
+// A brief state is on the way to another. Others that end in -ing, such as trading, may last.
+const brief = /^((re)?connecting|dialing|(un|re)?registering|authenticating|authorizing|handshaking|negotiating|acquiring|(re|un)?subscribing|(re)?starting|booting|initiali[sz]ing|stopping|shutting.?down|terminating|closing|opening|joining|leaving|retrying|recovering|resetting)$/i;
+
+export const isBrief = (state: string) => brief.test(lastOf(state));
 
 function hash(text: string): number {
 	let h = 2166136261;

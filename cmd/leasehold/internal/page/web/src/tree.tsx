@@ -3,6 +3,7 @@
 import {useState} from 'preact/hooks';
 
 const atOnce = 100; // members of an object or array
+const atFirst = 10_000; // characters of a text
 
 export function Tree({value}: {value: unknown}) {
 	return (
@@ -17,7 +18,7 @@ function Node({name, value, open}: {name?: string | number; value: unknown; open
 	if (typeof value !== 'object' || value === null) {
 		return (
 			<div class="tree-leaf">
-				{label} <span class={`tree-value ${value === null ? 'null' : typeof value}`}>{typeof value === 'string' ? (value === '' ? '""' : value) : String(value)}</span>
+				{label} <span class={`tree-value ${value === null ? 'null' : typeof value}`}>{typeof value === 'string' ? <Text text={value} /> : String(value)}</span>
 			</div>
 		);
 	}
@@ -32,6 +33,19 @@ function Node({name, value, open}: {name?: string | number; value: unknown; open
 	}
 	if (name === undefined) return <Members members={members} open={open} />;
 	return <Branch label={label} size={size} members={members} open={open} />;
+}
+
+function Text({text}: {text: string}) {
+	const [all, set] = useState(false);
+	if (all || text.length <= atFirst) return <>{text === '' ? '""' : text}</>;
+	return (
+		<>
+			{text.slice(0, atFirst)}…{' '}
+			<button type="button" class="button small" onClick={() => set(true)}>
+				{(text.length - atFirst).toLocaleString('en')} more characters
+			</button>
+		</>
+	);
 }
 
 function Branch({label, size, members, open}: {label: preact.JSX.Element | null; size: string; members: [string | number, unknown][]; open: number}) {
