@@ -262,6 +262,21 @@ test('all tabs share one stream', async t => {
 	}
 });
 
+test('a tab that was frozen has missed nothing', async t => {
+	const [key] = await world('start', {first: 14, ttl: '30s'});
+	t.after(() => world('kill', {key}));
+	const page = await tab(t);
+	await card(page, key).locator('.badge', {hasText: 'idle'}).waitFor();
+	const session = await page.context().newCDPSession(page);
+	await session.send('Page.setWebLifecycleState', {state: 'frozen'});
+	await tell(key, {do: 'move', to: 'connecting'});
+	await tell(key, {do: 'error', text: 'while it was away'});
+	await session.send('Page.setWebLifecycleState', {state: 'active'});
+	await card(page, key).getByText('while it was away').waitFor();
+	await tell(key, {do: 'move', to: 'authenticating'});
+	await card(page, key).locator('.badge', {hasText: 'authenticating'}).waitFor();
+});
+
 for (const [name, broken] of [
 	['no shared workers', () => delete globalThis.SharedWorker],
 	['a shared worker that does not start', () => (globalThis.SharedWorker = class extends SharedWorker { constructor() { super(trustedTypes.createPolicy('test', {createScriptURL: url => url}).createScriptURL('assets/none.js')); } })],
