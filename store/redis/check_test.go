@@ -123,7 +123,7 @@ func TestNewLeavesNothingBehind(t *testing.T) {
 
 // commands are those that the package's doc names.
 var commands = strings.Fields("+info +evalsha +eval +time +get +getex +getrange +strlen +set +setrange " +
-	"+del +exists +pttl +pexpire +zadd +zrem +zscore +zrangebylex +publish +client|info " +
+	"+del +exists +pttl +pexpire +pexpireat +zadd +zrem +zscore +zrangebylex +publish +client|info " +
 	"+subscribe +unsubscribe +psubscribe +punsubscribe +config|get")
 
 // grant makes a user that may do what the package's doc asks for, and what else

@@ -55,7 +55,7 @@ func (s *Store) withValue(ctx context.Context, err error) error {
 	return err
 }
 
-// begun is the part of a new lease's fence from nonce to sum; see record.lua.
+// begun is the part of a new lease's fence from nonce to check; see record.lua.
 func (s *Store) begun(claim store.Claim) string {
 	var room [120]byte
 	text := appendMarked(room[:0], claim.Nonce)
@@ -71,7 +71,7 @@ func appendMarked(text []byte, nonce store.Nonce) []byte {
 	return append(text, sum[:8]...)
 }
 
-// written is the part of a fence about a value, from seq to sum; see record.lua.
+// written is the part of a fence about a value, from seq to check; see record.lua.
 func written(seq uint64, value []byte) string {
 	var room [67]byte
 	return string(appendWritten(room[:0], seq, value))
@@ -80,8 +80,20 @@ func written(seq uint64, value []byte) string {
 func appendWritten(text []byte, seq uint64, value []byte) []byte {
 	text = appendPadded(text, seq, 20)
 	text = appendPadded(text, uint64(len(value)), 7)
-	sum := sha1.Sum(value)
-	return hex.AppendEncode(text, sum[:])
+	return appendCheck(text, value)
+}
+
+// maxHeld is how many bytes of a value a fence holds itself; HELD in record.lua.
+const maxHeld = 2 * sha1.Size
+
+// appendCheck writes a value and zeros, or, if it is longer, its SHA-1 in hexadecimal.
+func appendCheck(text, value []byte) []byte {
+	if len(value) > maxHeld {
+		sum := sha1.Sum(value)
+		return hex.AppendEncode(text, sum[:])
+	}
+	const zeros = "0000000000000000000000000000000000000000"
+	return append(append(text, value...), zeros[len(value):maxHeld]...)
 }
 
 // appendPadded writes a number in so many digits.

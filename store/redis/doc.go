@@ -6,7 +6,8 @@
 // A record's value is under its key as a plain string, so that anything that can GET the key
 // reads it. Beside it, in the same slot of a Cluster, lies its fence: a string that outlives
 // the record by at least a day and twice its ttl, and has the lease's token, its nonce, the
-// ttl, length and hash of the value, and marks of creates that must not take effect any more:
+// ttl, the value's length and the value itself up to 40 bytes or else its hash, and marks of creates
+// that must not take effect any more:
 // the creates of the key's last sixteen leases, and for five minutes each create that a delete
 // has settled. All names but the keys themselves begin with "leasehold:". An index, one sorted
 // set for a server and one for each slot of a Cluster, answers List without a walk through the
@@ -24,7 +25,8 @@
 //
 // # Memory after a lease
 //
-// A record that is deleted leaves its fence, and one that expires its entry too. Measured on
+// A record that is deleted leaves its fence, with a last value of at most 40 bytes in it, and one that
+// expires leaves its entry too. Measured on
 // Redis 7.0 with keys of 13 bytes, a fence takes 340 bytes and an entry 120. The fence goes a
 // day and twice the ttl after the last renew. It does not grow while a key is used again, except
 // by 18 bytes for each create that a delete has settled in the last five minutes. So keys
@@ -196,7 +198,7 @@
 // A user with an access control list needs its own keys and leasehold:*, the
 // channels leasehold:* to tell others of its changes and to watch promptly, and the commands
 // info, client|info, evalsha, eval, time, get, getex, getrange, strlen, set, setrange, del,
-// exists, pttl, pexpire, zadd, zrem, zscore, zrangebylex, publish, subscribe, unsubscribe,
+// exists, pttl, pexpire, pexpireat, zadd, zrem, zscore, zrangebylex, publish, subscribe, unsubscribe,
 // psubscribe and punsubscribe (for requests also zrange; for [WithReplicaAck] also wait; on a
 // Cluster also cluster|slots and asking). With config|get, [New] also checks the server's limits.
 package redisstore

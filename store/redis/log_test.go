@@ -511,7 +511,7 @@ func TestRightsOfALogOnACluster(t *testing.T) {
 	}
 	setUser("on", ">secret", "resetchannels", "~app:*", "~leasehold:*", "&leasehold:*", "-@all",
 		"+info", "+client|info", "+evalsha", "+eval", "+time", "+get", "+getex", "+getrange", "+strlen", "+set", "+setrange", "+del", "+exists",
-		"+pttl", "+pexpire", "+zadd", "+zrem", "+zscore", "+zrangebylex", "+zrange", "+xadd", "+xrange", "+xrevrange", "+xdel",
+		"+pttl", "+pexpire", "+pexpireat", "+zadd", "+zrem", "+zscore", "+zrangebylex", "+zrange", "+xadd", "+xrange", "+xrevrange", "+xdel",
 		"+publish", "+subscribe", "+unsubscribe", "+psubscribe", "+punsubscribe", "+config|get", "+cluster|slots", "+asking")
 	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: cluster.Addrs(), Username: "worker", Password: "secret"})
 	t.Cleanup(func() { client.Close() })

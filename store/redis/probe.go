@@ -78,8 +78,8 @@ func (s *Store) exercise(ctx context.Context, key string) (step string, err erro
 	bare := store.Renewal{Key: key, Token: grant.Token}
 	first := store.Renewal{Key: key, Token: grant.Token, Seq: 1, Value: []byte("2")}
 	second := store.Update{Key: key, Token: grant.Token, Seq: 2, Value: []byte("3")}
-	results := make([]store.RenewResult, 2)
-	s.renew(ctx, []store.Renewal{bare, first}, results)
+	results := make([]store.RenewResult, 3)
+	s.renew(ctx, []store.Renewal{bare, bare, first}, results) // for several leases, extend in record.lua has other commands
 	for _, answer := range results {
 		if answer.Err != nil {
 			return "renew", answer.Err

@@ -36,7 +36,7 @@ func (k *checks) purposes(l layout, slot int, clustered bool) []purpose {
 	read := [][]any{{"info"}, {"client", "info"}, {"strlen", fence}, {"get", fence}, {"getrange", fence, 0, 1}, {"pttl", fence}, {"getrange", l.definition(nonce), 0, 1},
 		{"zrangebylex", index, "[" + nonce, "[" + nonce, "limit", 0, 1}}
 	write := [][]any{{"time"}, {"evalsha", hash, 1, fence}, {"eval", script, 1, fence}, {"getex", fence}, {"set", fence, "", "xx"}, {"setrange", fence, 0, ""},
-		{"del", fence}, {"pexpire", fence, 1}, {"exists", index}, {"zadd", index, "xx", 0, nonce}, {"zrem", index, nonce}, {"zscore", index, nonce},
+		{"del", fence}, {"pexpire", fence, 1}, {"pexpireat", fence, 1}, {"exists", index}, {"zadd", index, "xx", 0, nonce}, {"zrem", index, nonce}, {"zscore", index, nonce},
 		{"set", l.definition(nonce), "", "xx"}, {"publish", l.anyone(), ""}}
 	ask := [][]any{{"evalsha", hash, 1, queue}, {"zadd", queue, "xx", 0, nonce}, {"zrem", queue, nonce}, {"set", request, "", "xx"},
 		{"del", request}, {"get", answer}}

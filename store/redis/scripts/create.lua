@@ -1,7 +1,7 @@
 -- create begins leases, each unless something is under its key.
 --
 -- KEYS  key, fence of each lease
--- ARGV  channels, then the fence's fields from nonce to sum, value, expiry of the key and
+-- ARGV  channels, then the fence's fields from nonce to check, value, expiry of the key and
 --       of the fence in ms of each
 --
 -- Answers for each the lease's token; or {'held', ...} or {'foreign', ...} with what is
@@ -9,13 +9,14 @@
 -- of the live lease has the answer of the first time and the full ttl again; the value
 -- stays, for it may have been updated since.
 
+-- clock is the server's time in microseconds, as a fence has a token.
+local clock = now()[1] .. sub('00000' .. now()[2], -6)
+if #clock ~= 16 then clock = string.format('%016.0f', clock) end -- of the last century
+
 -- next_token returns a token that is larger than the last one of a key.
 local function next_token(last)
-  local time = now()
-  local token = time[1] .. sub('00000' .. time[2], -6)
-  if #token ~= 16 then token = string.format('%016.0f', token) end -- a clock of the last century
-  if last >= token then token = string.format('%016.0f', last + 1) end
-  return token
+  if last >= clock then return string.format('%016.0f', last + 1) end
+  return clock
 end
 
 -- list_after returns the list of ended creates for a lease that follows the one of a fence.
@@ -28,7 +29,8 @@ local function list_after(text, last)
   return with_ended(text, sub(text, 35, 42), sub(text, 2, 2) == 'n', ALL)
 end
 
-return each(function(key, fence, begun, value, expiry, fence_expiry)
+return each(function(key, fence, at)
+  local begun, value, expiry, fence_expiry = unpack(ARGV, at + 1, at + 4)
   local nonce = sub(begun, 1, 16)
   local text = read_fence(fence, '-1')
   local last = sub(text, 3, 18)
@@ -48,7 +50,7 @@ return each(function(key, fence, begun, value, expiry, fence_expiry)
   end
 
   local token = next_token(last)
-  call('SET', fence, '2l' .. token .. begun .. list, 'PX', fence_expiry)
+  call('SET', fence, '3l' .. token .. begun .. list, 'PX', fence_expiry)
   publish(ARGV[1] .. 'k:' .. key, '+')
   return tonumber(token)
 end)

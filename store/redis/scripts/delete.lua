@@ -15,13 +15,14 @@ local function settle(fence, mark)
   local stays = at and at < WHOLE + 4 + 18 * sub(text, WHOLE + 1, WHOLE + 3)
   if stays and sub(text, at + 8, at + 17) >= now()[1] then return refuse(fence, 1) end
   local own = text ~= '' and sub(text, 1, WHOLE) -- or of a key that had no lease
-    or '2d' .. string.rep('0', 16) .. string.rep('\0', 24) .. string.rep('0', WHOLE - 42)
+    or '3d' .. string.rep('0', 16) .. string.rep('\0', 24) .. string.rep('0', WHOLE - 42)
   call('SET', fence, own .. with_ended(text, mark, true, MOST), 'KEEPTTL')
   if call('PTTL', fence) < DAY then call('PEXPIRE', fence, DAY) end
   return 1
 end
 
-return each(function(key, fence, token, nonce_and_mark, instance)
+return each(function(key, fence, at)
+  local token, nonce_and_mark, instance = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
   local nonce = sub(nonce_and_mark, 1, 16)
   local text = read_fence(fence, LAST)
   local named = text ~= '' and (sub(text, 3, 18) == token or sub(text, 19, 34) == nonce)

@@ -1,16 +1,17 @@
--- each calls one for every key and fence in KEYS, with its equal share of ARGV behind
--- the first. What an item raises is its answer, and does not keep others from theirs.
-local function each(one)
-  local answers, n = {}, #KEYS / 2
-  local share = (#ARGV - 1) / n
-  for i = 1, n do
-    local a = (i - 1) * share + 1
-    local ok, answer = pcall(one, KEYS[2 * i - 1], KEYS[2 * i], unpack(ARGV, a + 1, a + share))
-    if ok then
-      answers[i] = answer
-    else
-      answers[i] = {'error', type(answer) == 'table' and answer.err or answer}
-    end
+-- rest answers for the keys and fences in KEYS that have no answer yet. See each.
+local function rest(one, answers, share)
+  for i = #answers + 1, #KEYS / 2 do
+    answers[i] = one(KEYS[2 * i - 1], KEYS[2 * i], 1 + (i - 1) * share)
   end
+end
+
+-- each calls one for every key and fence in KEYS, with the place in ARGV before its equal share of
+-- those behind the first. What an item raises is its answer, and does not keep others from theirs.
+local function each(one)
+  local answers, share = {}, 2 * (#ARGV - 1) / #KEYS
+  repeat
+    local ok, answer = pcall(rest, one, answers, share)
+    if not ok then answers[#answers + 1] = {'error', type(answer) == 'table' and answer.err or answer} end
+  until ok
   return answers
 end

@@ -4,7 +4,7 @@
 --
 --   key    the value itself, a plain string with an expiry
 --   fence  a string beside it that outlives it, of these fields, each with its first and last byte:
---            layout    1    1  '2'; a fence of another layout is refused, not guessed at
+--            layout    1    1  '3'; a fence of another layout is refused, not guessed at
 --            state     2    2  'l'; 'd' once the lease was deleted by its token, 'n' by its nonce
 --            token     3   18  of the newest lease, decimal
 --            nonce    19   34  of the create that began it, as bytes
@@ -13,7 +13,8 @@
 --            ttl      59   71  in ms, decimal
 --            seq      72   91  number of the value that was written last, decimal
 --            length   92   98  of that value in bytes, decimal
---            sum      99  138  sha1 of that value, hexadecimal
+--            check    99  138  that value itself and zeros if it has at most HELD bytes, else its
+--                              sha1, hexadecimal
 --            ended   139    -  creates whose leases have ended; see ended.lua
 --
 -- The key lives for ttl and a millisecond, because Redis cuts off part of one. The fence
@@ -26,9 +27,10 @@
 --
 -- What costs time here: Lua hashes each new string byte by byte, a number that is an
 -- argument of a command is printed as a floating point number, a table costs as much as a
--- command, and each function is made anew for each call. So the scripts read no more of a fence
--- than they need, take its fields out of its text one by one, write numbers as strings, take
--- arguments that the client has written out, and have few functions.
+-- command, each function is made anew for each call, and a sha1 costs more than most commands.
+-- So the scripts read no more of a fence than they need, take its fields out of its text one by
+-- one, write numbers as strings, compare short values themselves, take arguments that the client
+-- has written out, and have few functions.
 
 local call, sub = redis.call, string.sub
 
@@ -36,6 +38,7 @@ local DAY = 24 * 60 * 60 * 1000
 local WHOLE, LAST = 138, '137' -- length of those fields, and the place of their last byte
 local DAMAGED = 'leasehold: the fence is damaged' -- it says what no script wrote
 local SMALL, SMALL_TEXT = 4096, '4096' -- bytes of a value that is compared each time and shipped with a refusal
+local HELD, HELD_TEXT = 40, '40' -- bytes of a value that the fence holds itself
 
 -- read_fence returns the text of a fence up to a place, '' if there is none. It raises an
 -- error for one that it cannot read: its key is then neither free nor another program's.
@@ -46,31 +49,40 @@ local function read_fence(name, last)
     if sub(text.err, 1, 9) ~= 'WRONGTYPE' then error('leasehold: ' .. text.err, 0) end -- nothing is written
     text = ''
   end
-  if #text < WHOLE or sub(text, 1, 1) ~= '2' then
+  if #text < WHOLE or sub(text, 1, 1) ~= '3' then
     error('leasehold: the fence has a layout that this version does not know', 0)
   end
   return text
 end
 
--- times returns the ttl of a fence in ms, and the times to live of key and fence after a renew
--- as strings. The leases of one call have the same, as a rule.
-local last_ttl, ttl_number, key_expiry, fence_expiry
-local function times(text)
+-- ttl_of returns the ttl of a fence in ms. The leases of one call have the same, as a rule.
+local last_ttl, ttl_number, command, key_expiry, fence_expiry
+local function ttl_of(text)
   local ttl = sub(text, 59, 71)
   if ttl ~= last_ttl then
     local n = tonumber(ttl)
     if not n or n < 0 or n >= 1e13 then error(DAMAGED, 0) end
-    last_ttl, ttl_number = ttl, n
-    key_expiry, fence_expiry = string.format('%d', n + 1), string.format('%d', DAY + 3 * n + 1)
+    last_ttl, ttl_number, key_expiry = ttl, n, nil
   end
-  return ttl_number, key_expiry, fence_expiry
+  return ttl_number
 end
 
--- extend restarts the times to live of a key and its fence, and returns the ttl.
+-- extend restarts the times to live of a key and its fence, and returns the ttl. For several leases
+-- it writes deadlines, counted from one look at the clock: the server would make one of each time
+-- to live, which costs more.
 local function extend(text, key, fence)
-  local ttl, of_key, of_fence = times(text)
-  call('PEXPIRE', key, of_key)
-  call('PEXPIRE', fence, of_fence)
+  local ttl = ttl_of(text)
+  if not key_expiry then
+    local start, form = 0, '%d'
+    command = 'PEXPIRE'
+    if #KEYS > 2 then
+      local time = call('TIME')
+      command, start, form = 'PEXPIREAT', time[1] * 1000 + math.floor(time[2] / 1000), '%.0f'
+    end
+    key_expiry, fence_expiry = string.format(form, start + ttl + 1), string.format(form, start + DAY + 3 * ttl + 1)
+  end
+  call(command, key, key_expiry)
+  call(command, fence, fence_expiry)
   return ttl
 end
 
@@ -98,24 +110,24 @@ end
 -- inspect looks at what lies under a key. It returns the time left in ms, -1 for no
 -- expiry, or nil if nothing is there (a value in its last millisecond counts as gone), and
 -- whether it is what the fence's lease wrote: the lease's own time has not passed, there is
--- an expiry, and the value is the one written last. A value of more than SMALL bytes is
--- compared by its length, and by its content if whole is true, or once in each ttl, or if the
--- two expiries are not at their distance within a second. A distance alone ends no lease: a
+-- an expiry, and the value is the one written last. The length of a value is compared, and its
+-- content; that of more than SMALL bytes if whole is true, or once in each ttl, or if the two
+-- expiries are not at their distance within a second. A distance alone ends no lease: a
 -- move of the slot can add to one of the two times to live and not to the other. It never
 -- takes from one, so a lease whose own time has passed in the fence is over.
 local function inspect(text, key, fence, whole)
   local alive, ttl, own = sub(text, 2, 2) == 'l', nil, nil
   if alive then
-    ttl = times(text)
+    ttl = ttl_of(text)
     own = call('PTTL', fence) - DAY - 2 * ttl -- first: time goes on in a script of Redis 7.0
   end
   local left = call('PTTL', key)
   if left == -2 or left == 0 then return nil, false end
   if not alive or left < 0 or own <= 0 then return left, false end
-  local length, last = sub(text, 92, 98), SMALL_TEXT
-  if length > '0004096' then
-    if not tonumber(length) then error(DAMAGED, 0) end
-    if typed('STRLEN', key) ~= tonumber(length) then return left, false end
+  local length, last = tonumber(sub(text, 92, 98)), SMALL_TEXT
+  if not length then error(DAMAGED, 0) end
+  if length > SMALL then
+    if typed('STRLEN', key) ~= length then return left, false end
     if not whole and math.abs(own - left) <= 1000 then
       local time = call('TIME')
       local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -124,8 +136,9 @@ local function inspect(text, key, fence, whole)
     last = '-1'
   end
   local value = typed('GETRANGE', key, '0', last)
-  if not value or redis.sha1hex(value) ~= sub(text, 99, WHOLE) then return left, false, value end
-  return left, true, value
+  if not value or #value ~= length then return left, false, value end
+  if length <= HELD then return left, value == sub(text, 99, 98 + length), value end
+  return left, redis.sha1hex(value) == sub(text, 99, WHOLE), value
 end
 
 -- row is how a script shows what it found:
@@ -142,7 +155,7 @@ local function row(text, key, left, ours, value)
     local length = typed('STRLEN', key)
     value = length and length <= SMALL and call('GET', key)
   end
-  if ours then return {'held', tonumber(sub(text, 3, 18)), math.min(left, (times(text))), value} end
+  if ours then return {'held', tonumber(sub(text, 3, 18)), math.min(left, ttl_of(text)), value} end
   return {'foreign', left, value}
 end
 

@@ -1,13 +1,14 @@
 -- update replaces the values of leases and leaves their expiries where they are.
 --
 -- KEYS  key, fence of each lease
--- ARGV  channels, then token, the fence's fields from seq to sum, value of each
+-- ARGV  channels, then token, the fence's fields from seq to check, value of each
 --
 -- Answers 1 for each; or {'lost', ...} (see refusal); or {'foreign', ...} (see row); or
 -- {'stale'} if a value with a higher number has been written; or {'error', ...}. The same
 -- number again is the same write come twice.
 
-return each(function(key, fence, token, written, value)
+return each(function(key, fence, at)
+  local token, written, value = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
   local text = read_fence(fence, LAST)
   local left, ours = inspect(text, key, fence, true)
   local refused = refusal(text, key, fence, left, ours, token)

@@ -1,7 +1,7 @@
 -- update_answer replaces the value of a lease and stores the answer to a request, or neither.
 --
 -- KEYS  key, fence, queue, request, answer
--- ARGV  as of answer; then channel of the key, the fence's fields from seq to sum, value
+-- ARGV  as of answer; then channel of the key, the fence's fields from seq to check, value
 --
 -- Answers as update and answer do. The same number again is the same write come twice.
 

@@ -1,7 +1,7 @@
 -- update_log is update for one lease, with entries of its log.
 --
 -- KEYS  key, fence, log
--- ARGV  channel of the log, token, channel of the key, the fence's fields from seq to sum,
+-- ARGV  channel of the log, token, channel of the key, the fence's fields from seq to check,
 --       value, then as append_log
 --
 -- Answers as update does, or {'dropped', error} if the value was written and the entries were
