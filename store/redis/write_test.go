@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/leasehold-go/leasehold/store"
 )
 
@@ -281,5 +283,37 @@ func TestUntilOfARenewIsNotAfterTheExpiry(t *testing.T) {
 	expiry := time.UnixMilli(b.plain.PExpireTime(t.Context(), "first").Val().Milliseconds())
 	if answer.Err != nil || answer.Until.After(expiry) {
 		t.Errorf("until %v, %v, the key expires at %v", answer.Until, answer.Err, expiry)
+	}
+}
+
+// A heartbeat of a status that has not changed wakes no watcher.
+func TestRenewPublishesAValueThatIsNew(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	r := store.Renewal{Key: "key", Token: b.hold("key").Token}
+	heard := b.plain.PSubscribe(t.Context(), store.Reserved+"*:k:key")
+	defer heard.Close()
+	if _, err := heard.Receive(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for i, value := range []string{"first", "", "second", "second", "third"} {
+		r.Seq, r.Value = uint64(i+1), []byte(value)
+		want(t, "renew", b.renew(r).Err, nil)
+		if got := b.value("key"); value != "" && got != value {
+			t.Errorf("value %q, want %q", got, value)
+		}
+	}
+	want(t, "renew with an older number", b.renew(store.Renewal{Key: "key", Token: r.Token, Seq: 4, Value: []byte("third")}).Err, store.ErrStale)
+	b.do("PUBLISH", "leasehold:0:k:key", "the end")
+	var got []string
+	for len(got) == 0 || got[len(got)-1] != "the end" {
+		m, err := heard.ReceiveMessage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, m.Payload)
+	}
+	if diff := cmp.Diff([]string{"+", "+", "the end"}, got); diff != "" {
+		t.Errorf("messages of the key, -want +got:\n%s", diff)
 	}
 }
