@@ -302,7 +302,7 @@ func (s *Store) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event,
 
 // WatchGathered implements [store.GatheringWatcher].
 func (s *Store) WatchGathered(ctx context.Context, prefix string, gather time.Duration) iter.Seq2[store.Event, error] {
-	return s.hub.WatchGathered(ctx, source{s}, prefix, gather)
+	return s.hub.WatchGathered(ctx, source{s}, prefix, func() time.Duration { return gather })
 }
 
 // WatchKey implements [store.Store].

@@ -33,6 +33,9 @@ const (
 	deniedPause = time.Minute // when there is no right to a channel
 
 	lingerFor = 10 * time.Second // for the answers to further requests
+
+	maxRest  = 500 * time.Millisecond // between two reads of a connection; less than echoCheck
+	buffered = time.Millisecond       // a message that comes sooner was there already, as a rule
 )
 
 var (
@@ -57,10 +60,13 @@ type listener struct {
 	deletes   feed.Hub      // marked with the keys on the store's own channel
 	mail      feed.Messages // of the channels of requests, and to waiters for answers
 
-	mu       sync.Mutex
-	topics   map[topic]*subscribed
-	session  *session // nil while nobody listens
-	shutdown bool
+	mu        sync.Mutex
+	topics    map[topic]*subscribed
+	listeners int             // of all topics
+	rests     []time.Duration // of those that are in no hurry: how late a message may be
+	joined    chan struct{}   // closed at the next listener, to end a pause; nil before one
+	session   *session        // nil while nobody listens
+	shutdown  bool
 }
 
 // topic is a channel, or a pattern of channels.
@@ -203,6 +209,11 @@ func (l *listener) enter(t topic) (*session, *subscribed) {
 		l.topics[t] = sub
 	}
 	sub.listeners++
+	l.listeners++
+	if l.joined != nil {
+		close(l.joined)
+		l.joined = nil
+	}
 	return l.session, sub
 }
 
@@ -211,6 +222,7 @@ func (l *listener) enter(t topic) (*session, *subscribed) {
 func (l *listener) leave(t topic) {
 	l.mu.Lock()
 	s, sub := l.session, l.topics[t]
+	l.listeners--
 	if sub.listeners--; sub.listeners > 0 {
 		l.mu.Unlock()
 		return
@@ -246,6 +258,57 @@ func (l *listener) linger(t topic) {
 		l.mu.Unlock()
 		l.leave(t)
 	})
+}
+
+// relax says that a listener is in no hurry until the function that it returns is called.
+func (l *listener) relax(late time.Duration) (end func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	late = max(0, min(late, maxRest))
+	l.rests = append(l.rests, late)
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		i := slices.Index(l.rests, late)
+		l.rests = slices.Delete(l.rests, i, i+1)
+	}
+}
+
+// rest is how long messages are left on the connection before they are read together: not at all if
+// a listener is in a hurry. l.mu is locked.
+func (l *listener) rest() time.Duration {
+	if len(l.rests) == 0 || len(l.rests) < l.listeners {
+		return 0
+	}
+	return slices.Min(l.rests)
+}
+
+// gathers returns how long a watch has to gather by itself.
+func (l *listener) gathers(late time.Duration) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return late - l.rest()
+}
+
+// pause rests, but not beyond the beginning of another listener. A message costs much more to wake for
+// than to read.
+func (l *listener) pause(ctx context.Context) {
+	l.mu.Lock()
+	rest := l.rest()
+	if rest == 0 {
+		l.mu.Unlock()
+		return
+	}
+	joined := make(chan struct{})
+	l.joined = joined
+	l.mu.Unlock()
+	timer := time.NewTimer(rest)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-joined:
+	}
 }
 
 // close stops listening for good.
@@ -435,12 +498,16 @@ func (l *listener) hear(ctx context.Context, s *session) error {
 	silent := time.AfterFunc(patience, func() { fail(errSilent) })
 	defer silent.Stop()
 	for {
+		began := time.Now()
 		message, err := conn.Receive(noRedial)
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case err != nil:
 			return err
+		}
+		if open == nil && time.Since(began) >= buffered {
+			l.pause(ctx)
 		}
 		l.take(s, message, open)
 		if open != nil && len(open) == 0 {

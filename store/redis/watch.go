@@ -16,10 +16,14 @@ func (s *Store) Watch(ctx context.Context, prefix string) iter.Seq2[store.Event,
 	return s.watch(ctx, store.CheckPrefix(prefix), s.listener.ofAll(), prefix, s.listener.changes.Watch)
 }
 
-// WatchGathered implements [store.GatheringWatcher].
+// WatchGathered implements [store.GatheringWatcher]. While nobody else listens, messages are gathered
+// before they are read from the connection, else afterwards.
 func (s *Store) WatchGathered(ctx context.Context, prefix string, gather time.Duration) iter.Seq2[store.Event, error] {
 	begin := func(ctx context.Context, src feed.Source, prefix string) iter.Seq2[store.Event, error] {
-		return s.listener.changes.WatchGathered(ctx, src, prefix, gather)
+		return func(yield func(store.Event, error) bool) {
+			defer s.listener.relax(gather)()
+			s.listener.changes.WatchGathered(ctx, src, prefix, func() time.Duration { return s.listener.gathers(gather) })(yield)
+		}
 	}
 	return s.watch(ctx, store.CheckPrefix(prefix), s.listener.ofAll(), prefix, begin)
 }

@@ -31,7 +31,7 @@ type feed struct {
 	src    Source
 	scope  scope
 	lossy  bool
-	gather time.Duration // from the first mark to the read
+	gather func() time.Duration // from the first mark to the read; nil for none
 	marks  *marks
 	yield  func(store.Event, error) bool
 
@@ -112,7 +112,10 @@ func (f *feed) next(ctx context.Context) (work, error) {
 	case <-f.marks.closed:
 		return work{}, store.ErrClosed
 	case <-signal:
-		pause, again := f.gather, (<-chan struct{})(nil)
+		pause, again := time.Duration(0), (<-chan struct{})(nil)
+		if f.gather != nil {
+			pause = f.gather()
+		}
 		if f.scope.exact && f.lossy && !f.marks.urgent() {
 			// Who waits for a key hears of its own create too, and has ended the watch before a read.
 			pause, again = moment, signal

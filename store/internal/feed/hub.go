@@ -104,20 +104,20 @@ func (h *Hub) each(do func(*marks)) {
 // Watch runs a feed of the keys with a prefix in the reader's own goroutine; see
 // [store.Store].
 func (h *Hub) Watch(ctx context.Context, src Source, prefix string) iter.Seq2[store.Event, error] {
-	return h.watch(ctx, src, scope{name: prefix}, 0)
+	return h.watch(ctx, src, scope{name: prefix}, nil)
 }
 
 // WatchGathered is Watch with marks that are read together, up to a time after the first of them.
-func (h *Hub) WatchGathered(ctx context.Context, src Source, prefix string, gather time.Duration) iter.Seq2[store.Event, error] {
+func (h *Hub) WatchGathered(ctx context.Context, src Source, prefix string, gather func() time.Duration) iter.Seq2[store.Event, error] {
 	return h.watch(ctx, src, scope{name: prefix}, gather)
 }
 
 // WatchKey runs a feed of one key. It reads that key alone, and never lists.
 func (h *Hub) WatchKey(ctx context.Context, src Source, key string) iter.Seq2[store.Event, error] {
-	return h.watch(ctx, src, scope{name: key, exact: true}, 0)
+	return h.watch(ctx, src, scope{name: key, exact: true}, nil)
 }
 
-func (h *Hub) watch(ctx context.Context, src Source, scope scope, gather time.Duration) iter.Seq2[store.Event, error] {
+func (h *Hub) watch(ctx context.Context, src Source, scope scope, gather func() time.Duration) iter.Seq2[store.Event, error] {
 	return func(yield func(store.Event, error) bool) {
 		m := newMarks(scope)
 		h.join(m)

@@ -156,7 +156,7 @@ func watch(ctx context.Context, s *table, prefix string, pause time.Duration) *r
 	r := &reader{pause: pause, records: make(map[string]string)}
 	start := time.Now()
 	go func() {
-		for e, err := range s.hub.WatchGathered(ctx, s, prefix, s.gather) {
+		for e, err := range s.hub.WatchGathered(ctx, s, prefix, func() time.Duration { return s.gather }) {
 			r.apply(e, err, time.Since(start))
 			r.rest(ctx)
 		}
