@@ -30,7 +30,7 @@ const (
 	framesAtOnce = 16 // that a client takes: all but these can be dropped
 
 	batchEvery = 100 * time.Millisecond // for which changes are gathered
-	gatherFor  = 5 * time.Millisecond   // by the board, if the store has gathered them
+	minBatch   = 20 * time.Millisecond  // between two batches, if the store has gathered them
 	probeEvery = 2 * time.Second        // whether the store answers
 	probeLimit = 2 * time.Second
 	minPause   = 250 * time.Millisecond // between two watches
@@ -127,7 +127,8 @@ func (b *board) watch(ctx context.Context) (synced bool, err error) {
 	clear(b.left)
 	b.mu.Unlock()
 
-	events, ended := make(chan store.Event), make(chan error, 1)
+	var events queue
+	arrived, ended := make(chan struct{}, 1), make(chan error, 1)
 	g, gathered := b.store.(store.GatheringWatcher)
 	others.Go(func() {
 		all := b.store.Watch(ctx, b.prefix)
@@ -139,9 +140,10 @@ func (b *board) watch(ctx context.Context) (synced bool, err error) {
 				ended <- cmp.Or(context.Cause(ctx), err)
 				return
 			}
+			events.add(e)
 			select {
-			case events <- e:
-			case <-ctx.Done():
+			case arrived <- struct{}{}:
+			default: // it is to take them already
 			}
 		}
 		ended <- errors.New("the watch has ended")
@@ -152,16 +154,18 @@ func (b *board) watch(ctx context.Context) (synced bool, err error) {
 	var last time.Time        // batch
 	for {
 		select {
-		case e := <-events:
-			b.apply(e)
-			switch e.Kind {
-			case store.EventResync:
-				reading = true
-			case store.EventSynced:
-				reading = false
-				if !synced {
-					synced = true
-					others.Go(func() { cancel(b.probe(ctx)) })
+		case <-arrived:
+			for _, e := range events.take() {
+				b.apply(e)
+				switch e.Kind {
+				case store.EventResync:
+					reading = true
+				case store.EventSynced:
+					reading = false
+					if !synced {
+						synced = true
+						others.Go(func() { cancel(b.probe(ctx)) })
+					}
 				}
 			}
 		case <-b.dirty:
@@ -172,16 +176,39 @@ func (b *board) watch(ctx context.Context) (synced bool, err error) {
 		case err := <-ended:
 			return synced, err
 		}
-		switch {
+		switch wait := minBatch - time.Since(last); {
 		case reading:
 			over = nil
 		case over != nil:
-		case gathered: // unless it is more than the board takes at once
-			over = time.After(max(gatherFor, time.Until(last.Add(batchEvery/2))))
-		default:
+		case !gathered:
 			over = time.After(batchEvery)
+		case wait > 0:
+			over = time.After(wait)
+		default: // the events of a read come together, or almost
+			last = time.Now()
+			b.batch()
 		}
 	}
+}
+
+// queue has the events of a watch that the board has not taken yet.
+type queue struct {
+	mu     sync.Mutex
+	events []store.Event
+}
+
+func (q *queue) add(e store.Event) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.events = append(q.events, e)
+}
+
+func (q *queue) take() []store.Event {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	all := q.events
+	q.events = nil
+	return all
 }
 
 // probe reads a record from time to time, and returns the error if the store does not answer. A
@@ -444,8 +471,8 @@ func (b *board) flush() {
 	b.news = nil
 	if len(news) > 0 {
 		b.append(event("feed", feed{Items: news}))
-		all := slices.Concat(b.items, news) // snapshots have the items before
-		b.items = all[max(len(all)-maxItems, 0):]
+		b.items = append(b.items, news...) // snapshots have those before
+		b.items = b.items[max(len(b.items)-maxItems, 0):]
 	}
 }
 

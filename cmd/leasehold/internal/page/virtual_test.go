@@ -1,6 +1,7 @@
 package page_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -245,6 +246,43 @@ func TestWhatWentStaysForAWhile(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		if r := gone(); r != nil {
 			t.Errorf("it is still there: %+v", r)
+		}
+	})
+}
+
+// Changes that the store has gathered are sent when it has read them: in one event, or with the rest in
+// another one 20 ms later.
+func TestGatheredChangesAreSentAtOnce(t *testing.T) {
+	inVirtualTime(t, nil, func(w *world, s *served) {
+		time.Sleep(time.Second)
+		answer, err := s.client.Do(s.request("GET", "api/events", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		sent := make(map[time.Duration]int) // rows
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
+				if rows, is := strings.CutPrefix(lines.Text(), `data: {"at":`); is {
+					sent[time.Since(began)] += strings.Count(rows, `"key":`)
+				}
+			}
+		}()
+		for round := range 2 {
+			for i := range 10 {
+				if _, err := w.store.Create(t.Context(), store.Claim{Key: fmt.Sprint(round, i), Value: []byte("1"), TTL: time.Hour, Nonce: store.NewNonce()}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(500 * time.Millisecond)
+		}
+		s.stop()
+		<-done
+		const first, second, late = 100 * time.Millisecond, 600 * time.Millisecond, 20 * time.Millisecond
+		if sent[first] == 0 || sent[first]+sent[first+late] != 10 || sent[second] == 0 || sent[second]+sent[second+late] != 10 {
+			t.Errorf("rows sent, by time: %v, want 10 after %v and 10 after %v", sent, first, second)
 		}
 	})
 }
