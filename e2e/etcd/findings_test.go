@@ -195,7 +195,7 @@ func TestCheckThroughTLS(t *testing.T) {
 		}
 	}))
 	findingtest.Want(t, found, "tls", store.LevelOK, "TLS")
-	findingtest.Want(t, found, "clock", store.LevelUnknown, "HTTP alone")
+	findingtest.Want(t, found, "clock", store.LevelOK, "as on this machine")
 	findingtest.Want(t, found, "trial", store.LevelOK)
 }
 

@@ -130,7 +130,7 @@ func connect(ctx context.Context, request func(context.Context) error) error {
 		return nil
 	}
 	word, _ := status.FromError(err)
-	switch text, noConnection := strings.CutPrefix(word.Message(), "latest balancer error: connection error: desc = "); {
+	switch text, noConnection := strings.CutPrefix(strings.TrimPrefix(word.Message(), "latest balancer error: "), "connection error: desc = "); {
 	case noConnection:
 		return &connectError{strings.TrimPrefix(strings.TrimPrefix(strings.Trim(text, `"`), "transport: "), "Error while dialing: "), cause(ctx, err)}
 	case word.Code() == codes.Unimplemented:

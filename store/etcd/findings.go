@@ -3,6 +3,7 @@ package etcdstore
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -16,6 +17,7 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
 
 	"github.com/leasehold-go/leasehold/store"
@@ -27,6 +29,8 @@ const memberLimit = 3 * time.Second
 
 // manyRevisions is how many revisions a cluster has without a compaction before Check warns.
 const manyRevisions = 100_000
+
+var errNoMember = errors.New("no member answers")
 
 // Check looks at the members of the cluster that client is connected to, and at the rights of its
 // user: all that [New] demands, members, alarms, the size of the database, compaction, clocks,
@@ -48,16 +52,28 @@ func Check(ctx context.Context, client *clientv3.Client, usage store.Usage) ([]s
 	defer s.Close()
 	ctx, cancel := context.WithTimeout(clientv3.WithRequireLeader(ctx), checkTimeout)
 	defer cancel()
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
 	var members []memberAnswer
 	var trial, rights []store.Finding
 	var refused error
 	var all sync.WaitGroup
 	all.Go(func() { trial, refused = s.trial(ctx, usage) })
-	all.Go(func() { members = s.askMembers(ctx) })
+	answered := func() bool {
+		return slices.ContainsFunc(members, func(m memberAnswer) bool { return m.status != nil })
+	}
+	all.Go(func() {
+		if members = s.askMembers(ctx); !answered() {
+			giveUp(errNoMember) // the rest would wait in vain
+		}
+	})
 	all.Go(func() { rights = s.rights(ctx, usage.Prefix) })
 	all.Wait()
-	if !slices.ContainsFunc(members, func(m memberAnswer) bool { return m.status != nil }) {
-		return nil, cmp.Or(refused, error(&ServerError{Server: strings.Join(client.Endpoints(), ","), What: "status", Rule: "must answer"}))
+	if !answered() {
+		if refused == nil || errors.Is(refused, errNoMember) {
+			refused = s.unable("connect", members[0].err)
+		}
+		return nil, refused
 	}
 	findings := slices.Concat(memberFindings(members, usage.TTL), s.clusterFindings(ctx, members), rights, trial)
 	slices.SortStableFunc(findings, func(a, b store.Finding) int { return cmp.Compare(a.Server, b.Server) })
@@ -179,7 +195,10 @@ func (s *Store) askMember(ctx context.Context, endpoint string) memberAnswer {
 	}
 	defer conn.Close()
 	var p peer.Peer
-	a.status, a.err = pb.NewMaintenanceClient(conn).Status(ctx, &pb.StatusRequest{}, grpc.Peer(&p), grpc.WaitForReady(true))
+	a.err = connect(ctx, func(ctx context.Context) (err error) {
+		a.status, err = pb.NewMaintenanceClient(conn).Status(ctx, &pb.StatusRequest{}, grpc.Peer(&p))
+		return err
+	})
 	if a.err != nil {
 		a.status = nil
 		return a
@@ -191,21 +210,35 @@ func (s *Store) askMember(ctx context.Context, endpoint string) memberAnswer {
 	a.tls = p.AuthInfo != nil && p.AuthInfo.AuthType() == "tls"
 	tcp, isTCP := p.Addr.(*net.TCPAddr)
 	a.local = !isTCP || tcp.IP.IsLoopback()
-	if a.tls || !isTCP {
+	if !isTCP {
 		a.unread = errors.New("etcd tells its time in the answers to HTTP alone")
 		return a
 	}
-	a.clock, a.unread = webClock(ctx, endpoint, tcp.String())
+	a.clock, a.unread = webClock(ctx, endpoint, tcp.String(), p.AuthInfo)
 	return a
 }
 
-// webClock reads the date of an answer, which is cut off to a second.
-func webClock(ctx context.Context, endpoint, address string) (checkup.Clock, error) {
-	q, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/version", nil)
+// webClock reads the date of an answer to HTTP, which is cut off to a second. Through TLS it accepts no
+// certificate but that of the gRPC connection, which the client has checked.
+func webClock(ctx context.Context, endpoint, address string, auth credentials.AuthInfo) (checkup.Clock, error) {
+	scheme, transport := "http", &http.Transport{DisableKeepAlives: true}
+	if info, secure := auth.(credentials.TLSInfo); secure {
+		scheme, transport.TLSClientConfig = "https", &tls.Config{
+			ServerName:         info.State.ServerName,
+			InsecureSkipVerify: true, // in place of its check the one below
+			VerifyConnection: func(now tls.ConnectionState) error {
+				if !now.PeerCertificates[0].Equal(info.State.PeerCertificates[0]) {
+					return errors.New("it has another certificate for HTTP than for gRPC")
+				}
+				return nil
+			},
+		}
+	}
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+address+"/version", nil)
 	if err != nil {
 		return checkup.Clock{}, err
 	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	client := &http.Client{Transport: transport}
 	sent := time.Now()
 	answer, err := client.Do(q)
 	received := time.Now()
