@@ -167,6 +167,7 @@ func (p *program) root() *cobra.Command {
 			}
 			return c.Help()
 		},
+		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		PersistentPreRunE: func(*cobra.Command, []string) error {
@@ -186,6 +187,7 @@ func (p *program) root() *cobra.Command {
 			return nil
 		},
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usagef("%w; `%s --help` lists the flags, and an argument that begins with - stands behind --", err, c.CommandPath())
 	})
@@ -196,7 +198,7 @@ func (p *program) root() *cobra.Command {
 	flags.DurationVar(&p.timeout, "timeout", 10*time.Second, "limit of one read or write of the store; request and run wait for\nothers as long as their --wait says")
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = root.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp))
-	for _, c := range []*cobra.Command{p.ls(), p.get(), p.watch(), p.log(), p.graph(), p.request(), p.release(), p.run(), p.serve(), p.doctor()} {
+	for _, c := range []*cobra.Command{p.ls(), p.get(), p.watch(), p.log(), p.graph(), p.request(), p.release(), p.run(), p.serve(), p.doctor(), p.version()} {
 		root.AddCommand(c)
 	}
 	return root
