@@ -16,7 +16,7 @@ import (
 // whether the server may have had it.
 type call struct {
 	script *script // nil for a command on an index
-	keys   []any   // of the script; for a command its name and the index
+	keys   []any   // of the script, strings or pointers to strings; for a command its name and the index
 	args   []any
 	reads  bool // whether the script is sent as one that only reads, which takes fewer rights
 	shares bool // its request with others of the same script or index
@@ -27,7 +27,7 @@ type call struct {
 
 	stage    atomic.Int32
 	wait     *wait // of the caller
-	text     bool  // whether the server has to be sent the script's text
+	sendText bool  // whether the server has to be sent the script's text
 	alone    bool  // whether the request that it shared was refused
 	rerouted bool  // whether its node left the cluster once before it was sent
 	repeats  int   // how often it was repeated without an answer
@@ -36,7 +36,8 @@ type call struct {
 	err    error // both if too few replicas acknowledged a write
 	given  error // why its caller got no answer; set by the caller when it leaves
 
-	room [6]any // for most keys and args
+	room [6]any    // for most keys and args
+	text [5]string // which room points to: a pointer is an argument without an allocation
 }
 
 // kind says how a call takes its turn.
@@ -97,13 +98,23 @@ func (w *wait) wait(ctx context.Context) bool {
 }
 
 // ready makes a call of a script for one record; bytes is the length of the value among args.
-// It may share a request with other calls of the script; the server answers each by itself.
-func (c *call) ready(sc *script, k kind, n names, bytes int, args ...any) *call {
+// It may share a request with other calls of the script; the server answers each by itself. There
+// are up to three texts as arguments; add appends others.
+func (c *call) ready(sc *script, k kind, n names, bytes int, texts ...string) *call {
 	c.script, c.kind, c.slot, c.bytes, c.shares = sc, k, n.slot, bytes, true
 	c.cost = len(n.key) + len(n.fence) + bytes + maxRefusal
-	c.room[0], c.room[1] = n.key, n.fence
-	c.keys = c.room[:2]
-	c.args = append(c.room[2:2], args...)
+	c.text[0], c.text[1] = n.key, n.fence
+	count := 2 + copy(c.text[2:], texts)
+	for i := range count {
+		c.room[i] = &c.text[i]
+	}
+	c.keys, c.args = c.room[:2], c.room[2:count]
+	return c
+}
+
+// add appends arguments to those of ready.
+func (c *call) add(args ...any) *call {
+	c.args = append(c.args, args...)
 	return c
 }
 
@@ -153,8 +164,13 @@ func (c *call) key() string {
 	if c.script == nil {
 		at = 1
 	}
-	key, _ := c.keys[at].(string)
-	return key
+	switch key := c.keys[at].(type) {
+	case string:
+		return key
+	case *string:
+		return *key
+	}
+	return ""
 }
 
 // reply returns the answer, once the caller has stopped waiting. A write that too few replicas

@@ -57,5 +57,5 @@ func (s *Store) deletion(c *call, d store.Deletion) *call {
 	} else {
 		nonce = string(appendMarked(nil, d.Ref.Nonce))
 	}
-	return c.ready(deleteScript, closing, s.layout.of(d.Key), 0, token, nonce, s.store)
+	return c.ready(deleteScript, closing, s.layout.of(d.Key), 0, token, nonce).add(s.store)
 }

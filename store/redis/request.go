@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"slices"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -15,17 +16,21 @@ const (
 
 // request is one command for a server, which carries one call or several.
 type request struct {
-	*redis.Cmd
-	calls []*call
-	bytes int
-	room  [1]*call // for most calls
+	*redis.Cmd // has the reply
+	args       []any
+	calls      []*call
+	bytes      int
+
+	ownCmd   redis.Cmd // most requests need no allocations but their own
+	ownCalls [1]*call
+	ownArgs  [10]any
 }
 
-// newRequest makes a request of one call.
-func newRequest(c *call) *request {
-	r := &request{bytes: c.bytes}
-	r.room[0] = c
-	r.calls = r.room[:]
+// begin makes a zero request one of one call.
+func (r *request) begin(c *call) *request {
+	r.Cmd, r.bytes = &r.ownCmd, c.bytes
+	r.ownCalls[0] = c
+	r.calls = r.ownCalls[:]
 	return r
 }
 
@@ -33,7 +38,7 @@ func newRequest(c *call) *request {
 func (r *request) take(c *call, slotted bool) bool {
 	first := r.calls[0]
 	if !c.shares || !first.shares || c.alone || first.alone || len(r.calls) == maxShared || r.bytes+c.bytes > maxSharedBytes ||
-		c.script != first.script || c.text != first.text || slotted && c.slot != first.slot ||
+		c.script != first.script || c.sendText != first.sendText || slotted && c.slot != first.slot ||
 		len(c.args) != len(first.args) || c.script == nil && c.keys[1] != first.keys[1] {
 		return false
 	}
@@ -45,16 +50,18 @@ func (r *request) take(c *call, slotted bool) bool {
 // write makes the command.
 func (r *request) write(l layout) {
 	first := r.calls[0]
+	args := r.ownArgs[:0]
+	if most := 4 + len(r.calls)*(len(first.keys)+len(first.args)); most > len(r.ownArgs) {
+		args = make([]any, 0, most)
+	}
 	if first.script == nil {
-		args := append(make([]any, 0, len(first.keys)+len(r.calls)*len(first.args)), first.keys...)
-		r.bind(1, r.appendArgs(args))
+		r.args = r.appendArgs(append(args, first.keys...))
 		return
 	}
-	args := make([]any, 0, 4+len(r.calls)*(len(first.keys)+len(first.args)))
 	switch {
-	case first.text && first.reads:
+	case first.sendText && first.reads:
 		args = append(args, "eval_ro", first.script.text(), 0)
-	case first.text:
+	case first.sendText:
 		args = append(args, "eval", first.script.text(), 0)
 	case first.reads:
 		args = append(args, "evalsha_ro", first.script.hash(), 0)
@@ -68,7 +75,7 @@ func (r *request) write(l layout) {
 	if first.shares {
 		args = append(args, l.prefix)
 	}
-	r.bind(3, r.appendArgs(args))
+	r.args = r.appendArgs(args)
 }
 
 func (r *request) appendArgs(args []any) []any {
@@ -78,13 +85,27 @@ func (r *request) appendArgs(args []any) []any {
 	return args
 }
 
-// bind says where the first key is and that the next follows at once, so that a Cluster's
-// client need not ask the server.
-func (r *request) bind(first int8, args []any) {
-	r.Cmd = redis.NewCmd(context.Background(), args...)
+// route makes a request ready for a Cluster's client, which finds the node. It says where the first
+// key is and that the next follows at once, so that the client need not ask the server.
+func (r *request) route() {
+	args := slices.Clone(r.args)
+	for i, arg := range args {
+		if text, ok := arg.(*string); ok { // which hooks of the client would print as an address
+			args[i] = *text
+		}
+	}
+	r.args, r.Cmd = args, redis.NewCmd(context.Background(), args...)
+	first := int8(3)
+	if r.calls[0].script == nil {
+		first = 1
+	}
 	r.SetFirstKeyPos(first)
 	r.SetStepCount(1)
 }
+
+// Args returns the command, which r.Cmd has only after route. No hook of the caller's client sees it
+// otherwise: WithTimeout leaves hooks out.
+func (r *request) Args() []any { return r.args }
 
 // Name hides from go-redis which command it is. A client that may send reads to
 // replicas, or answer them from a cache, does not do so with a script, and must not
@@ -96,7 +117,9 @@ func (r *request) Name() string { return "evalsha" }
 func (r *request) NoRetry() bool { return true }
 
 // Clone keeps a copy from being sent again too.
-func (r *request) Clone() redis.Cmder { return &request{Cmd: r.Cmd.Clone().(*redis.Cmd)} }
+func (r *request) Clone() redis.Cmder {
+	return &request{Cmd: r.Cmd.Clone().(*redis.Cmd), args: r.args}
+}
 
 // err is why the request has no reply. A connection that broke later puts an error on
 // replies that had come, so a value counts first; no request of ours has the reply nil.

@@ -153,6 +153,7 @@ type pipeline struct {
 	calls    int
 	large    bool // whether the first call has it to itself
 	requests []*request
+	unused   []request  // allocated together; each is used once
 	entries  []*request // for indices; they go last, so that none comes before its record
 	commands []redis.Cmder
 	acks     bool // whether replicas have to acknowledge the calls
@@ -277,7 +278,11 @@ func (p *pipeline) add(c *call) {
 			return
 		}
 	}
-	*to = append(*to, newRequest(c))
+	if len(p.unused) == 0 {
+		p.unused = make([]request, few)
+	}
+	*to = append(*to, p.unused[0].begin(c))
+	p.unused = p.unused[1:]
 }
 
 // clear makes the pipeline ready for other calls.

@@ -172,8 +172,8 @@ func (t *transport) answer(from *sender, requests []*request, acks bool, unsafe 
 			relearn = relearn || hasNotMaster(r.Val())
 			r.settle(unsafe)
 			continue
-		case isUnknownScript(err) && !first.text:
-			repeat(r, func(c *call) { c.text = true })
+		case isUnknownScript(err) && !first.sendText:
+			repeat(r, func(c *call) { c.sendText = true })
 			continue
 		case errors.Is(err, redis.ErrClosed) && t.cluster != nil && !first.rerouted:
 			repeat(r, func(c *call) { c.rerouted = true })
@@ -263,8 +263,8 @@ func (t *transport) follow(calls []*call) {
 					continue // its caller has left
 				}
 				r := t.process(c)
-				if isUnknownScript(r.err()) && !c.text {
-					c.text = true
+				if isUnknownScript(r.err()) && !c.sendText {
+					c.sendText = true
 					r = t.process(c)
 				}
 				r.settle(nil)
@@ -275,8 +275,9 @@ func (t *transport) follow(calls []*call) {
 
 // process sends a call by itself, wherever servers say.
 func (t *transport) process(c *call) *request {
-	r := newRequest(c)
+	r := new(request).begin(c)
 	r.write(t.layout)
+	r.route()
 	t.client.Process(context.Background(), r) // its error is also the request's
 	return r
 }
