@@ -57,9 +57,12 @@ func main() {
 	defer stop()
 	redis.SetLogger(&logging.VoidLogger{})
 	var err error
-	if len(os.Args) == 3 && os.Args[1] == "by-hand" {
+	switch {
+	case len(os.Args) == 3 && os.Args[1] == "by-hand":
 		err = byHand(ctx, os.Args[2])
-	} else {
+	case len(os.Args) == 3 && os.Args[1] == "by-hand-on-etcd":
+		err = byHandOnEtcd(ctx, os.Args[2])
+	default:
 		err = run(ctx, os.Args[1:])
 	}
 	if err != nil {
@@ -183,11 +186,7 @@ func (b *bench) start(ctx context.Context, server *redistest.Instance) error {
 		fmt.Println("start, etcd: etcdctl is not there")
 		return nil
 	}
-	etcdmember, err := b.build(ctx, member, "etcdmember")
-	if err != nil {
-		return err
-	}
-	etcd, err := etcdtest.Run(filepath.Join(b.dir, "etcd"), []string{etcdmember}, etcdtest.Settings{})
+	etcd, err := b.etcd(ctx)
 	if err != nil {
 		return err
 	}
@@ -202,6 +201,19 @@ func (b *bench) start(ctx context.Context, server *redistest.Instance) error {
 	}
 	ours := contender{"leasehold", []string{b.program, "--store", etcd.URL(), "get", "start"}}
 	return b.compare(ctx, "start, etcd", 2, ours, contender{"etcdctl", []string{ctl, "--endpoints", etcd.Endpoints()[0], "get", "start"}})
+}
+
+// etcd starts a member.
+func (b *bench) etcd(ctx context.Context) (*etcdtest.Instances, error) {
+	program, err := b.build(ctx, member, "etcdmember")
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp(b.dir, "etcd")
+	if err != nil {
+		return nil, err
+	}
+	return etcdtest.Run(dir, []string{program}, etcdtest.Settings{})
 }
 
 var lifecycle = fsm.MustDefine("idle", fsm.Table[string]{"idle": {"active"}, "active": {"idle"}})
@@ -270,7 +282,20 @@ func move(ctx context.Context, i *registry.Instance[string, payload]) error {
 
 // ls compares a list of all instances with a program that reads the same keys by hand.
 func (b *bench) ls(ctx context.Context, server *redistest.Instance) error {
-	_, end, err := b.fleet(ctx, server.URL())
+	if err := b.lsOf(ctx, "Redis", server.URL(), "a pipeline by hand", "by-hand", server.Addr()); err != nil {
+		return err
+	}
+	etcd, err := b.etcd(ctx)
+	if err != nil {
+		return err
+	}
+	defer etcd.Stop()
+	return b.lsOf(ctx, "etcd", etcd.URL(), "one read by hand", "by-hand-on-etcd", etcd.Endpoints()[0])
+}
+
+// lsOf compares a list of a store with this program and its arguments.
+func (b *bench) lsOf(ctx context.Context, name, url, peer string, args ...string) error {
+	_, end, err := b.fleet(ctx, url)
 	if err != nil {
 		return err
 	}
@@ -279,9 +304,8 @@ func (b *bench) ls(ctx context.Context, server *redistest.Instance) error {
 	if err != nil {
 		return err
 	}
-	what := fmt.Sprintf("ls of %d instances", b.instances)
-	return b.compare(ctx, what, 1.5, contender{"leasehold", []string{b.program, "--store", server.URL(), "ls", "fleet:"}},
-		contender{"a pipeline by hand", []string{self, "by-hand", server.Addr()}})
+	return b.compare(ctx, fmt.Sprintf("ls of %d instances, %s", b.instances, name), 1.5,
+		contender{"leasehold", []string{b.program, "--store", url, "ls", "fleet:"}}, contender{peer, append([]string{self}, args...)})
 }
 
 // watch observes the process of watch, on a terminal and in a pipe, while instances change.

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"iter"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -41,7 +40,7 @@ func (p *program) ls() *cobra.Command {
 					decode = decoded[struct{}]
 				}
 				var all []record
-				for s, err := range ahead(ctx, st.List, prefix(args)) {
+				for s, err := range st.List(ctx, prefix(args)) {
 					if err != nil {
 						return err
 					}
@@ -68,41 +67,6 @@ func (p *program) ls() *cobra.Command {
 				return records(all).print(p.out, width, p.colored())
 			})
 		},
-	}
-}
-
-// ahead yields the records of list, and reads on while a record is in use.
-func ahead(ctx context.Context, list func(context.Context, string) iter.Seq2[store.Record, error], prefix string) iter.Seq2[store.Record, error] {
-	type row struct {
-		record store.Record
-		err    error
-	}
-	return func(yield func(store.Record, error) bool) {
-		ctx, cancel := context.WithCancel(ctx)
-		rows := make(chan []row, 8)
-		defer func() {
-			cancel()
-			for range rows {
-			}
-		}()
-		go func() {
-			defer close(rows)
-			some := make([]row, 0, 100)
-			for r, err := range list(ctx, prefix) {
-				if some = append(some, row{r, err}); len(some) == cap(some) || err != nil {
-					rows <- some
-					some = make([]row, 0, 100)
-				}
-			}
-			rows <- some
-		}()
-		for some := range rows {
-			for _, r := range some {
-				if !yield(r.record, r.err) {
-					return
-				}
-			}
-		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/leasehold-go/leasehold/store"
+	"github.com/leasehold-go/leasehold/store/internal/ahead"
 )
 
 const (
@@ -23,11 +24,11 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[store.Record,
 			yield(store.Record{}, err)
 			return
 		}
-		for keys, err := range s.pages(ctx, prefix) {
-			var live map[string]store.Record
-			if err == nil {
-				live, err = s.fetchIn(ctx, keys, listed)
-			}
+		pages := func(ctx context.Context) iter.Seq2[[]string, error] { return s.pages(ctx, prefix) }
+		fetch := func(ctx context.Context, keys []string) (map[string]store.Record, error) {
+			return s.fetchIn(ctx, keys, listed)
+		}
+		for live, err := range ahead.Read(ctx, pages, fetch) {
 			if err != nil {
 				yield(store.Record{}, failed("list", prefix, reads, err))
 				return

@@ -69,8 +69,12 @@ func (s *Store) GetBatch(ctx context.Context, keys []string) (map[string]store.R
 // one slot, so names of one slot should stand together. An error is the last thing that it
 // yields.
 func (s *Store) fetch(ctx context.Context, wanted []names) iter.Seq2[found, error] {
+	return s.fetchRuns(ctx, s.layout.runs(wanted))
+}
+
+func (s *Store) fetchRuns(ctx context.Context, all []run) iter.Seq2[found, error] {
 	return func(yield func(found, error) bool) {
-		for work := s.layout.runs(wanted); len(work) > 0; {
+		for work := all; len(work) > 0; {
 			wave := work[:min(len(work), maxWave)]
 			all, rest, err := s.fetchWave(ctx, wave)
 			if err != nil {

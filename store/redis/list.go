@@ -3,8 +3,10 @@ package redisstore
 import (
 	"context"
 	"iter"
+	"slices"
 
 	"github.com/leasehold-go/leasehold/store"
+	"github.com/leasehold-go/leasehold/store/internal/ahead"
 )
 
 const (
@@ -40,17 +42,50 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[store.Record,
 	}
 }
 
-// entries yields the record or foreign value under each indexed key that begins with prefix.
+// entries yields the record or foreign value under each indexed key that begins with prefix. It
+// reads ahead, so that server and client work at the same time.
 func (s *Store) entries(ctx context.Context, prefix string) iter.Seq2[found, error] {
+	type answer struct {
+		all  []found
+		rest []run
+	}
+	fetch := func(ctx context.Context, wave []run) (a answer, err error) {
+		a.all, a.rest, err = s.fetchWave(ctx, wave)
+		return a, err
+	}
 	return func(yield func(found, error) bool) {
-		for keys, err := range s.pages(ctx, prefix) {
+		for a, err := range ahead.Read(ctx, s.waves(prefix), fetch) {
 			if err != nil {
 				yield(found{}, err)
 				return
 			}
-			for f, err := range s.fetch(ctx, keys) {
+			for _, f := range a.all {
+				if !yield(f, nil) {
+					return
+				}
+			}
+			for f, err := range s.fetchRuns(ctx, a.rest) {
 				if !yield(f, err) || err != nil {
 					return
+				}
+			}
+		}
+	}
+}
+
+// waves yields the indexed names that begin with prefix, as they are read.
+func (s *Store) waves(prefix string) func(context.Context) iter.Seq2[[]run, error] {
+	return func(ctx context.Context) iter.Seq2[[]run, error] {
+		return func(yield func([]run, error) bool) {
+			for keys, err := range s.pages(ctx, prefix) {
+				if err != nil {
+					yield(nil, err)
+					return
+				}
+				for wave := range slices.Chunk(s.layout.runs(keys), maxWave) {
+					if !yield(wave, nil) {
+						return
+					}
 				}
 			}
 		}
