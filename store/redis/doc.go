@@ -94,6 +94,11 @@
 // where watches are late as without a right to a channel; a hook of the client that refuses a
 // call, which is in doubt although it was not sent.
 //
+// # Traces
+//
+// Hooks of the client see next to nothing of what a store sends: go-redis v9.23 leaves them out of the
+// clients of WithTimeout, through which calls go. [store.Observe] tells of each call.
+//
 // # Guarantees
 //
 // The laws of package store hold as long as the server keeps its data. Every verb on a key is
