@@ -239,6 +239,58 @@ func TestATransactionThatHangsDoesNotDelayTheNext(t *testing.T) {
 	want(t, "the create that hung", <-hung, store.ErrInDoubt)
 }
 
+// A refused call of a group is sent once more. If it hangs then, it is given up once its caller has left.
+func TestARefusedCallInAGroupIsGivenUpWhenItsCallerLeaves(t *testing.T) {
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Settings{})
+	p := new(interceptor)
+	st := open(t, p.client(cluster))
+	if _, err := st.Create(t.Context(), claim("held", long)); err != nil {
+		t.Fatal(err)
+	}
+	create := func(ctx context.Context, key string) <-chan error {
+		answer := make(chan error, 1)
+		go func() {
+			_, err := st.Create(ctx, claim(key, long))
+			answer <- err
+		}()
+		return answer
+	}
+	var calls atomic.Int64
+	gate, hung, givenUp := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	p.setRule("Txn", func(ctx context.Context, send func(context.Context) error) error {
+		switch calls.Add(1) {
+		case 1:
+			close(hung)
+			<-gate
+		case 3:
+			<-ctx.Done()
+			close(givenUp)
+			return status.FromContextError(ctx.Err()).Err()
+		}
+		return send(ctx)
+	})
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	first := create(t.Context(), "first")
+	<-hung
+	refused, free := create(ctx, "held"), create(ctx, "free")
+	time.Sleep(50 * time.Millisecond) // so that both wait for the first, as a rule
+	close(gate)
+	want(t, "create", <-first)
+	for calls.Load() < 3 {
+		time.Sleep(time.Millisecond)
+	}
+	leave()
+	<-refused
+	<-free
+	select {
+	case <-givenUp:
+	case <-time.After(20 * time.Second):
+		t.Error("the transaction goes on without a caller")
+	}
+}
+
 // hang makes the n-th call of a method from now on end with its context, unsent.
 func (p *interceptor) hang(method string, n int64) {
 	var calls atomic.Int64

@@ -179,16 +179,26 @@ func (w *writer) sendWaiting(ctx context.Context) {
 	g.mu.Lock()
 	batch := g.take(w.guarded(), int(w.bytes.Load()))
 	g.busy = len(batch) > 1
-	f := &transaction{callers: len(batch), giveUp: giveUp}
-	for _, r := range batch {
-		r.sent, r.txn = true, f
-	}
+	batch = together(batch, giveUp)
 	g.mu.Unlock()
 	release := w.hold()
 	defer release()
-	if refused := w.sendBatch(ctx, batch, len(batch) == 1); len(refused) > 0 {
-		w.sendBatch(ctx, refused, true)
+	refused := w.sendBatch(ctx, batch, len(batch) == 1)
+	g.mu.Lock()
+	refused = together(refused, giveUp)
+	g.mu.Unlock()
+	w.sendBatch(ctx, refused, true)
+}
+
+// together makes requests those of one transaction, unless their callers have left, and returns
+// them. The caller holds the group's mutex.
+func together(batch []*request, giveUp context.CancelFunc) []*request {
+	batch = slices.DeleteFunc(batch, func(r *request) bool { return r.left })
+	txn := &transaction{len(batch), giveUp}
+	for _, r := range batch {
+		r.sent, r.txn = true, txn
 	}
+	return batch
 }
 
 // sendBatch sends requests in one transaction and returns those that were refused. With reads a
