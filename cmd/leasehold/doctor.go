@@ -37,7 +37,7 @@ func (p *program) doctor() *cobra.Command {
 	var ttl time.Duration
 	var strict bool
 	c := &cobra.Command{
-		Use: "doctor [PREFIX]", Short: "Say what is unsafe about the store, and what to change", Args: atMostOne,
+		Use: "doctor [PREFIX]", Short: "Say what is unsafe about the store, and what to change", Args: atMost(1),
 		Long: "Check the servers of the store, the user's rights, clocks and latency. With PREFIX, check the rights to keys\n" +
 			"that begin with it. Each finding is ok, unknown, warn or unsafe; the exit code is 78 if one is unsafe.\n" +
 			"A trial writes records of its own, which it deletes again; doctor also works for a user who may only read.",

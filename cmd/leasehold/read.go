@@ -18,17 +18,19 @@ import (
 // prefix is the argument of a command that takes one or none.
 func prefix(args []string) string { return append(args, "")[0] }
 
-// atMostOne refuses more than one argument.
-func atMostOne(c *cobra.Command, args []string) error {
-	if len(args) > 1 {
-		return usagef("%d arguments; usage: %s", len(args), c.UseLine())
+// atMost refuses more than n arguments.
+func atMost(n int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) > n {
+			return usagef("%d arguments; usage: %s", len(args), c.UseLine())
+		}
+		return nil
 	}
-	return nil
 }
 
 func (p *program) ls() *cobra.Command {
 	return &cobra.Command{
-		Use: "ls [PREFIX]", Short: "List what is held", Args: atMostOne, ValidArgsFunction: p.completeKey,
+		Use: "ls [PREFIX]", Short: "List what is held", Args: atMost(1), ValidArgsFunction: p.completeKey,
 		Long: "List the records whose keys begin with PREFIX, so job:1 also lists job:10.",
 		RunE: func(c *cobra.Command, args []string) error {
 			return p.briefly(c.Context(), func(ctx context.Context, st store.Store) error {

@@ -29,12 +29,7 @@ func (p *program) serve() *cobra.Command {
 			"The page reads; with --allow-requests it also asks instances, and logs who asked.",
 		Example: "  leasehold serve --store redis://localhost:6379\n" +
 			"  leasehold serve --listen :8443 --tls-cert page.pem --tls-key page.key --token-file secret --allow-requests",
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usagef("%d arguments; usage: %s", len(args), c.UseLine())
-			}
-			return nil
-		},
+		Args: atMost(0),
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			if tokenFile != "" {
 				text, err := os.ReadFile(tokenFile)

@@ -10,12 +10,7 @@ import (
 func (p *program) version() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Say which version this is", ValidArgsFunction: cobra.NoFileCompletions,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usagef("%d arguments; usage: %s", len(args), c.UseLine())
-			}
-			return nil
-		},
+		Args: atMost(0),
 		RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintln(p.out, version())
 			return err

@@ -26,7 +26,7 @@ const redraw = 250 * time.Millisecond
 
 func (p *program) watch() *cobra.Command {
 	return &cobra.Command{
-		Use: "watch [PREFIX]", Short: "Show what is held as it changes", Args: atMostOne, ValidArgsFunction: p.completeKey,
+		Use: "watch [PREFIX]", Short: "Show what is held as it changes", Args: atMost(1), ValidArgsFunction: p.completeKey,
 		Long: "Show the records whose keys begin with PREFIX: a table that is drawn anew on a terminal, and otherwise\n" +
 			"one JSON object a line, or with -o yaml one YAML document, first for each record that is there, then\n" +
 			"\"synced\", then for each change. \"resync\" begins anew: a record that is not repeated before the next\n" +

@@ -1,5 +1,4 @@
-// Package series keeps what metrics are counted with, ready for use: to look a counter or its labels up
-// costs more than to count.
+// Package series keeps counters and labels of metrics ready for use: making one costs more than counting.
 package series
 
 import (

@@ -1,4 +1,4 @@
-// Package ahead reads on while a loop uses what was read.
+// Package ahead reads the next items of a loop while its body runs.
 package ahead
 
 import (
