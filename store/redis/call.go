@@ -17,6 +17,7 @@ import (
 type call struct {
 	script *script // nil for a command on an index
 	keys   []any   // of the script, strings or pointers to strings; for a command its name and the index
+	common []any   // arguments that its request has once; see with
 	args   []any
 	reads  bool // whether the script is sent as one that only reads, which takes fewer rights
 	shares bool // its request with others of the same script or index
@@ -36,7 +37,7 @@ type call struct {
 	err    error // both if too few replicas acknowledged a write
 	given  error // why its caller got no answer; set by the caller when it leaves
 
-	room [6]any    // for most keys and args
+	room [5]any    // for most keys and args
 	text [5]string // which room points to: a pointer is an argument without an allocation
 }
 
@@ -99,7 +100,7 @@ func (w *wait) wait(ctx context.Context) bool {
 
 // ready makes a call of a script for one record; bytes is the length of the value among args.
 // It may share a request with other calls of the script; the server answers each by itself. There
-// are up to three texts as arguments; add appends others.
+// are up to three texts as arguments.
 func (c *call) ready(sc *script, k kind, n names, bytes int, texts ...string) *call {
 	c.script, c.kind, c.slot, c.bytes, c.shares = sc, k, n.slot, bytes, true
 	c.cost = len(n.key) + len(n.fence) + bytes + maxRefusal
@@ -112,9 +113,9 @@ func (c *call) ready(sc *script, k kind, n names, bytes int, texts ...string) *c
 	return c
 }
 
-// add appends arguments to those of ready.
-func (c *call) add(args ...any) *call {
-	c.args = append(c.args, args...)
+// with adds arguments that its request has once. Only calls with equal ones share one.
+func (c *call) with(common []any) *call {
+	c.common = common
 	return c
 }
 

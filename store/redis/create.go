@@ -26,9 +26,8 @@ func (s *Store) create(ctx context.Context, claim store.Claim) (store.Grant, err
 	n := s.layout.of(claim.Key)
 	var calls struct{ create, entry call }
 	c, entry := &calls.create, &calls.entry
-	px := s.expiries(claim.TTL)
 	begun, value := s.begun(claim)
-	c.ready(createScript, plainCall, n, len(value), begun, value).add(px.key, px.fence)
+	c.ready(createScript, plainCall, n, len(value), begun, value).with(s.expiries(claim.TTL))
 	entry.readyEntry(s.layout.indexArg(n.slot), c.keys[0], n.slot)
 	s.transport.do(ctx, c, entry)
 	token, err := c.number("create", claim.Key)
@@ -57,14 +56,14 @@ func (s *Store) withValue(ctx context.Context, err error) error {
 	return err
 }
 
-// begun returns the part of a new lease's fence from nonce to check, see record.lua, and a copy of the
+// begun returns the part of a new lease's fence from ttl to store, see record.lua, and a copy of the
 // value, as in own. Both are of one allocation.
 func (s *Store) begun(claim store.Claim) (fence, value string) {
-	var room [120]byte
-	text := appendMarked(room[:0], claim.Nonce)
-	text = append(text, s.instance...)
-	text = appendPadded(text, uint64(milliseconds(claim.TTL)), 13)
+	var room [104]byte
+	text := appendPadded(room[:0], uint64(milliseconds(claim.TTL)), 13)
 	text = appendWritten(text, 0, claim.Value)
+	text = appendMark(text, claim.Nonce)
+	text = append(text, s.instance...)
 	var both strings.Builder
 	both.Grow(len(text) + len(claim.Value))
 	both.Write(text)
@@ -72,23 +71,23 @@ func (s *Store) begun(claim store.Claim) (fence, value string) {
 	return both.String()[:len(text)], both.String()[len(text):]
 }
 
-// appendMarked writes a nonce and its mark: the fence knows the nonce by the mark later.
-func appendMarked(text []byte, nonce store.Nonce) []byte {
-	text = append(text, nonce[:]...)
+// appendMark writes the mark by which a fence knows a nonce. Of two creates of one key it is the same
+// with a chance of 2^-64.
+func appendMark(text []byte, nonce store.Nonce) []byte {
 	sum := sha1.Sum(nonce[:])
 	return append(text, sum[:8]...)
 }
 
-// written is the part of a fence about a value, from seq to check; see record.lua.
+// written is the part of a fence about a value, from length to seq; see record.lua.
 func written(seq uint64, value []byte) string {
 	var room [67]byte
 	return string(appendWritten(room[:0], seq, value))
 }
 
 func appendWritten(text []byte, seq uint64, value []byte) []byte {
-	text = appendPadded(text, seq, 20)
 	text = appendPadded(text, uint64(len(value)), 7)
-	return appendCheck(text, value)
+	text = appendCheck(text, value)
+	return appendPadded(text, seq, 20)
 }
 
 // maxHeld is how many bytes of a value a fence holds itself; HELD in record.lua.
@@ -121,21 +120,21 @@ func own(value []byte) string { return string(value) }
 // expiries are the times to live of a key and of its fence in ms, as strings because a
 // number costs a script more; see record.lua.
 type expiries struct {
-	ttl        time.Duration
-	key, fence any // boxed once
+	ttl  time.Duration
+	args []any // of the key and of its fence
 }
 
 const day = 24 * 60 * 60 * 1000 // in ms
 
 // expiries returns those for a ttl. Most stores have leases of one ttl.
-func (s *Store) expiries(ttl time.Duration) *expiries {
+func (s *Store) expiries(ttl time.Duration) []any {
 	if last := s.lastExpiries.Load(); last != nil && last.ttl == ttl {
-		return last
+		return last.args
 	}
 	ms := milliseconds(ttl)
-	px := &expiries{ttl, strconv.FormatInt(ms+1, 10), strconv.FormatInt(day+3*ms+1, 10)}
-	s.lastExpiries.Store(px)
-	return px
+	args := []any{strconv.FormatInt(ms+1, 10), strconv.FormatInt(day+3*ms+1, 10)}
+	s.lastExpiries.Store(&expiries{ttl, args})
+	return args
 }
 
 // milliseconds rounds up: a record may live longer than its ttl, never shorter.

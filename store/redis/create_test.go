@@ -113,9 +113,9 @@ func TestCreateEnded(t *testing.T) {
 			next := b.hold(c.Key)
 			want(b, "delete", b.Delete(b.Context(), c.Key, store.ByToken(next.Token)), nil)
 		},
-		"and fifteen others since": func(b *bench, c store.Claim, g store.Grant) {
+		"and seven others since": func(b *bench, c store.Claim, g store.Grant) {
 			want(b, "delete", b.Delete(b.Context(), c.Key, store.ByToken(g.Token)), nil)
-			for range 15 {
+			for range 7 {
 				next := b.hold(c.Key)
 				want(b, "delete", b.Delete(b.Context(), c.Key, store.ByToken(next.Token)), nil)
 			}
@@ -150,14 +150,14 @@ func TestFenceDoesNotGrow(t *testing.T) {
 		cycle()
 		want(t, "delete", b.Delete(t.Context(), "key", store.ByNonce(store.NewNonce())), nil)
 	}
-	if got, want := len(b.field("key", "ended")), head+16*mark+40*staying; got != want {
+	if got, want := len(b.field("key", "ended")), head+8*mark+40*staying; got != want {
 		t.Errorf("the fence has %d bytes of ended nonces, want %d", got, want)
 	}
 	b.pass("key")
 	for range 20 {
 		cycle()
 	}
-	if got, want := len(b.field("key", "ended")), head+16*mark; got != want {
+	if got, want := len(b.field("key", "ended")), head+8*mark; got != want {
 		t.Errorf("later it has %d, want %d", got, want)
 	}
 }

@@ -9,7 +9,7 @@ import (
 // Delete implements [store.Store]. A create with a deleted nonce is refused for five
 // minutes. There is room for 900 nonces of a key that had no record when they were deleted,
 // and then such a Delete is unavailable; none is forgotten early. The nonce of a lease that
-// ended otherwise is known for a day, and as long as fewer than sixteen later ones of its key
+// ended otherwise is known for a day, and as long as fewer than eight later ones of its key
 // have ended.
 func (s *Store) Delete(ctx context.Context, key string, ref store.LeaseRef) error {
 	d := store.Deletion{Key: key, Ref: ref}
@@ -51,11 +51,11 @@ func (s *Store) deleted(d store.Deletion, c *call) error {
 }
 
 func (s *Store) deletion(c *call, d store.Deletion) *call {
-	token, nonce := "", ""
+	token, mark := "", ""
 	if d.Ref.Token != 0 {
 		token = digits(d.Ref.Token)
 	} else {
-		nonce = string(appendMarked(nil, d.Ref.Nonce))
+		mark = string(appendMark(nil, d.Ref.Nonce))
 	}
-	return c.ready(deleteScript, closing, s.layout.of(d.Key), 0, token, nonce).add(s.store)
+	return c.ready(deleteScript, closing, s.layout.of(d.Key), 0, token, mark).with(s.self)
 }

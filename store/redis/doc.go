@@ -5,10 +5,10 @@
 //
 // A record's value is under its key as a plain string, so that anything that can GET the key
 // reads it. Beside it, in the same slot of a Cluster, lies its fence: a string that outlives
-// the record by at least a day and twice its ttl, and has the lease's token, its nonce, the
+// the record by at least a day and twice its ttl, and has the lease's token, a mark of its nonce, the
 // ttl, the value's length and the value itself up to 40 bytes or else its hash, and marks of creates
 // that must not take effect any more:
-// the creates of the key's last sixteen leases, and for five minutes each create that a delete
+// the creates of the key's last eight leases, and for five minutes each create that a delete
 // has settled. All names but the keys themselves begin with "leasehold:". An index, one sorted
 // set for a server and one for each slot of a Cluster, answers List without a walk through the
 // database. The scripts in the directory scripts say it exactly.
@@ -27,11 +27,11 @@
 //
 // A record that is deleted leaves its fence, with a last value of at most 40 bytes in it, and one that
 // expires leaves its entry too. Measured on
-// Redis 7.0 with keys of 13 bytes, a fence takes 340 bytes and an entry 120. The fence goes a
+// Redis 7.0 with keys of 13 bytes, a fence takes 300 bytes and an entry 120. The fence goes a
 // day and twice the ttl after the last renew. It does not grow while a key is used again, except
 // by 18 bytes for each create that a delete has settled in the last five minutes. So keys
-// that are used again cost 340 bytes each at all times. Jobs with a new key each, 100 a second,
-// leave 8.64 million fences in a day, 2.9 GB; let such jobs share keys if that is too much.
+// that are used again cost 300 bytes each at all times. Jobs with a new key each, 100 a second,
+// leave 8.64 million fences in a day, 2.6 GB; let such jobs share keys if that is too much.
 //
 // A store that renews also looks at the entries that other processes left, 100 in half a
 // minute, and 100 in a second where a quarter of the last were without a record; on a Cluster

@@ -11,10 +11,10 @@ import (
 )
 
 // fence is what somebody may have written in place of one; see record.lua.
-type fence struct{ layout, state, token, nonce, ttl, seq, length, check, ended string }
+type fence struct{ layout, state, token, ttl, length, check, seq, mark, ended string }
 
 func (f fence) text() string {
-	return f.layout + f.state + f.token + f.nonce + strings.Repeat("0", 8+16) + f.ttl + f.seq + f.length + f.check + f.ended
+	return f.layout + f.state + f.token + f.ttl + f.length + f.check + f.seq + f.mark + strings.Repeat("0", 16) + f.ended
 }
 
 // broken calls the verbs on a key whose fence somebody has written to, and fails the
@@ -60,25 +60,25 @@ func (b *bench) wantMortal() {
 // for ever, or grants a token that is not larger than a sound one that it found. A fence of
 // another layout makes its key unavailable.
 func FuzzFence(f *testing.F) {
-	sound := fence{"3", "l", "0000000000000001", strings.Repeat("0", 16), "0000000060000", strings.Repeat("0", 20), "0000005", strings.Repeat("0", 40), ""}
+	sound := fence{"4", "l", "0000000000000001", "0000000060000", "0000005", strings.Repeat("0", 40), strings.Repeat("0", 20), strings.Repeat("0", 8), ""}
 	for _, change := range []func(*fence){
 		func(*fence) {}, func(f *fence) { *f = fence{} }, func(f *fence) { f.layout = "1" }, func(f *fence) { f.layout = "" },
 		func(f *fence) { f.state = "d" }, func(f *fence) { f.token = "9007199254740991" }, func(f *fence) { f.token = "9007199254740992" },
 		func(f *fence) { f.token = "           1e400" }, func(f *fence) { f.token = "-000000000000001" }, func(f *fence) { f.token = "             nan" },
 		func(f *fence) { f.ttl = "-000000000001" }, func(f *fence) { f.ttl = "9999999999999" }, func(f *fence) { f.ttl = "x" },
 		func(f *fence) { f.seq = "18446744073709551616" }, func(f *fence) { f.length = "9999999" }, func(f *fence) { f.ended = strings.Repeat("x", 1000) },
-		func(f *fence) { f.ended = "%s" }, func(f *fence) { f.nonce = "[a-z" },
+		func(f *fence) { f.ended = "%s" }, func(f *fence) { f.mark = "[a-z" },
 	} {
 		c := sound
 		change(&c)
-		f.Add(c.layout, c.state, c.token, c.nonce, c.ttl, c.seq, c.length, c.check, c.ended)
+		f.Add(c.layout, c.state, c.token, c.ttl, c.length, c.check, c.seq, c.mark, c.ended)
 	}
 	s := start(f)
 	s.hold("key")
 	name := s.fence("key")
-	f.Fuzz(func(t *testing.T, layout, state, token, nonce, ttl, seq, length, check, ended string) {
+	f.Fuzz(func(t *testing.T, layout, state, token, ttl, length, check, seq, mark, ended string) {
 		b := &bench{TB: t, server: s.server, plain: s.plain, Store: s.Store}
-		c := fence{layout, state, token, nonce, ttl, seq, length, check, ended}
+		c := fence{layout, state, token, ttl, length, check, seq, mark, ended}
 		asked, odd := strconv.ParseUint(token, 10, 53)
 		if odd != nil || len(token) != 16 {
 			asked = 0 // no token of ours
@@ -99,14 +99,14 @@ func FuzzFence(f *testing.F) {
 		if err == nil {
 			b.wantHeld(grant.Token, store.Token(asked))
 		}
-		if !strings.HasPrefix(c.text(), "3") && c.text() != "" && !errors.Is(err, store.ErrUnavailable) {
+		if !strings.HasPrefix(c.text(), "4") && c.text() != "" && !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("a fence of another layout: %v", err)
 		}
 		b.broken(store.Token(max(asked, 1)))
 		b.wantMortal()
 
 		for field, value := range map[string]string{
-			"layout": layout, "state": state, "seq": seq, "length": length, "ttl": ttl, "check": check, "ended": ended, "nonce": nonce,
+			"layout": layout, "state": state, "seq": seq, "length": length, "ttl": ttl, "check": check, "ended": ended, "mark": mark,
 		} {
 			b.do("FLUSHALL")
 			grant = b.hold("key")

@@ -208,14 +208,14 @@ type fence struct {
 
 // readFence reads the first bytes of a fence.
 func readFence(text string) (f fence, err error) {
-	const whole = 138
-	if len(text) < whole || text[0] != '3' {
+	const whole = 122
+	if len(text) < whole || text[0] != '4' {
 		return f, errors.New("leasehold: the fence has a layout that this version does not know")
 	}
-	f.live, f.check = text[1] == 'l', text[98:whole]
+	f.live, f.check = text[1] == 'l', text[38:78]
 	token, err1 := strconv.ParseInt(text[2:18], 10, 64)
-	ttl, err2 := strconv.ParseUint(text[58:71], 10, 63)
-	length, err3 := strconv.ParseUint(text[91:98], 10, 31)
+	ttl, err2 := strconv.ParseUint(text[18:31], 10, 63)
+	length, err3 := strconv.ParseUint(text[31:38], 10, 31)
 	if err2 != nil || err3 != nil || f.live && (err1 != nil || token <= 0) {
 		return f, errors.New("leasehold: the fence is damaged")
 	}

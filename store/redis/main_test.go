@@ -118,7 +118,7 @@ var fields = []struct {
 	name  string
 	width int
 }{
-	{"layout", 1}, {"state", 1}, {"token", 16}, {"nonce", 16}, {"mark", 8}, {"store", 16}, {"ttl", 13}, {"seq", 20}, {"length", 7}, {"check", 40},
+	{"layout", 1}, {"state", 1}, {"token", 16}, {"ttl", 13}, {"length", 7}, {"check", 40}, {"seq", 20}, {"mark", 8}, {"store", 16},
 	{"ended", 0}, // the rest
 }
 

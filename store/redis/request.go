@@ -39,7 +39,7 @@ func (r *request) take(c *call, slotted bool) bool {
 	first := r.calls[0]
 	if !c.shares || !first.shares || c.alone || first.alone || len(r.calls) == maxShared || r.bytes+c.bytes > maxSharedBytes ||
 		c.script != first.script || c.sendText != first.sendText || slotted && c.slot != first.slot ||
-		len(c.args) != len(first.args) || c.script == nil && c.keys[1] != first.keys[1] {
+		len(c.args) != len(first.args) || !slices.Equal(c.common, first.common) || c.script == nil && c.keys[1] != first.keys[1] {
 		return false
 	}
 	r.calls = append(r.calls, c)
@@ -51,7 +51,7 @@ func (r *request) take(c *call, slotted bool) bool {
 func (r *request) write(l layout) {
 	first := r.calls[0]
 	args := r.ownArgs[:0]
-	if most := 4 + len(r.calls)*(len(first.keys)+len(first.args)); most > len(r.ownArgs) {
+	if most := 4 + len(first.common) + len(r.calls)*(len(first.keys)+len(first.args)); most > len(r.ownArgs) {
 		args = make([]any, 0, most)
 	}
 	if first.script == nil {
@@ -73,7 +73,7 @@ func (r *request) write(l layout) {
 	}
 	args[2] = len(args) - 3
 	if first.shares {
-		args = append(args, l.prefix)
+		args = append(append(args, l.prefix), first.common...)
 	}
 	r.args = r.appendArgs(args)
 }

@@ -15,7 +15,7 @@ import (
 type Store struct {
 	connection
 	instance  string // tells the store's records from those of other stores
-	store     any    // the same as an argument of scripts, boxed once
+	self      []any  // the same as an argument of scripts, boxed once
 	layout    layout
 	transport *transport
 	index     *index
@@ -74,7 +74,7 @@ func New(ctx context.Context, client redis.UniversalClient, opts ...Option) (*St
 
 func newStore(conn connection, l layout, acks replicas) *Store {
 	instance := store.NewNonce().String()[:16]
-	s := &Store{connection: conn, instance: instance, store: instance, layout: l, transport: newTransport(conn, l, acks)}
+	s := &Store{connection: conn, instance: instance, self: []any{instance}, layout: l, transport: newTransport(conn, l, acks)}
 	s.index = newIndex(l, s.transport)
 	s.listener = listener{layout: l, transport: s.transport, instance: instance, changes: feed.Hub{Lossy: true}}
 	return s

@@ -1,11 +1,11 @@
 -- create begins leases, each unless something is under its key.
 --
 -- KEYS  key, fence of each lease
--- ARGV  channels, then the fence's fields from nonce to check, value, expiry of the key and
---       of the fence in ms of each
+-- ARGV  channels, expiry of the key and of the fence in ms, then the fence's fields from ttl to
+--       store, value of each
 --
 -- Answers for each the lease's token; or {'held', ...} or {'foreign', ...} with what is
--- there (see row); or {'ended'} if this nonce's lease is over; or {'error', ...}. The nonce
+-- there (see row); or {'ended'} if this create's lease is over; or {'error', ...}. The create
 -- of the live lease has the answer of the first time and the full ttl again; the value
 -- stays, for it may have been updated since.
 
@@ -26,20 +26,22 @@ local function list_after(text, last)
   if last >= '9007199254740991' then error('leasehold: the tokens of this key are used up', 0) end
   if last == '' then return '000' end
   if last == '0000000000000000' then return sub(text, WHOLE + 1) end -- of a key that had no lease
-  return with_ended(text, sub(text, 35, 42), sub(text, 2, 2) == 'n', ALL)
+  return with_ended(text, sub(text, 99, 106), sub(text, 2, 2) == 'n', ALL)
 end
 
-return each(function(key, fence, at)
-  local begun, value, expiry, fence_expiry = unpack(ARGV, at + 1, at + 4)
-  local nonce = sub(begun, 1, 16)
+local expiry, fence_expiry = ARGV[2], ARGV[3]
+
+return each(3, function(key, fence, at)
+  local begun, value = ARGV[at + 1], ARGV[at + 2]
+  local mark = sub(begun, 81, 88)
   local text = read_fence(fence, '-1')
   local last = sub(text, 3, 18)
-  local ended = sub(text, 19, 34) == nonce or knows(text, sub(begun, 17, 24))
+  local ended = sub(text, 99, 106) == mark or knows(text, mark)
   local list = not ended and list_after(text, last)
 
   if ended or not call('SET', key, value, 'NX', 'PX', expiry) then
     local left, ours, there = inspect(text, key, fence, true)
-    if ours and sub(text, 19, 34) == nonce then
+    if ours and sub(text, 99, 106) == mark then
       extend(text, key, fence)
       return tonumber(last)
     end
@@ -50,7 +52,7 @@ return each(function(key, fence, at)
   end
 
   local token = next_token(last)
-  call('SET', fence, '3l' .. token .. begun .. list, 'PX', fence_expiry)
+  call('SET', fence, '4l' .. token .. begun .. list, 'PX', fence_expiry)
   publish(ARGV[1] .. 'k:' .. key, '+')
   return tonumber(token)
 end)

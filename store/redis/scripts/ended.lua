@@ -6,7 +6,7 @@
 -- by deletes of nonces without a record; the last places are kept for nonces of leases, so that
 -- the key can still be had. A call that finds no room is refused.
 
-local COUNT, MOST, ALL, LIFE = 16, 900, 999, 5 * 60
+local COUNT, MOST, ALL, LIFE = 8, 900, 999, 5 * 60
 
 -- now is the server's time, as TIME says it, asked once in a script.
 local time

@@ -29,7 +29,7 @@ for i = 1, #KEYS, 2 do
   bytes = bytes + (value and #value or 0)
   if bytes > most then break end
   -- The fence's time comes first: time goes on in a script of Redis 7.0.
-  answer[n + 1], answer[n + 2], answer[n + 3], answer[n + 4] = text(fence, '137'), call('PTTL', fence), call('PTTL', key), value
+  answer[n + 1], answer[n + 2], answer[n + 3], answer[n + 4] = text(fence, '121'), call('PTTL', fence), call('PTTL', key), value
   n = n + 4
 end
 return answer

@@ -10,7 +10,7 @@ local key, fence, log = unpack(KEYS)
 local channel, token, seq = unpack(ARGV, 1, 3)
 local lease = read_fence(fence, LAST)
 if seq ~= '' then
-  if sub(lease, 3, 18) ~= token or sub(lease, 72, 91) ~= seq then return refuse(fence, {'unwritten'}) end
+  if sub(lease, 3, 18) ~= token or sub(lease, 79, 98) ~= seq then return refuse(fence, {'unwritten'}) end
 else
   local left, ours = inspect(lease, key, fence, false)
   local refused = refusal(lease, key, fence, left, ours, token)

@@ -1,7 +1,7 @@
 -- update_log is update for one lease, with entries of its log.
 --
 -- KEYS  key, fence, log
--- ARGV  channel of the log, token, channel of the key, the fence's fields from seq to check,
+-- ARGV  channel of the log, token, channel of the key, the fence's fields from length to seq,
 --       value, then as append_log
 --
 -- Answers as update does, or {'dropped', error} if the value was written and the entries were
@@ -13,10 +13,10 @@ local lease = read_fence(fence, LAST)
 local left, ours = inspect(lease, key, fence, true)
 local refused = refusal(lease, key, fence, left, ours, token)
 if refused then return refused end
-local seq = sub(written, 1, 20)
-if seq < sub(lease, 72, 91) then return refuse(fence, {'stale'}) end
-if seq > sub(lease, 72, 91) then
-  call('SETRANGE', fence, '71', written)
+local seq, last = sub(written, 48), sub(lease, 79, 98)
+if seq < last then return refuse(fence, {'stale'}) end
+if seq > last then
+  call('SETRANGE', fence, '31', written)
   call('SET', key, value, 'XX', 'KEEPTTL')
   publish(changes, '+')
 end
