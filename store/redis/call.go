@@ -38,7 +38,7 @@ type call struct {
 	given  error // why its caller got no answer; set by the caller when it leaves
 
 	room [5]any    // for most keys and args
-	text [5]string // which room points to: a pointer is an argument without an allocation
+	text [5]string // which room points to: a pointer is an argument without an allocation; see key
 }
 
 // kind says how a call takes its turn.
@@ -125,11 +125,17 @@ func newScriptCall(sc *script, cost int, keys []any, args ...any) *call {
 	return &call{script: sc, cost: cost, keys: keys, args: args}
 }
 
-// newCommand makes a call that is a command on an index.
+// newCommand makes a call that is a command on an index, or on another name.
 func newCommand(cost int, name, index string, args ...any) *call {
 	c := &call{cost: cost, args: args}
 	c.room[0], c.room[1] = name, index
 	c.keys = c.room[:2]
+	return c
+}
+
+// at sends a command that names no key to the server that has one.
+func (c *call) at(key string) *call {
+	c.text[0] = key
 	return c
 }
 
@@ -159,19 +165,17 @@ func (c *call) repeatable() bool {
 	return (c.script == nil && !c.entry() || c.script == getScript || c.script == dropScript) && c.repeats < most
 }
 
-// key returns the first key, which tells the slot.
+// key returns the key that tells the server: the first, or that of a command without one; see at.
 func (c *call) key() string {
+	if c.text[0] != "" {
+		return c.text[0]
+	}
 	at := 0
 	if c.script == nil {
 		at = 1
 	}
-	switch key := c.keys[at].(type) {
-	case string:
-		return key
-	case *string:
-		return *key
-	}
-	return ""
+	key, _ := c.keys[at].(string)
+	return key
 }
 
 // reply returns the answer, once the caller has stopped waiting. A write that too few replicas

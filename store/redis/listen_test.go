@@ -299,6 +299,39 @@ func (b brokenLine) Write(request []byte) (int, error) {
 	return b.Conn.Write(request)
 }
 
+// A replica publishes too, to those who listen to it, and hears nothing of what its master publishes
+// while it has no connection to that.
+func TestASubscriptionToAReplicaIsNotProven(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	b := start(t)
+	w := watch(b, "app:")
+	w.expect(t, synced, 0)
+	want(t, "watch error", b.WatchErr(), nil)
+	b.do("REPLICAOF", "127.0.0.1", "1")
+	eventually(t, "it says that the server takes no writes", func() bool {
+		err := b.WatchErr()
+		return err != nil && strings.Contains(err.Error(), "READONLY")
+	})
+	b.do("REPLICAOF", "NO", "ONE")
+	eventually(t, "it is heard again", func() bool { return b.WatchErr() == nil })
+}
+
+// Each listening store proves that it hears all the time, so that has to cost the server little.
+func TestAStoreThatOnlyListensRunsNoScripts(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	b := start(t)
+	listen(b)
+	stats := func() string { return b.plain.Info(t.Context(), "commandstats").Val() }
+	eventually(t, "it listens", func() bool { return strings.Contains(stats(), "cmdstat_subscribe:") })
+	b.do("CONFIG", "RESETSTAT")
+	eventually(t, "an echo is published", func() bool { return strings.Contains(stats(), "cmdstat_publish:") })
+	if strings.Contains(stats(), "cmdstat_evalsha:") {
+		t.Error("a script was run")
+	}
+}
+
 // Each echo goes through one master, and most masters are well.
 func TestAMasterThatIsNotHeardIsSaidUntilItIs(t *testing.T) {
 	full.Only(t)

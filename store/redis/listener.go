@@ -47,10 +47,10 @@ var (
 // a channel for each watched key, and to all channels of the library if a prefix is watched.
 //
 // A subscription can be on a server that answers and hears nothing, like the old master
-// after a failover. So the listener publishes echoes by a script, through a master and with
-// the user's rights, as the verbs publish changes, and they must come back. If an echo cannot
-// be published, the server must at least confirm the store's own channel once more, which takes
-// no other right than to listen.
+// after a failover. So the listener publishes echoes through a master that takes writes, with the
+// user's rights, as the verbs publish changes, and they must come back. If an echo cannot be
+// published, the server must at least confirm the store's own channel once more, which takes no
+// other right than to listen.
 type listener struct {
 	layout    layout
 	transport *transport
@@ -836,11 +836,16 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// publish publishes a message as the scripts of the verbs do: through the master of a slot, and
-// with the rights of the user.
+// publish has the master of a slot publish a message. A replica would publish it too, but refuses
+// GETEX, as it refuses the verbs; both commands go in one pipeline.
 func (t *transport) publish(ctx context.Context, slot int, channel, message string) error {
-	c := newScriptCall(publishScript, entryCost, []any{t.layout.root + "{" + tags()[slot] + "}:publish"}, channel, message)
-	t.do(ctx, c)
-	_, err := c.reply()
+	unused := t.layout.root + "{" + tags()[slot] + "}:publish"
+	write := newCommand(entryCost, "getex", unused)
+	published := newCommand(entryCost, "publish", channel, message).at(unused)
+	t.do(ctx, write, published)
+	if _, err := write.reply(); err != nil && !isNil(err) {
+		return err
+	}
+	_, err := published.reply()
 	return err
 }

@@ -27,8 +27,6 @@ var (
 	logScript          = newScript("record", "stream", "log")
 	updateLogScript    = newScript("record", "stream", "update_log")
 	updateAnswerScript = newScript("record", "mail", "update_answer")
-
-	publishScript = newScript("publish")
 )
 
 // script is a text that the server runs and knows by its hash. It is made when it is used first.
