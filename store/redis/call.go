@@ -11,12 +11,12 @@ import (
 )
 
 // call is one piece of work for a server and has its own answer: a script for one record,
-// a script for several keys, or a command on an index. It is sent in a request. A write is
+// a script for several keys, or a command. It is sent in a request. A write is
 // sent once; it is not repeated behind its caller's back, because its error has to tell
 // whether the server may have had it.
 type call struct {
-	script *script // nil for a command on an index
-	keys   []any   // of the script, strings or pointers to strings; for a command its name and the index
+	script *script // nil for a command
+	keys   []any   // of the script, strings or pointers to strings; for a command its name and first argument
 	common []any   // arguments that its request has once; see with
 	args   []any
 	reads  bool // whether the script is sent as one that only reads, which takes fewer rights
@@ -125,10 +125,10 @@ func newScriptCall(sc *script, cost int, keys []any, args ...any) *call {
 	return &call{script: sc, cost: cost, keys: keys, args: args}
 }
 
-// newCommand makes a call that is a command on an index, or on another name.
-func newCommand(cost int, name, index string, args ...any) *call {
+// newCommand makes a call that is a command.
+func newCommand(cost int, name, first string, args ...any) *call {
 	c := &call{cost: cost, args: args}
-	c.room[0], c.room[1] = name, index
+	c.room[0], c.room[1] = name, first
 	c.keys = c.room[:2]
 	return c
 }
@@ -157,8 +157,8 @@ func newRange(index, from, end string, most int) *call {
 // entry reports whether the call is one of readyEntry.
 func (c *call) entry() bool { return c.script == nil && c.shares }
 
-// repeatable reports whether the call may be sent again without an answer: it reads, or makes
-// a change to an index that may be made twice. The entry of a create is left to housekeeping,
+// repeatable reports whether the call may be sent again without an answer: it reads, publishes, or
+// makes a change to an index that may be made twice. The entry of a create is left to housekeeping,
 // so that a create in doubt does not wait for it.
 func (c *call) repeatable() bool {
 	const most = 2

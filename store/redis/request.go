@@ -121,8 +121,8 @@ func (r *request) Clone() redis.Cmder {
 	return &request{Cmd: r.Cmd.Clone().(*redis.Cmd), args: r.args}
 }
 
-// err is why the request has no reply. A connection that broke later puts an error on
-// replies that had come, so a value counts first; no request of ours has the reply nil.
+// err is why the request has no reply, or [redis.Nil] for the reply nil. A connection that broke
+// later puts an error on replies that had come, so a value counts first.
 func (r *request) err() error {
 	if r.Val() != nil {
 		return nil
