@@ -200,3 +200,27 @@ func (s otherProgram) rawOn(ctx context.Context, lease clientv3.LeaseID, key str
 		Then(clientv3.OpDelete(key)).Commit()
 	return err
 }
+
+// BenchmarkList lists 10,000 records, by turns with one read of the keys and values alone.
+func BenchmarkList(b *testing.B) {
+	s := start(b, etcdtest.Settings{})
+	const n = 10_000
+	s.createMany("list", n)
+	var ours, raw time.Duration
+	for b.Loop() {
+		began := time.Now()
+		if listed := s.count("list"); listed != n {
+			b.Fatal(listed, "records")
+		}
+		ours += time.Since(began)
+		began = time.Now()
+		if _, err := s.other.client.Get(b.Context(), "list/", clientv3.WithPrefix()); err != nil {
+			b.Fatal(err)
+		}
+		raw += time.Since(began)
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(ours.Microseconds())/float64(b.N)/1000, "leasehold-ms")
+	b.ReportMetric(float64(raw.Microseconds())/float64(b.N)/1000, "raw-ms")
+	b.ReportMetric(float64(ours)/float64(raw), "ours/raw")
+}

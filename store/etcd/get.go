@@ -61,6 +61,11 @@ func (s *Store) fetch(ctx context.Context, keys []string, include func(found) bo
 	if err != nil {
 		return nil, err
 	}
+	return s.live(ctx, all, include)
+}
+
+// live returns the records that include accepts and whose etcd leases are alive.
+func (s *Store) live(ctx context.Context, all []found, include func(found) bool) (map[string]store.Record, error) {
 	all = slices.DeleteFunc(all, func(f found) bool { return f.value == nil || !include(f) })
 	left, err := s.timesLeft(ctx, all)
 	if err != nil {

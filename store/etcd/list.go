@@ -2,8 +2,12 @@ package etcdstore
 
 import (
 	"context"
+	"errors"
 	"iter"
+	"slices"
 
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/leasehold-go/leasehold/store"
@@ -15,6 +19,13 @@ const (
 	maxPortion = 4 << 20 // bytes of values in one read
 )
 
+// portion is records whose values are read together.
+type portion struct {
+	keys     []string
+	notes    []*mvccpb.KeyValue // beside each
+	revision int64              // at which the notes were read
+}
+
 // List implements [store.Store]. It reads the notes under the prefix, a page at a time, and
 // the values under their keys. It yields a foreign value only if it was put over a record of
 // ours.
@@ -24,11 +35,8 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[store.Record,
 			yield(store.Record{}, err)
 			return
 		}
-		pages := func(ctx context.Context) iter.Seq2[[]string, error] { return s.pages(ctx, prefix) }
-		fetch := func(ctx context.Context, keys []string) (map[string]store.Record, error) {
-			return s.fetchIn(ctx, keys, listed)
-		}
-		for live, err := range ahead.Read(ctx, pages, fetch) {
+		portions := func(ctx context.Context) iter.Seq2[portion, error] { return s.portions(ctx, prefix) }
+		for live, err := range ahead.Read(ctx, portions, s.fetchPortion) {
 			if err != nil {
 				yield(store.Record{}, failed("list", prefix, reads, err))
 				return
@@ -53,19 +61,18 @@ func (s *Store) fetchIn(ctx context.Context, keys []string, include func(found) 
 	return s.fetch(ctx, keys, include)
 }
 
-// pages yields the keys under a prefix that have notes, as many at a time as are fetched in
-// one request. After an error it yields no more.
-func (s *Store) pages(ctx context.Context, prefix string) iter.Seq2[[]string, error] {
-	return func(yield func([]string, error) bool) {
+// portions yields the records under a prefix. After an error it yields no more.
+func (s *Store) portions(ctx context.Context, prefix string) iter.Seq2[portion, error] {
+	return func(yield func(portion, error) bool) {
 		from, end := noteOf(prefix), clientv3.GetPrefixRangeEnd(noteOf(prefix))
 		for more := true; more; {
 			page, err := s.page(ctx, from, end)
 			if err != nil {
-				yield(nil, err)
+				yield(portion{}, err)
 				return
 			}
-			for _, keys := range portions(page) {
-				if !yield(keys, nil) {
+			for _, p := range portionsOf(page) {
+				if !yield(p, nil) {
 					return
 				}
 			}
@@ -92,10 +99,9 @@ func (s *Store) page(ctx context.Context, from, end string) (*clientv3.GetRespon
 	}
 }
 
-// portions splits the keys of a page into portions to be fetched in one request: at most
-// maxPairs keys, and at most maxPortion bytes of values if there are several.
-func portions(page *clientv3.GetResponse) [][]string {
-	var all [][]string
+// portionsOf splits the records of a page: at most maxPortion bytes of values if there are several.
+func portionsOf(page *clientv3.GetResponse) []portion {
+	var all []portion
 	size := 0
 	for _, kv := range page.Kvs {
 		key, ok := keyOf(string(kv.Key))
@@ -103,13 +109,70 @@ func portions(page *clientv3.GetResponse) [][]string {
 			continue // the probe of another store, or written by hand
 		}
 		n, _ := parseNote(string(kv.Value))
-		last := len(all) - 1
-		if last < 0 || len(all[last]) == maxPairs || size+n.size > maxPortion {
-			all = append(all, nil)
-			last, size = last+1, 0
+		if len(all) == 0 || size+n.size > maxPortion {
+			all = append(all, portion{revision: page.Header.Revision})
+			size = 0
 		}
-		all[last] = append(all[last], key)
+		p := &all[len(all)-1]
+		p.keys, p.notes = append(p.keys, key), append(p.notes, kv)
 		size += n.size
 	}
 	return all
+}
+
+// fetchPortion returns the live records of a portion.
+func (s *Store) fetchPortion(ctx context.Context, p portion) (map[string]store.Record, error) {
+	ctx, leave, err := s.tasks.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	all, err := s.readPortion(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return s.live(ctx, all, listed)
+}
+
+// readPortion reads the values of a portion as one range. Other keys among them could have values of
+// any length, so it counts the keys first. If there are others, or the user may not read the range, it
+// reads each key by itself.
+func (c *cluster) readPortion(ctx context.Context, p portion) ([]found, error) {
+	first, options := p.keys[0], []clientv3.OpOption{clientv3.WithRange(p.keys[len(p.keys)-1] + "\x00"), clientv3.WithRev(p.revision)}
+	answer, err := c.get(ctx, first, append(options, clientv3.WithCountOnly())...)
+	others := err == nil && answer.Count > int64(len(p.keys))
+	if err == nil && !others {
+		answer, err = c.get(ctx, first, options...)
+	}
+	switch {
+	case others, isForbidden(err), isTooLarge(err), errors.Is(err, rpctypes.ErrCompacted):
+		return c.readEach(ctx, p.keys)
+	case err != nil:
+		return nil, err
+	}
+	all, values := make([]found, len(p.keys)), answer.Kvs
+	for i, key := range p.keys {
+		var value *mvccpb.KeyValue // nil if another program has deleted it
+		for len(values) > 0 && string(values[0].Key) <= key {
+			if string(values[0].Key) == key {
+				value = values[0]
+			}
+			values = values[1:]
+		}
+		all[i] = inspect(key, value, p.notes[i])
+	}
+	return all, nil
+}
+
+// readEach is read for any number of keys.
+func (c *cluster) readEach(ctx context.Context, keys []string) ([]found, error) {
+	var all []found
+	for some := range slices.Chunk(keys, maxPairs) {
+		part, err := c.read(ctx, some)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, part...)
+	}
+	return all, nil
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -284,11 +285,11 @@ func TestARecordWhoseMoveIsInDoubtIsReadBeforeTheNextWrite(t *testing.T) {
 }
 
 func TestAListSkipsReservedAndInvalidKeys(t *testing.T) {
-	page := new(clientv3.GetResponse)
+	page := &clientv3.GetResponse{Header: new(pb.ResponseHeader)}
 	for _, name := range []string{noteOf("leasehold:probe:1"), noteOf("key"), noteOf(""), noteOf("\xff")} {
 		page.Kvs = append(page.Kvs, &mvccpb.KeyValue{Key: []byte(name)})
 	}
-	if got := portions(page); len(got) != 1 || !slices.Equal(got[0], []string{"key"}) {
-		t.Errorf("%q", got)
+	if got := portionsOf(page); len(got) != 1 || !slices.Equal(got[0].keys, []string{"key"}) {
+		t.Errorf("%v", got)
 	}
 }
