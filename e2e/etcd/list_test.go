@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -92,6 +93,22 @@ func TestAListReadsNoValuesOfOtherKeys(t *testing.T) {
 	}
 	if len(all) != 4 {
 		t.Errorf("%d records; want 4", len(all))
+	}
+}
+
+func TestAListGoesOnAfterACompaction(t *testing.T) {
+	t.Parallel()
+	b := start(t, etcdtest.Settings{})
+	b.create(claim("app/1", long))
+	calls := new(interceptor)
+	st := open(t, calls.client(b.cluster))
+	var once sync.Once
+	calls.setRule("Range", func(ctx context.Context, send func(context.Context) error) error {
+		defer once.Do(func() { putAndCompact(t, b.other.client) }) // after the notes, before the values
+		return send(ctx)
+	})
+	if all := list(t, st, "app/"); string(all["app/1"].Value) != "first" || len(all) != 1 {
+		t.Errorf("%+v", all)
 	}
 }
 
