@@ -90,6 +90,30 @@ func TestNewSaysWhyAnEndpointIsNoEtcdServer(t *testing.T) {
 	}
 }
 
+// It waits for a server that starts meanwhile only if the store is to be used for long.
+func TestNewWithoutATrialTriesToConnectOnce(t *testing.T) {
+	t.Parallel()
+	var dials atomic.Int64
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{"127.0.0.1:1"}, Logger: quiet(), DialOptions: []grpc.DialOption{
+		grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) {
+			dials.Add(1)
+			return new(net.Dialer).DialContext(ctx, "tcp", addr)
+		}),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	_, err = etcdstore.New(t.Context(), client, etcdstore.WithoutTrial())
+	want(t, "new", err, store.ErrUnavailable)
+	if text := err.Error(); !strings.Contains(text, "must be reachable") || !strings.Contains(text, "connection refused") {
+		t.Error(text)
+	}
+	if n := dials.Load(); n != 1 {
+		t.Errorf("%d connections were tried", n)
+	}
+}
+
 func TestNewReturnsWithoutADeadline(t *testing.T) {
 	full.Only(t)
 	t.Parallel()

@@ -85,7 +85,7 @@ func (s *Store) check(ctx context.Context, o options) error {
 	if o.untried {
 		s.minTTL.Store(int64(store.MinTTL))
 		err := connect(ctx, func(ctx context.Context) error {
-			_, err := pb.NewMaintenanceClient(s.conn).Status(ctx, &pb.StatusRequest{}, grpc.WaitForReady(true))
+			_, err := pb.NewMaintenanceClient(s.conn).Status(ctx, &pb.StatusRequest{})
 			return err
 		})
 		if err != nil {

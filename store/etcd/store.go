@@ -52,8 +52,8 @@ type options struct {
 }
 
 // WithoutTrial is for a program that runs a moment, or for a user without the right to write. [New]
-// tries no verb, and only waits for a connection. A verb that the user has no right to is
-// [ErrDenied].
+// tries no verb, and waits for no server: it fails at once if none can be reached. A verb that the
+// user has no right to is [ErrDenied].
 func WithoutTrial() Option { return func(o *options) { o.untried = true } }
 
 // New returns a store on the cluster that client is connected to. It asks for the
