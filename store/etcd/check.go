@@ -266,7 +266,7 @@ func awaitEvent(ctx context.Context, c clientv3.WatchChan, name string) error {
 		case <-late.C:
 			return errNoEvent
 		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", errNoEvent, context.Cause(ctx))
+			return context.Cause(ctx)
 		}
 	}
 }

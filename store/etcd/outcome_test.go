@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -84,5 +86,15 @@ func TestARenewFailsIfItsKeepAliveFails(t *testing.T) {
 		if !errors.Is(d.err, c.want) || d.until.IsZero() != (c.err != nil) {
 			t.Errorf("%s: until %v, %v", name, d.until, d.err)
 		}
+	}
+}
+
+// A trial that is cancelled says nothing of the servers.
+func TestAWatchThatIsGivenUpIsNoReasonForAdvice(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := awaitEvent(ctx, make(clientv3.WatchChan), "name")
+	if !errors.Is(err, context.Canceled) || strings.Contains(remedy(err), "namespace") {
+		t.Errorf("%v: %s", err, remedy(err))
 	}
 }
