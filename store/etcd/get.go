@@ -16,14 +16,9 @@ func (s *Store) Get(ctx context.Context, key string) (store.Record, error) {
 	if err := store.CheckKey(key); err != nil {
 		return store.Record{}, err
 	}
-	ctx, leave, err := s.tasks.enter(ctx)
+	live, err := s.readAll(ctx, "get", []string{key}, anything)
 	if err != nil {
-		return store.Record{}, failed("get", key, reads, err)
-	}
-	defer leave()
-	live, err := s.fetch(ctx, []string{key}, anything)
-	if err != nil {
-		return store.Record{}, failed("get", key, reads, err)
+		return store.Record{}, err
 	}
 	if r, ok := live[key]; ok {
 		return r, nil
@@ -41,27 +36,24 @@ func (s *Store) GetBatch(ctx context.Context, keys []string) (map[string]store.R
 	return s.readAll(ctx, "get batch", keys, anything)
 }
 
-// readAll is fetch for any number of keys.
-func (s *Store) readAll(ctx context.Context, op string, keys []string, include func(found) bool) (map[string]store.Record, error) {
-	live := make(map[string]store.Record, len(keys))
-	for some := range slices.Chunk(keys, maxPairs) {
-		found, err := s.fetchIn(ctx, some, include)
-		if err != nil {
-			return nil, failed(op, some[0], reads, err)
+// readAll returns the live records of keys that include accepts. It makes a request for maxPairs
+// keys, and one for each etcd lease that they are on.
+func (s *Store) readAll(ctx context.Context, op string, keys []string, include func(found) bool) (live map[string]store.Record, err error) {
+	if len(keys) == 0 {
+		return map[string]store.Record{}, nil
+	}
+	ctx, leave, err := s.tasks.enter(ctx)
+	if err == nil {
+		defer leave()
+		var all []found
+		if all, err = s.readEach(ctx, keys); err == nil {
+			live, err = s.live(ctx, all, include)
 		}
-		maps.Copy(live, found)
+	}
+	if err != nil {
+		return nil, failed(op, keys[0], reads, err)
 	}
 	return live, nil
-}
-
-// fetch returns the live records of keys that include accepts. It makes two requests
-// for up to maxPairs keys on one etcd lease, and one more for each further etcd lease.
-func (s *Store) fetch(ctx context.Context, keys []string, include func(found) bool) (map[string]store.Record, error) {
-	all, err := s.read(ctx, keys)
-	if err != nil {
-		return nil, err
-	}
-	return s.live(ctx, all, include)
 }
 
 // live returns the records that include accepts and whose etcd leases are alive.

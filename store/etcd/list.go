@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"slices"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -48,17 +47,6 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[store.Record,
 			}
 		}
 	}
-}
-
-// fetchIn is fetch as a call of its own: between two of them the body of the caller's loop
-// runs, and may close the store.
-func (s *Store) fetchIn(ctx context.Context, keys []string, include func(found) bool) (map[string]store.Record, error) {
-	ctx, leave, err := s.tasks.enter(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	return s.fetch(ctx, keys, include)
 }
 
 // portions yields the records under a prefix. After an error it yields no more.
@@ -120,7 +108,8 @@ func portionsOf(page *clientv3.GetResponse) []portion {
 	return all
 }
 
-// fetchPortion returns the live records of a portion.
+// fetchPortion returns the live records of a portion. It is a call of its own: between two of them the
+// body of the caller's loop runs, and may close the store.
 func (s *Store) fetchPortion(ctx context.Context, p portion) (map[string]store.Record, error) {
 	ctx, leave, err := s.tasks.enter(ctx)
 	if err != nil {
@@ -160,19 +149,6 @@ func (c *cluster) readPortion(ctx context.Context, p portion) ([]found, error) {
 			values = values[1:]
 		}
 		all[i] = inspect(key, value, p.notes[i])
-	}
-	return all, nil
-}
-
-// readEach is read for any number of keys.
-func (c *cluster) readEach(ctx context.Context, keys []string) ([]found, error) {
-	var all []found
-	for some := range slices.Chunk(keys, maxPairs) {
-		part, err := c.read(ctx, some)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, part...)
 	}
 	return all, nil
 }

@@ -3,6 +3,7 @@ package etcdstore
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -103,6 +104,19 @@ func (c *cluster) readOnce(ctx context.Context, keys []string, opts []clientv3.O
 	for i, key := range keys {
 		all[i] = decode(key, answers[2*i:])
 		all[i].at = answer.Header.Revision
+	}
+	return all, nil
+}
+
+// readEach is read for any number of keys.
+func (c *cluster) readEach(ctx context.Context, keys []string) ([]found, error) {
+	var all []found
+	for some := range slices.Chunk(keys, maxPairs) {
+		part, err := c.read(ctx, some)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, part...)
 	}
 	return all, nil
 }
