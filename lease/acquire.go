@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/leasehold-go/leasehold/internal/ctxerr"
 	"github.com/leasehold-go/leasehold/store"
 )
 
@@ -134,7 +133,7 @@ func (k *Keeper) giveUp(claim store.Claim, err, doubt error) error {
 }
 
 func (k *Keeper) createOnce(ctx context.Context, claim store.Claim) (store.Grant, error) {
-	limited := ctxerr.Limit(ctx, k.open, k.limit())
+	limited := k.creating.Limit(ctx)
 	defer limited.End()
 	grant, err := k.store.Create(limited, claim)
 	return grant, sound("create", claim.Key, err)
@@ -146,7 +145,7 @@ func (k *Keeper) begin(claim store.Claim, grant store.Grant, repeated bool, o op
 	if repeated {
 		l.nonce = claim.Nonce
 	}
-	if l.left(time.Now()) > 0 && k.schedule.add(l) {
+	if now := time.Now(); l.left(now) > 0 && k.schedule.add(l, now) {
 		return l, nil
 	}
 	k.settler.settle(claim.Key, claim.Nonce)

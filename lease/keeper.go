@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/ctxerr"
 	"github.com/leasehold-go/leasehold/store"
 )
 
@@ -90,6 +91,9 @@ type Keeper struct {
 	kill context.CancelFunc
 	runs sync.WaitGroup // goroutines that return when life ends
 
+	creating *ctxerr.Limits // of one request each
+	deleting *ctxerr.Limits // also after Close has begun
+
 	mu      sync.Mutex // orders the first of calls against Close
 	calls   group      // of Acquire
 	settler settler    // of the creates that are in doubt
@@ -112,6 +116,8 @@ func NewKeeper(st store.Store, cfg Config) (*Keeper, error) {
 	k := &Keeper{store: st, cfg: cfg, began: time.Now()}
 	k.life, k.kill = context.WithCancel(context.Background())
 	k.open, k.shut = context.WithCancelCause(context.Background())
+	k.creating = ctxerr.NewLimits(k.open, k.limit())
+	k.deleting = ctxerr.NewLimits(context.Background(), k.limit())
 	if cfg.OnRenew != nil {
 		k.renewed = &observer[RenewAttempt]{
 			keeper: k, name: "OnRenew", call: cfg.OnRenew,

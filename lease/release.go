@@ -26,10 +26,10 @@ type deletion struct {
 }
 
 func (l *lease) Release(ctx context.Context) error {
-	if !l.endByRelease() {
+	now := time.Now()
+	if !l.endByRelease(now) {
 		return nil
 	}
-	deadline := time.Now().Add(maxGrace)
 	mine := l.beginDelete()
 	if mine && ctx.Err() == nil {
 		err := l.keeper.removeOnce(ctx, l.key, l.ref())
@@ -40,7 +40,7 @@ func (l *lease) Release(ctx context.Context) error {
 	}
 	// ctx has ended, perhaps meanwhile, or the store has to be asked again.
 	ended := ctx.Err() != nil
-	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), now.Add(maxGrace))
 	defer cancel()
 	if !mine {
 		return l.awaitDelete(ctx)
@@ -61,15 +61,18 @@ func (l *lease) ref() store.LeaseRef {
 
 // endByRelease ends the lease. It returns false if there is no record to delete, because the
 // lease was lost or its window had ended.
-func (l *lease) endByRelease() bool {
-	if l.Err() == nil {
-		l.mu.Lock()
-		if l.reason == nil {
-			l.endLocked((*releasedError)(l))
-		}
-		l.mu.Unlock()
+func (l *lease) endByRelease(now time.Time) bool {
+	l.mu.Lock()
+	reason, lost := l.checkLocked(now)
+	if reason == nil {
+		reason = (*releasedError)(l)
+		l.endLocked(reason)
 	}
-	return !errors.Is(l.Err(), store.ErrLost)
+	l.mu.Unlock()
+	if lost {
+		l.keeper.lost(l, reason)
+	}
+	return !errors.Is(reason, store.ErrLost)
 }
 
 // beginDelete returns true if the caller is to delete the record and call finishDelete.
@@ -139,7 +142,7 @@ func (k *Keeper) remove(ctx context.Context, key string, ref store.LeaseRef, pau
 }
 
 func (k *Keeper) removeOnce(ctx context.Context, key string, ref store.LeaseRef) error {
-	limited := ctxerr.Limit(ctx, nil, k.limit())
+	limited := k.deleting.Limit(ctx)
 	defer limited.End()
 	return sound("delete", key, k.store.Delete(limited, key, ref))
 }
@@ -205,7 +208,7 @@ func (k *Keeper) releaseAll(ctx context.Context, progress func()) *CloseError {
 	var mine, others []*lease // by who deletes them
 	for _, l := range k.schedule.close() {
 		switch {
-		case !l.endByRelease():
+		case !l.endByRelease(time.Now()):
 		case l.beginDelete():
 			mine = append(mine, l)
 		default:

@@ -104,8 +104,7 @@ func (s *schedule) signal(at moment) {
 }
 
 // add takes a lease, or returns false after close.
-func (s *schedule) add(l *lease) bool {
-	now := time.Now()
+func (s *schedule) add(l *lease, now time.Time) bool {
 	at, left := s.keeper.moment(now), l.left(now)
 	s.mu.Lock()
 	defer s.mu.Unlock()

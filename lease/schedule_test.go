@@ -45,7 +45,7 @@ func still(cfg Config) *Keeper {
 
 func holdFor(k *Keeper, key string, left time.Duration) *lease {
 	l := newLease(k, store.Claim{Key: key, Value: []byte("v"), TTL: k.cfg.TTL}, store.Grant{Token: 1, Until: time.Now().Add(left)}, options{})
-	k.schedule.add(l)
+	k.schedule.add(l, time.Now())
 	return l
 }
 
@@ -172,7 +172,7 @@ func TestLeaseIsSmall(t *testing.T) {
 	before := heap()
 	for _, key := range keys {
 		l := newLease(k, store.Claim{Key: key, Value: make([]byte, 100), TTL: time.Hour}, store.Grant{Token: 1, Until: time.Now().Add(time.Hour)}, options{})
-		k.schedule.add(l)
+		k.schedule.add(l, time.Now())
 	}
 	if each := (heap() - before) / leases; each > most {
 		t.Errorf("%d bytes for a lease, want at most %d", each, most)

@@ -36,7 +36,7 @@ func TestLimitedContextEnds(t *testing.T) {
 					also, endAlso := context.WithCancelCause(t.Context())
 					defer endParent(nil)
 					defer endAlso(nil)
-					l := ctxerr.Limit(parent, also, time.Second)
+					l := ctxerr.NewLimits(also, time.Second).Limit(parent)
 					defer l.End()
 					if early {
 						select {
@@ -75,14 +75,33 @@ func TestLimitedContextHasTheEarlierDeadline(t *testing.T) {
 		parent, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		for d, want := range map[time.Duration]time.Duration{time.Second: time.Second, time.Hour: time.Minute} {
-			l := ctxerr.Limit(parent, nil, d)
+			l := ctxerr.NewLimits(context.Background(), d).Limit(parent)
 			if at, ok := l.Deadline(); !ok || time.Until(at) != want {
 				t.Errorf("of %v: %v, %v", d, time.Until(at), ok)
 			}
-			if _, also, at := l.Signals(); also != nil || time.Until(at) != d {
-				t.Errorf("of %v: signals %v, %v", d, also, time.Until(at))
-			}
 			l.End()
+		}
+	})
+}
+
+// Calls share a deadline that leaves each of them 15/16 of the time at least.
+func TestLimitsAreShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const most = 16 * time.Second
+		limits := ctxerr.NewLimits(context.Background(), most)
+		deadlines := make(map[time.Time]int)
+		for range 32 {
+			l := limits.Limit(context.Background())
+			at, _ := l.Deadline()
+			if left := time.Until(at); left > most || left < most/16*15 {
+				t.Errorf("%v left of %v", left, most)
+			}
+			deadlines[at]++
+			l.End()
+			time.Sleep(time.Second / 4)
+		}
+		if len(deadlines) != 8 {
+			t.Errorf("%d deadlines in eight sixteenths of the time", len(deadlines))
 		}
 	})
 }
@@ -94,7 +113,7 @@ func TestLimitedContextHasTheCauseOfItsParentsDeadline(t *testing.T) {
 			reason := errors.New("no patience")
 			parent, cancel := context.WithTimeoutCause(t.Context(), time.Second, reason)
 			defer cancel()
-			l := ctxerr.Limit(parent, nil, time.Minute)
+			l := ctxerr.NewLimits(context.Background(), time.Minute).Limit(parent)
 			defer l.End()
 			if early {
 				l.Done()
@@ -111,7 +130,7 @@ func TestLimitedContextHasTheCauseOfItsParentsDeadline(t *testing.T) {
 // A context that is made from it costs no goroutine, and ends with it.
 func TestContextFromALimitedOne(t *testing.T) {
 	type key struct{}
-	l := ctxerr.Limit(context.WithValue(t.Context(), key{}, "value"), nil, time.Hour)
+	l := ctxerr.NewLimits(context.Background(), time.Hour).Limit(context.WithValue(t.Context(), key{}, "value"))
 	before := runtime.NumGoroutine()
 	for range 100 {
 		child, cancel := context.WithCancel(l)

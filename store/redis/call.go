@@ -4,7 +4,6 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/leasehold-go/leasehold/internal/ctxerr"
 	"github.com/leasehold-go/leasehold/store"
@@ -62,38 +61,26 @@ const (
 
 // wait tells a caller when all its calls are answered.
 type wait struct {
-	open  atomic.Int32  // calls without an answer
-	done  chan struct{} // holds one element once there are none
-	timer *time.Timer   // of a [ctxerr.Limited]; stopped while nobody waits
+	open atomic.Int32  // calls without an answer
+	done chan struct{} // holds one element once there are none
 }
 
 // waits keeps finished waits, to be used again.
-var waits = sync.Pool{New: func() any {
-	w := &wait{done: make(chan struct{}, 1), timer: time.NewTimer(time.Hour)}
-	w.timer.Stop()
-	return w
-}}
+var waits = sync.Pool{New: func() any { return &wait{done: make(chan struct{}, 1)} }}
 
 // wait returns true once all calls are answered, or false if ctx has ended before.
 func (w *wait) wait(ctx context.Context) bool {
-	limited, ok := ctx.(*ctxerr.Limited)
-	if !ok {
-		select {
-		case <-w.done:
-			return true
-		case <-ctx.Done():
-			return false
-		}
+	var ended, limit <-chan struct{}
+	if limited, ok := ctx.(*ctxerr.Limited); ok {
+		ended, limit = limited.Signals()
+	} else {
+		ended = ctx.Done()
 	}
-	parent, also, deadline := limited.Signals()
-	w.timer.Reset(time.Until(deadline))
-	defer w.timer.Stop()
 	select {
 	case <-w.done:
 		return true
-	case <-parent:
-	case <-also:
-	case <-w.timer.C:
+	case <-ended:
+	case <-limit:
 	}
 	return false
 }
