@@ -26,7 +26,7 @@ type call struct {
 	bytes  int // of the value among the arguments
 
 	stage    atomic.Int32
-	wait     *wait // of the caller
+	wait     *wait // of the caller; nil if no sender has the call
 	sendText bool  // whether the server has to be sent the script's text
 	alone    bool  // whether the request that it shared was refused
 	rerouted bool  // whether its node left the cluster once before it was sent
@@ -83,6 +83,21 @@ func (w *wait) wait(ctx context.Context) bool {
 	case <-limit:
 	}
 	return false
+}
+
+// spareCalls keeps calls without content, to be used again: those of creates and deletes would
+// otherwise be half of the bytes that these allocate.
+var spareCalls = sync.Pool{New: func() any { return new(call) }}
+
+func newCall() *call { return spareCalls.Get().(*call) }
+
+// free keeps a call for another use once its caller has read the answer, unless a sender may still
+// have it.
+func (c *call) free() {
+	if c.wait == nil {
+		*c = call{}
+		spareCalls.Put(c)
+	}
 }
 
 // ready makes a call of a script for one record; bytes is the length of the value among args.

@@ -24,20 +24,22 @@ func (s *Store) Create(ctx context.Context, claim store.Claim) (store.Grant, err
 func (s *Store) create(ctx context.Context, claim store.Claim) (store.Grant, error) {
 	start := time.Now()
 	n := s.layout.of(claim.Key)
-	var calls struct{ create, entry call }
-	c, entry := &calls.create, &calls.entry
+	c, entry := newCall(), newCall()
 	begun, value := s.begun(claim)
 	c.ready(createScript, plainCall, n, len(value), begun, value).with(s.expiries(claim.TTL))
 	entry.readyEntry(s.layout.indexArg(n.slot), c.keys[0], n.slot)
 	s.transport.do(ctx, c, entry)
 	token, err := c.number("create", claim.Key)
+	_, unlisted := entry.reply()
+	c.free()
+	entry.free()
 	if err != nil {
 		if errors.Is(err, store.ErrEnded) {
 			s.index.sweepLater(claim.Key) // the entry went with the create
 		}
 		return store.Grant{}, s.withValue(ctx, err)
 	}
-	if _, err := entry.reply(); err != nil {
+	if unlisted != nil {
 		s.index.addLater(claim.Key)
 	}
 	return store.Grant{Token: store.Token(token), Until: start.Add(claim.TTL)}, nil

@@ -16,7 +16,8 @@ func (s *Store) Delete(ctx context.Context, key string, ref store.LeaseRef) erro
 	if err := d.Check(); err != nil {
 		return err
 	}
-	c := s.deletion(new(call), d)
+	c := s.deletion(newCall(), d)
+	defer c.free()
 	s.transport.do(ctx, c)
 	return s.deleted(d, c)
 }

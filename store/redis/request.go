@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"slices"
+	"sync"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -21,17 +22,25 @@ type request struct {
 	calls      []*call
 	bytes      int
 
-	ownCmd   redis.Cmd // most requests need no allocations but their own
-	ownCalls [1]*call
-	ownArgs  [10]any
+	ownCmd redis.Cmd // is Cmd, as a rule
 }
 
-// begin makes a zero request one of one call.
-func (r *request) begin(c *call) *request {
-	r.Cmd, r.bytes = &r.ownCmd, c.bytes
-	r.ownCalls[0] = c
-	r.calls = r.ownCalls[:]
+// spareRequests keeps requests without content, to be used again with their room.
+var spareRequests = sync.Pool{New: func() any { return new(request) }}
+
+// newRequest makes a request of one call.
+func newRequest(c *call) *request {
+	r := spareRequests.Get().(*request)
+	r.Cmd, r.calls, r.bytes = &r.ownCmd, append(r.calls, c), c.bytes
 	return r
+}
+
+// free keeps a request for another use once its calls have had their answers.
+func (r *request) free() {
+	clear(r.args)
+	clear(r.calls)
+	*r = request{args: r.args[:0], calls: r.calls[:0]}
+	spareRequests.Put(r)
 }
 
 // take takes a call in, if it may share the request.
@@ -50,10 +59,7 @@ func (r *request) take(c *call, slotted bool) bool {
 // write makes the command.
 func (r *request) write(l layout) {
 	first := r.calls[0]
-	args := r.ownArgs[:0]
-	if most := 4 + len(first.common) + len(r.calls)*(len(first.keys)+len(first.args)); most > len(r.ownArgs) {
-		args = make([]any, 0, most)
-	}
+	args := slices.Grow(r.args, 4+len(first.common)+len(r.calls)*(len(first.keys)+len(first.args)))
 	if first.script == nil {
 		r.args = r.appendArgs(append(args, first.keys...))
 		return

@@ -153,7 +153,6 @@ type pipeline struct {
 	calls    int
 	large    bool // whether the first call has it to itself
 	requests []*request
-	unused   []request  // allocated together; each is used once
 	entries  []*request // for indices; they go last, so that none comes before its record
 	commands []redis.Cmder
 	acks     bool // whether replicas have to acknowledge the calls
@@ -278,15 +277,14 @@ func (p *pipeline) add(c *call) {
 			return
 		}
 	}
-	if len(p.unused) == 0 {
-		p.unused = make([]request, few)
-	}
-	*to = append(*to, p.unused[0].begin(c))
-	p.unused = p.unused[1:]
+	*to = append(*to, newRequest(c))
 }
 
 // clear makes the pipeline ready for other calls.
 func (p *pipeline) clear() {
+	for _, r := range p.requests {
+		r.free()
+	}
 	clear(p.requests)
 	clear(p.entries)
 	clear(p.commands)

@@ -62,6 +62,9 @@ func (t *transport) do(ctx context.Context, calls ...*call) {
 	defer t.tasks.running.Done()
 	t.route(ctx, calls)
 	if w.wait(ctx) {
+		for _, c := range calls {
+			c.wait = nil
+		}
 		waits.Put(w) // nobody else has it any more
 		return
 	}
@@ -275,7 +278,7 @@ func (t *transport) follow(calls []*call) {
 
 // process sends a call by itself, wherever servers say.
 func (t *transport) process(c *call) *request {
-	r := new(request).begin(c)
+	r := newRequest(c)
 	r.write(t.layout)
 	r.route()
 	t.client.Process(context.Background(), r) // its error is also the request's
@@ -299,8 +302,11 @@ func (t *transport) close() {
 	for _, s := range t.senders {
 		s.mu.Lock()
 		for _, q := range s.queues() {
-			for _, c := range q.calls[q.head:] {
-				if c.kind != closing {
+			for range q.len() {
+				if c := q.pop(); c.kind == closing {
+					q.push(c)
+				} else {
+					s.took(c) // first: its caller may use it again
 					c.refuse(store.ErrClosed)
 				}
 			}

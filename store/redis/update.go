@@ -28,6 +28,7 @@ func (s *Store) updateWith(ctx context.Context, u store.Update, with store.Addit
 		c := s.newUpdate(u, with.Answer)
 		s.transport.do(ctx, c)
 		_, err := c.number("update", u.Key)
+		c.free()
 		return err
 	}
 	dropped, err := s.updateWithLog(ctx, u, with)
@@ -71,6 +72,6 @@ func (s *Store) newUpdate(u store.Update, a *store.Answer) *call {
 	if a != nil {
 		return s.newAnswer(updateAnswerScript, u.Key, u.Token, *a, s.layout.ofKey(u.Key), written(u.Seq, u.Value), own(u.Value))
 	}
-	return new(call).ready(updateScript, plainCall, s.layout.of(u.Key), len(u.Value),
+	return newCall().ready(updateScript, plainCall, s.layout.of(u.Key), len(u.Value),
 		digits(u.Token), written(u.Seq, u.Value), own(u.Value))
 }
