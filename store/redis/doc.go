@@ -19,9 +19,9 @@
 //
 // The entry of an index is written behind its record in the same pipeline, and not by the same
 // script, so that trouble with one is none of the other. A store writes the entries of renewed
-// records again, and takes out the entries of records that it has deleted; a List takes out
-// each entry without a record. After a crash between record and entry a List can miss the
-// record for one ttl.
+// records again, each at least once in a ttl if the record is renewed twice in a ttl, as a keeper
+// does. It takes out the entries of records that it has deleted; a List takes out each entry
+// without a record. After a crash between record and entry a List can miss the record for one ttl.
 //
 // # Memory after a lease
 //

@@ -13,16 +13,19 @@ import (
 
 // index keeps the names of keys where List looks for them. An entry is written beside its
 // record and not by the same script, so that trouble with one is none of the other. After a
-// crash between the two an entry can be missing until the record is renewed; the entry of a
-// record that has gone stays until housekeeping or a List finds it: a round looks at the
-// records that its own store has deleted, and at a page of the entries of all stores; see walk.
+// crash between the two an entry can be missing for a ttl, until a renewal of the record has it
+// written again; the entry of a record that has gone stays until housekeeping or a List finds it: a
+// round looks at the records that its own store has deleted, and at a page of the entries of all
+// stores; see walk.
 type index struct {
 	layout    layout
 	transport *transport
+	began     time.Time
 
 	mu      sync.Mutex
 	missing map[string]struct{} // keys whose entry is to be written again
 	gone    map[string]struct{} // keys whose entry is to go if there is no record
+	renewed string              // a key whose record was renewed since the last round; "" for none
 	timer   *time.Timer         // of the next round of housekeeping; nil if none is due
 	running bool                // a round is; it starts the timer of the next
 	closed  bool
@@ -47,7 +50,7 @@ const (
 )
 
 func newIndex(l layout, t *transport) *index {
-	return &index{layout: l, transport: t, missing: make(map[string]struct{}), gone: make(map[string]struct{})}
+	return &index{layout: l, transport: t, began: time.Now(), missing: make(map[string]struct{}), gone: make(map[string]struct{})}
 }
 
 // addLater has the entry of a key written by the next round, and again until that works.
@@ -68,7 +71,7 @@ func (x *index) note(set *map[string]struct{}, key string) {
 // schedule starts the timer of the next round, if one is due.
 func (x *index) schedule() {
 	switch n := len(x.missing) + len(x.gone); {
-	case n == 0 || x.closed || x.running:
+	case n == 0 && x.renewed == "" || x.closed || x.running:
 	case x.timer == nil && n >= houseItems:
 		x.timer = time.AfterFunc(0, x.keepHouse)
 	case x.timer == nil:
@@ -78,17 +81,32 @@ func (x *index) schedule() {
 	}
 }
 
-// refresh has the next round write the entries of renewed records again: an index can have
-// lost them with a server's data.
-func (x *index) refresh(batch []store.Renewal, results []store.RenewResult) {
+// refresh has a round follow renewals that began at a time, and write the entries again that are
+// due: an index can have lost them with a server's data.
+func (x *index) refresh(batch []store.Renewal, results []store.RenewResult, began time.Time) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for i, r := range batch {
-		if !x.closed && results[i].Err == nil {
-			x.missing[r.Key] = struct{}{}
-			x.schedule()
-		}
+	if x.closed {
+		return
 	}
+	for i, r := range batch {
+		if results[i].Err != nil {
+			continue
+		}
+		x.renewed = r.Key
+		if entryDue(began.Sub(x.began), results[i].Until.Sub(began), slotOf(r.Key)) {
+			x.missing[r.Key] = struct{}{}
+		}
+		x.schedule()
+	}
+}
+
+// entryDue reports whether a renewal at a time has the entry of its key written again. Those in
+// every other half of a ttl have, so the next such renewal comes within a ttl of the last if
+// none is later than half a ttl after the one before. The slot spreads the keys over time.
+func entryDue(at, ttl time.Duration, slot int) bool {
+	ttl = min(ttl, store.Forever/2) // so that the sum has room
+	return (at%ttl+ttl/slots*time.Duration(slot))%ttl < ttl/2
 }
 
 // keepHouse is a round.
@@ -103,15 +121,15 @@ func (x *index) keepHouse() {
 		return
 	}
 	x.running = true
-	missing, gone := x.missing, x.gone
-	x.missing, x.gone = make(map[string]struct{}), make(map[string]struct{})
+	missing, gone, renewed := x.missing, x.gone, x.renewed
+	x.missing, x.gone, x.renewed = make(map[string]struct{}), make(map[string]struct{}), ""
 	x.mu.Unlock()
 
 	ctx, cancel := context.WithTimeout(context.Background(), houseLimit)
 	defer cancel()
 	x.write(ctx, missing)
 	x.sweep(ctx, gone)
-	x.walk(ctx, missing)
+	x.walk(ctx, renewed)
 
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -143,8 +161,8 @@ func (x *index) write(ctx context.Context, missing map[string]struct{}) {
 	var groups [][]string
 	for index, some := range x.byIndex(missing) {
 		args := make([]any, 0, 2*len(some))
-		for _, key := range some {
-			args = append(args, 0, key)
+		for i := range some {
+			args = append(args, 0, &some[i]) // a pointer is an argument without an allocation
 		}
 		calls = append(calls, newCommand(entryCost*len(some), "zadd", index, args...))
 		groups = append(groups, some)
@@ -163,17 +181,14 @@ func (x *index) write(ctx context.Context, missing map[string]struct{}) {
 
 // walk looks at the next page of entries of all stores and takes out the keys without a record:
 // leases that expired leave such entries. The next round goes on if a quarter of the page was
-// such; else there is a pause. The first walk begins at a key of the store's own, so that the
+// such; else there is a pause. The first walk begins at a key that the store renewed, so that the
 // stores of many processes do not all look at the same entries.
-func (x *index) walk(ctx context.Context, own map[string]struct{}) {
+func (x *index) walk(ctx context.Context, renewed string) {
 	if time.Now().Before(x.walkFrom) {
 		return
 	}
-	if x.from == "" {
-		for key := range own {
-			x.slot, x.from = slotOf(key), "["+key
-			break
-		}
+	if x.from == "" && renewed != "" {
+		x.slot, x.from = slotOf(renewed), "["+renewed
 	}
 	calls := make([]*call, 1)
 	if x.layout.slotted {
@@ -228,8 +243,8 @@ func (x *index) sweep(ctx context.Context, gone map[string]struct{}) {
 func (x *index) drop(index string, some []string) *call {
 	keys := make([]any, 0, 1+len(some))
 	keys = append(keys, index)
-	for _, key := range some {
-		keys = append(keys, key)
+	for i := range some {
+		keys = append(keys, &some[i])
 	}
 	return newScriptCall(dropScript, entryCost*len(some), keys)
 }

@@ -5,8 +5,41 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/leasehold-go/leasehold/internal/redistest"
+	"github.com/leasehold-go/leasehold/store"
 )
+
+// Renewals with at most half a ttl between two write an entry again within a ttl. At any time half the
+// keys are due, so that not all are written in the same heartbeats.
+func TestEntriesAreDueOnceInATTL(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		ttl := time.Duration(rapid.Int64Range(int64(100*time.Millisecond), int64(store.Forever)).Draw(t, "ttl"))
+		slot := rapid.IntRange(0, slots-1).Draw(t, "slot")
+		at := time.Duration(rapid.Int64Range(0, int64(24*365*time.Hour)).Draw(t, "start"))
+		last := at
+		for range 100 {
+			at += time.Duration(rapid.Int64Range(1, int64(min(ttl, 24*365*time.Hour))/2).Draw(t, "pause"))
+			if entryDue(at, ttl, slot) {
+				last = at
+			}
+			if at-last > ttl {
+				t.Fatalf("not written for %v, of a ttl of %v", at-last, ttl)
+			}
+		}
+	})
+	now, early := time.Minute, 0
+	for slot := range slots {
+		if entryDue(now, 45*time.Second, slot) {
+			early++
+		}
+	}
+	if early < slots*2/5 || early > slots*3/5 {
+		t.Errorf("the entries of %d of %d slots are due at once, want half of them", early, slots)
+	}
+}
 
 // The race detector finds two rounds at once. A full round comes at once, also while another
 // is under way.

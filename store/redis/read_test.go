@@ -167,11 +167,12 @@ func TestListDropsEntriesOfGoneRecords(t *testing.T) {
 	}
 }
 
-// Whatever happened to the index, the next heartbeat mends it.
+// Whatever happened to the index, the heartbeats of a ttl mend it.
 func TestRenewMendsTheIndex(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	c := claim("key")
+	c.TTL = 2 * time.Second
 	token := b.create(c).Token
 	b.do("DEL", "leasehold:index")
 	b.create(c)

@@ -14,14 +14,14 @@ func (s *Store) Renew(ctx context.Context, batch []store.Renewal) []store.RenewR
 	for i, r := range batch {
 		results[i].Err = r.Check()
 	}
-	s.renew(ctx, batch, results)
-	s.index.refresh(batch, results)
+	began := s.renew(ctx, batch, results)
+	s.index.refresh(batch, results, began)
 	return results
 }
 
-// renew sends the valid renewals, which have no error in results yet.
-func (s *Store) renew(ctx context.Context, batch []store.Renewal, results []store.RenewResult) {
-	start := time.Now()
+// renew sends the valid renewals, which have no error in results yet, and returns when it began.
+func (s *Store) renew(ctx context.Context, batch []store.Renewal, results []store.RenewResult) time.Time {
+	began := time.Now()
 	calls := make([]call, len(batch))
 	sent := make([]*call, 0, len(batch))
 	for i, r := range batch {
@@ -39,8 +39,9 @@ func (s *Store) renew(ctx context.Context, batch []store.Renewal, results []stor
 			results[i].Err = err
 			continue
 		}
-		results[i].Until = start.Add(timeLeft(ttl))
+		results[i].Until = began.Add(timeLeft(ttl))
 	}
+	return began
 }
 
 func (s *Store) renewal(c *call, r store.Renewal) *call {
