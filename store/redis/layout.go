@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // layout has the names of everything that a store keeps beside its keys.
@@ -43,6 +44,15 @@ func newLayout(root string, database int, clustered bool) layout {
 func (l layout) of(key string) names {
 	slot := slotOf(key)
 	return names{key: key, fence: l.root + "{" + tags()[slot] + "}:f:" + key, slot: slot}
+}
+
+// in returns the names as of does, with that of the fence in a text that has room for it.
+func (l layout) in(texts *strings.Builder, key string) names {
+	slot, from := slotOf(key), texts.Len()
+	for _, part := range [...]string{l.root, "{", tags()[slot], "}:f:", key} {
+		texts.WriteString(part)
+	}
+	return names{key: key, fence: texts.String()[from:], slot: slot}
 }
 
 // index returns the name of the index that has the keys of a slot.
