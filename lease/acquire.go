@@ -143,7 +143,8 @@ func (k *Keeper) createOnce(ctx context.Context, claim store.Claim) (store.Grant
 func (k *Keeper) begin(claim store.Claim, grant store.Grant, repeated bool, o options) (*lease, error) {
 	l := newLease(k, claim, grant, o)
 	if repeated {
-		l.nonce = claim.Nonce
+		nonce := claim.Nonce // alone on the heap, not the claim
+		l.nonce = &nonce
 	}
 	if now := time.Now(); l.left(now) > 0 && k.schedule.add(l, now) {
 		return l, nil

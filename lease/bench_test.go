@@ -62,7 +62,7 @@ func renewOnce(k *Keeper) (leases int) {
 	s.mu.Unlock()
 	for b != nil {
 		leases += len(b.leases)
-		items := k.prepare(b)
+		items, _ := k.prepare(b, nil)
 		k.send(items)
 		s.settle(b, items)
 		k.commit(items)

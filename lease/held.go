@@ -18,7 +18,7 @@ type lease struct {
 	keeper    *Keeper
 	key       string
 	token     store.Token
-	nonce     store.Nonce     // of its create if that was repeated, else zero
+	nonce     *store.Nonce    // of its create if that was repeated, else nil
 	heartbeat *heartbeatValue // nil without [WithHeartbeatValue]
 	turn      writeTurn
 	schedule  scheduled
@@ -26,13 +26,18 @@ type lease struct {
 
 	mu       sync.Mutex // never held while the keeper's schedule is being locked
 	window   trust
-	reason   error // of the end; nil while the lease is held
-	renewErr error // of the last renew; nil if the store confirmed it
-	health   error // of SetHealth
-	missed   bool  // a renew was left out because of it
+	reason   error    // of the end; nil while the lease is held
+	trouble  *trouble // nil if there is none
 	done     chan struct{}
 	contexts []*derived
 	deletion deletion
+}
+
+// trouble is why a lease is not renewed.
+type trouble struct {
+	renew  error // of the last renew; nil if the store confirmed it
+	health error // of SetHealth
+	missed bool  // a renew was left out because of it
 }
 
 // derived is one context made by [Lease.Context].
@@ -49,7 +54,7 @@ func newLease(k *Keeper, claim store.Claim, grant store.Grant, o options) *lease
 	l := &lease{keeper: k, key: claim.Key, token: grant.Token, window: trustFor(grant.Until, claim.TTL)}
 	l.turn.confirmed = claim.Value
 	if o.heartbeat.encode != nil {
-		l.heartbeat = &heartbeatValue{o.heartbeat.encode, o.heartbeat.commit}
+		l.heartbeat = &heartbeatValue{encode: o.heartbeat.encode, commit: o.heartbeat.commit}
 	}
 	if o.log != nil {
 		l.log = &activityLog{lease: l, limits: o.log.limits, dropped: o.log.dropped, next: 1}
@@ -78,6 +83,14 @@ func (l *lease) ended() bool {
 	return l.reason != nil
 }
 
+// released reports whether the holder has released the lease.
+func (l *lease) released() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, released := l.reason.(*releasedError)
+	return released
+}
+
 // check ends the lease if its window has ended. It returns the reason of the end, and true
 // if this call was the one that ended it: the caller then reports the loss.
 func (l *lease) check(now time.Time) (reason error, first bool) {
@@ -91,11 +104,12 @@ func (l *lease) checkLocked(now time.Time) (reason error, first bool) {
 		return l.reason, false
 	}
 	cause := ErrExpired
-	switch {
-	case l.health != nil:
-		cause = fmt.Errorf("%w: %w", ErrUnhealthy, l.health)
-	case l.renewErr != nil:
-		cause = fmt.Errorf("%w; the last renew said: %w", ErrExpired, l.renewErr)
+	switch t := l.trouble; {
+	case t == nil:
+	case t.health != nil:
+		cause = fmt.Errorf("%w: %w", ErrUnhealthy, t.health)
+	case t.renew != nil:
+		cause = fmt.Errorf("%w; the last renew said: %w", ErrExpired, t.renew)
 	}
 	l.endLocked(&LostError{Key: l.key, Token: l.token, Cause: cause})
 	return l.reason, true
@@ -103,8 +117,12 @@ func (l *lease) checkLocked(now time.Time) (reason error, first bool) {
 
 func (l *lease) SetHealth(err error) {
 	l.mu.Lock()
-	recovered := l.missed && err == nil
-	l.health, l.missed = err, l.missed && !recovered
+	if l.trouble == nil {
+		l.trouble = new(trouble)
+	}
+	t := l.trouble
+	recovered := t.missed && err == nil
+	t.health, t.missed = err, t.missed && !recovered
 	l.mu.Unlock()
 	if recovered {
 		l.keeper.renewNow(l)
@@ -115,8 +133,11 @@ func (l *lease) SetHealth(err error) {
 func (l *lease) mayRenew() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.missed = l.health != nil
-	return !l.missed
+	if l.trouble == nil {
+		return true
+	}
+	l.trouble.missed = l.trouble.health != nil
+	return !l.trouble.missed
 }
 
 // lose ends the lease against its holder's will, unless it has ended already.
@@ -149,27 +170,37 @@ func (l *lease) endLocked(reason error) {
 	}
 }
 
-// extend moves the window on, unless the lease had ended by now, when the confirmation came.
-func (l *lease) extend(until, now time.Time) {
+// extend moves the window on, unless the lease had ended by now, when the confirmation came. It
+// returns what was left of the window.
+func (l *lease) extend(until, now time.Time) (left time.Duration) {
 	l.mu.Lock()
+	left = l.window.left(now)
 	reason, first := l.checkLocked(now)
 	if reason == nil {
-		if w := trustFor(until, l.keeper.cfg.TTL); w.left(now) > l.window.left(now) {
+		if w := trustFor(until, l.keeper.cfg.TTL); w.left(now) > left {
 			l.window = w
 		}
-		l.renewErr = nil
+		if t := l.trouble; t != nil {
+			if t.renew = nil; t.health == nil && !t.missed {
+				l.trouble = nil
+			}
+		}
 	}
 	l.mu.Unlock()
 	if first {
 		l.keeper.lost(l, reason)
 	}
+	return max(left, 0)
 }
 
 // failed notes the error of a renew that can be tried again.
 func (l *lease) failed(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.renewErr = err
+	if l.trouble == nil {
+		l.trouble = new(trouble)
+	}
+	l.trouble.renew = err
 }
 
 // left is the time until the window ends.

@@ -229,8 +229,8 @@ func (k *Keeper) lost(l *lease, reason error) {
 // reportLoss tells OnLoss. An earlier copy of a create that was repeated can still be on its way
 // to the store, and must not create a record that nobody holds.
 func (k *Keeper) reportLoss(l *lease, reason error) {
-	if l.nonce != (store.Nonce{}) {
-		k.settler.settle(l.key, l.nonce)
+	if l.nonce != nil {
+		k.settler.settle(l.key, *l.nonce)
 	}
 	if lost, ok := reason.(*LostError); ok && k.losses != nil {
 		k.losses.add(lost)

@@ -22,6 +22,15 @@ type options struct {
 type heartbeatValue struct {
 	encode func(at time.Time) ([]byte, error)
 	commit func()
+	size   int // bytes of the last value; guarded by the schedule's lock
+}
+
+// bytes returns how many bytes of values a heartbeat is expected to carry.
+func (v *heartbeatValue) bytes() int {
+	if v == nil {
+		return 0
+	}
+	return v.size
 }
 
 // WithWait makes Acquire wait while another holds the key. It wakes when the store says that
@@ -69,7 +78,7 @@ func WithValueFunc(encode func() ([]byte, error)) Option {
 // commit returns, it is not called again, the lease can be written by nobody else, and its
 // heartbeats go on without values.
 func WithHeartbeatValue(encode func(at time.Time) ([]byte, error), commit func()) Option {
-	return func(o *options) { o.heartbeat = heartbeatValue{encode, commit} }
+	return func(o *options) { o.heartbeat = heartbeatValue{encode: encode, commit: commit} }
 }
 
 // WithLog gives the lease an activity log with limits, beside the record in the store. dropped,

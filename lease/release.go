@@ -53,8 +53,8 @@ func (l *lease) Release(ctx context.Context) error {
 // ref names the lease in a delete: by its token, or by its nonce if the create was repeated,
 // because an earlier copy of that create can still be on its way to the store.
 func (l *lease) ref() store.LeaseRef {
-	if l.nonce != (store.Nonce{}) {
-		return store.ByNonce(l.nonce)
+	if l.nonce != nil {
+		return store.ByNonce(*l.nonce)
 	}
 	return store.ByToken(l.token)
 }

@@ -31,8 +31,12 @@ type renewal struct {
 
 // renewBatches sends a batch, and then others as long as there are any for it.
 func (k *Keeper) renewBatches(b *batch) {
-	for b != nil {
-		items := k.prepare(b)
+	var items []renewal
+	for callbacks := false; b != nil; {
+		if callbacks {
+			items = nil // one that is late can still use its renewal
+		}
+		items, callbacks = k.prepare(b, items)
 		for rest := items; len(rest) > 0; {
 			n := fitting(rest)
 			k.send(rest[:n])
@@ -59,17 +63,22 @@ func fitting(items []renewal) int {
 
 // prepare makes the renewals of a batch. Each carries a value if the lease's heartbeats do,
 // or if a write in doubt is to be settled; but never while another write has the turn, since
-// the two could arrive in either order.
-func (k *Keeper) prepare(b *batch) []renewal {
+// the two could arrive in either order. The renewals are written into room, if they fit.
+// callbacks reports whether callbacks of leases were called.
+func (k *Keeper) prepare(b *batch, room []renewal) (items []renewal, callbacks bool) {
 	at := time.Now()
-	items := make([]renewal, len(b.leases))
+	if items = room[:cap(room)]; len(items) < len(b.leases) {
+		items = make([]renewal, len(b.leases))
+	}
+	items = items[:len(b.leases)]
+	clear(items)
 	var encode []*renewal
 	for i, l := range b.leases {
 		r := &items[i]
 		r.lease, r.at, r.write = l, at, store.Renewal{Key: l.key, Token: l.token}
 		r.unsent = !l.mayRenew()
 		var late bool
-		switch r.turn, late = l.turn.takeForHeartbeat(); {
+		switch r.turn, late = l.turn.takeForHeartbeat(l.heartbeat != nil); {
 		case r.turn && l.heartbeat != nil && !r.unsent:
 			encode = append(encode, r)
 		case late:
@@ -106,7 +115,7 @@ func (k *Keeper) prepare(b *batch) []renewal {
 			}
 		}
 	}
-	return sent
+	return sent, len(encode) > 0
 }
 
 // complete numbers the value, or gives the turn back if there is none. Without a value of
@@ -158,18 +167,17 @@ func (k *Keeper) send(items []renewal) {
 func (r *renewal) finish(answer store.RenewResult, now time.Time) {
 	l := r.lease
 	r.err = sound("renew", l.key, answer.Err)
-	if l.keeper.renewed != nil {
-		r.left = max(l.left(now), 0)
-	}
 	switch {
 	case r.err == nil:
-		l.extend(answer.Until, now)
+		r.left = l.extend(answer.Until, now)
 		if r.turn {
 			l.turn.confirm(r.write.Value)
 		}
 	case notOurs(r.err):
+		r.left = max(l.left(now), 0)
 		l.lose(r.err)
 	default:
+		r.left = max(l.left(now), 0)
 		r.failed = true
 		l.failed(r.err)
 		if r.turn && errors.Is(r.err, store.ErrInDoubt) {
@@ -186,7 +194,7 @@ func (r *renewal) finish(answer store.RenewResult, now time.Time) {
 // report tells OnRenew of the attempt.
 func (r *renewal) report() {
 	l := r.lease
-	if k := l.keeper; k.cfg.OnRenew != nil && !errors.Is(l.Err(), ErrReleased) {
+	if k := l.keeper; k.cfg.OnRenew != nil && !l.released() {
 		k.renewed.add(RenewAttempt{Key: l.key, Token: l.token, At: r.at, Duration: r.took, Left: r.left, Err: r.err, Skipped: r.skip})
 	}
 }

@@ -2,6 +2,7 @@ package lease
 
 import (
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,7 +30,6 @@ type scheduled struct {
 	failures uint16 // renewals in a row without an answer
 	retryAt  moment // when to try again, apart from the rounds; 0 for not
 	alertAt  moment // of the last renew because of a delete
-	size     int32  // bytes of the last value of a heartbeat
 }
 
 type renewState uint8
@@ -302,6 +302,7 @@ func (s *schedule) queue(l *lease, end moment) {
 
 // startRound makes every lease due that is not already.
 func (s *schedule) startRound(now time.Time, at moment) {
+	s.due.all = slices.Grow(s.due.all, len(s.agenda))
 	for _, e := range s.agenda {
 		if e.lease.schedule.state == resting {
 			s.queue(e.lease, at+moment(e.lease.left(now)))
@@ -366,7 +367,7 @@ func (s *schedule) takeUrgent(b *batch, now time.Time) (bytes int) {
 
 func (s *schedule) takeDue(b *batch, from *deadlines, bytes int, now time.Time) {
 	for l := from.nearest(); l != nil && len(b.leases) < maxItems; l = from.nearest() {
-		if bytes > 0 && bytes+int(l.schedule.size) > maxBytes {
+		if bytes > 0 && bytes+l.heartbeat.bytes() > maxBytes {
 			return
 		}
 		from.take()
@@ -392,7 +393,7 @@ func (s *schedule) take(b *batch, l *lease, now time.Time) int {
 		b.leases = make([]*lease, 0, min(maxItems, len(s.agenda)))
 	}
 	b.leases = append(b.leases, l)
-	return int(l.schedule.size)
+	return l.heartbeat.bytes()
 }
 
 // settle takes in the outcomes of a batch: which leases to try again, and when.
@@ -411,8 +412,8 @@ func (s *schedule) settle(b *batch, items []renewal) {
 	}
 	for i := range items {
 		r, l := &items[i], items[i].lease
-		if len(r.write.Value) > 0 {
-			l.schedule.size = int32(len(r.write.Value))
+		if l.heartbeat != nil && len(r.write.Value) > 0 {
+			l.heartbeat.size = len(r.write.Value)
 		}
 		if !r.failed {
 			l.schedule.failures = 0

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"github.com/leasehold-go/leasehold/store"
 	memstore "github.com/leasehold-go/leasehold/store/memory"
@@ -214,4 +215,11 @@ func TestManyCyclesLeaveNothing(t *testing.T) {
 			t.Error("the keeper still looks every second")
 		}
 	})
+}
+
+// A lease of more than 256 bytes takes 288: the allocator's next size.
+func TestALeaseIsSmall(t *testing.T) {
+	if size := unsafe.Sizeof(lease{}); size > 256 {
+		t.Errorf("a lease has %d bytes, want 256 at most: allocate on demand what most leases never need", size)
+	}
 }

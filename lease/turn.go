@@ -7,7 +7,7 @@ import (
 )
 
 // writeTurn serialises the writes of one lease. Its holder alone may prepare, send and
-// commit a value, and alone may touch the fields below the blank line.
+// commit a value, and alone may touch the fields of which that is said.
 //
 //   - Writers wait in order of arrival, and each gives its wait up when its context ends.
 //   - A heartbeat never waits. If a writer has the turn, the heartbeat goes out without a
@@ -18,11 +18,10 @@ type writeTurn struct {
 	mu        sync.Mutex
 	holder    turnHolder
 	requested bool            // the next holder is to be a heartbeat
+	inDoubt   bool            // whether the store may have a later value than confirmed; the holder's
 	waiting   []chan struct{} // of writers; closed when the writer has the turn
-
-	seq       uint64 // of the last value sent
-	confirmed []byte // the last value that the store confirmed
-	inDoubt   bool   // whether the store may have a later value
+	seq       uint64          // of the last value sent; the holder's
+	confirmed []byte          // the last value that the store confirmed; the holder's
 }
 
 type turnHolder uint8
@@ -60,13 +59,19 @@ func (t *writeTurn) take(ctx context.Context) bool {
 	return false
 }
 
-// takeForHeartbeat takes the turn if it is free or reserved. If not, late reports that a
-// callback of an earlier heartbeat, which has not returned, has it.
-func (t *writeTurn) takeForHeartbeat() (taken, late bool) {
+// takeForHeartbeat takes the turn if it is reserved or free; a free one only for a heartbeat with
+// a value, its own or that of a write in doubt. If it is not free, late reports that a callback of
+// an earlier heartbeat, which has not returned, has it.
+func (t *writeTurn) takeForHeartbeat(value bool) (taken, late bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.holder == heldByWriter || t.holder == heldByHeartbeat {
+	switch t.holder {
+	case heldByWriter, heldByHeartbeat:
 		return false, t.holder == heldByHeartbeat
+	case heldByNobody: // so nobody else touches the fields of a holder
+		if !value && !t.inDoubt {
+			return false, false
+		}
 	}
 	t.holder = heldByHeartbeat
 	return true, false

@@ -55,14 +55,14 @@ func TestWriterGivesItsWaitUpWithItsContext(t *testing.T) {
 func TestHeartbeatNeverWaitsForTheTurn(t *testing.T) {
 	var turn writeTurn
 	turn.take(t.Context())
-	if taken, late := turn.takeForHeartbeat(); taken || late {
+	if taken, late := turn.takeForHeartbeat(true); taken || late {
 		t.Errorf("taken %v, late %v while a writer has the turn", taken, late)
 	}
 	turn.give()
-	if taken, late := turn.takeForHeartbeat(); !taken || late {
+	if taken, late := turn.takeForHeartbeat(true); !taken || late {
 		t.Errorf("taken %v, late %v while nobody has the turn", taken, late)
 	}
-	if taken, late := turn.takeForHeartbeat(); taken || !late {
+	if taken, late := turn.takeForHeartbeat(true); taken || !late {
 		t.Errorf("taken %v, late %v while a heartbeat has the turn", taken, late)
 	}
 }
@@ -80,7 +80,7 @@ func TestRequestedTurnGoesToTheHeartbeatBeforeWriters(t *testing.T) {
 		if !turn.give() || wrote {
 			t.Errorf("not reserved; a writer has it: %v", wrote)
 		}
-		if taken, _ := turn.takeForHeartbeat(); !taken {
+		if taken, _ := turn.takeForHeartbeat(true); !taken {
 			t.Error("the heartbeat does not get the turn that is reserved for it")
 		}
 		if turn.give() {
@@ -97,7 +97,7 @@ func TestRequestOfAFreeTurnReservesIt(t *testing.T) {
 	if !turn.request() || turn.request() {
 		t.Error("want it reserved once")
 	}
-	if taken, _ := turn.takeForHeartbeat(); !taken {
+	if taken, _ := turn.takeForHeartbeat(true); !taken {
 		t.Error("not taken")
 	}
 }
