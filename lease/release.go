@@ -65,8 +65,7 @@ func (l *lease) endByRelease(now time.Time) bool {
 	l.mu.Lock()
 	reason, lost := l.checkLocked(now)
 	if reason == nil {
-		reason = (*releasedError)(l)
-		l.endLocked(reason)
+		l.endLocked((*releasedError)(l))
 	}
 	l.mu.Unlock()
 	if lost {

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"strings"
 
 	"github.com/leasehold-go/leasehold/store"
 )
@@ -16,7 +17,9 @@ func (s *Store) Delete(ctx context.Context, key string, ref store.LeaseRef) erro
 	if err := d.Check(); err != nil {
 		return err
 	}
-	c := s.deletion(newCall(), d)
+	var texts strings.Builder
+	texts.Grow(len(key) + textCost)
+	c := s.deletion(newCall(), d, &texts)
 	defer c.free()
 	s.transport.do(ctx, c)
 	return s.deleted(d, c)
@@ -25,19 +28,22 @@ func (s *Store) Delete(ctx context.Context, key string, ref store.LeaseRef) erro
 // DeleteBatch implements [store.BatchDeleter].
 func (s *Store) DeleteBatch(ctx context.Context, batch []store.Deletion) []error {
 	errs := make([]error, len(batch))
-	calls := make([]call, len(batch))
-	sent := make([]*call, 0, len(batch))
+	b := newBatch(len(batch))
 	for i, d := range batch {
 		if errs[i] = d.Check(); errs[i] == nil {
-			sent = append(sent, s.deletion(&calls[i], d))
+			b.sent = append(b.sent, s.deletion(&b.calls[i], d, &b.texts))
 		}
 	}
-	s.transport.do(ctx, sent...)
+	s.transport.do(ctx, b.sent...)
+	confirmed := 0
 	for i, d := range batch {
 		if errs[i] == nil {
-			errs[i] = s.deleted(d, &calls[i])
+			if errs[i] = s.deleted(d, &b.calls[i]); errs[i] == nil {
+				confirmed++
+			}
 		}
 	}
+	b.free(confirmed)
 	return errs
 }
 
@@ -51,12 +57,12 @@ func (s *Store) deleted(d store.Deletion, c *call) error {
 	return err
 }
 
-func (s *Store) deletion(c *call, d store.Deletion) *call {
+func (s *Store) deletion(c *call, d store.Deletion, texts *strings.Builder) *call {
 	token, mark := "", ""
 	if d.Ref.Token != 0 {
-		token = digits(d.Ref.Token)
+		token = digitsIn(texts, d.Ref.Token)
 	} else {
 		mark = string(appendMark(nil, d.Ref.Nonce))
 	}
-	return c.ready(deleteScript, closing, s.layout.of(d.Key), 0, token, mark).with(s.self)
+	return c.ready(deleteScript, closing, s.layout.in(texts, d.Key), 0, token, mark).with(s.self)
 }

@@ -23,11 +23,12 @@ type index struct {
 	began     time.Time
 
 	mu      sync.Mutex
-	missing map[string]struct{} // keys whose entry is to be written again
-	gone    map[string]struct{} // keys whose entry is to go if there is no record
-	renewed string              // a key whose record was renewed since the last round; "" for none
-	timer   *time.Timer         // of the next round of housekeeping; nil if none is due
-	running bool                // a round is; it starts the timer of the next
+	missing map[string]struct{}    // keys whose entry is to be written again
+	gone    map[string]struct{}    // keys whose entry is to go if there is no record
+	renewed string                 // a key whose record was renewed since the last round; "" for none
+	spare   [2]map[string]struct{} // empty ones for missing and gone of the next round, if there are any
+	timer   *time.Timer            // of the next round of housekeeping; nil if none is due
+	running bool                   // a round is; it starts the timer of the next
 	closed  bool
 
 	// Where the next walk begins, and not before when. Rounds alone, which never overlap, use
@@ -50,7 +51,11 @@ const (
 )
 
 func newIndex(l layout, t *transport) *index {
-	return &index{layout: l, transport: t, began: time.Now(), missing: make(map[string]struct{}), gone: make(map[string]struct{})}
+	return &index{
+		layout: l, transport: t, began: time.Now(),
+		missing: make(map[string]struct{}), gone: make(map[string]struct{}),
+		spare: [2]map[string]struct{}{make(map[string]struct{}), make(map[string]struct{})},
+	}
 }
 
 // addLater has the entry of a key written by the next round, and again until that works.
@@ -122,7 +127,7 @@ func (x *index) keepHouse() {
 	}
 	x.running = true
 	missing, gone, renewed := x.missing, x.gone, x.renewed
-	x.missing, x.gone, x.renewed = make(map[string]struct{}), make(map[string]struct{}), ""
+	x.missing, x.gone, x.renewed = x.spare[0], x.spare[1], ""
 	x.mu.Unlock()
 
 	ctx, cancel := context.WithTimeout(context.Background(), houseLimit)
@@ -133,8 +138,18 @@ func (x *index) keepHouse() {
 
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.spare = [2]map[string]struct{}{emptied(missing), emptied(gone)}
 	x.timer, x.running = nil, false
 	x.schedule()
+}
+
+// emptied returns an empty set: the given one, whose room is used again, unless it is large.
+func emptied(set map[string]struct{}) map[string]struct{} {
+	if len(set) > 4*houseItems {
+		return make(map[string]struct{})
+	}
+	clear(set)
+	return set
 }
 
 // byIndex yields keys by the index that has them, as many as fit into a call.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -105,7 +106,7 @@ func (s *Store) exercise(ctx context.Context, key string) (step string, err erro
 		return "publish", err
 	}
 	deletion := store.Deletion{Key: key, Ref: store.ByToken(grant.Token)}
-	c := s.deletion(new(call), deletion)
+	c := s.deletion(new(call), deletion, new(strings.Builder))
 	s.transport.do(ctx, c)
 	if _, err := c.number("delete", key); err != nil {
 		return "delete", err

@@ -5,10 +5,12 @@
 -- Answers how many it took out. It looks again itself: since the caller looked,
 -- a key may have been created.
 
-local dropped = 0
+local there = redis.call('EXISTS', unpack(KEYS, 2))
+if there == #KEYS - 1 then return 0 end
+if there == 0 then return redis.call('ZREM', unpack(KEYS)) end
+
+local gone = {}
 for i = 2, #KEYS do
-  if redis.call('EXISTS', KEYS[i]) == 0 then
-    dropped = dropped + redis.call('ZREM', KEYS[1], KEYS[i])
-  end
+  if redis.call('EXISTS', KEYS[i]) == 0 then gone[#gone + 1] = KEYS[i] end
 end
-return dropped
+return redis.call('ZREM', KEYS[1], unpack(gone))
