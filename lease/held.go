@@ -129,15 +129,18 @@ func (l *lease) SetHealth(err error) {
 	}
 }
 
-// mayRenew reports whether a renew may go out. If not, one follows the recovery of the holder.
-func (l *lease) mayRenew() bool {
+// mayRenew reports whether a renew may go out: the lease has not ended, and its holder is healthy. If
+// the holder is not, a renew follows its recovery.
+func (l *lease) mayRenew(now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.trouble == nil {
-		return true
+	if l.trouble != nil {
+		l.trouble.missed = l.trouble.health != nil
+		if l.trouble.missed {
+			return false
+		}
 	}
-	l.trouble.missed = l.trouble.health != nil
-	return !l.trouble.missed
+	return l.reason == nil && l.window.holds(now)
 }
 
 // lose ends the lease against its holder's will, unless it has ended already.

@@ -35,11 +35,11 @@ func (o *observer[E]) add(e E) {
 		o.dropped++
 		return
 	}
+	o.queue = append(o.queue, e)
 	if o.dropped > 0 {
-		o.count(&e, o.dropped)
+		o.count(&o.queue[len(o.queue)-1], o.dropped) // not e, which would be allocated
 		o.dropped = 0
 	}
-	o.queue = append(o.queue, e)
 	if !o.running {
 		o.running = true
 		o.keeper.callbacks.start(o.run)

@@ -76,7 +76,7 @@ func (k *Keeper) prepare(b *batch, room []renewal) (items []renewal, callbacks b
 	for i, l := range b.leases {
 		r := &items[i]
 		r.lease, r.at, r.write = l, at, store.Renewal{Key: l.key, Token: l.token}
-		r.unsent = !l.mayRenew()
+		r.unsent = !l.mayRenew(at)
 		var late bool
 		switch r.turn, late = l.turn.takeForHeartbeat(l.heartbeat != nil); {
 		case r.turn && l.heartbeat != nil && !r.unsent:
@@ -92,12 +92,11 @@ func (k *Keeper) prepare(b *batch, room []renewal) (items []renewal, callbacks b
 	sent, now := items, time.Now()
 	for i := range items {
 		r := &items[i]
-		reason, first := r.lease.check(now)
-		if reason == nil && !r.unsent {
+		if !r.unsent && (len(encode) == 0 || r.lease.mayRenew(now)) {
 			r.complete()
 			continue
 		}
-		if first {
+		if reason, first := r.lease.check(now); first {
 			k.lost(r.lease, reason)
 		}
 		r.giveTurn()

@@ -328,15 +328,14 @@ func (s *schedule) next(now time.Time) *batch {
 	}
 	if busy[0] < inFlight && busy[0]+slow[0] < maxOverdue {
 		b := &batch{since: at}
-		bytes := s.takeUrgent(b, now)
-		s.takeDue(b, &s.due, bytes, now)
+		s.takeDue(b, &s.due, s.takeUrgent(b))
 		if s.start(b) {
 			return b
 		}
 	}
 	if busy[1] < inFlightFailing && busy[1]+slow[1] < maxOverdue {
 		b := &batch{since: at, failing: true}
-		s.takeDue(b, &s.failing, 0, now)
+		s.takeDue(b, &s.failing, 0)
 		if s.start(b) {
 			return b
 		}
@@ -354,10 +353,10 @@ func (s *schedule) start(b *batch) bool {
 
 // takeUrgent takes leases in the order they became urgent, so that the write turns reserved
 // for them are not held for longer than it takes to form a batch.
-func (s *schedule) takeUrgent(b *batch, now time.Time) (bytes int) {
+func (s *schedule) takeUrgent(b *batch) (bytes int) {
 	taken := 0
 	for ; taken < len(s.urgent) && len(b.leases) < maxUrgent; taken++ {
-		bytes += s.take(b, s.urgent[taken], now)
+		bytes += s.take(b, s.urgent[taken])
 	}
 	n := copy(s.urgent, s.urgent[taken:])
 	clear(s.urgent[n:])
@@ -365,27 +364,20 @@ func (s *schedule) takeUrgent(b *batch, now time.Time) (bytes int) {
 	return bytes
 }
 
-func (s *schedule) takeDue(b *batch, from *deadlines, bytes int, now time.Time) {
+func (s *schedule) takeDue(b *batch, from *deadlines, bytes int) {
 	for l := from.nearest(); l != nil && len(b.leases) < maxItems; l = from.nearest() {
 		if bytes > 0 && bytes+l.heartbeat.bytes() > maxBytes {
 			return
 		}
 		from.take()
-		bytes += s.take(b, l, now)
+		bytes += s.take(b, l)
 	}
 }
 
-// take puts a lease into a batch unless it was taken before or has ended, and returns the
-// bytes of its value.
-func (s *schedule) take(b *batch, l *lease, now time.Time) int {
+// take puts a lease into a batch unless it was taken before or has been dropped, and returns the
+// bytes of its value. One that has ended is left out when the batch is prepared.
+func (s *schedule) take(b *batch, l *lease) int {
 	if l.schedule.state != queued || l.schedule.slot == unscheduled {
-		return 0
-	}
-	if reason, first := l.check(now); reason != nil {
-		if first {
-			s.forgetLocked(l)
-			s.keeper.reportLoss(l, reason)
-		}
 		return 0
 	}
 	l.schedule.state = sending

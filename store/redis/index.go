@@ -99,7 +99,7 @@ func (x *index) refresh(batch []store.Renewal, results []store.RenewResult, bega
 			continue
 		}
 		x.renewed = r.Key
-		if entryDue(began.Sub(x.began), results[i].Until.Sub(began), slotOf(r.Key)) {
+		if entryDue(began.Sub(x.began), results[i].Until.Sub(began), r.Token) {
 			x.missing[r.Key] = struct{}{}
 		}
 		x.schedule()
@@ -108,10 +108,11 @@ func (x *index) refresh(batch []store.Renewal, results []store.RenewResult, bega
 
 // entryDue reports whether a renewal at a time has the entry of its key written again. Those in
 // every other half of a ttl have, so the next such renewal comes within a ttl of the last if
-// none is later than half a ttl after the one before. The slot spreads the keys over time.
-func entryDue(at, ttl time.Duration, slot int) bool {
+// none is later than half a ttl after the one before. The token spreads the keys over time.
+func entryDue(at, ttl time.Duration, t store.Token) bool {
+	const parts = 1 << 10
 	ttl = min(ttl, store.Forever/2) // so that the sum has room
-	return (at%ttl+ttl/slots*time.Duration(slot))%ttl < ttl/2
+	return (at%ttl+ttl/parts*time.Duration(t%parts))%ttl < ttl/2
 }
 
 // keepHouse is a round.

@@ -17,12 +17,12 @@ func TestEntriesAreDueOnceInATTL(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		ttl := time.Duration(rapid.Int64Range(int64(100*time.Millisecond), int64(store.Forever)).Draw(t, "ttl"))
-		slot := rapid.IntRange(0, slots-1).Draw(t, "slot")
+		token := store.Token(rapid.Uint64().Draw(t, "token"))
 		at := time.Duration(rapid.Int64Range(0, int64(24*365*time.Hour)).Draw(t, "start"))
 		last := at
 		for range 100 {
 			at += time.Duration(rapid.Int64Range(1, int64(min(ttl, 24*365*time.Hour))/2).Draw(t, "pause"))
-			if entryDue(at, ttl, slot) {
+			if entryDue(at, ttl, token) {
 				last = at
 			}
 			if at-last > ttl {
@@ -30,14 +30,15 @@ func TestEntriesAreDueOnceInATTL(t *testing.T) {
 			}
 		}
 	})
-	now, early := time.Minute, 0
-	for slot := range slots {
-		if entryDue(now, 45*time.Second, slot) {
-			early++
+	const keys = 10_000
+	due := 0
+	for token := range store.Token(keys) {
+		if entryDue(time.Minute, 45*time.Second, token) {
+			due++
 		}
 	}
-	if early < slots*2/5 || early > slots*3/5 {
-		t.Errorf("the entries of %d of %d slots are due at once, want half of them", early, slots)
+	if due < keys*2/5 || due > keys*3/5 {
+		t.Errorf("the entries of %d of %d keys are due at once, want half of them", due, keys)
 	}
 }
 
