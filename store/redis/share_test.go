@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -99,5 +100,43 @@ func TestCallersThatShareRequests(t *testing.T) {
 	}
 	if got := b.value("foreign"); got != "theirs" {
 		t.Errorf("their value is %q", got)
+	}
+}
+
+// Renewals that share a command each have the expiry of their own key judged: without one the value
+// is another program's, and any other is set to the ttl again.
+func TestExpiriesOfOneRequestAreJudgedOneByOne(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	change := map[string]func(key string){
+		"none":    func(key string) { b.do("PERSIST", key) },
+		"later":   func(key string) { b.do("PEXPIRE", key, 10*ttl.Milliseconds()) },
+		"earlier": func(key string) { b.do("PEXPIRE", key, ttl.Milliseconds()/2) },
+		"gone":    func(key string) { b.do("DEL", key) },
+		"ours":    func(string) {},
+	}
+	var batch []store.Renewal
+	for name, change := range change {
+		key := "key:" + name
+		batch = append(batch, store.Renewal{Key: key, Token: b.create(claim(key)).Token})
+		change(key)
+	}
+	for i, answer := range b.Renew(t.Context(), batch) {
+		key := batch[i].Key
+		left := b.plain.PTTL(t.Context(), key).Val()
+		switch key {
+		case "key:none":
+			want(t, key, answer.Err, store.ErrForeign)
+			if left != -1 {
+				t.Errorf("%s: it was given an expiry in %v", key, left)
+			}
+		case "key:gone":
+			want(t, key, answer.Err, store.ErrLost)
+		default:
+			want(t, key, answer.Err, nil)
+			if left > ttl+10*time.Millisecond || left < ttl-10*time.Second {
+				t.Errorf("%s: it expires in %v, want %v", key, left, ttl)
+			}
+		}
 	}
 }

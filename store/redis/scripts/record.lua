@@ -69,8 +69,9 @@ end
 
 -- extend restarts the times to live of a key and its fence, and returns the ttl. For several leases
 -- it writes deadlines, counted from one look at the clock: the server would make one of each time
--- to live, which costs more.
-local function extend(text, key, fence)
+-- to live, which costs more. With a condition of PEXPIRE it returns nil if the key does not meet that,
+-- and true as well if the server refuses the command.
+local function extend(text, key, fence, condition)
   local ttl = ttl_of(text)
   if not key_expiry then
     local start, form = 0, '%d'
@@ -81,7 +82,12 @@ local function extend(text, key, fence)
     end
     key_expiry, fence_expiry = string.format(form, start + ttl + 1), string.format(form, start + DAY + 3 * ttl + 1)
   end
-  call(command, key, key_expiry)
+  if condition then
+    local answer = redis.pcall(command, key, key_expiry, condition)
+    if answer ~= 1 then return nil, type(answer) == 'table' end
+  else
+    call(command, key, key_expiry)
+  end
   call(command, fence, fence_expiry)
   return ttl
 end
