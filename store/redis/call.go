@@ -192,8 +192,9 @@ func (c *call) reply() (any, error) {
 // settle is the sender's word that the call has its final answer.
 func (c *call) settle(answer any, err error) {
 	c.answer, c.err = answer, err // which a caller that has left does not look at
+	w := c.wait                   // once it is answered, its caller may use the call again
 	if c.stage.CompareAndSwap(sent, answered) {
-		c.wait.one()
+		w.one()
 	}
 }
 
