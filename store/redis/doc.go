@@ -35,7 +35,7 @@
 //
 // A store that renews also looks at the entries that other processes left, 100 in half a
 // minute, and 100 in a second where a quarter of the last were without a record; on a Cluster
-// at 128 slots and at most 1,100 entries each time. To look at 100 entries costs a server a
+// at 128 slots and at most 1,100 entries each time. To look at 100 entries costs a server at most a
 // quarter of a millisecond, so 1,000 such stores cost it less than a hundredth of its time.
 // Entries of 20,000 expired records are gone after 200 seconds with one such store, and after
 // 20 with ten.
