@@ -344,8 +344,11 @@ func runLeaves(s *scene) {
 		}
 		return nil
 	})
-	if err != nil || inst.State() != Stopped || len(inst.Machine().History()) != 4 {
-		s.Errorf("%v; it ends in %s after %v", err, inst.State(), inst.Machine().History())
+	if err != nil {
+		s.Fatal(err)
+	}
+	if inst.State() != Stopped || len(inst.Machine().History()) != 4 {
+		s.Errorf("it ends in %s after %v", inst.State(), inst.Machine().History())
 	}
 	s.wantGone(reader)
 }
@@ -363,8 +366,11 @@ func runReturnsLoss(s *scene) {
 		<-ctx.Done()
 		return ctx.Err()
 	})
-	if _, ok := errors.AsType[*lease.LostError](err); !ok || inst.State() != Stopped {
-		s.Errorf("%v; it ends in %s", err, inst.State())
+	if _, ok := errors.AsType[*lease.LostError](err); !ok {
+		s.Fatal(err)
+	}
+	if inst.State() != Stopped {
+		s.Errorf("it ends in %s", inst.State())
 	}
 	s.wantGone(other)
 }
