@@ -103,10 +103,10 @@ func (l *Limited) Done() <-chan struct{} {
 func (l *Limited) Err() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.full != nil {
+	if l.full != nil && l.full.Err() != nil {
 		return l.full.Err()
 	}
-	return l.err()
+	return l.err() // also in the moment between the signal of an end and that of Done
 }
 
 // err returns why the context has ended, or nil. l.mu is locked.

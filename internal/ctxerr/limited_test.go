@@ -70,6 +70,38 @@ func TestLimitedContextEnds(t *testing.T) {
 	}
 }
 
+// A caller whom a signal has told asks for the error at once. Done can be a moment later.
+func TestASignalComesWithAnError(t *testing.T) {
+	for name, end := range map[string]func(parent, also context.CancelFunc){
+		"of the parent":   func(parent, _ context.CancelFunc) { parent() },
+		"of the other":    func(_, also context.CancelFunc) { also() },
+		"of the deadline": func(context.CancelFunc, context.CancelFunc) { time.Sleep(time.Second) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 100 {
+				synctest.Test(t, func(t *testing.T) {
+					parent, endParent := context.WithCancel(t.Context())
+					also, endAlso := context.WithCancel(t.Context())
+					defer endParent()
+					defer endAlso()
+					l := ctxerr.NewLimits(also, time.Second).Limit(parent)
+					defer l.End()
+					l.Done()
+					go end(endParent, endAlso)
+					ended, limit := l.Signals()
+					select {
+					case <-ended:
+					case <-limit:
+					}
+					if err := ctxerr.Of(l); err == nil {
+						t.Fatal("there is none")
+					}
+				})
+			}
+		})
+	}
+}
+
 func TestLimitedContextHasTheEarlierDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		parent, cancel := context.WithTimeout(t.Context(), time.Minute)
