@@ -106,13 +106,15 @@ func (x *index) refresh(batch []store.Renewal, results []store.RenewResult, bega
 	}
 }
 
-// entryDue reports whether a renewal at a time has the entry of its key written again. Those in
-// every other half of a ttl have, so the next such renewal comes within a ttl of the last if
-// none is later than half a ttl after the one before. The token spreads the keys over time.
+// entryDue reports whether a renewal at a time has the entry of its key written again. Those in half a
+// ttl have, then those in three tenths of one have not. So the next such renewal comes within a ttl
+// of the last, if the pauses between two are as a keeper's: at most half a ttl, and each at most a tenth
+// shorter than the longest. The token spreads the keys over time.
 func entryDue(at, ttl time.Duration, t store.Token) bool {
 	const parts = 1 << 10
 	ttl = min(ttl, store.Forever/2) // so that the sum has room
-	return (at%ttl+ttl/parts*time.Duration(t%parts))%ttl < ttl/2
+	round := ttl / 10 * 8
+	return (at%round+round/parts*time.Duration(t%parts))%round < ttl/2
 }
 
 // keepHouse is a round.
