@@ -67,7 +67,7 @@ func FuzzFence(f *testing.F) {
 		func(f *fence) { f.token = "           1e400" }, func(f *fence) { f.token = "-000000000000001" }, func(f *fence) { f.token = "             nan" },
 		func(f *fence) { f.ttl = "-000000000001" }, func(f *fence) { f.ttl = "9999999999999" }, func(f *fence) { f.ttl = "x" },
 		func(f *fence) { f.seq = "18446744073709551616" }, func(f *fence) { f.length = "9999999" }, func(f *fence) { f.ended = strings.Repeat("x", 1000) },
-		func(f *fence) { f.ended = "%s" }, func(f *fence) { f.mark = "[a-z" },
+		func(f *fence) { f.ended = "%s" }, func(f *fence) { f.ended = "inf" }, func(f *fence) { f.mark = "[a-z" },
 	} {
 		c := sound
 		change(&c)

@@ -26,6 +26,7 @@ local function with_ended(text, mark, stays, most)
   if number == '000' and not stays then
     return '000' .. mark .. sub(text, WHOLE + 4, WHOLE + 3 + 8 * (COUNT - 1))
   end
+  if not string.find(number, '^%d%d%d$') then error(DAMAGED, 0) end -- the loop may be endless
   local list, others, moment = {''}, WHOLE + 4 + 18 * number, now()[1]
   if stays then list[2] = mark .. string.format('%010.0f', moment + LIFE) end
   for at = WHOLE + 4, others - 1, 18 do
