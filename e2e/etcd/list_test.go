@@ -65,6 +65,15 @@ func (r received) Read(p []byte) (int, error) {
 // Values of other programs lie among the records and over one, and one record lacks its value.
 func TestAListReadsNoValuesOfOtherKeys(t *testing.T) {
 	t.Parallel()
+	for name, others := range map[string][]string{"more keys than records": {"app/1/huge", "app/3/huge"}, "as many": {"app/3/huge"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			listAmong(t, others)
+		})
+	}
+}
+
+func listAmong(t *testing.T, others []string) {
 	b := start(t, etcdtest.Settings{})
 	for i := range 5 {
 		b.create(claim(fmt.Sprint("app/", i), long))
@@ -72,8 +81,9 @@ func TestAListReadsNoValuesOfOtherKeys(t *testing.T) {
 	b.other.put("app/2", []byte("other"), store.Forever)
 	b.other.delete("app/3")
 	huge := make([]byte, 1<<20)
-	b.other.put("app/1/huge", huge, store.Forever)
-	b.other.put("app/3/huge", huge, long)
+	for _, key := range others {
+		b.other.put(key, huge, long)
+	}
 	var bytes atomic.Int64
 	st := open(t, b.cluster.Client(func(cfg *clientv3.Config) {
 		cfg.DialOptions = append(cfg.DialOptions, grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) {

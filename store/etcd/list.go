@@ -123,13 +123,13 @@ func (s *Store) fetchPortion(ctx context.Context, p portion) (map[string]store.R
 	return s.live(ctx, all, listed)
 }
 
-// readPortion reads the values of a portion as one range. Other keys among them could have values of
-// any length, so it counts the keys first. If there are others, or the user may not read the range, it
-// reads each key by itself.
+// readPortion reads the values of a portion as one range. Values of other programs among them, or over
+// them, could have any length, so it reads the keys first. If there are any, or the user may not read the
+// range, it reads each key by itself.
 func (c *cluster) readPortion(ctx context.Context, p portion) ([]found, error) {
 	first, options := p.keys[0], []clientv3.OpOption{clientv3.WithRange(p.keys[len(p.keys)-1] + "\x00"), clientv3.WithRev(p.revision)}
-	answer, err := c.get(ctx, first, append(options, clientv3.WithCountOnly())...)
-	others := err == nil && answer.Count > int64(len(p.keys))
+	answer, err := c.get(ctx, first, append(options, clientv3.WithKeysOnly(), clientv3.WithLimit(int64(len(p.keys))+1))...)
+	others := err == nil && !p.wrote(answer.Kvs)
 	if err == nil && !others {
 		answer, err = c.get(ctx, first, options...)
 	}
@@ -151,4 +151,18 @@ func (c *cluster) readPortion(ctx context.Context, p portion) ([]found, error) {
 		all[i] = inspect(key, value, p.notes[i])
 	}
 	return all, nil
+}
+
+// wrote reports whether keys, in order, are all records of the portion, with the values of their notes.
+func (p portion) wrote(keys []*mvccpb.KeyValue) bool {
+	i := 0
+	for _, kv := range keys {
+		for i < len(p.keys) && p.keys[i] < string(kv.Key) {
+			i++
+		}
+		if i == len(p.keys) || p.keys[i] != string(kv.Key) || kv.ModRevision != p.notes[i].ModRevision {
+			return false
+		}
+	}
+	return true
 }
