@@ -2,6 +2,7 @@ package network_test
 
 import (
 	"context"
+	"crypto/sha1"
 	"maps"
 	"strings"
 	"testing"
@@ -37,7 +38,7 @@ type row struct {
 }
 
 var rows = map[string]row{
-	"redis": {wire: network.Lines, open: openRedis, late: lateLines, nonce: rawNonce, forgets: true},
+	"redis": {wire: network.Lines, open: openRedis, late: lateLines, nonce: markOf, forgets: true},
 	"etcd":  {wire: network.GRPC, open: openEtcd, late: lateTxn, nonce: store.Nonce.String, settles: true, prepares: true},
 }
 
@@ -110,7 +111,11 @@ func openEtcd(l *line) (store.Store, error) {
 	return st, nil
 }
 
-func rawNonce(n store.Nonce) string { return string(n[:]) }
+// markOf is what a create on Redis has of its nonce.
+func markOf(n store.Nonce) string {
+	sum := sha1.Sum(n[:])
+	return string(sum[:8])
+}
 
 func lateLines(l *line, request []byte) { l.Deliver(l, request) }
 
