@@ -147,16 +147,6 @@ local function inspect(text, key, fence, whole)
   return left, redis.sha1hex(value) == sub(text, 39, BARE), value
 end
 
--- owns_short asks the same questions about a live lease whose fence holds its value. If one has another
--- answer it returns false, and leaves the reason to inspect. Most leases are such, and most calls need
--- no more.
-local function owns_short(text, key, fence)
-  local length = tonumber(sub(text, 32, 38))
-  return sub(text, 2, 2) == 'l' and length and length > 0 and length <= HELD
-    and call('PTTL', fence) > DAY + 2 * ttl_of(text) and call('PTTL', key) > 0
-    and redis.pcall('GETRANGE', key, '0', HELD_TEXT) == sub(text, 39, 38 + length)
-end
-
 -- row is how a script shows what it found:
 --
 --   {'held', token, left, value}  a record of ours

@@ -12,7 +12,7 @@ local bare = #ARGV == 1 + #KEYS / 2 -- whether there are no values
 local last = bare and BARE_LAST or LAST
 
 -- extend_short is extend for a live lease whose fence holds its value, after the same questions as
--- owns_short asks. It returns nil if one has another answer, and leaves that to inspect. Most
+-- inspect asks. It returns nil if one has another answer, and leaves that to inspect. Most
 -- heartbeats need no more, so it takes few texts out of the fence, and XX asks whether the key has an
 -- expiry; Redis knows that from 7.0.
 local form, last_byte, least
