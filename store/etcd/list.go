@@ -142,11 +142,8 @@ func (c *cluster) readPortion(ctx context.Context, p portion) ([]found, error) {
 	all, values := make([]found, len(p.keys)), answer.Kvs
 	for i, key := range p.keys {
 		var value *mvccpb.KeyValue // nil if another program has deleted it
-		for len(values) > 0 && string(values[0].Key) <= key {
-			if string(values[0].Key) == key {
-				value = values[0]
-			}
-			values = values[1:]
+		if len(values) > 0 && string(values[0].Key) == key {
+			value, values = values[0], values[1:]
 		}
 		all[i] = inspect(key, value, p.notes[i])
 	}
