@@ -88,7 +88,11 @@ func (k *Keeper) reclaim(ctx context.Context, claim store.Claim, o options, r st
 // create makes one lease. A try in doubt is repeated with its own nonce, so that
 // the store recognises it; one that stays in doubt is settled later.
 func (k *Keeper) create(ctx context.Context, claim store.Claim, o options) (*lease, error) {
-	claim.Nonce = store.NewNonce()
+	if o.next != nil {
+		claim.Nonce = o.next.nonce
+	} else {
+		claim.Nonce = store.NewNonce()
+	}
 	if o.value != nil {
 		value, err := o.value()
 		if err != nil {
@@ -99,8 +103,11 @@ func (k *Keeper) create(ctx context.Context, claim store.Claim, o options) (*lea
 	var doubt error // of the last try that was, if one was
 	pauses := newBackoff(k.cfg.Heartbeat)
 	for try := 1; ; try++ {
-		grant, err := k.createOnce(ctx, claim)
+		grant, err := k.createOnce(ctx, claim, o.next)
 		if err == nil {
+			if o.next != nil {
+				o.next.renew()
+			}
 			return k.begin(claim, grant, try > 1, o)
 		}
 		if errors.Is(err, store.ErrInDoubt) {
@@ -108,6 +115,9 @@ func (k *Keeper) create(ctx context.Context, claim store.Claim, o options) (*lea
 			if try < creates && pauses.sleep(ctx, k.open.Done()) {
 				continue
 			}
+		}
+		if doubt != nil && o.next != nil {
+			o.next.renew() // as it is settled
 		}
 		return nil, k.giveUp(claim, err, doubt)
 	}
@@ -132,10 +142,14 @@ func (k *Keeper) giveUp(claim store.Claim, err, doubt error) error {
 	return err
 }
 
-func (k *Keeper) createOnce(ctx context.Context, claim store.Claim) (store.Grant, error) {
+func (k *Keeper) createOnce(ctx context.Context, claim store.Claim, next *nextClaim) (grant store.Grant, err error) {
 	limited := k.creating.Limit(ctx)
 	defer limited.End()
-	grant, err := k.store.Create(limited, claim)
+	if next != nil {
+		grant, err = next.create(limited, claim)
+	} else {
+		grant, err = k.store.Create(limited, claim)
+	}
 	return grant, sound("create", claim.Key, err)
 }
 

@@ -15,6 +15,7 @@ type options struct {
 	value     func() ([]byte, error)
 	heartbeat heartbeatValue
 	log       *activityLog // nil for none
+	next      *nextClaim   // nil for a create that does not wait, or by a store that hands no keys over
 }
 
 // heartbeatValue holds the arguments of [WithHeartbeatValue]. Without that option
@@ -37,6 +38,11 @@ func (v *heartbeatValue) bytes() int {
 // the key is free, or when the time left of the record has passed, and does not poll. Once it
 // waits, a store that cannot be reached for a while does not end the wait; only its context
 // does.
+//
+// A store that hands keys over ([store.Successor]) knows one waiting claim of each key, and a
+// release begins its lease. That waiter says once in a heartbeat that it still waits; if it dies,
+// its lease can begin all the same, and ends a TTL after it last said so. A call with [WithValueFunc] or
+// [WithReclaim] is never that waiter.
 //
 // The waiters of a key in one keeper share one watch. They get the key in order of arrival,
 // and one of them tries at a time. A call with [WithReclaim] tries once

@@ -43,7 +43,9 @@ type waitQueue struct {
 	first, last *waiter
 	trying      *waiter          // the last one that was told to try; nil once it has
 	again       bool             // there is a reason for another try since then
+	stands      bool             // the claim of a waiter is next, as long as it is tried once in a heartbeat
 	held        *store.HeldError // with the record that was last seen under the key
+	over        time.Time        // when the time left of the record, as it was when first seen or over, has passed
 	timer       *time.Timer      // for the time left, a pause or a slow try
 	alarm       time.Time        // when it fires
 	pausing     bool             // the timer is for a pause
@@ -60,6 +62,7 @@ type waiter struct {
 	try      bool             // to create
 	busy     bool             // it is at it
 	reclaims bool             // it has a policy for the records of others
+	claim    *nextClaim       // nil if it cannot be next
 	ask      *store.HeldError // with a record to ask it about
 	err      error            // of the watch: the end of the wait
 }
@@ -68,11 +71,13 @@ type waiter struct {
 // others waiting queues behind them without a try; if it has a reclaim policy it tries first,
 // because that has to be asked of the record.
 func (k *Keeper) acquireOrWait(ctx context.Context, claim store.Claim, o options) (Lease, error) {
+	o.next = k.newNextClaim(o)
+	defer k.withdraw(claim.Key, o.next) // also if a callback panics
 	if o.reclaim == nil {
 		if err := checkClaim(claim, o); err != nil {
 			return nil, err
 		}
-		if w := k.waits.join(k, claim.Key, nil, false); w != nil {
+		if w := k.waits.join(k, claim.Key, nil, o); w != nil {
 			return k.await(ctx, claim, o, w)
 		}
 	}
@@ -84,7 +89,7 @@ func (k *Keeper) acquireOrWait(ctx context.Context, claim store.Claim, o options
 	if !errors.As(err, &held) {
 		return nil, err
 	}
-	return k.await(ctx, claim, o, k.waits.join(k, claim.Key, held, o.reclaim != nil))
+	return k.await(ctx, claim, o, k.waits.join(k, claim.Key, held, o))
 }
 
 // checkClaim finds the errors that a create would.
@@ -104,16 +109,24 @@ func checkClaim(claim store.Claim, o options) error {
 func (k *Keeper) await(ctx context.Context, claim store.Claim, o options, w *waiter) (Lease, error) {
 	defer w.leave() // also if a callback panics
 	for {
+		var handed chan store.Grant
+		if o.next != nil {
+			handed = o.next.handed
+		}
+		var grant store.Grant
 		select {
 		case <-ctx.Done():
 			return nil, w.cutShort(ctxerr.Of(ctx))
 		case <-k.open.Done():
 			return nil, w.cutShort(ErrClosed)
 		case <-w.wake:
+		case grant = <-handed:
 		}
 		try, ask, err := w.receive()
 		var l *lease
 		switch {
+		case grant.Token != 0:
+			l, err = k.handedOver(claim, grant, o)
 		case err != nil:
 			return nil, err
 		case ctx.Err() != nil || k.open.Err() != nil:
@@ -139,7 +152,7 @@ func (k *Keeper) await(ctx context.Context, claim store.Claim, o options, w *wai
 
 // join adds a waiter to the queue of a key. With held nil it does so only if there is a
 // queue.
-func (ws *waits) join(k *Keeper, key string, held *store.HeldError, reclaims bool) *waiter {
+func (ws *waits) join(k *Keeper, key string, held *store.HeldError, o options) *waiter {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	q := ws.queues[key]
@@ -158,7 +171,7 @@ func (ws *waits) join(k *Keeper, key string, held *store.HeldError, reclaims boo
 		k.calls.start(func() { q.watch(ctx) }) // counted with the call that waits
 	}
 	ws.n++
-	w := &waiter{queue: q, wake: make(chan struct{}, 1), reclaims: reclaims, previous: q.last}
+	w := &waiter{queue: q, wake: make(chan struct{}, 1), reclaims: o.reclaim != nil, claim: o.next, previous: q.last}
 	if q.last == nil {
 		q.first = w
 	} else {
@@ -166,6 +179,7 @@ func (ws *waits) join(k *Keeper, key string, held *store.HeldError, reclaims boo
 	}
 	q.last = w
 	if held != nil {
+		q.stands = w.isNext()
 		q.see(held, w)
 	}
 	return w
@@ -209,11 +223,17 @@ func (w *waiter) leave() {
 		q.end()
 		return
 	}
+	if w.isNext() {
+		q.stands = false
+	}
 	if q.trying == w {
 		q.trying = nil
 		q.tell()
 	}
 }
+
+// isNext reports whether the claim of a waiter is next for the key.
+func (w *waiter) isNext() bool { return w.claim != nil && w.claim.stands }
 
 // end stops the watch and the timer of the queue. The next waiter of the key makes another queue.
 func (q *waitQueue) end() {
@@ -239,8 +259,12 @@ func (w *waiter) tried(l *lease, value []byte, err error) (over bool) {
 	case err == nil:
 		q.see(&store.HeldError{Record: store.Record{Key: q.key, Value: value, Token: l.token, Left: q.keeper.cfg.TTL}}, w)
 	case errors.As(err, &held):
+		q.stands = w.isNext()
+		asks := !q.stands || !time.Now().Before(q.over)
 		q.see(held, w)
-		q.ask(w)
+		if asks {
+			q.ask(w)
+		}
 	case passing(err):
 		if mine {
 			q.again = false
@@ -266,9 +290,13 @@ func (q *waitQueue) see(held *store.HeldError, by *waiter) {
 		return // an answer that is older than what is known
 	}
 	another := q.held == nil || held.Record.Token > q.held.Record.Token
+	if now := time.Now(); another || !now.Before(q.over) {
+		q.over = now.Add(held.Record.Left)
+	}
 	if q.held = held; another {
 		q.pauses.tries = 0
 		q.ask(by)
+		defer q.stand(by)
 	}
 	switch {
 	case q.trying != nil: // its outcome sets the timer
@@ -276,7 +304,25 @@ func (q *waitQueue) see(held *store.HeldError, by *waiter) {
 		q.pause() // the store is behind: not at once again
 	default:
 		q.pausing = false
-		q.setTimer(held.Record.Left)
+		left := held.Record.Left
+		if q.stands {
+			left = min(left, q.keeper.cfg.Heartbeat)
+		}
+		q.setTimer(left)
+	}
+}
+
+// stand has the first waiter try whose claim can be next for the lease of a new record, unless by has
+// just done so.
+func (q *waitQueue) stand(by *waiter) {
+	if q.trying != nil || by != nil && !by.busy && by.claim != nil {
+		return
+	}
+	for w := q.first; w != nil; w = w.next {
+		if !w.busy && w.claim != nil {
+			q.have(w)
+			return
+		}
 	}
 }
 
@@ -311,14 +357,20 @@ func (q *waitQueue) tell() {
 	q.again = false
 	for w := q.first; w != nil; w = w.next {
 		if !w.busy {
-			w.try, w.busy = true, true
-			q.trying, q.pausing = w, false
-			q.setTimer(2 * q.keeper.limit())
-			w.notify()
+			q.have(w)
 			return
 		}
 	}
 	q.pause()
+}
+
+// have tells a waiter to try.
+func (q *waitQueue) have(w *waiter) {
+	q.again = false
+	w.try, w.busy = true, true
+	q.trying, q.pausing = w, false
+	q.setTimer(2 * q.keeper.limit())
+	w.notify()
 }
 
 func (w *waiter) notify() {

@@ -9,7 +9,7 @@ import (
 
 // Call is a finished call of a store, for metrics and traces; see [Observe].
 type Call struct {
-	// Verb is the name of the method in lower case: create, renew, update (also for UpdateWith),
+	// Verb is the name of the method in lower case: create, create next, withdraw, renew, update (also for UpdateWith),
 	// delete, delete batch, get, get batch, list, watch, watch key, ask, requests, answer, append log, read
 	// log, follow log, deletions, put definition, get definition.
 	Verb string
@@ -156,6 +156,31 @@ func (o *observed) Create(ctx context.Context, claim Claim) (Grant, error) {
 	grant, err := o.st.Create(ctx, claim)
 	o.done(ctx, "create", claim.Key, began, err)
 	return grant, err
+}
+
+// CreateNext is Create if the store hands no keys over.
+func (o *observed) CreateNext(ctx context.Context, claim Claim, handed func(Grant)) (grant Grant, next bool, err error) {
+	s, succeeds := o.st.(Successor)
+	if !succeeds {
+		grant, err = o.Create(ctx, claim)
+		return grant, false, err
+	}
+	began := time.Now()
+	grant, next, err = s.CreateNext(ctx, claim, handed)
+	o.done(ctx, "create next", claim.Key, began, err)
+	return grant, next, err
+}
+
+// Withdraw is Delete if the store hands no keys over.
+func (o *observed) Withdraw(ctx context.Context, key string, nonce Nonce) error {
+	s, succeeds := o.st.(Successor)
+	if !succeeds {
+		return o.Delete(ctx, key, ByNonce(nonce))
+	}
+	began := time.Now()
+	err := s.Withdraw(ctx, key, nonce)
+	o.done(ctx, "withdraw", key, began, err)
+	return err
 }
 
 func (o *observed) Renew(ctx context.Context, batch []Renewal) []RenewResult {

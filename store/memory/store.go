@@ -36,6 +36,7 @@ var (
 	_ store.GatheringWatcher = (*Store)(nil)
 	_ store.Logger           = (*Store)(nil)
 	_ store.Requester        = (*Store)(nil)
+	_ store.Successor        = (*Store)(nil)
 )
 
 // Store is a [store.Store] in memory. Use [New] to make one.
@@ -49,7 +50,8 @@ type Store struct {
 	closed  bool
 	last    store.Token // the last granted token of any key
 	records map[string]*record
-	sweepAt int // number of records at which sweep drops expired records
+	claims  map[string]claim // that are next, by key
+	sweepAt int              // number of records at which sweep drops expired records
 	ended   recent[store.Nonce]
 	deleted recent[store.Token] // leases that Delete ended
 
@@ -104,7 +106,10 @@ func (s *Store) Create(ctx context.Context, c store.Claim) (store.Grant, error) 
 		return store.Grant{}, err
 	}
 	defer s.mu.Unlock()
+	return s.create(c, start)
+}
 
+func (s *Store) create(c store.Claim, start time.Time) (store.Grant, error) {
 	r := s.live(c.Key)
 	switch {
 	case r != nil && r.nonce == c.Nonce:
@@ -116,16 +121,21 @@ func (s *Store) Create(ctx context.Context, c store.Claim) (store.Grant, error) 
 		return store.Grant{}, fail("create", c.Key, store.ErrEnded)
 	}
 	s.sweep()
+	return store.Grant{Token: s.begin(c, time.Now().Add(c.TTL)), Until: start.Add(c.TTL)}, nil
+}
+
+// begin makes the record of a claim and returns its token.
+func (s *Store) begin(c store.Claim, deadline time.Time) store.Token {
 	s.last++
 	s.records[c.Key] = &record{
 		value:    bytes.Clone(c.Value),
 		token:    s.last,
 		nonce:    c.Nonce,
 		ttl:      c.TTL,
-		deadline: time.Now().Add(c.TTL),
+		deadline: deadline,
 	}
 	s.hub.Mark(c.Key, store.CauseUnknown)
-	return store.Grant{Token: s.last, Until: start.Add(c.TTL)}, nil
+	return s.last
 }
 
 // Renew implements [store.Store].
@@ -203,15 +213,24 @@ func (s *Store) Delete(ctx context.Context, key string, ref store.LeaseRef) erro
 	}
 	defer s.mu.Unlock()
 
+	if ref.Nonce != (store.Nonce{}) {
+		s.forgetNext(key, ref.Nonce)
+	}
 	if r := s.live(key); r != nil && (r.token == ref.Token || r.nonce == ref.Nonce) {
-		s.drop(key, r)
-		s.deleted.add(r.token)
-		s.hub.MarkDeleted(key, r.token)
-		s.deletes.MarkDeleted(key, r.token)
+		s.end(key, r)
 	} else if ref.Nonce != (store.Nonce{}) {
 		s.ended.add(ref.Nonce) // a create with this nonce that arrives later must fail
 	}
 	return nil
+}
+
+// end deletes a record, and hands its key over.
+func (s *Store) end(key string, r *record) {
+	s.drop(key, r)
+	s.deleted.add(r.token)
+	s.hub.MarkDeleted(key, r.token)
+	s.deletes.MarkDeleted(key, r.token)
+	s.handOver(key)
 }
 
 // Get implements [store.Store].

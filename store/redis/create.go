@@ -22,13 +22,21 @@ func (s *Store) Create(ctx context.Context, claim store.Claim) (store.Grant, err
 }
 
 func (s *Store) create(ctx context.Context, claim store.Claim) (store.Grant, error) {
+	return s.createBy(ctx, createScript, claim, nil)
+}
+
+// createBy is create by a script, whose answer is looked at first, unless look is nil.
+func (s *Store) createBy(ctx context.Context, by *script, claim store.Claim, look func(answer any)) (store.Grant, error) {
 	start := time.Now()
 	n := s.layout.of(claim.Key)
 	c, entry := newCall(), newCall()
 	begun, value := s.begun(claim)
-	c.ready(createScript, plainCall, n, len(value), begun, value).with(s.expiries(claim.TTL))
+	c.ready(by, plainCall, n, len(value), begun, value).with(s.expiries(claim.TTL))
 	entry.readyEntry(s.layout.indexArg(n.slot), c.keys[0], n.slot)
 	s.transport.do(ctx, c, entry)
+	if look != nil && c.given == nil {
+		look(c.answer)
+	}
 	token, err := c.number("create", claim.Key)
 	_, unlisted := entry.reply()
 	c.free()

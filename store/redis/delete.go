@@ -63,6 +63,7 @@ func (s *Store) deletion(c *call, d store.Deletion, texts *strings.Builder) *cal
 		token = digitsIn(texts, d.Ref.Token)
 	} else {
 		mark = string(appendMark(nil, d.Ref.Nonce))
+		s.next.forget(mark)
 	}
 	return c.ready(deleteScript, closing, s.layout.in(texts, d.Key), 0, token, mark).with(s.self)
 }

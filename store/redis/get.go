@@ -209,10 +209,10 @@ type fence struct {
 // readFence reads the first bytes of a fence.
 func readFence(text string) (f fence, err error) {
 	const whole = 122
-	if len(text) < whole || text[0] != '4' {
+	if len(text) < whole || text[0] != '5' {
 		return f, errors.New("leasehold: the fence has a layout that this version does not know")
 	}
-	f.live, f.check = text[1] == 'l', text[38:78]
+	f.live, f.check = text[1] == 'l' || text[1] == 'w', text[38:78]
 	token, err1 := strconv.ParseInt(text[2:18], 10, 64)
 	ttl, err2 := strconv.ParseUint(text[18:31], 10, 63)
 	length, err3 := strconv.ParseUint(text[31:38], 10, 31)

@@ -55,7 +55,8 @@ type listener struct {
 	layout    layout
 	transport *transport
 	instance  string
-	untried   bool          // publishes no echoes
+	untried   bool // publishes no echoes
+	next      *next
 	changes   feed.Hub      // marked with the keys whose channels had a message
 	deletes   feed.Hub      // marked with the keys on the store's own channel
 	mail      feed.Messages // of the channels of requests, and to waiters for answers
@@ -784,11 +785,16 @@ func (l *listener) heard(channel, payload string) {
 		return
 	}
 	if key, ok := strings.CutPrefix(name, "k:"); ok && payload != "" {
+		if payload[0] == '=' {
+			l.next.heard(payload)
+		}
 		if token := tokenOf(payload); token != 0 {
 			l.changes.MarkDeleted(key, token)
-			l.mail.Send(l.layout.channels+"q:"+key, "")
 		} else {
 			l.changes.Mark(key, store.CauseUnknown)
+		}
+		if payload[0] != '+' {
+			l.mail.Send(l.layout.channels+"q:"+key, "")
 		}
 	}
 	switch {

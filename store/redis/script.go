@@ -13,10 +13,11 @@ var scripts embed.FS
 // The scripts; their files document arguments and answers. List has none for the index, which
 // it reads with a command; see newRange.
 var (
-	createScript = newScript("record", "ended", "each", "create")
+	createScript = newScript("record", "ended", "begin", "create", "each", "create_each")
+	nextScript   = newScript("record", "ended", "begin", "create", "each", "create_next")
 	renewScript  = newScript("record", "each", "renew")
 	updateScript = newScript("record", "each", "update")
-	deleteScript = newScript("record", "ended", "each", "delete")
+	deleteScript = newScript("record", "ended", "begin", "each", "delete")
 	getScript    = newScript("get")
 	dropScript   = newScript("drop")
 

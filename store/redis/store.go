@@ -20,6 +20,7 @@ type Store struct {
 	transport *transport
 	index     *index
 	listener  listener
+	next      next
 	untried   bool // see WithoutTrial
 
 	lastExpiries atomic.Pointer[expiries]
@@ -36,6 +37,7 @@ var (
 	_ store.GatheringWatcher = (*Store)(nil)
 	_ store.Logger           = (*Store)(nil)
 	_ store.Requester        = (*Store)(nil)
+	_ store.Successor        = (*Store)(nil)
 	_ feed.Source            = source{}
 )
 
@@ -76,7 +78,7 @@ func newStore(conn connection, l layout, acks replicas) *Store {
 	instance := store.NewNonce().String()[:16]
 	s := &Store{connection: conn, instance: instance, self: []any{instance}, layout: l, transport: newTransport(conn, l, acks)}
 	s.index = newIndex(l, s.transport)
-	s.listener = listener{layout: l, transport: s.transport, instance: instance, changes: feed.Hub{Lossy: true}}
+	s.listener = listener{layout: l, transport: s.transport, instance: instance, next: &s.next, changes: feed.Hub{Lossy: true}}
 	return s
 }
 

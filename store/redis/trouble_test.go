@@ -110,7 +110,7 @@ func TestLargeValuesAreComparedOnceInATTL(t *testing.T) {
 func TestUnknownLayoutIsUnavailable(t *testing.T) {
 	t.Parallel()
 	for name, write := range map[string]func(*bench, string){
-		"of a later version": func(b *bench, fence string) { b.do("SET", fence, "5"+strings.Repeat("0", 200)) },
+		"of a later version": func(b *bench, fence string) { b.do("SET", fence, "6"+strings.Repeat("0", 200)) },
 		"with nonces":        func(b *bench, fence string) { b.do("SET", fence, "3"+strings.Repeat("0", 200)) },
 		"with sums":          func(b *bench, fence string) { b.do("SET", fence, "2"+strings.Repeat("0", 200)) },
 		"an earlier string":  func(b *bench, fence string) { b.do("SET", fence, "1"+strings.Repeat("0", 200)) },

@@ -36,6 +36,7 @@ var (
 	cut          = need{"Cut", func(f Fixture) bool { return f.Cut != nil }}
 	closer       = need{"Store.Close", func(f Fixture) bool { return closerOf(f.Store) != nil }}
 	deletions    = need{"Store.Deletions", func(f Fixture) bool { _, ok := f.Store.(store.DeleteNotifier); return ok }}
+	successor    = need{"Store.CreateNext", func(f Fixture) bool { _, ok := f.Store.(store.Successor); return ok }}
 	outliving    = need{"Capabilities.TokensOutliveData", func(f Fixture) bool {
 		return store.CapabilitiesOf(f.Store).TokensOutliveData
 	}}
@@ -47,7 +48,7 @@ var laws = []law{
 	exclusionLaw, tokenLaw, staleTokenLaw, ttlLaw, expiryLaw,
 	namesLaw, contextLaw, repetitionLaw, foreignLaw,
 	heldLaw, untilLaw, seqLaw, batchLaw, deleteLaw, getLaw, listLaw,
-	watchLaw, watchKeyLaw, requestLaw, logLaw, definitionLaw, deletionLaw, restartLaw, ownershipLaw, closeLaw,
+	watchLaw, watchKeyLaw, requestLaw, logLaw, definitionLaw, deletionLaw, successorLaw, restartLaw, ownershipLaw, closeLaw,
 }
 
 // check runs the given cases of the law, each as a subtest.

@@ -1,11 +1,12 @@
 -- Every script that touches a record begins with this text.
 --
--- A record is two things, in one slot:
+-- A record is two things, in one slot, and a third while somebody waits:
 --
 --   key    the value itself, a plain string with an expiry
 --   fence  a string beside it that outlives it, of these fields, each with its first and last byte:
---            layout    1    1  '4'; a fence of another layout is refused, not guessed at
---            state     2    2  'l'; 'd' once the lease was deleted by its token, 'n' by its nonce
+--            layout    1    1  '5'; a fence of another layout is refused, not guessed at
+--            state     2    2  'l', or 'w' if a claim may be next; 'd' once the lease was deleted by its
+--                              token, 'n' by its nonce
 --            token     3   18  of the newest lease, decimal
 --            ttl      19   31  in ms, decimal
 --            length   32   38  of the value that was written last in bytes, decimal
@@ -15,6 +16,8 @@
 --            mark     99  106  of the create that began the lease: the first bytes of the sha1 of its nonce
 --            store   107  122  the instance of the store that created it
 --            ended   123    -  marks of creates whose leases have ended; see ended.lua
+--   next   the claim that gets the key when the lease is deleted: the fields of its fence from ttl to
+--          store, and its value. It expires a ttl and a millisecond after its holder last asked.
 --
 -- The key lives for ttl and a millisecond, because Redis cuts off part of one. The fence
 -- expires a constant time after it, DAY + 2 * ttl: when a slot moves, Redis carries times to
@@ -49,7 +52,7 @@ local function read_fence(name, last)
     if sub(text.err, 1, 9) ~= 'WRONGTYPE' then error('leasehold: ' .. text.err, 0) end -- nothing is written
     text = ''
   end
-  if #text < (last == BARE_LAST and BARE or WHOLE) or sub(text, 1, 1) ~= '4' then
+  if #text < (last == BARE_LAST and BARE or WHOLE) or sub(text, 1, 1) ~= '5' then
     error('leasehold: the fence has a layout that this version does not know', 0)
   end
   return text
@@ -122,7 +125,8 @@ end
 -- move of the slot can add to one of the two times to live and not to the other. It never
 -- takes from one, so a lease whose own time has passed in the fence is over.
 local function inspect(text, key, fence, whole)
-  local alive, ttl, own = sub(text, 2, 2) == 'l', nil, nil
+  local state, ttl, own = sub(text, 2, 2), nil, nil
+  local alive = state == 'l' or state == 'w'
   if alive then
     ttl = ttl_of(text)
     own = call('PTTL', fence) - DAY - 2 * ttl -- first: time goes on in a script of Redis 7.0
@@ -172,6 +176,7 @@ local function refusal(text, key, fence, left, ours, token)
   if left and not ours then return refuse(fence, row(text, key, left)) end
   local last = sub(text, 3, 18)
   if not left or last ~= token then
-    return refuse(fence, {'lost', left and last or '0', last == token and sub(text, 2, 2) or text ~= '' and 'l' or ''})
+    local state = last == token and sub(text, 2, 2) or text ~= '' and 'l' or ''
+    return refuse(fence, {'lost', left and last or '0', state == 'w' and 'l' or state})
   end
 end

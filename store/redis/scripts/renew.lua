@@ -36,7 +36,7 @@ end
 return each(1, function(key, fence, at)
   local token = ARGV[at + 1]
   local text = read_fence(fence, last)
-  if bare and sub(text, 2, 18) == 'l' .. token then
+  if bare and (sub(text, 2, 18) == 'l' .. token or sub(text, 2, 18) == 'w' .. token) then
     local ttl = extend_short(text, key, fence)
     if ttl then return ttl end
   end

@@ -1,0 +1,1 @@
+return each(3, create)
