@@ -76,6 +76,13 @@ func (w *watcher) count() int {
 // expect waits for an event.
 func (w *watcher) expect(t testing.TB, e store.Event, skip int) {
 	t.Helper()
+	defer func() {
+		if t.Failed() {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			t.Logf("the watch has told of %v", w.events)
+		}
+	}()
 	eventually(t, fmt.Sprintf("%v of %q (%v)", e.Kind, e.Record.Key, e.Cause), func() bool { return w.saw(e, skip) })
 }
 
