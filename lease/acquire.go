@@ -104,11 +104,14 @@ func (k *Keeper) create(ctx context.Context, claim store.Claim, o options) (*lea
 	pauses := newBackoff(k.cfg.Heartbeat)
 	for try := 1; ; try++ {
 		grant, err := k.createOnce(ctx, claim, o.next)
-		if err == nil {
-			if o.next != nil {
-				o.next.renew()
+		repeated := try > 1
+		if err != nil {
+			if handed, ok := o.next.took(); ok {
+				grant, repeated, err = handed, repeated || errors.Is(err, store.ErrInDoubt), nil
 			}
-			return k.begin(claim, grant, try > 1, o)
+		}
+		if err == nil {
+			return k.begin(claim, grant, repeated, o)
 		}
 		if errors.Is(err, store.ErrInDoubt) {
 			doubt = err
@@ -155,6 +158,9 @@ func (k *Keeper) createOnce(ctx context.Context, claim store.Claim, next *nextCl
 
 // begin starts a lease, unless its window has already ended: the grant is then given back.
 func (k *Keeper) begin(claim store.Claim, grant store.Grant, repeated bool, o options) (*lease, error) {
+	if o.next != nil {
+		o.next.renew()
+	}
 	l := newLease(k, claim, grant, o)
 	if repeated {
 		nonce := claim.Nonce // alone on the heap, not the claim

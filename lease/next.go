@@ -2,7 +2,6 @@ package lease
 
 import (
 	"context"
-	"time"
 
 	"github.com/leasehold-go/leasehold/store"
 )
@@ -46,15 +45,23 @@ func (c *nextClaim) create(ctx context.Context, claim store.Claim) (store.Grant,
 	return grant, err
 }
 
+// took returns the grant of the lease, if a delete has begun it meanwhile. c may be nil.
+func (c *nextClaim) took() (grant store.Grant, ok bool) {
+	if c == nil {
+		return grant, false
+	}
+	select {
+	case grant = <-c.handed:
+		return grant, true
+	default:
+		return grant, false
+	}
+}
+
 // handedOver makes a lease of a grant that a delete has begun for a waiter.
 func (k *Keeper) handedOver(claim store.Claim, grant store.Grant, o options) (*lease, error) {
 	claim.Nonce = o.next.nonce
-	o.next.renew()
-	l, err := k.begin(claim, grant, false, o)
-	if err == nil && l.left(time.Now()) < 2*k.cfg.Heartbeat {
-		k.renewNow(l) // the next round could come too late
-	}
-	return l, err
+	return k.begin(claim, grant, false, o)
 }
 
 // withdraw takes back a claim that has got no lease, in the background. Another waiter can be next then.

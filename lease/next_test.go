@@ -1,0 +1,227 @@
+package lease_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/leasehold-go/leasehold/internal/teststore"
+	"github.com/leasehold-go/leasehold/lease"
+	"github.com/leasehold-go/leasehold/store"
+)
+
+func TestReleaseHandsTheKeyOverWithoutAnotherCreate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := teststore.NewSuccessor()
+		first := acquire(t, keep(t, p), "k")
+		done := waiter(t.Context(), keep(t, p), "k")
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		creates := len(p.Sent(teststore.Create))
+		_ = first.Release(t.Context())
+		got := <-done
+		if got.err != nil || got.after != time.Hour || got.held.Token() <= first.Token() || value(t, p, "k") != "second" {
+			t.Fatalf("%+v, %q", got, value(t, p, "k"))
+		}
+		if n := len(p.Sent(teststore.Create)); n != creates {
+			t.Errorf("%d creates after the release", n-creates)
+		}
+		time.Sleep(time.Hour)
+		if !got.held.Valid() {
+			t.Error(got.held.Err())
+		}
+		_ = got.held.Release(t.Context())
+		if got := value(t, p, "k"); got != "" {
+			t.Errorf("%q after the last release", got)
+		}
+	})
+}
+
+// A lease that was handed over is trusted from when the waiter last said that it waits.
+func TestHandedOverLeaseIsNotTrustedForTooLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := teststore.NewSuccessor()
+		first := acquire(t, keep(t, p), "k")
+		done := waiter(t.Context(), keep(t, p), "k")
+		synctest.Wait()
+		p.Inject(teststore.Silence, teststore.Create, teststore.Renew)
+		start := time.Now()
+		time.Sleep(heartbeat)
+		_ = first.Release(t.Context())
+		got := <-done
+		if got.err != nil {
+			t.Fatal(got.err)
+		}
+		if lasted := ended(got.held, start); lasted != window {
+			t.Errorf("trusted for %v after the waiter had said that it waits, want %v", lasted, window)
+		}
+		time.Sleep(ttl - window)
+		if got := value(t, p, "k"); got != "" {
+			t.Errorf("%q a TTL after that", got)
+		}
+	})
+}
+
+func TestHandoverThatIsNotToldOfIsFoundWithinAHeartbeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := teststore.NewSuccessor()
+		p.LoseHandovers()
+		first := acquire(t, keep(t, p), "k")
+		done := waiter(t.Context(), keep(t, p), "k")
+		time.Sleep(time.Minute)
+		_ = first.Release(t.Context())
+		if got := <-done; got.err != nil || got.after > time.Minute+heartbeat {
+			t.Errorf("%v after %v", got.err, got.after)
+		}
+	})
+}
+
+// The waiter that is next dies: its lease begins, and ends as that of a dead holder does.
+func TestDeadNextWaiterHoldsUpOthersForATTL(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, alive := teststore.NewSuccessor(), teststore.NewSuccessor()
+		alive.Store.Store = p.Store.Store
+		first := acquire(t, keep(t, p.Store.Store), "k")
+		dead := waiter(t.Context(), keep(t, p), "k")
+		synctest.Wait()
+		other := waiter(t.Context(), keep(t, p.Store.Store), "k")
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		beats := p.Sent(teststore.Create)
+		last := beats[len(beats)-1].At
+		p.Inject(teststore.Silence, teststore.Create, teststore.Renew, teststore.Delete)
+		p.LoseHandovers()
+		_ = first.Release(t.Context())
+		got := <-other
+		if got.err != nil || got.after > last+ttl {
+			t.Errorf("%v after %v, want within a TTL of %v", got.err, got.after, last)
+		}
+		select {
+		case got := <-dead:
+			t.Errorf("the dead waiter: %+v", got)
+		default:
+		}
+	})
+}
+
+func TestWaiterThatLeavesTakesItsClaimBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := teststore.NewSuccessor()
+		first := acquire(t, keep(t, p), "k")
+		ctx, cancel := context.WithCancel(t.Context())
+		k := keep(t, p)
+		done, next := waiter(ctx, k, "k"), waiter(t.Context(), k, "k")
+		far := waiter(t.Context(), keep(t, p), "k")
+		time.Sleep(time.Minute)
+		cancel()
+		if got := <-done; !errors.Is(got.err, context.Canceled) {
+			t.Fatalf("%+v", got)
+		}
+		synctest.Wait()
+		creates := len(p.Sent(teststore.Create))
+		_ = first.Release(t.Context())
+		synctest.Wait()
+		if n := len(p.Sent(teststore.Create)); n > creates+1 { // that of the waiter who is next then
+			t.Errorf("%d creates at the handover to the next", n-creates)
+		}
+		for range 2 {
+			select {
+			case got := <-next:
+				_ = got.held.Release(t.Context())
+			case got := <-far:
+				_ = got.held.Release(t.Context())
+			}
+		}
+		if got := value(t, p, "k"); got != "" {
+			t.Errorf("%q after the last release", got)
+		}
+	})
+}
+
+// The claim of a waiter that leaves cannot be taken back: its nonce is deleted for good.
+func TestClaimThatCannotBeTakenBackIsSettled(t *testing.T) {
+	for name, fault := range map[string]teststore.Fault{"refused": teststore.Once(teststore.Refuse), "in doubt": teststore.Once(teststore.Drop)} {
+		synctest.Test(t, func(t *testing.T) {
+			p := teststore.NewSuccessor()
+			first := acquire(t, keep(t, p.Store.Store), "k")
+			ctx, cancel := context.WithCancel(t.Context())
+			done := waiter(ctx, keep(t, p), "k")
+			time.Sleep(time.Minute)
+			p.Inject(fault, teststore.Delete)
+			cancel()
+			<-done
+			time.Sleep(heartbeat)
+			_ = first.Release(t.Context())
+			if got := value(t, p, "k"); got != "" {
+				t.Errorf("%s: %q after the release, though nobody waits", name, got)
+			}
+		})
+	}
+}
+
+func TestClosedKeeperTakesItsClaimsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := teststore.NewSuccessor()
+		first := acquire(t, keep(t, p), "k")
+		k := keep(t, p)
+		done := waiter(t.Context(), k, "k")
+		time.Sleep(time.Minute)
+		if err := k.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if got := <-done; !errors.Is(got.err, lease.ErrClosed) {
+			t.Errorf("%+v", got)
+		}
+		_ = first.Release(t.Context())
+		if got := value(t, p, "k"); got != "" {
+			t.Errorf("%q after the release, though nobody waits", got)
+		}
+	})
+}
+
+// A value that is to be made when the lease begins cannot be handed over.
+func TestValueFuncIsNotHandedOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := teststore.NewSuccessor()
+		first := acquire(t, keep(t, p), "k")
+		done := waiter(t.Context(), keep(t, p), "k", lease.WithValueFunc(func() ([]byte, error) {
+			return []byte(time.Now().Format(time.TimeOnly)), nil
+		}))
+		time.Sleep(time.Hour)
+		now := time.Now()
+		_ = first.Release(t.Context())
+		if got := <-done; got.err != nil || value(t, p, "k") != now.Format(time.TimeOnly) {
+			t.Errorf("%+v, value %q at %v", got, value(t, p, "k"), now)
+		}
+	})
+}
+
+// An observed store hands keys over as the store itself does.
+func TestObservedStoreHandsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := teststore.NewSuccessor()
+		verbs := make(chan string, 1000)
+		st := store.Observe(p, func(_ context.Context, c store.Call) { verbs <- c.Verb })
+		first := acquire(t, keep(t, p), "k")
+		ctx, cancel := context.WithCancel(t.Context())
+		done := waiter(ctx, keep(t, st), "k")
+		time.Sleep(time.Second)
+		cancel()
+		<-done
+		done = waiter(t.Context(), keep(t, st), "k")
+		time.Sleep(time.Second)
+		_ = first.Release(t.Context())
+		if got := <-done; got.err != nil || got.after != time.Second {
+			t.Errorf("%+v", got)
+		}
+		seen := make(map[string]int)
+		for len(verbs) > 0 {
+			seen[<-verbs]++
+		}
+		if seen["create next"] == 0 || seen["withdraw"] != 1 || seen["create"] != 0 {
+			t.Errorf("%v", seen)
+		}
+	})
+}
