@@ -113,6 +113,14 @@ func (k *Keeper) create(ctx context.Context, claim store.Claim, o options) (*lea
 		if err == nil {
 			return k.begin(claim, grant, repeated, o)
 		}
+		if errors.Is(err, store.ErrEnded) && o.next != nil && try < creates {
+			if doubt != nil { // a late copy of a try could find the end forgotten
+				k.settler.settle(claim.Key, claim.Nonce)
+			}
+			o.next.renew() // it was handed a lease, which has ended
+			claim.Nonce, doubt = o.next.nonce, nil
+			continue
+		}
 		if errors.Is(err, store.ErrInDoubt) {
 			doubt = err
 			if try < creates && pauses.sleep(ctx, k.open.Done()) {

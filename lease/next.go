@@ -69,13 +69,7 @@ func (k *Keeper) withdraw(key string, c *nextClaim) {
 	if c == nil || !c.stands {
 		return
 	}
-	k.calls.start(func() { // counted with the call that waited
-		limited := k.deleting.Limit(context.Background())
-		err := sound("withdraw", key, c.store.Withdraw(limited, key, c.nonce))
-		limited.End()
-		if passing(err) {
-			k.settler.settle(key, c.nonce)
-		}
+	k.settler.withdraw(c.store, key, c.nonce, func() {
 		k.waits.mu.Lock()
 		defer k.waits.mu.Unlock()
 		if q := k.waits.queues[key]; q != nil {

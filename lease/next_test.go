@@ -3,6 +3,7 @@ package lease_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/leasehold-go/leasehold/internal/teststore"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
+	memstore "github.com/leasehold-go/leasehold/store/memory"
 )
 
 func TestReleaseHandsTheKeyOverWithoutAnotherCreate(t *testing.T) {
@@ -223,5 +225,131 @@ func TestObservedStoreHandsOver(t *testing.T) {
 		if seen["create next"] == 0 || seen["withdraw"] != 1 || seen["create"] != 0 {
 			t.Errorf("%v", seen)
 		}
+	})
+}
+
+// far is a memory store whose claims that are next can be cut off from it.
+type far struct {
+	*memstore.Store
+	cut   atomic.Bool
+	hangs atomic.Bool // a withdrawal
+}
+
+func (f *far) CreateNext(ctx context.Context, c store.Claim, handed func(store.Grant)) (store.Grant, bool, error) {
+	if f.cut.Load() {
+		return store.Grant{}, false, &store.Error{Op: "create", Key: c.Key, Condition: store.ErrUnavailable}
+	}
+	return f.Store.CreateNext(ctx, c, func(g store.Grant) {
+		if !f.cut.Load() {
+			handed(g)
+		}
+	})
+}
+
+func (f *far) Withdraw(ctx context.Context, key string, nonce store.Nonce) error {
+	if f.hangs.Load() {
+		<-ctx.Done()
+		return &store.Error{Op: "withdraw", Key: key, Condition: store.ErrInDoubt, Err: ctx.Err()}
+	}
+	return f.Store.Withdraw(ctx, key, nonce)
+}
+
+// A lease that was handed over to a waiter and has ended before the waiter could hear of it is none
+// that the waiter has asked for and got.
+func TestWaiterThatMissesItsHandoverWaitsOn(t *testing.T) {
+	for name, end := range map[string]func(*testing.T, *far){
+		"expired": func(*testing.T, *far) { time.Sleep(2 * ttl) },
+		"deleted": func(t *testing.T, f *far) {
+			r, err := f.Get(t.Context(), "k")
+			if err != nil || f.Delete(t.Context(), "k", store.ByToken(r.Token)) != nil {
+				t.Fatal("no lease was handed over")
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &far{Store: memstore.New()}
+				first := acquire(t, keep(t, f.Store), "k")
+				done := waiter(t.Context(), keep(t, f), "k")
+				synctest.Wait()
+				f.cut.Store(true)
+				_ = first.Release(t.Context())
+				end(t, f)
+				f.cut.Store(false)
+				if got := <-done; got.err != nil || !got.held.Valid() || got.held.Token() <= first.Token()+1 {
+					t.Errorf("%+v", got)
+				}
+			})
+		})
+	}
+}
+
+// A waiter that cannot be next does not have to wait for those that came after it.
+func TestWaiterWithAValueFunctionIsNotOvertaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := keep(t, memstore.New())
+		held := acquire(t, k, "k")
+		value := lease.WithValueFunc(func() ([]byte, error) { return []byte("v"), nil })
+		var waiting []<-chan outcome
+		for _, opts := range [][]lease.Option{{value}, {value}, {}, {value}, {}, {}} {
+			waiting = append(waiting, waiter(t.Context(), k, "k", opts...))
+			synctest.Wait()
+		}
+		for i, done := range waiting {
+			time.Sleep(time.Second)
+			_ = held.Release(t.Context())
+			synctest.Wait()
+			if len(done) == 0 {
+				t.Fatalf("waiter %d has been overtaken", i)
+			}
+			held = (<-done).held
+		}
+	})
+}
+
+// A store that hangs keeps a keeper neither open nor busy with what it has taken for a callback.
+func TestCloseGivesUpAWithdrawal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &far{Store: memstore.New()}
+		_ = acquire(t, keep(t, f.Store), "k")
+		k := keep(t, f)
+		done := waiter(t.Context(), k, "k")
+		synctest.Wait()
+		f.hangs.Store(true)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
+		defer cancel()
+		start, result := time.Now(), new(lease.CloseError)
+		if err := k.Close(ctx); !errors.As(err, &result) || result.Callbacks > 0 || result.Unsettled != 1 {
+			t.Errorf("close: %+v, want a claim that is not withdrawn", err)
+		}
+		if took := time.Since(start); took > time.Second/2 {
+			t.Errorf("close took %v", took)
+		}
+		<-done
+	})
+}
+
+// A waiter that asks a policy first, and so tries before it waits, does not keep the one before it from
+// saying that it still waits.
+func TestWaiterThatComesLaterDoesNotEndAClaim(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := memstore.New()
+		acquire(t, keep(t, st), "k")
+		time.Sleep(heartbeat - time.Second)
+		k := keep(t, st)
+		first := waiter(t.Context(), k, "k")
+		time.Sleep(time.Second)
+		synctest.Wait() // the record has just been renewed
+		later := waiter(t.Context(), k, "k", lease.WithReclaim(func(store.Record) bool { return false }))
+		for range 100 {
+			time.Sleep(heartbeat / 10)
+			other := store.Claim{Key: "k", Value: []byte("other"), TTL: time.Second, Nonce: store.NewNonce()}
+			if _, next, err := st.CreateNext(t.Context(), other, func(store.Grant) {}); next {
+				t.Fatalf("the claim of the waiter is not next any more: %v", err)
+			}
+		}
+		_ = k.Close(t.Context())
+		<-first
+		<-later
 	})
 }

@@ -43,6 +43,32 @@ func (s *settler) settle(key string, nonce store.Nonce) {
 	s.send()
 }
 
+// withdraw takes back a claim that may be next, settles it if that fails, and calls end.
+func (s *settler) withdraw(st store.Successor, key string, nonce store.Nonce, end func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.keeper
+	if k.life.Err() != nil {
+		return
+	}
+	s.open.add()
+	k.runs.Go(func() {
+		defer end()
+		limited := k.deleting.Limit(k.life)
+		err := sound("withdraw", key, st.Withdraw(limited, key, nonce))
+		limited.End()
+		if !passing(err) {
+			s.open.done()
+			return
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		d := store.Deletion{Key: key, Ref: store.ByNonce(nonce)}
+		s.waiting = append(s.waiting, unsettled{d, time.Now().Add(k.cfg.TTL), err})
+		s.send()
+	})
+}
+
 // send starts batches for the creates that wait, as long as few are under way. The caller holds
 // the lock.
 func (s *settler) send() {

@@ -43,7 +43,7 @@ type waitQueue struct {
 	first, last *waiter
 	trying      *waiter          // the last one that was told to try; nil once it has
 	again       bool             // there is a reason for another try since then
-	stands      bool             // the claim of a waiter is next, as long as it is tried once in a heartbeat
+	stander     *waiter          // its claim is next, as long as one tries once in a heartbeat
 	held        *store.HeldError // with the record that was last seen under the key
 	over        time.Time        // when the time left of the record, as it was when first seen or over, has passed
 	timer       *time.Timer      // for the time left, a pause or a slow try
@@ -179,7 +179,7 @@ func (ws *waits) join(k *Keeper, key string, held *store.HeldError, o options) *
 	}
 	q.last = w
 	if held != nil {
-		q.stands = w.isNext()
+		q.note(w)
 		q.see(held, w)
 	}
 	return w
@@ -223,8 +223,8 @@ func (w *waiter) leave() {
 		q.end()
 		return
 	}
-	if w.isNext() {
-		q.stands = false
+	if q.stander == w {
+		q.stander = nil
 	}
 	if q.trying == w {
 		q.trying = nil
@@ -232,8 +232,15 @@ func (w *waiter) leave() {
 	}
 }
 
-// isNext reports whether the claim of a waiter is next for the key.
-func (w *waiter) isNext() bool { return w.claim != nil && w.claim.stands }
+// note takes in, after a try of a waiter, whether its claim is next for the key.
+func (q *waitQueue) note(w *waiter) {
+	switch {
+	case w.claim != nil && w.claim.stands:
+		q.stander = w
+	case q.stander == w:
+		q.stander = nil
+	}
+}
 
 // end stops the watch and the timer of the queue. The next waiter of the key makes another queue.
 func (q *waitQueue) end() {
@@ -258,9 +265,10 @@ func (w *waiter) tried(l *lease, value []byte, err error) (over bool) {
 	switch {
 	case err == nil:
 		q.see(&store.HeldError{Record: store.Record{Key: q.key, Value: value, Token: l.token, Left: q.keeper.cfg.TTL}}, w)
+		q.stand(w) // if the watch was first to tell of the lease
 	case errors.As(err, &held):
-		q.stands = w.isNext()
-		asks := !q.stands || !time.Now().Before(q.over)
+		q.note(w)
+		asks := q.stander == nil || !time.Now().Before(q.over)
 		q.see(held, w)
 		if asks {
 			q.ask(w)
@@ -305,25 +313,31 @@ func (q *waitQueue) see(held *store.HeldError, by *waiter) {
 	default:
 		q.pausing = false
 		left := held.Record.Left
-		if q.stands {
+		if q.stander != nil {
 			left = min(left, q.keeper.cfg.Heartbeat)
 		}
 		q.setTimer(left)
 	}
 }
 
-// stand has the first waiter try whose claim can be next for the lease of a new record, unless by has
-// just done so.
+// stand has the first waiter that is not at it try, if its claim can be next for the lease of a new
+// record, unless by has just done so. Nobody is next in place of a first waiter that cannot be.
 func (q *waitQueue) stand(by *waiter) {
 	if q.trying != nil || by != nil && !by.busy && by.claim != nil {
 		return
 	}
-	for w := q.first; w != nil; w = w.next {
-		if !w.busy && w.claim != nil {
-			q.have(w)
-			return
-		}
+	if w := q.idle(); w != nil && w.claim != nil {
+		q.have(w)
 	}
+}
+
+// idle is the first waiter that is not at a try.
+func (q *waitQueue) idle() *waiter {
+	w := q.first
+	for w != nil && w.busy {
+		w = w.next
+	}
+	return w
 }
 
 // ask has the other waiters ask their reclaim policies of the record.
@@ -355,11 +369,9 @@ func (q *waitQueue) tell() {
 		return
 	}
 	q.again = false
-	for w := q.first; w != nil; w = w.next {
-		if !w.busy {
-			q.have(w)
-			return
-		}
+	if w := q.idle(); w != nil {
+		q.have(w)
+		return
 	}
 	q.pause()
 }
