@@ -11,7 +11,8 @@ type Successor interface {
 	// the same claim does so for another TTL. While the store runs a
 	// WatchKey of the key, handed is called, once and soon, with the grant of the lease that a delete
 	// has begun; a call with the same claim gets it too. handed must not block. It is not called any
-	// more once Withdraw or Delete by the nonce has returned, or CreateNext without an error.
+	// more once Withdraw or Delete by the nonce has returned, or CreateNext without an error. A claim
+	// whose lease has ended is not next: it fails with [ErrEnded], also while another holds the key.
 	//
 	// A lease that is handed over has for its first time to live what was left of the claim's: one
 	// that dies as the next holder keeps others waiting for as long as one that dies as the holder.
@@ -20,7 +21,7 @@ type Successor interface {
 	CreateNext(ctx context.Context, claim Claim, handed func(Grant)) (grant Grant, next bool, err error)
 
 	// Withdraw ends a claim that is next, and the lease that it may have got, as Delete by nonce does.
-	// But the store does not remember the nonce: every call with it must have been answered, none in
-	// doubt.
+	// But the store need not remember the nonce: every call with it must have been answered, none in
+	// doubt, and none may follow.
 	Withdraw(ctx context.Context, key string, nonce Nonce) error
 }

@@ -30,6 +30,9 @@ func (s *Store) CreateNext(ctx context.Context, c store.Claim, handed func(store
 		s.forgetNext(c.Key, c.Nonce)
 		return grant, false, nil
 	}
+	if s.ended.has(c.Nonce) {
+		return store.Grant{}, false, fail("create", c.Key, store.ErrEnded)
+	}
 	now := time.Now()
 	other, waits := s.claims[c.Key]
 	if s.live(c.Key) == nil || waits && other.Nonce != c.Nonce && now.Before(other.deadline) {

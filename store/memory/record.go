@@ -47,8 +47,8 @@ func (s *Store) drop(key string, r *record) {
 	s.mail.Send(key, "")
 }
 
-// sweep drops expired records and logs once the number of either has doubled since the last
-// sweep. So a record or log that no call reads again does not stay for ever.
+// sweep drops expired records and logs, and claims, once the number of the former has doubled since the
+// last sweep. So one that no call reads again does not stay for ever.
 func (s *Store) sweep() {
 	if max(len(s.records), len(s.logs)) < s.sweepAt {
 		return
@@ -58,6 +58,7 @@ func (s *Store) sweep() {
 	}
 	now := time.Now()
 	maps.DeleteFunc(s.logs, func(_ string, log []logged) bool { return !now.Before(log[len(log)-1].deadline) })
+	maps.DeleteFunc(s.claims, func(_ string, c claim) bool { return !now.Before(c.deadline) })
 	s.sweepAt = max(2*max(len(s.records), len(s.logs)), minSweep)
 }
 

@@ -74,6 +74,8 @@ func part(names []string, kind string) (some []string) {
 		switch {
 		case strings.HasPrefix(name, "leasehold:") && strings.HasSuffix(name, ":index"):
 			is = "index"
+		case strings.HasPrefix(name, "leasehold:") && strings.Contains(name, "}:n:"):
+			is = "next"
 		case strings.HasPrefix(name, "leasehold:"):
 			is = "fence"
 		}
@@ -216,6 +218,16 @@ func TestSlotsOnTheMove(t *testing.T) {
 	}
 	t.Run("documented rights", func(t *testing.T) { m.in(t).testRightsOnTheMove() })
 	t.Run("ended on its way", func(t *testing.T) { m.in(t).testEndOnTheMove() })
+	for name, kinds := range map[string][]string{"the claim": {"next"}, "the record": {"key", "fence"}} {
+		t.Run(name+" before, and a withdrawal", func(t *testing.T) {
+			m := m.in(t)
+			m.testNextOnTheMove(kinds, func(c store.Claim) error { return m.Withdraw(t.Context(), c.Key, c.Nonce) })
+		})
+		t.Run(name+" before, and a delete", func(t *testing.T) {
+			m := m.in(t)
+			m.testNextOnTheMove(kinds, func(c store.Claim) error { return m.Delete(t.Context(), c.Key, store.ByNonce(c.Nonce)) })
+		})
+	}
 	t.Run("new on its way", func(t *testing.T) { m.in(t).testNewOnTheMove() })
 	t.Run("with a longer time to live", func(t *testing.T) { m.in(t).testShiftOnTheMove("key", store.MaxValue) })
 	t.Run("with a longer time of the fence", func(t *testing.T) { m.in(t).testShiftOnTheMove("fence", 10) })
@@ -274,6 +286,32 @@ func (m *mover) testEndOnTheMove() {
 		if next := m.create(long(c.Key)).Token; next <= token {
 			m.Errorf("token %d after %d", next, token)
 		}
+	}
+}
+
+// A claim that is on another server than the record is not next, and gets no lease after the move
+// once it was withdrawn or settled.
+func (m *mover) testNextOnTheMove(kinds []string, end func(c store.Claim) error) {
+	tag, slot := m.tag()
+	c, w := long("{"+tag+"}:key"), long("{"+tag+"}:key")
+	token := m.create(c).Token
+	m.bench.next(w, func(store.Grant) {})
+	move := m.move(slot)
+	for _, kind := range kinds {
+		names := part(move.Left(), kind)
+		if len(names) != 1 {
+			m.Fatalf("%q of the kind %q", names, kind)
+		}
+		move.Carry(names...)
+	}
+	want(m, "the end of the claim", end(w), nil)
+	move.Finish()
+	want(m, "delete", m.Delete(m.Context(), c.Key, store.ByToken(token)), nil)
+	if _, err := m.Get(m.Context(), c.Key); !errors.Is(err, store.ErrNotFound) {
+		m.Errorf("after its end and the delete: %v", err)
+	}
+	if next := m.create(long(c.Key)).Token; next <= token {
+		m.Errorf("token %d after %d", next, token)
 	}
 }
 

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"sync"
 	"time"
@@ -20,7 +21,8 @@ type next struct {
 type nextClaim struct {
 	handed func(store.Grant)
 	ttl    time.Duration
-	since  time.Time // when the last create began that the server has confirmed, or else the first
+	since  time.Time   // when the last create began that the server has confirmed, or else the first
+	after  store.Token // of the lease that it found; a message of an earlier one is out of date
 }
 
 // CreateNext implements [store.Successor]. A claim with a value of more than 4 KiB is never next, nor
@@ -35,14 +37,15 @@ func (s *Store) CreateNext(ctx context.Context, claim store.Claim, handed func(s
 	}
 	start := time.Now()
 	mark := string(appendMark(nil, claim.Nonce))
-	s.next.expect(mark, nextClaim{handed, claim.TTL, start})
+	again := s.next.expect(mark, nextClaim{handed: handed, ttl: claim.TTL, since: start})
 	grant, err = s.createBy(ctx, nextScript, claim, func(answer any) {
 		if row, _ := answer.([]any); reason(row) == "next" {
 			row[0], next = "held", true
-			s.next.confirm(mark, start)
+			token, _ := at[int64](row, 1)
+			s.next.confirm(mark, start, store.Token(token))
 		}
 	})
-	if err == nil {
+	if err == nil || errors.Is(err, store.ErrEnded) || !again && !next && !errors.Is(err, store.ErrInDoubt) {
 		s.next.forget(mark)
 	}
 	return grant, next, err
@@ -62,25 +65,27 @@ func (s *Store) Withdraw(ctx context.Context, key string, nonce store.Nonce) err
 	return s.deleted(d, c)
 }
 
-// expect notes a claim that may be next from now on.
-func (n *next) expect(mark string, c nextClaim) {
+// expect notes a claim that may be next from now on, and reports whether it could be before.
+func (n *next) expect(mark string, c nextClaim) (again bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if before, again := n.claims[mark]; again {
-		c.since = before.since
+	before, again := n.claims[mark]
+	if again {
+		c.since, c.after = before.since, before.after
 	}
 	if n.claims == nil {
 		n.claims = make(map[string]nextClaim)
 	}
 	n.claims[mark] = c
+	return again
 }
 
-// confirm notes that a claim is next by a create that began at start.
-func (n *next) confirm(mark string, start time.Time) {
+// confirm notes that a claim is next, after the lease with a token, by a create that began at start.
+func (n *next) confirm(mark string, start time.Time, after store.Token) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if c, there := n.claims[mark]; there && start.After(c.since) {
-		c.since = start
+	if c, there := n.claims[mark]; there && !start.Before(c.since) {
+		c.since, c.after = start, after
 		n.claims[mark] = c
 	}
 }
@@ -105,7 +110,7 @@ func (n *next) heard(payload string) {
 	n.mu.Lock()
 	defer n.mu.Unlock() // so that handed is not called once forget has returned
 	mark := payload[1+digits:]
-	if c, there := n.claims[mark]; there {
+	if c, there := n.claims[mark]; there && store.Token(token) > c.after {
 		delete(n.claims, mark)
 		c.handed(store.Grant{Token: store.Token(token), Until: c.since.Add(c.ttl)})
 	}

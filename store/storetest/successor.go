@@ -53,7 +53,7 @@ var successorLaw = law{
 			c.wantNext(one, true)
 			c.wantNext(two, false)
 			c.wantNext(one, true)
-			c.withdraw(two)
+			c.withdraw(claim("key", long))
 			c.withdraw(one)
 			c.wantNext(two, true)
 			c.wantNext(one, false)
@@ -68,8 +68,9 @@ var successorLaw = law{
 			c.withdraw(w)
 			deleteLease(c, t)
 			c.wantNone("after the withdrawal of the claim that was next", "key")
+			w = claim("key", long)
 			if _, _, err := c.createNext(w, nil); err != nil {
-				c.failf("CreateNext of a free key with a nonce that was withdrawn: %v", err)
+				c.failf("CreateNext of a free key: %v", err)
 			}
 			c.withdraw(w)
 			c.wantNone("after the withdrawal of a lease", "key")
@@ -93,6 +94,25 @@ var successorLaw = law{
 			_, _, err := c.createNext(w, nil)
 			c.want("CreateNext with a nonce that was deleted", err, store.ErrEnded)
 			t = c.hold("key")
+			c.wantOver("CreateNext of a held key with a nonce that was deleted", w)
+			deleteLease(c, t)
+			c.wantNone("after CreateNext with a nonce that was deleted", "key")
+			c.hold("key")
+			c.wantNext(claim("key", long), true)
+		}},
+		{name: "ALeaseThatHasEnded", run: func(c *trial) {
+			t := c.hold("key")
+			w := claim("key", long)
+			c.wantNext(w, true)
+			deleteLease(c, t)
+			r, err := c.Store.Get(c.Context(), "key")
+			if err != nil {
+				c.failf("get of a key that was handed over: %v", err)
+			}
+			c.delete("key", store.ByToken(r.Token))
+			c.wantOver("CreateNext of a free key for which it had a lease", w)
+			c.hold("key")
+			c.wantOver("CreateNext of a held key for which it had a lease", w)
 			c.wantNext(claim("key", long), true)
 		}},
 		{name: "ASettledLease", run: func(c *trial) {
@@ -263,6 +283,16 @@ func (c *trial) wantNext(w store.Claim, want bool) {
 	c.want("CreateNext of a held key", err, store.ErrHeld)
 	if next != want {
 		c.failf("the claim is next: %v, want %v", next, want)
+	}
+}
+
+// wantOver checks that a claim is refused for good.
+func (c *trial) wantOver(what string, w store.Claim) {
+	c.Helper()
+	_, next, err := c.createNext(w, nil)
+	c.want(what, err, store.ErrEnded)
+	if next {
+		c.failf("%s: the claim is next", what)
 	}
 }
 

@@ -3,14 +3,17 @@
 --
 -- KEYS and ARGV are those of create.
 --
--- Answers for each as create does; but {'next', ...} in place of {'held', ...} if the claim is next.
+-- Answers for each as create does; but {'next', ...} in place of {'held', ...} if the claim is next, or
+-- {'ended'} if its lease is over.
 
 return each(3, function(key, fence, at)
   local answer = create(key, fence, at)
   local begun, value = ARGV[at + 1], ARGV[at + 2]
-  if type(answer) ~= 'table' or answer[1] ~= 'held' or #value > SMALL then return answer end
+  if type(answer) ~= 'table' or answer[1] ~= 'held' then return answer end
 
   local text, mark, place = read_fence(fence, '-1'), sub(begun, 81, 88), next_of(fence)
+  if knows(text, mark) then return {'ended'} end
+  if #value > SMALL then return answer end
   local there = redis.pcall('GETRANGE', place, '80', '87')
   if type(there) == 'table' then return answer end -- of another type, or in a slot that is being moved
   if there == '' or there == mark or there == sub(text, 99, 106) or knows(text, there) then

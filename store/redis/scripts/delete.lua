@@ -3,7 +3,8 @@
 --
 -- KEYS  key, fence of each lease
 -- ARGV  channels, instance of the caller's store, then token or '', mark or '' of each; or '-' and the
---       mark of a claim that was refused each time it asked for its key, and is not to be next any more
+--       mark of a claim that was refused each time it asked for its key: if it is still next, nothing
+--       of it has to be known
 --
 -- Answers 1 for each once that lease has no record any more, whoever ended it; or
 -- {'error', ...}. What belongs to another lease or another program stays. The fence stays
@@ -26,9 +27,7 @@ end
 -- withdraw takes back a claim that is next, and answers whether it was.
 local function withdraw(fence, mark)
   local place = next_of(fence)
-  local there = redis.pcall('GETRANGE', place, '80', '87')
-  if type(there) == 'table' then error('leasehold: ' .. there.err, 0) end
-  return there == mark and call('DEL', place) == 1
+  return redis.pcall('GETRANGE', place, '80', '87') == mark and call('DEL', place) == 1
 end
 
 -- hand_over begins the lease of the claim that is next, over the record of a lease that is to be
@@ -66,8 +65,7 @@ local instance = ARGV[2]
 
 return each(2, function(key, fence, at)
   local token, mark = ARGV[at + 1], ARGV[at + 2]
-  local by_nonce = token == ''
-  if token == '-' and withdraw(fence, mark) then return 1 end
+  local by_nonce = mark ~= ''
   local text = read_fence(fence, LAST)
   local state = sub(text, 2, 2)
   local named = text ~= '' and (sub(text, 3, 18) == token or sub(text, 99, 106) == mark)
@@ -89,7 +87,10 @@ return each(2, function(key, fence, at)
     end
   end
   if not by_nonce or named and state == 'n' then return refuse(fence, 1) end
-  if not named then return settle(fence, mark) end
+  if not named then
+    local was_next = withdraw(fence, mark)
+    return was_next and token == '-' and 1 or settle(fence, mark) -- it can be on its way with its slot
+  end
   call('SETRANGE', fence, '1', 'n')
   return 1
 end)
