@@ -228,6 +228,7 @@ func TestSlotsOnTheMove(t *testing.T) {
 			m.testNextOnTheMove(kinds, func(c store.Claim) error { return m.Delete(t.Context(), c.Key, store.ByNonce(c.Nonce)) })
 		})
 	}
+	t.Run("two claims on their way", func(t *testing.T) { m.in(t).testTwoNextOnTheMove() })
 	t.Run("new on its way", func(t *testing.T) { m.in(t).testNewOnTheMove() })
 	t.Run("with a longer time to live", func(t *testing.T) { m.in(t).testShiftOnTheMove("key", store.MaxValue) })
 	t.Run("with a longer time of the fence", func(t *testing.T) { m.in(t).testShiftOnTheMove("fence", 10) })
@@ -312,6 +313,26 @@ func (m *mover) testNextOnTheMove(kinds []string, end func(c store.Claim) error)
 	}
 	if next := m.create(long(c.Key)).Token; next <= token {
 		m.Errorf("token %d after %d", next, token)
+	}
+}
+
+// A claim of the same name on both servers would keep the slot from moving on.
+func (m *mover) testTwoNextOnTheMove() {
+	tag, slot := m.tag()
+	c, w := long("{"+tag+"}:key"), long("{"+tag+"}:key")
+	token := m.create(c).Token
+	m.bench.next(w, func(store.Grant) {})
+	move := m.move(slot)
+	move.Carry(append(part(move.Left(), "key"), part(move.Left(), "fence")...)...)
+	_, next, err := m.CreateNext(m.Context(), long(c.Key), func(store.Grant) {})
+	want(m, "CreateNext on the way", err, store.ErrHeld)
+	if next {
+		m.Errorf("a second claim is next")
+	}
+	move.Finish()
+	want(m, "delete", m.Delete(m.Context(), c.Key, store.ByToken(token)), nil)
+	if grant, _, err := m.CreateNext(m.Context(), w, func(store.Grant) {}); err != nil || grant.Token <= token {
+		m.Errorf("token %d after %d: %v", grant.Token, token, err)
 	}
 }
 

@@ -16,6 +16,9 @@ return each(3, function(key, fence, at)
   if #value > SMALL then return answer end
   local there = redis.pcall('GETRANGE', place, '80', '87')
   if type(there) == 'table' then return answer end -- of another type, or in a slot that is being moved
+  -- A slot cannot be moved here with a name that is here too. Of two names only a server that has the
+  -- whole slot says that one is missing.
+  if there == '' and redis.pcall('EXISTS', fence, place) ~= 1 then return answer end
   if there == '' or there == mark or there == sub(text, 99, 106) or knows(text, there) then
     if redis.pcall('SET', place, begun .. value, 'PX', expiry).err then return answer end
     if sub(text, 2, 2) == 'l' then call('SETRANGE', fence, '1', 'w') end
