@@ -105,7 +105,7 @@ func (k *Keeper) create(ctx context.Context, claim store.Claim, o options) (*lea
 	for try := 1; ; try++ {
 		grant, err := k.createOnce(ctx, claim, o.next)
 		repeated := try > 1
-		if err != nil {
+		if passing(err) {
 			if handed, ok := o.next.took(); ok {
 				grant, repeated, err = handed, repeated || errors.Is(err, store.ErrInDoubt), nil
 			}
