@@ -12,14 +12,17 @@ import (
 )
 
 func (p *programme) create(rt *rapid.T) {
+	p.send(call{verb: "create", attempt: p.newAttempt(rt, p.drawKey(rt))})
+}
+
+func (p *programme) newAttempt(rt *rapid.T, key string) *attempt {
 	n := len(p.attempts) + 1
-	key := p.drawKey(rt)
 	ttls := rapid.IntRange(1, 2).Draw(rt, "ttls")
 	a := &attempt{number: n, key: key, peer: n%2 == 0, ttls: ttls, claim: store.Claim{
 		Key: key, Value: fmt.Appendf(nil, "create %d", n), TTL: p.ttl * time.Duration(ttls), Nonce: store.NewNonce(),
 	}}
 	p.attempts = append(p.attempts, a)
-	p.send(call{verb: "create", attempt: a})
+	return a
 }
 
 // drawWrite returns a write of a lease, with its next value or without a value.
@@ -69,7 +72,7 @@ func (p *programme) repeat(rt *rapid.T) {
 	const oldest = 8 // attempts
 	var some []call
 	for _, c := range p.calls {
-		if c.verb != "create" || c.attempt.number > len(p.attempts)-oldest {
+		if !c.creates() || c.attempt.number > len(p.attempts)-oldest {
 			some = append(some, c)
 		}
 	}

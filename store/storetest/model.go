@@ -10,6 +10,7 @@ import (
 // returns the expected condition, nil for success.
 type model struct {
 	records map[string]*entry
+	next    map[string]*nextClaim
 	ended   map[store.Nonce]bool
 	last    map[string]store.Token // the largest granted token
 }
@@ -26,8 +27,15 @@ type entry struct {
 	foreign  bool
 }
 
+// nextClaim is the claim that is next for a key.
+type nextClaim struct {
+	claim    store.Claim
+	after    store.Nonce // of the lease that it follows
+	deadline time.Time
+}
+
 func newModel() *model {
-	return &model{make(map[string]*entry), make(map[store.Nonce]bool), make(map[string]store.Token)}
+	return &model{make(map[string]*entry), make(map[string]*nextClaim), make(map[store.Nonce]bool), make(map[string]store.Token)}
 }
 
 // live returns the live entry under a key, or nil.
@@ -63,6 +71,26 @@ func (m *model) create(now time.Time, c store.Claim) error {
 	}
 	m.records[c.Key] = &entry{value: string(c.Value), nonce: c.Nonce, ttl: c.TTL, deadline: now.Add(c.TTL)}
 	return nil
+}
+
+// createNext is create by a claim that waits. It also returns whether the claim is next.
+func (m *model) createNext(now time.Time, c store.Claim) (next bool, err error) {
+	if err = m.create(now, c); err == nil {
+		m.forget(c.Key, c.Nonce)
+	}
+	other := m.next[c.Key]
+	if err != store.ErrHeld || m.ended[c.Nonce] || other != nil && other.claim.Nonce != c.Nonce && now.Before(other.deadline) {
+		return false, err
+	}
+	m.next[c.Key] = &nextClaim{c, m.records[c.Key].nonce, now.Add(c.TTL)}
+	return true, err
+}
+
+// forget has a claim be no longer next.
+func (m *model) forget(key string, nonce store.Nonce) {
+	if w := m.next[key]; w != nil && w.claim.Nonce == nonce {
+		delete(m.next, key)
+	}
 }
 
 // granted records the token of a successful create, and reports whether the token is
@@ -106,12 +134,29 @@ func (m *model) write(now time.Time, w store.Renewal) error {
 }
 
 func (m *model) delete(now time.Time, key string, t store.LeaseRef) {
-	e := m.live(now, key)
-	if e != nil && !e.foreign && (e.nonce == t.Nonce || e.token == t.Token) {
-		m.end(key)
+	m.forget(key, t.Nonce)
+	if e := m.live(now, key); e != nil && !e.foreign && (e.nonce == t.Nonce || e.token == t.Token) {
+		m.handOver(now, key)
 	}
 	if t.Nonce != (store.Nonce{}) {
 		m.ended[t.Nonce] = true
+	}
+}
+
+func (m *model) withdraw(now time.Time, key string, nonce store.Nonce) {
+	m.forget(key, nonce)
+	if e := m.live(now, key); e != nil && !e.foreign && e.nonce == nonce {
+		m.handOver(now, key)
+	}
+}
+
+// handOver ends the lease of a key and begins that of the claim that is next. The token is not known yet.
+func (m *model) handOver(now time.Time, key string) {
+	w, nonce := m.next[key], m.records[key].nonce
+	m.end(key)
+	if w != nil && w.after == nonce && now.Before(w.deadline) {
+		delete(m.next, key)
+		m.records[key] = &entry{value: string(w.claim.Value), nonce: w.claim.Nonce, ttl: w.claim.TTL, deadline: w.deadline}
 	}
 }
 

@@ -51,10 +51,11 @@ type programme struct {
 	model    *model
 	now      time.Time // when the call that is being compared returned
 	attempts []*attempt
-	calls    []call   // every call so far, to be repeated
-	log      []string // the programme so far, as Go
-	foreign  int      // number of values that the outsider put
-	tooSlow  bool     // a call took so long that the expected state is unknown
+	calls    []call             // every call so far, to be repeated
+	log      []string           // the programme so far, as Go
+	foreign  int                // number of values that the outsider put
+	watches  map[watched]func() // end the watches of single keys
+	tooSlow  bool               // a call took so long that the expected state is unknown
 }
 
 // attempt is one attempt to create, and the lease that it began.
@@ -63,9 +64,12 @@ type attempt struct {
 	key    string
 	peer   bool // the peer makes the calls
 	claim  store.Claim
+	waits  bool        // its claim may be next
 	ttls   int         // its TTL, in multiples of the programme's
 	token  store.Token // zero until the create succeeded
 	writes uint64      // number of values written
+
+	told
 }
 
 // GoString returns a name for rapid's log.
@@ -80,15 +84,19 @@ func (h Harness) programme(t *testing.T, f Fixture, rt *rapid.T, prefix string) 
 	}
 	return &programme{
 		T: rt, Fixture: f, test: t, exact: h.Virtual, caps: caps,
-		ttl: ttl, prefix: prefix, model: newModel(), now: time.Now(),
+		ttl: ttl, prefix: prefix, model: newModel(), now: time.Now(), watches: make(map[watched]func()),
 	}
 }
 
 func (p *programme) run() {
+	defer p.endWatches()
 	actions := map[string]func(*rapid.T){
 		"create": p.create, "renew": p.renewBatch, "update": p.update, "delete": p.delete,
 		"get": p.getUnusedKey, "list": p.list, "watch": p.watch,
 		"repeat": p.repeat, "cancelled": p.cancelled, "sleep": p.sleep, "": p.wantModel,
+	}
+	if _, succeeds := p.Store.(store.Successor); succeeds {
+		actions["create next"], actions["withdraw"], actions["watch key"] = p.createNext, p.withdraw, p.watchKey
 	}
 	if p.Outsider != nil {
 		actions["outsider puts"] = p.outsiderPuts
@@ -123,6 +131,8 @@ func (p *programme) mismatch(what string, got, want any) {
 	ctx, ttl := context.Background(), time.Duration(%d) // %v
 	var st, peer store.Store // on the same data, which is fresh
 	var grant store.Grant
+	var next bool
+	var r store.Record
 	var answers []store.RenewResult
 	var err error
 	token := make(map[int]store.Token)
@@ -166,6 +176,9 @@ func (p *programme) drawAttempt(rt *rapid.T) *attempt {
 // send makes a call on the store and on the model, and compares the answers.
 func (p *programme) send(c call) {
 	var got answer
+	if c.verb == "create next" {
+		c.attempt.expect(true)
+	}
 	if !p.timed(func() error {
 		got = c.sendTo(p.test.Context(), p.storeOf(c))
 		return errors.Join(got.errs...)
@@ -173,9 +186,15 @@ func (p *programme) send(c call) {
 		return
 	}
 	p.calls = append(p.calls, c)
-	first := c.verb == "create" && c.attempt.token == 0 && got.errs[0] == nil
+	first := c.creates() && c.attempt.token == 0 && got.errs[0] == nil
 	p.logf("%s", c.code(first))
-	want := c.applyTo(p.model, p.now)
+	want, next := c.applyTo(p.model, p.now)
+	if got.next != next {
+		p.mismatch("whether a claim is next", got.next, next)
+	}
+	if next {
+		c.attempt.latest = p.now.Add(c.attempt.claim.TTL)
+	}
 	for i, err := range got.errs {
 		if fault, condition := conditionOf(err); condition != want[i] || fault != "" {
 			p.mismatch("the error of a "+c.verb, fmt.Sprint(err, " ", fault), want[i])
@@ -193,7 +212,10 @@ func (p *programme) send(c call) {
 			p.model.records[key].until = got.untils[i]
 		}
 	}
-	if c.verb == "create" && got.errs[0] == nil {
+	if c.settles() || c.verb == "create next" && got.errs[0] == nil {
+		c.attempt.expect(false)
+	}
+	if c.creates() && got.errs[0] == nil {
 		c.attempt.token = got.token
 		if !p.model.granted(c.attempt.key, got.token) {
 			p.mismatch("the token", got.token, "that of the first answer, or a larger one than every token before")
@@ -216,6 +238,9 @@ func (p *programme) wantSame(what string, r store.Record, key string) {
 	if e == nil {
 		p.mismatch(what, describe(r), "no record")
 	}
+	if e.token == 0 && !e.foreign {
+		p.learn(e, r)
+	}
 	if r.Key != key || string(r.Value) != e.value || r.Token != e.token || r.Foreign() != e.foreign {
 		p.mismatch(what, describe(r), fmt.Sprintf("value %q, token %d, foreign %v", e.value, e.token, e.foreign))
 	}
@@ -223,15 +248,21 @@ func (p *programme) wantSame(what string, r store.Record, key string) {
 	if !e.deadline.IsZero() {
 		left = e.deadline.Sub(p.now)
 	}
-	tolerance := p.caps.Precision
+	tolerance := p.caps.Precision + p.tolerance()
 	if p.caps.GroupExpiry {
 		tolerance = 2 * p.ttl
-	} else if !p.exact {
-		tolerance += p.margin()
 	}
 	if (r.Left - left).Abs() > tolerance {
 		p.mismatch("the time left of "+what, r.Left, left)
 	}
+}
+
+// tolerance is how far what the model knows of a time may be off.
+func (p *programme) tolerance() time.Duration {
+	if p.exact {
+		return 0
+	}
+	return p.margin()
 }
 
 // wantModel compares every key with the model, as the store and the outsider see it.
@@ -268,6 +299,7 @@ func (p *programme) wantModel(*rapid.T) {
 			p.mismatch("the value that the outsider reads", fmt.Sprintf("%q, %s", value, store.Left(left)), fmt.Sprintf("%q", e.value))
 		}
 	}
+	p.wantTold()
 }
 
 // wantAll compares records with all records of the model under a prefix. Foreign
@@ -346,6 +378,13 @@ func (p *programme) awaitExpiriesAt(at time.Time) (waited bool) {
 			}
 		}
 		p.model.end(key)
+	}
+	for key, w := range p.model.next {
+		if w.deadline.Sub(at) <= 2*p.margin() {
+			waited = true
+			time.Sleep(time.Until(w.deadline.Add(p.caps.Precision)))
+			delete(p.model.next, key)
+		}
 	}
 	return waited
 }
