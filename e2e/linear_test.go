@@ -73,11 +73,26 @@ func (f forgetful) Create(ctx context.Context, c store.Claim) (store.Grant, erro
 	return f.Store.Create(ctx, c)
 }
 
+// keen withdraws no claim.
+type keen struct{ *memstore.Store }
+
+func (keen) Withdraw(context.Context, string, store.Nonce) error { return nil }
+
+// unfair has the claim be next that asked last.
+type unfair struct{ *memstore.Store }
+
+func (u unfair) CreateNext(ctx context.Context, c store.Claim, handed func(store.Grant)) (store.Grant, bool, error) {
+	grant, _, err := u.Store.CreateNext(ctx, c, handed)
+	return grant, errors.Is(err, store.ErrHeld), err
+}
+
 // The control: a store that breaks a law is found out.
 func TestBrokenStoresAreNotLinearizable(t *testing.T) {
-	for name, broken := range map[string]func(store.Store) store.Store{
-		"unconditional delete": func(st store.Store) store.Store { return careless{st} },
-		"create without nonce": func(st store.Store) store.Store { return forgetful{st} },
+	for name, broken := range map[string]func(*memstore.Store) store.Store{
+		"unconditional delete":      func(st *memstore.Store) store.Store { return careless{st} },
+		"create without nonce":      func(st *memstore.Store) store.Store { return forgetful{st} },
+		"withdrawn claim gets keys": func(st *memstore.Store) store.Store { return keen{st} },
+		"two claims are next":       func(st *memstore.Store) store.Store { return unfair{st} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			for range histories {
@@ -178,6 +193,8 @@ func (c *client) run() {
 		switch h := c.held[key]; {
 		case rand.IntN(5) == 0:
 			c.get(key)
+		case h == nil && c.succeeds() && rand.IntN(2) == 0:
+			c.wait(key)
 		case h == nil:
 			c.create(key)
 		case rand.IntN(3) == 0:
@@ -217,6 +234,41 @@ func (c *client) create(key string) {
 	case late:
 		c.settle(key, n, claim.Nonce)
 	}
+}
+
+func (c *client) succeeds() bool { _, ok := c.Store.(store.Successor); return ok }
+
+// wait asks for a key a few times. A claim that gets no lease is withdrawn, or settled if a request of it
+// was not answered.
+func (c *client) wait(key string) {
+	n := c.attempt(key)
+	claim := store.Claim{Key: key, Value: fmt.Appendf(nil, "attempt %d", n), TTL: time.Hour, Nonce: store.NewNonce()}
+	in := input{verb: createNext, key: key, attempt: n, value: string(claim.Value)}
+	settle := false
+	for range 1 + rand.IntN(4) {
+		called := c.now()
+		grant, next, doubt, err := c.network.createNext(c.t.Context(), claim)
+		out := output{condition: condition(err), token: grant.Token, next: next}
+		if held, ok := errors.AsType[*store.HeldError](err); ok {
+			out.token, out.value = held.Record.Token, string(held.Record.Value)
+		}
+		c.add(c.id, called, in, out)
+		if settle = settle || doubt; doubt {
+			c.add(c.id, called, in, output{unknown: true})
+		}
+		if err == nil {
+			c.held[key] = &holding{attempt: n, token: grant.Token}
+			return
+		}
+		time.Sleep(rand.N(time.Millisecond))
+	}
+	if settle {
+		c.settle(key, n, claim.Nonce)
+		return
+	}
+	called := c.now()
+	err := c.until(func() error { return c.Store.(store.Successor).Withdraw(c.t.Context(), key, claim.Nonce) })
+	c.add(c.id, called, input{verb: withdraw, key: key, attempt: n}, output{condition: condition(err)})
 }
 
 func (c *client) settle(key string, attempt int, nonce store.Nonce) {

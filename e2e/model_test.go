@@ -14,6 +14,8 @@ type verb string
 
 const (
 	create        verb = "create"
+	createNext    verb = "create next"
+	withdraw      verb = "withdraw"
 	renew         verb = "renew"
 	update        verb = "update"
 	deleteByToken verb = "delete by token"
@@ -37,6 +39,7 @@ type output struct {
 	condition error
 	token     store.Token // of the live record
 	value     string      // of the live record
+	next      bool        // the attempt is next
 }
 
 // state is what a key holds. The attempts that have ended are in it because one
@@ -46,13 +49,25 @@ type state struct {
 	token   store.Token
 	value   string
 	last    store.Token
+	next    int       // the attempt that gets the key when the lease is deleted; 0 for none
+	begins  string    // the value of that
 	ended   [4]uint64 // a bit for each attempt; there are no more than clients*deeds
 }
 
 func (s *state) end(attempt int) {
 	s.ended[attempt/64] |= 1 << (attempt % 64)
+	s.release(attempt)
+}
+
+// release ends the lease of an attempt, or takes its claim back, and hands the key over.
+func (s *state) release(attempt int) {
+	if s.next == attempt {
+		s.next, s.begins = 0, ""
+	}
 	if s.attempt == attempt {
-		s.attempt, s.token, s.value = 0, 0, ""
+		s.ended[attempt/64] |= 1 << (attempt % 64)
+		s.attempt, s.token, s.value = s.next, 0, s.begins
+		s.next, s.begins = 0, ""
 	}
 }
 
@@ -75,6 +90,11 @@ func (s *state) step(in input, out output) bool {
 	switch in.verb {
 	case create:
 		return s.create(in, out)
+	case createNext:
+		return s.createNext(in, out)
+	case withdraw:
+		s.release(in.attempt)
+		return out.condition == nil
 	case renew, update:
 		return s.write(in, out)
 	case deleteByToken:
@@ -109,6 +129,15 @@ func (s *state) create(in input, out output) bool {
 		return true
 	}
 	return out.condition == condition && (condition != nil || s.learn(out.token))
+}
+
+func (s *state) createNext(in input, out output) bool {
+	held := s.attempt != 0 && s.attempt != in.attempt
+	next := held && !s.hasEnded(in.attempt) && (s.next == 0 || s.next == in.attempt)
+	if next {
+		s.next, s.begins = in.attempt, in.value
+	}
+	return s.create(in, out) && (out.unknown || out.next == next)
 }
 
 func (s *state) write(in input, out output) bool {

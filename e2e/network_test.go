@@ -67,6 +67,21 @@ func (n *network) create(ctx context.Context, c store.Claim) (grant store.Grant,
 	}
 }
 
+// createNext sends the claim of a caller that waits until it is answered. It reports whether one of the
+// requests was not, and may have arrived or arrive yet.
+func (n *network) createNext(ctx context.Context, c store.Claim) (grant store.Grant, next, doubt bool, err error) {
+	for {
+		var g store.Grant
+		var is bool
+		var e error
+		answered, _ := n.pass(func() { g, is, e = n.Store.(store.Successor).CreateNext(ctx, c, func(store.Grant) {}) })
+		if answered {
+			return g, is, doubt, e
+		}
+		doubt = true
+	}
+}
+
 // until sends a call until it is answered.
 func (n *network) until(call func() error) error {
 	for {
