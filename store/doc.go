@@ -28,6 +28,8 @@
 //     it notices, and that it takes the bytes of a live lease's own value, put there
 //     with another TTL, for the lease's record; the next renew restores its TTL.
 //     However large a foreign value is, it costs no other key anything.
+//   - A backend that hands keys over ([Successor]) begins the lease of the claim that is next in the
+//     same step as it deletes the lease before. One claim of a key is next at a time.
 //   - A definite answer (held, lost, foreign, ended, deleted) comes only from a
 //     server that could also have taken the write. A replica or a demoted master
 //     answers [ErrUnavailable].

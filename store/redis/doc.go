@@ -9,7 +9,7 @@
 // ttl, the value's length and the value itself up to 40 bytes or else its hash, and marks of creates
 // that must not take effect any more:
 // the creates of the key's last eight leases, and for five minutes each create that a delete
-// has settled. All names but the keys themselves begin with "leasehold:". An index, one sorted
+// has settled. While somebody waits for the key, the claim that is next lies there too. All names but the keys themselves begin with "leasehold:". An index, one sorted
 // set for a server and one for each slot of a Cluster, answers List without a walk through the
 // database. The scripts in the directory scripts say it exactly.
 //
@@ -158,6 +158,21 @@
 // own channel every three seconds, through a master. If it has not come back after three more,
 // the store subscribes anew and reads everything again. Changes that were published in between
 // reach its watches then, six seconds late at most.
+//
+// # Keys that are handed over
+//
+// The claim that is next for a key ([Store.CreateNext]) is a string in the slot of the key, under
+// "leasehold:", with its value and all that its fence will need. It expires a ttl after the last call
+// of the claim. The script that deletes the lease writes the record and the fence of the claim in
+// place of that, so the key is never free in between; the new record has what was left of the
+// string's time to live. The message on the channel of the key has the new token and the mark of the
+// claim's nonce, from which the store that made the claim knows its grant. If the message is lost, the next
+// CreateNext of the claim has the grant. A store makes no claim next with [WithReplicaAck], with a
+// value of more than 4 KiB, or in a slot that is being moved: such a waiter creates its record once the
+// key is free.
+//
+// The mark of a claim that is next is in that string alone. So a user with the right to publish, and none
+// to read the string, cannot have a waiter believe that it holds the key.
 //
 // # Requests
 //
