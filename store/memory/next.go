@@ -11,6 +11,7 @@ import (
 // claim is a claim that is next for its key.
 type claim struct {
 	store.Claim
+	after    store.Token // of the lease that it follows
 	handed   func(store.Grant)
 	until    time.Time // as of a grant
 	deadline time.Time
@@ -34,15 +35,15 @@ func (s *Store) CreateNext(ctx context.Context, c store.Claim, handed func(store
 		return store.Grant{}, false, fail("create", c.Key, store.ErrEnded)
 	}
 	now := time.Now()
-	other, waits := s.claims[c.Key]
-	if s.live(c.Key) == nil || waits && other.Nonce != c.Nonce && now.Before(other.deadline) {
+	r, other := s.live(c.Key), s.claims[c.Key]
+	if r == nil || other.Nonce != c.Nonce && now.Before(other.deadline) {
 		return store.Grant{}, false, err
 	}
 	if s.claims == nil {
 		s.claims = make(map[string]claim)
 	}
 	c.Value = bytes.Clone(c.Value)
-	s.claims[c.Key] = claim{c, handed, start.Add(c.TTL), now.Add(c.TTL)}
+	s.claims[c.Key] = claim{c, r.token, handed, start.Add(c.TTL), now.Add(c.TTL)}
 	return store.Grant{}, true, err
 }
 
@@ -68,11 +69,10 @@ func (s *Store) forgetNext(key string, nonce store.Nonce) {
 	}
 }
 
-// handOver begins the lease of the claim that is next for a key, if there is one.
-func (s *Store) handOver(key string) {
-	c, waits := s.claims[key]
-	delete(s.claims, key)
-	if waits && time.Now().Before(c.deadline) {
+// handOver begins the lease of the claim that is next for a key after a lease, if there is one.
+func (s *Store) handOver(key string, after store.Token) {
+	if c, waits := s.claims[key]; waits && c.after == after && time.Now().Before(c.deadline) {
+		delete(s.claims, key)
 		c.handed(store.Grant{Token: s.begin(c.Claim, c.deadline), Until: c.until})
 	}
 }

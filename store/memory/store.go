@@ -230,7 +230,7 @@ func (s *Store) end(key string, r *record) {
 	s.deleted.add(r.token)
 	s.hub.MarkDeleted(key, r.token)
 	s.deletes.MarkDeleted(key, r.token)
-	s.handOver(key)
+	s.handOver(key, r.token)
 }
 
 // Get implements [store.Store].

@@ -78,8 +78,11 @@ func (m *model) createNext(now time.Time, c store.Claim) (next bool, err error) 
 	if err = m.create(now, c); err == nil {
 		m.forget(c.Key, c.Nonce)
 	}
+	if err == store.ErrHeld && m.ended[c.Nonce] {
+		err = store.ErrEnded
+	}
 	other := m.next[c.Key]
-	if err != store.ErrHeld || m.ended[c.Nonce] || other != nil && other.claim.Nonce != c.Nonce && now.Before(other.deadline) {
+	if err != store.ErrHeld || other != nil && other.claim.Nonce != c.Nonce && now.Before(other.deadline) {
 		return false, err
 	}
 	m.next[c.Key] = &nextClaim{c, m.records[c.Key].nonce, now.Add(c.TTL)}

@@ -174,6 +174,34 @@ var successorLaw = law{
 			c.delete("key", store.ByNonce(w.Nonce))
 			c.wantNone("after its delete", "key")
 		}},
+		{name: "AnotherHolderBeforeItAskedAgain", run: func(c *trial) {
+			t := c.holdShort("key")
+			w := claim("key", long)
+			c.wantNext(w, true)
+			c.expire(t)
+			deleteLease(c, c.hold("key"))
+			c.wantNone("after the lease that followed the one for which a claim was next", "key")
+		}},
+		{name: "AnEndedLease", run: func(c *trial) {
+			t := c.hold("key")
+			w := claim("key", long)
+			c.wantNext(w, true)
+			deleteLease(c, t)
+			c.delete("key", store.ByToken(c.wantToken("the claim that was next", w, t.Token).Token))
+			t = c.hold("key")
+			_, _, err := c.createNext(w, nil)
+			c.want("CreateNext by a claim whose lease has ended", err, store.ErrEnded)
+			c.wantNext(claim("key", long), true)
+		}},
+		{name: "WithdrawalOfItsOwnLease", run: func(c *trial) {
+			t := c.holdShort("key")
+			w := claim("key", long)
+			c.wantNext(w, true)
+			c.expire(t)
+			c.wantToken("the claim that was next for a lease that has expired", w, t.Token)
+			c.withdraw(w)
+			c.wantNone("after the withdrawal of a lease that the claim itself began", "key")
+		}},
 		{name: "AForeignValue", needs: []need{outsider}, run: func(c *trial) {
 			c.Outsider.Put("key", []byte("theirs"), store.Forever)
 			_, next, err := c.createNext(claim("key", long), nil)
