@@ -1,6 +1,7 @@
 package process_test
 
 import (
+	"maps"
 	"strings"
 	"syscall"
 	"testing"
@@ -66,6 +67,28 @@ func (s server) oneOf(waiters []*child) (index int, token store.Token) {
 		return false
 	})
 	return index, waiters[index].held()
+}
+
+// The release may give the key to the dead waiter, whose record is gone a TTL later.
+func TestAfterTheDeathOfTheWaiterThatIsNextAnotherTakesOver(t *testing.T) {
+	full.Only(t)
+	onEach(t, func(s server) {
+		first := s.holds("-ttl", "1h")
+		token := first.held()
+		before := s.beside(s, "job")
+		next := s.holds("-ttl", "2s", "-wait")
+		next.expect("waiting")
+		if _, hands := s.Open().(store.Successor); hands {
+			eventually(s, "its claim is next", func() bool { return !maps.Equal(s.beside(s, "job"), before) })
+		}
+		other := s.holds("-ttl", "1h", "-wait")
+		other.expect("waiting")
+		next.kill()
+		first.signal(syscall.SIGTERM)
+		first.expect("released ")
+		first.exits(exitOK)
+		later(s, other.held(), token)
+	})
 }
 
 func TestAWaiterTakesOverAfterADeath(t *testing.T) {

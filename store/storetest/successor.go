@@ -182,17 +182,6 @@ var successorLaw = law{
 			deleteLease(c, c.hold("key"))
 			c.wantNone("after the lease that followed the one for which a claim was next", "key")
 		}},
-		{name: "AnEndedLease", run: func(c *trial) {
-			t := c.hold("key")
-			w := claim("key", long)
-			c.wantNext(w, true)
-			deleteLease(c, t)
-			c.delete("key", store.ByToken(c.wantToken("the claim that was next", w, t.Token).Token))
-			t = c.hold("key")
-			_, _, err := c.createNext(w, nil)
-			c.want("CreateNext by a claim whose lease has ended", err, store.ErrEnded)
-			c.wantNext(claim("key", long), true)
-		}},
 		{name: "WithdrawalOfItsOwnLease", run: func(c *trial) {
 			t := c.holdShort("key")
 			w := claim("key", long)
