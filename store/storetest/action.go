@@ -72,7 +72,7 @@ func (p *programme) repeat(rt *rapid.T) {
 	const oldest = 8 // attempts
 	var some []call
 	for _, c := range p.calls {
-		if !c.creates() || c.attempt.number > len(p.attempts)-oldest {
+		if !c.creates() || c.attempt.number > len(p.attempts)-oldest && !c.attempt.withdrawn {
 			some = append(some, c)
 		}
 	}

@@ -60,14 +60,15 @@ type programme struct {
 
 // attempt is one attempt to create, and the lease that it began.
 type attempt struct {
-	number int
-	key    string
-	peer   bool // the peer makes the calls
-	claim  store.Claim
-	waits  bool        // its claim may be next
-	ttls   int         // its TTL, in multiples of the programme's
-	token  store.Token // zero until the create succeeded
-	writes uint64      // number of values written
+	number    int
+	key       string
+	peer      bool // the peer makes the calls
+	claim     store.Claim
+	waits     bool        // its claim may be next
+	withdrawn bool        // so that it must not be sent again
+	ttls      int         // its TTL, in multiples of the programme's
+	token     store.Token // zero until the create succeeded
+	writes    uint64      // number of values written
 
 	told
 }

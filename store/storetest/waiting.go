@@ -75,13 +75,14 @@ func (p *programme) withdraw(rt *rapid.T) {
 		rt.Skip("no claim to withdraw")
 	}
 	a := rapid.SampledFrom(waiting).Draw(rt, "attempt")
+	a.withdrawn = true
 	p.send(call{verb: "withdraw", attempt: a, ref: store.ByNonce(a.claim.Nonce)})
 }
 
-// waiting returns those of the recent attempts that wait for their keys.
+// waiting returns those of the recent attempts that wait for their keys, or may.
 func (p *programme) waiting() []*attempt {
 	recent := slices.Clone(p.attempts[max(0, len(p.attempts)-6):])
-	return slices.DeleteFunc(recent, func(a *attempt) bool { return !a.waits })
+	return slices.DeleteFunc(recent, func(a *attempt) bool { return !a.waits || a.withdrawn })
 }
 
 // watched names a watch of a key by a store or its peer.
