@@ -117,6 +117,63 @@ func FuzzFence(f *testing.F) {
 	})
 }
 
+// Whatever somebody has written in place of the claim that is next: no verb writes over another
+// program's value, leaves a record for ever, or begins a lease without a larger token.
+func FuzzNext(f *testing.F) {
+	sound := "0000000060000" + "0000005" + "first" + strings.Repeat("0", 35+20) + "12345678" + strings.Repeat("0", 16)
+	for _, begun := range []string{
+		sound, "", "x", sound[:103], "x" + sound[1:], "0000000000000" + sound[13:], "9999999999999" + sound[13:],
+		"          1e3" + sound[13:], sound[:13] + "0000006" + sound[20:], sound[:20] + strings.Repeat("%", 84),
+	} {
+		f.Add(begun, "first", int64(60000))
+		f.Add(begun, "first", int64(0))
+	}
+	f.Add(sound, "", int64(1)<<52)
+	f.Add(sound, "first", int64(1)<<52)
+	s := start(f)
+	s.hold("key")
+	fence := s.fence("key")
+	name := strings.Replace(fence, "}:f:", "}:n:", 1)
+	f.Fuzz(func(t *testing.T, begun, value string, left int64) {
+		b := &bench{TB: t, server: s.server, plain: s.plain, Store: s.Store}
+		hold := func() store.Token {
+			b.do("FLUSHALL")
+			grant := b.hold("key")
+			b.do("SETRANGE", fence, 1, "w")
+			if b.do("SET", name, begun+value); left > 0 && left < 1<<53 {
+				b.do("PEXPIRE", name, left)
+			}
+			return grant.Token
+		}
+
+		token := hold()
+		b.do("SET", "key", "theirs")
+		b.broken(token)
+		if got := b.value("key"); got != "theirs" || b.do("PTTL", "key") != int64(-1) {
+			t.Errorf("their value is %q now, with %v left", got, b.do("PTTL", "key"))
+		}
+
+		for _, asks := range []bool{false, true} {
+			token, c := hold(), claim("key")
+			if asks {
+				_, _, err := b.CreateNext(t.Context(), c, func(store.Grant) {})
+				b.wantStated("create next", err)
+				b.wantStated("withdraw", b.Withdraw(t.Context(), "key", c.Nonce))
+			}
+			b.wantStated("delete", b.Delete(t.Context(), "key", store.ByToken(token)))
+			b.wantMortal()
+			if r, err := b.Get(t.Context(), "key"); err == nil && r.Token != 0 && r.Token <= token {
+				t.Errorf("token %d after %d", r.Token, token)
+			}
+			if grant, err := b.Create(t.Context(), claim("key")); err == nil {
+				b.wantHeld(grant.Token, token)
+			}
+			b.broken(token)
+			b.wantMortal()
+		}
+	})
+}
+
 // wantHeld fails unless the key is held with a token that is larger than the last.
 func (b *bench) wantHeld(token, last store.Token) {
 	b.Helper()
