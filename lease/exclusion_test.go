@@ -69,7 +69,7 @@ func (c *chronicle) follow(held lease.Lease) {
 func contend(k *lease.Keeper, p *teststore.Store, programme []deed, c *chronicle) {
 	var mine []lease.Lease
 	for _, d := range programme {
-		p.Inject(weather[d.Fault], teststore.Create, teststore.Renew, teststore.Update, teststore.Delete)
+		p.Inject(weather[d.Fault], teststore.Create, teststore.Renew, teststore.Update, teststore.Delete, teststore.Handover)
 		if d.Acquire {
 			var opts []lease.Option
 			if d.Wait {
@@ -91,6 +91,13 @@ func contend(k *lease.Keeper, p *teststore.Store, programme []deed, c *chronicle
 }
 
 func TestNoTwoLeasesOfAKeyAreValidAtOnce(t *testing.T) {
+	t.Run("each to itself", func(t *testing.T) { testExclusion(t, func(p *teststore.Store) store.Store { return p }) })
+	t.Run("handed over", func(t *testing.T) {
+		testExclusion(t, func(p *teststore.Store) store.Store { return teststore.Successor{Store: p} })
+	})
+}
+
+func testExclusion(t *testing.T, on func(*teststore.Store) store.Store) {
 	rapid.Check(t, func(t *rapid.T) {
 		programmes := rapid.SliceOfN(rapid.SliceOfN(deeds, 1, 12), 2, 4).Draw(t, "contenders")
 		rapid.SyncTest(t, func(t *rapid.T) {
@@ -99,7 +106,7 @@ func TestNoTwoLeasesOfAKeyAreValidAtOnce(t *testing.T) {
 			for _, programme := range programmes {
 				p := teststore.New()
 				p.Store = shared
-				k := keep(t, p)
+				k := keep(t, on(p))
 				c.wg.Go(func() { contend(k, p, programme, &c) })
 			}
 			c.wg.Wait()

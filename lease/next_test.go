@@ -16,7 +16,7 @@ import (
 
 func TestReleaseHandsTheKeyOverWithoutAnotherCreate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := teststore.NewSuccessor()
+		p := teststore.Successor{Store: teststore.New()}
 		first := acquire(t, keep(t, p), "k")
 		done := waiter(t.Context(), keep(t, p), "k")
 		time.Sleep(time.Hour)
@@ -44,7 +44,7 @@ func TestReleaseHandsTheKeyOverWithoutAnotherCreate(t *testing.T) {
 // A lease that was handed over is trusted from when the waiter last said that it waits.
 func TestHandedOverLeaseIsNotTrustedForTooLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := teststore.NewSuccessor()
+		p := teststore.Successor{Store: teststore.New()}
 		first := acquire(t, keep(t, p), "k")
 		done := waiter(t.Context(), keep(t, p), "k")
 		synctest.Wait()
@@ -68,8 +68,8 @@ func TestHandedOverLeaseIsNotTrustedForTooLong(t *testing.T) {
 
 func TestHandoverThatIsNotToldOfIsFoundWithinAHeartbeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := teststore.NewSuccessor()
-		p.LoseHandovers()
+		p := teststore.Successor{Store: teststore.New()}
+		p.Inject(teststore.Drop, teststore.Handover)
 		first := acquire(t, keep(t, p), "k")
 		done := waiter(t.Context(), keep(t, p), "k")
 		time.Sleep(time.Minute)
@@ -83,8 +83,7 @@ func TestHandoverThatIsNotToldOfIsFoundWithinAHeartbeat(t *testing.T) {
 // The waiter that is next dies: its lease begins, and ends as that of a dead holder does.
 func TestDeadNextWaiterHoldsUpOthersForATTL(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, alive := teststore.NewSuccessor(), teststore.NewSuccessor()
-		alive.Store.Store = p.Store.Store
+		p := teststore.Successor{Store: teststore.New()}
 		first := acquire(t, keep(t, p.Store.Store), "k")
 		dead := waiter(t.Context(), keep(t, p), "k")
 		synctest.Wait()
@@ -94,7 +93,7 @@ func TestDeadNextWaiterHoldsUpOthersForATTL(t *testing.T) {
 		beats := p.Sent(teststore.Create)
 		last := beats[len(beats)-1].At
 		p.Inject(teststore.Silence, teststore.Create, teststore.Renew, teststore.Delete)
-		p.LoseHandovers()
+		p.Inject(teststore.Drop, teststore.Handover)
 		_ = first.Release(t.Context())
 		got := <-other
 		if got.err != nil || got.after > last+ttl {
@@ -110,7 +109,7 @@ func TestDeadNextWaiterHoldsUpOthersForATTL(t *testing.T) {
 
 func TestWaiterThatLeavesTakesItsClaimBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := teststore.NewSuccessor()
+		p := teststore.Successor{Store: teststore.New()}
 		first := acquire(t, keep(t, p), "k")
 		ctx, cancel := context.WithCancel(t.Context())
 		k := keep(t, p)
@@ -146,7 +145,7 @@ func TestWaiterThatLeavesTakesItsClaimBack(t *testing.T) {
 func TestClaimThatCannotBeTakenBackIsSettled(t *testing.T) {
 	for name, fault := range map[string]teststore.Fault{"refused": teststore.Once(teststore.Refuse), "in doubt": teststore.Once(teststore.Drop)} {
 		synctest.Test(t, func(t *testing.T) {
-			p := teststore.NewSuccessor()
+			p := teststore.Successor{Store: teststore.New()}
 			first := acquire(t, keep(t, p.Store.Store), "k")
 			ctx, cancel := context.WithCancel(t.Context())
 			done := waiter(ctx, keep(t, p), "k")
@@ -165,7 +164,7 @@ func TestClaimThatCannotBeTakenBackIsSettled(t *testing.T) {
 
 func TestClosedKeeperTakesItsClaimsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := teststore.NewSuccessor()
+		p := teststore.Successor{Store: teststore.New()}
 		first := acquire(t, keep(t, p), "k")
 		k := keep(t, p)
 		done := waiter(t.Context(), k, "k")
@@ -186,7 +185,7 @@ func TestClosedKeeperTakesItsClaimsBack(t *testing.T) {
 // A value that is to be made when the lease begins cannot be handed over.
 func TestValueFuncIsNotHandedOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := teststore.NewSuccessor()
+		p := teststore.Successor{Store: teststore.New()}
 		first := acquire(t, keep(t, p), "k")
 		done := waiter(t.Context(), keep(t, p), "k", lease.WithValueFunc(func() ([]byte, error) {
 			return []byte(time.Now().Format(time.TimeOnly)), nil
@@ -203,7 +202,7 @@ func TestValueFuncIsNotHandedOver(t *testing.T) {
 // An observed store hands keys over as the store itself does.
 func TestObservedStoreHandsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := teststore.NewSuccessor()
+		p := teststore.Successor{Store: teststore.New()}
 		verbs := make(chan string, 1000)
 		st := store.Observe(p, func(_ context.Context, c store.Call) { verbs <- c.Verb })
 		first := acquire(t, keep(t, p), "k")

@@ -25,6 +25,8 @@ const (
 	Answer Verb = "answer"
 	Append Verb = "append log"
 	Define Verb = "put definition"
+
+	Handover Verb = "handover" // see Handing
 )
 
 // Request is a recorded request.

@@ -4,49 +4,57 @@ import (
 	"context"
 	"errors"
 	"sync/atomic"
+	"time"
 
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// Successor is a [Store] that hands keys over.
-type Successor struct {
-	*Store
-	loses atomic.Bool // whether handovers are not told of
-}
+// Successor is a [Store] that hands keys over. CreateNext has the requests and faults of Create, and
+// Withdraw those of Delete. A fault of Handover applies to the message that a lease has begun.
+type Successor struct{ *Store }
 
-// NewSuccessor returns an empty store without faults that hands keys over.
-func NewSuccessor() *Successor { return &Successor{Store: New()} }
-
-// CreateNext implements [store.Successor], with the requests and faults of [Create]. After
-// [Store.LoseHandovers] nobody is told of a handover.
-func (s *Successor) CreateNext(ctx context.Context, c store.Claim, handed func(store.Grant)) (store.Grant, bool, error) {
-	r := Request{Verb: Create, Key: c.Key, Nonce: c.Nonce, Writes: []store.Renewal{{Key: c.Key, Value: c.Value}}}
+// CreateNext implements [store.Successor].
+func (s Successor) CreateNext(ctx context.Context, c store.Claim, handed func(store.Grant)) (store.Grant, bool, error) {
 	type answer struct {
 		grant store.Grant
 		next  bool
 	}
-	var got atomic.Pointer[answer]
+	r := Request{Verb: Create, Key: c.Key, Nonce: c.Nonce, Writes: []store.Renewal{{Key: c.Key, Value: c.Value}}}
+	var got atomic.Pointer[answer] // a late request may answer while CreateNext reads
 	err := s.do(ctx, r, func(ctx context.Context) error {
-		grant, next, err := s.memory.CreateNext(ctx, c, func(g store.Grant) {
-			if !s.loses.Load() {
-				handed(g)
-			}
-		})
+		grant, next, err := s.Store.Store.(store.Successor).CreateNext(ctx, c, func(g store.Grant) { s.tell(handed, g) })
 		got.Store(&answer{grant, next})
 		return err
 	})
-	if err != nil && !errors.Is(err, store.ErrHeld) {
+	switch {
+	case errors.Is(err, store.ErrHeld):
+		return store.Grant{}, got.Load().next, err
+	case err != nil:
 		return store.Grant{}, false, named(err, Create, c.Key)
 	}
-	return got.Load().grant, got.Load().next, err
+	return got.Load().grant, false, nil
 }
 
-// LoseHandovers loses the news of every handover from now on.
-func (s *Successor) LoseHandovers() { s.loses.Store(true) }
+// tell calls handed, unless a fault loses the message.
+func (s Successor) tell(handed func(store.Grant), g store.Grant) {
+	s.mu.Lock()
+	f := s.faults[Handover]
+	s.mu.Unlock()
+	if f == nil {
+		handed(g)
+		return
+	}
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		_ = f(ctx, func(context.Context) error { handed(g); return nil })
+	}()
+}
 
-// Withdraw implements [store.Successor], with the requests and faults of [Delete].
-func (s *Successor) Withdraw(ctx context.Context, key string, nonce store.Nonce) error {
-	r := Request{Verb: Delete, Key: key, Nonce: nonce}
-	err := s.do(ctx, r, func(ctx context.Context) error { return s.memory.Withdraw(ctx, key, nonce) })
+// Withdraw implements [store.Successor].
+func (s Successor) Withdraw(ctx context.Context, key string, nonce store.Nonce) error {
+	err := s.do(ctx, Request{Verb: Delete, Key: key, Nonce: nonce}, func(ctx context.Context) error {
+		return s.Store.Store.(store.Successor).Withdraw(ctx, key, nonce)
+	})
 	return named(err, Delete, key)
 }
