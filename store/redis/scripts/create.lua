@@ -17,7 +17,8 @@ local function create(key, fence, at)
   local text = read_fence(fence, '-1')
   local last = sub(text, 3, 18)
   local ended = sub(text, 99, 106) == mark or knows(text, mark)
-  local list = not ended and list_after(text, last, sub(text, 2, 2) == 'n')
+  local token, list
+  if not ended then token, list = following(text, last, sub(text, 2, 2) == 'n') end
 
   if ended or not call('SET', key, value, 'NX', 'PX', expiry) then
     local left, ours, there = inspect(text, key, fence, true)
@@ -31,7 +32,6 @@ local function create(key, fence, at)
     call('SET', key, value, 'PX', expiry) -- over a value in its last millisecond
   end
 
-  local token = new_token(last)
   call('SET', fence, '5l' .. token .. begun .. list, 'PX', fence_expiry)
   publish(ARGV[1] .. 'k:' .. key, '+')
   return tonumber(token)

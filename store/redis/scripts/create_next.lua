@@ -11,7 +11,7 @@ return each(3, function(key, fence, at)
   local begun, value = ARGV[at + 1], ARGV[at + 2]
   if type(answer) ~= 'table' or answer[1] ~= 'held' then return answer end
 
-  local text, mark, place = read_fence(fence, '-1'), sub(begun, 81, 88), next_of(fence)
+  local text, mark, place = read_fence(fence, '-1'), sub(begun, 81, 88), string.gsub(fence, '}:f:', '}:n:', 1)
   if knows(text, mark) then return {'ended'} end
   if #value > SMALL then return answer end
   local there = redis.pcall('GETRANGE', place, '80', '87')

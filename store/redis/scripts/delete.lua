@@ -24,17 +24,11 @@ local function settle(fence, mark)
   return 1
 end
 
--- withdraw takes back a claim that is next, and answers whether it was.
-local function withdraw(fence, mark)
-  local place = next_of(fence)
-  return redis.pcall('GETRANGE', place, '80', '87') == mark and call('DEL', place) == 1
-end
-
 -- hand_over begins the lease of the claim that is next, over the record of a lease that is to be
 -- deleted, and returns its token and mark. It returns nil, and has done nothing, if there is no such
 -- claim or the server does not take it. The record lives for as long as the claim would have.
 local function hand_over(key, fence, by_nonce)
-  local place = next_of(fence)
+  local place = string.gsub(fence, '}:f:', '}:n:', 1)
   local claim, left = redis.pcall('GET', place), redis.pcall('PTTL', place)
   if type(claim) ~= 'string' or type(left) ~= 'number' or left <= 0 then return nil end
   local begun, value = sub(claim, 1, 104), sub(claim, 105)
@@ -43,9 +37,8 @@ local function hand_over(key, fence, by_nonce)
   local text = read_fence(fence, '-1')
   local last = sub(text, 3, 18)
   if mark == sub(text, 99, 106) or knows(text, mark) then return nil end
-  local possible, list = pcall(list_after, text, last, by_nonce)
+  local possible, token, list = pcall(following, text, last, by_nonce)
   if not possible or redis.pcall('SET', key, value, 'PX', left).err then return nil end
-  local token = new_token(last)
   call('SET', fence, '5l' .. token .. begun .. list, 'PX', string.format('%.0f', DAY + 2 * ttl + left))
   call('DEL', place)
   return token .. mark
@@ -88,7 +81,8 @@ return each(2, function(key, fence, at)
   end
   if not by_nonce or named and state == 'n' then return refuse(fence, 1) end
   if not named then
-    local was_next = withdraw(fence, mark)
+    local place = string.gsub(fence, '}:f:', '}:n:', 1)
+    local was_next = redis.pcall('GETRANGE', place, '80', '87') == mark and call('DEL', place) == 1
     return was_next and token == '-' and 1 or settle(fence, mark) -- it can be on its way with its slot
   end
   call('SETRANGE', fence, '1', 'n')

@@ -17,7 +17,9 @@
 --            store   107  122  the instance of the store that created it
 --            ended   123    -  marks of creates whose leases have ended; see ended.lua
 --   next   the claim that gets the key when the lease is deleted: the fields of its fence from ttl to
---          store, and its value. It expires a ttl and a millisecond after its holder last asked.
+--          store, and its value. It expires a ttl and a millisecond after its holder last asked. Its
+--          name is that of the fence with an n, and not among KEYS: in a slot that is being moved one
+--          that is missing would have the server refuse the whole call.
 --
 -- The key lives for ttl and a millisecond, because Redis cuts off part of one. The fence
 -- expires a constant time after it, DAY + 2 * ttl: when a slot moves, Redis carries times to
