@@ -213,6 +213,9 @@ func (p *programme) send(c call) {
 			p.model.records[key].until = got.untils[i]
 		}
 	}
+	if !c.creates() && c.attempt != nil {
+		p.handedOver(c.attempt.key)
+	}
 	if c.settles() || c.verb == "create next" && got.errs[0] == nil {
 		c.attempt.expect(false)
 	}

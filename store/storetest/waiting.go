@@ -18,6 +18,7 @@ type told struct {
 	grants []store.Grant
 	over   bool      // nothing more may be told
 	fault  string    // something was
+	soon   bool      // the store has to tell
 	latest time.Time // the latest until that a grant may have
 }
 
@@ -133,6 +134,17 @@ func (p *programme) endWatches() {
 	}
 }
 
+// handedOver notes that the store has to tell the attempt that got a key just now, if it did, and the key
+// was watched.
+func (p *programme) handedOver(key string) {
+	e := p.model.live(p.now, key)
+	for _, a := range p.attempts {
+		if e != nil && e.token == 0 && e.nonce == a.claim.Nonce {
+			a.soon = p.watches[watched{key, a.peer && p.Peer != nil}] != nil
+		}
+	}
+}
+
 // learn takes the token of a lease that was handed over.
 func (p *programme) learn(e *entry, r store.Record) {
 	p.Helper()
@@ -147,8 +159,7 @@ func (p *programme) learn(e *entry, r store.Record) {
 	}
 }
 
-// wantTold checks what the store has told attempts that wait. It has to tell one soon whose key is
-// watched.
+// wantTold checks what the store has told attempts that wait.
 func (p *programme) wantTold() {
 	p.Helper()
 	for _, a := range p.attempts {
@@ -156,7 +167,7 @@ func (p *programme) wantTold() {
 			continue
 		}
 		patience := time.Duration(0)
-		if e := p.model.live(p.now, a.key); e != nil && e.nonce == a.claim.Nonce && p.watches[watched{a.key, a.peer && p.Peer != nil}] != nil {
+		if e := p.model.live(p.now, a.key); e != nil && e.nonce == a.claim.Nonce && a.soon {
 			patience = time.Minute // the law on successors checks punctuality
 		}
 		grants, over, fault := a.await(patience)
