@@ -42,7 +42,7 @@ func (v *heartbeatValue) bytes() int {
 // A store that hands keys over ([store.Successor]) knows one waiting claim of each key, and a
 // release begins its lease. That waiter says once in a heartbeat that it still waits; if it dies,
 // its lease can begin all the same, and ends a TTL after it last said so. A call with [WithValueFunc] or
-// [WithReclaim] is never that waiter.
+// [WithReclaim] is never that waiter, nor is one that waits behind it in the same keeper.
 //
 // The waiters of a key in one keeper share one watch. They get the key in order of arrival,
 // and one of them tries at a time. A call with [WithReclaim] tries once
