@@ -86,12 +86,25 @@ func (s *scene) config(changes ...func(*config)) config {
 	return cfg
 }
 
+// tryRegister returns an instance on a keeper, or the store's answer.
+func (s *scene) tryRegister(k *lease.Keeper, changes ...func(*config)) (*instance, error) {
+	return answered.Acquire(s.Context(), func() (*instance, error) {
+		return registry.Register(s.Context(), k, lifecycle, s.config(changes...))
+	})
+}
+
+// run is registry.Run with an answer of the store to its create.
+func (s *scene) run(k *lease.Keeper, work func(context.Context, *instance) error) error {
+	_, err := answered.Acquire(s.Context(), func() (struct{}, error) {
+		return struct{}{}, registry.Run(s.Context(), k, lifecycle, s.config(), work)
+	})
+	return err
+}
+
 // register returns an instance on a keeper, which has to succeed.
 func (s *scene) register(k *lease.Keeper, changes ...func(*config)) *instance {
 	s.Helper()
-	inst, err := answered.Acquire(s.Context(), func() (*instance, error) {
-		return registry.Register(s.Context(), k, lifecycle, s.config(changes...))
-	})
+	inst, err := s.tryRegister(k, changes...)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -146,7 +159,7 @@ func recordFollows(s *scene) {
 
 func conflictNames(s *scene) {
 	holder := s.register(s.keep(long)).Status()
-	_, err := registry.Register(s.Context(), s.keep(long), lifecycle, s.config())
+	_, err := s.tryRegister(s.keep(long))
 	conflict, ok := errors.AsType[*registry.ConflictError](err)
 	if !ok || !errors.Is(err, store.ErrHeld) {
 		s.Fatalf("got %v", err)
@@ -336,7 +349,7 @@ func watchTellsDeath(s *scene, ttl time.Duration) (slow error) {
 func runLeaves(s *scene) {
 	k, reader := s.keep(long), s.Open()
 	var inst *instance
-	err := registry.Run(s.Context(), k, lifecycle, s.config(), func(ctx context.Context, i *instance) error {
+	err := s.run(k, func(ctx context.Context, i *instance) error {
 		inst = i
 		s.climb(i, Starting, Active)
 		if e := s.published(reader); e.State != "active" {
@@ -356,7 +369,7 @@ func runLeaves(s *scene) {
 func runReturnsLoss(s *scene) {
 	k, other := s.keep(long), s.Open()
 	var inst *instance
-	err := registry.Run(s.Context(), k, lifecycle, s.config(), func(ctx context.Context, i *instance) error {
+	err := s.run(k, func(ctx context.Context, i *instance) error {
 		inst = i
 		s.climb(i, Starting, Active)
 		// The loss ends ctx, maybe before the delete has its answer.
@@ -380,7 +393,7 @@ func reclaimByName(s *scene) {
 		return func(c *config) { c.Instance, c.Reclaim = name, registry.ReclaimName }
 	}
 	first := s.register(s.keep(long), named("connector"))
-	if _, err := registry.Register(s.Context(), s.keep(long), lifecycle, s.config(named("another"))); !errors.Is(err, store.ErrHeld) {
+	if _, err := s.tryRegister(s.keep(long), named("another")); !errors.Is(err, store.ErrHeld) {
 		s.Errorf("another name: %v", err)
 	}
 	second := s.register(s.keep(long), named("connector"))
@@ -399,7 +412,7 @@ func instanceWaits(s *scene) {
 	k := s.keepOn(st, long)
 	registered := make(chan *instance, 1)
 	go func() {
-		second, err := registry.Register(s.Context(), k, lifecycle, s.config(func(c *config) { c.Wait = true }))
+		second, err := s.tryRegister(k, func(c *config) { c.Wait = true })
 		if err != nil {
 			s.Error(err)
 		}

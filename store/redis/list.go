@@ -5,6 +5,7 @@ import (
 	"iter"
 	"slices"
 
+	"github.com/leasehold-go/leasehold/internal/ctxerr"
 	"github.com/leasehold-go/leasehold/store"
 	"github.com/leasehold-go/leasehold/store/internal/ahead"
 )
@@ -122,6 +123,9 @@ func (s *Store) pageWave(ctx context.Context, wave []cursor, end string) (all []
 	calls := make([]*call, len(wave))
 	page := min(maxPage, maxNames/len(wave))
 	for i, c := range wave {
+		if ctx.Err() != nil {
+			return nil, nil, &unsentError{ctxerr.Of(ctx)}
+		}
 		calls[i] = newRange(c.index, c.from, end, page)
 	}
 	s.transport.do(ctx, calls...)

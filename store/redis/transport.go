@@ -93,6 +93,9 @@ func (t *transport) route(ctx context.Context, calls []*call) {
 	var order []*sender
 	groups := make(map[*sender][]*call)
 	for _, c := range calls {
+		if ctx.Err() != nil {
+			return // the caller leaves; a list has thousands of calls
+		}
 		if s := t.masterOf(ctx, c); s != nil {
 			if groups[s] == nil {
 				order = append(order, s)
