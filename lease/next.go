@@ -73,7 +73,7 @@ func (k *Keeper) withdraw(key string, c *nextClaim) {
 		k.waits.mu.Lock()
 		defer k.waits.mu.Unlock()
 		if q := k.waits.queues[key]; q != nil {
-			q.stand(nil)
+			q.rest()
 		}
 	})
 }

@@ -120,6 +120,7 @@ func TestWaiterThatLeavesTakesItsClaimBack(t *testing.T) {
 		if got := <-done; !errors.Is(got.err, context.Canceled) {
 			t.Fatalf("%+v", got)
 		}
+		time.Sleep(time.Second)
 		synctest.Wait()
 		creates := len(p.Sent(teststore.Create))
 		_ = first.Release(t.Context())

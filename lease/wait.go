@@ -10,8 +10,13 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// shortest is the least time left of a record that is worth a wait.
-const shortest = 10 * time.Millisecond
+const (
+	// shortest is the least time left of a record that is worth a wait.
+	shortest = 10 * time.Millisecond
+	// restFor is the pause until a waiter tries to be next in place of one that has left. The first is
+	// the one that leaves next, as a rule, and a try that it cuts short has to be settled.
+	restFor = 100 * time.Millisecond
+)
 
 // waits has the queues of waiters, one for each key that has any. Its lock guards the queues
 // too.
@@ -43,6 +48,7 @@ type waitQueue struct {
 	first, last *waiter
 	trying      *waiter          // the last one that was told to try; nil once it has
 	again       bool             // there is a reason for another try since then
+	standing    bool             // the last try is for a claim to be next, not because the key may be free
 	stander     *waiter          // its claim is next, as long as one tries once in a heartbeat
 	held        *store.HeldError // with the record that was last seen under the key
 	over        time.Time        // when the time left of the record, as it was when first seen or over, has passed
@@ -228,7 +234,11 @@ func (w *waiter) leave() {
 	}
 	if q.trying == w {
 		q.trying = nil
-		q.tell()
+		if q.standing {
+			q.rest()
+		} else {
+			q.tell()
+		}
 	}
 }
 
@@ -328,6 +338,14 @@ func (q *waitQueue) stand(by *waiter) {
 	}
 	if w := q.idle(); w != nil && w.claim != nil {
 		q.have(w)
+		q.standing = true
+	}
+}
+
+// rest has the first waiter try to be next after a pause.
+func (q *waitQueue) rest() {
+	if w := q.idle(); q.trying == nil && !q.pausing && w != nil && w.claim != nil {
+		q.setTimer(min(restFor, max(0, time.Until(q.alarm))))
 	}
 }
 
@@ -365,7 +383,7 @@ func (q *waitQueue) pause() {
 // tried has to try once more.
 func (q *waitQueue) tell() {
 	if q.trying != nil {
-		q.again = true
+		q.again, q.standing = true, false
 		return
 	}
 	q.again = false
@@ -378,7 +396,7 @@ func (q *waitQueue) tell() {
 
 // have tells a waiter to try.
 func (q *waitQueue) have(w *waiter) {
-	q.again = false
+	q.again, q.standing = false, false
 	w.try, w.busy = true, true
 	q.trying, q.pausing = w, false
 	q.setTimer(2 * q.keeper.limit())
@@ -399,8 +417,13 @@ func (q *waitQueue) timeUp() {
 	if q.first == nil || time.Now().Before(q.alarm) {
 		return
 	}
+	standing := q.standing
+	if q.trying == nil {
+		standing = !q.pausing && time.Now().Before(q.over)
+	}
 	q.trying = nil // if any, it is too slow: the next one tries beside it
 	q.tell()
+	q.standing = standing
 }
 
 // watch follows the record until the queue ends.
