@@ -41,7 +41,7 @@ func flat(ctx context.Context, b *bench) error {
 		return err
 	}
 	err = b.leftBehind("/waiters", b.Comers, func(n int) error {
-		return parallel(ctx, n, 8*b.Callers, func(ctx context.Context, i int) error {
+		err := parallel(ctx, n, 8*b.Callers, func(ctx context.Context, i int) error {
 			ctx, cancel := context.WithTimeout(ctx, settle)
 			defer cancel()
 			_, err := k.Acquire(ctx, "flat", value, lease.WithWait())
@@ -50,6 +50,10 @@ func flat(ctx context.Context, b *bench) error {
 			}
 			return fmt.Errorf("a waiter of a held key: %w", err)
 		})
+		if err != nil {
+			return err
+		}
+		return held(k).cycle(ctx, "flat:0") // which comes after the calls of waiters that are still queued
 	})
 	return errors.Join(err, holder.Release(ctx))
 }
