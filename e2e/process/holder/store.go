@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -43,14 +44,20 @@ func openRedis(ctx context.Context, client redis.UniversalClient) (store.Store, 
 	return st, func() { st.Close(); client.Close() }, nil
 }
 
+// openEtcd tries a member that does not answer in time once more: a hundred processes that begin together
+// keep a slow machine busy for longer.
 func openEtcd(ctx context.Context, endpoints []string) (store.Store, func(), error) {
 	client, err := clientv3.New(clientv3.Config{Endpoints: endpoints, Logger: zap.NewNop()})
 	if err != nil {
 		return nil, nil, err
 	}
-	st, err := etcdstore.New(ctx, client)
-	if err != nil {
-		return nil, nil, err
+	for {
+		st, err := etcdstore.New(ctx, client)
+		if err == nil {
+			return st, func() { st.Close(); client.Close() }, nil
+		}
+		if unmet, ok := errors.AsType[*etcdstore.ServerError](err); !ok || unmet.Err == nil || ctx.Err() != nil {
+			return nil, nil, err
+		}
 	}
-	return st, func() { st.Close(); client.Close() }, nil
 }
