@@ -3,7 +3,6 @@ package lease_test
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -228,54 +227,30 @@ func TestObservedStoreHandsOver(t *testing.T) {
 	})
 }
 
-// far is a memory store whose claims that are next can be cut off from it.
-type far struct {
-	*memstore.Store
-	cut   atomic.Bool
-	hangs atomic.Bool // a withdrawal
-}
-
-func (f *far) CreateNext(ctx context.Context, c store.Claim, handed func(store.Grant)) (store.Grant, bool, error) {
-	if f.cut.Load() {
-		return store.Grant{}, false, &store.Error{Op: "create", Key: c.Key, Condition: store.ErrUnavailable}
-	}
-	return f.Store.CreateNext(ctx, c, func(g store.Grant) {
-		if !f.cut.Load() {
-			handed(g)
-		}
-	})
-}
-
-func (f *far) Withdraw(ctx context.Context, key string, nonce store.Nonce) error {
-	if f.hangs.Load() {
-		<-ctx.Done()
-		return &store.Error{Op: "withdraw", Key: key, Condition: store.ErrInDoubt, Err: ctx.Err()}
-	}
-	return f.Store.Withdraw(ctx, key, nonce)
-}
-
 // A lease that was handed over to a waiter and has ended before the waiter could hear of it is none
 // that the waiter has asked for and got.
 func TestWaiterThatMissesItsHandoverWaitsOn(t *testing.T) {
-	for name, end := range map[string]func(*testing.T, *far){
-		"expired": func(*testing.T, *far) { time.Sleep(2 * ttl) },
-		"deleted": func(t *testing.T, f *far) {
-			r, err := f.Get(t.Context(), "k")
-			if err != nil || f.Delete(t.Context(), "k", store.ByToken(r.Token)) != nil {
+	for name, end := range map[string]func(*testing.T, store.Store){
+		"expired": func(*testing.T, store.Store) { time.Sleep(2 * ttl) },
+		"deleted": func(t *testing.T, st store.Store) {
+			r, err := st.Get(t.Context(), "k")
+			if err != nil || st.Delete(t.Context(), "k", store.ByToken(r.Token)) != nil {
 				t.Fatal("no lease was handed over")
 			}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := &far{Store: memstore.New()}
-				first := acquire(t, keep(t, f.Store), "k")
-				done := waiter(t.Context(), keep(t, f), "k")
+				p := teststore.Successor{Store: teststore.New()}
+				shared := p.Store.Store
+				first := acquire(t, keep(t, shared), "k")
+				done := waiter(t.Context(), keep(t, p), "k")
 				synctest.Wait()
-				f.cut.Store(true)
+				p.Inject(teststore.Refuse, teststore.Create)
+				p.Inject(teststore.Drop, teststore.Handover)
 				_ = first.Release(t.Context())
-				end(t, f)
-				f.cut.Store(false)
+				end(t, shared)
+				p.Inject(nil, teststore.Create, teststore.Handover)
 				if got := <-done; got.err != nil || !got.held.Valid() || got.held.Token() <= first.Token()+1 {
 					t.Errorf("%+v", got)
 				}
@@ -310,12 +285,12 @@ func TestWaiterWithAValueFunctionIsNotOvertaken(t *testing.T) {
 // A store that hangs keeps a keeper neither open nor busy with what it has taken for a callback.
 func TestCloseGivesUpAWithdrawal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &far{Store: memstore.New()}
-		_ = acquire(t, keep(t, f.Store), "k")
-		k := keep(t, f)
+		p := teststore.Successor{Store: teststore.New()}
+		_ = acquire(t, keep(t, p.Store.Store), "k")
+		k := keep(t, p)
 		done := waiter(t.Context(), k, "k")
 		synctest.Wait()
-		f.hangs.Store(true)
+		p.Inject(teststore.Silence, teststore.Delete)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
 		defer cancel()
 		start, result := time.Now(), new(lease.CloseError)

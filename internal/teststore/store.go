@@ -26,7 +26,7 @@ const (
 	Append Verb = "append log"
 	Define Verb = "put definition"
 
-	Handover Verb = "handover" // see Handing
+	Handover Verb = "handover" // see [Successor]
 )
 
 // Request is a recorded request.
@@ -113,9 +113,8 @@ func (s *Store) Evict(key string) {
 
 // Create implements [store.Store].
 func (s *Store) Create(ctx context.Context, c store.Claim) (store.Grant, error) {
-	r := Request{Verb: Create, Key: c.Key, Nonce: c.Nonce, Writes: []store.Renewal{{Key: c.Key, Value: c.Value}}}
 	var answer atomic.Pointer[store.Grant] // a late request may answer while Create reads
-	err := s.do(ctx, r, func(ctx context.Context) error {
+	err := s.do(ctx, creation(c), func(ctx context.Context) error {
 		grant, err := s.Store.Create(ctx, c)
 		answer.Store(&grant)
 		return err
@@ -124,6 +123,10 @@ func (s *Store) Create(ctx context.Context, c store.Claim) (store.Grant, error) 
 		return store.Grant{}, named(err, Create, c.Key)
 	}
 	return *answer.Load(), nil
+}
+
+func creation(c store.Claim) Request {
+	return Request{Verb: Create, Key: c.Key, Nonce: c.Nonce, Writes: []store.Renewal{{Key: c.Key, Value: c.Value}}}
 }
 
 // Renew implements [store.Store]. A fault fails every renewal of the batch.

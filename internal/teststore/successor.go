@@ -19,9 +19,8 @@ func (s Successor) CreateNext(ctx context.Context, c store.Claim, handed func(st
 		grant store.Grant
 		next  bool
 	}
-	r := Request{Verb: Create, Key: c.Key, Nonce: c.Nonce, Writes: []store.Renewal{{Key: c.Key, Value: c.Value}}}
 	var got atomic.Pointer[answer] // a late request may answer while CreateNext reads
-	err := s.do(ctx, r, func(ctx context.Context) error {
+	err := s.do(ctx, creation(c), func(ctx context.Context) error {
 		grant, next, err := s.Store.Store.(store.Successor).CreateNext(ctx, c, func(g store.Grant) { s.tell(handed, g) })
 		got.Store(&answer{grant, next})
 		return err
