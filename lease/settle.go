@@ -38,8 +38,13 @@ func (s *settler) settle(key string, nonce store.Nonce) {
 		return
 	}
 	s.open.add()
+	s.queue(key, nonce, errNoAnswer)
+}
+
+// queue has a create deleted by the next batch, after an error. The caller holds the lock and has counted it.
+func (s *settler) queue(key string, nonce store.Nonce, err error) {
 	d := store.Deletion{Key: key, Ref: store.ByNonce(nonce)}
-	s.waiting = append(s.waiting, unsettled{d, time.Now().Add(s.keeper.cfg.TTL), errNoAnswer})
+	s.waiting = append(s.waiting, unsettled{d, time.Now().Add(s.keeper.cfg.TTL), err})
 	s.send()
 }
 
@@ -63,9 +68,7 @@ func (s *settler) withdraw(st store.Successor, key string, nonce store.Nonce, en
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		d := store.Deletion{Key: key, Ref: store.ByNonce(nonce)}
-		s.waiting = append(s.waiting, unsettled{d, time.Now().Add(k.cfg.TTL), err})
-		s.send()
+		s.queue(key, nonce, err)
 	})
 }
 
