@@ -127,7 +127,7 @@ func (k *Keeper) create(ctx context.Context, claim store.Claim, o options) (*lea
 				continue
 			}
 		}
-		if doubt != nil && o.next != nil {
+		if doubt != nil {
 			o.next.renew() // as it is settled
 		}
 		return nil, k.giveUp(claim, err, doubt)
@@ -166,17 +166,18 @@ func (k *Keeper) createOnce(ctx context.Context, claim store.Claim, next *nextCl
 
 // begin starts a lease, unless its window has already ended: the grant is then given back.
 func (k *Keeper) begin(claim store.Claim, grant store.Grant, repeated bool, o options) (*lease, error) {
-	if o.next != nil {
-		o.next.renew()
-	}
 	l := newLease(k, claim, grant, o)
 	if repeated {
 		nonce := claim.Nonce // alone on the heap, not the claim
 		l.nonce = &nonce
 	}
 	if now := time.Now(); l.left(now) > 0 && k.schedule.add(l, now) {
+		if o.next != nil {
+			o.next.stands = false // there is nothing to withdraw
+		}
 		return l, nil
 	}
+	o.next.renew()
 	k.settler.settle(claim.Key, claim.Nonce)
 	if k.open.Err() != nil {
 		return nil, ErrClosed

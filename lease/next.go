@@ -27,9 +27,11 @@ func (k *Keeper) newNextClaim(o options) *nextClaim {
 	return c
 }
 
-// renew makes it another claim, after one that has begun a lease or is settled.
+// renew makes it another claim, after one whose lease has ended or that is settled. c may be nil.
 func (c *nextClaim) renew() {
-	c.nonce, c.handed, c.stands = store.NewNonce(), make(chan store.Grant, 1), false
+	if c != nil {
+		c.nonce, c.handed, c.stands = store.NewNonce(), make(chan store.Grant, 1), false
+	}
 }
 
 // create tries to create the record.
