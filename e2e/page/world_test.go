@@ -63,6 +63,12 @@ func TestPage(t *testing.T) {
 	}
 }
 
+func TestBrowser(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	newWorld(t, redistest.Start(t)).run("browser.test.mjs")
+}
+
 // BenchmarkPictures makes the pictures of docs, where tests are not to.
 func BenchmarkPictures(b *testing.B) {
 	dir, err := filepath.Abs(filepath.Join("..", "..", "docs", "page"))
