@@ -262,7 +262,7 @@ func TestInstancesTakeOver(t *testing.T) {
 	err := child.OnFreePorts(1, func(ports []string) error {
 		address = "127.0.0.1:" + ports[0]
 		f = fleet.New(t, binary, "-store", redis.URL(), "-listen", address,
-			"-probes", "127.0.0.1:0", "-ttl", "5s", "-lag", "0s", "-drain", "10m")
+			"-probes", "127.0.0.1:0", "-ttl", "15s", "-lag", "0s", "-drain", "10m")
 		return nil
 	})
 	if err != nil {
