@@ -124,7 +124,7 @@ func TestWatchTellsOfEachChange(t *testing.T) {
 	w.expect(t, put("app:before", before.Token, "first"), 0)
 
 	c := claim("app:new")
-	c.TTL = 2 * time.Second
+	c.TTL = 5 * time.Second
 	grant := b.create(c)
 	w.expect(t, put("app:new", grant.Token, "first"), 0)
 	want(t, "update", b.Update(t.Context(), store.Update{Key: "app:new", Token: grant.Token, Seq: 1, Value: []byte("second")}), nil)
