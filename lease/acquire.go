@@ -102,6 +102,7 @@ func (k *Keeper) create(ctx context.Context, claim store.Claim, o options) (*lea
 	}
 	var doubt error // of the last try that was, if one was
 	pauses := newBackoff(k.cfg.Heartbeat)
+	ends := 0 // of leases that the claim was handed
 	for try := 1; ; try++ {
 		grant, err := k.createOnce(ctx, claim, o.next)
 		repeated := try > 1
@@ -113,12 +114,13 @@ func (k *Keeper) create(ctx context.Context, claim store.Claim, o options) (*lea
 		if err == nil {
 			return k.begin(claim, grant, repeated, o)
 		}
-		if errors.Is(err, store.ErrEnded) && o.next != nil && try < creates {
+		if errors.Is(err, store.ErrEnded) && o.next != nil && ends < creates {
 			if doubt != nil { // a late copy of a try could find the end forgotten
 				k.settler.settle(claim.Key, claim.Nonce)
 			}
 			o.next.renew() // it was handed a lease, which has ended
 			claim.Nonce, doubt = o.next.nonce, nil
+			ends, try = ends+1, 0 // no call with this nonce can have come before
 			continue
 		}
 		if errors.Is(err, store.ErrInDoubt) {

@@ -328,3 +328,34 @@ func TestWaiterThatComesLaterDoesNotEndAClaim(t *testing.T) {
 		<-later
 	})
 }
+
+func TestWaiterWhoseLastTryFindsItsHandoverOverWaitsOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := teststore.Successor{Store: teststore.New()}
+		shared := p.Store.Store
+		first := acquire(t, keep(t, shared), "k")
+		k := keep(t, p)
+		done := waiter(t.Context(), k, "k")
+		time.Sleep(heartbeat / 2)
+		synctest.Wait()
+		p.Inject(teststore.DropReply, teststore.Create)
+		p.Inject(teststore.Drop, teststore.Handover)
+		before := len(p.Sent(teststore.Create))
+		for len(p.Sent(teststore.Create)) < before+2 {
+			time.Sleep(time.Millisecond)
+			synctest.Wait()
+		}
+		_ = first.Release(t.Context())
+		r, err := shared.Get(t.Context(), "k")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := shared.Delete(t.Context(), "k", store.ByToken(r.Token)); err != nil {
+			t.Fatal(err)
+		}
+		p.Inject(nil, teststore.Create, teststore.Handover)
+		if got := <-done; got.err != nil || !got.held.Valid() {
+			t.Errorf("%+v: %v", got, got.err)
+		}
+	})
+}
