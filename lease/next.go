@@ -13,6 +13,7 @@ type nextClaim struct {
 	nonce  store.Nonce
 	handed chan store.Grant // one element once a delete has begun its lease
 	stands bool             // the store has said that it is next, and may still take it for that
+	next   bool             // the store's last answer was that it is next
 }
 
 // newNextClaim returns nil if the store hands no keys over, if the value is to be made when the
@@ -30,7 +31,7 @@ func (k *Keeper) newNextClaim(o options) *nextClaim {
 // renew makes it another claim, after one whose lease has ended or that is settled. c may be nil.
 func (c *nextClaim) renew() {
 	if c != nil {
-		c.nonce, c.handed, c.stands = store.NewNonce(), make(chan store.Grant, 1), false
+		c.nonce, c.handed, c.stands, c.next = store.NewNonce(), make(chan store.Grant, 1), false, false
 	}
 }
 
@@ -43,7 +44,7 @@ func (c *nextClaim) create(ctx context.Context, claim store.Claim) (store.Grant,
 		default: // told twice
 		}
 	})
-	c.stands = c.stands || next
+	c.stands, c.next = c.stands || next, next
 	return grant, err
 }
 

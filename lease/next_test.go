@@ -359,3 +359,34 @@ func TestWaiterWhoseLastTryFindsItsHandoverOverWaitsOn(t *testing.T) {
 		}
 	})
 }
+
+// Of two waiters that find no queue, the one whose claim is next gets its answer last. It has the key by
+// then, and queues behind the other without having heard of it.
+func TestWaiterThatWasHandedTheKeyBeforeItQueuedFindsThat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := teststore.Successor{Store: teststore.New()}
+		first := acquire(t, keep(t, p.Store.Store), "k")
+		k := keep(t, p)
+		p.Inject(teststore.Drop, teststore.Handover) // as nothing watches the key yet
+		p.Inject(func(ctx context.Context, send func(context.Context) error) error {
+			err := send(ctx)
+			time.Sleep(time.Second)
+			return err
+		}, teststore.Create)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		done := waiter(ctx, k, "k")
+		synctest.Wait()
+		p.Inject(nil, teststore.Create)
+		_ = first.Release(t.Context())
+		other := waiter(t.Context(), k, "k")
+		got := <-done
+		if got.err != nil || got.after > time.Second+heartbeat {
+			t.Fatalf("%v after %v", got.err, got.after)
+		}
+		_ = got.held.Release(t.Context())
+		if got := <-other; got.err != nil || got.after > time.Second+2*heartbeat {
+			t.Fatalf("the other: %v after %v", got.err, got.after)
+		}
+	})
+}

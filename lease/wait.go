@@ -185,7 +185,11 @@ func (ws *waits) join(k *Keeper, key string, held *store.HeldError, o options) *
 	}
 	q.last = w
 	if held != nil {
-		q.note(w)
+		if w.claim != nil && w.claim.next && q.held != nil && held.Record.Token < q.held.Record.Token {
+			q.nudge(w) // another was faster to queue: the claim may have got the key since
+		} else {
+			q.note(w)
+		}
 		q.see(held, w)
 	}
 	return w
@@ -242,13 +246,25 @@ func (w *waiter) leave() {
 	}
 }
 
-// note takes in, after a try of a waiter, whether its claim is next for the key.
+// note takes in, after a try of a waiter, whether its claim is next for the key. The claim that was next
+// before may have got the key, and its waiter not have heard of it.
 func (q *waitQueue) note(w *waiter) {
 	switch {
-	case w.claim != nil && w.claim.stands:
+	case w.claim != nil && w.claim.next:
+		if q.stander != nil && q.stander != w {
+			q.nudge(q.stander)
+		}
 		q.stander = w
 	case q.stander == w:
 		q.stander = nil
+	}
+}
+
+// nudge has a waiter try beside the one whose turn it is.
+func (q *waitQueue) nudge(w *waiter) {
+	if !w.busy {
+		w.try, w.busy = true, true
+		w.notify()
 	}
 }
 
@@ -336,7 +352,7 @@ func (q *waitQueue) stand(by *waiter) {
 	if q.trying != nil || by != nil && !by.busy && by.claim != nil {
 		return
 	}
-	if w := q.idle(); w != nil && w.claim != nil {
+	if w := q.firstToStand(); w != nil && w.claim != nil {
 		q.have(w)
 		q.standing = true
 	}
@@ -347,6 +363,14 @@ func (q *waitQueue) rest() {
 	if w := q.idle(); q.trying == nil && !q.pausing && w != nil && w.claim != nil {
 		q.setTimer(min(restFor, max(0, time.Until(q.alarm))))
 	}
+}
+
+// firstToStand is the waiter whose claim is next, or else the first, of those that are not at a try.
+func (q *waitQueue) firstToStand() *waiter {
+	if q.stander != nil && !q.stander.busy {
+		return q.stander
+	}
+	return q.idle()
 }
 
 // idle is the first waiter that is not at a try.
@@ -422,7 +446,11 @@ func (q *waitQueue) timeUp() {
 		standing = !q.pausing && time.Now().Before(q.over)
 	}
 	q.trying = nil // if any, it is too slow: the next one tries beside it
-	q.tell()
+	if w := q.stander; standing && w != nil && !w.busy {
+		q.have(w)
+	} else {
+		q.tell()
+	}
 	q.standing = standing
 }
 
