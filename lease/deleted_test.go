@@ -49,6 +49,40 @@ func TestAForcedReleaseIsKnown(t *testing.T) {
 	}
 }
 
+// slowToTell tells of deletes a moment later.
+type slowToTell struct{ *memstore.Store }
+
+func (s slowToTell) Deletions(ctx context.Context) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for key := range s.Store.Deletions(ctx) {
+			time.Sleep(time.Millisecond)
+			if !yield(key) {
+				return
+			}
+		}
+	}
+}
+
+// The key goes to a waiter of the same keeper before the keeper hears of the delete.
+func TestAForcedReleaseIsKnownThoughTheKeeperHasTheKeyAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := memstore.New()
+		k := keep(t, slowToTell{st})
+		held, done := acquire(t, k, "k"), waiter(t.Context(), k, "k")
+		time.Sleep(heartbeat / 4)
+		start := time.Now()
+		if err := st.Delete(t.Context(), "k", store.ByToken(held.Token())); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-done; got.err != nil {
+			t.Fatal(got.err)
+		}
+		if after := ended(held, start); after > ttl/100 {
+			t.Errorf("known after %v: %v", after, held.Err())
+		}
+	})
+}
+
 // liar tells of a delete again and again that never was.
 type liar struct {
 	store.Store

@@ -120,6 +120,9 @@ func (s *schedule) add(l *lease, now time.Time) bool {
 	if s.byKey != nil {
 		if before := s.byKey[l.key]; before == nil || before.token < l.token {
 			s.byKey[l.key] = l
+			if before != nil { // its record is gone, and an alert of that would find this lease
+				s.alertLocked(before, at)
+			}
 		}
 	}
 	if left <= s.keeper.cfg.Heartbeat { // the next round could come too late
