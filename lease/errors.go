@@ -58,7 +58,8 @@ type LostError struct {
 	// *[store.ForeignError] for a record that another program overwrote.
 	Cause error
 	// Deleted says that the store answered that a Delete ended this lease, as a forced release
-	// does. A store that does not remember that says that the record is gone.
+	// does. A store that does not remember that says that the record is gone, or that another
+	// lease has the key, as after a forced release that hands it to a waiter.
 	Deleted bool
 }
 
