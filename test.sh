@@ -33,9 +33,9 @@ need gcc build-essential # for the race detector
 need redis-server redis-server
 
 # The matrix takes a minute, so only a run of everything includes it. Packages without a test
-# that -short leaves in are not linked for it. Tests wait some of their time, and the short ones most of
-# it, so more packages run at a time than there are processors.
-short= matrix=yes none='^$' packages_at_once=$(($(nproc) * 3 / 2))
+# that -short leaves in are not linked for it. The short tests mostly wait, so more packages run at
+# a time than there are processors; more of a run of everything take no less time and fail for want of it.
+short= matrix=yes none='^$' packages_at_once=$(nproc)
 case " $* " in
 *" -short "*) short=yes matrix= none='/e2e/(cluster|cmd|drawings|etcdtest|kubernetes|page|process|systemd|xstate)$' packages_at_once=$(($(nproc) * 2)) ;;
 *" -run"*) matrix= ;;

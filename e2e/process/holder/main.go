@@ -165,13 +165,14 @@ func (s settings) serve(ctx context.Context, k *lease.Keeper) error {
 	if err := s.mark("begin", held); err != nil {
 		return err
 	}
+	holding := ctx
 	if s.hold > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, s.hold)
+		holding, cancel = context.WithTimeout(ctx, s.hold)
 		defer cancel()
 	}
 	select {
-	case <-ctx.Done():
+	case <-holding.Done():
 	case <-held.Done():
 		say("lost %d %v", held.Token(), held.Err())
 		os.Exit(exitLost)
