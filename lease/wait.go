@@ -126,6 +126,7 @@ func (k *Keeper) await(ctx context.Context, claim store.Claim, o options, w *wai
 		case <-k.open.Done():
 			return nil, w.cutShort(ErrClosed)
 		case <-w.wake:
+			grant, _ = o.next.took()
 		case grant = <-handed:
 		}
 		try, ask, err := w.receive()

@@ -70,9 +70,12 @@ func (s *Store) forgetNext(key string, nonce store.Nonce) {
 }
 
 // handOver begins the lease of the claim that is next for a key after a lease, if there is one.
-func (s *Store) handOver(key string, after store.Token) {
-	if c, waits := s.claims[key]; waits && c.after == after && time.Now().Before(c.deadline) {
-		delete(s.claims, key)
-		c.handed(store.Grant{Token: s.begin(c.Claim, c.deadline), Until: c.until})
+func (s *Store) handOver(key string, after store.Token) bool {
+	c, waits := s.claims[key]
+	if !waits || c.after != after || !time.Now().Before(c.deadline) {
+		return false
 	}
+	delete(s.claims, key)
+	c.handed(store.Grant{Token: s.begin(c.Claim, c.deadline), Until: c.until})
+	return true
 }

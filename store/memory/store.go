@@ -121,10 +121,12 @@ func (s *Store) create(c store.Claim, start time.Time) (store.Grant, error) {
 		return store.Grant{}, fail("create", c.Key, store.ErrEnded)
 	}
 	s.sweep()
-	return store.Grant{Token: s.begin(c, time.Now().Add(c.TTL)), Until: start.Add(c.TTL)}, nil
+	grant := store.Grant{Token: s.begin(c, time.Now().Add(c.TTL)), Until: start.Add(c.TTL)}
+	s.hub.Mark(c.Key, store.CauseUnknown)
+	return grant, nil
 }
 
-// begin makes the record of a claim and returns its token.
+// begin makes the record of a claim and returns its token. The caller tells the watches.
 func (s *Store) begin(c store.Claim, deadline time.Time) store.Token {
 	s.last++
 	s.records[c.Key] = &record{
@@ -134,7 +136,6 @@ func (s *Store) begin(c store.Claim, deadline time.Time) store.Token {
 		ttl:      c.TTL,
 		deadline: deadline,
 	}
-	s.hub.Mark(c.Key, store.CauseUnknown)
 	return s.last
 }
 
@@ -228,9 +229,12 @@ func (s *Store) Delete(ctx context.Context, key string, ref store.LeaseRef) erro
 func (s *Store) end(key string, r *record) {
 	s.drop(key, r)
 	s.deleted.add(r.token)
+	handed := s.handOver(key, r.token) // before a watch can tell that the key is free
 	s.hub.MarkDeleted(key, r.token)
 	s.deletes.MarkDeleted(key, r.token)
-	s.handOver(key, r.token)
+	if handed {
+		s.hub.Mark(key, store.CauseUnknown)
+	}
 }
 
 // Get implements [store.Store].
