@@ -61,9 +61,6 @@ if [ -z "$short" ]; then
 	done
 fi
 
-# What a checkout compiled before serves another one, whatever its path.
-export GOFLAGS="${GOFLAGS:+$GOFLAGS }-trimpath"
-
 # Those of all modules of the workspace. The tools stand apart, so that importers never
 # see them.
 packages=github.com/leasehold-go/leasehold/...
