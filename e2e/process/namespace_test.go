@@ -100,7 +100,7 @@ var successions = []succession{
 
 // first and second are their command lines. A ttl of an hour, so that nothing expires.
 func (c succession) first(s server) []string {
-	return s.connector("-ttl", "1h", "-heartbeat", "1s", "-instance", "worker-1")
+	return s.connector("-ttl", "1h", "-heartbeat", "4s", "-instance", "worker-1")
 }
 
 func (c succession) second(s server) []string {

@@ -101,7 +101,7 @@ func TestAnOlderConnectorThatTakesTheKeyEndsOurs(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			p := newRedisPair(t)
-			ours, _ := p.active("-hostname", "host-a", "-heartbeat", "500ms")
+			ours, _ := p.active("-hostname", "host-a", "-heartbeat", "2s")
 			theirs := &older{p, "host-a", Idle}
 			if err := take(theirs); err != nil {
 				t.Fatal(err)

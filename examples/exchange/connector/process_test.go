@@ -254,7 +254,7 @@ func reclaimTakesTheKeyOfADeadProcessAtOnce(p pair) {
 }
 
 func reclaimByNameTakesTheKeyOfTheLiving(p pair) {
-	a, _ := p.active("-ttl", "1h", "-heartbeat", "500ms", "-instance", "worker-1")
+	a, _ := p.active("-ttl", "1h", "-heartbeat", "2s", "-instance", "worker-1")
 	other := p.connector("-reclaim", "name", "-instance", "worker-2")
 	other.wantExit(exitConflict)
 	b, _ := p.active("-reclaim", "name", "-instance", "worker-1")

@@ -32,7 +32,7 @@ func (p redisPair) put(value string) {
 
 func TestDeletedKeyLosesTheLease(t *testing.T) {
 	p := newRedisPair(t)
-	s, registered := p.active("-ttl", "1h", "-heartbeat", "500ms")
+	s, registered := p.active("-ttl", "1h", "-heartbeat", "2s")
 	if err := p.client.Del(t.Context(), p.key()).Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestForeignValueIsAConflictAndIsNotOverwritten(t *testing.T) {
 
 func TestForeignValueOverTheRecordLosesTheLease(t *testing.T) {
 	p := newRedisPair(t)
-	s, _ := p.active("-ttl", "1h", "-heartbeat", "500ms")
+	s, _ := p.active("-ttl", "1h", "-heartbeat", "2s")
 	p.put("mine now")
 	s.expect("lost")
 	s.expect("transition", "to", "stopped")
