@@ -41,10 +41,13 @@ var deeds = rapid.Custom(func(t *rapid.T) deed {
 	}
 })
 
-// holding is the time for which one lease was valid, from start to before end.
+// span is a time, without its end.
+type span struct{ start, end time.Time }
+
+// holding is the time for which one lease was valid.
 type holding struct {
-	token      store.Token
-	start, end time.Time
+	token store.Token
+	span
 }
 
 // chronicle gathers the holdings of all contenders.
@@ -55,7 +58,7 @@ type chronicle struct {
 }
 
 func (c *chronicle) follow(held lease.Lease) {
-	h := holding{token: held.Token(), start: time.Now()}
+	h := holding{held.Token(), span{start: time.Now()}}
 	c.wg.Go(func() {
 		<-held.Done()
 		h.end = time.Now()

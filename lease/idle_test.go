@@ -26,9 +26,6 @@ var stays = rapid.Custom(func(t *rapid.T) stay {
 	return stay{until(4*heartbeat, "before"), until(8*heartbeat, "patience"), until(2*heartbeat, "hold")}
 })
 
-// span is a time, without its end.
-type span struct{ start, end time.Time }
-
 // While somebody waits for a key whose holders release it, the key is nobody's for a heartbeat at most
 // and the time of a few calls, though messages of handovers are lost. TTLs are longer by far.
 func TestAKeyWithWaitersIsNotNobodysForLong(t *testing.T) {

@@ -187,7 +187,7 @@ func (ws *waits) join(k *Keeper, key string, held *store.HeldError, o options) *
 	q.last = w
 	if held != nil {
 		if w.claim != nil && w.claim.next && q.held != nil && held.Record.Token < q.held.Record.Token {
-			q.nudge(w) // another was faster to queue: the claim may have got the key since
+			w.nudge() // another was faster to queue: the claim may have got the key since
 		} else {
 			q.note(w)
 		}
@@ -253,7 +253,7 @@ func (q *waitQueue) note(w *waiter) {
 	switch {
 	case w.claim != nil && w.claim.next:
 		if q.stander != nil && q.stander != w {
-			q.nudge(q.stander)
+			q.stander.nudge()
 		}
 		q.stander = w
 	case q.stander == w:
@@ -261,8 +261,8 @@ func (q *waitQueue) note(w *waiter) {
 	}
 }
 
-// nudge has a waiter try beside the one whose turn it is.
-func (q *waitQueue) nudge(w *waiter) {
+// nudge has a waiter try, unless it is at it; beside the others, if it is not its turn.
+func (w *waiter) nudge() {
 	if !w.busy {
 		w.try, w.busy = true, true
 		w.notify()
@@ -366,7 +366,7 @@ func (q *waitQueue) rest() {
 	}
 }
 
-// firstToStand is the waiter whose claim is next, or else the first, of those that are not at a try.
+// firstToStand is the waiter whose claim is next if it is not at a try, or else the first that is not.
 func (q *waitQueue) firstToStand() *waiter {
 	if q.stander != nil && !q.stander.busy {
 		return q.stander
@@ -411,21 +411,25 @@ func (q *waitQueue) tell() {
 		q.again, q.standing = true, false
 		return
 	}
+	q.turn(q.idle())
+}
+
+// turn has a waiter try, or the queue pause if w is nil.
+func (q *waitQueue) turn(w *waiter) {
 	q.again = false
-	if w := q.idle(); w != nil {
+	if w != nil {
 		q.have(w)
-		return
+	} else {
+		q.pause()
 	}
-	q.pause()
 }
 
 // have tells a waiter to try.
 func (q *waitQueue) have(w *waiter) {
 	q.again, q.standing = false, false
-	w.try, w.busy = true, true
 	q.trying, q.pausing = w, false
 	q.setTimer(2 * q.keeper.limit())
-	w.notify()
+	w.nudge()
 }
 
 func (w *waiter) notify() {
@@ -447,11 +451,11 @@ func (q *waitQueue) timeUp() {
 		standing = !q.pausing && time.Now().Before(q.over)
 	}
 	q.trying = nil // if any, it is too slow: the next one tries beside it
-	if w := q.stander; standing && w != nil && !w.busy {
-		q.have(w)
-	} else {
-		q.tell()
+	w := q.idle()
+	if standing {
+		w = q.firstToStand()
 	}
+	q.turn(w)
 	q.standing = standing
 }
 
