@@ -34,7 +34,8 @@ need redis-server redis-server
 
 # The matrix takes a minute, so only a run of everything includes it. Packages without a test
 # that -short leaves in are not linked for it. The short tests mostly wait, so more packages run at
-# a time than there are processors; more of a run of everything take no less time and fail for want of it.
+# a time than there are processors. A run of everything is bound by them: with more packages at a time it
+# takes as long, and tests run out of time.
 short= matrix=yes none='^$' packages_at_once=$(nproc)
 case " $* " in
 *" -short "*) short=yes matrix= none='/e2e/(cluster|cmd|drawings|etcdtest|kubernetes|page|process|systemd|xstate)$' packages_at_once=$(($(nproc) * 2)) ;;

@@ -1,4 +1,4 @@
-// What the page makes of a browser, whatever the store.
+// The page in a browser, where all stores are alike.
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';

@@ -1,7 +1,7 @@
 // Package page tests the page of the command, leasehold serve, in a real headless Chromium, on a real
-// Redis and a real etcd. The steps of the browser are in page.test.mjs for each of them, and in
-// browser.test.mjs for what no store changes; world_test.go starts, stops and moves servers and
-// instances for them. It has no code of its own.
+// Redis and a real etcd. page.test.mjs has the steps that are taken on each of them, browser.test.mjs
+// those that are alike on every store and are taken on Redis; world_test.go starts, stops and moves
+// servers and instances for both. It has no code of its own.
 //
 // Two commands are too long for ./test.sh:
 //

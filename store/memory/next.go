@@ -69,7 +69,8 @@ func (s *Store) forgetNext(key string, nonce store.Nonce) {
 	}
 }
 
-// handOver begins the lease of the claim that is next for a key after a lease, if there is one.
+// handOver begins the lease of the claim that is next for a key after a lease. It returns false if
+// there is none. The caller tells the watches.
 func (s *Store) handOver(key string, after store.Token) bool {
 	c, waits := s.claims[key]
 	if !waits || c.after != after || !time.Now().Before(c.deadline) {

@@ -44,7 +44,7 @@ func openRedis(ctx context.Context, client redis.UniversalClient) (store.Store, 
 	return st, func() { st.Close(); client.Close() }, nil
 }
 
-// openEtcd tries a member that does not answer in time once more: a hundred processes that begin together
+// openEtcd asks a member that does not answer in time again: a hundred processes that begin together
 // keep a slow machine busy for longer.
 func openEtcd(ctx context.Context, endpoints []string) (store.Store, func(), error) {
 	client, err := clientv3.New(clientv3.Config{Endpoints: endpoints, Logger: zap.NewNop()})
