@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"iter"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
 
 	"github.com/leasehold-go/leasehold/e2e/backends"
 	"github.com/leasehold-go/leasehold/e2e/etcdtest"
@@ -415,6 +417,62 @@ func TestEachRightOfTheEtcdRoleIsNeeded(t *testing.T) {
 				t.Errorf("with %s to %q: %v", name, right.Prefix, err)
 			}
 		}
+	}
+}
+
+// A client that ends a watch at the moment at which the servers refuse another one could hang from
+// then on.
+func TestAClientClosesAfterWatchesThatWereRefused(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	cluster := withUsers(t)
+	ctx := t.Context()
+	admin := cluster.Client(as("root"))
+	addUser(ctx, t, admin, "watcher")
+	for _, prefix := range []string{"app:", "leasehold:o:app:"} {
+		if _, err := admin.RoleGrantPermission(ctx, "watcher", prefix, clientv3.GetPrefixRangeEnd(prefix), clientv3.PermissionType(clientv3.PermRead)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	client, err := clientv3.New(clientv3.Config{Endpoints: cluster.Endpoints(), Username: "watcher", Password: "secret", Logger: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 30 {
+		st, err := etcdstore.New(ctx, client, etcdstore.WithoutTrial())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var watches sync.WaitGroup
+		synced := make(chan struct{}, 1)
+		watch := func(key string) {
+			for e, err := range st.WatchKey(ctx, key) {
+				if err != nil && !errors.Is(err, etcdstore.ErrDenied) && !errors.Is(err, store.ErrClosed) {
+					t.Errorf("watching %s: %v", key, err)
+				}
+				if e.Kind == store.EventSynced {
+					synced <- struct{}{}
+				}
+			}
+		}
+		watches.Go(func() { watch("app:job") })
+		<-synced
+		for i := range 50 {
+			watches.Go(func() { watch(fmt.Sprint("other:", i)) })
+		}
+		time.Sleep(rand.N(10 * time.Millisecond))
+		st.Close()
+		watches.Wait()
+	}
+	closed := make(chan error, 1)
+	go func() { closed <- client.Close() }()
+	select {
+	case err := <-closed:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(patience):
+		t.Error("the client does not close")
 	}
 }
 

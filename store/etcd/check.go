@@ -70,7 +70,8 @@ const probeTTL = time.Minute
 // record.
 const watchTimeout = 5 * time.Second
 
-// leaveTimeout is how long a watch that opens may go on when its caller has left.
+// leaveTimeout is how long a watch that opens may go on when its caller has left, and how long the
+// end of a watch waits for one that opens.
 const leaveTimeout = 250 * time.Millisecond
 
 // check asks for the smallest ttl and tries the verbs.
@@ -213,15 +214,16 @@ func remedy(err error) string {
 func (s *Store) probe(ctx context.Context, lease clientv3.LeaseID) (step string, err error) {
 	n := store.NewNonce()
 	key := store.Reserved + "probe:" + n.String()
-	var events clientv3.WatchChan
-	_, stop, err := openWatch(ctx, func(ctx context.Context) error {
-		events = s.client.Watch(ctx, notes, clientv3.WithPrefix(), clientv3.WithFilterPut(), clientv3.WithCreatedNotify())
-		return awaitOpen(ctx, events)
+	stream := newWatchStream(s.cluster)
+	defer stream.close()
+	watches, err := stream.open(ctx, func(ctx context.Context) ([]clientv3.WatchChan, error) {
+		events := s.client.Watch(ctx, notes, clientv3.WithPrefix(), clientv3.WithFilterPut(), clientv3.WithCreatedNotify())
+		return []clientv3.WatchChan{events}, awaitOpen(ctx, events)
 	})
-	defer stop()
 	if err != nil {
 		return "watch", err
 	}
+	defer watches.close()
 	m := &member{key: key, nonce: n, shared: &sharedLease{lease: lease, ttl: time.Duration(s.minTTL.Load())}}
 	puts := putsOf(m, store.Claim{Key: key, Value: []byte("1"), Nonce: n}, markOf(key, n), lease)
 	untaken := append(readOps(key), clientv3.OpGet(marks, clientv3.WithPrefix()), clientv3.OpGet(markOf(key, n)))
@@ -245,28 +247,17 @@ func (s *Store) probe(ctx context.Context, lease clientv3.LeaseID) (step string,
 			return d.op, d.err
 		}
 	}
-	return "watch", awaitEvent(ctx, events, noteOf(key))
-}
-
-// awaitEvent returns once a watch reports an event of that name.
-func awaitEvent(ctx context.Context, c clientv3.WatchChan, name string) error {
 	late := time.NewTimer(watchTimeout)
 	defer late.Stop()
 	for {
-		select {
-		case r, open := <-c:
-			switch {
-			case !open:
-				return errWatchClosed
-			case r.Err() != nil:
-				return endOf(r)
-			case slices.ContainsFunc(r.Events, func(e *clientv3.Event) bool { return string(e.Kv.Key) == name }):
-				return nil
-			}
-		case <-late.C:
-			return errNoEvent
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		events, err := watches.next(ctx, late.C)
+		switch {
+		case err != nil:
+			return "watch", err
+		case events == nil:
+			return "watch", errNoEvent
+		case slices.ContainsFunc(events, func(e *clientv3.Event) bool { return string(e.Kv.Key) == noteOf(key) }):
+			return "", nil
 		}
 	}
 }

@@ -93,7 +93,8 @@ func TestARenewFailsIfItsKeepAliveFails(t *testing.T) {
 func TestAWatchThatIsGivenUpIsNoReasonForAdvice(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := awaitEvent(ctx, make(clientv3.WatchChan), "name")
+	watches := streamWatches{stream: aStream(), events: []clientv3.WatchChan{make(clientv3.WatchChan)}}
+	_, err := watches.next(ctx, nil)
 	if !errors.Is(err, context.Canceled) || strings.Contains(remedy(err), "namespace") {
 		t.Errorf("%v: %s", err, remedy(err))
 	}

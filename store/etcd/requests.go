@@ -445,42 +445,20 @@ func isUnanswered(err error) bool {
 	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrInDoubt)
 }
 
-// followed is etcd watches of one caller, on a shared stream.
-type followed struct {
-	stream *watchStream
-	stop   func()
-	events []clientv3.WatchChan // one or two
-	reset  <-chan struct{}      // closed once the cluster's revision has gone back
-}
-
 // follow opens etcd watches.
-func (s *Store) follow(ctx context.Context, open func(context.Context) []clientv3.WatchChan) (*followed, error) {
-	f := new(followed)
-	_, f.reset = s.revision.latest()
-	var err error
-	f.stream, _, f.stop, err = s.streams.open(ctx, s.cluster, func(ctx context.Context) error {
-		f.events = open(ctx)
-		for _, c := range f.events {
-			if err := awaitOpen(ctx, c); err != nil {
-				return err
-			}
-		}
-		return nil
+func (s *Store) follow(ctx context.Context, open func(context.Context) []clientv3.WatchChan) (*streamWatches, error) {
+	return s.streams.open(ctx, s.cluster, func(ctx context.Context) ([]clientv3.WatchChan, error) {
+		opened := open(ctx)
+		return opened, awaitOpen(ctx, opened...)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return f, nil
 }
-
-func (f *followed) close() { f.stop() }
 
 // each calls do for each event, until do wants no more or fails, or it is time to read again.
-func (f *followed) each(ctx context.Context, op, key string, do func(*clientv3.Event) (more bool, err error)) error {
+func (w *streamWatches) each(ctx context.Context, op, key string, do func(*clientv3.Event) (more bool, err error)) error {
 	timer := time.NewTimer(rereadAfter)
 	defer timer.Stop()
 	for {
-		events, err := f.next(ctx, timer.C)
+		events, err := w.next(ctx, timer.C)
 		switch {
 		case err != nil:
 			return failed(op, key, reads, err)
@@ -491,36 +469,6 @@ func (f *followed) each(ctx context.Context, op, key string, do func(*clientv3.E
 			if more, err := do(e); err != nil || !more {
 				return err
 			}
-		}
-	}
-}
-
-// next returns events, or none once late has an element. An error says that a watch has ended.
-// While no user of a stream calls it, the stream can end as one that hangs.
-func (f *followed) next(ctx context.Context, late <-chan time.Time) ([]*clientv3.Event, error) {
-	var second clientv3.WatchChan
-	if len(f.events) > 1 {
-		second = f.events[1]
-	}
-	for {
-		var r clientv3.WatchResponse
-		var open bool
-		select {
-		case r, open = <-f.events[0]:
-		case r, open = <-second:
-		case <-late:
-			return nil, nil
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		case <-f.reset:
-			return nil, errRevisionReset
-		}
-		if !open || r.Err() != nil {
-			return nil, cmp.Or(context.Cause(f.stream.ctx), endOf(r), errWatchClosed)
-		}
-		f.stream.heard.Store(true)
-		if len(r.Events) > 0 {
-			return r.Events, nil
 		}
 	}
 }

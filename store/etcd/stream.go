@@ -1,6 +1,7 @@
 package etcdstore
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -25,7 +26,8 @@ func withStream(ctx context.Context) context.Context {
 }
 
 // watchStream is a gRPC stream of etcd watches. Its context ends, with errHung, when its member
-// has not answered for memberTimeout: the connection to a member that hangs stays open.
+// has not answered for memberTimeout: the connection to a member that hangs stays open. It does
+// not end with the store, whose calls leave their streams.
 type watchStream struct {
 	cluster *cluster
 	ctx     context.Context // of the watches
@@ -33,16 +35,22 @@ type watchStream struct {
 	heard   atomic.Bool // whether the member has answered since the last check
 	checks  sync.WaitGroup
 	users   int // guarded by the mutex of watchStreams
+
+	// turn has an element while a user opens its watches or ends them, which only one does at a
+	// time: if the servers refuse a watch while the last other one of the stream ends, an etcd
+	// client v3.7.3 never opens another one on the stream, and its Close does not return. Those
+	// that open wait in a queue of their own, so that one that ends waits for one of them only.
+	turn, openTurn chan struct{}
 }
 
 func newWatchStream(c *cluster) *watchStream {
-	w := &watchStream{cluster: c}
-	w.ctx, w.end = context.WithCancelCause(withStream(clientv3.WithRequireLeader(c.tasks.life)))
+	w := &watchStream{cluster: c, turn: make(chan struct{}, 1), openTurn: make(chan struct{}, 1)}
+	w.ctx, w.end = context.WithCancelCause(withStream(clientv3.WithRequireLeader(context.Background())))
 	w.heard.Store(true)
-	w.checks.Go(w.check)
 	return w
 }
 
+// close ends a stream that has no users.
 func (w *watchStream) close() {
 	w.end(context.Canceled)
 	w.checks.Wait()
@@ -72,6 +80,123 @@ func (w *watchStream) check() {
 	}
 }
 
+// open opens etcd watches, by a function that gets their context and returns those that it has
+// opened, also if it fails. The context ends if that takes longer than watchTimeout: the client
+// would wait for ever for a member that hangs. If ctx ends meanwhile, open has leaveTimeout to come
+// back, so that no watch is left while the servers refuse it; see turn.
+func (w *watchStream) open(ctx context.Context, open func(context.Context) ([]clientv3.WatchChan, error)) (*streamWatches, error) {
+	watching, end := context.WithCancel(w.ctx)
+	watches := &streamWatches{stream: w}
+	watches.close = func() { w.endWatches(end, watches.events) }
+	_, watches.reset = w.cluster.revision.latest()
+	late := time.AfterFunc(watchTimeout, end)
+	var err error
+	if take(w.openTurn, ctx, watching) {
+		if take(w.turn, ctx, watching) {
+			leave := context.AfterFunc(ctx, func() { late.Reset(leaveTimeout) })
+			watches.events, err = open(watching)
+			leave()
+			<-w.turn
+		}
+		<-w.openTurn
+	}
+	switch ended := !late.Stop(); {
+	case ctx.Err() != nil:
+		err = context.Cause(ctx)
+	case ended:
+		err = errHung
+	case w.ctx.Err() != nil:
+		err = context.Cause(w.ctx)
+	}
+	if err != nil {
+		watches.close()
+		return nil, err
+	}
+	w.heard.Store(true) // an answer to the last check may have come before
+	return watches, nil
+}
+
+// take puts an element into a channel, unless one of the contexts ends first.
+func take(turn chan struct{}, ctx, other context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	default:
+	}
+	select {
+	case turn <- struct{}{}:
+		return true
+	case <-ctx.Done():
+	case <-other.Done():
+	}
+	return false
+}
+
+// endWatches ends watches of the stream and returns once the client has ended them. If the stream
+// is at work for another user for longer than leaveTimeout, it ends them nevertheless.
+func (w *watchStream) endWatches(end func(), watches []clientv3.WatchChan) {
+	defer end()
+	if len(watches) == 0 {
+		return
+	}
+	late := time.NewTimer(leaveTimeout)
+	defer late.Stop()
+	select {
+	case w.turn <- struct{}{}:
+		defer func() { <-w.turn }()
+	case <-late.C:
+	}
+	end()
+	late.Reset(leaveTimeout)
+	for _, c := range watches {
+		for open := true; open; {
+			select {
+			case _, open = <-c:
+			case <-late.C:
+				return
+			}
+		}
+	}
+}
+
+// streamWatches are etcd watches that one user has open on a stream.
+type streamWatches struct {
+	stream *watchStream
+	events []clientv3.WatchChan // one or two
+	reset  <-chan struct{}      // closed once the cluster's revision has gone back
+	close  func()
+}
+
+// next returns events, or none once late has an element. An error says that a watch has ended.
+// While no user of a stream calls it, the stream can end as one that hangs.
+func (w *streamWatches) next(ctx context.Context, late <-chan time.Time) ([]*clientv3.Event, error) {
+	var second clientv3.WatchChan
+	if len(w.events) > 1 {
+		second = w.events[1]
+	}
+	for {
+		var r clientv3.WatchResponse
+		var open bool
+		select {
+		case r, open = <-w.events[0]:
+		case r, open = <-second:
+		case <-late:
+			return nil, nil
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-w.reset:
+			return nil, errRevisionReset
+		}
+		if !open || r.Err() != nil {
+			return nil, cmp.Or(context.Cause(w.stream.ctx), endOf(r), errWatchClosed)
+		}
+		w.stream.heard.Store(true)
+		if len(r.Events) > 0 {
+			return r.Events, nil
+		}
+	}
+}
+
 // watchStreams are the streams that etcd watches share. A user is one or two of them: of a watched
 // key, of a key whose requests, answers or log entries are read.
 type watchStreams struct {
@@ -86,32 +211,34 @@ func (s *watchStreams) join(c *cluster) (w *watchStream, isNew bool) {
 	i := slices.IndexFunc(s.shared, func(w *watchStream) bool { return w.users < keysPerStream && w.ctx.Err() == nil })
 	if isNew = i < 0; isNew {
 		i = len(s.shared)
-		s.shared = append(s.shared, newWatchStream(c))
+		w = newWatchStream(c)
+		w.checks.Go(w.check)
+		s.shared = append(s.shared, w)
 	}
 	w = s.shared[i]
 	w.users++
 	return w, isNew
 }
 
-// open opens etcd watches on a shared stream, by a function that gets their context. It returns that
-// context, and the function that ends the watches. If they cannot be opened there, no other user
-// joins the stream and they try the next: the token of a stream can have expired.
-func (s *watchStreams) open(ctx context.Context, c *cluster, open func(context.Context) error) (*watchStream, context.Context, func(), error) {
+// open opens etcd watches on a shared stream, as open of watchStream does. If they cannot be opened
+// there, no other user joins the stream and they try the next: the token of a stream can have
+// expired.
+func (s *watchStreams) open(ctx context.Context, c *cluster, open func(context.Context) ([]clientv3.WatchChan, error)) (*streamWatches, error) {
 	for {
-		w, isNew := s.join(c)
-		watching, stop, err := openOn(ctx, w.ctx, open)
+		stream, isNew := s.join(c)
+		watches, err := stream.open(ctx, open)
 		if err == nil {
-			w.heard.Store(true) // an answer to the last check may have come before
-			return w, watching, func() { stop(); s.leave(w) }, nil
+			end := watches.close
+			watches.close = func() { end(); s.leave(stream) }
+			return watches, nil
 		}
-		stop()
 		refused := isForbidden(err)
 		if !refused {
-			s.retire(w)
+			s.retire(stream)
 		}
-		s.leave(w)
+		s.leave(stream)
 		if refused || isNew || ctx.Err() != nil {
-			return nil, nil, nil, err
+			return nil, err
 		}
 	}
 }

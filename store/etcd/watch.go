@@ -1,7 +1,6 @@
 package etcdstore
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -179,71 +178,51 @@ func (w *watch) settle(err error) bool {
 // watchOnce opens the etcd watches and relays their events until one fails. The watches of
 // several keys share streams; those of a prefix have one of their own.
 func (w *watch) watchOnce(ctx context.Context) (opened bool, err error) {
-	_, reset := w.store.revision.latest()
-	var noteEvents, deleteEvents clientv3.WatchChan
-	open := func(ctx context.Context) (err error) {
-		noteEvents, deleteEvents, err = w.open(ctx)
-		return err
-	}
 	streams := &w.store.streams
 	if !w.exact {
 		streams = new(watchStreams)
 	}
-	stream, ctx, stop, err := streams.open(ctx, w.store.cluster, open)
+	watches, err := streams.open(ctx, w.store.cluster, w.open)
 	if err != nil {
 		return false, err
 	}
-	defer stop()
+	defer watches.close()
 	w.store.watchErrs.clear(w)
 	if !w.settle(nil) {
 		w.missed() // there may have been changes between the watches, or since the first try
 	}
-	return true, w.relay(ctx, stream, noteEvents, deleteEvents, reset)
+	for {
+		events, err := watches.next(ctx, nil)
+		if err != nil {
+			return true, err
+		}
+		w.mark(events)
+	}
 }
 
 // open opens both etcd watches before it waits for either. A watch of the deletes of notes has
 // one only. If the user has no right to the whole range of keys, there are events of the notes
 // alone.
-func (w *watch) open(ctx context.Context) (noteEvents, deleteEvents clientv3.WatchChan, err error) {
+func (w *watch) open(ctx context.Context) (opened []clientv3.WatchChan, err error) {
 	opts := []clientv3.OpOption{clientv3.WithCreatedNotify()}
 	if !w.exact {
 		opts = append(opts, clientv3.WithPrefix())
 	}
 	deleteOpts := append(slices.Clone(opts), clientv3.WithFilterPut())
 	if w.deletes {
-		noteEvents = w.store.client.Watch(ctx, noteOf(""), deleteOpts...)
-		return noteEvents, nil, awaitOpen(ctx, noteEvents)
+		opened = []clientv3.WatchChan{w.store.client.Watch(ctx, noteOf(""), deleteOpts...)}
+		return opened, awaitOpen(ctx, opened...)
 	}
-	noteEvents = w.store.client.Watch(ctx, noteOf(w.name), opts...)
-	deleteEvents = w.store.client.Watch(ctx, w.name, deleteOpts...)
-	if err := awaitOpen(ctx, noteEvents); err != nil {
-		return nil, nil, err
+	opened = []clientv3.WatchChan{w.store.client.Watch(ctx, noteOf(w.name), opts...), w.store.client.Watch(ctx, w.name, deleteOpts...)}
+	if err := awaitOpen(ctx, opened[0]); err != nil {
+		return opened, err
 	}
-	if err := awaitOpen(ctx, deleteEvents); isDenied(err) {
-		return noteEvents, nil, nil
+	if err := awaitOpen(ctx, opened[1]); isDenied(err) {
+		return opened[:1], nil
 	} else if err != nil {
-		return nil, nil, err
+		return opened, err
 	}
-	return noteEvents, deleteEvents, nil
-}
-
-// relay marks the keys of events until an etcd watch ends or the revision goes back.
-func (w *watch) relay(ctx context.Context, stream *watchStream, noteEvents, deleteEvents clientv3.WatchChan, reset <-chan struct{}) error {
-	for {
-		var r clientv3.WatchResponse
-		var open bool
-		select {
-		case r, open = <-noteEvents:
-		case r, open = <-deleteEvents:
-		case <-reset:
-			return errRevisionReset
-		}
-		if !open || r.Err() != nil {
-			return cmp.Or(context.Cause(ctx), endOf(r))
-		}
-		stream.heard.Store(true)
-		w.mark(r)
-	}
+	return opened, nil
 }
 
 var (
@@ -251,45 +230,22 @@ var (
 	errRevisionReset = errors.New("the cluster's revision has gone back")
 )
 
-// openWatch calls open with a context for etcd watches, and returns that context and the
-// function that ends the watches. The context ends with ctx, and if open takes longer than
-// watchTimeout: the client would wait for ever for a member that hangs. If ctx ends while a
-// watch opens, open has leaveTimeout to come back: the Close of an etcd client v3.7.3 can hang
-// if a watch is left while the server refuses it.
-func openWatch(ctx context.Context, open func(context.Context) error) (context.Context, context.CancelFunc, error) {
-	return openOn(ctx, withStream(context.WithoutCancel(ctx)), open)
-}
-
-// openOn is openWatch on the stream of a context; the watches end with the stream.
-func openOn(ctx, stream context.Context, open func(context.Context) error) (context.Context, context.CancelFunc, error) {
-	watching, end := context.WithCancel(stream)
-	late := time.AfterFunc(watchTimeout, end)
-	leave := context.AfterFunc(ctx, func() { late.Reset(leaveTimeout) })
-	err := open(watching)
-	leave()
-	switch ended := !late.Stop(); {
-	case ctx.Err() != nil:
-		err = context.Cause(ctx)
-	case ended:
-		err = errHung
-	case stream.Err() != nil:
-		err = context.Cause(stream)
-	}
-	leave = context.AfterFunc(ctx, end)
-	return watching, func() { leave(); end() }, err
-}
-
-// awaitOpen returns once an etcd watch is open.
-func awaitOpen(ctx context.Context, c clientv3.WatchChan) error {
-	select {
-	case r, open := <-c:
-		if !open {
-			return errWatchClosed
+// awaitOpen returns once etcd watches are open.
+func awaitOpen(ctx context.Context, watches ...clientv3.WatchChan) error {
+	for _, c := range watches {
+		select {
+		case r, open := <-c:
+			if !open {
+				return errWatchClosed
+			}
+			if err := endOf(r); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
-		return endOf(r)
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
+	return nil
 }
 
 // endOf returns the error of an etcd watch that has ended. The client passes on the server's
@@ -306,8 +262,8 @@ func endOf(r clientv3.WatchResponse) error {
 }
 
 // mark tells the feeds which keys changed.
-func (w *watch) mark(r clientv3.WatchResponse) {
-	for _, e := range r.Events {
+func (w *watch) mark(events []*clientv3.Event) {
+	for _, e := range events {
 		name := string(e.Kv.Key)
 		if key, ok := keyOf(name); ok {
 			name = key
