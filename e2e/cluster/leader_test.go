@@ -209,3 +209,43 @@ func TestAHolderOnALeaderThatIsCutOffGivesUpBeforeItsSuccessorComes(t *testing.T
 		t.Errorf("%+v, %v; the successor has token %d, %v", r, err, next.Token(), next.Err())
 	}
 }
+
+// A leader that was cut off, or stopped for a while, still confirms keep-alives when it comes back,
+// until it hears of its successor, by whose clock the records expire.
+func TestALeaderThatComesBackDoesNotProlongALease(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	s := setScene(t)
+	const ttl = 6 * time.Second
+	for round := range 6 { // in some of them it hears of its successor first
+		old := s.Leader()
+		st := s.open(of(old.Endpoint()))
+		held := claim(store.NewNonce().String(), ttl)
+		grant := s.create(st, held)
+		old.Pause()
+		client := s.Client(of(s.Leader().Endpoint()))
+		time.Sleep(ttl / 2)
+		resumed := make(chan struct{})
+		time.AfterFunc(20*time.Millisecond, func() { // once the keep-alive is on its way
+			defer close(resumed)
+			old.Resume()
+		})
+		if round%2 == 0 {
+			s.eventually("the lease is renewed", func() bool {
+				r := st.Renew(t.Context(), []store.Renewal{{Key: held.Key, Token: grant.Token}})[0]
+				grant.Until = r.Until
+				return r.Err == nil
+			})
+		} else { // on the same etcd lease
+			held.Key = store.NewNonce().String()
+			grant = s.create(st, held)
+		}
+		<-resumed
+		for now := time.Now(); now.Before(grant.Until); now = time.Now() {
+			if got, err := client.Get(t.Context(), held.Key, clientv3.WithSerializable()); err == nil && got.Count == 0 {
+				t.Fatalf("round %d: the record is gone %v before the end that its holder was told", round, grant.Until.Sub(now))
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+}

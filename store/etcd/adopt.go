@@ -51,7 +51,13 @@ func (p *pool) adopt(ctx context.Context, items []*guardedOp) {
 	p.execute(ctx, movers)
 	for i, m := range movers {
 		moved[i].lease = m.lease
-		renewal{p.addMoved(shared[i], m), m.err}.answer(moved[i])
+		p.addMoved(shared[i], m)
+		r := renewal{err: m.err}
+		if r.err == nil {
+			r.until, r.err = p.provenUntil(ctx, shared[i])
+			p.records.extendUntil(m.key, m.ref.Token, r.until)
+		}
+		r.answer(moved[i])
 	}
 }
 
@@ -74,18 +80,18 @@ func (p *pool) sharedFor(ctx context.Context, d *guardedOp) (*sharedLease, error
 
 // addMoved adds a member for a record that was moved to a shared etcd lease. If the move is
 // in doubt the member has no revision, so that the next write reads the record first.
-func (p *pool) addMoved(sh *sharedLease, d *guardedOp) (until time.Time) {
+func (p *pool) addMoved(sh *sharedLease, d *guardedOp) {
 	switch {
 	case isForbidden(d.err):
 		p.suspectLease(sh) // the right to another key on it may be missing
-		return time.Time{}
+		return
 	case d.err != nil && !errors.Is(d.err, store.ErrInDoubt):
 		p.unreserve(sh)
-		return time.Time{}
+		return
 	}
 	m := &member{shared: sh, key: d.key, nonce: d.note.nonce, token: d.ref.Token, seq: d.note.seq, size: d.note.size}
 	if d.err == nil {
 		m.revision = d.revision
 	}
-	return p.addMember(m)
+	p.addMember(m)
 }

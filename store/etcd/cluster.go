@@ -58,12 +58,12 @@ func (c *cluster) commit(ctx context.Context, guards []clientv3.Cmp, then, other
 	if ctx.Err() != nil {
 		return nil, nil, &unsentError{context.Cause(ctx)}
 	}
-	before, _ := c.revision.latest()
+	before := c.revision.now()
 	answer, err := c.client.Txn(ctx).If(guards...).Then(then...).Else(otherwise...).Commit()
 	if err != nil {
 		return nil, nil, c.cause(ctx, err)
 	}
-	c.revision.observe(before, answer.Header.Revision)
+	c.revision.observe(before, seenIn(answer.Header))
 	return answer, wrap(answer.Responses), nil
 }
 
@@ -88,10 +88,12 @@ func (c *cluster) learnLimit(err error) {
 func (c *cluster) grant(ctx context.Context, ttl int64) (clientv3.LeaseID, error) {
 	ctx, cancel := tryContext(ctx)
 	defer cancel()
+	before := c.revision.now()
 	answer, err := c.client.Grant(ctx, ttl)
 	if err != nil {
 		return 0, c.cause(ctx, err)
 	}
+	c.revision.observe(before, seenIn(answer.ResponseHeader))
 	if answer.TTL <= ttl {
 		return answer.ID, nil
 	}
@@ -102,11 +104,12 @@ func (c *cluster) grant(ctx context.Context, ttl int64) (clientv3.LeaseID, error
 }
 
 // listAttached lists the attached keys of an etcd lease. If that fails the list is empty and
-// confirms nothing, so that each record is checked by itself.
+// confirms nothing, so that each record is checked by itself. So it is if the member that answers
+// may no longer lead: it does not know of later deletes.
 func (c *cluster) listAttached(ctx context.Context, id clientv3.LeaseID) attachedKeys {
 	asked := time.Now()
 	answer, err := c.client.TimeToLive(ctx, id, clientv3.WithAttachedKeys())
-	if err != nil {
+	if err != nil || c.peek(ctx) != nil || c.superseded(answer.RaftTerm) {
 		return attachedKeys{asked: asked}
 	}
 	names := make(map[string]struct{}, len(answer.Keys))

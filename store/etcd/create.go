@@ -86,8 +86,19 @@ func (s *Store) tryCreate(ctx context.Context, claim store.Claim) (store.Grant, 
 		return s.refuseCreate(ctx, claim, decode(claim.Key, answer.answers))
 	}
 	m.token, m.revision = store.Token(answer.revision), answer.revision
-	until := s.pool.addMember(m)
 	s.marker.trimSoon(claim)
+	return s.granted(ctx, m)
+}
+
+// granted adds the member of a create that is done and returns its grant. Without proof of the time
+// to live the create is in doubt, and a repeated one restarts it.
+func (s *Store) granted(ctx context.Context, m *member) (store.Grant, error) {
+	s.pool.addMember(m)
+	until, err := s.pool.provenUntil(ctx, m.shared)
+	if err != nil {
+		return store.Grant{}, &store.Error{Op: "create", Key: m.key, Condition: store.ErrInDoubt, Err: named(bare(err))}
+	}
+	s.records.extendUntil(m.key, m.token, until)
 	return store.Grant{Token: m.token, Until: until}, nil
 }
 
@@ -149,7 +160,7 @@ func (s *Store) createFull(ctx context.Context, m *member, err error) (store.Gra
 		return store.Grant{}, failed("create", m.key, reads, err)
 	}
 	m.token, m.revision = f.token(), f.value.ModRevision
-	return store.Grant{Token: m.token, Until: s.pool.addMember(m)}, nil
+	return s.granted(ctx, m)
 }
 
 // refuseCreate answers a create that found a value under its key, or the mark of its nonce.

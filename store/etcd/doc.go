@@ -52,6 +52,11 @@
 // promised counts from the last keep-alive sent. If that keep-alive is older than a
 // sixteenth of the ttl, the store sends another before a create or for a renew.
 //
+// A leader that was cut off, or stopped for a while, confirms keep-alives until it hears of its
+// successor, which does not know of them. A keep-alive therefore counts only if the
+// create or the check that goes with it, which need a quorum, tell of no later leader: each answer
+// has the leader's term. Otherwise the store sends another.
+//
 // A record must not outlive its TTL because it shares an etcd lease. Before each keep-alive
 // the store deletes a record from the shared etcd lease in three cases: its delete was not
 // confirmed, its time passed without a confirmed renew, or its create was in doubt and no

@@ -2,7 +2,7 @@ package etcdstore
 
 import (
 	"context"
-	"time"
+	"errors"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -15,15 +15,15 @@ type keepAliveStream struct {
 	cancel context.CancelFunc
 }
 
-// sendKeepAlive sends one keep-alive and returns the ttl that it restarts. The client's
-// KeepAliveOnce sends again without a pause while there is no leader, and opens and
-// authenticates a stream each time.
-func (c *cluster) sendKeepAlive(ctx context.Context, id clientv3.LeaseID) (time.Duration, error) {
+// sendKeepAlive sends one keep-alive and returns the term of the leader that confirmed it, or an
+// earlier one. The client's KeepAliveOnce sends again without a pause while there is no leader,
+// and opens and authenticates a stream each time.
+func (c *cluster) sendKeepAlive(ctx context.Context, id clientv3.LeaseID) (term uint64, err error) {
 	select {
 	case l := <-c.idleStream:
-		ttl, err := c.sendOn(ctx, l, id)
+		term, err := c.sendOn(ctx, l, id)
 		if err == nil || isGone(err) || ctx.Err() != nil {
-			return ttl, err
+			return term, err
 		}
 	default:
 	}
@@ -50,7 +50,7 @@ func (c *cluster) openStream(ctx context.Context) (keepAliveStream, error) {
 
 // sendOn sends a keep-alive and waits for the answer. An intact stream is kept for the next
 // keep-alive, unless another is kept already.
-func (c *cluster) sendOn(ctx context.Context, l keepAliveStream, id clientv3.LeaseID) (time.Duration, error) {
+func (c *cluster) sendOn(ctx context.Context, l keepAliveStream, id clientv3.LeaseID) (term uint64, err error) {
 	stop := context.AfterFunc(ctx, l.cancel)
 	l.Send(&pb.LeaseKeepAliveRequest{ID: int64(id)}) // Recv returns its error
 	answer, err := l.Recv()
@@ -60,11 +60,28 @@ func (c *cluster) sendOn(ctx context.Context, l keepAliveStream, id clientv3.Lea
 	switch {
 	case err != nil:
 		return 0, c.cause(ctx, rpctypes.Error(err))
-	case answer.TTL <= 0:
+	case answer.TTL > 0:
+	case c.peek(ctx) != nil:
+		return 0, errSuperseded // perhaps
+	case !c.superseded(answer.Header.RaftTerm):
 		return 0, rpctypes.ErrLeaseNotFound
 	}
-	return seconds(answer.TTL), nil
+	if c.superseded(answer.Header.RaftTerm) {
+		return 0, errSuperseded
+	}
+	return answer.Header.RaftTerm, nil
 }
+
+// errSuperseded says that a keep-alive does not count. A leader that was cut off or stopped for a
+// while confirms keep-alives alone, without a quorum, until it hears of its successor. That has
+// prolonged each etcd lease when it was elected, by its ttl, and does not know of the keep-alive.
+var errSuperseded = errors.New("the etcd member that confirmed the keep-alive may no longer have been the leader")
+
+// superseded reports whether there is a later leader than that of a term, as told by answers that
+// needed a quorum. If a successor was elected before a keep-alive was sent, the answer to any
+// request tells that was sent no earlier than the keep-alive, or a moment before: the successor adds
+// an election timeout to the ttl.
+func (c *cluster) superseded(term uint64) bool { return term < c.revision.now().term }
 
 // storeIdle keeps a stream for the next keep-alive, and reports whether there was room.
 func (c *cluster) storeIdle(l keepAliveStream) bool {

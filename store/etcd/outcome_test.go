@@ -82,7 +82,7 @@ func TestARenewFailsIfItsKeepAliveFails(t *testing.T) {
 	} {
 		until := t0.Add(1)
 		d := &guardedOp{op: "renew", key: "key", value: []byte(c.value)}
-		renewal{until, c.err}.answer(d)
+		renewal{until: until, err: c.err}.answer(d)
 		if !errors.Is(d.err, c.want) || d.until.IsZero() != (c.err != nil) {
 			t.Errorf("%s: until %v, %v", name, d.until, d.err)
 		}

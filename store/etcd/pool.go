@@ -26,6 +26,7 @@ type sharedLease struct {
 	lease      clientv3.LeaseID
 	ttl        time.Duration // as granted
 	sent       time.Time     // when the last confirmed keep-alive was sent
+	term       uint64        // of the leader that confirmed it, or an earlier one
 	pending    int           // creates in flight
 	endErr     error         // why the store no longer keeps it alive; nil while it does
 	suspect    bool          // it may be gone, so that the next call sends a keep-alive
@@ -172,7 +173,7 @@ func (p *pool) grantShared(ctx context.Context, ttl int64) (*sharedLease, error)
 	if err != nil {
 		return nil, err
 	}
-	sh := &sharedLease{lease: lease, ttl: seconds(ttl), sent: sent, pending: 1}
+	sh := &sharedLease{lease: lease, ttl: seconds(ttl), sent: sent, term: p.revision.now().term, pending: 1}
 	of.leases = append(of.leases, sh)
 	return sh, nil
 }
@@ -203,6 +204,19 @@ func (p *pool) addMember(m *member) (until time.Time) {
 	m.since, m.until = time.Now(), until
 	p.records.add(m, m.shared.endErr == nil)
 	return until
+}
+
+// provenUntil returns the earliest expiry of a shared etcd lease after a write or a check of a record
+// on it. If that has told of a leader that may not know of the last keep-alive, it sends another.
+func (p *pool) provenUntil(ctx context.Context, sh *sharedLease) (until time.Time, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.superseded(sh.term) {
+		p.mu.Unlock()
+		err = p.keepAlive(ctx, sh, false)
+		p.mu.Lock()
+	}
+	return sh.until(), err
 }
 
 // keeps reports whether this store keeps an etcd lease alive.
@@ -245,7 +259,7 @@ func (p *pool) keepAlive(ctx context.Context, sh *sharedLease, listKeys bool) er
 		case sh.endErr != nil:
 			p.mu.Unlock()
 			return sh.endErr // it never changes
-		case sh.fresh(time.Now()) && (!listKeys || sh.attachedFresh(time.Now())):
+		case sh.fresh(time.Now()) && !p.superseded(sh.term) && (!listKeys || sh.attachedFresh(time.Now())):
 			p.mu.Unlock()
 			return nil
 		case underWay != nil:
@@ -267,11 +281,12 @@ func (p *pool) renewShared(ctx context.Context, sh *sharedLease, listKeys bool) 
 	ctx, cancel := context.WithTimeoutCause(ctx, min(memberTimeout, sh.ttl/4), errHung)
 	defer cancel() // other calls wait for this one, and may have less time
 	var sent time.Time
+	var term uint64
 	var attached attachedKeys
 	err := p.discard(ctx, p.records.leftovers(sh, time.Now()))
 	if err == nil {
 		sent = time.Now()
-		_, err = p.sendKeepAlive(ctx, sh.lease)
+		term, err = p.sendKeepAlive(ctx, sh.lease)
 	}
 	if err == nil && listKeys {
 		attached = p.listAttached(ctx, sh.lease)
@@ -282,7 +297,7 @@ func (p *pool) renewShared(ctx context.Context, sh *sharedLease, listKeys bool) 
 	sh.underWay = nil
 	switch {
 	case err == nil:
-		sh.sent, sh.suspect = sent, false
+		sh.sent, sh.term, sh.suspect = sent, term, false
 		if listKeys {
 			sh.attached = attached
 		}

@@ -109,8 +109,9 @@ func (p *pool) answerRenew(d *guardedOp, leases map[clientv3.LeaseID]renewal) bo
 
 // renewal is the result of the keep-alive of one etcd lease.
 type renewal struct {
-	until time.Time
-	err   error
+	shared *sharedLease
+	until  time.Time
+	err    error
 }
 
 // answer completes an executed operation with the result of its keep-alive.
@@ -150,9 +151,9 @@ func (p *pool) renewLeases(ctx context.Context, items []*guardedOp, members []*m
 	var mu sync.Mutex
 	for lease, places := range on {
 		all.Go(func() {
-			until, err := p.renewLease(ctx, lease, listKeys)
+			sh, err := p.renewLease(ctx, lease, listKeys)
 			mu.Lock()
-			renewals[lease] = renewal{until, err}
+			renewals[lease] = renewal{shared: sh, err: err}
 			mu.Unlock()
 			if listKeys {
 				p.execute(ctx, p.confirmed(items, members, places))
@@ -165,6 +166,12 @@ func (p *pool) renewLeases(ctx context.Context, items []*guardedOp, members []*m
 		p.execute(ctx, items)
 	}
 	all.Wait()
+	for lease, r := range renewals {
+		if r.err == nil {
+			r.until, r.err = p.provenUntil(ctx, r.shared)
+			renewals[lease] = r
+		}
+	}
 	return renewals
 }
 
@@ -197,17 +204,14 @@ func (p *pool) confirmed(items []*guardedOp, members []*member, places []int) (l
 }
 
 // renewLease keeps an etcd lease of this store alive.
-func (p *pool) renewLease(ctx context.Context, lease clientv3.LeaseID, listKeys bool) (until time.Time, err error) {
+func (p *pool) renewLease(ctx context.Context, lease clientv3.LeaseID, listKeys bool) (*sharedLease, error) {
 	p.mu.Lock()
 	sh := p.sharedOf(lease)
 	p.mu.Unlock()
 	if sh == nil {
-		return time.Time{}, errLeft
+		return nil, errLeft
 	}
-	err = p.keepAlive(ctx, sh, listKeys)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return sh.until(), err
+	return sh, p.keepAlive(ctx, sh, listKeys)
 }
 
 func later(a, b time.Time) time.Time {

@@ -7,44 +7,62 @@ import (
 	"sync"
 	"time"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// clusterRevision is the largest revision that the store has seen. A cluster's revision only
-// grows, unless the cluster lost its data or was restored from a backup. An etcd watch does
+// seen is what an answer says of the cluster.
+type seen struct {
+	revision int64
+	term     uint64 // of the leader; grows with each election
+}
+
+func seenIn(h *pb.ResponseHeader) seen { return seen{h.Revision, h.RaftTerm} }
+
+// clusterRevision is the largest revision and the latest term that the store has seen. They only
+// grow, unless the cluster lost its data or was restored from a backup. An etcd watch does
 // not report that: it waits in silence for a revision that may never come again.
 type clusterRevision struct {
-	mu       sync.Mutex
-	revision int64
-	seenAt   time.Time     // when it was last seen
-	reset    chan struct{} // closed, and replaced, when the revision has gone back
+	mu     sync.Mutex
+	latest seen
+	seenAt time.Time     // when it was last seen
+	reset  chan struct{} // closed, and replaced, when the revision has gone back
 }
 
 func newClusterRevision() *clusterRevision { return &clusterRevision{reset: make(chan struct{})} }
 
-// latest returns the revision, and the channel that is closed if a later answer has a
-// smaller one.
-func (r *clusterRevision) latest() (int64, <-chan struct{}) {
+func (r *clusterRevision) now() seen {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.revision, r.reset
+	return r.latest
 }
 
-// observe notes the revision of an answer. When its request was sent, the revision was at
-// least before.
-func (r *clusterRevision) observe(before, revision int64) {
+// resets returns the channel that is closed if a later answer has a smaller revision than one before.
+func (r *clusterRevision) resets() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.reset
+}
+
+// observe notes what an answer says that needed a quorum. When its request was sent, the
+// store had seen before.
+func (r *clusterRevision) observe(before, answer seen) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.seenAt = time.Now()
-	if revision < before && r.revision >= before {
+	if answer.term < before.term && r.latest.term >= before.term {
+		r.latest.term = answer.term
+	}
+	r.latest.term = max(r.latest.term, answer.term)
+	if answer.revision < before.revision && r.latest.revision >= before.revision {
 		close(r.reset)
 		r.reset = make(chan struct{})
-		r.revision = revision
+		r.latest.revision = answer.revision
 		return
 	}
-	r.revision = max(r.revision, revision)
+	r.latest.revision = max(r.latest.revision, answer.revision)
 }
 
 // due reports whether the revision should be asked for, because no answer came for
@@ -90,9 +108,10 @@ var errHung = errors.New("an etcd member has not answered for long")
 // answer had it.
 const memberTimeout = 5 * time.Second
 
-// peek asks for the revision alone.
-func (c *cluster) peek(ctx context.Context) {
-	c.getOnce(ctx, store.Reserved, clientv3.WithCountOnly()) // a failure has no revision
+// peek asks for the revision and the term alone.
+func (c *cluster) peek(ctx context.Context) error {
+	_, err := c.getOnce(ctx, store.Reserved, clientv3.WithCountOnly())
+	return err
 }
 
 func (c *cluster) get(ctx context.Context, key string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
@@ -103,11 +122,11 @@ func (c *cluster) get(ctx context.Context, key string, opts ...clientv3.OpOption
 func (c *cluster) getOnce(ctx context.Context, key string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
 	ctx, cancel := tryContext(ctx)
 	defer cancel()
-	before, _ := c.revision.latest()
+	before := c.revision.now()
 	answer, err := c.client.Get(ctx, key, opts...)
 	if err != nil {
 		return nil, c.cause(ctx, err)
 	}
-	c.revision.observe(before, answer.Header.Revision)
+	c.revision.observe(before, seenIn(answer.Header))
 	return answer, nil
 }

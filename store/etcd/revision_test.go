@@ -16,34 +16,44 @@ func isClosed(c <-chan struct{}) bool {
 
 func TestAnswersOutOfOrderDoNotResetTheRevision(t *testing.T) {
 	r := newClusterRevision()
-	_, reset := r.latest()
-	r.observe(0, 10)
-	before, _ := r.latest()
-	r.observe(before, 12)
-	r.observe(before, 11) // sent at the same time, answered later
-	if now, _ := r.latest(); now != 12 || isClosed(reset) {
-		t.Errorf("revision %d", now)
+	reset := r.resets()
+	r.observe(seen{}, seen{10, 3})
+	before := r.now()
+	r.observe(before, seen{12, 5})
+	r.observe(before, seen{11, 4}) // sent at the same time, answered later
+	if now := r.now(); now != (seen{12, 5}) || isClosed(reset) {
+		t.Errorf("%+v", now)
 	}
 }
 
 func TestARevisionThatGoesBackIsReportedOnce(t *testing.T) {
 	r := newClusterRevision()
-	r.observe(0, 100)
-	before, reset := r.latest()
-	r.observe(before, 3)
+	r.observe(seen{}, seen{100, 5})
+	before, reset := r.now(), r.resets()
+	r.observe(before, seen{3, 2})
 	if !isClosed(reset) {
 		t.Fatal("not reported")
 	}
-	_, next := r.latest()
-	r.observe(before, 4) // sent before the loss was known
-	if now, _ := r.latest(); now != 4 || isClosed(next) {
-		t.Errorf("revision %d, reported again: %v", now, isClosed(next))
+	next := r.resets()
+	r.observe(before, seen{4, 2}) // sent before the loss was known
+	if now := r.now(); now != (seen{4, 2}) || isClosed(next) {
+		t.Errorf("%+v, reported again: %v", now, isClosed(next))
+	}
+}
+
+// The revisions of a restored backup can be larger than all before (--bump-revision).
+func TestTermsBeginAgainWithoutAReset(t *testing.T) {
+	r := newClusterRevision()
+	r.observe(seen{}, seen{100, 5})
+	r.observe(r.now(), seen{1000, 2})
+	if now := r.now(); now != (seen{1000, 2}) || isClosed(r.resets()) {
+		t.Errorf("%+v", now)
 	}
 }
 
 func TestTheRevisionIsDueOncePerMemberTimeout(t *testing.T) {
 	r := newClusterRevision()
-	r.observe(0, 1)
+	r.observe(seen{}, seen{1, 1})
 	later := time.Now().Add(2 * memberTimeout)
 	if r.due(time.Now()) || !r.due(later) || r.due(later) {
 		t.Error("due once in memberTimeout")

@@ -74,7 +74,7 @@ func (w *watchStream) check() {
 			w.cluster.client.RequestProgress(ctx) // if it fails there is no sign of life
 			cancel()
 			if w.cluster.revision.due(now) {
-				w.cluster.peek(w.ctx)
+				w.cluster.peek(w.ctx) // a failure has no revision
 			}
 		}
 	}
@@ -88,7 +88,7 @@ func (w *watchStream) open(ctx context.Context, open func(context.Context) ([]cl
 	watching, end := context.WithCancel(w.ctx)
 	watches := &streamWatches{stream: w}
 	watches.close = func() { w.endWatches(end, watches.events) }
-	_, watches.reset = w.cluster.revision.latest()
+	watches.reset = w.cluster.revision.resets()
 	late := time.AfterFunc(watchTimeout, end)
 	var err error
 	if take(w.openTurn, ctx, watching) {
