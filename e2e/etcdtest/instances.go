@@ -49,7 +49,7 @@ type Settings struct {
 	// minutes if zero.
 	TokenTTL time.Duration
 	// Election is how long a leader may be silent; 500 ms if zero. The smallest
-	// ttl that is granted is one and a half times that, in whole seconds.
+	// ttl that is granted is 1.4 times that, rounded up to whole seconds.
 	Election time.Duration
 	// Certificate and Key are the files of a certificate for 127.0.0.1: the members serve
 	// clients through TLS. If empty, they serve without.
@@ -77,6 +77,10 @@ func (s Settings) resolve() Settings {
 	}
 	return s
 }
+
+// heartbeat is the time between two words of a leader: as long as etcd lets it be, because this is
+// most of what a member that waits has to do.
+func (s Settings) heartbeat() time.Duration { return s.Election / 5 }
 
 // Instances are the members of a cluster, each a process on the loopback interface
 // with its files in a directory.
@@ -196,7 +200,7 @@ func (c *Instances) launch(m *instance) (err error) {
 		"-serving", serving, "-cluster", strings.Join(all, ","), "-state", m.state, "-quota", fmt.Sprint(c.Quota), "-operations", fmt.Sprint(c.Operations),
 		"-request-bytes", fmt.Sprint(c.RequestBytes), "-token-ttl", fmt.Sprint(int(c.TokenTTL.Seconds())),
 		"-streams", fmt.Sprint(c.Streams), "-certificate", c.Certificate, "-key", c.Key,
-		"-heartbeat", fmt.Sprint(c.Election.Milliseconds()/10), "-election", fmt.Sprint(c.Election.Milliseconds()))...)
+		"-heartbeat", fmt.Sprint(c.heartbeat().Milliseconds()), "-election", fmt.Sprint(c.Election.Milliseconds()))...)
 	return err
 }
 
@@ -211,7 +215,7 @@ func (c *Instances) programCommand(m *instance, cluster string) ([]string, error
 		"--quota-backend-bytes", fmt.Sprint(c.Quota), "--max-txn-ops", fmt.Sprint(c.Operations),
 		"--max-request-bytes", fmt.Sprint(c.RequestBytes), "--auth-token-ttl", fmt.Sprint(int(c.TokenTTL.Seconds())),
 		"--bcrypt-cost", "4", // the least: a password is checked for each client of a test
-		"--heartbeat-interval", fmt.Sprint(c.Election.Milliseconds() / 10), "--election-timeout", fmt.Sprint(c.Election.Milliseconds()),
+		"--heartbeat-interval", fmt.Sprint(c.heartbeat().Milliseconds()), "--election-timeout", fmt.Sprint(c.Election.Milliseconds()),
 	}
 	if c.Streams != 0 {
 		command = append(command, "--max-concurrent-streams", fmt.Sprint(c.Streams))
