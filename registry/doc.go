@@ -195,5 +195,6 @@
 //
 // The context that [Run] passes to serve ends when the lease is lost, with the *[lease.LostError]
 // as its cause. Run then returns that error too: in place of a bare [context.Canceled] from serve,
-// which the loss may have caused, and joined with any other error.
+// which the loss may have caused, and joined with any other error. So it does with [lease.ErrReleased]
+// if the keeper is closed meanwhile.
 package registry

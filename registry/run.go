@@ -10,8 +10,9 @@ import (
 )
 
 // ServeFunc does the work of an instance while it holds its key. Its context ends when the
-// context of [Run] or [Supervise] does, with that context's cause, and when the lease is lost,
-// with the *[lease.LostError] as its cause. It then has to stop its work and return soon: nothing
+// context of [Run] or [Supervise] does, with that context's cause, when the lease is lost,
+// with the *[lease.LostError] as its cause, and when it is released because the keeper is closed, with
+// [lease.ErrReleased]. It then has to stop its work and return soon: nothing
 // that it does afterwards is covered by the lease, and nobody waits for it with a limit.
 //
 // It returns nil or the error of its context after an orderly end, and any other error if it
@@ -69,7 +70,9 @@ func run[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fsm.Def
 	defer cancel()
 	status := i.Status()
 	e.lease = lastLease{status.Token, status.Instance, status.Registered}
-	e.served = serve(served, i)
+	if e.served = serve(served, i); e.served == context.Canceled && served.Err() != nil && ctx.Err() == nil {
+		e.served = context.Cause(served) // the end of the lease: a loss, or the release of a keeper that was closed
+	}
 	e.alive = i.lease.Valid()
 	return e
 }

@@ -97,6 +97,26 @@ func TestRunJoinsTheErrorOfLeave(t *testing.T) {
 	})
 }
 
+// The end of the keeper is one of the lease, and not of the context of Run or Supervise.
+func TestARunWhoseKeeperIsClosedSaysThatTheLeaseWasReleased(t *testing.T) {
+	for name, serve := range map[string]func(context.Context, *lease.Keeper, *fsm.Definition[State], config, registry.ServeFunc[State, payload]) error{
+		"Run": registry.Run[State, payload], "Supervise": registry.Supervise[State, payload],
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				st := teststore.New()
+				k := newKeeper(t, st)
+				time.AfterFunc(time.Minute, func() { _ = k.Close(context.Background()) })
+				err := serve(t.Context(), k, lifecycle, configure(func(c *config) { c.LeavePath = nil }), serveUntilDone)
+				if !errors.Is(err, lease.ErrReleased) || errors.Is(err, context.Canceled) {
+					t.Errorf("got %v, want %v", err, lease.ErrReleased)
+				}
+				wantGone(t, st)
+			})
+		})
+	}
+}
+
 func TestRunEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
