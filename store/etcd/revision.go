@@ -13,7 +13,7 @@ import (
 	"github.com/leasehold-go/leasehold/store"
 )
 
-// seen is what an answer says of the cluster.
+// seen has the cluster state that each answer carries.
 type seen struct {
 	revision int64
 	term     uint64 // of the leader; grows with each election
@@ -46,7 +46,7 @@ func (r *clusterRevision) resets() <-chan struct{} {
 	return r.reset
 }
 
-// observe notes what an answer says that needed a quorum. When its request was sent, the
+// observe notes the state in an answer that needed a quorum. When its request was sent, the
 // store had seen before.
 func (r *clusterRevision) observe(before, answer seen) {
 	r.mu.Lock()

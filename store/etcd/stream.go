@@ -27,7 +27,7 @@ func withStream(ctx context.Context) context.Context {
 
 // watchStream is a gRPC stream of etcd watches. Its context ends, with errHung, when its member
 // has not answered for memberTimeout: the connection to a member that hangs stays open. It does
-// not end with the store, whose calls leave their streams.
+// not end with the store: each call leaves its stream.
 type watchStream struct {
 	cluster *cluster
 	ctx     context.Context // of the watches
@@ -38,8 +38,8 @@ type watchStream struct {
 
 	// turn has an element while a user opens its watches or ends them, which only one does at a
 	// time: if the servers refuse a watch while the last other one of the stream ends, an etcd
-	// client v3.7.3 never opens another one on the stream, and its Close does not return. Those
-	// that open wait in a queue of their own, so that one that ends waits for one of them only.
+	// client v3.7.3 never opens another one on the stream, and its Close does not return. A user
+	// that opens takes openTurn first, so that a user that ends waits for one of them at most.
 	turn, openTurn chan struct{}
 }
 
@@ -80,8 +80,8 @@ func (w *watchStream) check() {
 	}
 }
 
-// open opens etcd watches, by a function that gets their context and returns those that it has
-// opened, also if it fails. The context ends if that takes longer than watchTimeout: the client
+// open opens etcd watches on the stream. The function open gets their context and returns the watches
+// that it has opened, also if it fails. The context ends if that takes longer than watchTimeout: the client
 // would wait for ever for a member that hangs. If ctx ends meanwhile, open has leaveTimeout to come
 // back, so that no watch is left while the servers refuse it; see turn.
 func (w *watchStream) open(ctx context.Context, open func(context.Context) ([]clientv3.WatchChan, error)) (*streamWatches, error) {
@@ -197,8 +197,8 @@ func (w *streamWatches) next(ctx context.Context, late <-chan time.Time) ([]*cli
 	}
 }
 
-// watchStreams are the streams that etcd watches share. A user is one or two of them: of a watched
-// key, of a key whose requests, answers or log entries are read.
+// watchStreams are the streams that etcd watches share. A user has one or two watches, for a watched
+// key or for a key whose requests, answers or log entries are read.
 type watchStreams struct {
 	mu     sync.Mutex
 	shared []*watchStream
