@@ -58,12 +58,12 @@ func (c *cluster) commit(ctx context.Context, guards []clientv3.Cmp, then, other
 	if ctx.Err() != nil {
 		return nil, nil, &unsentError{context.Cause(ctx)}
 	}
-	before := c.revision.now()
+	asked, before := time.Now(), c.revision.now()
 	answer, err := c.client.Txn(ctx).If(guards...).Then(then...).Else(otherwise...).Commit()
 	if err != nil {
 		return nil, nil, c.cause(ctx, err)
 	}
-	c.revision.observe(before, seenIn(answer.Header))
+	c.revision.observe(asked, before, seenIn(answer.Header))
 	return answer, wrap(answer.Responses), nil
 }
 
@@ -88,12 +88,12 @@ func (c *cluster) learnLimit(err error) {
 func (c *cluster) grant(ctx context.Context, ttl int64) (clientv3.LeaseID, error) {
 	ctx, cancel := tryContext(ctx)
 	defer cancel()
-	before := c.revision.now()
+	asked, before := time.Now(), c.revision.now()
 	answer, err := c.client.Grant(ctx, ttl)
 	if err != nil {
 		return 0, c.cause(ctx, err)
 	}
-	c.revision.observe(before, seenIn(answer.ResponseHeader))
+	c.revision.observe(asked, before, seenIn(answer.ResponseHeader))
 	if answer.TTL <= ttl {
 		return answer.ID, nil
 	}

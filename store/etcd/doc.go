@@ -55,7 +55,8 @@
 // A leader that was cut off, or stopped for a while, confirms keep-alives until it hears of its
 // successor, which does not know of them. A keep-alive therefore counts only if the
 // create or the check that goes with it, which need a quorum, tell of no later leader: each answer
-// has the leader's term. Otherwise the store sends another.
+// has the leader's term. Otherwise the store sends another. A check that was sent long before
+// the keep-alive does not tell, so that the store then asks for the term.
 //
 // A record must not outlive its TTL because it shares an etcd lease. Before each keep-alive
 // the store deletes a record from the shared etcd lease in three cases: its delete was not

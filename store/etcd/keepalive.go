@@ -3,6 +3,7 @@ package etcdstore
 import (
 	"context"
 	"errors"
+	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -79,9 +80,13 @@ var errSuperseded = errors.New("the etcd member that confirmed the keep-alive ma
 
 // superseded reports whether there is a later leader than that of a term, as told by answers that
 // needed a quorum. If a successor was elected before a keep-alive was sent, the answer to any
-// request tells that was sent no earlier than the keep-alive, or a moment before: the successor adds
+// request tells that was sent no earlier than the keep-alive, or aMoment before: the successor adds
 // an election timeout to the ttl.
 func (c *cluster) superseded(term uint64) bool { return term < c.revision.now().term }
+
+// aMoment is shorter than an election timeout of the servers, and longer than requests that are sent
+// at the same time are apart.
+const aMoment = 50 * time.Millisecond
 
 // storeIdle keeps a stream for the next keep-alive, and reports whether there was room.
 func (c *cluster) storeIdle(l keepAliveStream) bool {

@@ -207,13 +207,23 @@ func (p *pool) addMember(m *member) (until time.Time) {
 }
 
 // provenUntil returns the earliest expiry of a shared etcd lease after a write or a check of a record
-// on it. If that has told of a leader that may not know of the last keep-alive, it sends another.
+// on it. If that has told of a leader that may not know of the last keep-alive, it sends another. If
+// it was sent long before the last keep-alive, as when that waited for another caller's, it does not
+// tell, and provenUntil asks.
 func (p *pool) provenUntil(ctx context.Context, sh *sharedLease) (until time.Time, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.superseded(sh.term) {
+	for err == nil {
+		superseded := p.superseded(sh.term)
+		if !superseded && p.revision.askedSince(sh.sent.Add(-aMoment)) {
+			break
+		}
 		p.mu.Unlock()
-		err = p.keepAlive(ctx, sh, false)
+		if superseded {
+			err = p.keepAlive(ctx, sh, false)
+		} else {
+			_, err = p.get(ctx, store.Reserved, clientv3.WithCountOnly())
+		}
 		p.mu.Lock()
 	}
 	return sh.until(), err

@@ -27,6 +27,7 @@ func seenIn(h *pb.ResponseHeader) seen { return seen{h.Revision, h.RaftTerm} }
 type clusterRevision struct {
 	mu     sync.Mutex
 	latest seen
+	asked  time.Time     // when the latest request was sent whose answer it has seen
 	seenAt time.Time     // when it was last seen
 	reset  chan struct{} // closed, and replaced, when the revision has gone back
 }
@@ -46,12 +47,19 @@ func (r *clusterRevision) resets() <-chan struct{} {
 	return r.reset
 }
 
-// observe notes the state in an answer that needed a quorum. When its request was sent, the
-// store had seen before.
-func (r *clusterRevision) observe(before, answer seen) {
+// askedSince reports whether an answer that needed a quorum is to a request that was sent after a time.
+func (r *clusterRevision) askedSince(t time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.seenAt = time.Now()
+	return r.asked.After(t)
+}
+
+// observe notes the state in an answer that needed a quorum. When its request was sent, the
+// store had seen before.
+func (r *clusterRevision) observe(asked time.Time, before, answer seen) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seenAt, r.asked = time.Now(), later(r.asked, asked)
 	if answer.term < before.term && r.latest.term >= before.term {
 		r.latest.term = answer.term
 	}
@@ -122,11 +130,11 @@ func (c *cluster) get(ctx context.Context, key string, opts ...clientv3.OpOption
 func (c *cluster) getOnce(ctx context.Context, key string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
 	ctx, cancel := tryContext(ctx)
 	defer cancel()
-	before := c.revision.now()
+	asked, before := time.Now(), c.revision.now()
 	answer, err := c.client.Get(ctx, key, opts...)
 	if err != nil {
 		return nil, c.cause(ctx, err)
 	}
-	c.revision.observe(before, seenIn(answer.Header))
+	c.revision.observe(asked, before, seenIn(answer.Header))
 	return answer, nil
 }

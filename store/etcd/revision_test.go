@@ -17,10 +17,10 @@ func isClosed(c <-chan struct{}) bool {
 func TestAnswersOutOfOrderDoNotResetTheRevision(t *testing.T) {
 	r := newClusterRevision()
 	reset := r.resets()
-	r.observe(seen{}, seen{10, 3})
+	r.observe(time.Time{}, seen{}, seen{10, 3})
 	before := r.now()
-	r.observe(before, seen{12, 5})
-	r.observe(before, seen{11, 4}) // sent at the same time, answered later
+	r.observe(time.Time{}, before, seen{12, 5})
+	r.observe(time.Time{}, before, seen{11, 4}) // sent at the same time, answered later
 	if now := r.now(); now != (seen{12, 5}) || isClosed(reset) {
 		t.Errorf("%+v", now)
 	}
@@ -28,14 +28,14 @@ func TestAnswersOutOfOrderDoNotResetTheRevision(t *testing.T) {
 
 func TestARevisionThatGoesBackIsReportedOnce(t *testing.T) {
 	r := newClusterRevision()
-	r.observe(seen{}, seen{100, 5})
+	r.observe(time.Time{}, seen{}, seen{100, 5})
 	before, reset := r.now(), r.resets()
-	r.observe(before, seen{3, 2})
+	r.observe(time.Time{}, before, seen{3, 2})
 	if !isClosed(reset) {
 		t.Fatal("not reported")
 	}
 	next := r.resets()
-	r.observe(before, seen{4, 2}) // sent before the loss was known
+	r.observe(time.Time{}, before, seen{4, 2}) // sent before the loss was known
 	if now := r.now(); now != (seen{4, 2}) || isClosed(next) {
 		t.Errorf("%+v, reported again: %v", now, isClosed(next))
 	}
@@ -44,8 +44,8 @@ func TestARevisionThatGoesBackIsReportedOnce(t *testing.T) {
 // The revisions of a restored backup can be larger than all before (--bump-revision).
 func TestTermsBeginAgainWithoutAReset(t *testing.T) {
 	r := newClusterRevision()
-	r.observe(seen{}, seen{100, 5})
-	r.observe(r.now(), seen{1000, 2})
+	r.observe(time.Time{}, seen{}, seen{100, 5})
+	r.observe(time.Time{}, r.now(), seen{1000, 2})
 	if now := r.now(); now != (seen{1000, 2}) || isClosed(r.resets()) {
 		t.Errorf("%+v", now)
 	}
@@ -53,7 +53,7 @@ func TestTermsBeginAgainWithoutAReset(t *testing.T) {
 
 func TestTheRevisionIsDueOncePerMemberTimeout(t *testing.T) {
 	r := newClusterRevision()
-	r.observe(seen{}, seen{1, 1})
+	r.observe(time.Time{}, seen{}, seen{1, 1})
 	later := time.Now().Add(2 * memberTimeout)
 	if r.due(time.Now()) || !r.due(later) || r.due(later) {
 		t.Error("due once in memberTimeout")
