@@ -49,12 +49,19 @@ func (p *pool) adopt(ctx context.Context, items []*guardedOp) {
 		}
 	})
 	p.execute(ctx, movers)
+	var done []*sharedLease
 	for i, m := range movers {
 		moved[i].lease = m.lease
 		p.addMoved(shared[i], m)
+		if m.err == nil {
+			done = append(done, shared[i])
+		}
+	}
+	proven := p.proven(ctx, done)
+	for i, m := range movers {
 		r := renewal{err: m.err}
 		if r.err == nil {
-			r.until, r.err = p.provenUntil(ctx, shared[i])
+			r = proven[shared[i]]
 			p.records.extendUntil(m.key, m.ref.Token, r.until)
 		}
 		r.answer(moved[i])

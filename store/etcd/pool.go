@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -227,6 +229,22 @@ func (p *pool) provenUntil(ctx context.Context, sh *sharedLease) (until time.Tim
 		p.mu.Lock()
 	}
 	return sh.until(), err
+}
+
+// proven is provenUntil for several shared etcd leases at once, each once.
+func (p *pool) proven(ctx context.Context, leases []*sharedLease) map[*sharedLease]renewal {
+	results := make(map[*sharedLease]renewal)
+	for _, sh := range leases {
+		results[sh] = renewal{}
+	}
+	var mu sync.Mutex
+	inParallel(slices.Collect(maps.Keys(results)), func(sh *sharedLease) {
+		until, err := p.provenUntil(ctx, sh)
+		mu.Lock()
+		defer mu.Unlock()
+		results[sh] = renewal{sh, until, err}
+	})
+	return results
 }
 
 // keeps reports whether this store keeps an etcd lease alive.

@@ -1,16 +1,21 @@
 package etcdstore
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/leasehold-go/leasehold/store"
 )
@@ -292,4 +297,29 @@ func TestAListSkipsReservedAndInvalidKeys(t *testing.T) {
 	if got := portionsOf(page); len(got) != 1 || !slices.Equal(got[0].keys, []string{"key"}) {
 		t.Errorf("%v", got)
 	}
+}
+
+// After a change of leader each shared etcd lease of a batch may need another keep-alive. While no
+// member answers, the batch waits for all of them at once.
+func TestKeepAlivesAfterAChangeOfLeaderDoNotWaitForEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hangs := func(ctx context.Context, _ string) (net.Conn, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		conn, err := grpc.NewClient("passthrough:///member", grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(hangs))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		p := newPool(newWriter(newCluster(nil, conn)), nil, newRecords())
+		p.revision.observe(time.Now(), seen{}, seen{1, 2})
+		const ttl = 8 * time.Second
+		one, other := &sharedLease{lease: 1, ttl: ttl, term: 1}, &sharedLease{lease: 2, ttl: ttl, term: 1}
+		began := time.Now()
+		proven := p.proven(t.Context(), []*sharedLease{one, one, other})
+		if took := time.Since(began); took != ttl/4 || proven[one].err == nil || proven[other].err == nil {
+			t.Errorf("after %v, want %v: %v", took, ttl/4, proven)
+		}
+	})
 }

@@ -166,11 +166,14 @@ func (p *pool) renewLeases(ctx context.Context, items []*guardedOp, members []*m
 		p.execute(ctx, items)
 	}
 	all.Wait()
-	for lease, r := range renewals {
+	var kept []*sharedLease
+	for _, r := range renewals {
 		if r.err == nil {
-			r.until, r.err = p.provenUntil(ctx, r.shared)
-			renewals[lease] = r
+			kept = append(kept, r.shared)
 		}
+	}
+	for sh, r := range p.proven(ctx, kept) {
+		renewals[sh.lease] = r
 	}
 	return renewals
 }
