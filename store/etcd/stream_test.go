@@ -110,6 +110,7 @@ func TestAWatchThatEndsPassesThoseThatAreToOpen(t *testing.T) {
 		if took := time.Since(began); took != takes {
 			t.Errorf("the end takes %v, want %v, as one watch takes to open", took, takes)
 		}
+		synctest.Wait() // the first of the others has opened its watch
 		leave()
 		others.Wait()
 		if took := time.Since(began); took > 2*takes || openedNow.Load() == 0 || left.Load() < 8 {
