@@ -2,6 +2,8 @@ package cluster_test
 
 import (
 	"context"
+	"errors"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
 
+	"github.com/leasehold-go/leasehold/e2e/etcdtest"
 	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
 )
@@ -95,5 +98,62 @@ func TestAKeepAliveLongAfterTheCheckDoesNotCountAlone(t *testing.T) {
 				t.Errorf("round %d: the record ends %v before the end that its holder was told", round, r.Until.Sub(end))
 			}
 		}
+	}
+}
+
+// A member that the leader has sent a snapshot, because it was cut off for long, has an earlier
+// leader's term in its answers until somebody writes.
+func TestKeepAlivesCountThroughAMemberThatGotASnapshot(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	s := setScene(t)
+	old := s.Leader()
+	var others []etcdtest.Member
+	for i := range members {
+		if m := s.Member(i); m.Endpoint() != old.Endpoint() {
+			others = append(others, m)
+		}
+	}
+	behind, next := others[0], others[1]
+	const ttl = 16 * time.Second
+	held := claim("job", ttl)
+	st := s.open(of(behind.Endpoint(), next.Endpoint()))
+	grant := s.create(st, held)
+	behind.Pause()
+	client := s.Client(of(next.Endpoint()))
+	status, err := client.Status(t.Context(), next.Endpoint())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Client(of(old.Endpoint())).MoveLeader(t.Context(), status.Header.MemberId); err != nil {
+		t.Fatal(err)
+	}
+	var writers sync.WaitGroup
+	for range 64 {
+		writers.Go(func() {
+			for range 400 { // more than the servers keep for members that are behind
+				if _, err := client.Put(t.Context(), "other", "value"); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	writers.Wait()
+	behind.Resume()
+	direct := s.Client(of(behind.Endpoint()))
+	for range 5 {
+		s.eventually("the lease is renewed, also through the member that was behind", func() bool {
+			r := st.Renew(t.Context(), []store.Renewal{{Key: held.Key, Token: grant.Token}})[0]
+			if errors.Is(r.Err, store.ErrLost) {
+				t.Fatal(r.Err)
+			}
+			return r.Err == nil
+		})
+		time.Sleep(ttl / 8) // until the last keep-alive is no longer recent
+	}
+	got, err := direct.Get(t.Context(), held.Key)
+	if err != nil || got.Count == 0 {
+		t.Errorf("%v, %v", got, err)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/leasehold-go/leasehold/store"
 )
 
 // keepAliveStream is a stream for keep-alives. One call uses it at a time.
@@ -68,6 +70,7 @@ func (c *cluster) sendOn(ctx context.Context, l keepAliveStream, id clientv3.Lea
 		return 0, rpctypes.ErrLeaseNotFound
 	}
 	if c.superseded(answer.Header.RaftTerm) {
+		c.tasks.start(c.tellTerm)
 		return 0, errSuperseded
 	}
 	return answer.Header.RaftTerm, nil
@@ -83,6 +86,15 @@ var errSuperseded = errors.New("the etcd member that confirmed the keep-alive ma
 // request tells that was sent no earlier than the keep-alive, or aMoment before: the successor adds
 // an election timeout to the ttl.
 func (c *cluster) superseded(term uint64) bool { return term < c.revision.now().term }
+
+// tellTerm makes a write without an effect, from which each member learns the term. One that got a
+// snapshot of the data from the leader, as after it was cut off for long, otherwise has an earlier
+// term in its answers until somebody writes, and no keep-alive through it would count.
+func (c *cluster) tellTerm(ctx context.Context) {
+	ctx, cancel := tryContext(ctx)
+	defer cancel()
+	c.commit(ctx, []clientv3.Cmp{absent(store.Reserved)}, []clientv3.Op{clientv3.OpDelete(store.Reserved)}, nil) // if it fails, the next keep-alive tries again
+}
 
 // aMoment is shorter than an election timeout of the servers, and longer than requests that are sent
 // at the same time are apart.
