@@ -197,15 +197,13 @@ func (p *pool) suspectLease(sh *sharedLease) {
 }
 
 // addMember ends a create in flight that put its record on the shared etcd lease, or may
-// have done so: then the member has no token. It returns the earliest expiry of the record.
-func (p *pool) addMember(m *member) (until time.Time) {
+// have done so: then the member has no token.
+func (p *pool) addMember(m *member) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	m.shared.pending--
-	until = m.shared.until()
-	m.since, m.until = time.Now(), until
+	m.since, m.until = time.Now(), m.shared.until()
 	p.records.add(m, m.shared.endErr == nil)
-	return until
 }
 
 // provenUntil returns the earliest expiry of a shared etcd lease after a write or a check of a record

@@ -118,10 +118,8 @@ func (w *watchStream) open(ctx context.Context, open func(context.Context) ([]cl
 
 // take puts an element into a channel, unless one of the contexts ends first.
 func take(turn chan struct{}, ctx, other context.Context) bool {
-	select {
-	case <-ctx.Done():
+	if ctx.Err() != nil {
 		return false
-	default:
 	}
 	select {
 	case turn <- struct{}{}:
@@ -135,8 +133,8 @@ func take(turn chan struct{}, ctx, other context.Context) bool {
 // endWatches ends watches of the stream and returns once the client has ended them. If the stream
 // is at work for another user for longer than leaveTimeout, it ends them nevertheless.
 func (w *watchStream) endWatches(end func(), watches []clientv3.WatchChan) {
-	defer end()
 	if len(watches) == 0 {
+		end()
 		return
 	}
 	late := time.NewTimer(leaveTimeout)
