@@ -111,12 +111,7 @@ func TestACheckOfOtherUsers(t *testing.T) {
 
 			cluster := withUsers(t)
 			admin := cluster.Client(as("root"))
-			addUser(t.Context(), t, admin, user)
-			for _, r := range backends.EtcdRightsOf(t, user) {
-				if _, err := admin.RoleGrantPermission(t.Context(), user, r.Prefix, clientv3.GetPrefixRangeEnd(r.Prefix), r.Type); err != nil {
-					t.Fatal(err)
-				}
-			}
+			addUser(t.Context(), t, admin, user, backends.EtcdRightsOf(t, user)...)
 			onEtcd, err2 := etcdstore.Check(t.Context(), cluster.Client(as(user)), usage)
 			if err := errors.Join(err1, err2); err != nil {
 				t.Fatal(err)
@@ -145,15 +140,7 @@ func TestACheckNamesEachRightOfTheEtcdRole(t *testing.T) {
 	rights := backends.EtcdRights(t)
 	for i, right := range rights {
 		name := "without-" + right.Prefix
-		addUser(t.Context(), t, admin, name)
-		for j, r := range rights {
-			if j == i {
-				continue
-			}
-			if _, err := admin.RoleGrantPermission(t.Context(), name, r.Prefix, clientv3.GetPrefixRangeEnd(r.Prefix), r.Type); err != nil {
-				t.Fatal(err)
-			}
-		}
+		addUser(t.Context(), t, admin, name, slices.Delete(slices.Clone(rights), i, i+1)...)
 		found, err := etcdstore.Check(t.Context(), cluster.Client(as(name)), usage)
 		if err != nil {
 			t.Fatal(err)

@@ -346,12 +346,7 @@ func onEtcd(t *testing.T, cluster *etcdtest.Cluster, user string, rights []grant
 	admin := cluster.For(t).Client(as("root"))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	addUser(ctx, t, admin, user)
-	for _, r := range rights {
-		if _, err := admin.RoleGrantPermission(ctx, user, r.Prefix, clientv3.GetPrefixRangeEnd(r.Prefix), r.Type); err != nil {
-			t.Fatal(err)
-		}
-	}
+	addUser(ctx, t, admin, user, rights...)
 	st, err := etcdstore.New(ctx, cluster.For(t).Client(as(user)))
 	if err != nil {
 		return err
@@ -364,13 +359,19 @@ func as(user string) func(*clientv3.Config) {
 	return func(cfg *clientv3.Config) { cfg.Username, cfg.Password = user, "secret" }
 }
 
-func addUser(ctx context.Context, t *testing.T, admin *clientv3.Client, name string) {
+// addUser adds a user whose role has the given rights.
+func addUser(ctx context.Context, t *testing.T, admin *clientv3.Client, name string, rights ...grant) {
 	t.Helper()
 	_, err1 := admin.UserAdd(ctx, name, "secret")
 	_, err2 := admin.RoleAdd(ctx, name)
 	_, err3 := admin.UserGrantRole(ctx, name, name)
 	if err := errors.Join(err1, err2, err3); err != nil {
 		t.Fatal(err)
+	}
+	for _, r := range rights {
+		if _, err := admin.RoleGrantPermission(ctx, name, r.Prefix, clientv3.GetPrefixRangeEnd(r.Prefix), r.Type); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -428,12 +429,8 @@ func TestAClientClosesAfterWatchesThatWereRefused(t *testing.T) {
 	cluster := withUsers(t)
 	ctx := t.Context()
 	admin := cluster.Client(as("root"))
-	addUser(ctx, t, admin, "watcher")
-	for _, prefix := range []string{"app:", "leasehold:o:app:"} {
-		if _, err := admin.RoleGrantPermission(ctx, "watcher", prefix, clientv3.GetPrefixRangeEnd(prefix), clientv3.PermissionType(clientv3.PermRead)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	read := clientv3.PermissionType(clientv3.PermRead)
+	addUser(ctx, t, admin, "watcher", grant{Prefix: "app:", Type: read}, grant{Prefix: "leasehold:o:app:", Type: read})
 	client, err := clientv3.New(clientv3.Config{Endpoints: cluster.Endpoints(), Username: "watcher", Password: "secret", Logger: zap.NewNop()})
 	if err != nil {
 		t.Fatal(err)
@@ -598,12 +595,7 @@ func TestAnEtcdUserWhoMayOnlyAsk(t *testing.T) {
 	t.Parallel()
 	cluster := withUsers(t)
 	admin := cluster.Client(as("root"))
-	addUser(t.Context(), t, admin, "asker")
-	for _, r := range backends.EtcdRightsOf(t, "asker") {
-		if _, err := admin.RoleGrantPermission(t.Context(), "asker", r.Prefix, clientv3.GetPrefixRangeEnd(r.Prefix), r.Type); err != nil {
-			t.Fatal(err)
-		}
-	}
+	addUser(t.Context(), t, admin, "asker", backends.EtcdRightsOf(t, "asker")...)
 	open := func(user string) asker {
 		st, err := etcdstore.New(t.Context(), cluster.Client(as(user)))
 		if err != nil {
