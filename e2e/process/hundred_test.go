@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -17,9 +18,9 @@ const (
 	crashes = 3 // of them, which hold the key and are never heard of again
 )
 
-// A hundred processes want one key, and each has it once. What they append to one
-// file comes into one order there, so that it shows whether two trusted their terms
-// at the same time.
+// A hundred processes want one key, which another has until all of them wait for it, and each has it
+// once. What they append to one file comes into one order there, so that it shows whether two trusted
+// their terms at the same time.
 func TestAHundredProcessesForOneKey(t *testing.T) {
 	full.Only(t)
 	onEach(t, func(s server) {
@@ -27,18 +28,29 @@ func TestAHundredProcessesForOneKey(t *testing.T) {
 		if err := os.WriteFile(turns, nil, 0o600); err != nil {
 			s.Fatal(err)
 		}
+		const atOnce, limit = 4, 4 * time.Minute
+		before := s.holds("-limit", limit.String())
+		before.held()
 		var all []*child
-		for i := range hundred {
-			args := []string{"-wait", "-ttl", "3s", "-hold", "20ms", "-limit", "150s", "-turns", turns}
+		for i := range hundred + atOnce {
+			if i >= atOnce { // all at once would leave no processor to the tests beside
+				all[i-atOnce].expect("waiting")
+			}
+			if i >= hundred {
+				continue
+			}
+			args := []string{"-wait", "-hold", "20ms", "-limit", limit.String(), "-turns", turns}
 			if i < crashes {
-				args = append(args, "-crash")
+				args = append(args, "-crash", "-ttl", "4s")
 			}
 			all = append(all, s.holds(args...))
 		}
+		before.signal(syscall.SIGTERM)
+		before.exits(exitOK)
 		for i, c := range all {
 			select {
 			case <-c.done:
-			case <-time.After(2*patience + 30*time.Second):
+			case <-time.After(limit):
 				s.Fatal("a process never ends")
 			}
 			if code := c.cmd.ProcessState.ExitCode(); i >= crashes && code != exitOK {
