@@ -100,20 +100,22 @@ func (a asked) wantLog(want ...string) {
 func TestRequestToAHolderThatIsKilled(t *testing.T) {
 	full.Only(t)
 	onEachAsked(t, func(a asked) {
-		const ttl = "2s"
+		const ttl = "5s"
 		first := a.takes("-ttl", ttl, "-guard", "1h")
-		before := a.ask("before the write", time.Minute)
+		before := a.ask("before the write", 40*time.Second)
 		first.expect("guard before the write")
+		a.wantLog("registered") // which a process does not wait for
 		first.kill()
 		second := a.takes("-ttl", ttl, "-wait", "-hook", "1h")
 		second.expect("hook before the write")
+		a.wantLog("registered", "lost", "registered", "busy")
 		second.kill()
-		third := a.takes("-ttl", ttl, "-wait")
+		third := a.takes("-ttl", "30s", "-wait")
 		third.held()
 		// The answer is not final, so the sender of the first call may wait for its deadline; one
 		// that asks again is bound to the same request.
 		a.wants(before, registry.OutcomeDoneWithErrors)
-		a.wants(a.ask("before the write", time.Second), registry.OutcomeDoneWithErrors)
+		a.wants(a.ask("before the write", 3*time.Second), registry.OutcomeDoneWithErrors)
 		a.wants(a.ask("another", time.Minute), registry.OutcomeDone)
 		third.expect("hook another")
 		third.signal(syscall.SIGTERM)
@@ -127,11 +129,11 @@ func TestRequestToAHolderThatIsKilled(t *testing.T) {
 func TestRequestToAHolderThatIsPausedBeyondItsDeadline(t *testing.T) {
 	full.Only(t)
 	onEachAsked(t, func(a asked) {
-		c := a.takes("-ttl", "1h", "-guard", "1s")
-		begun := a.ask("begun", 3*time.Second)
+		c := a.takes("-ttl", "1h", "-guard", "3s")
+		begun := a.ask("begun", 6*time.Second)
 		c.expect("guard begun")
 		c.pause()
-		waits := a.ask("waits", 3*time.Second)
+		waits := a.ask("waits", 6*time.Second)
 		a.wants(begun, registry.OutcomeExpired)
 		a.wants(waits, registry.OutcomeExpired)
 		c.signal(syscall.SIGCONT)
@@ -148,7 +150,7 @@ func TestRequestToAHolderThatIsPausedBeyondItsDeadline(t *testing.T) {
 func TestRequestToAHolderThatIsSucceeded(t *testing.T) {
 	full.Only(t)
 	onEachAsked(t, func(a asked) {
-		first := a.takes("-ttl", "2s", "-guard", "1s")
+		first := a.takes("-ttl", "5s", "-guard", "3s")
 		got := a.ask("once", time.Minute)
 		first.expect("guard once")
 		first.pause()
@@ -160,7 +162,7 @@ func TestRequestToAHolderThatIsSucceeded(t *testing.T) {
 		if !strings.Contains(first.everything(), "; in idle") {
 			a.Error("the first holder moved")
 		}
-		a.wants(a.ask("once", time.Second), registry.OutcomeDone)
+		a.wants(a.ask("once", time.Minute), registry.OutcomeDone)
 		if reply, err := registry.Request(context.Background(), a.st, "job", registry.ForState("busy")); reply.Outcome != registry.OutcomeRejected {
 			a.Errorf("%+v, %v", reply, err)
 		}
@@ -177,8 +179,8 @@ func TestRequestToAHolderThatIsSucceeded(t *testing.T) {
 func TestAStuckProcessLosesItsKeyIfThereIsAGate(t *testing.T) {
 	full.Only(t)
 	onEachAsked(t, func(a asked) {
-		first := a.takes("-ttl", "2s", "-hook", "1h", "-gate")
-		got := a.ask("stuck", 10*time.Second)
+		first := a.takes("-ttl", "4s", "-hook", "1h", "-gate")
+		got := a.ask("stuck", 15*time.Second)
 		first.expect("hook stuck")
 		second := a.takes("-ttl", "1h", "-wait")
 		second.held()
