@@ -183,7 +183,8 @@ func (s settings) serve(ctx context.Context, k *lease.Keeper) error {
 	if err := s.mark("end", held); err != nil {
 		return err
 	}
-	if _, err := answered.Acquire(ctx, func() (struct{}, error) { return struct{}{}, held.Release(ctx) }); err != nil {
+	released := context.WithoutCancel(ctx) // it may have ended: that was the word to release
+	if _, err := answered.Acquire(released, func() (struct{}, error) { return struct{}{}, held.Release(released) }); err != nil {
 		return err
 	}
 	say("released %d", held.Token())
