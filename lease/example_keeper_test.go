@@ -79,7 +79,7 @@ func ExampleWaitError() {
 	if _, err := keeper.Acquire(ctx, "leader", []byte("host-a")); err != nil {
 		panic(err)
 	}
-	short, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
+	short, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
 	defer cancel()
 	_, err = keeper.Acquire(short, "leader", []byte("host-b"), lease.WithWait())
 	if waited, ok := errors.AsType[*lease.WaitError](err); ok {

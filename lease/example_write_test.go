@@ -17,7 +17,7 @@ func ExampleWithHeartbeatValue() {
 	beats := make(chan lease.RenewAttempt, 1)
 	st := memstore.New()
 	keeper, err := lease.NewKeeper(st, lease.Config{
-		TTL: 30 * time.Second, Heartbeat: 10 * time.Millisecond, // so often for the example
+		TTL: 30 * time.Second, Heartbeat: 100 * time.Millisecond, // so often for the example
 		OnRenew: func(a lease.RenewAttempt) {
 			select {
 			case beats <- a:

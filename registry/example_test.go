@@ -295,7 +295,7 @@ func ExampleWaitError() {
 	}
 	cfg := coinbase
 	cfg.Wait = true
-	short, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
+	short, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
 	defer cancel()
 	_, err = registry.Register(short, keeper, lifecycle, cfg)
 	if waited, ok := errors.AsType[*registry.WaitError](err); ok {
