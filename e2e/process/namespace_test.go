@@ -108,7 +108,7 @@ func (c succession) second(s server) []string {
 	if c.other {
 		name = "worker-2"
 	}
-	return s.connector("-ttl", "1h", "-reclaim", c.policy, "-instance", name, "-for", "2s")
+	return s.connector("-ttl", "1h", "-reclaim", c.policy, "-instance", name, "-for", "50s")
 }
 
 // ends waits for the second one's end, which has to be as wanted, and for what that
@@ -118,6 +118,10 @@ func (c succession) ends(s server, second *child, first *child, want string) {
 	code := exitOK
 	if want == "conflict" {
 		code = exitConflict
+	}
+	if want == "takes" {
+		second.expect(`"registered"`)
+		second.signal(syscall.SIGTERM)
 	}
 	second.exits(code)
 	second.wants(want)

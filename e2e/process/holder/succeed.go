@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"runtime"
 	"slices"
 	"strings"
@@ -47,8 +48,8 @@ func fail(what string, err error) {
 
 // succeed runs two programs beside each other: "succeed kill FIRST... then SECOND...".
 // The second starts once the first has registered, and has been killed; with "spare"
-// in place of "kill", while it lives. The output of the second is passed on, and its exit
-// code returned.
+// in place of "kill", while it lives. The output of the second and a SIGTERM to it are passed on,
+// and its exit code is returned.
 func succeed(args []string) int {
 	then := slices.Index(args, "then")
 	first := exec.Command(args[1], args[2:then]...)
@@ -79,6 +80,15 @@ func succeed(args []string) int {
 	second := exec.Command(args[then+1], args[then+2:]...)
 	second.Stdout, second.Stderr = os.Stdout, os.Stderr
 	second.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	second.Run() // the exit code says how it ended
+	told := make(chan os.Signal, 1)
+	signal.Notify(told, syscall.SIGTERM)
+	if err := second.Start(); err != nil {
+		panic(err)
+	}
+	go func() {
+		<-told
+		second.Process.Signal(syscall.SIGTERM)
+	}()
+	second.Wait() // the exit code says how it ended
 	return second.ProcessState.ExitCode()
 }
