@@ -14,9 +14,9 @@ import (
 func TestAfterKillTheKeyGoesWithinTheTTLAndTokensGoOn(t *testing.T) {
 	full.Only(t)
 	onEach(t, func(s server) {
-		const ttl, slack = 2 * time.Second, 30 * time.Second
+		const ttl, slack = 4 * time.Second, 30 * time.Second
 		var last store.Token
-		for range 3 {
+		for range 2 {
 			c := s.holds("-ttl", ttl.String())
 			token := c.held()
 			later(s, token, last)
@@ -94,10 +94,10 @@ func TestAfterTheDeathOfTheWaiterThatIsNextAnotherTakesOver(t *testing.T) {
 func TestAWaiterTakesOverAfterADeath(t *testing.T) {
 	full.Only(t)
 	onEach(t, func(s server) {
-		const ttl, slack = 2 * time.Second, 30 * time.Second
+		const ttl, slack = 4 * time.Second, 30 * time.Second
 		running := s.holds("-ttl", ttl.String())
 		token := running.held()
-		for range 3 {
+		for range 2 {
 			waiter := s.holds("-ttl", ttl.String(), "-wait")
 			waiter.expect("waiting")
 			running.expect("beat ")

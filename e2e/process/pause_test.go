@@ -9,7 +9,7 @@ import (
 )
 
 // short is a ttl to wait for, and long enough for a test to pause the holder in time.
-const short = "3s"
+const short = "6s"
 
 func TestAPauseShorterThanTheTTLIsSurvived(t *testing.T) {
 	full.Only(t)
@@ -88,7 +88,7 @@ func TestAPauseBeyondTheTTLWritesNothingOverTheSuccessor(t *testing.T) {
 func TestAPausedHolderWhoseKeyWasTakenAwayWritesNothingOverTheSuccessor(t *testing.T) {
 	full.Only(t)
 	onEach(t, func(s server) {
-		c, before := s.takenAway("500ms")
+		c, before := s.takenAway("4s")
 		c.signal(syscall.SIGCONT)
 		c.expect("lost ")
 		c.exits(exitLost)
@@ -152,7 +152,7 @@ func TestAPausedConnectorWritesNothingOverItsSuccessor(t *testing.T) {
 		a.expect(`"registered"`)
 		a.expect(`"active"`)
 		a.pause()
-		b := s.connects("-ttl", "1h", "-wait", "-reclaim", "never")
+		b := s.connects("-ttl", "1h", "-heartbeat", "20m", "-wait", "-reclaim", "never")
 		b.expect(`"to":"active"`)
 		before := s.settled(key)
 		a.signal(syscall.SIGCONT)

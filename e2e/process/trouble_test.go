@@ -21,7 +21,7 @@ import (
 )
 
 // troubleTTL leaves room for renewals that a busy machine makes late.
-const troubleTTL = 4 * time.Second
+const troubleTTL = 6 * time.Second
 
 // view is what the three probes of a service say.
 type view struct {
@@ -118,7 +118,7 @@ var troubles = []trouble{
 		meanwhile: []view{{"held", false, false, "the serve function has not called Alive", false}},
 		ends:      "it stays so until the liveness probe has it killed", counts: []string{sick},
 	}, {
-		name: "stuck in a hook", successor: inLimit,
+		name: "stuck in a hook", successor: inLimit, args: []string{"-ttl", "10s"}, // to be seen for a while
 		begin:     func(s *scene) { s.first.trouble("stick-hook") },
 		meanwhile: []view{{"held/leaving", false, false, "active -> resting (before) is under way", false}},
 		after:     waiting, counts: []string{sick, restarts},
