@@ -89,7 +89,7 @@ func TestCreateGivenUpLeavesNoGhost(t *testing.T) {
 			l.warm(k)
 			kept := l.On(network.ToServer, "mine", network.Pass, -1)
 			l.Freeze(network.ToServer)
-			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			_, err := k.Acquire(ctx, key, []byte("mine"))
 			l.want("acquire", err, store.ErrInDoubt)
