@@ -10,7 +10,7 @@ import (
 )
 
 // Store is a store that notes how far its answers let a holder trust, and how many
-// writes it was asked for after the create.
+// writes it was asked for after the create, of the term that it began.
 type Store struct {
 	store.Store
 	mu     sync.Mutex
@@ -37,7 +37,9 @@ func (h *Store) Update(ctx context.Context, w store.Update) error {
 }
 
 func (h *Store) Delete(ctx context.Context, key string, ref store.LeaseRef) error {
-	h.count()
+	if ref.Token != 0 { // else it settles a create that was repeated, whatever came of it
+		h.count()
+	}
 	return h.Store.Delete(ctx, key, ref)
 }
 
