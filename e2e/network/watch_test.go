@@ -138,7 +138,7 @@ func TestWatchFindsWhatALostMessageWouldHaveTold(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := connect(t, "redis", backends.Together(t, "redis")[0])
-			h := l.hand(2 * time.Second)
+			h := l.hand(5 * time.Second)
 			h.put("watched:a", "old")
 			keepAlive(h)
 			a := l.watch()
