@@ -172,7 +172,7 @@ func TestRenewMendsTheIndex(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	c := claim("key")
-	c.TTL = 2 * time.Second
+	c.TTL = 5 * time.Second
 	token := b.create(c).Token
 	b.do("DEL", "leasehold:index")
 	b.create(c)

@@ -35,16 +35,21 @@ func TestAHungMasterCostsOnlyItsOwnKeys(t *testing.T) {
 	master.Pause()
 	defer master.Resume()
 	for range 12 { // more pipelines than may be slow at once
-		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-		answers := m.Renew(ctx, batch)
-		cancel()
-		if err := answers[0].Err; !errors.Is(err, store.ErrInDoubt) && !errors.Is(err, store.ErrUnavailable) {
-			t.Errorf("renew on the hung master: %v", err)
+		renew := func(limit time.Duration) (others error) {
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			defer cancel()
+			answers := m.Renew(ctx, batch)
+			if err := answers[0].Err; !errors.Is(err, store.ErrInDoubt) && !errors.Is(err, store.ErrUnavailable) {
+				t.Errorf("renew on the hung master: %v", err)
+			}
+			return errors.Join(answers[1].Err, answers[2].Err)
 		}
-		for _, answer := range answers[1:] {
-			want(t, "renew on another master", answer.Err, nil)
+		err := renew(300 * time.Millisecond)
+		if err != nil { // a busy machine may need longer
+			err = renew(10 * time.Second)
 		}
-		ctx, cancel = context.WithTimeout(t.Context(), prompt)
+		want(t, "renew on the other masters", err, nil)
+		ctx, cancel := context.WithTimeout(t.Context(), prompt)
 		if _, err := m.Get(ctx, near.Key); err != nil {
 			t.Errorf("get on another master: %v", err)
 		}
@@ -88,7 +93,7 @@ func TestLargeValuesAreComparedOnceInATTL(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	c := claim("key")
-	c.Value, c.TTL = []byte(strings.Repeat("a", 64<<10)), time.Second
+	c.Value, c.TTL = []byte(strings.Repeat("a", 64<<10)), 3*time.Second
 	token := b.create(c).Token
 	w := store.Renewal{Key: "key", Token: token}
 	for range 3 {
