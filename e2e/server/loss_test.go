@@ -22,7 +22,7 @@ func TestFlushAllEndsEveryTermAndLetsEveryWaiterIn(t *testing.T) {
 	t.Parallel()
 	const keys = 20
 	s := start(t)
-	a, b := s.party(4*time.Second, time.Second), s.party(time.Hour, time.Second)
+	a, b := s.party(6*time.Second, time.Second), s.party(time.Hour, time.Second)
 	var holders []lease.Lease
 	var waiters []*claim
 	for i := range keys {
@@ -107,7 +107,7 @@ func TestAVanishedPartOfARecordEndsItsTerm(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
 	s := start(t)
-	a, b := s.party(3*time.Second, 500*time.Millisecond), s.party(time.Hour, 0)
+	a, b := s.party(6*time.Second, 500*time.Millisecond), s.party(time.Hour, 0)
 
 	t.Run("record", func(t *testing.T) {
 		held := a.acquire("record", "a")

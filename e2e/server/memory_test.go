@@ -33,8 +33,8 @@ func TestOutOfMemory(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
 	s := start(t, "--maxmemory", "24mb", "--maxmemory-policy", "noeviction")
-	a := s.party(4*time.Second, 500*time.Millisecond)
-	patient := s.party(2*time.Minute, 500*time.Millisecond)
+	a := s.party(8*time.Second, 500*time.Millisecond)
+	patient := s.party(2*time.Minute, 5*time.Second)
 	var hasty []lease.Lease
 	for i := range 5 {
 		hasty = append(hasty, a.acquire(fmt.Sprintf("hasty:%d", i), "a"))
@@ -69,7 +69,7 @@ func TestOutOfMemory(t *testing.T) {
 // those who hold something.
 func (s server) keep(all []lease.Lease) {
 	s.t.Helper()
-	for end := time.Now().Add(6 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		for _, held := range all {
 			if value, left := s.raw(held.Key()), s.left(held.Key()); value != "a" || left == -1 {
 				s.t.Fatalf("%q has %q, %v left", held.Key(), value, left)

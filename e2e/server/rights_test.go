@@ -60,7 +60,7 @@ func TestAPasswordThatChangesUnderAKeeper(t *testing.T) {
 func TestAUserWithItsPrefixAloneAndNoChannel(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
-	const ttl = 3 * time.Second
+	const ttl = 6 * time.Second
 	s := start(t)
 	args := []any{"ACL", "SETUSER", "app", "on", ">secret"}
 	for _, right := range backends.RedisRights(t) {
