@@ -2,7 +2,6 @@ package kubernetes_test
 
 import (
 	"context"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,6 +20,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/leasehold-go/leasehold/internal/built"
+	"github.com/leasehold-go/leasehold/internal/child"
 )
 
 // patience is how long a test waits for what has to come. Nothing is ever expected
@@ -60,15 +60,17 @@ type pod struct {
 // start starts the container with the arguments of the manifest, and others after them.
 func start(t testing.TB, url string, more ...string) *pod {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	var port string
+	if err := child.OnFreePorts(1, func(ports []string) error { port = ports[0]; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	number, err := strconv.ParseInt(port, 10, 32)
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := listener.Addr().(*net.TCPAddr)
-	listener.Close()
 	p := &pod{TB: t, container: manifest(t).Spec.Template.Spec.Containers[0], ended: make(chan struct{}), out: filepath.Join(t.TempDir(), "work")}
-	p.container.Ports[0].ContainerPort = int32(address.Port)
-	args := append(p.container.Args, "-store", url, "-http", "127.0.0.1:"+strconv.Itoa(address.Port), "-out", p.out)
+	p.container.Ports[0].ContainerPort = int32(number)
+	args := append(p.container.Args, "-store", url, "-http", "127.0.0.1:"+port, "-out", p.out)
 	p.cmd = exec.Command(built.Racing(t, "examples/service"), append(args, more...)...)
 	p.cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
