@@ -58,7 +58,7 @@ func TestStuckServiceIsNotLive(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
 	redis := redistest.Start(t)
-	stuck := start(t, redis.URL(), "-alive", "1s", "-ttl", "3s")
+	stuck := start(t, redis.URL(), "-alive", "1s", "-ttl", "6s")
 	stuck.works()
 	other := start(t, redis.URL())
 	unblock := stuck.block()
