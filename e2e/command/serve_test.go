@@ -210,9 +210,7 @@ func TestThePageCatchesUpWithItsStore(t *testing.T) {
 			c.pause()
 			v.await("word that it is not current", func() bool { return !v.current && v.rows["k"].State == "active" })
 			c.resume()
-			if err := i.Transition(t.Context(), "stopping"); err != nil {
-				t.Fatal(err)
-			}
+			w.moves(i, "stopping")
 			v.awaitState("k", "stopping")
 
 			c.restart()

@@ -73,13 +73,13 @@ func TestAStopStopsTheCommandToo(t *testing.T) {
 func TestAStopBeyondTheLease(t *testing.T) {
 	t.Parallel()
 	url := redistest.Start(t).URL()
-	run := inBackground(t, url, "run", "job", "--ttl", "2s", "--", "sh", "-c", "echo begun; sleep 60; echo done")
+	run := inBackground(t, url, "run", "job", "--ttl", "4s", "--", "sh", "-c", "echo begun; sleep 60; echo done")
 	if !run.says("begun\n") {
 		t.Fatal(run.said())
 	}
 	signal(t, run, syscall.SIGTSTP)
 	awaitStopped(t, run.cmd.Process.Pid, true)
-	time.Sleep(2500 * time.Millisecond)
+	time.Sleep(4500 * time.Millisecond)
 	signal(t, run, syscall.SIGCONT)
 	if code := run.end(t); code != 79 || strings.Contains(run.said(), "done") {
 		t.Errorf("exit code %d: %s", code, run.said())
