@@ -192,7 +192,7 @@ func TestProgramContinuesAfterEndOfInput(t *testing.T) {
 func TestForStopsTheProgram(t *testing.T) {
 	full.Only(t)
 	eachWay(t, func(t *testing.T, start launch) {
-		s := start(t, append(cold, "-for", "1s")...)
+		s := start(t, append(cold, "-for", "3s")...)
 		s.expect("transition", "to", "stopped")
 		s.expect("deregistered")
 		s.wantExit(program.ExitOK)

@@ -176,7 +176,7 @@ func conflictAfterStartCommandKeepsTheProgramIdle(p pair) {
 }
 
 func invalidTransitionsDoNotWriteTheRecord(p pair) {
-	s := p.connector(append(cold, "-ttl", "10m")...) // no heartbeat writes meanwhile
+	s := p.connector(append(cold, "-ttl", "10m", "-heartbeat", "5m")...) // no heartbeat writes meanwhile
 	s.expect("transition", "to", "warming")
 	s.send("symbols 3") // this write publishes the address too, if it is known
 	s.send("status")
