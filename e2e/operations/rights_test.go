@@ -43,7 +43,7 @@ func live(ctx context.Context, st interface {
 }) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	keeper, err := lease.NewKeeper(st, lease.Config{TTL: 10 * time.Second, Heartbeat: time.Second})
+	keeper, err := lease.NewKeeper(st, lease.Config{TTL: 30 * time.Second})
 	if err != nil {
 		return err
 	}
@@ -283,7 +283,7 @@ func onCluster(t *testing.T, rights []string) (refused []string, err error) {
 		err = moved(t, cluster, st)
 		st.Close()
 	}
-	acknowledged, err2 := redisstore.New(t.Context(), client, redisstore.WithReplicaAck(1, time.Second))
+	acknowledged, err2 := redisstore.New(t.Context(), client, redisstore.WithReplicaAck(1, 2*time.Second))
 	if err2 == nil {
 		err2 = live(t.Context(), acknowledged)
 		acknowledged.Close()
