@@ -45,12 +45,8 @@ func (f *fleet) ours(what string, do func() error) {
 	if theirs && was.value == f.mine.value { // a backend may know its record by the bytes
 		theirs = f.foreign(f.st)
 	}
-	var err error
-	if theirs { // a member that has much else to do may have no answer at first
-		_, err = answered.Acquire(f.T.Context(), func() (struct{}, error) { return struct{}{}, do() })
-	} else {
-		err = do()
-	}
+	// A member that has much else to do may have no answer at first.
+	_, err := answered.Acquire(f.T.Context(), func() (struct{}, error) { return struct{}{}, do() })
 	now := f.now()
 	f.T.Logf("ours: %s on %+v: %v", what, was, err)
 	if !theirs {

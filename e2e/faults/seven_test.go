@@ -40,7 +40,7 @@ func TestHeartbeatAfterAPauseLeavesASuccessor(t *testing.T) {
 		s := newSleeper(p.open())
 		value := func(time.Time) ([]byte, error) { return []byte("late"), nil }
 		s.sleep()
-		paused := p.acquire(p.keep(s, lease.Config{TTL: p.short}), "mine", lease.WithHeartbeatValue(value, nil))
+		paused := p.acquire(p.keep(s, lease.Config{TTL: 2 * p.short}), "mine", lease.WithHeartbeatValue(value, nil))
 		p.eventually("a heartbeat is on its way", func() bool { return s.waiting() > 0 })
 		p.untilGone()
 		successor := p.acquire(p.keep(p.open(), calm), "successor")
@@ -133,7 +133,7 @@ func TestUpdateOfAnExpiredKeyMakesNone(t *testing.T) {
 	full.Only(t)
 	onEach(t, func(p *place) {
 		s := newSleeper(p.open())
-		held := p.acquire(p.keep(s, lease.Config{TTL: p.short}), "mine")
+		held := p.acquire(p.keep(s, lease.Config{TTL: 2 * p.short}), "mine")
 		s.sleep()
 		late := make(chan error, 1)
 		go func() { late <- held.Update(p.Context(), []byte("late")) }()
@@ -177,7 +177,7 @@ func TestReleaseLeavesASuccessorsClaim(t *testing.T) {
 	onEach(t, func(p *place) {
 		s := newSleeper(p.open())
 		s.sleep()
-		paused := p.acquire(p.keep(s, lease.Config{TTL: p.short}), "mine")
+		paused := p.acquire(p.keep(s, lease.Config{TTL: 2 * p.short}), "mine")
 		released := make(chan error, 1)
 		go func() { released <- paused.Release(p.Context()) }()
 		p.eventually("a delete is on its way", func() bool { return s.waiting() > 0 })
