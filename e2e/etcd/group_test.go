@@ -227,7 +227,7 @@ func TestATransactionThatHangsDoesNotDelayTheNext(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 20 {
 		all.Go(func() {
-			limited, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			limited, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			defer cancel()
 			if _, err := st.Create(limited, claim(fmt.Sprint("key ", i), long)); err != nil {
 				t.Error(err)
@@ -324,8 +324,24 @@ func TestARenewLeavesOnlyTheItemsOfAHungTransactionInDoubt(t *testing.T) {
 	b := &bench{t, cluster, nil, otherProgram{t, cluster.Client()}, open(t, p.client(cluster))}
 	batch := b.createMany("key", 600)
 	for n := range int64(5) {
-		p.hang("Txn", n+1)
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		var calls atomic.Int64
+		answered := make(chan struct{}, 100)
+		p.setRule("Txn", func(ctx context.Context, send func(context.Context) error) error {
+			if calls.Add(1) == n+1 {
+				<-ctx.Done()
+				return status.FromContextError(ctx.Err()).Err()
+			}
+			defer func() { answered <- struct{}{} }()
+			return send(ctx)
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		go func() {
+			for range 4 {
+				<-answered
+			}
+			time.Sleep(500 * time.Millisecond) // for the store to read the answers
+			cancel()
+		}()
 		inDoubt := 0
 		for i, r := range b.Renew(ctx, renewals(batch, "next", uint64(n)+1)) {
 			switch {

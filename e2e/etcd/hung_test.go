@@ -50,7 +50,7 @@ func TestACallerWithoutADeadlineDoesNotDelayTheHeartbeatOfOthers(t *testing.T) {
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
 	d := new(hangSwitch)
 	st := open(t, d.client(cluster))
-	const ttl = 8 * time.Second
+	const ttl = 16 * time.Second
 	first, err := st.Create(t.Context(), claim("first", ttl))
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/leasehold-go/leasehold/e2e/etcdtest"
+	"github.com/leasehold-go/leasehold/e2e/internal/answered"
 	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
 	etcdstore "github.com/leasehold-go/leasehold/store/etcd"
@@ -32,7 +33,7 @@ func (b *bench) marks(key string) int64 {
 // claim.
 func (b *bench) churn(key string) (last store.Claim) {
 	b.Helper()
-	late := time.Now().Add(30 * time.Second)
+	late := time.Now().Add(2 * time.Minute)
 	for n := 0; n < 200 || b.marks(key) > 40; n++ {
 		last = claim(key, long)
 		grant := b.create(last)
@@ -106,27 +107,30 @@ func TestACreateInDoubtEndsWithoutBeingSettled(t *testing.T) {
 	b := start(t, etcdtest.Settings{})
 	const ttl = brief
 	for name, early := range map[string]bool{"comes before": true, "comes after": false} {
-		p := new(interceptor)
-		st := open(t, p.client(b.cluster))
-		beside, err := st.Create(t.Context(), claim("beside "+name, ttl))
-		if err != nil {
-			t.Fatal(err)
-		}
-		deliver := createInDoubt(t, p, st, claim(name, ttl))
-		if early {
-			deliver()
-		}
-		for began := time.Now(); time.Since(began) < 2*ttl; time.Sleep(ttl / 4) {
-			if err := renewed(st, "beside "+name, beside.Token); err != nil {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := new(interceptor)
+			st := open(t, p.client(b.cluster))
+			beside, err := st.Create(t.Context(), claim("beside "+name, ttl))
+			if err != nil {
 				t.Fatal(err)
 			}
-		}
-		if !early {
-			deliver()
-		}
-		if b.other.has(name) {
-			t.Errorf("%s: the record of a create that was not settled is there", name)
-		}
+			deliver := createInDoubt(t, p, st, claim(name, ttl))
+			if early {
+				deliver()
+			}
+			for began := time.Now(); time.Since(began) < 2*ttl; time.Sleep(ttl / 4) {
+				if err := renewed(st, "beside "+name, beside.Token); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !early {
+				deliver()
+			}
+			if b.other.has(name) {
+				t.Errorf("%s: the record of a create that was not settled is there", name)
+			}
+		})
 	}
 }
 
@@ -136,7 +140,7 @@ func TestALateCallReportsWhetherTheRecordIsKept(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
 	b := start(t, etcdtest.Settings{})
-	const ttl = 4 * time.Second
+	const ttl = 2 * brief
 	again := func(st *etcdstore.Store, c store.Claim, _ store.Token) (time.Time, error) {
 		grant, err := st.Create(t.Context(), c)
 		return grant.Until, err
@@ -154,6 +158,7 @@ func TestALateCallReportsWhetherTheRecordIsKept(t *testing.T) {
 		"the create again, in doubt before": {true, again},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			p := new(interceptor)
 			st := open(t, p.client(b.cluster))
 			one := claim(name, ttl)
@@ -339,7 +344,7 @@ func TestACreateInFlightKeepsItsRecordWhenItsEtcdLeaseIsLeft(t *testing.T) {
 	}
 	answer()
 	token := <-tokens
-	for began := time.Now(); time.Since(began) < 3*ttl; time.Sleep(ttl / 6) {
+	for began := time.Now(); time.Since(began) < 2*ttl; time.Sleep(ttl / 6) {
 		if err := renewed(st, "app/key", token); err != nil {
 			t.Fatal(err)
 		}
@@ -360,7 +365,7 @@ func TestARecordRenewedByAnotherStoreMovesToItsEtcdLease(t *testing.T) {
 	second := open(t, b.cluster.Client())
 	const ttl = brief
 	taken, beside := b.create(claim("taken", ttl)), b.create(claim("beside", ttl))
-	for began := time.Now(); time.Since(began) < 3*ttl; time.Sleep(ttl / 4) {
+	for began := time.Now(); time.Since(began) < 2*ttl; time.Sleep(ttl / 4) {
 		if err := errors.Join(renewed(second, "taken", taken.Token), renewed(b, "beside", beside.Token)); err != nil {
 			t.Fatalf("after %v: %v", time.Since(began), err)
 		}
@@ -387,11 +392,15 @@ func TestTakingOverARecordDoesNotKeepItsEtcdLeaseAlive(t *testing.T) {
 	if _, err := second.Create(t.Context(), repeated); err != nil {
 		t.Fatal(err)
 	}
-	for began := time.Now(); time.Since(began) < 3*ttl; time.Sleep(ttl / 4) {
-		if r := second.Renew(t.Context(), []store.Renewal{{Key: "taken", Token: taken.Token, Seq: 1, Value: []byte("second")}})[0]; r.Err != nil {
-			t.Fatal(r.Err)
-		}
-		if _, err := second.Create(t.Context(), repeated); err != nil {
+	for began := time.Now(); time.Since(began) < 2*ttl; time.Sleep(ttl / 4) {
+		_, err := answered.Acquire(t.Context(), func() (store.Grant, error) {
+			r := second.Renew(t.Context(), []store.Renewal{{Key: "taken", Token: taken.Token, Seq: 1, Value: []byte("second")}})[0]
+			if r.Err != nil {
+				return store.Grant{}, r.Err
+			}
+			return second.Create(t.Context(), repeated)
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
 	}

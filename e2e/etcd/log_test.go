@@ -329,7 +329,7 @@ func TestLogsSurviveTheirMembers(t *testing.T) {
 			dropped := make([]chan error, updates+1)
 			update := func(n uint64) {
 				t.Helper()
-				dropped[n] = make(chan error, 1)
+				dropped[n] = make(chan error, 100) // each try may report it
 				for late := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 					try, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 					err := updateLogged(try, st, grant.Token, n, dropped[n])

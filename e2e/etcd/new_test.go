@@ -128,14 +128,14 @@ func TestNewReturnsWithoutADeadline(t *testing.T) {
 // The client puts watches with the same metadata on one stream, which keeps its first token.
 func TestNewSucceedsBesideAWatchWhoseTokenHasExpired(t *testing.T) {
 	t.Parallel()
-	cluster := etcdtest.Start(t, etcdtest.Settings{TokenTTL: time.Second})
+	cluster := etcdtest.Start(t, etcdtest.Settings{TokenTTL: 2 * time.Second})
 	secure(t, cluster.Client(), "app/", "leasehold:")
 	client := cluster.Client(asUser("app", "secret"))
 	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(t.Context()))
 	defer cancel()
 	<-client.Watch(ctx, "app/key", clientv3.WithCreatedNotify())
 	for late := time.Now().Add(time.Minute); ; {
-		time.Sleep(3 * time.Second) // a shorter pause would keep the token alive
+		time.Sleep(4 * time.Second) // a shorter pause would keep the token alive
 		again, stop := context.WithCancel(ctx)
 		r := <-client.Watch(again, "app/key", clientv3.WithCreatedNotify())
 		stop()

@@ -144,13 +144,13 @@ func TestRequestsAndAnswersLeaveNothing(t *testing.T) {
 	st := open(t, cluster.Client())
 	token := holdKey(t, st)
 	ctx, cancel := context.WithCancel(t.Context())
-	left := ask(ctx, st, request("of a sender that leaves", 2*time.Second))
-	answered := ask(t.Context(), st, request("answered", 2*time.Second))
+	left := ask(ctx, st, request("of a sender that leaves", 5*time.Second))
+	answered := ask(t.Context(), st, request("answered", 5*time.Second))
 	readRequests(t, st, token, 2)
 	cancel()
 	want(t, "a sender that leaves", (<-left).err, store.ErrInDoubt)
 	a := answerTo("answered")
-	a.TTL = 2 * time.Second
+	a.TTL = 5 * time.Second
 	if err := st.Answer(t.Context(), "key", token, a); err != nil {
 		t.Fatal(err)
 	}
