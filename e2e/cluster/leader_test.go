@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -247,5 +248,32 @@ func TestALeaderThatComesBackDoesNotProlongALease(t *testing.T) {
 			}
 			time.Sleep(10 * time.Millisecond)
 		}
+	}
+}
+
+// A leader that was stopped does not know of the etcd leases that were granted meanwhile, until it
+// hears of its successor.
+func TestALeaderThatComesBackDoesNotHideARecord(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	s := setScene(t)
+	for round := range 8 { // in some of them it hears of its successor first
+		old := s.Leader()
+		st := s.open()
+		old.Pause()
+		held := claim(store.NewNonce().String(), long)
+		grant := s.create(s.open(of(s.Leader().Endpoint())), held)
+		var reads sync.WaitGroup
+		for range 16 {
+			reads.Go(func() {
+				r, err := st.Get(t.Context(), held.Key)
+				if err == nil && r.Token != grant.Token || err != nil && !errors.Is(err, store.ErrUnavailable) {
+					t.Errorf("round %d: token %d, want %d: %v", round, r.Token, grant.Token, err)
+				}
+			})
+		}
+		time.Sleep(500 * time.Millisecond) // until some reads ask the old leader for the time left
+		old.Resume()
+		reads.Wait()
 	}
 }

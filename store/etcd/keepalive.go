@@ -63,23 +63,32 @@ func (c *cluster) sendOn(ctx context.Context, l keepAliveStream, id clientv3.Lea
 	switch {
 	case err != nil:
 		return 0, c.cause(ctx, rpctypes.Error(err))
-	case answer.TTL > 0:
-	case c.peek(ctx) != nil:
+	case answer.TTL <= 0 && c.peek(ctx) != nil:
 		return 0, errSuperseded // perhaps
-	case !c.superseded(answer.Header.RaftTerm):
-		return 0, rpctypes.ErrLeaseNotFound
 	}
-	if c.superseded(answer.Header.RaftTerm) {
-		c.tasks.start(c.tellTerm)
-		return 0, errSuperseded
+	if err := c.checkTerm(answer.Header.RaftTerm); err != nil {
+		return 0, err
+	}
+	if answer.TTL <= 0 {
+		return 0, rpctypes.ErrLeaseNotFound
 	}
 	return answer.Header.RaftTerm, nil
 }
 
-// errSuperseded says that a keep-alive does not count. A leader that was cut off or stopped for a
-// while confirms keep-alives alone, without a quorum, until it hears of its successor. That has
-// prolonged each etcd lease when it was elected, by its ttl, and does not know of the keep-alive.
-var errSuperseded = errors.New("the etcd member that confirmed the keep-alive may no longer have been the leader")
+// errSuperseded says that a leader's answer without a quorum does not count. A leader that was cut off
+// or stopped for a while goes on alone until it hears of its successor. That has prolonged each etcd
+// lease when it was elected, by its ttl, and does not know of a keep-alive that the other confirmed;
+// the other does not know of etcd leases that were granted since.
+var errSuperseded = errors.New("the etcd member that answered may no longer have been the leader")
+
+// checkTerm returns errSuperseded if there is a later leader than that of a term.
+func (c *cluster) checkTerm(term uint64) error {
+	if !c.superseded(term) {
+		return nil
+	}
+	c.tasks.start(c.tellTerm)
+	return errSuperseded
+}
 
 // superseded reports whether there is a later leader than that of a term, as told by answers that
 // needed a quorum. If a successor was elected before a keep-alive was sent, the answer to any

@@ -132,7 +132,8 @@ func (c *cluster) readOne(ctx context.Context, key string) (found, error) {
 
 // timeLeft asks for the time left of an etcd lease. It is zero if the etcd lease is gone. The
 // server rounds down to a second, so timeLeft adds one; an etcd lease that has expired and
-// not been revoked yet has that second too.
+// not been revoked yet has that second too. The caller has found a key on the etcd lease, so that
+// the store knows the term of a leader that knows it: one before it may take it for gone.
 func (c *cluster) timeLeft(ctx context.Context, id clientv3.LeaseID) (time.Duration, error) {
 	if id == 0 {
 		return store.Forever, nil
@@ -141,6 +142,9 @@ func (c *cluster) timeLeft(ctx context.Context, id clientv3.LeaseID) (time.Durat
 		ctx, cancel := tryContext(ctx)
 		defer cancel()
 		answer, err := c.client.TimeToLive(ctx, id)
+		if err == nil && answer.GrantedTTL <= 0 {
+			err = c.checkTerm(answer.RaftTerm)
+		}
 		return answer, c.cause(ctx, err)
 	})
 	switch {

@@ -99,10 +99,11 @@ func tryWithin(ctx context.Context, limit time.Duration) (context.Context, conte
 	return context.WithTimeoutCause(ctx, limit-rand.N(limit/2), errHung)
 }
 
-// retryHung makes up to three tries of a read. The client sends each to the next member.
+// retryHung makes up to three tries of a read, while a member hangs or may no longer lead. The client
+// sends each to the next member.
 func retryHung[T any](read func() (T, error)) (answer T, err error) {
 	for range 3 {
-		if answer, err = read(); !errors.Is(err, errHung) {
+		if answer, err = read(); !errors.Is(err, errHung) && err != errSuperseded {
 			break
 		}
 	}
