@@ -52,6 +52,19 @@ func (c *cluster) cause(ctx context.Context, err error) error {
 
 var errNoConnection = errors.New("there is no connection to an etcd server")
 
+// awaitConnection returns once the client is connected to a server, or has been closed.
+func (c *cluster) awaitConnection(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, watchTimeout, errNoConnection)
+	defer cancel()
+	for state := c.conn.GetState(); state != connectivity.Ready && state != connectivity.Shutdown; state = c.conn.GetState() {
+		c.conn.Connect() // if it is idle
+		if !c.conn.WaitForStateChange(ctx, state) {
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
 // commit sends a transaction once. The client sends it again only if it certainly did not
 // arrive.
 func (c *cluster) commit(ctx context.Context, guards []clientv3.Cmp, then, otherwise []clientv3.Op) (*clientv3.TxnResponse, []response, error) {

@@ -34,7 +34,8 @@ type watchStream struct {
 	end     context.CancelCauseFunc
 	heard   atomic.Bool // whether the member has answered since the last check
 	checks  sync.WaitGroup
-	users   int // guarded by the mutex of watchStreams
+	users   int         // guarded by the mutex of watchStreams
+	left    atomic.Bool // whether a watch was left while the client opened it, or opened it again
 
 	// turn has an element while a user opens its watches or ends them, which only one does at a
 	// time: if the servers refuse a watch while the last other one of the stream ends, an etcd
@@ -54,6 +55,18 @@ func newWatchStream(c *cluster) *watchStream {
 func (w *watchStream) close() {
 	w.end(context.Canceled)
 	w.checks.Wait()
+	if w.left.Load() {
+		w.cluster.tasks.start(w.sweep)
+	}
+}
+
+// sweep has the client end the gRPC stream. An etcd client v3.7.3 ends it with its last watch, but
+// neither with one that was left before it was open, nor if it is asked for a sign of life later.
+func (w *watchStream) sweep(life context.Context) {
+	ctx, end := context.WithCancel(context.WithoutCancel(w.ctx))
+	defer end()
+	defer context.AfterFunc(life, end)()
+	w.cluster.client.Watch(ctx, store.Reserved) // comes back once it is open, or refused
 }
 
 // check asks the member for a sign of life, which arrives on every watch of the stream, and for
@@ -67,6 +80,7 @@ func (w *watchStream) check() {
 			return
 		case now := <-ticker.C:
 			if !w.heard.Swap(false) {
+				w.left.Store(true) // perhaps
 				w.end(errHung)
 				return
 			}
@@ -94,7 +108,9 @@ func (w *watchStream) open(ctx context.Context, open func(context.Context) ([]cl
 	if take(w.openTurn, ctx, watching) {
 		if take(w.turn, ctx, watching) {
 			leave := context.AfterFunc(ctx, func() { late.Reset(leaveTimeout) })
-			watches.events, err = open(watching)
+			if watches.events, err = open(watching); watching.Err() != nil {
+				w.left.Store(true)
+			}
 			leave()
 			<-w.turn
 		}
@@ -220,9 +236,12 @@ func (s *watchStreams) join(c *cluster) (w *watchStream, isNew bool) {
 
 // open opens etcd watches on a shared stream, as open of watchStream does. If they cannot be opened
 // there, no other user joins the stream and they try the next: the token of a stream can have
-// expired.
+// expired. While there is no connection the client is not asked for any.
 func (s *watchStreams) open(ctx context.Context, c *cluster, open func(context.Context) ([]clientv3.WatchChan, error)) (*streamWatches, error) {
 	for {
+		if err := c.awaitConnection(ctx); err != nil {
+			return nil, err
+		}
 		stream, isNew := s.join(c)
 		watches, err := stream.open(ctx, open)
 		if err == nil {
