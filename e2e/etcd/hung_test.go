@@ -2,6 +2,7 @@ package etcd_test
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/leasehold-go/leasehold/e2e/etcdtest"
 	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/store"
+	etcdstore "github.com/leasehold-go/leasehold/store/etcd"
 )
 
 // hangSwitch makes a client's streams hang, as on an etcd member that hangs: after hangs grows
@@ -99,4 +101,103 @@ func TestACallerWithoutADeadlineDoesNotDelayTheCreatesOfOthers(t *testing.T) {
 	}
 	giveUp() // the other caller was answered before
 	want(t, "the first create", <-result, store.ErrUnavailable)
+}
+
+// A member that hangs does not answer a transaction and keeps its connection. Requests and logs then
+// go on through another.
+func TestATransactionOfRequestsAndLogsThatHangsIsSentAgain(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	const ttl = 3 * time.Second // of a request that nobody answers
+	for name, call := range map[string]func(ctx context.Context, st, other *etcdstore.Store, token store.Token, hang func()) error{
+		"the holder reads its requests": func(ctx context.Context, st, other *etcdstore.Store, token store.Token, hang func()) error {
+			result := ask(ctx, other, request("1", long))
+			hang()
+			for q, err := range st.Requests(ctx, "key", token) {
+				if err != nil {
+					return err
+				}
+				if err := other.Answer(ctx, "key", token, answerTo(q.ID)); err != nil {
+					return err
+				}
+				break
+			}
+			return (<-result).err
+		},
+		"a sender puts its request": func(ctx context.Context, st, other *etcdstore.Store, token store.Token, hang func()) error {
+			hang()
+			result := ask(ctx, st, request("1", long))
+			for q, err := range other.Requests(ctx, "key", token) {
+				if err != nil {
+					return err
+				}
+				if err := other.Answer(ctx, "key", token, answerTo(q.ID)); err != nil {
+					return err
+				}
+				break
+			}
+			return (<-result).err
+		},
+		"a sender ends its request": func(ctx context.Context, st, other *etcdstore.Store, token store.Token, hang func()) error {
+			result := ask(ctx, st, request("1", ttl))
+			for _, err := range other.Requests(ctx, "key", token) {
+				if err != nil {
+					return err
+				}
+				break
+			}
+			hang()
+			if got := <-result; !errors.Is(got.err, store.ErrExpired) {
+				return got.err
+			}
+			return nil
+		},
+		"a log is read": func(ctx context.Context, st, _ *etcdstore.Store, _ store.Token, hang func()) error {
+			hang()
+			for _, err := range st.ReadLog(ctx, "key", store.LogQuery{}) {
+				return err
+			}
+			return errors.New("the log is empty")
+		},
+		"a log is followed": func(ctx context.Context, st, _ *etcdstore.Store, _ store.Token, hang func()) error {
+			hang()
+			for _, err := range st.FollowLog(ctx, "key", store.LogPosition{}) {
+				return err
+			}
+			return errors.New("the log is empty")
+		},
+		"an answer is given": func(ctx context.Context, st, other *etcdstore.Store, token store.Token, hang func()) error {
+			result := ask(ctx, other, request("1", long))
+			for _, err := range other.Requests(ctx, "key", token) {
+				if err != nil {
+					return err
+				}
+				break
+			}
+			hang()
+			if err := st.Answer(ctx, "key", token, answerTo("1")); err != nil {
+				return err
+			}
+			return (<-result).err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cluster := etcdtest.Start(t, etcdtest.Settings{})
+			p := new(interceptor)
+			st, other := open(t, p.client(cluster)), open(t, cluster.Client())
+			token := holdKey(t, other)
+			if err := other.AppendLog(t.Context(), "key", token, entry(1)); err != nil {
+				t.Fatal(err)
+			}
+			deliver := func() {}
+			defer func() { deliver() }()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			err := call(ctx, st, other, token, func() { _, deliver = p.delay("Txn") })
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
 }

@@ -80,6 +80,13 @@ func (c *cluster) commit(ctx context.Context, guards []clientv3.Cmp, then, other
 	return answer, wrap(answer.Responses), nil
 }
 
+// try is commit with the limit of one try.
+func (c *cluster) try(ctx context.Context, guards []clientv3.Cmp, then, otherwise []clientv3.Op) (*clientv3.TxnResponse, []response, error) {
+	ctx, cancel := tryContext(ctx)
+	defer cancel()
+	return c.commit(ctx, guards, then, otherwise)
+}
+
 // guarded returns how many guarded writes fit into one transaction: each takes one
 // operation, and the longest of them three more.
 func (c *cluster) guarded() int { return int(c.ops.Load()) - 3 }

@@ -168,12 +168,12 @@
 // # Members that hang
 //
 // A member that hangs keeps its connections and reports no error, so the store bounds each
-// try. A read is sent to another member after at most five seconds, three times in all. A
-// delete, or the check of a renew, is sent again after one second, then after longer, eight
-// times in all. The grant of an etcd lease ends after five seconds, and a keep-alive after
-// five seconds or a quarter of the ttl, if that is less. A watch that hears nothing for ten
-// seconds is opened again. Any other write takes as long as its context allows. A client that pings
-// notices sooner: see DialKeepAliveTime in clientv3.Config.
+// try. A read is sent to another member after at most five seconds, three times in all, and a
+// transaction of [Store.Ask] until the deadline of its request. A delete, or the check of a renew, is
+// sent again after one second, then after longer, eight times in all. The grant of an etcd lease ends
+// after five seconds, and a keep-alive after five seconds or a quarter of the ttl, if that is less. A
+// watch that hears nothing for ten seconds is opened again. Any other write takes as long as its
+// context allows. A client that pings notices sooner: see DialKeepAliveTime in clientv3.Config.
 //
 // # Requests
 //

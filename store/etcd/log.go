@@ -155,7 +155,7 @@ func trims(e store.LogEntries) bool {
 func (s *Store) trim(ctx context.Context, key string, most int) error {
 	prefix := logOf(key)
 	for {
-		_, found, err := s.commit(ctx, nil, []clientv3.Op{clientv3.OpGet(prefix, clientv3.WithPrefix(), clientv3.WithCountOnly())}, nil)
+		found, _, err := s.query(ctx, clientv3.OpGet(prefix, clientv3.WithPrefix(), clientv3.WithCountOnly()))
 		if err != nil {
 			return failed("append log", key, reads, err)
 		}
@@ -163,7 +163,7 @@ func (s *Store) trim(ctx context.Context, key string, most int) error {
 		if extra <= 0 {
 			return nil
 		}
-		_, found, err = s.commit(ctx, nil, []clientv3.Op{clientv3.OpGet(prefix, clientv3.WithPrefix(), clientv3.WithKeysOnly(), clientv3.WithLimit(min(extra, trimmedAtOnce)))}, nil)
+		found, _, err = s.query(ctx, clientv3.OpGet(prefix, clientv3.WithPrefix(), clientv3.WithKeysOnly(), clientv3.WithLimit(min(extra, trimmedAtOnce))))
 		if err != nil {
 			return failed("append log", key, reads, err)
 		}
@@ -172,7 +172,7 @@ func (s *Store) trim(ctx context.Context, key string, most int) error {
 			return nil
 		}
 		end := string(kvs[len(kvs)-1].Key) + "\x00"
-		if _, _, err := s.commit(ctx, nil, []clientv3.Op{clientv3.OpDelete(prefix, clientv3.WithRange(end))}, nil); err != nil {
+		if _, _, err := s.try(ctx, nil, []clientv3.Op{clientv3.OpDelete(prefix, clientv3.WithRange(end))}, nil); err != nil {
 			return failed("append log", key, reads, err)
 		}
 	}
@@ -218,11 +218,10 @@ func (s *Store) readLog(ctx context.Context, key string, query store.LogQuery) (
 	}
 	for from < to {
 		left := query.Limit - len(page)
-		answer, found, err := s.commit(ctx, nil, []clientv3.Op{clientv3.OpGet(from, clientv3.WithRange(to), clientv3.WithLimit(int64(left)), clientv3.WithSort(clientv3.SortByKey, order))}, nil)
-		if err != nil {
+		var found []response
+		if found, revision, err = s.query(ctx, clientv3.OpGet(from, clientv3.WithRange(to), clientv3.WithLimit(int64(left)), clientv3.WithSort(clientv3.SortByKey, order))); err != nil {
 			return nil, 0, failed("read log", key, reads, err)
 		}
-		revision = answer.Header.Revision
 		kvs := found[0].GetResponseRange().GetKvs()
 		for _, kv := range kvs {
 			if e, ok := logEntryOf(key, kv); ok {

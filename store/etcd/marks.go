@@ -220,7 +220,7 @@ func (m *marker) endFull(ctx context.Context, key string, n store.Nonce, from cl
 	if !isFull(err) {
 		return err
 	}
-	_, answers, late := m.commit(ctx, nil, append(readOps(key, withoutValue...), clientv3.OpGet(markOf(key, n))), nil)
+	answers, _, late := m.query(ctx, append(readOps(key, withoutValue...), clientv3.OpGet(markOf(key, n)))...)
 	if late != nil {
 		return late
 	}

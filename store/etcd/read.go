@@ -90,13 +90,11 @@ func (c *cluster) read(ctx context.Context, keys []string, opts ...clientv3.OpOp
 }
 
 func (c *cluster) readOnce(ctx context.Context, keys []string, opts []clientv3.OpOption) ([]found, error) {
-	ctx, cancel := tryContext(ctx)
-	defer cancel()
 	ops := make([]clientv3.Op, 0, 2*len(keys))
 	for _, key := range keys {
 		ops = append(ops, readOps(key, opts...)...)
 	}
-	answer, answers, err := c.commit(ctx, nil, ops, nil)
+	answer, answers, err := c.try(ctx, nil, ops, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -106,6 +104,18 @@ func (c *cluster) readOnce(ctx context.Context, keys []string, opts []clientv3.O
 		all[i].at = answer.Header.Revision
 	}
 	return all, nil
+}
+
+// query makes a transaction of reads. The answers are of one revision.
+func (c *cluster) query(ctx context.Context, ops ...clientv3.Op) (answers []response, revision int64, err error) {
+	answer, err := retryHung(func() (answer *clientv3.TxnResponse, err error) {
+		answer, answers, err = c.try(ctx, nil, ops, nil)
+		return answer, err
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	return answers, answer.Header.Revision, nil
 }
 
 // readEach is read for any number of keys.

@@ -29,7 +29,7 @@ type asking struct {
 }
 
 // Ask implements [store.Requester]. The request is one transaction, and so is its end at the
-// deadline. A transaction in doubt is sent again.
+// deadline. A transaction in doubt is sent again, and so is one that a member does not answer.
 func (s *Store) Ask(ctx context.Context, q store.Request) (store.Answer, error) {
 	if err := q.Check(); err != nil {
 		return store.Answer{}, err
@@ -111,7 +111,7 @@ func (a *asking) tryPut(ctx context.Context) (store.Answer, error) {
 	then := append(readOps(q.Key, withoutValue...), clientv3.OpPut(a.name, a.letter.String(), clientv3.WithLease(on)),
 		clientv3.OpGet(mailOf(requests, q.Key), clientv3.WithPrefix(), clientv3.WithCountOnly()))
 	sent := time.Now()
-	answer, found, err := a.commit(ctx, guards, then, state)
+	answer, found, err := a.try(ctx, guards, then, state)
 	switch {
 	case isGone(err):
 		a.mailLeases.drop(on)
@@ -192,7 +192,7 @@ func (a *asking) look(ctx context.Context) (store.Answer, error) {
 		}
 		return answer, err
 	}
-	_, found, err := a.commit(ctx, nil, []clientv3.Op{clientv3.OpGet(a.name), clientv3.OpGet(a.answer)}, nil)
+	_, found, err := a.try(ctx, nil, []clientv3.Op{clientv3.OpGet(a.name), clientv3.OpGet(a.answer)}, nil)
 	if err != nil {
 		return store.Answer{}, failed("ask", a.request.Key, reads, err)
 	}
@@ -202,7 +202,7 @@ func (a *asking) look(ctx context.Context) (store.Answer, error) {
 // withdraw deletes the request that this call has put, and reports whether it did. If there is
 // an answer it returns that.
 func (a *asking) withdraw(ctx context.Context) (done bool, answer store.Answer, err error) {
-	r, found, err := a.commit(ctx, []clientv3.Cmp{clientv3.Compare(clientv3.ModRevision(a.name), "=", a.revision)},
+	r, found, err := a.try(ctx, []clientv3.Cmp{clientv3.Compare(clientv3.ModRevision(a.name), "=", a.revision)},
 		[]clientv3.Op{clientv3.OpDelete(a.name)}, []clientv3.Op{clientv3.OpGet(a.answer)})
 	switch {
 	case err != nil:
@@ -274,7 +274,7 @@ func (r *reading) run(ctx context.Context) error {
 	prefix := mailOf(requests, r.key)
 	ops := append(readOps(r.key, withoutValue...), clientv3.OpGet(prefix, clientv3.WithPrefix(), clientv3.WithKeysOnly(),
 		clientv3.WithSort(clientv3.SortByCreateRevision, clientv3.SortAscend)))
-	answer, found, err := r.commit(ctx, nil, ops, nil)
+	found, revision, err := r.query(ctx, ops...)
 	if err != nil {
 		return failed("requests", r.key, reads, err)
 	}
@@ -297,7 +297,7 @@ func (r *reading) run(ctx context.Context) error {
 	if r.busy > maxBusy {
 		return nil
 	}
-	after := clientv3.WithRev(answer.Header.Revision + 1)
+	after := clientv3.WithRev(revision + 1)
 	f, err := r.follow(ctx, func(ctx context.Context) []clientv3.WatchChan {
 		return []clientv3.WatchChan{
 			r.client.Watch(ctx, prefix, clientv3.WithPrefix(), after, clientv3.WithFilterDelete(), clientv3.WithCreatedNotify()),
@@ -354,7 +354,7 @@ func (r *reading) show(ctx context.Context, kv *mvccpb.KeyValue) error {
 	switch {
 	case !ok || q.Check() != nil:
 		same := clientv3.Compare(clientv3.ModRevision(name), "=", kv.ModRevision)
-		r.commit(ctx, []clientv3.Cmp{same}, []clientv3.Op{clientv3.OpDelete(name)}, nil) // if that fails it is skipped again
+		r.try(ctx, []clientv3.Cmp{same}, []clientv3.Op{clientv3.OpDelete(name)}, nil) // if that fails it is skipped again
 		return nil
 	case l.token != 0 && l.token != r.token:
 		return nil
@@ -397,7 +397,7 @@ func (s *Store) Answer(ctx context.Context, key string, token store.Token, a sto
 func (s *Store) answerWith(ctx context.Context, d *guardedOp, a store.Answer) error {
 	r := &reply{key: d.key, id: a.ID, text: textOf(a)}
 	if r.ttl = s.shown.take(requestOf(d.key, a.ID)); r.ttl == 0 {
-		_, found, err := s.commit(ctx, nil, r.reads(), nil)
+		found, _, err := s.query(ctx, r.reads()...)
 		if err != nil {
 			return failed(d.op, d.key, reads, err)
 		}
