@@ -538,3 +538,63 @@ func TestAnOlderWriteIsStaleAndANewerOneSucceeds(t *testing.T) {
 		t.Errorf("%q", value)
 	}
 }
+
+// The terms of a cluster that was restored from a backup with larger revisions begin again.
+func TestAStoreGoesOnWhenTheTermsBeginAgain(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	b := start(t, etcdtest.Settings{})
+	for range 5 { // each has an election
+		b.cluster.Restart()
+	}
+	client := b.cluster.Client()
+	eventually := func(what string, ok func() error) {
+		t.Helper()
+		for late := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+			err := ok()
+			if err == nil {
+				return
+			}
+			if time.Now().After(late) {
+				t.Fatalf("%s: %v", what, err)
+			}
+		}
+	}
+	put := func() error {
+		_, err := client.Put(b.Context(), "other", "value")
+		return err
+	}
+	eventually("after the restarts", put)
+	var grant store.Grant
+	create := func(key string) {
+		t.Helper()
+		eventually("create", func() (err error) {
+			grant, err = b.Create(b.Context(), claim(key, brief))
+			return err
+		})
+	}
+	create("before")
+	before, err := client.Status(b.Context(), b.cluster.Endpoints()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.cluster.RestartEmpty()
+	for range before.Header.Revision + 10 {
+		eventually("with no data", put)
+	}
+	create("after")
+	for range 3 {
+		time.Sleep(brief / 8) // until the last keep-alive is no longer recent
+		eventually("renew", func() error {
+			r := b.Renew(b.Context(), []store.Renewal{{Key: "after", Token: grant.Token}})[0]
+			if errors.Is(r.Err, store.ErrLost) {
+				t.Fatal(r.Err)
+			}
+			return r.Err
+		})
+	}
+	after, err := client.Status(b.Context(), b.cluster.Endpoints()[0])
+	if err != nil || after.Header.RaftTerm >= before.Header.RaftTerm || after.Header.Revision <= before.Header.Revision {
+		t.Errorf("terms %d and %d, revisions %d and %d: %v", before.Header.RaftTerm, after.Header.RaftTerm, before.Header.Revision, after.Header.Revision, err)
+	}
+}

@@ -102,7 +102,13 @@ func (c *cluster) superseded(term uint64) bool { return term < c.revision.now().
 func (c *cluster) tellTerm(ctx context.Context) {
 	ctx, cancel := tryContext(ctx)
 	defer cancel()
-	c.commit(ctx, []clientv3.Cmp{absent(store.Reserved)}, []clientv3.Op{clientv3.OpDelete(store.Reserved)}, nil) // if it fails, the next keep-alive tries again
+	term := c.revision.now().term
+	_, _, err := c.commit(ctx, []clientv3.Cmp{absent(store.Reserved)}, []clientv3.Op{clientv3.OpDelete(store.Reserved)}, nil)
+	if err != nil {
+		return // the next keep-alive tries again
+	}
+	c.revision.allTold(term)
+	c.peek(ctx) // the answer has an earlier term if the terms have begun again
 }
 
 // aMoment is shorter than an election timeout of the servers, and longer than requests that are sent

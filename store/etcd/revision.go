@@ -27,6 +27,7 @@ func seenIn(h *pb.ResponseHeader) seen { return seen{h.Revision, h.RaftTerm} }
 type clusterRevision struct {
 	mu     sync.Mutex
 	latest seen
+	told   time.Time     // when all members had been told that term; zero if they have not
 	asked  time.Time     // when the latest request was sent whose answer it has seen
 	seenAt time.Time     // when it was last seen
 	reset  chan struct{} // closed, and replaced, when the revision has gone back
@@ -54,20 +55,33 @@ func (r *clusterRevision) askedSince(t time.Time) bool {
 	return r.asked.After(t)
 }
 
+// allTold notes that all members have been told a term. If one has an earlier term in its answer to a
+// later request, the terms have begun again.
+func (r *clusterRevision) allTold(term uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.latest.term == term {
+		r.told = time.Now()
+	}
+}
+
 // observe notes the state in an answer that needed a quorum. When its request was sent, the
-// store had seen before.
+// store had seen before. An earlier term counts once all members were told: the answers of one that
+// got a snapshot may have that of a leader long before.
 func (r *clusterRevision) observe(asked time.Time, before, answer seen) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.seenAt, r.asked = time.Now(), later(r.asked, asked)
-	if answer.term < before.term && r.latest.term >= before.term {
+	switch {
+	case answer.term > r.latest.term:
+		r.latest.term, r.told = answer.term, time.Time{}
+	case answer.term < before.term && !r.told.IsZero() && asked.After(r.told):
 		r.latest.term = answer.term
 	}
-	r.latest.term = max(r.latest.term, answer.term)
 	if answer.revision < before.revision && r.latest.revision >= before.revision {
 		close(r.reset)
 		r.reset = make(chan struct{})
-		r.latest.revision = answer.revision
+		r.latest = answer
 		return
 	}
 	r.latest.revision = max(r.latest.revision, answer.revision)

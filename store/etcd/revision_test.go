@@ -45,8 +45,30 @@ func TestARevisionThatGoesBackIsReportedOnce(t *testing.T) {
 func TestTermsBeginAgainWithoutAReset(t *testing.T) {
 	r := newClusterRevision()
 	r.observe(time.Time{}, seen{}, seen{100, 5})
-	r.observe(time.Time{}, r.now(), seen{1000, 2})
+	r.allTold(5)
+	r.observe(time.Now(), r.now(), seen{1000, 2})
 	if now := r.now(); now != (seen{1000, 2}) || isClosed(r.resets()) {
+		t.Errorf("%+v", now)
+	}
+}
+
+// The answers of a member that got a snapshot have an earlier leader's term until somebody writes.
+// Else a leader in between could confirm a keep-alive after its successor was seen.
+func TestAMemberThatGotASnapshotDoesNotTakeTheTermBack(t *testing.T) {
+	r := newClusterRevision()
+	r.observe(time.Time{}, seen{}, seen{90, 4})
+	r.allTold(4)
+	r.observe(time.Now(), r.now(), seen{100, 5})
+	r.observe(time.Now(), r.now(), seen{100, 3})
+	if now := r.now(); now != (seen{100, 5}) {
+		t.Errorf("%+v", now)
+	}
+	asked := time.Now()
+	r.allTold(4) // an earlier term
+	r.observe(time.Now(), r.now(), seen{100, 3})
+	r.allTold(5)
+	r.observe(asked, r.now(), seen{100, 3}) // sent before
+	if now := r.now(); now != (seen{100, 5}) {
 		t.Errorf("%+v", now)
 	}
 }
