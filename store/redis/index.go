@@ -29,6 +29,7 @@ type index struct {
 	spare   [2]map[string]struct{} // empty ones for missing and gone of the next round, if there are any
 	timer   *time.Timer            // of the next round of housekeeping; nil if none is due
 	running bool                   // a round is; it starts the timer of the next
+	refused bool                   // the last round could not write all entries: the next has no hurry
 	closed  bool
 
 	// Where the next walk begins, and not before when. Rounds alone, which never overlap, use
@@ -68,6 +69,7 @@ func (x *index) note(set *map[string]struct{}, key string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if !x.closed {
+		delete(x.missing, key) // there is no entry to write if it is gone
 		(*set)[key] = struct{}{}
 		x.schedule()
 	}
@@ -77,11 +79,11 @@ func (x *index) note(set *map[string]struct{}, key string) {
 func (x *index) schedule() {
 	switch n := len(x.missing) + len(x.gone); {
 	case n == 0 && x.renewed == "" || x.closed || x.running:
-	case x.timer == nil && n >= houseItems:
+	case x.timer == nil && n >= houseItems && !x.refused:
 		x.timer = time.AfterFunc(0, x.keepHouse)
 	case x.timer == nil:
 		x.timer = time.AfterFunc(houseTime, x.keepHouse)
-	case n == houseItems:
+	case n == houseItems && !x.refused:
 		x.timer.Reset(0)
 	}
 }
@@ -188,10 +190,14 @@ func (x *index) write(ctx context.Context, missing map[string]struct{}) {
 	x.transport.do(ctx, calls...)
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.refused = false
 	for i, c := range calls {
 		if _, err := c.reply(); err != nil {
+			x.refused = true
 			for _, key := range groups[i] {
-				x.missing[key] = struct{}{}
+				if _, gone := x.gone[key]; !gone {
+					x.missing[key] = struct{}{}
+				}
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,6 +56,65 @@ func TestRoundsOfHousekeepingDoNotOverlap(t *testing.T) {
 	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		for i := range houseItems {
 			s.index.addLater("app:" + strconv.Itoa(i))
+		}
+	}
+}
+
+// A server that takes no entries, because it is out of memory for one, is asked again after a pause,
+// however many entries wait.
+func TestEntriesThatAreRefusedAreNotTriedAgainAtOnce(t *testing.T) {
+	t.Parallel()
+	client := redistest.Start(t).Client()
+	s, err := New(t.Context(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	client.Set(t.Context(), "leasehold:index", "of another program", 0)
+	client.ConfigResetStat(t.Context())
+	began := time.Now()
+	for i := range houseItems {
+		s.index.addLater("app:" + strconv.Itoa(i))
+	}
+	time.Sleep(3 * time.Second)
+	_, rest, _ := strings.Cut(client.Info(t.Context(), "commandstats").Val(), "cmdstat_zadd:calls=")
+	number, _, _ := strings.Cut(rest, ",")
+	calls, _ := strconv.Atoi(number)
+	const round = houseItems/maxCallKeys + 1
+	if most := (int(time.Since(began)/houseTime) + 2) * round; calls == 0 || calls > most {
+		t.Errorf("%d calls, want no more than %d", calls, most)
+	}
+}
+
+// The entry of a record that is deleted is not written any more.
+func TestEntriesThatAreRefusedAreForgottenWithTheirRecords(t *testing.T) {
+	t.Parallel()
+	client := redistest.Start(t).Client()
+	s, err := New(t.Context(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	client.Set(t.Context(), "leasehold:index", "of another program", 0)
+	for i := range 100 {
+		key := "app:" + strconv.Itoa(i)
+		grant, err := s.Create(t.Context(), store.Claim{Key: key, Value: []byte("v"), TTL: time.Minute, Nonce: store.NewNonce()})
+		if err == nil {
+			err = s.Delete(t.Context(), key, store.ByToken(grant.Token))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		s.index.mu.Lock()
+		n := len(s.index.missing)
+		s.index.mu.Unlock()
+		if n == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d entries are kept", n)
 		}
 	}
 }
