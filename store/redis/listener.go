@@ -96,9 +96,10 @@ type session struct {
 	tried map[*redis.Client]bool // masters that connections were made to since one was good
 
 	mu      sync.Mutex
-	err     error // why nothing is heard at present; set before settled is closed
-	echo    *echo // of the newest connection
-	ended   bool  // a connection has ended, or could not be made
+	err     error         // why nothing is heard at present; set before settled is closed
+	echo    *echo         // of the newest connection
+	asked   map[topic]int // subscriptions on it that the server has not confirmed
+	ended   bool          // a connection has ended, or could not be made
 	unheard map[*redis.Client]unheard
 }
 
@@ -395,11 +396,14 @@ func (s *session) adjust(l *listener, t topic) {
 		return // all that is wanted is subscribed to once there is one
 	}
 	wants := l.wants(t)
-	if wants == s.sent[t] && (!wants || l.isConfirmed(t)) {
+	if wants == s.sent[t] && (!wants || l.isConfirmed(t) || s.awaits(t)) {
 		return
 	}
 	// A topic that was left and is wanted again at once is still subscribed: the server
 	// confirms it once more.
+	if wants {
+		s.ask(t)
+	}
 	switch {
 	case wants && t.pattern:
 		s.conn.PSubscribe(noRedial, t.name)
@@ -574,7 +578,7 @@ func (l *listener) publish(ctx context.Context, s *session, e *echo, slot int, p
 			e.stage = echoAsked
 		}
 		s.mu.Unlock()
-		s.ask(l)
+		s.askAgain(l)
 		l.proven(s, e, nil)
 		return
 	}
@@ -592,7 +596,7 @@ func (l *listener) publish(ctx context.Context, s *session, e *echo, slot int, p
 	case err == nil && back:
 		l.proven(s, e, nil) // the echo was faster than the master's answer
 	case err != nil && ctx.Err() == nil:
-		s.ask(l)
+		s.askAgain(l)
 		l.proven(s, e, err)
 	}
 }
@@ -620,13 +624,44 @@ func (l *listener) publishVia(ctx context.Context, s *session, slot int, payload
 	return err
 }
 
-// ask has the server confirm the store's own channel once more.
-func (s *session) ask(l *listener) {
+// askAgain has the server confirm the store's own channel once more.
+func (s *session) askAgain(l *listener) {
 	s.wire.Lock()
 	defer s.wire.Unlock()
 	if s.conn != nil {
+		s.ask(l.ofStore())
 		s.conn.Subscribe(noRedial, l.ofStore().name)
 	}
+}
+
+// ask notes that the server is about to be asked to subscribe the connection to a topic.
+func (s *session) ask(t topic) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.asked == nil {
+		s.asked = make(map[topic]int)
+	}
+	s.asked[t]++
+}
+
+// awaits reports whether the server has not answered all of that.
+func (s *session) awaits(t topic) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked[t] > 0
+}
+
+// answered notes an answer, and reports whether it is the last: one before that can be for a listener
+// who has left since, and with whom the subscription has ended.
+func (s *session) answered(t topic) (last bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := s.asked[t]; n > 1 {
+		s.asked[t] = n - 1
+		return false
+	}
+	delete(s.asked, t)
+	return true
 }
 
 // confirmed notes that the server has confirmed the store's own channel.
@@ -687,6 +722,7 @@ func (s *session) begin(ctx context.Context, conn *redis.PubSub, l *listener) (m
 	open := make(map[topic]bool)
 	for _, t := range l.wanted() {
 		open[t] = true
+		s.ask(t)
 		if t.pattern {
 			patterns = append(patterns, t.name)
 		} else {
@@ -749,7 +785,7 @@ func (s *session) end() (good bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	good = s.echo != nil && s.echo.good
-	s.echo, s.ended = nil, true
+	s.echo, s.asked, s.ended = nil, nil, true
 	if good {
 		s.tried = nil
 	}
@@ -765,7 +801,9 @@ func (l *listener) take(s *session, message any, open map[topic]bool) {
 			return
 		}
 		delete(open, t)
-		l.confirm(t)
+		if s.answered(t) {
+			l.confirm(t)
+		}
 		if t == l.ofStore() {
 			s.confirmed()
 		}

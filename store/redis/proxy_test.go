@@ -26,6 +26,9 @@ type proxy struct {
 	darken   atomic.Bool // lose the next published message and all that comes after it on its connection
 	cutShort atomic.Bool // pass on one line of what the server sends next, and close the connection
 
+	// While they are locked, nothing is passed on of what the carriers send, or get.
+	asks, answers sync.RWMutex
+
 	mu    sync.Mutex
 	conns []net.Conn
 	pumps sync.WaitGroup
@@ -73,8 +76,9 @@ func (p *proxy) accept() {
 		p.mu.Lock()
 		p.conns = append(p.conns, client, server)
 		p.mu.Unlock()
-		p.pumps.Go(func() { p.requests(server, client) })
-		p.pumps.Go(func() { p.replies(client, server) })
+		carrier := new(atomic.Bool)
+		p.pumps.Go(func() { p.requests(server, client, carrier) })
+		p.pumps.Go(func() { p.replies(client, server, carrier) })
 	}
 }
 
@@ -82,13 +86,17 @@ func (p *proxy) accept() {
 const messagePause = 1500 * time.Millisecond
 
 // replies passes on what the server sends.
-func (p *proxy) replies(client, server net.Conn) {
+func (p *proxy) replies(client, server net.Conn, carrier *atomic.Bool) {
 	defer client.Close()
 	buffer, dark := make([]byte, 1<<20), false
 	for {
 		n, err := server.Read(buffer)
 		if err != nil {
 			return
+		}
+		if carrier.Load() {
+			p.answers.RLock()
+			p.answers.RUnlock()
 		}
 		rest := buffer[:n]
 		dark = dark || bytes.Contains(rest, []byte("message\r\n")) && p.darken.CompareAndSwap(true, false)
@@ -113,9 +121,9 @@ func (p *proxy) replies(client, server net.Conn) {
 
 // requests passes on what the client sends. A command of a test is small enough to
 // come in one piece.
-func (p *proxy) requests(server, client net.Conn) {
+func (p *proxy) requests(server, client net.Conn, carrier *atomic.Bool) {
 	defer server.Close()
-	buffer, carrier := make([]byte, 1<<20), false
+	buffer := make([]byte, 1<<20)
 	for {
 		n, err := client.Read(buffer)
 		if err != nil {
@@ -123,9 +131,12 @@ func (p *proxy) requests(server, client net.Conn) {
 		}
 		seen := bytes.Count(buffer[:n], p.name)
 		p.count.Add(int64(seen))
-		if seen > 0 && !carrier {
-			carrier = true
+		if seen > 0 && !carrier.Swap(true) {
 			p.carriers.Add(1)
+		}
+		if carrier.Load() {
+			p.asks.RLock()
+			p.asks.RUnlock()
 		}
 		lose := seen > 0 && p.lose.Load()
 		if lose {

@@ -373,3 +373,71 @@ func TestAWatchOfAKeyBegunAgainAtOnceDoesNotWait(t *testing.T) {
 		}
 	}
 }
+
+// The confirmation of a watch that was left at once can come after another has begun, for which the
+// connection is not subscribed yet.
+func TestALateConfirmationIsNotThatOfTheNextWatch(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	other := b.Store
+	p := proxyTo(t, b.server.Addr(), "subscribe")
+	b.Store = open(t, p.client(t))
+	listen(b).hears(b, other) // keeps the connection
+	token := b.hold("app:key").Token
+	subscribed := func(n int64) {
+		t.Helper()
+		const channel = "leasehold:0:k:app:key"
+		eventually(t, "the server knows of the subscription or its end", func() bool {
+			return b.plain.PubSubNumSub(t.Context(), channel).Val()[channel] == n
+		})
+	}
+
+	p.answers.Lock()
+	ctx, leave := context.WithCancel(t.Context())
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		for range b.WatchKey(ctx, "app:key") {
+		}
+	}()
+	subscribed(1)
+	leave()
+	<-left
+	subscribed(0)
+
+	p.asks.Lock()
+	ctx, leave = context.WithCancel(t.Context())
+	defer leave()
+	events := make(chan store.Event)
+	go func() {
+		defer close(events)
+		for e := range b.WatchKey(ctx, "app:key") {
+			select {
+			case events <- e:
+			case <-ctx.Done():
+			}
+		}
+	}()
+	synced, held := false, false
+	take := func(most time.Duration) bool {
+		select {
+		case e := <-events:
+			synced = synced || e.Kind == store.EventSynced
+			held = e.Kind == store.EventPut || held && e.Kind != store.EventGone
+			return true
+		case <-time.After(most):
+			return false
+		}
+	}
+	time.Sleep(100 * time.Millisecond) // for it to begin
+	p.answers.Unlock()
+	for !synced && take(time.Second) {
+	}
+	check(t, other.Delete(t.Context(), "app:key", store.ByToken(token)))
+	p.asks.Unlock()
+	for !synced || held {
+		if !take(prompt) {
+			t.Fatal("the watch has not heard of the end of the record")
+		}
+	}
+}
