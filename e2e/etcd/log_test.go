@@ -14,6 +14,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/leasehold-go/leasehold/e2e/etcdtest"
+	"github.com/leasehold-go/leasehold/e2e/internal/answered"
 	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/store"
@@ -266,6 +267,39 @@ func TestAFollowedLogSurvivesCompactionsAndClosedConnections(t *testing.T) {
 }
 
 // A full database takes neither a value nor its entry, so no entry is lost then. The log can be read.
+// The tokens of a cluster that has lost its data begin again, below the position of the reader.
+func TestAFollowedLogSurvivesALossOfData(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	b := start(t, etcdtest.Settings{})
+	for range 20 { // so that the new revisions are smaller
+		b.other.put("other", []byte("value"), store.Forever)
+	}
+	grant := b.create(claim("key", long))
+	reader := open(t, b.cluster.Client())
+	got := followLog(t, reader)
+	if err := b.AppendLog(t.Context(), "key", grant.Token, entry(7)); err != nil {
+		t.Fatal(err)
+	}
+	wantNext(t, got, 7)
+	b.cluster.RestartEmpty()
+	again, err := answered.Acquire(t.Context(), func() (store.Grant, error) { return b.Create(t.Context(), claim("key", long)) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.Token >= grant.Token {
+		t.Fatalf("token %d after %d", again.Token, grant.Token)
+	}
+	for n := uint64(1); n <= 3; n++ {
+		if _, err := answered.Acquire(t.Context(), func() (any, error) {
+			return nil, b.AppendLog(t.Context(), "key", again.Token, entry(n))
+		}); err != nil {
+			t.Fatal(err)
+		}
+		wantNext(t, got, n)
+	}
+}
+
 func TestALogOfAFullDatabase(t *testing.T) {
 	full.Only(t)
 	t.Parallel()

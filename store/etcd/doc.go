@@ -193,7 +193,8 @@
 // An entry of a log is a key under "leasehold:l:"; entries with equal lives share an etcd lease.
 // Keys of another form are skipped, and count for the length of the log. An update cannot carry
 // its entries without such an etcd lease, for a minute after the servers refused entries, or if
-// they are many: they are appended in the background, in turn, and the update does not wait.
+// they are many: they are appended in the background, in turn, and the update does not wait. If the
+// cluster has lost its data, [Store.FollowLog] begins again with what there is.
 //
 // # Definitions
 //

@@ -257,7 +257,8 @@ func (s *Store) FollowLog(ctx context.Context, key string, after store.LogPositi
 			}
 			return nil
 		}
-		err := s.readOn(ctx, "follow log", key, func(ctx context.Context) error { return s.followLog(ctx, key, &after, show) })
+		var read int64
+		err := s.readOn(ctx, "follow log", key, func(ctx context.Context) error { return s.followLog(ctx, key, &after, &read, show) })
 		if err != errStop {
 			yield(store.LogEntry{}, err)
 		}
@@ -265,13 +266,18 @@ func (s *Store) FollowLog(ctx context.Context, key string, after store.LogPositi
 }
 
 // followLog shows the stored entries after a position, and then each new one, until it is time to
-// read again.
-func (s *Store) followLog(ctx context.Context, key string, after *store.LogPosition, show func(store.LogEntry) error) error {
-	revision := int64(0)
+// read again. If the cluster has lost its data since revision read, its tokens begin again, and so
+// does the log.
+func (s *Store) followLog(ctx context.Context, key string, after *store.LogPosition, read *int64, show func(store.LogEntry) error) error {
 	for {
 		page, at, err := s.readLog(ctx, key, store.LogQuery{After: *after, Limit: logPage})
 		if err != nil {
 			return err
+		}
+		lost := at < *read
+		if *read = at; lost {
+			*after = store.LogPosition{}
+			continue
 		}
 		for _, e := range page {
 			if err := show(e); err != nil {
@@ -279,12 +285,11 @@ func (s *Store) followLog(ctx context.Context, key string, after *store.LogPosit
 			}
 		}
 		if len(page) < logPage {
-			revision = at
 			break
 		}
 	}
 	f, err := s.follow(ctx, func(ctx context.Context) []clientv3.WatchChan {
-		return []clientv3.WatchChan{s.client.Watch(ctx, logOf(key), clientv3.WithPrefix(), clientv3.WithRev(revision+1), clientv3.WithFilterDelete(), clientv3.WithCreatedNotify())}
+		return []clientv3.WatchChan{s.client.Watch(ctx, logOf(key), clientv3.WithPrefix(), clientv3.WithRev(*read+1), clientv3.WithFilterDelete(), clientv3.WithCreatedNotify())}
 	})
 	if err != nil {
 		return failed("follow log", key, reads, err)
