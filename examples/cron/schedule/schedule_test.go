@@ -156,7 +156,7 @@ func TestPromiseWhenHoldersAreKilled(t *testing.T) {
 			t.Parallel()
 			const every = time.Second
 			f := fleet.New(t, built.Racing(t, "examples/cron/servers"), mode, "-store", redistest.Start(t).URL(),
-				"-every", every.String(), "-takes", "500ms", "-ttl", "2s", "-members", "1", "-ticks", "0")
+				"-every", every.String(), "-takes", "500ms", "-ttl", "4s", "-members", "1", "-ticks", "0")
 			live := make(map[string]*fleet.Process)
 			start := func() {
 				p := f.Start()

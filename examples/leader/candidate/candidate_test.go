@@ -94,7 +94,7 @@ func TestOneLeadsAtATime(t *testing.T) {
 func TestAProcessSucceedsTheKilledAndThePaused(t *testing.T) {
 	full.Only(t)
 	f := fleet.New(t, built.Racing(t, "examples/leader/servers"),
-		"-store", redistest.Start(t).URL(), "-candidates", "1", "-term", "1h", "-ttl", "4s")
+		"-store", redistest.Start(t).URL(), "-candidates", "1", "-term", "1h", "-ttl", "6s")
 	processes := make(map[string]*fleet.Process)
 	for range 3 {
 		p := f.Start()
