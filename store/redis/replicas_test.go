@@ -1,11 +1,15 @@
 package redisstore_test
 
 import (
+	"context"
+	"fmt"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/leasehold-go/leasehold/internal/full"
 	"github.com/leasehold-go/leasehold/internal/redistest"
 	"github.com/leasehold-go/leasehold/store"
 	redisstore "github.com/leasehold-go/leasehold/store/redis"
@@ -64,4 +68,30 @@ func TestWaitRefused(t *testing.T) {
 	b.do("ACL", "SETUSER", "default", "-wait")
 	_, err := b.Create(t.Context(), claim("key"))
 	want(t, "create", err, store.ErrInDoubt)
+}
+
+// Replicas that do not answer hold up the calls that wait for them, and no others.
+func TestReplicasThatAreGoneHoldUpNoOtherCalls(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	b := start(t)
+	b.hold("held")
+	b.Store = open(t, b.plain, redisstore.WithReplicaAck(1, 2*time.Second))
+	ctx, stop := context.WithCancel(t.Context())
+	var creates sync.WaitGroup
+	for i := range 50 {
+		creates.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				limited, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
+				_, _ = b.Create(limited, claim(fmt.Sprintf("%d:%d", i, n)))
+				cancel()
+			}
+		})
+	}
+	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		_, err := b.Get(t.Context(), "held")
+		want(t, "get", err, nil)
+	}
+	stop()
+	creates.Wait()
 }

@@ -28,24 +28,23 @@ const (
 // master have no answer yet.
 var errHung = errors.New("the server does not answer")
 
-// sender carries calls to one master. Calls are collected while a pipeline is under way
+// sender carries calls one way. Calls are collected while a pipeline is under way
 // and sent together; see run.
 type sender struct {
+	way
 	transport *transport
-	master    *redis.Client // as the caller's client has it
-	client    *redis.Client // the same with the limit of a pipeline as its timeouts
+	client    *redis.Client // of the master, with the limit of a pipeline as its timeouts
 
-	mu        sync.Mutex
-	renewals  queue
-	others    queue
-	confirmed queue // calls that replicas have to acknowledge
-	calls     int   // in the queues
-	bytes     int
-	busy      int           // pipelines under way that are not slow
-	slow      int           // pipelines under way that are
-	room      chan struct{} // closed when the queues have room again; nil while nobody waits
-	idle      []*pipeline   // whose goroutines wait for calls
-	ended     bool          // whether they are to end instead
+	mu       sync.Mutex
+	renewals queue
+	others   queue
+	calls    int // in the queues
+	bytes    int
+	busy     int           // pipelines under way that are not slow
+	slow     int           // pipelines under way that are
+	room     chan struct{} // closed when the queues have room again; nil while nobody waits
+	idle     []*pipeline   // whose goroutines wait for calls
+	ended    bool          // whether they are to end instead
 }
 
 // add queues calls, and starts a pipeline if there is none that will take them. It waits
@@ -74,12 +73,9 @@ func (s *sender) add(ctx context.Context, calls []*call) {
 }
 
 func (s *sender) push(c *call) {
-	switch {
-	case s.transport.acks.count > 0 && (c.script == createScript || c.script == renewScript):
-		s.confirmed.push(c)
-	case c.kind == renewal:
+	if c.kind == renewal {
 		s.renewals.push(c)
-	default:
+	} else {
 		s.others.push(c)
 	}
 	s.calls++
@@ -121,7 +117,7 @@ func (s *sender) end() {
 	s.idle = nil
 }
 
-func (s *sender) queues() [3]*queue { return [3]*queue{&s.renewals, &s.others, &s.confirmed} }
+func (s *sender) queues() [2]*queue { return [2]*queue{&s.renewals, &s.others} }
 
 // next takes any call out of the queues.
 func (s *sender) next() *call {
@@ -155,7 +151,6 @@ type pipeline struct {
 	requests []*request
 	entries  []*request // for indices; they go last, so that none comes before its record
 	commands []redis.Cmder
-	acks     bool // whether replicas have to acknowledge the calls
 	underway bool
 	slow     bool
 }
@@ -221,12 +216,7 @@ func (p *pipeline) late() {
 }
 
 // fill takes calls for a pipeline: renewals first, but a quarter is kept for other calls.
-// Calls that replicas have to acknowledge have pipelines of their own.
 func (s *sender) fill(p *pipeline) {
-	if p.acks = s.confirmed.len() > 0 && (!p.acks || s.renewals.len()+s.others.len() == 0); p.acks {
-		p.room(maxCalls, maxBytes).from(&s.confirmed)
-		return
-	}
 	part := maxCalls
 	if s.others.len() > 0 {
 		part = maxCalls / 4 * 3
@@ -295,7 +285,7 @@ func (p *pipeline) clear() {
 // exchange sends the calls and has each answered or sent on.
 func (p *pipeline) exchange() {
 	ctx := context.Background() // the pipeline belongs to no one caller
-	t := p.sender.transport
+	t, acks := p.sender.transport, p.sender.acks
 	p.requests = append(p.requests, p.entries...)
 	for _, r := range p.requests {
 		r.write(t.layout)
@@ -303,16 +293,16 @@ func (p *pipeline) exchange() {
 	}
 	p.pipe.BatchProcess(ctx, p.commands...)
 	var wait *redis.Cmd
-	if p.acks {
+	if acks {
 		wait = p.pipe.Do(ctx, "wait", t.acks.count, t.acks.timeout.Milliseconds())
 	}
 	_, err := p.pipe.Exec(ctx) // the first of the requests' errors, as a rule
 	p.stamp(err)
 	var unsafe error
-	if p.acks {
+	if acks {
 		unsafe = t.acks.unsafe(wait)
 	}
-	t.answer(p.sender, p.requests, p.acks, unsafe)
+	t.answer(p.sender, p.requests, unsafe)
 	if p.calls > 1 {
 		runtime.Gosched() // the callers have their next calls in the next pipeline
 	}

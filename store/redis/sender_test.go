@@ -15,7 +15,7 @@ func TestACallThatCloseRefusesLeavesTheQueue(t *testing.T) {
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1, DialerRetries: 1})
 	defer client.Close()
 	tr := newTransport(connection{client: client, single: client}, newLayout("test:", 0, false), replicas{})
-	s := tr.to(client)
+	s := tr.to(way{master: client})
 	s.busy = maxPipelines // so that calls stay in the queue
 	errs := make(map[kind]chan error)
 	for _, k := range []kind{plainCall, closing, renewal} {

@@ -24,8 +24,15 @@ type transport struct {
 	pipelines sync.WaitGroup // their goroutines
 
 	mu      sync.RWMutex
-	senders map[*redis.Client]*sender // by the client of a master
-	astray  chan struct{}             // holds an element for each goroutine that goes after calls; see follow
+	senders map[way]*sender
+	astray  chan struct{} // holds an element for each goroutine that goes after calls; see follow
+}
+
+// way is the client of a master, for calls that replicas have to acknowledge, or for the others: what
+// waits for replicas holds up nothing else.
+type way struct {
+	master *redis.Client
+	acks   bool
 }
 
 const maxAstray = 64 // goroutines that go after calls which were referred elsewhere
@@ -33,7 +40,7 @@ const maxAstray = 64 // goroutines that go after calls which were referred elsew
 func newTransport(c connection, l layout, acks replicas) *transport {
 	return &transport{
 		connection: c, layout: l, acks: acks,
-		senders: make(map[*redis.Client]*sender),
+		senders: make(map[way]*sender),
 		astray:  make(chan struct{}, maxAstray),
 	}
 }
@@ -77,12 +84,12 @@ func (t *transport) do(ctx context.Context, calls ...*call) {
 // uses the client's map of the cluster and asks no server; a server refers a call elsewhere if
 // the map is wrong.
 func (t *transport) route(ctx context.Context, calls []*call) {
-	if t.single != nil {
-		t.to(t.single).add(ctx, calls)
+	if t.single != nil && t.acks.count == 0 {
+		t.to(way{master: t.single}).add(ctx, calls)
 		return
 	}
 	if len(calls) == 1 {
-		if s := t.masterOf(ctx, calls[0]); s != nil {
+		if s := t.senderOf(ctx, calls[0]); s != nil {
 			s.add(ctx, calls)
 		}
 		return
@@ -96,7 +103,7 @@ func (t *transport) route(ctx context.Context, calls []*call) {
 		if ctx.Err() != nil {
 			return // the caller leaves; a list has thousands of calls
 		}
-		if s := t.masterOf(ctx, c); s != nil {
+		if s := t.senderOf(ctx, c); s != nil {
 			if groups[s] == nil {
 				order = append(order, s)
 			}
@@ -108,14 +115,17 @@ func (t *transport) route(ctx context.Context, calls []*call) {
 	}
 }
 
-// masterOf returns the sender for a call, or refuses the call and returns nil.
-func (t *transport) masterOf(ctx context.Context, c *call) *sender {
-	master, err := t.cluster.MasterForKey(ctx, c.key())
-	if err != nil {
-		c.refuse(&unsentError{err})
-		return nil
+// senderOf returns the sender for a call, or refuses the call and returns nil.
+func (t *transport) senderOf(ctx context.Context, c *call) *sender {
+	w := way{t.single, t.acks.count > 0 && (c.script == createScript || c.script == renewScript)}
+	if t.cluster != nil {
+		var err error
+		if w.master, err = t.cluster.MasterForKey(ctx, c.key()); err != nil {
+			c.refuse(&unsentError{err})
+			return nil
+		}
 	}
-	return t.to(master)
+	return t.to(w)
 }
 
 // masterOfSlot returns the client of the master that has a slot.
@@ -126,41 +136,44 @@ func (t *transport) masterOfSlot(ctx context.Context, slot int) (*redis.Client, 
 	return t.cluster.MasterForKey(ctx, tags()[slot])
 }
 
-// to returns the sender for a master.
-func (t *transport) to(master *redis.Client) *sender {
+// to returns a sender.
+func (t *transport) to(w way) *sender {
 	t.mu.RLock()
-	s := t.senders[master]
+	s := t.senders[w]
 	t.mu.RUnlock()
 	if s != nil {
 		return s
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if s = t.senders[master]; s == nil {
-		s = &sender{transport: t, master: master, client: master.WithTimeout(t.limit(master))}
+	if s = t.senders[w]; s == nil {
+		s = &sender{transport: t, way: w, client: w.master.WithTimeout(t.limit(w))}
 		if own := s.client.Options(); own.Limiter != nil {
 			own.Limiter = limiter{own.Limiter} // of this client alone
 		}
-		t.senders[master] = s
+		t.senders[w] = s
 	}
 	return s
 }
 
 // limit is the time for one pipeline, which has up to 512 calls: a read timeout that is meant for
 // one command is too short for it.
-func (t *transport) limit(master *redis.Client) time.Duration {
+func (t *transport) limit(w way) time.Duration {
 	limit := maxPipeline
-	if own := master.Options().ReadTimeout; own > 0 {
+	if own := w.master.Options().ReadTimeout; own > 0 {
 		limit = min(limit, max(own, minPipeline))
 	}
-	return limit + t.acks.timeout
+	if w.acks {
+		limit += t.acks.timeout
+	}
+	return limit
 }
 
 // answer takes in the replies to a pipeline. A call that a server referred elsewhere goes
 // there. A call is sent once more if the server did not know its script, if its node has left
 // the cluster before it was sent, or if the request that it shared was refused as a whole. All
 // others are answered. unsafe is as in [request.settle].
-func (t *transport) answer(from *sender, requests []*request, acks bool, unsafe error) {
+func (t *transport) answer(from *sender, requests []*request, unsafe error) {
 	var astray, again []*call
 	var relearn, closed bool
 	repeat := func(r *request, change func(*call)) {
@@ -189,7 +202,7 @@ func (t *transport) answer(from *sender, requests []*request, acks bool, unsafe 
 			repeat(r, func(c *call) { c.repeats++ })
 			relearn = true
 			continue
-		case isRedirect(err) && !acks && t.cluster != nil:
+		case isRedirect(err) && !from.acks && t.cluster != nil:
 			for _, c := range r.calls {
 				c.err = err
 			}
@@ -224,8 +237,8 @@ func (t *transport) answer(from *sender, requests []*request, acks bool, unsafe 
 // forget ends the sender of a node that has left the cluster, and routes its calls anew.
 func (t *transport) forget(s *sender) {
 	t.mu.Lock()
-	if t.senders[s.master] == s {
-		delete(t.senders, s.master)
+	if t.senders[s.way] == s {
+		delete(t.senders, s.way)
 	}
 	t.mu.Unlock()
 	s.mu.Lock()
