@@ -128,9 +128,12 @@ func (m mail) answer(id string) string {
 	return m.beforeID + "a:" + strconv.Itoa(len(id)) + ":" + id + m.after
 }
 
-// indices returns every index that can have names which begin with prefix. Neighbouring slots
-// lie on one server and do not stand together here: a read in this order has all servers at
-// work.
+// slotStride leads from slot to slot, to each once. Neighbouring slots lie on one server, and do not
+// stand together in this order.
+const slotStride = 10_125 // odd
+
+// indices returns every index that can have names which begin with prefix, in an order that has all
+// servers at work.
 func (l layout) indices(prefix string) []string {
 	if !l.slotted {
 		return []string{l.single}
@@ -138,10 +141,9 @@ func (l layout) indices(prefix string) []string {
 	if tag, ok := tagOf(prefix); ok {
 		return []string{l.index(int(crc16(tag) % slots))}
 	}
-	const stride = 10_125 // odd, so that it comes to each slot once
 	all := make([]string, slots)
 	for i := range all {
-		all[i] = l.index(i * stride % slots)
+		all[i] = l.index(i * slotStride % slots)
 	}
 	return all
 }

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -144,16 +145,38 @@ func (t *transport) to(w way) *sender {
 	if s != nil {
 		return s
 	}
+	var left []*sender
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	if s = t.senders[w]; s == nil {
 		s = &sender{transport: t, way: w, client: w.master.WithTimeout(t.limit(w))}
 		if own := s.client.Options(); own.Limiter != nil {
 			own.Limiter = limiter{own.Limiter} // of this client alone
 		}
+		left = t.left()
 		t.senders[w] = s
 	}
+	t.mu.Unlock()
+	for _, gone := range left {
+		t.forget(gone)
+	}
 	return s
+}
+
+// left returns the senders to nodes that have no slots any more, as the client knows it. t.mu is locked.
+func (t *transport) left() []*sender {
+	if t.cluster == nil {
+		return nil
+	}
+	left := maps.Clone(t.senders)
+	for i := 0; i < slots && len(left) > 0; i++ {
+		master, err := t.cluster.MasterForKey(context.Background(), tags()[i*slotStride%slots])
+		if err != nil {
+			return nil
+		}
+		delete(left, way{master, false})
+		delete(left, way{master, true})
+	}
+	return slices.Collect(maps.Values(left))
 }
 
 // limit is the time for one pipeline, which has up to 512 calls: a read timeout that is meant for
