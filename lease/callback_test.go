@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -114,6 +115,30 @@ func TestPanicsAreReported(t *testing.T) {
 		var failed *lease.CloseError
 		if err := k.Close(t.Context()); !errors.As(err, &failed) || failed.Panics != 2 || err.Error() != "close keeper: panics in callbacks: 2" {
 			t.Errorf("%v", err)
+		}
+	})
+}
+
+// As t.FailNow does.
+func TestObserverThatEndsItsGoroutineIsToldOfAllLosses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := teststore.New()
+		var told atomic.Int32
+		k := keep(t, p, func(c *lease.Config) {
+			c.OnLoss = func(*lease.LostError) {
+				told.Add(1)
+				runtime.Goexit()
+			}
+		})
+		const losses = 4
+		for i := range losses {
+			acquire(t, k, fmt.Sprint(i))
+			if p.Evict(fmt.Sprint(i)); i%2 == 1 { // two at once
+				time.Sleep(2 * heartbeat)
+			}
+		}
+		if err := k.Close(t.Context()); err != nil || told.Load() != losses {
+			t.Errorf("told of %d of %d losses; %v", told.Load(), losses, err)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package lease
 
 import (
 	"log/slog"
+	"slices"
 	"sync"
 )
 
@@ -46,8 +47,19 @@ func (o *observer[E]) add(e E) {
 	}
 }
 
-// run calls the callback until no event is left.
+// run calls the callback until no event is left. If the callback ends the goroutine, another goes on.
 func (o *observer[E]) run() {
+	var rest []E // that was taken out of the queue
+	over := false
+	defer func() {
+		if over {
+			return
+		}
+		o.mu.Lock()
+		o.queue = slices.Concat(rest, o.queue)
+		o.mu.Unlock()
+		o.keeper.callbacks.start(o.run)
+	}()
 	for {
 		o.mu.Lock()
 		events := o.queue
@@ -55,9 +67,11 @@ func (o *observer[E]) run() {
 		o.running = len(events) > 0
 		o.mu.Unlock()
 		if len(events) == 0 {
+			over = true
 			return
 		}
-		for _, e := range events {
+		for i, e := range events {
+			rest = events[i+1:]
 			err := protect(o.name, func() error {
 				o.call(e)
 				return nil
