@@ -82,6 +82,12 @@ func (p *proxy) accept() {
 	}
 }
 
+// await returns once a lock is free.
+func await(lock *sync.RWMutex) {
+	lock.RLock()
+	defer lock.RUnlock()
+}
+
 // messagePause is longer than the time between two looks at a subscription.
 const messagePause = 1500 * time.Millisecond
 
@@ -95,8 +101,7 @@ func (p *proxy) replies(client, server net.Conn, carrier *atomic.Bool) {
 			return
 		}
 		if carrier.Load() {
-			p.answers.RLock()
-			p.answers.RUnlock()
+			await(&p.answers)
 		}
 		rest := buffer[:n]
 		dark = dark || bytes.Contains(rest, []byte("message\r\n")) && p.darken.CompareAndSwap(true, false)
@@ -135,8 +140,7 @@ func (p *proxy) requests(server, client net.Conn, carrier *atomic.Bool) {
 			p.carriers.Add(1)
 		}
 		if carrier.Load() {
-			p.asks.RLock()
-			p.asks.RUnlock()
+			await(&p.asks)
 		}
 		lose := seen > 0 && p.lose.Load()
 		if lose {
