@@ -3,7 +3,7 @@ package cluster_test
 import (
 	"context"
 	"errors"
-	"sync"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -106,59 +106,66 @@ func TestAKeepAliveLongAfterTheCheckDoesNotCountAlone(t *testing.T) {
 func TestKeepAlivesCountThroughAMemberThatGotASnapshot(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
-	s := setScene(t)
-	old := s.Leader()
+	s := &scene{t, etcdtest.Start(t, etcdtest.Settings{Members: members, CatchUp: 100})}
+	first := s.Leader()
 	var others []etcdtest.Member
 	for i := range members {
-		if m := s.Member(i); m.Endpoint() != old.Endpoint() {
+		if m := s.Member(i); m.Endpoint() != first.Endpoint() {
 			others = append(others, m)
 		}
 	}
-	behind, next := others[0], others[1]
-	const ttl = 2 * time.Minute // the writes take long on a busy machine
-	held := claim("job", ttl)
-	st := s.open(of(behind.Endpoint(), next.Endpoint()))
-	grant := s.create(st, held)
-	behind.Pause()
-	client := s.Client(of(next.Endpoint()))
-	status, err := client.Status(t.Context(), next.Endpoint())
-	if err != nil {
-		t.Fatal(err)
+	behind, second := others[0], others[1]
+	type holder struct {
+		store.Store
+		renewals []store.Renewal
 	}
-	if _, err := s.Client(of(old.Endpoint())).MoveLeader(t.Context(), status.Header.MemberId); err != nil {
-		t.Fatal(err)
+	var holders []holder
+	for i := range 16 { // each sends its keep-alives through one of two members
+		st := s.open(of(behind.Endpoint(), second.Endpoint()))
+		held := claim(fmt.Sprint("job", i), 2*long)
+		holders = append(holders, holder{st, []store.Renewal{{Key: held.Key, Token: s.create(st, held).Token}}})
 	}
-	var writers sync.WaitGroup
-	for range 64 {
-		writers.Go(func() {
-			for range 400 { // more than the servers keep for members that are behind
-				_, err := client.Put(t.Context(), "other", "value")
-				for late := time.Now().Add(patience); err != nil && time.Now().Before(late); { // a member may be too busy at times
-					time.Sleep(100 * time.Millisecond)
-					_, err = client.Put(t.Context(), "other", "value")
-				}
-				if err != nil {
-					t.Error(err)
-					return
-				}
+	ids := make(map[string]uint64) // by endpoint
+	ahead, direct := s.Client(of(second.Endpoint())), s.Client(of(behind.Endpoint()))
+	for _, m := range []etcdtest.Member{first, second} {
+		status, err := ahead.Status(t.Context(), m.Endpoint())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids[m.Endpoint()] = status.Header.MemberId
+	}
+	term := func(client *clientv3.Client) (term uint64) {
+		s.eventually("a member answers", func() bool {
+			got, err := client.Get(t.Context(), "other")
+			if err == nil {
+				term = got.Header.RaftTerm
 			}
+			return err == nil
 		})
+		return term
 	}
-	writers.Wait()
-	behind.Resume()
-	direct := s.Client(of(behind.Endpoint()))
-	for range 3 {
-		s.eventually("the lease is renewed, also through the member that was behind", func() bool {
-			r := st.Renew(t.Context(), []store.Renewal{{Key: held.Key, Token: grant.Token}})[0]
-			if errors.Is(r.Err, store.ErrLost) {
+	s.eventually("a member has the term of the leader before", func() bool { // unless there is a write meanwhile
+		behind.CutOff()
+		leader, next := s.Leader(), first
+		if leader.Endpoint() == first.Endpoint() {
+			next = second
+		}
+		_, err := s.Client(of(leader.Endpoint())).MoveLeader(t.Context(), ids[next.Endpoint()])
+		for i := 0; i < 500 && err == nil; i++ { // more than the leader keeps for members that are behind
+			_, err = ahead.Put(t.Context(), "other", "value")
+		}
+		behind.Rejoin()
+		return err == nil && term(direct) < term(ahead)
+	})
+	s.eventually("renewals have told the member the term", func() bool {
+		for _, h := range holders {
+			if r := h.Renew(t.Context(), h.renewals)[0]; errors.Is(r.Err, store.ErrLost) {
 				t.Fatal(r.Err)
 			}
-			return r.Err == nil
-		})
-		time.Sleep(ttl/16 + time.Second/4) // until the last keep-alive is no longer recent
-	}
-	got, err := direct.Get(t.Context(), held.Key)
-	if err != nil || got.Count == 0 {
-		t.Errorf("%v, %v", got, err)
+		}
+		return term(direct) == term(ahead)
+	})
+	for _, h := range holders {
+		s.eventually("the lease is renewed", func() bool { return h.Renew(t.Context(), h.renewals)[0].Err == nil })
 	}
 }

@@ -188,3 +188,16 @@ func (m Member) Resume() {
 	m.cluster.t.Helper()
 	m.cluster.must(m.pause(false))
 }
+
+// CutOff drops all messages between the member and the others. Clients reach it. An etcd program
+// cannot be cut off.
+func (m Member) CutOff() {
+	m.cluster.t.Helper()
+	m.cluster.must(m.cut(true))
+}
+
+// Rejoin ends CutOff.
+func (m Member) Rejoin() {
+	m.cluster.t.Helper()
+	m.cluster.must(m.cut(false))
+}

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/leasehold-go/leasehold/internal/child"
@@ -51,6 +52,9 @@ type Settings struct {
 	// Election is how long a leader may be silent; 500 ms if zero. The smallest
 	// ttl that is granted is 1.4 times that, rounded up to whole seconds.
 	Election time.Duration
+	// CatchUp is how many entries of its log a leader keeps for members that are behind, 5,000 if
+	// zero: one that is further behind gets a snapshot. An etcd program needs version 3.6.
+	CatchUp int
 	// Certificate and Key are the files of a certificate for 127.0.0.1: the members serve
 	// clients through TLS. If empty, they serve without.
 	Certificate, Key string
@@ -98,6 +102,7 @@ type instance struct {
 	state        string         // of the cluster when it joined
 	process      *child.Process // nil while stopped
 	paused       bool
+	cuts         int // how often the process was cut off
 }
 
 func (m *instance) clientURL() string { return m.scheme + "://" + m.addr() }
@@ -199,7 +204,7 @@ func (c *Instances) launch(m *instance) (err error) {
 		"-name", m.name, "-dir", filepath.Join(m.dir, "data"), "-client", m.clientURL(), "-peer", m.peerURL(),
 		"-serving", serving, "-cluster", strings.Join(all, ","), "-state", m.state, "-quota", fmt.Sprint(c.Quota), "-operations", fmt.Sprint(c.Operations),
 		"-request-bytes", fmt.Sprint(c.RequestBytes), "-token-ttl", fmt.Sprint(int(c.TokenTTL.Seconds())),
-		"-streams", fmt.Sprint(c.Streams), "-certificate", c.Certificate, "-key", c.Key,
+		"-streams", fmt.Sprint(c.Streams), "-catch-up", fmt.Sprint(c.CatchUp), "-certificate", c.Certificate, "-key", c.Key,
 		"-heartbeat", fmt.Sprint(c.heartbeat().Milliseconds()), "-election", fmt.Sprint(c.Election.Milliseconds()))...)
 	return err
 }
@@ -219,6 +224,9 @@ func (c *Instances) programCommand(m *instance, cluster string) ([]string, error
 	}
 	if c.Streams != 0 {
 		command = append(command, "--max-concurrent-streams", fmt.Sprint(c.Streams))
+	}
+	if c.CatchUp != 0 {
+		command = append(command, "--snapshot-catchup-entries", fmt.Sprint(c.CatchUp))
 	}
 	if c.Certificate != "" {
 		command = append(command, "--cert-file", c.Certificate, "--key-file", c.Key)
@@ -295,7 +303,7 @@ func (m *instance) kill() {
 	if m.process != nil {
 		m.process.Kill()
 	}
-	m.process, m.paused = nil, false
+	m.process, m.paused, m.cuts = nil, false, 0
 }
 
 // stop ends a member in order: a leader hands over first.
@@ -303,7 +311,7 @@ func (m *instance) stop() {
 	if m.process != nil {
 		m.process.Stop(stopLimit)
 	}
-	m.process, m.paused = nil, false
+	m.process, m.paused, m.cuts = nil, false, 0
 }
 
 var errNotRunning = errors.New("the member does not run")
@@ -318,4 +326,20 @@ func (m *instance) pause(paused bool) error {
 		return m.process.Pause()
 	}
 	return m.process.Resume()
+}
+
+// cut cuts a member off from the others, or lets it be heard again.
+func (m *instance) cut(off bool) error {
+	if m.process == nil {
+		return errNotRunning
+	}
+	sig := syscall.SIGUSR2
+	if off {
+		sig = syscall.SIGUSR1
+		m.cuts++
+	}
+	if err := syscall.Kill(m.process.ID(), sig); err != nil {
+		return err
+	}
+	return m.process.Await(startLimit, func(said []byte) bool { return bytes.Count(said, []byte(sig.String())) == m.cuts })
 }

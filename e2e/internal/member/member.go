@@ -12,6 +12,7 @@ import (
 	"flag"
 	"fmt"
 	"net/url"
+	"os"
 	"os/signal"
 	"runtime"
 	"syscall"
@@ -20,7 +21,9 @@ import (
 	"go.etcd.io/etcd/server/v3/storage/wal"
 )
 
-// Main runs the program with its arguments, until SIGTERM or SIGINT.
+// Main runs the program with its arguments, until SIGTERM or SIGINT. On SIGUSR1 it is cut off from the other
+// members until SIGUSR2: messages are dropped, as by a network, and not kept as for a process that stands
+// still. It says the name of the signal once it is done.
 func Main(args []string) error {
 	runtime.GOMAXPROCS(1)
 	wal.SegmentSizeBytes = 4 << 20
@@ -35,14 +38,27 @@ func Main(args []string) error {
 		return err
 	}
 	defer e.Close()
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGUSR1, syscall.SIGUSR2)
 	fmt.Println(serving) // it may still have to find the other members
-	select {
-	case <-ctx.Done():
-		return nil
-	case err := <-e.Err():
-		return err
-	case <-e.Server.StopNotify():
-		return errors.New("removed from its cluster")
+	for {
+		select {
+		case sig := <-signals:
+			change := e.Server.CutPeer
+			if sig == syscall.SIGUSR2 {
+				change = e.Server.MendPeer
+			}
+			for _, other := range e.Server.Cluster().Members() {
+				change(other.ID)
+			}
+			fmt.Println(sig)
+		case <-ctx.Done():
+			return nil
+		case err := <-e.Err():
+			return err
+		case <-e.Server.StopNotify():
+			return errors.New("removed from its cluster")
+		}
 	}
 }
 
@@ -66,6 +82,7 @@ func parse(args []string) (cfg *embed.Config, serving string, err error) {
 	flags.UintVar(&cfg.MaxTxnOps, "operations", cfg.MaxTxnOps, "how many operations it takes in one transaction")
 	flags.UintVar(&cfg.MaxRequestBytes, "request-bytes", cfg.MaxRequestBytes, "size of the largest request")
 	streams := flags.Uint("streams", 0, "requests and watches at once on a connection; no limit if zero")
+	flags.Uint64Var(&cfg.SnapshotCatchUpEntries, "catch-up", 0, "entries of the log for members that are behind; 5,000 if zero")
 	flags.UintVar(&cfg.AuthTokenTTL, "token-ttl", cfg.AuthTokenTTL, "life of an unused authentication token, in seconds")
 	flags.StringVar(&cfg.ClientTLSInfo.CertFile, "certificate", "", "file of the certificate to serve clients with")
 	flags.StringVar(&cfg.ClientTLSInfo.KeyFile, "key", "", "file of the certificate's private key")
