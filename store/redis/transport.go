@@ -26,7 +26,7 @@ type transport struct {
 
 	mu      sync.RWMutex
 	senders map[way]*sender
-	astray  chan struct{} // holds an element for each goroutine that goes after calls; see follow
+	astray  map[string]int // goroutines that go after calls, by the server that these were referred to; see follow
 }
 
 // way is the client of a master, for calls that replicas have to acknowledge, or for the others: what
@@ -36,13 +36,13 @@ type way struct {
 	acks   bool
 }
 
-const maxAstray = 64 // goroutines that go after calls which were referred elsewhere
+const maxAstray = 64 // goroutines that go after calls which were referred to one server
 
 func newTransport(c connection, l layout, acks replicas) *transport {
 	return &transport{
 		connection: c, layout: l, acks: acks,
 		senders: make(map[way]*sender),
-		astray:  make(chan struct{}, maxAstray),
+		astray:  make(map[string]int),
 	}
 }
 
@@ -287,10 +287,14 @@ func (t *transport) follow(calls []*call) {
 		to = to[strings.LastIndexByte(to, ' ')+1:]
 		groups[to] = append(groups[to], c)
 	}
-	for _, group := range groups {
-		select {
-		case t.astray <- struct{}{}:
-		default:
+	for to, group := range groups {
+		t.mu.Lock()
+		full := t.astray[to] == maxAstray // that server hangs
+		if !full {
+			t.astray[to]++
+		}
+		t.mu.Unlock()
+		if full {
 			for _, c := range group {
 				c.settle(nil, c.err)
 			}
@@ -299,7 +303,13 @@ func (t *transport) follow(calls []*call) {
 		t.tasks.running.Add(1) // the calls are counted in already
 		go func() {
 			defer t.tasks.running.Done()
-			defer func() { <-t.astray }()
+			defer func() {
+				t.mu.Lock()
+				defer t.mu.Unlock()
+				if t.astray[to]--; t.astray[to] == 0 {
+					delete(t.astray, to)
+				}
+			}()
 			for _, c := range group {
 				if c.stage.Load() != sent {
 					continue // its caller has left

@@ -59,6 +59,31 @@ func TestAHungMasterCostsOnlyItsOwnKeys(t *testing.T) {
 	eventually(t, "the master answers again", func() bool { return m.renew(batch[0]).Err == nil })
 }
 
+// A master that hangs while slots move to it keeps the goroutines that follow referrals to it.
+func TestAHungMasterCostsNoReferralsToOthers(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	m := startMover(t)
+	masters := m.cluster.Masters
+	toHung, slot := m.tag()
+	m.move(slot)
+	toOther, slot := m.tag()
+	c := long("{" + toOther + "}:key")
+	m.create(c)
+	move := m.cluster.Move(slot, masters[0], masters[2])
+	move.Carry(move.Left()...)
+	masters[1].Pause()
+	defer masters[1].Resume()
+	for range 200 { // more than may follow referrals at once; no record is there, so each call is referred
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		_, err := m.Get(ctx, "{"+toHung+"}:none")
+		cancel()
+		want(t, "get from the hung master", err, store.ErrUnavailable)
+	}
+	_, err := m.Get(t.Context(), c.Key)
+	want(t, "get from another master", err, nil)
+}
+
 // Another program's huge values are not read for the renewals that meet them, and not
 // shipped with refusals.
 func TestHugeForeignValues(t *testing.T) {
