@@ -118,7 +118,7 @@ var troubles = []trouble{
 		meanwhile: []view{{"held", false, false, "the serve function has not called Alive", false}},
 		ends:      "it stays so until the liveness probe has it killed", counts: []string{sick},
 	}, {
-		name: "stuck in a hook", successor: inLimit, args: []string{"-ttl", "10s"}, // to be seen for a while
+		name: "stuck in a hook", successor: inLimit,
 		begin:     func(s *scene) { s.first.trouble("stick-hook") },
 		meanwhile: []view{{"held/leaving", false, false, "active -> resting (before) is under way", false}},
 		after:     waiting, counts: []string{sick, restarts},

@@ -129,8 +129,9 @@ func (sv *service) supervise(ctx context.Context, k *lease.Keeper) error {
 		return err
 	}
 	cfg := registry.Config[string, none]{
-		Key: sv.key, Wait: sv.wait, Health: sv.health, LeaveTimeout: time.Second,
-		Observers: []registry.Observer{sv.metrics, saying{}},
+		Key: sv.key, Wait: sv.wait, Health: sv.health,
+		LeaveTimeout: 5 * time.Second, // until the record of a lost lease is gone: before, its service would claim it again
+		Observers:    []registry.Observer{sv.metrics, saying{}},
 	}
 	return registry.Supervise(ctx, k, def, cfg, sv.serve)
 }
