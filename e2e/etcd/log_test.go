@@ -266,7 +266,6 @@ func TestAFollowedLogSurvivesCompactionsAndClosedConnections(t *testing.T) {
 	}
 }
 
-// A full database takes neither a value nor its entry, so no entry is lost then. The log can be read.
 // The tokens of a cluster that has lost its data begin again, below the position of the reader.
 func TestAFollowedLogSurvivesALossOfData(t *testing.T) {
 	full.Only(t)
@@ -300,6 +299,7 @@ func TestAFollowedLogSurvivesALossOfData(t *testing.T) {
 	}
 }
 
+// A full database takes neither a value nor its entry, so no entry is lost then. The log can be read.
 func TestALogOfAFullDatabase(t *testing.T) {
 	full.Only(t)
 	t.Parallel()

@@ -117,7 +117,7 @@ func tryWithin(ctx context.Context, limit time.Duration) (context.Context, conte
 // sends each to the next member.
 func retryHung[T any](read func() (T, error)) (answer T, err error) {
 	for range 3 {
-		if answer, err = read(); !errors.Is(err, errHung) && err != errSuperseded {
+		if answer, err = read(); !errors.Is(err, errHung) && !errors.Is(err, errSuperseded) {
 			break
 		}
 	}
