@@ -139,6 +139,7 @@ test('a payload that is deep, wide or long leaves the page usable', async t => {
 		await world('order', {line: {key, do: 'more', more}});
 		await ofSize(JSON.stringify(more).length);
 	};
+	await page.locator('#payload-title').waitFor(); // the changes come later
 	await world('order', {line: {key, do: 'deep', levels: 9000}});
 	await ofSize(6 * 9000);
 	const closed = page.locator('.tree details:not([open]) > summary');

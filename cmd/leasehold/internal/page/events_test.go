@@ -2,6 +2,8 @@ package page_test
 
 import (
 	"errors"
+	"maps"
+	"strings"
 	"testing"
 
 	"github.com/leasehold-go/leasehold/store"
@@ -72,4 +74,31 @@ func TestRowsFollowTheStore(t *testing.T) {
 	c.awaitState("job:1", "idle")
 	s.stop()
 	c.await("the end of the stream", func(c *client) bool { return c.said && c.ended })
+}
+
+// A view of one instance reads it again when its row comes.
+func TestARowComesForEachChangeOfAPayload(t *testing.T) {
+	w := inMemory(t)
+	i := w.instance("job:1")
+	s := serve(t, w.store, nil)
+	c := s.open()
+	c.awaitState("job:1", "idle")
+	long := strings.Repeat("trades ", 100)
+	for what, change := range map[string]func(*payload){
+		"a scalar":               func(p *payload) { p.Load++ },
+		"a list":                 func(p *payload) { p.Inner = append(p.Inner, len(p.Inner)) },
+		"the end of a long text": func(p *payload) { long += "s"; p.Feed = long },
+	} {
+		for range 2 {
+			var before row
+			c.await("a row", func(c *client) bool { before = c.rows["job:1"]; return true })
+			if err := i.Update(t.Context(), change); err != nil {
+				t.Fatal(err)
+			}
+			c.await("a row after a change of "+what, func(c *client) bool {
+				now := c.rows["job:1"]
+				return now.Rest != before.Rest || !maps.Equal(now.Fields, before.Fields)
+			})
+		}
+	}
 }

@@ -162,6 +162,7 @@ type (
 		TTL                                                int64
 		Requests                                           bool
 		Fields                                             map[string]string
+		Rest                                               string
 		Gone                                               *gone
 	}
 	rows struct {

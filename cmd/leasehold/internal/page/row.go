@@ -3,6 +3,7 @@ package page
 import (
 	"container/list"
 	"encoding/json"
+	"hash/maphash"
 	"maps"
 	"slices"
 	"strconv"
@@ -30,8 +31,10 @@ type row struct {
 	LastErrorAt moment `json:"lastErrorAt,omitzero"`
 	TTL         int64  `json:"ttl,omitempty"`
 	Requests    bool   `json:"requests,omitempty"`
-	Fields      fields `json:"fields,omitempty"`
 	Gone        *gone  `json:"gone,omitempty"`
+
+	Fields map[string]string `json:"fields,omitempty"`
+	Rest   string            `json:"rest,omitempty"` // another one for another payload with the same fields
 }
 
 // gone is the end of a record, by the clock of the server.
@@ -56,39 +59,60 @@ func (m moment) MarshalJSON() ([]byte, error) {
 	return m.UTC().AppendFormat(nil, `"2006-01-02T15:04:05.000Z"`), nil
 }
 
-// fields are the scalars of a JSON object as texts, numbers as they are written, with long texts cut;
-// nil for another value.
-type fields map[string]string
+// fields are what a row shows of a payload, a JSON object: the scalars as texts, numbers as they are
+// written, with long texts cut. There are none of another value.
+type fields struct {
+	shown map[string]string
+	rest  string // a hash of what is not shown
+}
 
 const (
 	maxFields    = 16
 	maxFieldText = 128 // bytes
 )
 
+var restSeed = maphash.MakeSeed()
+
 func (f *fields) UnmarshalJSON(text []byte) error {
 	var all map[string]json.RawMessage
-	*f = nil
+	*f = fields{}
 	if json.Unmarshal(text, &all) != nil {
 		return nil
 	}
+	delete(all, "leasehold") // the registry's part
+	var rest maphash.Hash
+	rest.SetSeed(restSeed)
+	left := false
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		value := string(all[name])
-		switch value[0] {
-		case '{', '[', 'n':
-			continue
-		case '"':
-			if json.Unmarshal(all[name], &value) != nil {
+		value, scalar := scalarOf(all[name])
+		if scalar && len(f.shown) < maxFields {
+			if f.shown == nil {
+				f.shown = make(map[string]string)
+			}
+			f.shown[cut(name, maxFieldText)] = cut(value, maxFieldText)
+			if len(value) <= maxFieldText {
 				continue
 			}
 		}
-		if *f == nil {
-			*f = make(fields)
-		}
-		if (*f)[cut(name, maxFieldText)] = cut(value, maxFieldText); len(*f) == maxFields {
-			break
-		}
+		left = true
+		rest.WriteString(name)
+		rest.Write(all[name])
+	}
+	if left {
+		f.rest = strconv.FormatUint(rest.Sum64(), 36)
 	}
 	return nil
+}
+
+// scalarOf returns a text, number or truth value in JSON as a text.
+func scalarOf(value json.RawMessage) (text string, ok bool) {
+	switch value[0] {
+	case '{', '[', 'n':
+		return "", false
+	case '"':
+		return text, json.Unmarshal(value, &text) == nil
+	}
+	return string(value), true
 }
 
 // cut returns the first bytes of a text, with "…" if there are more.
@@ -103,7 +127,7 @@ func newRow(r registry.Record[fields]) row {
 	v := row{
 		Key: r.Key, Kind: "instance", Name: cut(r.Instance, maxText), State: cut(r.State, maxText), Host: cut(r.Host, maxText), PID: r.Process.ID,
 		Since: moment{r.Changed}, Started: moment{r.Registered}, LastError: cut(r.LastError, maxText), LastErrorAt: moment{r.LastErrorAt},
-		TTL: r.TTL.Milliseconds(), Requests: r.Requests, Fields: r.Payload,
+		TTL: r.TTL.Milliseconds(), Requests: r.Requests, Fields: r.Payload.shown, Rest: r.Payload.rest,
 	}
 	if r.IP.IsValid() {
 		v.IP = r.IP.String()

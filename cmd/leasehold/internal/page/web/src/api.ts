@@ -21,6 +21,7 @@ export interface Row {
 	ttl?: number;
 	requests?: boolean;
 	fields?: Record<string, unknown>;
+	rest?: string; // another one for another payload with the same fields
 	gone?: Gone;
 }
 
