@@ -109,71 +109,51 @@ func TestATransactionOfRequestsAndLogsThatHangsIsSentAgain(t *testing.T) {
 	full.Only(t)
 	t.Parallel()
 	const ttl = 3 * time.Second // of a request that nobody answers
-	for name, call := range map[string]func(ctx context.Context, st, other *etcdstore.Store, token store.Token, hang func()) error{
-		"the holder reads its requests": func(ctx context.Context, st, other *etcdstore.Store, token store.Token, hang func()) error {
+	for name, call := range map[string]func(t *testing.T, ctx context.Context, st, other *etcdstore.Store, token store.Token, hang func()) error{
+		"the holder reads its requests": func(t *testing.T, ctx context.Context, st, other *etcdstore.Store, token store.Token, hang func()) error {
 			result := ask(ctx, other, request("1", long))
 			hang()
-			for q, err := range st.Requests(ctx, "key", token) {
-				if err != nil {
-					return err
-				}
-				if err := other.Answer(ctx, "key", token, answerTo(q.ID)); err != nil {
-					return err
-				}
-				break
+			readRequests(t, st, token, 1)
+			if err := other.Answer(ctx, "key", token, answerTo("1")); err != nil {
+				return err
 			}
 			return (<-result).err
 		},
-		"a sender puts its request": func(ctx context.Context, st, other *etcdstore.Store, token store.Token, hang func()) error {
+		"a sender puts its request": func(t *testing.T, ctx context.Context, st, other *etcdstore.Store, token store.Token, hang func()) error {
 			hang()
 			result := ask(ctx, st, request("1", long))
-			for q, err := range other.Requests(ctx, "key", token) {
-				if err != nil {
-					return err
-				}
-				if err := other.Answer(ctx, "key", token, answerTo(q.ID)); err != nil {
-					return err
-				}
-				break
+			readRequests(t, other, token, 1)
+			if err := other.Answer(ctx, "key", token, answerTo("1")); err != nil {
+				return err
 			}
 			return (<-result).err
 		},
-		"a sender ends its request": func(ctx context.Context, st, other *etcdstore.Store, token store.Token, hang func()) error {
+		"a sender ends its request": func(t *testing.T, ctx context.Context, st, other *etcdstore.Store, token store.Token, hang func()) error {
 			result := ask(ctx, st, request("1", ttl))
-			for _, err := range other.Requests(ctx, "key", token) {
-				if err != nil {
-					return err
-				}
-				break
-			}
+			readRequests(t, other, token, 1)
 			hang()
 			if got := <-result; !errors.Is(got.err, store.ErrExpired) {
 				return got.err
 			}
 			return nil
 		},
-		"a log is read": func(ctx context.Context, st, _ *etcdstore.Store, _ store.Token, hang func()) error {
+		"a log is read": func(t *testing.T, ctx context.Context, st, _ *etcdstore.Store, _ store.Token, hang func()) error {
 			hang()
 			for _, err := range st.ReadLog(ctx, "key", store.LogQuery{}) {
 				return err
 			}
 			return errors.New("the log is empty")
 		},
-		"a log is followed": func(ctx context.Context, st, _ *etcdstore.Store, _ store.Token, hang func()) error {
+		"a log is followed": func(t *testing.T, ctx context.Context, st, _ *etcdstore.Store, _ store.Token, hang func()) error {
 			hang()
 			for _, err := range st.FollowLog(ctx, "key", store.LogPosition{}) {
 				return err
 			}
 			return errors.New("the log is empty")
 		},
-		"an answer is given": func(ctx context.Context, st, other *etcdstore.Store, token store.Token, hang func()) error {
+		"an answer is given": func(t *testing.T, ctx context.Context, st, other *etcdstore.Store, token store.Token, hang func()) error {
 			result := ask(ctx, other, request("1", long))
-			for _, err := range other.Requests(ctx, "key", token) {
-				if err != nil {
-					return err
-				}
-				break
-			}
+			readRequests(t, other, token, 1)
 			hang()
 			if err := st.Answer(ctx, "key", token, answerTo("1")); err != nil {
 				return err
@@ -194,7 +174,7 @@ func TestATransactionOfRequestsAndLogsThatHangsIsSentAgain(t *testing.T) {
 			defer func() { deliver() }()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			err := call(ctx, st, other, token, func() { _, deliver = p.delay("Txn") })
+			err := call(t, ctx, st, other, token, func() { _, deliver = p.delay("Txn") })
 			if err != nil {
 				t.Error(err)
 			}
