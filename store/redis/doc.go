@@ -64,7 +64,8 @@
 // call has a goroutine of its own. A pipeline without an answer for a quarter of a second does
 // not keep the next waiting; with eight of those a master counts as hung, and calls to it fail
 // at once with [store.ErrUnavailable]. Each master has its own pipelines, so a server that
-// hangs costs only the leases on it; calls that wait for replicas ([WithReplicaAck]) have others. Creates, renewals, updates and deletes in one pipeline
+// hangs costs only the leases on it. Calls that wait for replicas ([WithReplicaAck]) have
+// pipelines apart from the others. Creates, renewals, updates and deletes in one pipeline
 // share commands, up to sixteen keys and 64 KiB of values in each, on a Cluster all of one
 // slot.
 //
