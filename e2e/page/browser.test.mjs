@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import {browser, keys, tab, url} from './stage.mjs';
-import {accessible, card, patience, tell, until, world} from './world.mjs';
+import {accessible, card, newContext, patience, tell, until, world} from './world.mjs';
 
 test('hostile texts are texts', async t => {
 	const hostile = `<img src=x onerror="pwned=1"><script>pwned=1</script>"'\u202e{{1}}`;
@@ -44,11 +44,7 @@ test('when the clock leaps, an instance in a brief state is stuck, and the conne
 	assert.equal(await card(page, key).locator('.why').count(), 0);
 
 	// The machine has slept: timers stood still, and nobody closed the connection.
-	const context = await browser.newContext();
-	t.after(() => context.close());
-	const sleeper = await context.newPage();
-	await sleeper.addInitScript(() => delete globalThis.SharedWorker); // whose clock is out of reach
-	await sleeper.goto(url);
+	const sleeper = await tab(t, '', {init: () => delete globalThis.SharedWorker}); // whose clock is out of reach
 	await sleeper.locator('.live.on').waitFor();
 	const opened = sleeper.waitForRequest(/api\/events/, {timeout: patience});
 
@@ -58,17 +54,14 @@ test('when the clock leaps, an instance in a brief state is stuck, and the conne
 });
 
 test('the clock of the browser does not matter', async t => {
-	const context = await browser.newContext();
-	t.after(() => context.close());
-	const page = await context.newPage();
-	await page.addInitScript(() => {
-		const real = Date.now;
-		Date.now = () => real() - 3_600_000;
-	});
 	const [key] = await world('start', {first: 13, ttl: '30s'});
 	t.after(() => world('kill', {key}));
 	await tell(key, {do: 'error', text: 'refused'});
-	await page.goto(url);
+	const late = () => {
+		const real = Date.now;
+		Date.now = () => real() - 3_600_000;
+	};
+	const page = await tab(t, '', {init: late});
 	const text = await card(page, key).locator('.why').innerText();
 	assert.match(text, /Error (just now|\d+ s ago)/);
 	await card(page, key).locator('.beat').waitFor();
@@ -90,11 +83,9 @@ test('a server that stands still is noticed', async t => {
 });
 
 test('all tabs share one stream', async t => {
-	const context = await browser.newContext();
-	t.after(() => context.close());
+	const context = await newContext(browser);
 	for (let i = 0; i < 8; i++) {
-		const page = await context.newPage();
-		await page.goto(url);
+		const page = await tab(t, '', {context});
 		await page.locator('.card').first().waitFor(); // the seventh would wait for ever
 		assert.equal(await page.evaluate(() => performance.getEntriesByName(new URL('api/events', location.href).href).length), 0);
 	}
@@ -120,11 +111,7 @@ for (const [name, broken] of [
 	['a shared worker that does not start', () => (globalThis.SharedWorker = class extends SharedWorker { constructor() { super(trustedTypes.createPolicy('test', {createScriptURL: url => url}).createScriptURL('assets/none.js')); } })],
 ]) {
 	test(`a tab in a browser with ${name} has a stream of its own`, async t => {
-		const context = await browser.newContext();
-		t.after(() => context.close());
-		const page = await context.newPage();
-		await page.addInitScript(broken);
-		await page.goto(url);
+		const page = await tab(t, '', {init: broken});
 		await card(page, keys[0]).waitFor();
 		await page.locator('.live.on').waitFor();
 	});
@@ -245,13 +232,8 @@ test('the filter is in the address, and rows take the keys of the keyboard', asy
 test('a list that was kept up to date is that of a new page', async t => {
 	const filter = 'is:live -state:idle';
 	const searches = [['', ''], ['', filter], ['name', filter], ['state', ''], ['changed', filter], ['changed', ''], ['started', ''], ['host', filter]];
-	const context = await browser.newContext({viewport: {width: 1280, height: 600}}); // many tabs, each with little to draw
-	t.after(() => context.close());
-	const show = async search => {
-		const page = await context.newPage();
-		await page.goto(url + search);
-		return page;
-	};
+	const context = await newContext(browser, {viewport: {width: 1280, height: 600}}); // many tabs, each with little to draw
+	const show = search => tab(t, search, {context});
 	const old = [];
 	for (const [order, q] of searches) old.push(await show(`?sort=${order}&q=${encodeURIComponent(q)}`));
 	const moving = await world('start', {count: 120, first: 500, prefix: 'moving:', ttl: '30s', rate: 30, moving: '3s'});
@@ -263,7 +245,7 @@ test('a list that was kept up to date is that of a new page', async t => {
 		const fresh = await show(new URL(page.url()).search);
 		await until(fresh, () => document.querySelector('.row, .card, .empty button'));
 		let lists;
-		for (const late = Date.now() + 20_000; Date.now() < late; await new Promise(done => setTimeout(done, 200))) {
+		for (const late = Date.now() + patience; Date.now() < late; await new Promise(done => setTimeout(done, 200))) {
 			lists = [await list(page), await list(fresh)];
 			if (lists[0] === lists[1]) break;
 		}

@@ -19,10 +19,13 @@ after(async () => {
 	for (const page of pages) assert.deepEqual(page.faults, [], page.url());
 });
 
-// tab opens a page that ends with its test.
+// tab opens a page that ends with its test, and tells what it shows if that fails.
 export async function tab(t, path = '', options) {
 	const page = await open(browser, url + path, options);
 	pages.push(page);
-	t.after(() => page.context().close());
+	t.after(async () => {
+		if (t.passed === false) t.diagnostic(`${page.url()} shows: ${await page.locator('body').innerText({timeout: 5000}).catch(String)}`);
+		await page.context().close();
+	});
 	return page;
 }

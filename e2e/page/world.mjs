@@ -18,13 +18,22 @@ export async function world(what, order = {}) {
 
 export const tell = (key, line) => world('order', {line: {key, ...line}});
 
-export const launch = () => chromium.launch({executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage']});
+export const launch = () => chromium.launch({executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'], timeout: patience});
 
-// open opens a page that must not break a rule of its policy, nor throw. It is closed by the caller.
-export async function open(browser, url, options = {}) {
+// newContext makes a context whose tabs have the time that a busy machine needs, and draw nothing while
+// nothing happens.
+export async function newContext(browser, options) {
 	const context = await browser.newContext({viewport: {width: 1280, height: 800}, reducedMotion: 'reduce', ...options});
 	context.setDefaultTimeout(patience);
+	return context;
+}
+
+// open opens a page that must not break a rule of its policy, nor throw. It is closed by the caller. The
+// page runs init first, and is a tab of its own context, or of the one that is given.
+export async function open(browser, url, {context, init, ...options} = {}) {
+	context ??= await newContext(browser, options);
 	const page = await context.newPage();
+	if (init) await page.addInitScript(init);
 	page.faults = [];
 	page.on('pageerror', error => page.faults.push(String(error)));
 	page.on('console', message => {
