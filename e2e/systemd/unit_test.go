@@ -145,14 +145,16 @@ func TestWatchdogRestartsAStuckService(t *testing.T) {
 	}
 }
 
-func TestServiceIsRestartedUntilItsStoreIsUp(t *testing.T) {
+func TestServiceWaitsForItsStore(t *testing.T) {
 	s := startService(t, "")
 	s.redis.Stop()
 	s.do("start", "--no-block", "service")
-	s.eventually("it has failed and runs again", func() bool { return s.show("NRestarts") != "0" })
+	s.eventually("it says so", func() bool { return strings.Contains(s.read("service"), "the store cannot be opened yet") })
+	s.wants("ActiveState", "activating")
 	s.redis.RestartEmpty()
 	s.do("start", "service")
 	s.wants("ActiveState", "active")
+	s.wants("NRestarts", "0")
 }
 
 func TestServiceThatNoRestartCanHelpIsNotRestarted(t *testing.T) {

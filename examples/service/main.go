@@ -106,8 +106,11 @@ func run(ctx context.Context, args []string) (err error) {
 	}()
 	defer notify(ctx, health)()
 
-	st, closeStore, err := storeurl.Open(ctx, *url)
+	st, closeStore, err := open(ctx, *url)
 	if err != nil {
+		if ctx.Err() != nil {
+			return nil // told to end
+		}
 		return err
 	}
 	defer func() { err = errors.Join(err, closeStore()) }()
@@ -127,6 +130,22 @@ func run(ctx context.Context, args []string) (err error) {
 		}
 		return work(ctx, *out, i.Lease(), health.Alive)
 	})
+}
+
+// open opens the store, and tries again while it cannot be reached: the probes have an answer meanwhile.
+func open(ctx context.Context, url string) (store.Store, func() error, error) {
+	for {
+		st, closeStore, err := storeurl.Open(ctx, url)
+		if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrDenied) {
+			return st, closeStore, err
+		}
+		slog.Warn("the store cannot be opened yet", "error", err)
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		}
+	}
 }
 
 // work appends a line with the token and the time to a file each second, until ctx ends: the
