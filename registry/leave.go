@@ -201,6 +201,10 @@ type pathEnd struct {
 func (i *Instance[S, P]) followPath(ctx context.Context) error {
 	var failed []error
 	for _, to := range i.cfg.LeavePath {
+		// A change that is under way may lead to where it is permitted.
+		if change, _ := i.machine.InProgress(); change == "" && (to == i.State() || !i.machine.Can(to)) {
+			continue // without a rejected change for observers
+		}
 		err := i.step(ctx, to)
 		refused, isRefused := errors.AsType[*fsm.TransitionError[S]](err)
 		if err == nil || isRefused && refused.Phase == fsm.PhaseTable {

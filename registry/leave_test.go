@@ -3,6 +3,7 @@ package registry_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,16 +78,42 @@ func TestLeaveSkipsStatesWithoutAnEdge(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				st := teststore.New()
-				inst := register(t, newKeeper(t, st), func(cfg *config) { cfg.LeavePath = c.leave })
+				var seen notices
+				inst := register(t, newKeeper(t, st), func(cfg *config) { cfg.LeavePath = c.leave }, seen.config)
 				move(t, inst, c.before...)
 				if err := inst.Leave(t.Context()); err != nil {
 					t.Error(err)
 				}
 				wantPath(t, inst, c.want...)
 				wantGone(t, st)
+				for _, line := range seen.lines() {
+					if strings.HasPrefix(line, string(registry.NoticeRejected)) {
+						t.Errorf("observers were told: %s", line)
+					}
+				}
 			})
 		})
 	}
+}
+
+func TestLeaveWaitsForAChangeThatMayReachItsPath(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := teststore.New()
+		cfg := configure(func(c *config) { c.LeavePath = []State{Active, Stopping, Stopped} })
+		inst := registerWithRules(t, st, cfg, fsm.Guard(Warming, "warm", func(context.Context, fsm.Transition[State]) error {
+			time.Sleep(time.Second)
+			return nil
+		}))
+		move(t, inst, Starting)
+		moved := make(chan error, 1)
+		go func() { moved <- inst.Transition(t.Context(), Warming) }()
+		synctest.Wait()
+		if err := errors.Join(inst.Leave(t.Context()), <-moved); err != nil {
+			t.Error(err)
+		}
+		wantPath(t, inst, Idle, Starting, Warming, Active, Stopping, Stopped)
+		wantGone(t, st)
+	})
 }
 
 func TestLeaveReleasesTheLeaseAfterAVeto(t *testing.T) {
