@@ -40,12 +40,18 @@ func namingHolder(err error) error {
 
 // Error returns a text of the form
 //
-//	"exchange:1:status" is held by host-a (10.0.0.7) since 2026-11-21T10:00:00Z, 31s left
+//	"exchange:1:status" is held by feed-1 on host-a (10.0.0.7) since 2026-11-21T10:00:00Z, 31s left
 func (e *ConflictError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%q is held", e.Key)
-	if e.Host != "" {
+	switch {
+	case e.Instance == "" && e.Host == "":
+	case e.Host == "":
+		fmt.Fprintf(&b, " by %s", e.Instance)
+	case e.Instance == "":
 		fmt.Fprintf(&b, " by %s", e.Host)
+	default:
+		fmt.Fprintf(&b, " by %s on %s", e.Instance, e.Host)
 	}
 	if e.IP.IsValid() {
 		fmt.Fprintf(&b, " (%v)", e.IP)

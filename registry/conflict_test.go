@@ -34,12 +34,13 @@ func TestConflictErrorNamesTheHolder(t *testing.T) {
 		k := newKeeper(t, st, func(c *lease.Config) { c.TTL, c.Heartbeat = 45*time.Second, 15*time.Second })
 		ip := netip.MustParseAddr("10.0.0.7")
 		holder := register(t, k, func(c *config) {
+			c.Instance = "feed-1"
 			c.PublicIP = func(context.Context) (netip.Addr, error) { return ip, nil }
 		})
 		time.Sleep(14 * time.Second)
 
 		got := wantConflict(t, k)
-		const want = `"exchange:1:status" is held by host-a (10.0.0.7) since 2026-11-21T10:00:00Z, 31s left`
+		const want = `"exchange:1:status" is held by feed-1 on host-a (10.0.0.7) since 2026-11-21T10:00:00Z, 31s left`
 		if got.Error() != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
@@ -60,8 +61,9 @@ func TestConflictErrorOmitsUnknownFacts(t *testing.T) {
 		"not JSON":   {"hello", `"exchange:1:status" is held, 10s left`},
 		"a list":     {`["leasehold"]`, `"exchange:1:status" is held, 10s left`},
 		"another's":  {`{"leasehold":"mine"}`, `"exchange:1:status" is held, 10s left`},
+		"no host":    {`{"leasehold":{"instance":"i","since":"2026-11-21T10:00:00Z"}}`, `"exchange:1:status" is held by i since 2026-11-21T10:00:00Z, 10s left`},
 		"no IP":      {`{"leasehold":{"host":"h","since":"2026-11-21T10:00:00.5Z"}}`, `"exchange:1:status" is held by h since 2026-11-21T10:00:00Z, 10s left`},
-		"no host":    {`{"leasehold":{"ip":"10.0.0.7","since":"2026-11-21T10:00:00Z"}}`, `"exchange:1:status" is held (10.0.0.7) since 2026-11-21T10:00:00Z, 10s left`},
+		"an IP":      {`{"leasehold":{"ip":"10.0.0.7","since":"2026-11-21T10:00:00Z"}}`, `"exchange:1:status" is held (10.0.0.7) since 2026-11-21T10:00:00Z, 10s left`},
 		"no since":   {`{"leasehold":{"host":"h","ip":"fe80::1"}}`, `"exchange:1:status" is held by h (fe80::1), 10s left`},
 	} {
 		t.Run(name, func(t *testing.T) {

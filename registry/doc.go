@@ -15,8 +15,8 @@
 //     [Instance.Deregister] delete it at once.
 //   - Every value (of a transition, an update, an error, a heartbeat) is made from the contents
 //     that the store confirmed last. A heartbeat never writes an older state or an older payload.
-//   - The error of a refused registration names the holder, its host and the time since it holds
-//     the key.
+//   - The error of a refused registration names the instance that holds the key, its host and the
+//     time since it does.
 //   - A guard or hook of the machine that has not returned for a minute becomes
 //     [Status.LastError] with the next heartbeat, unless [Config.LivenessOnly] is set. [Run],
 //     [Instance.Leave] and [Instance.Deregister] release the lease and end within the limits

@@ -167,7 +167,7 @@ func conflictNames(s *scene) {
 	if conflict.Instance != holder.Instance || conflict.Token != holder.Token || conflict.Left <= 0 || conflict.Left > long {
 		s.Errorf("it names %+v, held by %+v", conflict, holder)
 	}
-	want := fmt.Sprintf("%q is held by host-a since %s, ", s.key, holder.Registered.UTC().Format(time.RFC3339))
+	want := fmt.Sprintf("%q is held by %s on host-a since %s, ", s.key, holder.Instance, holder.Registered.UTC().Format(time.RFC3339))
 	if !strings.HasPrefix(err.Error(), want) {
 		s.Errorf("it says  %v\nnot like %s", err, want)
 	}

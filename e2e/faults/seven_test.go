@@ -318,7 +318,7 @@ func TestConflictSaysSinceWhenWhateverTheState(t *testing.T) {
 			if since := conflict.Registered; since.Before(before) || since.After(time.Now()) || !since.Equal(one.Status().Registered) {
 				p.Errorf("%s: since %v, registered %v", state, since, one.Status().Registered)
 			}
-			form := `^"exchange:1:status" is held by host-a( \(10\.0\.0\.7\))? since 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ, \d+s left$`
+			form := `^"exchange:1:status" is held by [0-9a-f]+ on host-a( \(10\.0\.0\.7\))? since 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ, \d+s left$`
 			if !regexp.MustCompile(form).MatchString(err.Error()) {
 				p.Errorf("%s: %q is not of the form %s", state, err, form)
 			}
