@@ -8,7 +8,8 @@
 // This package is empty. The packages of the module are, from the top:
 //
 //   - [github.com/leasehold-go/leasehold/registry]: an instance is an identity, a
-//     machine and a lease under one key; list and watch instances
+//     machine and a lease under one key; list and watch instances; beside it probe, webhook
+//     and publicip
 //   - [github.com/leasehold-go/leasehold/fsm]: a state machine on a table, alone or with a
 //     writer, such as a lease
 //   - [github.com/leasehold-go/leasehold/fsm/fsmdraw]: draws a definition, as Mermaid or
@@ -19,6 +20,7 @@
 //   - [github.com/leasehold-go/leasehold/store/redis],
 //     [github.com/leasehold-go/leasehold/store/etcd] and
 //     [github.com/leasehold-go/leasehold/store/memory]: the backends
+//   - [github.com/leasehold-go/leasehold/store/storeurl]: opens the store that a URL names
 //   - [github.com/leasehold-go/leasehold/store/storetest] and
 //     [github.com/leasehold-go/leasehold/fsm/fsmtest]: test suites for a new backend and for
 //     a definition

@@ -90,7 +90,7 @@ func Example_short() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	cfg := registry.Config[string, struct{}]{Key: "exchange:1"}
+	cfg := registry.Config[string, struct{}]{Key: "exchange:1", Instance: "feed-1"}
 	inst, err := registry.Register(ctx, keeper, lifecycle, cfg) // nobody else has the key from here on
 	if err != nil {
 		log.Fatal(err)

@@ -55,7 +55,7 @@ func (e entry) what() string {
 	case e.Kind == registry.LogRegistered:
 		return e.Instance + " on " + e.Host
 	case e.Kind == registry.LogLost:
-		return "the lease ended without a leave; noticed when the next instance came"
+		return "the lease ended without a leave (death, outage or forced release); noticed when the next instance came"
 	}
 	return e.Text
 }
@@ -140,7 +140,11 @@ func (p *program) printLog(ctx context.Context, st store.Store, key string, limi
 		}
 	}
 	if len(all) == 0 && p.format == "table" {
-		fmt.Fprintf(p.errOut, "the log of %q has no such entry\n", key)
+		if newest == (store.LogPosition{}) {
+			fmt.Fprintf(p.errOut, "%q has no activity log: nothing was logged, or its program does not set Log in its registry.Config\n", key)
+		} else {
+			fmt.Fprintf(p.errOut, "the log of %q has no such entry\n", key)
+		}
 	}
 	for _, e := range slices.Backward(all) {
 		if err := p.printEntry(e); err != nil {

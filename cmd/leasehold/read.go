@@ -22,7 +22,7 @@ func prefix(args []string) string { return append(args, "")[0] }
 func atMost(n int) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) > n {
-			return usagef("%d arguments; usage: %s", len(args), c.UseLine())
+			return usagef("%q is an argument too many; usage: %s", args[n], c.UseLine())
 		}
 		return nil
 	}
