@@ -50,6 +50,9 @@
 //   - *[store.ForeignError] if the key has a foreign value;
 //   - the other errors of [lease.Keeper.Acquire].
 //
+// A panic of [Config.Fill], or of the function of an [fsm.TimeoutFunc] of the initial state, passes
+// through. The key is not held then.
+//
 // # Reclaim after a crash
 //
 // [ReclaimDead] compares the boot id, the PID namespace and the time namespace of the holder with

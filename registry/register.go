@@ -25,10 +25,11 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 		return nil, err
 	}
 	cfg = i.cfg
+	complete := false // also false if Fill, a function of a timeout or an observer does not return
 	if !cfg.NoDefinition {
 		i.publisher = newPublisher(k, def, i.definitionFailed)
 		defer func() {
-			if i.lease == nil {
+			if !complete {
 				i.publisher.end()
 			}
 		}()
@@ -44,19 +45,26 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	}
 	defer endClaim()
 
-	// Look for the address at the same time, and stop if the key is not acquired.
+	// Look for the address at the same time, and stop if there will be no instance.
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	registered := make(chan struct{}) // closed below once the instance is complete
 	i.stop = stop
 	go i.locate(life, registered)
 	defer func() {
-		if i.lease == nil { // also if Fill panics
-			stop()
-			cfg.Health.enter(HealthDown, cfg.Key, nil)
-			limited, cancel := withEndLimit(ctx)
-			defer cancel()
-			err = errors.Join(err, i.awaitSearch(limited))
+		if complete {
+			return
 		}
+		stop()
+		cfg.Health.enter(HealthDown, cfg.Key, nil)
+		limited, cancel := withEndLimit(ctx)
+		defer cancel()
+		if i.lease != nil {
+			_ = i.lease.Release(ctx)
+		}
+		if i.machine != nil {
+			_ = i.machine.Close(limited)
+		}
+		err = errors.Join(err, i.awaitSearch(limited))
 	}()
 
 	// Claim the key.
@@ -79,6 +87,7 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	i.mu.Unlock()
 	close(registered)
 	i.publisher.begin(acquired)
+	complete = true
 	cfg.Health.enter(HealthHeld, cfg.Key, i)
 	go i.gate(life)
 	if len(cfg.Observers) > 0 {
