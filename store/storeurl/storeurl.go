@@ -16,6 +16,7 @@
 package storeurl
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -84,7 +85,13 @@ func Parse(text string) (Target, error) {
 	if !known {
 		return Target{}, invalid(fmt.Errorf("has the unknown scheme %q; known are %s", at.Scheme, strings.Join(slices.Sorted(maps.Keys(schemes)), ", ")))
 	}
+	if at.Scheme != "memory" && !strings.Contains(text, "://") { // it would be the client's default host
+		return Target{}, invalid(fmt.Errorf("must begin with %s://", at.Scheme))
+	}
 	b, err := scheme(at)
+	if err != nil && at.beyond {
+		err = errUnescaped
+	}
 	if err != nil {
 		return Target{}, invalid(err)
 	}
@@ -138,30 +145,48 @@ type location struct {
 	url.URL
 	more []string    // the hosts after the first, each host:port
 	tls  *tls.Config // with the certificates of the parameters; nil without TLS
+	// beyond: there is no @ before the hosts, but one behind them. The hosts are then a user and the
+	// beginning of a password, if there is anything else wrong.
+	beyond bool
 }
+
+// errUnescaped takes the place of errors that would quote a part of a password.
+var errUnescaped = errors.New("has a character in its user or password that must be escaped: / as %2F, ? as %3F, # as %23, % as %25")
 
 func parseLocation(text string) (location, error) {
 	// Package url accepts one host, so all others are cut out first.
 	var more []string
+	beyond := false
 	if scheme, rest, found := strings.Cut(text, "://"); found {
 		end := len(rest)
 		if i := strings.IndexAny(rest, "/?#"); i >= 0 {
 			end = i
 		}
 		start := strings.LastIndexByte(rest[:end], '@') + 1
+		beyond = start == 0 && strings.Contains(rest[end:], "@")
+		if _, err := url.PathUnescape(rest[:start]); err != nil {
+			return location{}, errUnescaped
+		}
 		hosts := strings.Split(rest[start:end], ",")
 		text, more = scheme+"://"+rest[:start]+hosts[0]+rest[end:], hosts[1:]
 	}
 	u, err := url.Parse(text)
 	if parse := new(url.Error); errors.As(err, &parse) {
-		return location{}, parse.Err // which does not quote the password
+		err = parse.Err // which does not quote all of the URL
+	} else if u.Fragment != "" {
+		err = errors.New("takes nothing behind a #")
 	}
 	for _, host := range more {
-		if _, _, err := net.SplitHostPort(host); err != nil {
-			return location{}, err
-		}
+		_, _, split := net.SplitHostPort(host)
+		err = cmp.Or(err, split)
 	}
-	at := location{URL: *u, more: more}
+	if err != nil && beyond {
+		err = errUnescaped
+	}
+	if err != nil {
+		return location{}, err
+	}
+	at := location{URL: *u, more: more, beyond: beyond}
 	return at, at.takeCertificates()
 }
 

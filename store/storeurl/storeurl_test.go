@@ -61,6 +61,41 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+func TestPasswordsWithoutEscapesAreNotQuoted(t *testing.T) {
+	for _, format := range []string{
+		"redis://u:%s/%s@h:1", "redis://u:%s?%s@h:1", "redis://u:%s#%s@h:1", "redis://u:%s%%%s@h:1", "redis://:%s,%s/@h:1",
+		"redis://u:1/%s%s@h:1", "redis://u:1/0#%s%s@h:1", "redis://u:1?%s%s@h:1", "redis://u:1?db=%s%s@h:1",
+		"redis+sentinel://u:1/%s%s@h:1?master_name=m", "redis+cluster://u:1/%s%s@h:1,g:1", "etcd://u:1/%s%s@h:1", "etcd://u:1#%s%s@h:1",
+		"redis+cluster://u:%s,%s/x@h:1", "etcds://u:%s/%s@h:1?ca=x",
+	} {
+		url := fmt.Sprintf(format, "sec", "ret")
+		target, err := storeurl.Parse(url)
+		if !errors.Is(err, store.ErrInvalid) || !strings.Contains(err.Error(), "%2F") {
+			t.Errorf("%s: %v, %v, want how to write it", url, target, err)
+		}
+		if err != nil && (strings.Contains(err.Error(), "sec") || strings.Contains(err.Error(), "ret")) {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+	for _, url := range []string{"redis://u:s%2Fe%3Fc%23r%25@h:1", "redis://u:a@b@h:1", "redis+sentinel://h:1?master_name=a@b"} {
+		if _, err := storeurl.Parse(url); err != nil {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
+// A URL without // would name no host, and so the one of the client's defaults.
+func TestURLsThatNameNoHostAreRefused(t *testing.T) {
+	for url, want := range map[string]string{
+		"redis:host:6379": "redis://", "redis:/0": "redis://", "redis+cluster:host:7000": "redis+cluster://", "etcd:host:2379": "etcd://", "redis://h:1/0#x": "#",
+	} {
+		target, err := storeurl.Parse(url)
+		if !errors.Is(err, store.ErrInvalid) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, %v, want %q", url, target, err, want)
+		}
+	}
+}
+
 // A server that asks for certificates, and has one that nobody knows, is reached with those of the
 // URL and not without.
 func TestCertificatesOfTheURL(t *testing.T) {
