@@ -107,10 +107,10 @@ func run(ctx context.Context, args []string) (err error) {
 	defer notify(ctx, health)()
 
 	st, closeStore, err := open(ctx, *url)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil // told to end
-		}
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil // told to end before it had a store
+	case err != nil:
 		return err
 	}
 	defer func() { err = errors.Join(err, closeStore()) }()

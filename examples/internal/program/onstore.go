@@ -13,7 +13,8 @@ import (
 type Body func(ctx context.Context, st store.Store, std Streams) error
 
 // OnStore returns a program that opens the store of its flag -store, runs a body until the time of
-// its flag -for has passed, and closes the store. define adds further flags, and returns the body,
+// its flag -for has passed, and closes the store. It fails if the store cannot be opened, unless it is told
+// to end meanwhile. define adds further flags, and returns the body,
 // which reads them. An error [store.ErrInvalid] has the exit code [ExitUsage].
 func OnStore(name, usage string, stores Stores, define func(*flag.FlagSet) Body) Command {
 	run := func(ctx context.Context, args []string, std Streams) (err error) {
@@ -28,13 +29,17 @@ func OnStore(name, usage string, stores Stores, define func(*flag.FlagSet) Body)
 		if err != nil {
 			return err
 		}
+		told := ctx // ends if the program is told to end
 		if *limit > 0 {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, *limit)
 			defer cancel()
 		}
 		st, closeStore, err := target.Open(ctx)
-		if err != nil {
+		switch {
+		case err != nil && told.Err() != nil:
+			return nil
+		case err != nil:
 			return err
 		}
 		defer func() { err = errors.Join(err, closeStore()) }()

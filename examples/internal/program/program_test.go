@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/leasehold-go/leasehold/examples/internal/program"
+	"github.com/leasehold-go/leasehold/store"
 )
 
 // childVariable makes the test binary run child in place of the tests.
@@ -153,5 +154,41 @@ func TestHelpShowsUsageAndFlags(t *testing.T) {
 	err := program.ParseFlags(flags, "usage: it\n", []string{"-h"}, &stderr)
 	if help := stderr.String(); !errors.Is(err, flag.ErrHelp) || !strings.HasPrefix(help, "usage: it\n") || !strings.Contains(help, "a number (default 1)") {
 		t.Errorf("error is %v, help %q", err, help)
+	}
+}
+
+// hung is a store that cannot be reached.
+type hung struct{ opening chan<- struct{} }
+
+func (hung) String() string { return "hung:" }
+
+func (h hung) Open(ctx context.Context) (store.Store, func() error, error) {
+	close(h.opening)
+	<-ctx.Done()
+	return nil, nil, ctx.Err()
+}
+
+func TestAProgramThatIsToldToEndBeforeItHasAStoreHasNotFailed(t *testing.T) {
+	for name, told := range map[string]bool{"told": true, "-for": false} {
+		t.Run(name, func(t *testing.T) {
+			opening := make(chan struct{})
+			open := func(string) (program.Store, error) { return hung{opening}, nil }
+			c := program.OnStore("test", "usage", open, func(*flag.FlagSet) program.Body {
+				return func(context.Context, store.Store, program.Streams) error { return errFailed }
+			})
+			ctx, end := context.WithCancel(t.Context())
+			defer end()
+			args := []string{"-for", "10ms"}
+			if told {
+				args = nil
+				go func() {
+					<-opening
+					end()
+				}()
+			}
+			if code := c.Execute(ctx, args, program.Streams{Out: io.Discard, Err: io.Discard}); (code == program.ExitOK) != told {
+				t.Errorf("exit %d", code)
+			}
+		})
 	}
 }
