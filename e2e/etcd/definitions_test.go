@@ -16,6 +16,7 @@ import (
 // What another program put in the place of a definition is not taken for it, not overwritten and not put
 // on an etcd lease. A definition that has lost its etcd lease gets one again.
 func TestForeignValueInThePlaceOfADefinition(t *testing.T) {
+	t.Parallel()
 	client := etcdtest.Start(t, etcdtest.Settings{}).Client()
 	st, err := etcdstore.New(t.Context(), client)
 	if err != nil {

@@ -59,6 +59,7 @@ func newCountedKeeper(t *testing.T, cluster *etcdtest.Cluster, keys int) *counte
 // the requests of one batch.
 func TestAKeeperOfTenThousandKeysCostsAtMostTwiceOneOfAHundred(t *testing.T) {
 	full.Only(t)
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Settings{})
 	few, many := newCountedKeeper(t, cluster, 100), newCountedKeeper(t, cluster, 10_000)
 	few.sent.n.Store(0)

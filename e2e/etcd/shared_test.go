@@ -287,6 +287,7 @@ func TestARenewWithoutAnAnswerDoesNotEndTheLease(t *testing.T) {
 
 func TestAKeeperOfAThousandKeysReleasesHalf(t *testing.T) {
 	full.Only(t)
+	t.Parallel()
 	b := start(t, etcdtest.Settings{})
 	k, err := lease.NewKeeper(b.Store, lease.Config{TTL: 2 * brief, Heartbeat: brief / 2})
 	if err != nil {
