@@ -181,10 +181,12 @@ func eventually(t testing.TB, what string, is func() bool) {
 
 func within(t testing.TB, limit time.Duration, what string, is func() bool) {
 	t.Helper()
-	for late := time.Now().Add(limit); !is(); time.Sleep(5 * time.Millisecond) {
+	late := time.Now().Add(limit)
+	for pause := time.Millisecond; !is(); pause = min(2*pause, 50*time.Millisecond) { // to ask costs the process and its server work
 		if time.Now().After(late) {
 			t.Fatalf("not within %v: %s", limit, what)
 		}
+		time.Sleep(pause)
 	}
 }
 
