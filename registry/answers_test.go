@@ -15,6 +15,7 @@ import (
 
 	"github.com/leasehold-go/leasehold/fsm"
 	"github.com/leasehold-go/leasehold/internal/teststore"
+	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
 )
@@ -91,7 +92,8 @@ func TestQueuedTransitionCarriesNoAnswer(t *testing.T) {
 func TestAnswerOfTheLongestRequestIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
-		served(t, st, nil)
+		// It lasts a day, so the heartbeats are fewer than in other tests.
+		servedBy(t, newKeeper(t, st, func(c *lease.Config) { c.TTL, c.Heartbeat = 3*time.Minute, time.Minute }), nil)
 		once := func(when string) {
 			reply, err := ask(st, registry.ForState("starting"), registry.WithRequestID("once"), registry.WithRequestTimeout(store.MaxRequestTTL))
 			if err != nil || reply.Outcome != registry.OutcomeDone {

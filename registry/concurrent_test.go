@@ -168,7 +168,7 @@ func TestHeartbeatIsPublishedDuringContinuousUpdates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := teststore.New()
 		inst := register(t, newKeeper(t, st))
-		st.Inject(teststore.Delay(time.Millisecond, time.Millisecond), teststore.Update)
+		st.Inject(teststore.Delay(10*time.Millisecond, 10*time.Millisecond), teststore.Update) // 150 follow each other in a heartbeat
 		var wg sync.WaitGroup
 		for range 3 {
 			wg.Go(func() {

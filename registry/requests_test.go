@@ -15,6 +15,7 @@ import (
 
 	"github.com/leasehold-go/leasehold/fsm"
 	"github.com/leasehold-go/leasehold/internal/teststore"
+	"github.com/leasehold-go/leasehold/lease"
 	"github.com/leasehold-go/leasehold/registry"
 	"github.com/leasehold-go/leasehold/store"
 	memstore "github.com/leasehold-go/leasehold/store/memory"
@@ -34,6 +35,11 @@ var (
 // but Warming and for the events boot and resize.
 func served(t testing.TB, st store.Store, rules []fsm.Rule[State], changes ...func(*config)) *instance {
 	t.Helper()
+	return servedBy(t, newKeeper(t, st), rules, changes...)
+}
+
+func servedBy(t testing.TB, k *lease.Keeper, rules []fsm.Rule[State], changes ...func(*config)) *instance {
+	t.Helper()
 	rules = append(rules,
 		fsm.On(boot, fsm.From(Idle), Starting),
 		fsm.On(secret, fsm.From(Idle), Starting),
@@ -48,7 +54,7 @@ func served(t testing.TB, st store.Store, rules []fsm.Rule[State], changes ...fu
 			Events: []registry.RequestableEvent[State]{registry.Requestable[State](boot), registry.Requestable[State](resize)},
 		}
 	}}, changes...)
-	inst, err := registry.Register(t.Context(), newKeeper(t, st), def, configure(changes...))
+	inst, err := registry.Register(t.Context(), k, def, configure(changes...))
 	if err != nil {
 		t.Fatal(err)
 	}
