@@ -38,7 +38,7 @@ func withEndLimit(ctx context.Context) (context.Context, context.CancelFunc) {
 // ended. The error names a change that is still under
 // way then, because its guard or hook does not return; such a change goes on without a lease.
 // Inside a hook of the machine or [Requests.Allow], with the context of that code, Deregister does
-// not wait for its change or request.
+// not wait for its change or, after the release, for any request.
 func (i *Instance[S, P]) Deregister(ctx context.Context) error {
 	return errors.Join(i.deregister(ctx))
 }
@@ -58,7 +58,8 @@ func (i *Instance[S, P]) deregister(ctx context.Context) (released, closed, sear
 	limited, cancel := withEndLimit(ctx)
 	defer cancel()
 	closed = i.machine.Close(limited)
-	if errors.Is(closed, fsm.ErrReentrant) {
+	inHook := errors.Is(closed, fsm.ErrReentrant)
+	if inHook {
 		// A machine is closed also if there is no time to wait for the change of this hook.
 		ended, end := context.WithCancel(context.Background())
 		end()
@@ -71,7 +72,11 @@ func (i *Instance[S, P]) deregister(ctx context.Context) (released, closed, sear
 		}
 	}
 	<-i.gated
-	return released, closed, errors.Join(i.awaitSearch(limited), i.awaitServed(ctx, limited), i.awaitObserved(limited), i.awaitPublished(limited))
+	var serving error
+	if !inHook { // the hook may be one of an overdue timeout, on the goroutine of a request
+		serving = i.awaitServed(ctx, limited)
+	}
+	return released, closed, errors.Join(i.awaitSearch(limited), serving, i.awaitObserved(limited), i.awaitPublished(limited))
 }
 
 // finish waits a moment until a request that is being carried out has its answer, and the

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -215,6 +216,38 @@ func TestDeregisterInsideAHook(t *testing.T) {
 		if _, err := inst.Machine().Wait(t.Context(), Active); !errors.Is(err, fsm.ErrClosed) {
 			t.Errorf("wait: got %v, want %v", err, fsm.ErrClosed)
 		}
+	})
+}
+
+// Nor does it wait for a request on whose goroutine the hook of a timeout runs: a timeout that is overdue
+// comes before the change that has the next turn.
+func TestDeregisterInsideAHookOfATimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := teststore.New()
+		var inst *instance
+		var sender sync.WaitGroup
+		defer sender.Wait()
+		left := make(chan error, 1)
+		inst = served(t, st, []fsm.Rule[State]{
+			fsm.OnEntry(Starting, func(context.Context, fsm.Transition[State]) error {
+				sender.Go(func() { ask(st, registry.ForState("idle")) })
+				time.Sleep(time.Second)
+				return nil
+			}),
+			fsm.Timeout(Starting, 500*time.Millisecond, Stopping),
+			fsm.OnEntry(Stopping, func(ctx context.Context, _ fsm.Transition[State]) error {
+				left <- inst.Deregister(ctx)
+				return nil
+			}),
+		})
+		if err := inst.Transition(t.Context(), Starting); err != nil {
+			t.Error(err)
+		}
+		begun := time.Now()
+		if err, took := <-left, time.Since(begun); err != nil || took > time.Second {
+			t.Errorf("%v, after %v", err, took)
+		}
+		wantGone(t, st)
 	})
 }
 
