@@ -262,7 +262,7 @@ func (p *pipeline) add(c *call) {
 		to = &p.entries
 	}
 	slotted := p.sender.transport.layout.slotted
-	for i := len(*to) - 1; i >= max(0, len(*to)-few); i-- {
+	for i := len(*to) - 1; c.shares && i >= max(0, len(*to)-few); i-- {
 		if (*to)[i].take(c, slotted) {
 			return
 		}

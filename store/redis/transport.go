@@ -90,43 +90,44 @@ func (t *transport) route(ctx context.Context, calls []*call) {
 		return
 	}
 	if len(calls) == 1 {
-		if s := t.senderOf(ctx, calls[0]); s != nil {
-			s.add(ctx, calls)
+		if w, err := t.wayOf(ctx, calls[0]); err != nil {
+			calls[0].refuse(&unsentError{err})
+		} else {
+			t.to(w).add(ctx, calls)
 		}
 		return
 	}
-	if t.layout.slotted { // so that those of one slot share requests
+	if t.layout.slotted && calls[0].shares { // so that those of one slot share requests
 		slices.SortStableFunc(calls, func(a, b *call) int { return a.slot - b.slot })
 	}
-	var order []*sender
-	groups := make(map[*sender][]*call)
+	var order []way
+	groups := make(map[way][]*call)
 	for _, c := range calls {
 		if ctx.Err() != nil {
 			return // the caller leaves; a list has thousands of calls
 		}
-		if s := t.senderOf(ctx, c); s != nil {
-			if groups[s] == nil {
-				order = append(order, s)
-			}
-			groups[s] = append(groups[s], c)
+		w, err := t.wayOf(ctx, c)
+		if err != nil {
+			c.refuse(&unsentError{err})
+			continue
 		}
+		if groups[w] == nil {
+			order = append(order, w)
+		}
+		groups[w] = append(groups[w], c)
 	}
-	for _, s := range order {
-		s.add(ctx, groups[s])
+	for _, w := range order {
+		t.to(w).add(ctx, groups[w])
 	}
 }
 
-// senderOf returns the sender for a call, or refuses the call and returns nil.
-func (t *transport) senderOf(ctx context.Context, c *call) *sender {
-	w := way{t.single, t.acks.count > 0 && (c.script == createScript || c.script == renewScript)}
+// wayOf returns the way of a call.
+func (t *transport) wayOf(ctx context.Context, c *call) (w way, err error) {
+	w = way{t.single, t.acks.count > 0 && (c.script == createScript || c.script == renewScript)}
 	if t.cluster != nil {
-		var err error
-		if w.master, err = t.cluster.MasterForKey(ctx, c.key()); err != nil {
-			c.refuse(&unsentError{err})
-			return nil
-		}
+		w.master, err = t.cluster.MasterForKey(ctx, c.key())
 	}
-	return t.to(w)
+	return w, err
 }
 
 // masterOfSlot returns the client of the master that has a slot.
