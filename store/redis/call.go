@@ -149,12 +149,21 @@ func (c *call) readyEntry(index, key any, slot int) *call {
 	return c
 }
 
-// newRange reads a page of an index: the names between two bounds, in order. It is no script,
-// because a list on a Cluster reads all indices there are, and most are empty: to begin a
+// readyRange makes a call that reads a page of an index: the names within bounds, in order. It is no
+// script, because a list on a Cluster reads all indices there are, and most are empty: to begin a
 // script costs the server as much as twenty such reads.
-func newRange(index, from, end string, most int) *call {
-	return newCommand(most*store.MaxKey, "zrangebylex", index, from, end, "limit", 0, most)
+func (c *call) readyRange(index string, within []any, most int) *call {
+	c.cost = most * store.MaxKey
+	c.text[0] = index
+	c.room[0], c.room[1] = rangeCommand, &c.text[0]
+	c.keys, c.args = c.room[:2], within
+	return c
 }
+
+var rangeCommand any = "zrangebylex"
+
+// pageWithin returns the bounds of calls of readyRange, which may share them.
+func pageWithin(from, end string, most int) []any { return []any{from, end, "limit", 0, most} }
 
 // entry reports whether the call is one of readyEntry.
 func (c *call) entry() bool { return c.script == nil && c.shares }

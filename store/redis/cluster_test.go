@@ -1,8 +1,11 @@
 package redisstore_test
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,6 +21,42 @@ func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// lateLine is a connection on which answers come late from a moment on.
+type lateLine struct {
+	net.Conn
+	slow *atomic.Bool
+}
+
+func (l lateLine) Read(p []byte) (int, error) {
+	n, err := l.Conn.Read(p)
+	if l.slow.Load() {
+		time.Sleep(1200 * time.Millisecond) // in a quarter of a second a pipeline is slow; eight such are a hung master
+	}
+	return n, err
+}
+
+// The thousands of reads of a List do not have slow masters taken for hung ones.
+func TestListOnASlowClusterIsNotRefused(t *testing.T) {
+	full.Only(t)
+	t.Parallel()
+	var slow atomic.Bool
+	client := redis.NewClusterClient(&redis.ClusterOptions{
+		Addrs: redistest.StartCluster(t, 3).Addrs(),
+		Dialer: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+			return lateLine{conn, &slow}, err
+		},
+	})
+	t.Cleanup(func() { client.Close() })
+	b := &bench{TB: t, plain: client, Store: open(t, client)}
+	b.hold("key")
+	slow.Store(true)
+	defer slow.Store(false)
+	if all := b.list(""); len(all) != 1 {
+		t.Errorf("got %v", all)
 	}
 }
 

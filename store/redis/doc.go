@@ -40,12 +40,13 @@
 // Entries of 20,000 expired records are gone after 200 seconds with one such store, and after
 // 20 with ten.
 //
-// A List on a Cluster reads the index of every slot, 16384 in a few round trips to each
-// master; with a whole hash tag in the prefix, for example "{eu}:", it reads the index of that
-// tag's slot alone. No cheaper way is safe: a server refers only a command on a key to the
-// server that has the key. Other sources of the slots in use (SCAN, CLUSTER COUNTKEYSINSLOT, a
-// directory kept elsewhere) can be wrong about a slot that moves or about a server that lost
-// its data, and a live record would be missing.
+// A List on a Cluster reads the index of every slot, 512 in a round trip and three round trips
+// at a time, so that its thousands of reads do not have slow masters taken for hung ones; with a
+// whole hash tag in the prefix, for example "{eu}:", it reads the index of that tag's slot alone.
+// No cheaper way is safe: a server refers only a command on a key to the server that has the
+// key. Other sources of the slots in use (SCAN, CLUSTER COUNTKEYSINSLOT, a directory kept
+// elsewhere) can be wrong about a slot that moves or about a server that lost its data, and a
+// live record would be missing.
 //
 // A value is taken for the lease's own only if it is a string with an expiry and equals, byte
 // for byte, the value that was written last, while the lease's time by its fence has not

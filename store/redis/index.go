@@ -220,7 +220,7 @@ func (x *index) walk(ctx context.Context, renewed string) {
 	}
 	from := cmp.Or(x.from, "-")
 	for i := range calls {
-		calls[i] = newRange(x.layout.index((x.slot+i)%slots), from, "+", walkPage)
+		calls[i] = new(call).readyRange(x.layout.index((x.slot+i)%slots), pageWithin(from, "+", walkPage), walkPage)
 		from = "-"
 	}
 	x.transport.do(ctx, calls...)

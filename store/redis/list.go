@@ -5,14 +5,14 @@ import (
 	"iter"
 	"slices"
 
-	"github.com/leasehold-go/leasehold/internal/ctxerr"
 	"github.com/leasehold-go/leasehold/store"
 	"github.com/leasehold-go/leasehold/store/internal/ahead"
 )
 
 const (
-	maxPage  = 1000    // names that are read from an index at once
-	maxNames = 1 << 17 // and from all indices in a round trip
+	maxPage    = 1000    // names that are read from an index at once
+	maxNames   = 1 << 17 // and from all indices before any is read further
+	maxIndices = 1 << 9  // that are read in a round trip
 )
 
 // List implements [store.Store]. It reads the index and yields the records and foreign values
@@ -99,7 +99,14 @@ type cursor struct {
 	from  string // lower bound as in ZRANGEBYLEX
 }
 
-// pages yields the indexed names that begin with prefix, index by index.
+// indexPage is a page of some indices, and where to go on.
+type indexPage struct {
+	names []names
+	rest  []cursor
+}
+
+// pages yields the indexed names that begin with prefix, index by index. It reads ahead, so that
+// the servers have work all the time although only some indices are read at once.
 func (s *Store) pages(ctx context.Context, prefix string) iter.Seq2[[]names, error] {
 	return func(yield func([]names, error) bool) {
 		first, end := bounds(prefix)
@@ -109,42 +116,57 @@ func (s *Store) pages(ctx context.Context, prefix string) iter.Seq2[[]names, err
 			work[i] = cursor{index, first}
 		}
 		for len(work) > 0 {
-			keys, rest, err := s.pageWave(ctx, work, end)
-			if !yield(keys, err) || err != nil {
-				return
+			most := min(maxPage, maxNames/len(work))
+			some := func(context.Context) iter.Seq2[[]cursor, error] {
+				return func(yield func([]cursor, error) bool) {
+					for wave := range slices.Chunk(work, maxIndices) {
+						if !yield(wave, nil) {
+							return
+						}
+					}
+				}
+			}
+			read := func(ctx context.Context, wave []cursor) (indexPage, error) { return s.pageWave(ctx, wave, end, most) }
+			var rest []cursor
+			for p, err := range ahead.Read(ctx, some, read) {
+				if !yield(p.names, err) || err != nil {
+					return
+				}
+				rest = append(rest, p.rest...)
 			}
 			work = rest
 		}
 	}
 }
 
-// pageWave makes one round trip. It returns the names, and where to go on.
-func (s *Store) pageWave(ctx context.Context, wave []cursor, end string) (all []names, rest []cursor, err error) {
+// pageWave makes one round trip.
+func (s *Store) pageWave(ctx context.Context, wave []cursor, end string, most int) (p indexPage, err error) {
 	calls := make([]*call, len(wave))
-	page := min(maxPage, maxNames/len(wave))
+	var within []any
 	for i, c := range wave {
-		if ctx.Err() != nil {
-			return nil, nil, &unsentError{ctxerr.Of(ctx)}
+		if i == 0 || c.from != wave[i-1].from {
+			within = pageWithin(c.from, end, most)
 		}
-		calls[i] = newRange(c.index, c.from, end, page)
+		calls[i] = newCall().readyRange(c.index, within, most)
 	}
 	s.transport.do(ctx, calls...)
 	for i, c := range wave {
 		keys, err := calls[i].page()
 		if err != nil {
-			return nil, nil, err
+			return indexPage{}, err
 		}
 		for _, key := range keys {
-			all = append(all, s.layout.of(key))
+			p.names = append(p.names, s.layout.of(key))
 		}
-		if len(keys) == page {
-			rest = append(rest, cursor{c.index, "(" + keys[page-1]})
+		if len(keys) == most {
+			p.rest = append(p.rest, cursor{c.index, "(" + keys[most-1]})
 		}
+		calls[i].free()
 	}
-	return all, rest, nil
+	return p, nil
 }
 
-// page reads the reply to newRange.
+// page reads the reply to a call of readyRange.
 func (c *call) page() ([]string, error) {
 	reply, err := c.reply()
 	if err != nil {

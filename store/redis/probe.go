@@ -147,8 +147,8 @@ func (s *Store) finds(ctx context.Context, key string) error {
 		return err
 	}
 	first, end := bounds(key)
-	keys, _, err := s.pageWave(ctx, []cursor{{s.layout.index(n.slot), first}}, end)
-	if err == nil && !slices.Contains(keys, n) {
+	page, err := s.pageWave(ctx, []cursor{{s.layout.index(n.slot), first}}, end, maxPage)
+	if err == nil && !slices.Contains(page.names, n) {
 		err = errDiffers
 	}
 	if err != nil {
