@@ -25,15 +25,6 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 		return nil, err
 	}
 	cfg = i.cfg
-	complete := false // also false if Fill, a function of a timeout or an observer does not return
-	if !cfg.NoDefinition {
-		i.publisher = newPublisher(k, def, i.definitionFailed)
-		defer func() {
-			if !complete {
-				i.publisher.end()
-			}
-		}()
-	}
 
 	phase := HealthRegistering
 	if cfg.Wait {
@@ -45,16 +36,21 @@ func Register[S comparable, P any](ctx context.Context, k *lease.Keeper, def *fs
 	}
 	defer endClaim()
 
+	if !cfg.NoDefinition {
+		i.publisher = newPublisher(k, def, i.definitionFailed)
+	}
 	// Look for the address at the same time, and stop if there will be no instance.
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	registered := make(chan struct{}) // closed below once the instance is complete
 	i.stop = stop
 	go i.locate(life, registered)
+	complete := false // also false if Fill, a function of a timeout or an observer does not return
 	defer func() {
 		if complete {
 			return
 		}
 		stop()
+		i.publisher.end()
 		cfg.Health.enter(HealthDown, cfg.Key, nil)
 		limited, cancel := withEndLimit(ctx)
 		defer cancel()
