@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -44,14 +45,11 @@ func namingHolder(err error) error {
 func (e *ConflictError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%q is held", e.Key)
-	switch {
-	case e.Instance == "" && e.Host == "":
-	case e.Host == "":
-		fmt.Fprintf(&b, " by %s", e.Instance)
-	case e.Instance == "":
-		fmt.Fprintf(&b, " by %s", e.Host)
-	default:
-		fmt.Fprintf(&b, " by %s on %s", e.Instance, e.Host)
+	if who := cmp.Or(e.Instance, e.Host); who != "" {
+		fmt.Fprintf(&b, " by %s", who)
+	}
+	if e.Instance != "" && e.Host != "" {
+		fmt.Fprintf(&b, " on %s", e.Host)
 	}
 	if e.IP.IsValid() {
 		fmt.Fprintf(&b, " (%v)", e.IP)
