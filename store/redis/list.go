@@ -117,24 +117,28 @@ func (s *Store) pages(ctx context.Context, prefix string) iter.Seq2[[]names, err
 		}
 		for len(work) > 0 {
 			most := min(maxPage, maxNames/len(work))
-			some := func(context.Context) iter.Seq2[[]cursor, error] {
-				return func(yield func([]cursor, error) bool) {
-					for wave := range slices.Chunk(work, maxIndices) {
-						if !yield(wave, nil) {
-							return
-						}
-					}
-				}
-			}
 			read := func(ctx context.Context, wave []cursor) (indexPage, error) { return s.pageWave(ctx, wave, end, most) }
 			var rest []cursor
-			for p, err := range ahead.Read(ctx, some, read) {
+			for p, err := range ahead.Read(ctx, chunksOf(work), read) {
 				if !yield(p.names, err) || err != nil {
 					return
 				}
 				rest = append(rest, p.rest...)
 			}
 			work = rest
+		}
+	}
+}
+
+// chunksOf yields the places that are read in one round trip each.
+func chunksOf(work []cursor) func(context.Context) iter.Seq2[[]cursor, error] {
+	return func(context.Context) iter.Seq2[[]cursor, error] {
+		return func(yield func([]cursor, error) bool) {
+			for wave := range slices.Chunk(work, maxIndices) {
+				if !yield(wave, nil) {
+					return
+				}
+			}
 		}
 	}
 }
